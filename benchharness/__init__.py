@@ -1,0 +1,27 @@
+"""benchharness: differentiable architecture searches on NAS-Bench-201, run for real and compared honestly."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from benchharness.methods._base import Method
+    from benchharness.runner import run
+    from benchharness.store import results
+    from benchharness.table import Table
+
+_HOME = {
+    "Method": "benchharness.methods._base",
+    "Table": "benchharness.table",
+    "results": "benchharness.store",
+    "run": "benchharness.runner",
+}
+__all__ = ["Method", "Table", "__version__", "results", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    """The public names, imported at first use so that `import benchharness` and `--help` need no torch."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'benchharness' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

@@ -1,0 +1,112 @@
+"""Search protocols: named presets of every number a search depends on, each one overridable and recorded in the run."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Final
+
+from benchharness.errors import UserError, unknown
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a supernet is searched; the defaults are those of the `drnas` protocol (METHODS of DrNAS and DARTS-PT)."""
+
+    name: str
+    epochs: int = 100
+    images: int = 0
+    """Training images used, drawn by seed and halved into train and valid; 0 takes them all."""
+    channels: int = 16
+    cells: int = 5
+    """Cells per stage, N in the benchmark's notation; there are three stages."""
+    partial: int = 1
+    """Partial channels k: 1/k of the channels pass through the mixed operations, the rest bypass them."""
+    batch: int = 64
+    order: str = "alpha-first"
+    split: str = "halves"
+    alpha_batch: str = "fresh"
+    learning_rate: float = 0.025
+    learning_rate_min: float = 0.001
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 3e-4
+    clip: float = 5.0
+    """Gradient norm at which the weights' gradient is clipped; 0 never clips."""
+    alpha_learning_rate: float = 3e-4
+    alpha_beta1: float = 0.5
+    alpha_beta2: float = 0.999
+    alpha_weight_decay: float = 1e-3
+    bn_eval: str = "running"
+    """Batch normalisation at evaluation: by running statistics or by those of the batch."""
+    numerics: str = "float32"
+
+
+_CHOICES: Final = {
+    "order": ("alpha-first", "weights-first"),
+    "split": ("halves", "benchmark", "random"),
+    "alpha_batch": ("fresh", "paired"),
+    "bn_eval": ("running", "batch"),
+    "numerics": ("float32", "tf32", "bf16"),
+}
+_POSITIVE: Final = ("epochs", "channels", "cells", "partial", "batch", "learning_rate", "alpha_learning_rate")
+
+_NATS = Protocol(
+    name="nats",
+    order="weights-first",
+    split="benchmark",
+    alpha_batch="paired",
+    nesterov=True,
+    weight_decay=5e-4,
+    clip=0.0,
+    bn_eval="batch",
+)
+
+PROTOCOLS: Final = {
+    "drnas": Protocol(name="drnas"),
+    "nats": _NATS,
+    "nb201": replace(_NATS, name="nb201", epochs=50, clip=5.0, bn_eval="running"),
+    "cpu": Protocol(name="cpu", epochs=20, images=5000, channels=8, cells=1),
+}
+
+
+def protocol(name: str, changes: Mapping[str, Any] | None = None) -> Protocol:
+    """The preset called `name` with `changes` (values may be strings) made; raises `UserError` on a bad name or value."""
+    if name not in PROTOCOLS:
+        raise unknown("protocol", name, PROTOCOLS)
+    kinds = {field.name: field.type for field in fields(Protocol) if field.name != "name"}
+    made = {}
+    for key, value in (changes or {}).items():
+        if key not in kinds:
+            raise unknown("setting", key, kinds)
+        made[key] = coerce(key, value, type(getattr(PROTOCOLS[name], key)))
+    result = replace(PROTOCOLS[name], **made)
+    _check(result)
+    return result
+
+
+def coerce(key: str, value: Any, kind: type) -> Any:
+    """`value`, often a string from the command line, as a `kind` (bool, int, float or str)."""
+    truth = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    try:
+        if kind is bool:
+            return truth[str(value).lower()]
+        if kind is int and float(value) != int(float(value)):
+            raise ValueError
+        return int(float(value)) if kind is int else kind(value)
+    except (ValueError, KeyError, OverflowError, TypeError):
+        raise UserError(f"{key}={value!r} is not a {kind.__name__}") from None
+
+
+def _check(settings: Protocol) -> None:
+    values = asdict(settings)
+    for key, allowed in _CHOICES.items():
+        if values[key] not in allowed:
+            raise unknown(key, values[key], allowed)
+    for key, value in values.items():
+        if isinstance(value, int | float) and not (0 <= value < float("inf")):
+            raise UserError(f"{key}={value} is out of range; it must be 0 or more, and finite")
+        if key in _POSITIVE and value == 0:
+            raise UserError(f"{key}=0 is out of range; it must be above 0")
+    if settings.channels % settings.partial:
+        raise UserError(f"partial={settings.partial} does not divide channels={settings.channels}")
+    if settings.images and settings.images < 2 * settings.batch:
+        raise UserError(f"images={settings.images} gives halves smaller than a batch of {settings.batch}")
