@@ -1,0 +1,27 @@
+"""Fixtures shared by all tests: where real data is, and a home of one's own for everything that is cached or installed."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REAL_DATA = os.environ.get("BENCHHARNESS_DATA")
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of real data that BENCHHARNESS_DATA names; skips the test where there is none."""
+    if not REAL_DATA or not Path(REAL_DATA).is_dir():
+        pytest.skip("BENCHHARNESS_DATA names no folder of real data")
+    return Path(REAL_DATA)
+
+
+@pytest.fixture
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty home: no data folder, no cache, no configuration."""
+    monkeypatch.delenv("BENCHHARNESS_DATA", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))
+    return tmp_path
