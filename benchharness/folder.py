@@ -1,0 +1,245 @@
+"""The per-user data folder: tables and images installed with checksums, or used from where they stand.
+
+`BENCHHARNESS_DATA` overrides where it is. A source in a known layout that merely stands in the folder is converted once
+into the cache, so that a read-only folder works as well.
+"""
+
+import hashlib
+import json
+import os
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
+
+import platformdirs
+from filelock import FileLock
+
+from benchharness.errors import UserError
+from benchharness.npz import replacing
+
+KINDS: Final = {"tables": "benchharness.table.importers", "images": "benchharness.images.importers"}
+"""Packages of importers by kind; imported when a source is looked at, as pyarrow and pillow are slow to import."""
+_SCHEMA: Final = 1
+_ENTRIES: Final = 256
+"""Entries of a folder that are looked at for sources; whatever has more is no folder of data sets."""
+
+
+class Installed(NamedTuple):
+    """A table or image set in the data folder."""
+
+    kind: str
+    """`tables` or `images`."""
+    name: str
+    path: Path
+    """The installed file, or the source itself where it is used from where it stands."""
+    source: str
+    """What it was made from."""
+    source_sha256: str
+    sha256: str
+    """Of the installed file; empty for a source used from where it stands."""
+    bytes: int
+
+
+class Verified(NamedTuple):
+    """What `verify` found of one installed thing."""
+
+    item: Installed
+    problem: str
+    """One sentence, empty where everything is right."""
+
+
+class Importer(Protocol):
+    """A module that reads one layout of sources."""
+
+    LAYOUT: str
+    """What it reads, for the error that lists what can be imported."""
+
+    def recognises(self, path: Path) -> str | None:
+        """The name of what is at `path`, None where it is in another layout. Quick, and raises nothing."""
+
+    def convert(self, path: Path, target: Path) -> None:
+        """Write what is at `path` to `target` in our format; raises `UserError` where it is not as it should be."""
+
+
+class _Source(NamedTuple):
+    kind: str
+    name: str
+    path: Path
+    importer: Importer
+
+
+def data_folder() -> Path:
+    """Where tables and images are installed: `BENCHHARNESS_DATA`, else the system's place for a user's data."""
+    given = os.environ.get("BENCHHARNESS_DATA")
+    return Path(given).expanduser() if given else platformdirs.user_data_path("benchharness")
+
+
+def install(path: Path | str) -> list[Installed]:
+    """Install every table and image set found at `path` (a file, or a folder searched two levels down).
+
+    Raises `UserError` where there is nothing known, where a source is damaged, or where the folder cannot be written.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise UserError(f"{path} does not exist; give a file or folder to import")
+    sources = _sources(path, itself=True)
+    if not sources:
+        raise UserError(f"{path} holds nothing that can be imported; known: {'; '.join(sorted(_layouts()))}")
+    try:
+        return [_install(source) for source in sources]
+    except PermissionError as error:
+        hint = "set BENCHHARNESS_DATA to a folder of yours"
+        raise UserError(f"cannot write {error.filename or data_folder()}: {hint}") from None
+
+
+def installed() -> list[Installed]:
+    """What the data folder offers: everything installed, then sources used from where they stand."""
+    items = _manifest()
+    names = {(item.kind, item.name) for item in items}
+    standing = [source for source in _sources(data_folder()) if (source.kind, source.name) not in names]
+    return items + [_standing(source) for source in standing]
+
+
+def verify() -> list[Verified]:
+    """Everything `installed`, its checksums computed anew and its content checked."""
+    return [Verified(item, _problem(item)) for item in installed()]
+
+
+def find(kind: str, name: str) -> Path:
+    """The file in our format of the `kind` of thing called `name`, converted now if it only stands in the folder.
+
+    Raises `UserError` that says which command brings it where it is missing.
+    """
+    place = data_folder() / kind / f"{name}.npz"
+    if place.is_file():
+        return place
+    cached = set(_cache(kind).glob(f"{name}-*.npz"))
+    for path in _places(data_folder()) if cached else ():
+        if (target := _cached(kind, name, path)) in cached:
+            return target
+    for source in _sources(data_folder()):
+        if (source.kind, source.name) == (kind, name):
+            return _convert(source, _cached(kind, name, source.path))
+    what = {"tables": "table", "images": "images"}[kind]
+    raise UserError(f"no {what} {name!r} in {data_folder()}; `benchharness data import PATH` brings it in from a file")
+
+
+def _cache(kind: str) -> Path:
+    return platformdirs.user_cache_path("benchharness") / kind
+
+
+def _cached(kind: str, name: str, path: Path) -> Path:
+    """Where the conversion of `path` is cached: a name that changes whenever the source does."""
+    parts = [path, *sorted(path.iterdir())] if path.is_dir() else [path]
+    stats = [(str(part.absolute()), part.stat().st_size, part.stat().st_mtime_ns) for part in parts]
+    key = hashlib.sha256(repr((_SCHEMA, stats)).encode()).hexdigest()[:16]
+    return _cache(kind) / f"{name}-{key}.npz"
+
+
+def _places(root: Path) -> Iterator[Path]:
+    """Where a source may stand in `root`: its entries, and theirs."""
+    ours = {root / kind for kind in KINDS}
+    children = [path for path in _entries(root) if path not in ours]
+    yield from children
+    for child in children:
+        yield from _entries(child)
+
+
+def _entries(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    visible = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    return visible if len(visible) <= _ENTRIES else []
+
+
+def _sources(root: Path, itself: bool = False) -> list[_Source]:
+    """The first source of every name at `root`; `root` itself may be one."""
+    found: dict[tuple[str, str], _Source] = {}
+    for path in (*([root] if itself else []), *_places(root)):
+        for kind in KINDS:
+            for importer in _importers(kind):
+                if name := importer.recognises(path):
+                    found.setdefault((kind, name), _Source(kind, name, path, importer))
+    return list(found.values())
+
+
+def _importers(kind: str) -> list[Importer]:
+    package = import_module(KINDS[kind])
+    return [import_module(f"{KINDS[kind]}.{item.name}") for item in pkgutil.iter_modules(package.__path__)]
+
+
+def _layouts() -> list[str]:
+    return [importer.LAYOUT for kind in KINDS for importer in _importers(kind)]
+
+
+def _convert(source: _Source, target: Path) -> Path:
+    """`target`, made from `source` unless another process has just made it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(target.with_suffix(".lock")):
+        if not target.is_file():
+            _write(source, target)
+    return target
+
+
+def _write(source: _Source, target: Path) -> None:
+    try:
+        source.importer.convert(source.path, target)
+    except (UserError, PermissionError):
+        raise
+    except (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError) as error:
+        told = f"{type(error).__name__}: {str(error)[:200]}"
+        raise UserError(f"{source.path} cannot be read as {source.importer.LAYOUT} ({told})") from error
+
+
+def _install(source: _Source) -> Installed:
+    root = data_folder()
+    target = root / source.kind / f"{source.name}.npz"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(root / "manifest.lock"):
+        _write(source, target)
+        item = _standing(source)._replace(path=target, sha256=_sha256(target), bytes=target.stat().st_size)
+        kept = [other for other in _manifest() if (other.kind, other.name) != (item.kind, item.name)]
+        rows = [row._asdict() | {"path": str(row.path.relative_to(root))} for row in sorted([*kept, item])]
+        with replacing(root / "manifest.json") as temporary:
+            temporary.write_text(json.dumps({"schema": _SCHEMA, "installed": rows}, indent=1))
+    return item
+
+
+def _standing(source: _Source) -> Installed:
+    files = sorted(source.path.iterdir()) if source.path.is_dir() else [source.path]
+    size = sum(file.stat().st_size for file in files)
+    return Installed(source.kind, source.name, source.path, str(source.path), _sha256(source.path), "", size)
+
+
+def _manifest() -> list[Installed]:
+    path = data_folder() / "manifest.json"
+    if not path.is_file():
+        return []
+    try:
+        rows = json.loads(path.read_text())["installed"]
+        return [Installed(**row | {"path": data_folder() / row["path"]}) for row in rows]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged ({error}); import the data again after deleting it") from None
+
+
+def _sha256(path: Path) -> str:
+    """Of a file's content, or of the names and checksums of a folder's files."""
+    if path.is_dir():
+        listed = [f"{file.name} {_sha256(file)}" for file in sorted(path.iterdir()) if file.is_file()]
+        return hashlib.sha256("\n".join(listed).encode()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _problem(item: Installed) -> str:
+    if not item.path.exists():
+        return f"{item.path} is missing; import it again"
+    if item.sha256 and _sha256(item.path) != item.sha256:
+        return f"{item.path} has changed since it was installed; import it again"
+    try:
+        import_module(KINDS[item.kind]).check(find(item.kind, item.name))
+    except UserError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,66 @@
+"""Our own file format: named arrays and a JSON header in one `.npz`, written whole, read without trust."""
+
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any, Final
+
+import numpy as np
+
+from benchharness.errors import UserError
+
+_HEADER: Final = "header"
+_HEADER_BYTES: Final = 1 << 20
+_DAMAGE: Final = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError, RecursionError)
+
+Arrays = dict[str, np.ndarray]
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary file that takes the place of `path` when the block ends well, and vanishes when it does not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False) as made:
+        temporary = Path(made.name)
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write(path: Path, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write `header` (anything JSON can say) and `arrays` to `path`, uncompressed so that reading is fast."""
+    text = json.dumps(header, sort_keys=True).encode()
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **{_HEADER: np.frombuffer(text, np.uint8)}, **arrays)
+
+
+def read(path: Path, kind: str, limit_bytes: int) -> tuple[dict[str, Any], Arrays]:
+    """The header and arrays of the `kind` of file at `path`, unpickling nothing.
+
+    Raises `UserError` where the file is missing, damaged, not of this kind, or unpacks to more than `limit_bytes`.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            sizes = {item.filename: item.file_size for item in archive.infolist()}
+        if sum(sizes.values()) > limit_bytes or sizes.get(f"{_HEADER}.npy", 0) > _HEADER_BYTES:
+            raise UserError(f"{path} unpacks to {sum(sizes.values())} bytes, more than the {limit_bytes} of any {kind}")
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        header = json.loads(arrays.pop(_HEADER).tobytes())
+    except UserError:
+        raise
+    except _DAMAGE as error:
+        raise UserError(f"{path} is no readable {kind} ({type(error).__name__}: {str(error)[:120]})") from None
+    if not isinstance(header, dict) or header.get("kind") != kind:
+        raise UserError(f"{path} is not a {kind}")
+    return header, arrays

@@ -1,0 +1,64 @@
+"""Tables from arrays: every importer ends here, so every table is checked the same way."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from benchharness import space
+from benchharness.errors import UserError
+from benchharness.table import file
+from benchharness.table.figures import Figure
+from benchharness.table.table import Table, codes
+
+SEED_RULE = "mean over the released training seeds"
+_DECIMALS = 5
+"""Figures are means of shares of at most 25,000 images over a few runs: five decimals keep them apart, and make equal
+those that differ by the rounding of whoever summed them."""
+
+
+def build(
+    about: Mapping[str, Any],
+    ops: Int[np.ndarray, "archs edges"],
+    means: Mapping[Figure, Float[np.ndarray, "archs"]],
+    by_seed: Mapping[Figure, Float[np.ndarray, "archs seeds"]] | None = None,
+    times: Mapping[tuple[str, int], Float[np.ndarray, "archs"]] | None = None,
+    numbers: Int[np.ndarray, "archs"] | None = None,
+) -> Table:
+    """A `Table` of these arrays, copied; `about` needs `name`, `version` and `source`.
+
+    Raises `UserError` where the arrays do not fit together, an architecture comes twice, or an accuracy is none.
+    """
+    table = Table(
+        about=dict(about),
+        ops=_frozen(ops, np.uint8),
+        numbers=_frozen(np.arange(len(ops)) if numbers is None else numbers, np.int32),
+        means={key: _frozen(np.round(column, _DECIMALS)) for key, column in means.items()},
+        by_seed={key: _frozen(np.round(column, _DECIMALS)) for key, column in (by_seed or {}).items()},
+        times={key: _frozen(column) for key, column in (times or {}).items()},
+    )
+    check(table)
+    return replace(table, about={"seed_rule": SEED_RULE, **about, "sha256": file.digest(table)})
+
+
+def check(table: Table) -> None:
+    """Raise `UserError` where the arrays of `table` do not fit together or hold what no table can."""
+    rows = len(table.ops)
+    if table.ops.shape != (rows, len(space.EDGES)) or (rows and table.ops.max() >= len(space.OPS)):
+        raise UserError(f"a table's architectures are {len(space.EDGES)} operations of 0 to {len(space.OPS) - 1} each")
+    if len(np.unique(codes(table.ops))) != rows or len(np.unique(table.numbers)) != rows:
+        raise UserError(f"an architecture comes twice among the {rows} rows of the table")
+    for key, column in (*table.means.items(), *table.by_seed.items(), *table.times.items()):
+        if len(column) != rows:
+            raise UserError(f"{len(column)} values of {key} for {rows} architectures")
+    for figure, column in (*table.means.items(), *table.by_seed.items()):
+        if not ((column >= 0) & (column <= 100) | np.isnan(column)).all():
+            raise UserError(f"{figure} is not in percent: {np.nanmin(column):g} to {np.nanmax(column):g}")
+
+
+def _frozen(values: Any, dtype: Any = np.float64) -> Any:
+    array = np.array(values, dtype)
+    array.setflags(write=False)
+    return array
