@@ -37,6 +37,12 @@ class Protocol:
     alpha_weight_decay: float = 1e-3
     bn_eval: str = "running"
     """Batch normalisation at evaluation: by running statistics or by those of the batch."""
+    eval_batch: int = 250
+    """Images a batch wherever accuracy or loss is measured without training."""
+    eigenvalue_every: int = 0
+    """Epochs between measurements of the largest eigenvalue of the validation loss's Hessian in alpha; 0 never."""
+    ranking: int = 0
+    """Architectures, drawn by seed, whose inherited-weight accuracy is measured after the search."""
     numerics: str = "float32"
 
 
@@ -47,7 +53,7 @@ _CHOICES: Final = {
     "bn_eval": ("running", "batch"),
     "numerics": ("float32", "tf32", "bf16"),
 }
-_POSITIVE: Final = ("epochs", "channels", "cells", "partial", "batch", "learning_rate", "alpha_learning_rate")
+_POSITIVE: Final = ("epochs", "channels", "cells", "partial", "batch", "eval_batch", "learning_rate")
 
 _NATS = Protocol(
     name="nats",
@@ -69,7 +75,7 @@ PROTOCOLS: Final = {
 
 
 def protocol(name: str, changes: Mapping[str, Any] | None = None) -> Protocol:
-    """The preset called `name` with `changes` (values may be strings) made; raises `UserError` on a bad name or value."""
+    """The preset called `name` with `changes` made (values may be strings); raises `UserError` on what is not one."""
     if name not in PROTOCOLS:
         raise unknown("protocol", name, PROTOCOLS)
     kinds = {field.name: field.type for field in fields(Protocol) if field.name != "name"}

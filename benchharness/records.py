@@ -26,7 +26,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class RunSpec:
-    """One cell of the plan: a supernet (`trains` and its options, data set, protocol, seed) and one way to read it out."""
+    """One cell of the plan: a supernet (`trains`, its options, data set, protocol, seed) and one way to read it out."""
 
     method: str
     """The name in tables, as asked for: `darts`, `ostr`, `snas+ostr`, `snas:tau_max=5`, or a user's file's name."""

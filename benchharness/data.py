@@ -1,0 +1,171 @@
+"""A data set as uint8 tensors on the device: halves to search on, and augmented batches without any per-image work."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+from torch.nn import functional as F
+
+from benchharness.errors import UserError
+from benchharness.protocols import Protocol as Settings
+from benchharness.seeds import generator
+
+PAD = 4
+"""Pixels of black border from which a random crop is taken."""
+
+
+class Images(Protocol):
+    """What the search needs of an image set (see `images.ImageSet`)."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def label(self) -> str: ...  # noqa: D102
+    @property
+    def train(self) -> UInt8[np.ndarray, "images 3 height width"]: ...  # noqa: D102
+    @property
+    def train_labels(self) -> Int[np.ndarray, " images"]: ...  # noqa: D102
+    @property
+    def classes(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def mean(self) -> tuple[float, ...]: ...  # noqa: D102
+    @property
+    def std(self) -> tuple[float, ...]: ...  # noqa: D102
+    @property
+    def sha256(self) -> str: ...  # noqa: D102
+
+
+class Batch(NamedTuple):
+    """Normalised images and their labels."""
+
+    images: Float[Tensor, "batch 3 height width"]
+    labels: Int[Tensor, " batch"]
+
+
+class Half(NamedTuple):
+    """One half of the training images: bordered by `PAD` black pixels, on the device."""
+
+    padded: UInt8[Tensor, "images 3 high wide"]
+    labels: Int[Tensor, " images"]
+
+
+class Split(NamedTuple):
+    """Indices into the training images, and how they were chosen in words."""
+
+    train: Int[np.ndarray, " train"]
+    valid: Int[np.ndarray, " valid"]
+    words: str
+
+
+def split(images: Images, settings: Settings, seed: int, given: Split | None = None) -> Split:
+    """The halves of the training images that `settings` asks for; with `settings.images`, a seeded part of each."""
+    total = len(images.train_labels)
+    if settings.split == "benchmark" and given is not None:
+        whole = given
+    elif settings.split == "halves":
+        whole = Split(np.arange(total // 2), np.arange(total // 2, total), "first half / last half")
+    else:
+        order = torch.randperm(total, generator=generator("split", images.name, 0)).numpy()
+        missing = "; the benchmark's own split file is not installed" if settings.split == "benchmark" else ""
+        whole = Split(np.sort(order[: total // 2]), np.sort(order[total // 2 :]), f"seeded random halves{missing}")
+    if not settings.images:
+        return whole
+    if settings.images > total:
+        raise UserError(f"images={settings.images} is more than the {total} training images of {images.label}")
+    return _part(whole, images.name, settings.images // 2, seed)
+
+
+def _part(whole: Split, name: str, size: int, seed: int) -> Split:
+    drawn = generator("images", name, seed)
+    train, valid = (half[torch.randperm(len(half), generator=drawn)[:size].numpy()] for half in whole[:2])
+    return Split(train, valid, f"{size} + {size} images drawn by seed from: {whole.words}")
+
+
+class Stream:
+    """Batches of both halves. A pure function of (data set, seed, epoch): nothing to save, nothing to lose."""
+
+    def __init__(
+        self, images: Images, settings: Settings, seed: int, device: torch.device, given: Split | None = None
+    ) -> None:
+        self.settings, self.seed, self.name, self.device = settings, seed, images.name, device
+        self.split = split(images, settings, seed, given)
+        self.train, self.valid = (_half(images, index, device) for index in self.split[:2])
+        shape = (1, 3, 1, 1)
+        self.mean = torch.tensor(images.mean, device=device).view(shape) * 255
+        self.std = torch.tensor(images.std, device=device).view(shape) * 255
+        self.about: dict[str, Any] = {
+            "label": images.label,
+            "sha256": images.sha256,
+            "train_images": len(self.train.labels),
+            "valid_images": len(self.valid.labels),
+            "split": self.split.words,
+            "split_sha256": _digest(self.split),
+        }
+
+    @property
+    def steps(self) -> int:
+        """Steps in an epoch; the last batch may be smaller."""
+        return -(-len(self.train.labels) // self.settings.batch)
+
+    def epoch(self, number: int) -> Iterator[tuple[Batch, Batch]]:
+        """Augmented (training, validation) batches of one epoch; everything random is drawn before the first batch."""
+        drawn = generator("batches", self.name, self.seed, number)
+        order = torch.randperm(len(self.train.labels), generator=drawn)
+        other = self._valid_order(order, drawn)
+        size = self.settings.batch
+        plans = [(self.train, order.split(size)), (self.valid, other)]
+        moved = [(half, parts, *self._moves(half, sum(map(len, parts)), drawn)) for half, parts in plans]
+        for step in range(self.steps):
+            first, second = (self._batch(*plan, step) for plan in moved)
+            yield first, second
+
+    def fixed(self, which: str = "valid", batches: int = 0) -> Iterator[Batch]:
+        """A half in fixed order without augmentation, in evaluation batches; only the first `batches` unless 0."""
+        half = self.valid if which == "valid" else self.train
+        size = self.settings.eval_batch
+        count = -(-len(half.labels) // size)
+        for start in range(0, min(count, batches or count) * size, size):
+            pixels = half.padded[start : start + size, :, PAD:-PAD, PAD:-PAD]
+            yield Batch(self._normalised(pixels), half.labels[start : start + size])
+
+    def _valid_order(self, order: Tensor, drawn: torch.Generator) -> tuple[Tensor, ...]:
+        """Which validation images each step sees: one for every training image, or a fresh batch."""
+        count, size = len(self.valid.labels), self.settings.batch
+        if self.settings.alpha_batch == "paired":
+            return torch.randint(count, order.shape, generator=drawn).split(size)
+        return tuple(torch.randperm(count, generator=drawn)[:size] for _ in range(self.steps))
+
+    def _moves(self, half: Half, count: int, drawn: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Rows and columns of `half.padded` that a cropped and perhaps flipped image takes: each (images, size)."""
+        height, width = half.padded.shape[2] - 2 * PAD, half.padded.shape[3] - 2 * PAD
+        down, right = torch.randint(2 * PAD + 1, (2, count, 1), generator=drawn)
+        columns = torch.arange(width).expand(count, width)
+        flipped = torch.rand(count, 1, generator=drawn) < 0.5
+        columns = torch.where(flipped, width - 1 - columns, columns) + right
+        return (torch.arange(height) + down).to(self.device), columns.to(self.device)
+
+    def _batch(self, half: Half, parts: tuple[Tensor, ...], rows: Tensor, columns: Tensor, step: int) -> Batch:
+        index = parts[step].to(self.device)
+        start = step * self.settings.batch
+        span = slice(start, start + len(index))
+        channels = torch.arange(3, device=self.device).view(1, 3, 1, 1)
+        place = (index.view(-1, 1, 1, 1), channels, rows[span, None, :, None], columns[span, None, None, :])
+        return Batch(self._normalised(half.padded[place]), half.labels[index])
+
+    def _normalised(self, pixels: Tensor) -> Tensor:
+        return (pixels.float() - self.mean) / self.std
+
+
+def _half(images: Images, index: Int[np.ndarray, " images"], device: torch.device) -> Half:
+    pixels = torch.from_numpy(images.train[index])
+    labels = torch.from_numpy(images.train_labels[index]).long()
+    return Half(F.pad(pixels, (PAD,) * 4).to(device), labels.to(device))
+
+
+def _digest(halves: Split) -> str:
+    text = "|".join(",".join(map(str, sorted(half.tolist()))) for half in halves[:2])
+    return hashlib.sha256(text.encode()).hexdigest()

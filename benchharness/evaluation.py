@@ -1,0 +1,82 @@
+"""What a selection may ask of a trained supernet: its loss and accuracy at given edge weights, and a little tuning."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from benchharness.data import Batch, Stream
+from benchharness.supernet import Supernet
+
+
+class Score(NamedTuple):
+    """Mean cross-entropy in nats, and accuracy in percent."""
+
+    loss: float
+    accuracy_pct: float
+
+
+class Evaluation:
+    """A supernet with a half of the images to measure it on, in fixed order and without augmentation."""
+
+    def __init__(
+        self, net: Supernet, stream: Stream, tune: Callable[[Mapping[int, int], int, bool], None] | None = None
+    ) -> None:
+        self.net, self.stream = net, stream
+        self._tune = tune
+
+    def mixed(
+        self, weights: Float[Tensor, "edges ops"], data: str = "valid", batches: int = 0, bn: str = "running"
+    ) -> Score:
+        """Loss and accuracy with every cell mixed by `weights`; `bn` as in the protocol's `bn_eval`."""
+        return self._measured(lambda images: self.net(images, weights), data, batches, bn)
+
+    def one_hot(self, cell: Sequence[int], data: str = "valid", batches: int = 0, bn: str = "running") -> Score:
+        """Loss and accuracy of one architecture with inherited weights."""
+        return self._measured(lambda images: self.net.one_hot(images, cell), data, batches, bn)
+
+    def gradient(
+        self, weights: Float[Tensor, "edges ops"], data: str = "valid", batches: int = 0, bn: str = "batch"
+    ) -> Float[Tensor, "edges ops"]:
+        """The derivative of the mean loss with respect to the edge weights."""
+        at = weights.detach().clone().requires_grad_()
+        total, count = torch.zeros_like(at), 0
+        with self.net.evaluating(batch_statistics=bn == "batch"):
+            for images, labels in self.stream.fixed(data, batches):
+                loss = F.cross_entropy(self.net(images, at), labels, reduction="sum")
+                total += torch.autograd.grad(loss, at)[0]
+                count += len(labels)
+        return total / count
+
+    def tune(self, decided: Mapping[int, int], epochs: int, alpha: bool) -> None:
+        """Train on for `epochs`, the edges in `decided` carrying their operation alone; alpha too unless frozen."""
+        if self._tune is None:
+            raise RuntimeError("this evaluation was made without a way to train")
+        self._tune(decided, epochs, alpha)
+
+    @torch.no_grad()
+    def _measured(self, logits: Callable[[Tensor], Tensor], data: str, batches: int, bn: str) -> Score:
+        sums = torch.zeros(3, dtype=torch.float64, device=self.stream.device)
+        with self.net.evaluating(batch_statistics=bn == "batch"):
+            for batch in self.stream.fixed(data, batches):
+                sums += tally(logits(batch.images), batch)
+        loss, right, count = sums.tolist()  # sync: once a measurement
+        return Score(loss / count, 100 * right / count)
+
+
+def tally(logits: Float[Tensor, "batch classes"], batch: Batch) -> Float[Tensor, "3"]:
+    """Summed loss, correct answers and number of images, on the device."""
+    loss = F.cross_entropy(logits.detach(), batch.labels, reduction="sum")
+    right = (logits.argmax(1) == batch.labels).sum()
+    return torch.stack([loss.double(), right.double(), torch.full_like(loss, len(batch.labels)).double()])
+
+
+def with_decided(weights: Float[Tensor, "edges ops"], decided: Mapping[int, int]) -> Float[Tensor, "edges ops"]:
+    """`weights` with each decided edge carrying its operation alone, at weight 1."""
+    result = weights.clone()
+    for edge, op in decided.items():
+        result[edge] = F.one_hot(torch.tensor(op), weights.shape[1]).to(weights)
+    return result

@@ -1,0 +1,88 @@
+"""The methods: one file each. Finding them by name, loading a user's own file, and their options."""
+
+import importlib.util
+import inspect
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from types import ModuleType
+from typing import Any
+
+from benchharness.errors import UserError, unknown
+from benchharness.methods._base import Method, Weights
+from benchharness.protocols import coerce
+
+__all__ = ["Method", "Weights", "configured", "load", "names", "options", "summary"]
+
+_FRAMEWORK = set(vars(Method)) | {"training", "dump_patches", "call_super_init"}
+
+
+def names() -> list[str]:
+    """The built-in methods, in alphabetical order."""
+    return sorted(found.name for found in iter_modules(__path__) if not found.name.startswith("_"))
+
+
+def load(name: str | Path) -> type[Method]:
+    """The method called `name`, or the one that the Python file `name` defines; raises `UserError` where there is none.
+
+    A file is code and is run as such.
+    """
+    if str(name).endswith(".py"):
+        return _only_method(_file(Path(name)), str(name))
+    if name not in names():
+        raise unknown("method", name, names())
+    return _only_method(import_module(f"{__name__}.{name}"), str(name))
+
+
+def options(method: type[Method]) -> dict[str, Any]:
+    """What can be set about `method`, with defaults: its lower-case class attributes of a plain type."""
+    found: dict[str, Any] = {}
+    for base in reversed(method.__mro__):
+        if issubclass(base, Method) and base is not Method:
+            found |= {key: value for key, value in vars(base).items() if isinstance(value, bool | int | float | str)}
+    return {key: value for key, value in found.items() if not key.startswith("_") and key not in _FRAMEWORK}
+
+
+def configured(method: type[Method], changes: Mapping[str, Any]) -> type[Method]:
+    """`method` with some of its options changed; raises `UserError` on an unknown option or a value of another type."""
+    known = options(method)
+    made = {}
+    for key, value in changes.items():
+        if key not in known:
+            raise unknown(f"option of {method.__name__.lower()}", key, known)
+        made[key] = coerce(key, value, type(known[key]))
+    return type(method.__name__, (method,), {**made, "__doc__": method.__doc__}) if made else method
+
+
+def summary(method: type[Method]) -> str:
+    """The first line of the method's docstring."""
+    return (inspect.getdoc(method) or method.__name__).splitlines()[0]
+
+
+def _only_method(module: ModuleType, name: str) -> type[Method]:
+    found = [
+        item
+        for item in vars(module).values()
+        if inspect.isclass(item) and issubclass(item, Method) and item.__module__ == module.__name__
+    ]
+    if len(found) != 1:
+        raise UserError(f"{name} defines {len(found)} subclasses of benchharness.Method; a method file defines one")
+    return found[0]
+
+
+def _file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise UserError(f"there is no method file {str(path)!r}")
+    name = f"benchharness_user_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise UserError(f"{path} does not load: {type(error).__name__}: {error}") from error
+    return module

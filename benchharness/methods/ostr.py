@@ -1,0 +1,10 @@
+"""OStr-DARTS: the DARTS supernet, read out by operation strength instead of by the magnitude of alpha."""
+
+from benchharness.methods.darts import Darts
+
+
+class Ostr(Darts):
+    """OStr-DARTS: trained exactly as DARTS; a cell is chosen by each operation's effect on the final loss."""
+
+    trains_as = "darts"
+    selection = "strength"

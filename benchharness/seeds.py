@@ -1,0 +1,36 @@
+"""Seeds hashed from names, so that no stream of random numbers depends on how many numbers another one drew."""
+
+import hashlib
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+
+def seed_for(*names: str | int) -> int:
+    """A 63-bit seed that depends on `names` alone, e.g. `seed_for("supernet", "cifar10", 7)`."""
+    digest = hashlib.sha256("/".join(map(str, names)).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def generator(*names: str | int) -> torch.Generator:
+    """A CPU generator seeded from `names`."""
+    return torch.Generator().manual_seed(seed_for(*names))
+
+
+@contextmanager
+def seeded(*names: str | int) -> Iterator[None]:
+    """Python's, NumPy's and torch's global generators seeded from `names` for a block, then as they were."""
+    before = random.getstate(), np.random.get_state()
+    seed = seed_for(*names)
+    with torch.random.fork_rng():
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.manual_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(before[0])
+            np.random.set_state(before[1])

@@ -1,0 +1,257 @@
+"""How a cell is read out of a trained supernet: one frozen dataclass a selection, whose fields are its options."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Final, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from benchharness.errors import UserError, unknown
+from benchharness.evaluation import Evaluation, with_decided
+from benchharness.methods import Method
+from benchharness.protocols import coerce
+from benchharness.space import EDGES, NONE, OPS, Arch
+
+
+class Selected(NamedTuple):
+    """A derived cell with what led to it."""
+
+    arch: Arch
+    scores: Float[np.ndarray, "edges ops"]
+    """Higher is better; NaN where an operation was no candidate or an edge could not be scored."""
+    order: tuple[int, ...] = ()
+    """Edges in the order in which they were decided."""
+    dead: tuple[int, ...] = ()
+    """Edges on which every candidate ties because decided edges cut them off; decided by magnitude."""
+
+
+Scores = Float[np.ndarray, " ops"]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The base: how a trained method and its supernet become a cell."""
+
+    none: bool = True
+    """Whether `none` may be chosen."""
+
+    def __call__(self, method: Method, evaluation: Evaluation) -> Selected:
+        """The cell read out; may train the supernet further through `evaluation.tune`."""
+        raise NotImplementedError
+
+    def candidates(self) -> list[int]:
+        """The operations that may be chosen."""
+        return [op for op in range(len(OPS)) if self.none or op != NONE]
+
+    def restricted(self, scores: Float[np.ndarray, "edges ops"]) -> Float[np.ndarray, "edges ops"]:
+        """`scores` with NaN for the operations that may not be chosen."""
+        allowed = np.isin(np.arange(len(OPS)), self.candidates())
+        return np.where(allowed, scores, np.nan)
+
+
+@dataclass(frozen=True)
+class Magnitude(Selection):
+    """The largest mean edge weight on each edge (argmax, over all five operations in NAS-Bench-201)."""
+
+    def __call__(self, method: Method, evaluation: Evaluation) -> Selected:  # noqa: ARG002
+        """The argmax cell; scores are the mean edge weights."""
+        scores = self.restricted(_mean_weights(method))
+        return Selected(tuple(int(op) for op in np.nanargmax(scores, axis=-1)), scores, tuple(range(len(EDGES))))
+
+
+@dataclass(frozen=True)
+class Uniform(Selection):
+    """A uniformly random cell, drawn from the run's own random numbers."""
+
+    def __call__(self, method: Method, evaluation: Evaluation) -> Selected:  # noqa: ARG002
+        """A cell drawn with torch's global generator; every score is the same."""
+        allowed = self.candidates()
+        drawn = torch.randint(len(allowed), (len(EDGES),)).tolist()
+        flat = self.restricted(np.full((len(EDGES), len(OPS)), 1 / len(allowed)))
+        return Selected(tuple(allowed[choice] for choice in drawn), flat, tuple(range(len(EDGES))))
+
+
+@dataclass(frozen=True)
+class Strength(Selection):
+    """Operation strength, our reading of OStr-DARTS: S(o, e) = L(mixed | D) - L(edge e carries o alone | D).
+
+    D are the edges decided so far. The paper's abstract and captions state that an operation's importance is its effect
+    on the final loss when it replaces the mixed operation; whatever they leave open is an option.
+    """
+
+    surviving: str = "one"
+    """Weight of the operation that stays: `one`, or its mixing weight (`beta`)."""
+    data: str = "valid"
+    """Which half scores: `valid` or `train`."""
+    batches: int = 0
+    """Score on the first so many evaluation batches; 0 takes the whole half."""
+    metric: str = "loss"
+    tuning: int = 0
+    """Epochs of training between one edge's decision and the next."""
+    tune_alpha: bool = True
+    """Whether that training updates alpha too."""
+    order: str = "topological"
+    """Which edge is decided next: `topological`, `random`, or the one with the largest `margin` first."""
+    discretise: bool = True
+    """Whether edges already decided are discrete while the others are scored."""
+    exact: bool = True
+    """Whether each candidate is evaluated, or its effect estimated from one gradient (first-order Taylor)."""
+    bn: str = "batch"
+    """Batch normalisation while scoring: `batch` or `running` statistics."""
+
+    _CHOICES: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "surviving": ("one", "beta"),
+        "data": ("valid", "train"),
+        "metric": ("loss", "accuracy"),
+        "order": ("topological", "random", "margin"),
+        "bn": ("batch", "running"),
+    }
+
+    def __post_init__(self) -> None:
+        for key, allowed in self._CHOICES.items():
+            if getattr(self, key) not in allowed:
+                raise unknown(key, getattr(self, key), allowed)
+        if self.batches < 0 or self.tuning < 0:
+            raise UserError(f"batches={self.batches}, tuning={self.tuning}: neither may be below 0")
+        if not self.exact and self.metric == "accuracy":
+            raise UserError("exact=False estimates the loss by its gradient; accuracy has none, so take metric=loss")
+
+    def __call__(self, method: Method, evaluation: Evaluation) -> Selected:
+        """The cell, one edge decided after the other; a dead edge is decided by magnitude and has NaN scores."""
+        scores = np.full((len(EDGES), len(OPS)), np.nan)
+        decided: dict[int, int] = {}
+        dead: list[int] = []
+        while len(decided) < len(EDGES):
+            weights = method.expected().detach()
+            edge, found = self._next(weights, decided, evaluation)
+            if found is None:
+                dead.append(edge)
+                found = self.restricted(_mean_weights(method))[edge]
+            else:
+                scores[edge] = found
+            decided[edge] = int(np.nanargmax(found))
+            if self.tuning and len(decided) < len(EDGES):
+                evaluation.tune(decided, self.tuning, self.tune_alpha)
+        arch = tuple(decided[edge] for edge in range(len(EDGES)))
+        return Selected(arch, scores, tuple(decided), tuple(dead))
+
+    def trial(self, weights: Float[Tensor, "edges ops"], edge: int, op: int) -> Float[Tensor, "edges ops"]:
+        """The edge weights under which operation `op` of `edge` is tried: it carries the edge alone."""
+        return self._discrete(weights, {edge: op})
+
+    def gain(self, before: float, after: float) -> float:
+        """How good it is that the score went from `before` to `after`; the score is a loss or a negative accuracy."""
+        return before - after
+
+    def _next(self, weights: Tensor, decided: dict[int, int], evaluation: Evaluation) -> tuple[int, Scores | None]:
+        """The edge to decide now and its scores, None where nothing reaches it."""
+        open_edges = [edge for edge in range(len(EDGES)) if edge not in decided]
+        if self.order == "random":
+            open_edges = [open_edges[int(torch.randint(len(open_edges), ()))]]
+        elif self.order == "topological":
+            open_edges = open_edges[:1]
+        scored = {edge: self._scores(weights, edge, decided, evaluation) for edge in open_edges}
+        return max(scored.items(), key=lambda item: _margin(item[1]))
+
+    def _scores(self, weights: Tensor, edge: int, decided: dict[int, int], evaluation: Evaluation) -> Scores | None:
+        if is_dead(edge, decided):
+            return None
+        base = self._discrete(weights, decided) if self.discretise else weights
+        trials = {op: self.trial(base, edge, op) for op in self.candidates()}
+        if self.exact:
+            before = self._score(base, evaluation)
+            gains = {op: self.gain(before, self._score(tried, evaluation)) for op, tried in trials.items()}
+        else:
+            slope = evaluation.gradient(base, self.data, self.batches, self.bn)
+            gains = {op: self.gain(0.0, float((slope * (tried - base)).sum())) for op, tried in trials.items()}
+        return np.array([gains.get(op, np.nan) for op in range(len(OPS))])
+
+    def _discrete(self, weights: Tensor, decided: Mapping[int, int]) -> Tensor:
+        """`weights` with each decided edge carrying its operation alone, at the surviving weight."""
+        result = with_decided(weights, decided)
+        if self.surviving == "beta":
+            for edge, op in decided.items():
+                result[edge] *= weights[edge, op]
+        return result
+
+    def _score(self, weights: Tensor, evaluation: Evaluation) -> float:
+        score = evaluation.mixed(weights, self.data, self.batches, self.bn)
+        return score.loss if self.metric == "loss" else -score.accuracy_pct
+
+
+@dataclass(frozen=True)
+class Prune(Strength):
+    """The pruning-style comparator: how much worse the loss gets when an operation leaves the mix.
+
+    Its weight is set to zero without renormalising the others, as in DARTS-PT.
+    """
+
+    def trial(self, weights: Float[Tensor, "edges ops"], edge: int, op: int) -> Float[Tensor, "edges ops"]:
+        """The edge weights with operation `op` of `edge` removed."""
+        tried = weights.clone()
+        tried[edge, op] = 0
+        return tried
+
+    def gain(self, before: float, after: float) -> float:
+        """The harm done by the removal."""
+        return after - before
+
+
+SELECTIONS: Final[Mapping[str, type[Selection]]] = {
+    "magnitude": Magnitude,
+    "strength": Strength,
+    "prune": Prune,
+    "uniform": Uniform,
+}
+
+
+def names() -> list[str]:
+    """The selections there are."""
+    return list(SELECTIONS)
+
+
+def options(name: str) -> dict[str, Any]:
+    """What can be set about the selection `name`, with defaults; raises `UserError` on an unknown name."""
+    if name not in SELECTIONS:
+        raise unknown("selection", name, SELECTIONS)
+    return {field.name: field.default for field in fields(SELECTIONS[name])}
+
+
+def make(name: str, changes: Mapping[str, Any]) -> Selection:
+    """The selection `name` with some options changed; raises `UserError` on an unknown option or a bad value."""
+    known = options(name)
+    for key in changes:
+        if key not in known:
+            raise unknown(f"option of {name}", key, known)
+    made = {key: coerce(key, value, type(known[key])) for key, value in changes.items()}
+    build: Callable[..., Selection] = SELECTIONS[name]
+    return build(**made)
+
+
+def is_dead(edge: int, decided: Mapping[int, int]) -> bool:
+    """Whether the edges in `decided` leave `edge` without a path from the cell's input or to its output."""
+    target, source = EDGES[edge]
+    open_edges = [pair for e, pair in enumerate(EDGES) if decided.get(e) != NONE]
+    fed, used = {0}, {3}
+    for to, start in open_edges:
+        if start in fed:
+            fed.add(to)
+    for to, start in reversed(open_edges):
+        if to in used:
+            used.add(start)
+    return source not in fed or target not in used
+
+
+def _mean_weights(method: Method) -> Float[np.ndarray, "edges ops"]:
+    return method.expected().detach().cpu().numpy().astype(np.float64)
+
+
+def _margin(scores: Scores | None) -> float:
+    """How far the best candidate leads the second; an edge that cannot be scored comes last."""
+    if scores is None:
+        return -np.inf
+    best = np.sort(scores[~np.isnan(scores)])[::-1]
+    return float(best[0] - best[1])

@@ -1,0 +1,232 @@
+"""The NAS-Bench-201 network with every operation on every edge, and the stand-alone parts that it shares with one cell.
+
+Structure after Dong & Yang (ICLR 2020): stem, three stages of cells at C, 2C and 4C channels, residual blocks between
+them, global pooling, a linear classifier. It computes what the plain formulation computes but shares work: the edges
+that leave one node share its ReLU and its pooling and run as one wider 3x3 and one wider 1x1 convolution, and the edge
+weights enter as the gain of the batch normalisation that follows. `none` costs nothing. Weights are plain inputs: the
+supernet knows nothing of alpha.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from benchharness.space import CONV1, CONV3, EDGES, NONE, POOL, SKIP
+
+LEAVING: Final = tuple(tuple(e for e, (_, source) in enumerate(EDGES) if source == node) for node in range(3))
+"""The edges that leave nodes 0, 1 and 2, in the order in which a wide convolution holds them."""
+_KERNEL: Final = {CONV1: 1, CONV3: 3}
+
+
+class Norm(nn.Module):
+    """Batch normalisation whose gain may be given per call and which can use batch statistics unrecorded."""
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, channels: int, affine: bool = True) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+        self.batch_statistics = False
+
+    def forward(self, x: Tensor, gain: Tensor | None = None) -> Tensor:
+        """`x` normalised per channel and scaled by `gain`, or by the module's own affine weights."""
+        return self._normalised(x, slice(None), self.weight if gain is None else gain)
+
+    def part(self, x: Tensor, channels: slice) -> Tensor:
+        """`x` normalised as the module's `channels` are, without any affine weights."""
+        return self._normalised(x, channels, None)
+
+    def _normalised(self, x: Tensor, channels: slice, gain: Tensor | None) -> Tensor:
+        mean, var = self.running_mean[channels], self.running_var[channels]
+        if self.batch_statistics and not self.training:
+            return F.batch_norm(x, None, None, gain, self.bias, True, 0.1, 1e-5)
+        return F.batch_norm(x, mean, var, gain, self.bias, self.training, 0.1, 1e-5)
+
+
+class Fan(nn.Module):
+    """All convolutions of one kind on the edges that leave one node, as one wider convolution and normalisation."""
+
+    def __init__(self, channels: int, edges: int, kernel: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.convolution = nn.Conv2d(channels, edges * channels, kernel, padding=kernel // 2, bias=False)
+        self.norm = Norm(edges * channels, affine=False)
+
+    def forward(self, active: Tensor, gains: Float[Tensor, " edges"]) -> Tensor:
+        """The edges' weighted outputs side by side, from the node's rectified features."""
+        return self.norm(self.convolution(active), gains.repeat_interleave(self.channels))
+
+    def one(self, active: Tensor, place: int) -> Tensor:
+        """The output of the edge at `place` alone."""
+        own = slice(place * self.channels, (place + 1) * self.channels)
+        features = F.conv2d(active, self.convolution.weight[own], padding=self.convolution.kernel_size[0] // 2)
+        return self.norm.part(features, own)
+
+
+def pool(x: Tensor) -> Tensor:
+    """The 3x3 average pooling of the space: stride 1, borders averaged over what is there."""
+    return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
+
+
+class MixedCell(nn.Module):
+    """A cell whose edges carry weighted sums of all operations; `partial` = k mixes only 1/k of the channels."""
+
+    def __init__(self, channels: int, partial: int = 1) -> None:
+        super().__init__()
+        self.partial = partial
+        self.mixed = channels // partial
+        self.conv1 = nn.ModuleList(Fan(self.mixed, len(edges), 1) for edges in LEAVING)
+        self.conv3 = nn.ModuleList(Fan(self.mixed, len(edges), 3) for edges in LEAVING)
+
+    def forward(self, x: Tensor, weights: Float[Tensor, "edges ops"]) -> Tensor:
+        """Features of the output node, same shape as `x` (batch, channels, height, width)."""
+        nodes: list[Tensor] = [x]
+        arriving: dict[int, list[Tensor]] = {1: [], 2: [], 3: []}
+        for source in range(3):
+            spread = self._spread(source, nodes[source][:, : self.mixed], weights)
+            for place, edge in enumerate(LEAVING[source]):
+                arriving[EDGES[edge][0]].append(spread[:, place])
+            nodes.append(self._joined(arriving[source + 1], nodes))
+        return nodes[3]
+
+    def one_hot(self, x: Tensor, cell: Sequence[int]) -> Tensor:
+        """What `forward` gives for one-hot weights, computing only the operations that `cell` names."""
+        nodes: list[Tensor] = [x]
+        for target in (1, 2, 3):
+            arriving = []
+            for edge, (node, source) in enumerate(EDGES):
+                if node == target and cell[edge] != NONE:
+                    arriving.append(self._operation(edge, cell[edge], nodes[source][:, : self.mixed]))
+            nodes.append(self._joined(arriving or [torch.zeros_like(x[:, : self.mixed])], nodes))
+        return nodes[3]
+
+    def operation(self, edge: int, op: int) -> dict[str, Tensor]:
+        """Views of one operation's convolution weight and running statistics on one edge; empty if it has none."""
+        if op not in _KERNEL:
+            return {}
+        fan, place = self._fan(edge, op)
+        span = slice(place * self.mixed, (place + 1) * self.mixed)
+        held = {"weight": fan.convolution.weight, "mean": fan.norm.running_mean, "var": fan.norm.running_var}
+        return {name: tensor.detach()[span] for name, tensor in held.items()}
+
+    def _spread(self, source: int, x: Tensor, weights: Tensor) -> Tensor:
+        """What node `source` sends along each of its edges: (batch, edges, channels, height, width)."""
+        own = weights[list(LEAVING[source])]
+        active = F.relu(x)
+        sent = self.conv1[source](active, own[:, CONV1]) + self.conv3[source](active, own[:, CONV3])
+        shape = (1, -1, 1, 1, 1)
+        sent = sent.unflatten(1, (len(LEAVING[source]), -1))
+        sent = torch.addcmul(sent, x.unsqueeze(1), own[:, SKIP].view(shape))
+        return torch.addcmul(sent, pool(x).unsqueeze(1), own[:, POOL].view(shape))
+
+    def _joined(self, arriving: list[Tensor], nodes: list[Tensor]) -> Tensor:
+        total = torch.stack(arriving).sum(0) if len(arriving) > 1 else arriving[0]
+        if self.partial == 1:
+            return total
+        bypass = torch.stack([node[:, self.mixed :] for node in nodes]).sum(0)
+        whole = torch.cat([total, bypass], 1)
+        return whole.unflatten(1, (self.partial, -1)).transpose(1, 2).flatten(1, 2)
+
+    def _operation(self, edge: int, op: int, x: Tensor) -> Tensor:
+        if op == SKIP:
+            return x
+        if op == POOL:
+            return pool(x)
+        fan, place = self._fan(edge, op)
+        return fan.one(F.relu(x), place)
+
+    def _fan(self, edge: int, op: int) -> tuple[Fan, int]:
+        source = EDGES[edge][1]
+        fan = (self.conv1 if op == CONV1 else self.conv3)[source]
+        assert isinstance(fan, Fan)
+        return fan, LEAVING[source].index(edge)
+
+
+class ResidualBlock(nn.Module):
+    """Halves the resolution and widens the channels between two stages."""
+
+    def __init__(self, channels: int, wider: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, wider, 3, stride=2, padding=1, bias=False)
+        self.first_norm = Norm(wider)
+        self.second = nn.Conv2d(wider, wider, 3, padding=1, bias=False)
+        self.second_norm = Norm(wider)
+        self.shortcut = nn.Conv2d(channels, wider, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features at half the resolution."""
+        inner = self.first_norm(self.first(F.relu(x)))
+        return self.second_norm(self.second(F.relu(inner))) + self.shortcut(F.avg_pool2d(x, 2))
+
+
+class Skeleton(nn.Module):
+    """The network around the cells; `cell(channels)` makes each of them."""
+
+    def __init__(self, cell: Callable[[int], nn.Module], classes: int, channels: int, cells: int) -> None:
+        super().__init__()
+        widths = [channels, 2 * channels, 4 * channels]
+        self.stem = nn.Conv2d(3, channels, 3, padding=1, bias=False)
+        self.stem_norm = Norm(channels)
+        self.stages = nn.ModuleList(nn.ModuleList(cell(width) for _ in range(cells)) for width in widths)
+        self.blocks = nn.ModuleList(ResidualBlock(*pair) for pair in pairwise(widths))
+        self.last_norm = Norm(widths[-1])
+        self.classifier = nn.Linear(widths[-1], classes)
+
+    def through(self, images: Tensor, run_cell: Callable[[nn.Module, Tensor], Tensor]) -> Tensor:
+        """Logits (batch, classes) of normalised `images` (batch, 3, height, width), each cell applied by `run_cell`."""
+        x = self.stem_norm(self.stem(images))
+        for stage, block in zip(self.stages, [*self.blocks, None], strict=True):
+            assert isinstance(stage, nn.ModuleList)
+            for cell in stage:
+                x = run_cell(cell, x)
+            x = x if block is None else block(x)
+        return self.classifier(F.relu(self.last_norm(x)).mean((2, 3)))
+
+    @contextmanager
+    def evaluating(self, batch_statistics: bool = False) -> Iterator[None]:
+        """Evaluation mode for the length of a block: running statistics, or the batch's own without recording them."""
+        training = self.training
+        self._set(False, batch_statistics)
+        try:
+            yield
+        finally:
+            self._set(training, False)
+
+    def _set(self, training: bool, batch_statistics: bool) -> None:
+        self.train(training)
+        for module in self.modules():
+            if isinstance(module, Norm):
+                module.batch_statistics = batch_statistics
+
+
+class Supernet(Skeleton):
+    """All 15,625 architectures in one network with shared weights (1,686,106 of them at C=16, N=5, ten classes)."""
+
+    def __init__(self, classes: int = 10, channels: int = 16, cells: int = 5, partial: int = 1) -> None:
+        super().__init__(lambda width: MixedCell(width, partial), classes, channels, cells)
+
+    def forward(
+        self, images: Float[Tensor, "batch 3 height width"], weights: Float[Tensor, "edges ops"]
+    ) -> Float[Tensor, "batch classes"]:
+        """Logits with every cell's edges mixed by `weights`."""
+        return self.through(images, lambda cell, x: cell(x, weights))
+
+    def one_hot(
+        self, images: Float[Tensor, "batch 3 height width"], cell: Sequence[int]
+    ) -> Float[Tensor, "batch classes"]:
+        """Logits of one architecture with inherited weights, computing only its own operations."""
+        return self.through(images, lambda mixed, x: mixed.one_hot(x, cell))  # type: ignore[operator]
+
+    def mixed_cells(self) -> Iterator[MixedCell]:
+        """The cells from input to output."""
+        yield from (module for module in self.modules() if isinstance(module, MixedCell))
