@@ -38,10 +38,22 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write(path: Path, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """Write `header` (anything JSON can say) and `arrays` to `path`, uncompressed so that reading is fast."""
+    """Write `header` (JSON with at least `kind` and `about`) and `arrays` to `path`, uncompressed so that reading is fast."""
     text = json.dumps(header, sort_keys=True).encode()
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, **{_HEADER: np.frombuffer(text, np.uint8)}, **arrays)
+
+
+def header(path: Path, kind: str) -> dict[str, Any]:
+    """The header alone, empty where the file at `path` is not one of this `kind`: quick, and raises nothing."""
+    if path.suffix != ".npz" or not path.is_file():
+        return {}
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(f"{_HEADER}.npy") as file:
+            found = json.loads(np.lib.format.read_array(file, allow_pickle=False)[:_HEADER_BYTES].tobytes())
+    except _DAMAGE:
+        return {}
+    return found if _is(found, kind) else {}
 
 
 def read(path: Path, kind: str, limit_bytes: int) -> tuple[dict[str, Any], Arrays]:
@@ -56,11 +68,15 @@ def read(path: Path, kind: str, limit_bytes: int) -> tuple[dict[str, Any], Array
             raise UserError(f"{path} unpacks to {sum(sizes.values())} bytes, more than the {limit_bytes} of any {kind}")
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-        header = json.loads(arrays.pop(_HEADER).tobytes())
+        found = json.loads(arrays.pop(_HEADER).tobytes())
     except UserError:
         raise
     except _DAMAGE as error:
         raise UserError(f"{path} is no readable {kind} ({type(error).__name__}: {str(error)[:120]})") from None
-    if not isinstance(header, dict) or header.get("kind") != kind:
+    if not _is(found, kind):
         raise UserError(f"{path} is not a {kind}")
-    return header, arrays
+    return found, arrays
+
+
+def _is(found: Any, kind: str) -> bool:
+    return isinstance(found, dict) and found.get("kind") == kind and isinstance(found.get("about"), dict)

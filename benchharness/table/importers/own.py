@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Final
 
-from benchharness.errors import UserError
+from benchharness import npz
+from benchharness.table.file import KIND
 from benchharness.table.table import Table
 
 LAYOUT: Final = "a table in the format of benchharness (.npz)"
@@ -11,12 +12,8 @@ LAYOUT: Final = "a table in the format of benchharness (.npz)"
 
 def recognises(path: Path) -> str | None:
     """The name the table gives itself, None where `path` is no such file."""
-    if path.suffix != ".npz" or not path.is_file():
-        return None
-    try:
-        return str(Table.open(path).about["name"])
-    except (UserError, KeyError):
-        return None
+    name = npz.header(path, KIND).get("about", {}).get("name")
+    return str(name) if name else None
 
 
 def convert(path: Path, target: Path) -> None:

@@ -1,0 +1,85 @@
+"""Split files: which training images train the weights and which validate, as lists of indices."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from jaxtyping import Int
+
+from benchharness.errors import UserError
+
+_BENCHMARK: Final = (
+    "b32573c51d975768a11c0d1540e625040790e2287a603c857413bd78ca68eb94",
+    "fe150dfa5a16fd2cab96300e44d12835a5427d45b6aa3dc7f039b0df1539f5ce",
+)
+"""SHA-256 of the sorted indices of the benchmark's training and validation half, joined by commas."""
+_LIMIT_BYTES: Final = 1 << 24
+
+
+class Split(NamedTuple):
+    """Indices into the training images, sorted, and where they come from in words."""
+
+    train: Int[np.ndarray, "train"]
+    valid: Int[np.ndarray, "valid"]
+    words: str
+
+
+def load_split(path: Path | str) -> Split:
+    """The split in the file at `path`.
+
+    The file is JSON, `{"train": [...], "valid": [...]}`, each list plain or as the benchmark's own file has it
+    (`["int", ["0", ...]]`); or text of two lines of indices, training first, separated by commas or spaces. Raises
+    `UserError` where it is neither, or where an index comes twice or in both halves.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > _LIMIT_BYTES:
+            raise UserError(f"{path} is too large for a split file")
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read the split file {path}: {error}") from None
+    halves = _from_json(path, text) if text.lstrip().startswith("{") else _from_text(path, text)
+    train, valid = (_indices(path, name, half) for name, half in zip(("train", "valid"), halves, strict=True))
+    if both := np.intersect1d(train, valid).tolist():
+        raise UserError(f"{path} has {len(both)} indices in both halves, the first {both[0]}")
+    return Split(train, valid, f"split file {path.name}")
+
+
+def check_benchmark_split(split: Split) -> Split:
+    """`split` with words that say it is the benchmark's own; raises `UserError` where it is another one."""
+    for name, half, known in zip(("training", "validation"), split[:2], _BENCHMARK, strict=True):
+        found = hashlib.sha256(",".join(map(str, np.sort(half).tolist())).encode()).hexdigest()
+        if found != known:
+            told = f"the {name} half of {split.words} is not the benchmark's own"
+            raise UserError(f"{told}: sha256 {found[:16]}... where it should be {known[:16]}...")
+    return split._replace(words="the benchmark's own split")
+
+
+def _from_json(path: Path, text: str) -> list[Any]:
+    try:
+        value = json.loads(text)
+        halves = [value["train"], value["valid"]]
+    except (ValueError, KeyError, RecursionError) as error:
+        raise UserError(f"{path} is no split file: {type(error).__name__} {str(error)[:80]}") from None
+    return [half[1] if isinstance(half, list) and half[:1] == ["int"] and len(half) == 2 else half for half in halves]
+
+
+def _from_text(path: Path, text: str) -> list[Any]:
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) != 2:
+        raise UserError(f"{path} has {len(lines)} lines; a split file has two, training and validation indices")
+    return [re.split(r"[\s,]+", re.sub(r"^\s*(train|valid)\s*:", "", line).strip(" \t,")) for line in lines]
+
+
+def _indices(path: Path, name: str, values: Any) -> Int[np.ndarray, "images"]:
+    texts = [str(value) for value in values] if isinstance(values, list) else []
+    if not texts or not all(text.isascii() and text.isdigit() and len(text) < 10 for text in texts):
+        bad = next((text for text in texts if not (text.isascii() and text.isdigit())), "nothing")
+        raise UserError(f"{path}: {name!r} must be a list of indices; found {bad[:40]!r}")
+    found, times = np.unique(np.array(texts, np.int64), return_counts=True)
+    if (times > 1).any():
+        raise UserError(f"{path}: index {found[times > 1][0]} comes twice in {name!r}")
+    return np.asarray(found)
