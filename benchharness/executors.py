@@ -1,0 +1,81 @@
+"""Ways to work through a list of jobs: one after the other in this process, or in several processes through joblib."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, TypeVar
+
+from joblib import Parallel, delayed
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+_WATCH_SECONDS: Final = 2.0
+_watching = threading.Event()
+
+
+def serial(work: Callable[[Job], Result], jobs: Mapping[int, Job]) -> Iterator[tuple[int, Result]]:
+    """Each job's key and result, one after the other in this process."""
+    for key, job in jobs.items():
+        yield key, work(job)
+
+
+def processes(
+    work: Callable[[Job], Result], jobs: Mapping[int, Job], count: int
+) -> Iterator[tuple[int, Result | Exception]]:
+    """Each job's key and result as they finish in `count` worker processes.
+
+    When a worker dies, the pool dies with it. Jobs that were under way at that moment are put last and then done one
+    at a time, so that the job which kills its worker is known: it alone gets the exception for its result.
+    """
+    waiting, suspects = dict(jobs), dict[int, Job]()
+    while waiting:
+        started: dict[int, Job] = {}
+        try:
+            yield from _pool(work, waiting, started, count)
+        except TerminatedWorkerError:
+            suspects |= started
+    for key, job in suspects.items():
+        try:
+            yield from _pool(work, {key: job}, {}, 2)
+        except TerminatedWorkerError as error:
+            yield key, RuntimeError(f"its process died: {_cause(error)}")
+
+
+def _pool(
+    work: Callable[[Job], Result], waiting: dict[int, Job], started: dict[int, Job], count: int
+) -> Iterator[tuple[int, Result]]:
+    """Run `waiting` empty; `started` holds the jobs that are under way."""
+
+    def handed_out() -> Iterator[Any]:
+        while waiting:
+            key = next(iter(waiting))
+            started[key] = waiting.pop(key)
+            yield delayed(_in_worker)(work, key, started[key], os.getpid())
+
+    # One job at a time to each worker, none dispatched ahead: `started` is then exactly what a dead pool loses.
+    pool = Parallel(n_jobs=count, return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs")
+    for key, result in pool(handed_out()):
+        started.pop(key)
+        yield key, result
+
+
+def _in_worker(work: Callable[[Job], Result], key: int, job: Job, parent: int) -> tuple[int, Result]:
+    if not _watching.is_set():
+        _watching.set()
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    return key, work(job)
+
+
+def _end_with(parent: int) -> None:
+    """A worker whose parent was killed would go on unseen to the end of its job; its checkpoint is as good."""
+    while os.getppid() == parent:
+        time.sleep(_WATCH_SECONDS)
+    os._exit(1)
+
+
+def _cause(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

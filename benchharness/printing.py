@@ -1,0 +1,127 @@
+"""What commands print for people: the plan, each run's end, the summary, one architecture, the methods, the data."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table as Grid
+
+from benchharness.folder import Installed
+from benchharness.plan import Job
+from benchharness.progress import clock
+from benchharness.runner import Outcome
+from benchharness.store import Store, read
+from benchharness.table import Table
+
+WIDE: Final = 200
+"""Columns where stdout is no terminal: whoever reads a log has no use for cut lines."""
+
+
+def plan(jobs: list[Job], store: Store, every_run: bool) -> None:
+    """What will be run and what is done already; with `every_run` a line each."""
+    states = {spec.run_id: store.status(spec) for job in jobs for spec in job.specs}
+    counts = Counter(states.values())
+    told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+    print(f"{store.path}: {len(states)} runs from {len(jobs)} supernets ({told})")
+    if every_run:
+        rows = [
+            (spec.method, spec.seed, spec.run_id, states[spec.run_id], "" if spec == job.base else job.base.method)
+            for job in jobs
+            for spec in job.specs
+        ]
+        _print(("method", "seed", "run", "status", "reads out the supernet of"), rows)
+
+
+def outcome(ended: Outcome, store: Store) -> None:
+    """One line for a run that has ended."""
+    who = f"{ended.spec.method} seed {ended.spec.seed}"
+    if ended.state == "failed":
+        print(f"{who}  FAILED  {ended.message}", flush=True)
+        return
+    row = read(store.folder(ended.spec)).iloc[0]
+    spent = clock(row["train_seconds"] + row["selection_seconds"])
+    print(f"{who}  {row['arch']}  derived {row['derived_accuracy_pct']:.2f} %  {spent}", flush=True)
+
+
+def summary(results: Path, jobs: Iterable[Job], table: Table | None) -> None:
+    """What each method of the plan derived: valid/test of the cells found, mean and deviation over seeds."""
+    from benchharness.report import lookup
+
+    asked = {spec.run_id for job in jobs for spec in job.specs}
+    frame = read(results)
+    found = lookup(frame[frame["run_id"].isin(asked) & (frame["status"] == "done")], table)
+    datasets = list(dict.fromkeys(found["benchmark_dataset"]))
+    rows = [
+        (method, group["run_id"].nunique(), group["arch"].nunique(), *(_pair(group, name) for name in datasets))
+        for method, group in found.groupby("method", sort=False)
+    ]
+    if rows:
+        _print(("method", "seeds", "cells", *(f"{name} valid / test" for name in datasets)), rows)
+        print("benchmark accuracy in % after 200 epochs, mean over its training seeds; mean±std over search seeds")
+
+
+def architecture(told: dict[str, Any]) -> None:
+    """Everything a table holds about one architecture."""
+    print(f"{told['arch']}\nindex {told['index']}   FLOPs {told['flops_m']:.2f} M")
+    print("parameters  " + "   ".join(f"{name} {value:.3f} M" for name, value in told["params_m"].items()))
+    heads = ("data set", "split", "epochs", "accuracy %", "rank", "percentile", "regret", "single runs %")
+    _print(heads, map(_figure, told["figures"]))
+    for item in told["train_seconds"]:
+        print(f"training, {item['dataset']}, {item['epochs']} epochs: {item['seconds']:.0f} s")
+    print(f"accuracy: {told['table']['seed_rule']}; table {told['table']['name']} {told['table']['version']}")
+
+
+def methods() -> None:
+    """The built-in methods and selections, one line each."""
+    from benchharness import methods as built_in
+    from benchharness import selection
+
+    found = {name: built_in.load(name) for name in built_in.names()}
+    rows = [(name, built_in.summary(kind), _options(built_in.options(kind))) for name, kind in found.items()]
+    _print(("method", "what it is", "options"), rows)
+    ways = [(name, (kind.__doc__ or "").splitlines()[0]) for name, kind in selection.SELECTIONS.items()]
+    _print(("selection", "what it is", "options"), [(*way, _options(selection.options(way[0]))) for way in ways])
+
+
+def installed(items: Iterable[Installed]) -> None:
+    """Tables and images in the data folder."""
+    rows = [(item.kind, item.name, item.path, f"{item.bytes / 1e6:.1f}", item.source_sha256[:16]) for item in items]
+    if rows:
+        _print(("kind", "name", "path", "MB", "sha256 of the source"), rows)
+    else:
+        print("nothing; `benchharness data import PATH` installs tables and images")
+
+
+def _figure(item: dict[str, Any]) -> tuple[object, ...]:
+    runs = " ".join(f"{run:.2f}" for run in item["runs_pct"])
+    numbers = (f"{item['percentile']:.2f}", f"{item['regret']:.2f}", runs)
+    return item["dataset"], item["split"], item["epochs"], f"{item['accuracy_pct']:.2f}", item["rank"], *numbers
+
+
+def _options(options: dict[str, Any]) -> str:
+    return " ".join(f"{key}={value}" for key, value in options.items())
+
+
+def _pair(group: pd.DataFrame, dataset: str) -> str:
+    """`valid / test` of one method on one data set; a deviation needs two seeds."""
+    rows = group[group["benchmark_dataset"] == dataset]
+    if rows["test"].isna().all():
+        return "no table"
+    return " / ".join(_spread(rows[split]) for split in ("valid", "test"))
+
+
+def _spread(values: "pd.Series[float]") -> str:
+    return f"{values.mean():.2f}" + (f"±{values.std():.2f}" if len(values) > 1 else "")
+
+
+def _print(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = WIDE
+    grid = Grid(*heads, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        grid.add_row(*map(str, row))
+    console.print(grid)

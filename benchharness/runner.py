@@ -1,0 +1,272 @@
+"""Plan -> executor -> store: every run of a plan done exactly once, and none lost on the way."""
+
+import pickle
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple, Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+
+from benchharness import environment, executors, probe
+from benchharness.errors import UserError, unknown
+from benchharness.plan import Job, make_plan, parse_methods, parse_seeds
+from benchharness.protocols import protocol as make_protocol
+from benchharness.records import RunRecord, RunSpec, Status
+from benchharness.store import Run, Store, read
+from benchharness.suite import Suite
+
+POLL_SECONDS: Final = 2.0
+
+_DAMAGED: Final = (RuntimeError, EOFError, OSError, KeyError, ValueError, TypeError, pickle.UnpicklingError)
+
+
+class Searcher(Protocol):
+    """What the runner needs of a search; `search.Search` is the real one."""
+
+    @property
+    def epoch(self) -> int: ...  # noqa: D102
+    @property
+    def finished(self) -> bool: ...  # noqa: D102
+    def run_epoch(self) -> dict[str, Any]: ...  # noqa: D102
+    def state(self) -> dict[str, Any]: ...  # noqa: D102
+    def load(self, state: Mapping[str, Any]) -> None: ...  # noqa: D102
+    def arrays(self) -> dict[str, np.ndarray]: ...  # noqa: D102
+    def read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]: ...  # noqa: D102
+
+
+Open = Callable[[Job, torch.device], Searcher]
+
+
+class Outcome(NamedTuple):
+    """How one run of a job ended this time."""
+
+    spec: RunSpec
+    state: Literal["done", "failed", "busy"]
+    """`busy`: another process is working on it."""
+    message: str = ""
+    """Why it failed."""
+
+
+class Where(NamedTuple):
+    """What a worker needs to know apart from its job."""
+
+    store: Store
+    device: str
+    threads: int
+
+
+def run(
+    methods: str = Suite.methods,
+    seeds: str = Suite.seeds,
+    dataset: str = Suite.dataset,
+    protocol: str = Suite.protocol,
+    changes: Mapping[str, Any] | None = None,
+    jobs: int = 1,
+    device: str = "auto",
+    out: str | Path = "results",
+    suite: str = "",
+) -> pd.DataFrame:
+    """Make every run of a request that `out` does not hold yet, and return the whole suite as `store.read` gives it.
+
+    The arguments are those of `benchharness run`; `changes` override values of the protocol. A failed run is a row with
+    status `failed`, and the same call tries it again. Raises `UserError` on a request that cannot be met.
+    """
+    asked = Suite(methods, seeds, dataset, protocol, changes or {}, suite)
+    store = Store(Path(out), asked.name)
+    for _ in perform(plan_of(asked), store, jobs, device):
+        pass
+    return read(store.path)
+
+
+def plan_of(suite: Suite) -> list[Job]:
+    """The jobs of a request, everything about it checked."""
+    settings = make_protocol(suite.protocol, suite.settings)
+    return make_plan(parse_methods(suite.methods), parse_seeds(suite.seeds), suite.dataset, settings)
+
+
+def perform(plan: Iterable[Job], store: Store, jobs: int = 1, device: str = "auto") -> Iterator[Outcome]:
+    """Work through what the store lacks, yielding each run's outcome as its job ends.
+
+    Returns once every run is done or has failed: runs that other processes are working on are waited for, and taken
+    over where those processes die.
+    """
+    places = devices(device, jobs)
+    threads = max(1, environment.cores() // jobs)
+    left = {key: job for key, job in enumerate(plan) if not _done(store, job)}
+    if left:
+        _fetch(left.values())
+    while left:
+        work = {key: (job, Where(store, places[key % len(places)], threads)) for key, job in left.items()}
+        busy: set[int] = set()
+        for key, result in _execute(work, jobs):
+            for outcome in _outcomes(left[key], result, store):
+                if outcome.state == "busy":
+                    busy.add(key)
+                else:
+                    yield outcome
+        left = {key: job for key, job in left.items() if key in busy}
+        time.sleep(POLL_SECONDS if left else 0)
+
+
+def devices(wanted: str, jobs: int) -> list[str]:
+    """The devices that `jobs` workers take in turn; raises `UserError` on one that is not there."""
+    gpus = torch.cuda.device_count()
+    kind, _, index = wanted.partition(":")
+    if jobs < 1:
+        raise UserError(f"jobs={jobs} is out of range; it must be 1 or more")
+    if kind not in ("auto", "cpu", "cuda"):
+        raise unknown("device", wanted, ("auto", "cpu", "cuda", *(f"cuda:{gpu}" for gpu in range(gpus))))
+    if kind == "cpu" or (kind == "auto" and not gpus):
+        return ["cpu"]
+    if not gpus or (index and not (index.isdecimal() and int(index) < gpus)):
+        raise UserError(f"device {wanted!r} is not there: torch finds {gpus} CUDA devices; try --device cpu")
+    return [f"cuda:{index}"] if index else [f"cuda:{gpu}" for gpu in range(gpus)]
+
+
+def open_search(job: Job, device: torch.device) -> Searcher:
+    """The real search of a job's supernet, at its beginning."""
+    from benchharness.images import load_images
+    from benchharness.search import Search
+
+    return Search(job.base, load_images(job.base.dataset), device, job.source_path)
+
+
+def execute(job: Job, where: Where, make: Open = open_search) -> list[Outcome]:
+    """Do what the store lacks of one job, in this process: train its supernet, then read everything out of it."""
+    torch.set_num_threads(where.threads)
+    begin = partial(make, job, torch.device(where.device))
+    with where.store.claim(job.base) as base:
+        if base is None:
+            return [Outcome(spec, "busy") for spec in job.specs]
+        if _done(where.store, job):
+            return [Outcome(spec, "done") for spec in job.specs]
+        try:
+            _train(base, begin, where)
+        except Exception as error:
+            return [_failed(base, error), *(Outcome(spec, "failed", "no supernet") for spec in job.readouts)]
+        return [_read_out(base, spec, begin, where) for spec in job.specs]
+
+
+def _train(base: Run, begin: Callable[[], Searcher], where: Where) -> None:
+    """Train the supernet to its end, from its checkpoint where there is one; does nothing where it is at its end."""
+    search = _resumed(base, begin)
+    if not base.done:
+        base.keep(search.epoch)
+        base.begin(epoch=search.epoch, device=where.device, threads=where.threads)
+    recorded = base.arrays() if base.done else None
+    while not search.finished:
+        line = search.run_epoch()
+        if recorded is None:
+            base.log(line)
+        else:
+            _check_same(search, recorded["alphas"])
+        with base.saving() as path:
+            torch.save(search.state(), path)
+
+
+def _resumed(base: Run, begin: Callable[[], Searcher]) -> Searcher:
+    """The search as its checkpoint holds it; at its beginning where that is missing, damaged or ahead of the trace."""
+    search = begin()
+    try:
+        search.load(torch.load(base.checkpoint, map_location="cpu", weights_only=True))
+    except _DAMAGED:
+        return begin()
+    return search if len(base.lines()) >= search.epoch else begin()
+
+
+def _check_same(search: Searcher, recorded: np.ndarray) -> None:
+    """A finished supernet whose checkpoint is gone is trained again, which is of use only if it comes out the same."""
+    alphas = search.arrays()["alphas"]
+    if not np.array_equal(alphas, recorded[: len(alphas)]):
+        raise RuntimeError(
+            f"epoch {search.epoch} of the supernet differs from the recorded one, whose checkpoint is not here: "
+            "read it out on the machine that trained it, or move its folder away and train it anew"
+        )
+
+
+def _read_out(base: Run, spec: RunSpec, begin: Callable[[], Searcher], where: Where) -> Outcome:
+    """Read one run out of the trained supernet; each gets the supernet as training left it."""
+    if spec == base.spec:
+        return _record(base, base, begin, where)
+    with where.store.claim(spec) as run:
+        if run is None:
+            return Outcome(spec, "busy")
+        if not run.done:
+            run.begin(epoch=0, device=where.device, threads=where.threads)
+        return _record(run, base, begin, where)
+
+
+def _record(run: Run, base: Run, begin: Callable[[], Searcher], where: Where) -> Outcome:
+    if run.done:
+        return Outcome(run.spec, "done")
+    try:
+        search = _resumed(base, begin)
+        arrays = search.arrays() if run is base else {}
+        started = time.perf_counter()
+        record, found = search.read_out(run.spec)
+        seconds = time.perf_counter() - started
+        run.finish(record, {**arrays, **found}, _machine(base, where, seconds))
+    except Exception as error:
+        return _failed(run, error)
+    return Outcome(run.spec, "done")
+
+
+def _machine(base: Run, where: Where, selection_seconds: float) -> dict[str, Any]:
+    """Costs and circumstances; `train_seconds` are those of the supernet, whichever run trained it."""
+    lines = base.lines()
+    peaks = [line.get("peak_memory_bytes", 0) for line in lines]
+    return {
+        "train_seconds": sum(line.get("seconds", 0.0) for line in lines),
+        "selection_seconds": selection_seconds,
+        "peak_memory_bytes": max([probe.peak_memory_bytes(torch.device(where.device)), *peaks]),
+        "device": _device_name(where.device),
+        "threads": where.threads,
+        "environment": environment.describe(),
+    }
+
+
+def _device_name(device: str) -> str:
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu"
+
+
+def _failed(run: Run, error: Exception) -> Outcome:
+    message = f"{type(error).__name__}: {error}"
+    try:
+        run.fail(error)
+    except OSError as full:
+        message += f" (and {run.folder} cannot be written to: {full})"
+    return Outcome(run.spec, "failed", message)
+
+
+def _execute(work: Mapping[int, tuple[Job, Where]], jobs: int) -> Iterator[tuple[int, list[Outcome] | Exception]]:
+    return executors.serial(_start, work) if jobs == 1 else executors.processes(_start, work, jobs)
+
+
+def _start(task: tuple[Job, Where]) -> list[Outcome]:
+    return execute(*task)
+
+
+def _outcomes(job: Job, result: list[Outcome] | Exception, store: Store) -> list[Outcome]:
+    """What a worker returned; where it died, the job's runs are failures that the folder should know of too."""
+    if not isinstance(result, Exception):
+        return result
+    with store.claim(job.base) as run:
+        if run is not None and not run.done:
+            run.fail(result)
+    return [Outcome(spec, "failed", str(result)) for spec in job.specs if store.status(spec) != Status.DONE]
+
+
+def _done(store: Store, job: Job) -> bool:
+    return all(store.status(spec) == Status.DONE for spec in job.specs)
+
+
+def _fetch(jobs: Iterable[Job]) -> None:
+    """Have every data set at hand before any worker starts: a missing one is one sentence, not one failure a run."""
+    from benchharness.images import load_images
+
+    for name in sorted({job.base.dataset for job in jobs}):
+        load_images(name)

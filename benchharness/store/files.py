@@ -1,0 +1,100 @@
+"""Files that are either wholly there or not there at all, whenever the process, or the machine, stops."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path to write to; on leaving it is synced to disk and renamed to `path`, on an error removed."""
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Put `text` at `path`, atomically."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Put `value` at `path` as indented JSON, atomically."""
+    write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Put `arrays` at `path` in NumPy's archive format, atomically; equal arrays give equal bytes."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **{name: arrays[name] for name in sorted(arrays)})
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The object in the JSON file at `path`; None where the file is missing, damaged or holds something else."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of the archive at `path`; none where the file is missing or damaged. Never unpickles."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except Exception:  # a damaged archive fails as zipfile.BadZipFile, ValueError, KeyError, zlib.error, EOFError, ...
+        return {}
+
+
+def append_line(path: Path, value: Mapping[str, Any]) -> None:
+    """Add `value` as one line of JSON and sync it to disk; a NaN is refused, since JSON has none."""
+    line = json.dumps(value, allow_nan=False) + "\n"
+    with path.open("ab") as file:
+        file.write(line.encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects written by `append_line`, up to the first line that is torn or damaged."""
+    lines = []
+    for line in path.read_bytes().splitlines(keepends=True) if path.exists() else ():
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            break
+        if not line.endswith(b"\n") or not isinstance(value, dict):
+            break
+        lines.append(value)
+    return lines
+
+
+def keep_lines(path: Path, count: int) -> None:
+    """Cut the file to its first `count` lines; leaves it alone where it already ends there."""
+    whole = path.read_bytes() if path.exists() else b""
+    kept = b"".join(whole.splitlines(keepends=True)[:count])
+    if kept != whole:
+        with replacing(path) as temporary:
+            temporary.write_bytes(kept)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
