@@ -38,7 +38,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write(path: Path, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """Write `header` (JSON with at least `kind` and `about`) and `arrays` to `path`, uncompressed so that reading is fast."""
+    """Write `header` (JSON with at least `kind` and `about`) and `arrays` to `path`, uncompressed for speed."""
     text = json.dumps(header, sort_keys=True).encode()
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, **{_HEADER: np.frombuffer(text, np.uint8)}, **arrays)

@@ -58,13 +58,13 @@ class ImageSet(NamedTuple):
         header, arrays = npz.read(Path(path), KIND, LIMIT_BYTES)
         if header.get("format") != FORMAT:
             raise UserError(f"{path} holds images of format {header.get('format')!r}; this version reads {FORMAT}")
-        try:
-            found = {
-                name: tuple(value) if isinstance(value, list) else value for name, value in header["about"].items()
-            }
-            return cls(**found, **{name: arrays[name] for name in _ARRAYS})
-        except (KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"{path} is a damaged set of images: {error}") from None
+        values: dict[str, Any] = {name: arrays[name] for name in _ARRAYS if name in arrays}
+        values |= {name: tuple(value) if isinstance(value, list) else value for name, value in header["about"].items()}
+        if set(values) != set(cls._fields) or values["name"] not in NAMES:
+            raise UserError(f"{path} is a damaged set of images: it holds {sorted(map(str, values))}")
+        found = cls(**values)
+        _check(found.name, Part(found.train, found.train_labels), Part(found.test, found.test_labels), found.classes)
+        return found
 
     def save(self, path: Path | str) -> None:
         """Write the images to `path`, replacing what is there only once they are written whole."""
@@ -91,26 +91,25 @@ def build(name: str, train: Part, test: Part, classes: tuple[str, ...] = (), ree
     Raises `UserError` where the images or labels are not of that data set's kind.
     """
     known = _KNOWN[name]
+    classes = classes or tuple(map(str, range(known.classes)))
+    _check(name, train, test, classes)
+    counts = (len(train.labels), len(test.labels))
+    marks = [reencoded] * bool(reencoded) + [f"{counts[0]} + {counts[1]} images"] * (counts != known.counts)
+    label = f"{known.title} ({', '.join(marks)})" if marks else known.title
+    return ImageSet(name, label, *train, *test, classes, known.mean, known.std, _digest(*train, *test))
+
+
+def _check(name: str, train: Part, test: Part, classes: tuple[str, ...]) -> None:
+    known = _KNOWN[name]
     for what, (images, labels) in (("training", train), ("test", test)):
+        if images.dtype != np.uint8 or labels.dtype != np.int64:
+            raise UserError(f"{what} images of {name} are {images.dtype}, labels {labels.dtype}; not uint8 and int64")
         if images.shape != (len(labels), 3, known.pixels, known.pixels) or len(labels) == 0:
             raise UserError(f"{what} images of {name} have shape {images.shape} for {len(labels)} labels")
         if labels.min() < 0 or labels.max() >= known.classes:
             raise UserError(f"{name} has labels 0 to {known.classes - 1}; got {labels.min()} to {labels.max()}")
-    if len(classes) not in (0, known.classes):
+    if len(classes) != known.classes:
         raise UserError(f"{name} has {known.classes} classes; got {len(classes)} names")
-    counts = (len(train.labels), len(test.labels))
-    marks = [reencoded] * bool(reencoded) + [f"{counts[0]} + {counts[1]} images"] * (counts != known.counts)
-    arrays = [np.ascontiguousarray(train.images), train.labels.astype(np.int64)]
-    arrays += [np.ascontiguousarray(test.images), test.labels.astype(np.int64)]
-    return ImageSet(
-        name,
-        f"{known.title} ({', '.join(marks)})" if marks else known.title,
-        *arrays,
-        classes=classes or tuple(map(str, range(known.classes))),
-        mean=known.mean,
-        std=known.std,
-        sha256=_digest(*arrays),
-    )
 
 
 def _digest(*arrays: Any) -> str:
