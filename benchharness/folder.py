@@ -9,6 +9,7 @@ import json
 import os
 import pkgutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
@@ -59,8 +60,15 @@ class Importer(Protocol):
     def recognises(self, path: Path) -> str | None:
         """The name of what is at `path`, None where it is in another layout. Quick, and raises nothing."""
 
-    def convert(self, path: Path, target: Path) -> None:
-        """Write what is at `path` to `target` in our format; raises `UserError` where it is not as it should be."""
+    def read(self, path: Path) -> "Saved":
+        """What is at `path`; raises `UserError` where it is not as it should be."""
+
+
+class Saved(Protocol):
+    """A table or an image set."""
+
+    def save(self, path: Path) -> None:
+        """Write it to `path` in our format."""
 
 
 class _Source(NamedTuple):
@@ -87,11 +95,7 @@ def install(path: Path | str) -> list[Installed]:
     sources = _sources(path, itself=True)
     if not sources:
         raise UserError(f"{path} holds nothing that can be imported; known: {'; '.join(sorted(_layouts()))}")
-    try:
-        return [_install(source) for source in sources]
-    except PermissionError as error:
-        hint = "set BENCHHARNESS_DATA to a folder of yours"
-        raise UserError(f"cannot write {error.filename or data_folder()}: {hint}") from None
+    return [_install(source) for source in sources]
 
 
 def installed() -> list[Installed]:
@@ -174,31 +178,41 @@ def _layouts() -> list[str]:
     return [importer.LAYOUT for kind in KINDS for importer in _importers(kind)]
 
 
-def _convert(source: _Source, target: Path) -> Path:
-    """`target`, made from `source` unless another process has just made it."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(target.with_suffix(".lock")):
-        if not target.is_file():
-            _write(source, target)
-    return target
-
-
-def _write(source: _Source, target: Path) -> None:
+@contextmanager
+def _writing(root: Path, lock: Path) -> Iterator[None]:
+    """The block alone may write what `lock` guards; where `root` cannot be written, the error says so."""
     try:
-        source.importer.convert(source.path, target)
-    except (UserError, PermissionError):
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(lock):
+            yield
+    except OSError as error:
+        hint = "set BENCHHARNESS_DATA (or XDG_CACHE_HOME, for what is converted) to a folder of yours"
+        raise UserError(f"cannot write {root} ({error.strerror or error}); {hint}") from error
+
+
+def _read(source: _Source) -> Saved:
+    try:
+        return source.importer.read(source.path)
+    except UserError:
         raise
     except (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError) as error:
         told = f"{type(error).__name__}: {str(error)[:200]}"
         raise UserError(f"{source.path} cannot be read as {source.importer.LAYOUT} ({told})") from error
 
 
+def _convert(source: _Source, target: Path) -> Path:
+    """`target`, made from `source` unless another process has just made it."""
+    with _writing(target.parent, target.with_suffix(".lock")):
+        if not target.is_file():
+            _read(source).save(target)
+    return target
+
+
 def _install(source: _Source) -> Installed:
     root = data_folder()
     target = root / source.kind / f"{source.name}.npz"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(root / "manifest.lock"):
-        _write(source, target)
+    with _writing(root, root / "manifest.lock"):
+        _read(source).save(target)
         item = _standing(source)._replace(path=target, sha256=_sha256(target), bytes=target.stat().st_size)
         kept = [other for other in _manifest() if (other.kind, other.name) != (item.kind, item.name)]
         rows = [row._asdict() | {"path": str(row.path.relative_to(root))} for row in sorted([*kept, item])]

@@ -72,10 +72,11 @@ class ImageSet(NamedTuple):
         arrays = {name: values.pop(name) for name in _ARRAYS}
         npz.write(Path(path), {"kind": KIND, "format": FORMAT, "about": values}, arrays)
 
-    def check(self) -> None:
-        """Raise `UserError` where the images are not those whose checksum the set states."""
+    def checked(self) -> Self:
+        """The set itself; raises `UserError` where its images do not have the checksum it states."""
         if _digest(*self[2:6]) != self.sha256:
             raise UserError(f"the images of {self.name} do not have their own checksum; import them again")
+        return self
 
 
 class Part(NamedTuple):

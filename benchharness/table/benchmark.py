@@ -6,6 +6,7 @@ import numpy as np
 
 from benchharness import space
 from benchharness.errors import UserError
+from benchharness.table import file
 from benchharness.table.figures import Figure
 from benchharness.table.table import Table
 
@@ -31,8 +32,15 @@ _ALL_SKIP_PCT: Final = {("cifar10", "valid"): 39.77, ("cifar10", "test"): 54.30,
 _CLOSE: Final = 0.006
 
 
-def check(table: Table) -> None:
-    """Raise `UserError` where `table` is not the complete benchmark: rows, optima, the all-skip cell of the papers."""
+def checked(table: Table) -> Table:
+    """`table`, if its content has the checksum it states and, under the benchmark's name, is the whole benchmark.
+
+    Raises `UserError` where a checksum, the number of rows, an optimum or the all-skip cell of the papers is not right.
+    """
+    if file.digest(table) != table.about.get("sha256"):
+        raise UserError(f"table {table.about['name']!r} does not have the checksum it states; import it again")
+    if table.about["name"] != NAME:
+        return table
     if not table.complete:
         raise UserError(f"{len(table)} architectures where NAS-Bench-201 has {space.SIZE:,}")
     for figure in table.figures():
@@ -44,6 +52,7 @@ def check(table: Table) -> None:
         found = table.accuracy(row, dataset, split)
         if abs(found - known) > _CLOSE:
             raise UserError(f"the all-skip cell has {found:.2f} for {dataset} {split}, not {known:.2f}")
+    return table
 
 
 def check_costs(table: Table, params_m: np.ndarray, flops_m: np.ndarray) -> None:

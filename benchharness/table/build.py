@@ -7,11 +7,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from benchharness import space
-from benchharness.errors import UserError
 from benchharness.table import file
 from benchharness.table.figures import Figure
-from benchharness.table.table import Table, codes
+from benchharness.table.table import Table
 
 SEED_RULE = "mean over the released training seeds"
 _DECIMALS = 5
@@ -39,23 +37,7 @@ def build(
         by_seed={key: _frozen(np.round(column, _DECIMALS)) for key, column in (by_seed or {}).items()},
         times={key: _frozen(column) for key, column in (times or {}).items()},
     )
-    check(table)
     return replace(table, about={"seed_rule": SEED_RULE, **about, "sha256": file.digest(table)})
-
-
-def check(table: Table) -> None:
-    """Raise `UserError` where the arrays of `table` do not fit together or hold what no table can."""
-    rows = len(table.ops)
-    if table.ops.shape != (rows, len(space.EDGES)) or (rows and table.ops.max() >= len(space.OPS)):
-        raise UserError(f"a table's architectures are {len(space.EDGES)} operations of 0 to {len(space.OPS) - 1} each")
-    if len(np.unique(codes(table.ops))) != rows or len(np.unique(table.numbers)) != rows:
-        raise UserError(f"an architecture comes twice among the {rows} rows of the table")
-    for key, column in (*table.means.items(), *table.by_seed.items(), *table.times.items()):
-        if len(column) != rows:
-            raise UserError(f"{len(column)} values of {key} for {rows} architectures")
-    for figure, column in (*table.means.items(), *table.by_seed.items()):
-        if not ((column >= 0) & (column <= 100) | np.isnan(column)).all():
-            raise UserError(f"{figure} is not in percent: {np.nanmin(column):g} to {np.nanmax(column):g}")
 
 
 def _frozen(values: Any, dtype: Any = np.float64) -> Any:

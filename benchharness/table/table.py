@@ -45,6 +45,9 @@ class Table:
     times: Mapping[tuple[str, int], Float[np.ndarray, "archs"]]
     """Seconds of training, by data set and epochs."""
 
+    def __post_init__(self) -> None:
+        check(self)
+
     @classmethod
     def open(cls, path: Path | str) -> Self:
         """The table that `save` wrote to `path`; raises `UserError` where there is none."""
@@ -211,6 +214,21 @@ class Table:
     def _ordered(self, dataset: str, split: str, epochs: int) -> Float[np.ndarray, "held"]:
         column = self.accuracy(None, dataset, split, epochs)
         return np.sort(column[~np.isnan(column)])
+
+
+def check(table: Table) -> None:
+    """Raise `UserError` where the arrays of `table` do not fit together or hold what no table can."""
+    rows, ops = len(table.ops), table.ops
+    if ops.shape != (rows, len(space.EDGES)) or ops.dtype != np.uint8 or (ops >= len(space.OPS)).any():
+        raise UserError(f"a table's architectures are {len(space.EDGES)} operations of 0 to {len(space.OPS) - 1} each")
+    if len(set(codes(ops).tolist())) != rows or len(set(table.numbers.tolist())) != rows:
+        raise UserError(f"an architecture or index comes twice among the {rows} rows of the table")
+    for key, column in (*table.means.items(), *table.by_seed.items(), *table.times.items()):
+        if len(column) != rows:
+            raise UserError(f"{len(column)} values of {key} for {rows} architectures")
+    for figure, column in (*table.means.items(), *table.by_seed.items()):
+        if (column < 0).any() or (column > 100).any():
+            raise UserError(f"{figure} is not in percent: {np.nanmin(column):g} to {np.nanmax(column):g}")
 
 
 def codes(ops: UInt8[np.ndarray, "archs edges"]) -> Int[np.ndarray, "archs"]:

@@ -1,4 +1,4 @@
-"""One module a layout of image data sets: `LAYOUT` in words, `recognises(path)` and `convert(path, target)`."""
+"""One module a layout of image data sets: `LAYOUT` in words, `recognises(path)` and `read(path)`."""
 
 from pathlib import Path
 
@@ -7,4 +7,4 @@ from benchharness.images.sets import ImageSet
 
 def check(path: Path) -> None:
     """Raise `UserError` where the images in our format at `path` are not those whose checksum they state."""
-    ImageSet.open(path).check()
+    ImageSet.open(path).checked()

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchharness import pickles
 from benchharness.errors import UserError
-from benchharness.images.sets import Part, build
+from benchharness.images.sets import ImageSet, Part, build
 
 LAYOUT: Final = "CIFAR-10 or CIFAR-100 as the official python archive (.tar.gz, or its folder)"
 _MEMBERS_LIMIT: Final = 1000
@@ -44,8 +44,8 @@ def recognises(path: Path) -> str | None:
     return layout.name if layout else None
 
 
-def convert(path: Path, target: Path) -> None:
-    """Write the images of the archive at `path` to `target`, running nothing that its pickles may name.
+def read(path: Path) -> ImageSet:
+    """The images of the archive at `path`; nothing that its pickles may name is run.
 
     Raises `UserError` where a batch is missing, damaged or names a class, and where the archive's paths leave it.
     """
@@ -59,7 +59,7 @@ def convert(path: Path, target: Path) -> None:
         if name not in found:
             raise UserError(f"{path} has no {name!r}; it is not the whole archive")
     train, test = (_joined([found[name] for name in names]) for names in (layout.train, layout.test))
-    build(layout.name, train, test, tuple(map(str, found[layout.meta]))).save(target)
+    return build(layout.name, train, test, tuple(map(str, found[layout.meta])))
 
 
 def _layout(path: Path) -> _Layout | None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from benchharness.errors import UserError
-from benchharness.images.sets import Part, build
+from benchharness.images.sets import ImageSet, Part, build
 
 LAYOUT: Final = "CIFAR-10 or CIFAR-100 as a Hugging Face folder (train-*.parquet, test-*.parquet)"
 _LABELS: Final = {"label": "cifar10", "fine_label": "cifar100"}
@@ -28,14 +28,14 @@ def recognises(path: Path) -> str | None:
     return _LABELS[_label(names)] if "img" in names and _label(names) else None
 
 
-def convert(path: Path, target: Path) -> None:
-    """Decode the images in the folder `path` into `target`; raises `UserError` where one is not 32x32 and RGB."""
+def read(path: Path) -> ImageSet:
+    """The images in the folder `path`, decoded; raises `UserError` where one is not 32x32 and RGB."""
     schema = _schema(path)
     label = _label(schema.names)
     parts = {part: _read(_files(path, part), label) for part in ("train", "test")}
     formats = {name for _, found in parts.values() for name in found}
     reencoded = "JPEG" if "JPEG" in formats else ""
-    build(_LABELS[label], parts["train"][0], parts["test"][0], _classes(schema, label), reencoded).save(target)
+    return build(_LABELS[label], parts["train"][0], parts["test"][0], _classes(schema, label), reencoded)
 
 
 def _files(path: Path, part: str) -> list[Path]:

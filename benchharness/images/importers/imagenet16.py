@@ -7,7 +7,7 @@ import numpy as np
 
 from benchharness import pickles
 from benchharness.errors import UserError
-from benchharness.images.sets import Part, build
+from benchharness.images.sets import ImageSet, Part, build
 
 LAYOUT: Final = "ImageNet16-120 as the official folder (train_data_batch_1 to train_data_batch_10, val_data)"
 _NAME: Final = "imagenet16-120"
@@ -21,15 +21,15 @@ def recognises(path: Path) -> str | None:
     return _NAME if path.is_dir() and (path / _TRAIN[0]).is_file() and (path / _TEST).is_file() else None
 
 
-def convert(path: Path, target: Path) -> None:
-    """Write the images of the batches in `path` whose class is 1 to 120 to `target`, as classes 0 to 119.
+def read(path: Path) -> ImageSet:
+    """The images of the batches in `path` whose class is 1 to 120, as classes 0 to 119.
 
     Raises `UserError` where a batch is missing, damaged or names a class.
     """
     train = [_batch(path / name) for name in _TRAIN]
     images = np.concatenate([part.images for part in train])
     labels = np.concatenate([part.labels for part in train])
-    build(_NAME, Part(images, labels), _batch(path / _TEST)).save(target)
+    return build(_NAME, Part(images, labels), _batch(path / _TEST))
 
 
 def _batch(path: Path) -> Part:

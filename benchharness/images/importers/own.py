@@ -16,8 +16,6 @@ def recognises(path: Path) -> str | None:
     return name if name in NAMES else None
 
 
-def convert(path: Path, target: Path) -> None:
-    """Write the images in the file at `path` to `target`, once more and checked."""
-    images = ImageSet.open(path)
-    images.check()
-    images.save(target)
+def read(path: Path) -> ImageSet:
+    """The images in the file at `path`; raises `UserError` where they do not have the checksum they state."""
+    return ImageSet.open(path).checked()

@@ -41,11 +41,6 @@ def recognises(path: Path) -> str | None:
     return benchmark.NAME if set(_NEEDED) <= set(names) else None
 
 
-def convert(path: Path, target: Path) -> None:
-    """Write the table in the file at `path` to `target` in our format."""
-    read(path).save(target)
-
-
 def read(path: Path) -> Table:
     """The table in the file at `path`; raises `UserError` where it is not the complete, unmixed benchmark."""
     columns = _columns(path)
@@ -63,9 +58,8 @@ def read(path: Path) -> Table:
         runs,
         {key: columns[name] for key, name in _SECONDS.items() if name in columns},
     )
-    benchmark.check(table)
     benchmark.check_costs(table, columns["params_m"], columns["flops_m"])
-    return table
+    return benchmark.checked(table)
 
 
 def _columns(path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from benchharness import npz
+from benchharness.table.benchmark import checked
 from benchharness.table.file import KIND
 from benchharness.table.table import Table
 
@@ -16,9 +17,6 @@ def recognises(path: Path) -> str | None:
     return str(name) if name else None
 
 
-def convert(path: Path, target: Path) -> None:
-    """Write the table in the file at `path` to `target`, once more and checked."""
-    from benchharness.table.importers import check
-
-    check(path)
-    Table.open(path).save(target)
+def read(path: Path) -> Table:
+    """The table in the file at `path`, checked; raises `UserError` where it is not what it says."""
+    return checked(Table.open(path))
