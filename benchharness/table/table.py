@@ -193,11 +193,12 @@ class Table:
     def _rows(self, archs: int | str | Int[np.ndarray, "*archs"]) -> Any:
         if isinstance(archs, str):
             return self.index(archs)
+        if type(archs) is int and 0 <= archs < len(self.ops):  # twice as fast as by way of an array
+            return archs
         rows = np.asarray(archs)
         if rows.dtype.kind not in "iu" or (rows.size and (rows.min() < 0 or rows.max() >= len(self))):
-            raise UserError(
-                f"{str(archs)[:80]} is no row of table {self.about['name']!r}; rows are 0 to {len(self) - 1}"
-            )
+            name, last = self.about["name"], len(self) - 1
+            raise UserError(f"{str(archs)[:80]} is no row of table {name!r}; its rows are 0 to {last}")
         return rows
 
     def _held(self, held: Mapping[Figure, Any], figure: Figure) -> Any:

@@ -1,29 +1,163 @@
-"""The table over real figures: what papers print comes out, and what is not held is refused."""
-
-from pathlib import Path
+"""Look-ups: against figures that papers print, and against counting by hand over made-up ones."""
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from benchharness import space
 from benchharness.errors import UserError
-from benchharness.table import Table, load_table
+from benchharness.table import Figure, Table
+
+ALL_SKIP = "|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|skip_connect~2|"
 
 
-@pytest.fixture(scope="module")
-def table(data_folder: Path) -> Table:
-    return load_table()
+@pytest.mark.parametrize(
+    ("dataset", "split", "row", "accuracy"),
+    [
+        ("cifar10", "valid", 6111, "91.61"),
+        ("cifar10", "test", 6111, "94.37"),
+        ("cifar100", "valid", 9930, "73.49"),
+        ("cifar100", "test", 9930, "73.51"),
+        ("imagenet16-120", "valid", 10676, "46.73"),
+        ("imagenet16-120", "test", 857, "47.31"),
+    ],
+)
+def test_optima_of_the_benchmark(real: Table, dataset: str, split: str, row: int, accuracy: str) -> None:
+    best = real.optimum(dataset, split)
+    assert (best.row, f"{best.accuracy:.2f}") == (row, accuracy)
+    assert real.rank(row, dataset, split) == 1
+    assert real.percentile(row, dataset, split) == 100
+    assert real.regret(row, dataset, split) == 0
 
 
-def test_optima_and_the_all_skip_cell_are_those_of_the_papers(table: Table) -> None:
-    assert table.optimum("cifar10", "valid") == (6111, pytest.approx(91.6067, abs=1e-4))
-    assert table.optimum("cifar10", "test") == (6111, pytest.approx(94.3733, abs=1e-4))
-    row = table.index("|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|skip_connect~2|")
-    assert (row, f"{table.accuracy(row, 'cifar10', 'valid'):.2f}") == (1835, "39.77")
-    assert f"{table.accuracy(row, 'cifar10', 'test'):.2f}" == "54.30"
+def test_the_all_skip_cell_is_the_darts_row_of_the_papers(real: Table) -> None:
+    row = real.index(ALL_SKIP)
+    asked = [("cifar10", "valid"), ("cifar10", "test"), ("cifar100", "valid"), ("cifar100", "test")]
+    asked += [("imagenet16-120", "valid"), ("imagenet16-120", "test")]
+    found = [f"{real.accuracy(row, *figure):.2f}" for figure in asked]
+    assert (row, found) == (1835, ["39.77", "54.30", "15.03", "15.61", "16.43", "16.32"])
 
 
-def test_a_misspelt_figure_names_the_right_one(table: Table) -> None:
-    with pytest.raises(UserError, match="did you mean 'cifar10'"):
-        table.accuracy(0, "cifar-10", "test")
-    with pytest.raises(UserError, match="holds no cifar10 test after 90 epochs; it holds: cifar10 valid after 200"):
-        table.accuracy(np.arange(3), "cifar10", "test", 90)
+def test_mean_by_number_of_parameter_free_operations(real: Table) -> None:
+    free = space.count(real.ops, *space.PARAMETER_FREE)
+    test = real.accuracy(None, "cifar10", "test")
+    means = [round(float(test[free == number].mean()), 1) for number in range(7)]
+    assert means == [93.2, 92.9, 92.3, 90.7, 87.4, 81.1, 66.3]
+
+
+def test_two_epoch_counts_are_two_figures(real: Table) -> None:
+    assert real.accuracy(6111, "cifar10", "test", epochs=12) < real.accuracy(6111, "cifar10", "test", epochs=200) - 3
+
+
+@given(st.integers(0, space.SIZE - 1))
+def test_an_architecture_is_found_however_it_is_given(made: Table, row: int) -> None:
+    arch = made.arch(row)
+    assert made.index(arch) == made.index(space.to_string(arch)) == made.index(row) == made.index(str(row)) == row
+    assert made.indices(np.array([space.to_code(arch)])).tolist() == [row]
+    assert made.accuracy(space.to_string(arch), "cifar10", "valid") == made.accuracy(row, "cifar10", "valid")
+
+
+@given(st.lists(st.integers(0, 39), min_size=1, max_size=20))
+def test_many_at_once_equal_one_by_one(sample: Table, rows: list[int]) -> None:
+    figure = ("cifar10", "test")
+    together = np.array(rows)
+    for ask in (sample.accuracy, sample.regret, sample.rank, sample.percentile):
+        assert ask(together, *figure).tolist() == [ask(row, *figure).item() for row in rows]
+        assert ask(None, *figure)[together].tolist() == ask(together, *figure).tolist()
+
+
+def test_rank_percentile_and_regret_by_counting(sample: Table) -> None:
+    column = sample.accuracy(None, "cifar10", "valid")
+    for row in range(len(sample)):
+        assert sample.rank(row, "cifar10", "valid") == 1 + (column > column[row]).sum()
+        assert sample.percentile(row, "cifar10", "valid") == pytest.approx(100 * (column <= column[row]).mean())
+        assert sample.regret(row, "cifar10", "valid") == column.max() - column[row]
+
+
+def test_shapes_follow_the_question(made: Table) -> None:
+    assert made.accuracy(3, "cifar10", "test").shape == ()
+    assert made.accuracy(np.array([[1, 2], [3, 4]]), "cifar10", "test").shape == (2, 2)
+    assert made.accuracy(None, "cifar10", "test").shape == (space.SIZE,)
+    assert made.accuracy(np.array([], dtype=int), "cifar10", "test").shape == (0,)
+
+
+def test_single_runs(made: Table) -> None:
+    runs = made.seeds("cifar10", "test")
+    whole = np.flatnonzero(~np.isnan(runs).any(axis=1))
+    np.testing.assert_array_equal(made.accuracy(whole, "cifar10", "test", seed=2), runs[whole, 2])
+    with pytest.raises(UserError, match="lacks cifar10 test after 200 epochs of training run 2 for 1 of the rows"):
+        made.accuracy(int(np.flatnonzero(np.isnan(runs[:, 2]))[0]), "cifar10", "test", seed=2)
+    with pytest.raises(UserError, match=r"no training run 3 .* numbered 0 to 2"):
+        made.accuracy(0, "cifar10", "test", seed=3)
+    with pytest.raises(UserError, match="holds no cifar10 valid after 200 epochs; it holds: cifar10 test"):
+        made.seeds("cifar10", "valid")
+
+
+def test_the_mean_is_that_of_the_runs(real: Table) -> None:
+    runs = np.nanmean(real.seeds("cifar10", "test"), axis=1)
+    np.testing.assert_allclose(runs, real.accuracy(None, "cifar10", "test"), atol=1e-4)
+    assert "2418 architectures cifar10 valid after 200 epochs is the mean of a part" in real.about["note"]
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        (("cifar-10", "test", 200), "unknown data set 'cifar-10'; did you mean 'cifar10'"),
+        (("cifar10", "val", 200), "unknown split 'val'; did you mean 'valid'"),
+        (("cifar10", "test", 90), "holds no cifar10 test after 90 epochs; it holds: cifar10 valid after 200 epochs;"),
+        (("cifar100", "test", 200), "holds no cifar100 test after 200 epochs"),
+    ],
+)
+def test_what_is_not_held_is_refused(made: Table, question: tuple[str, str, int], sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        made.accuracy(0, *question)
+
+
+@pytest.mark.parametrize("rows", [-1, space.SIZE, np.array([0, -1]), 1.5, True])
+def test_a_row_out_of_range_is_refused_and_never_counted_from_the_end(made: Table, rows: int) -> None:
+    with pytest.raises(UserError, match="is no row of table 'made-up'; its rows are 0 to 15624"):
+        made.accuracy(rows, "cifar10", "test")
+
+
+def test_a_sample_refuses_the_architectures_it_lacks(sample: Table, made: Table) -> None:
+    assert (made.complete, sample.complete, len(sample)) == (True, False, 40)
+    held = {tuple(row) for row in sample.ops.tolist()}
+    absent = next(arch for arch in map(tuple, made.ops.tolist()) if arch not in held)
+    with pytest.raises(UserError, match="is not among the 40 architectures of table 'made-up'"):
+        sample.index(absent)
+    with pytest.raises(UserError, match="99 is no index of table 'made-up', which holds 40: 0 to 39"):
+        sample.index(99)
+    with pytest.raises(UserError, match="unknown operation 'skip'; did you mean 'skip_connect'"):
+        sample.index(ALL_SKIP.replace("skip_connect~2", "skip~2"))
+
+
+def test_costs(real: Table) -> None:
+    row = real.index("|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|")
+    assert row == 1462
+    assert real.params_m()[row] == pytest.approx(1.531546)
+    assert real.params_m("cifar100")[row] == pytest.approx(1.537396)
+    assert real.flops_m()[row] == pytest.approx(222.860992)
+    assert real.train_seconds("cifar100")[6111] == pytest.approx(5759.498668)
+    with pytest.raises(
+        UserError, match="no training time of 'cifar10' after 12 epochs; this table holds: cifar10 after"
+    ):
+        real.train_seconds("cifar10", 12)
+
+
+def test_everything_about_one_architecture_says_what_it_is(real: Table) -> None:
+    told = real.describe("6111")
+    assert (told["index"], told["arch"]) == (6111, space.to_string(real.arch(6111)))
+    assert len(told["figures"]) == len(real.figures()) == 13
+    best = next(item for item in told["figures"] if (item["dataset"], item["split"], item["epochs"]) == TEST_200)
+    assert best["accuracy_pct"] == pytest.approx(94.37333)
+    assert best["runs_pct"] == [94.26, 94.68, 94.18]
+    assert (best["seed_rule"], best["rank"]) == ("mean over the released training seeds", 1)
+
+
+TEST_200 = Figure("cifar10", "test", 200)
+
+
+def test_arrays_cannot_be_written_to(made: Table) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        made.accuracy(None, "cifar10", "test")[0] = 100

@@ -1,0 +1,46 @@
+"""A complete table of made-up figures, and the real one."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchharness import space
+from benchharness.table import Figure, Table, load_table
+from benchharness.table.build import build
+
+VALID, TEST = Figure("cifar10", "valid", 200), Figure("cifar10", "test", 200)
+
+
+def _make(rows: int = space.SIZE, name: str = "made-up", seed: int = 0) -> Table:
+    """`rows` architectures in an order of their own, with random figures and one to three runs of one of them."""
+    draw = np.random.default_rng(seed)
+    ops = draw.permutation(space.all_ops())[:rows]
+    runs = draw.uniform(10, 95, (rows, 3))
+    runs[draw.random(rows) < 0.5, 2] = np.nan
+    means = {VALID: draw.uniform(10, 92, rows), TEST: np.nanmean(runs, axis=1)}
+    about = {"name": name, "version": "0", "source": "a test"}
+    return build(about, ops, means, {TEST: runs}, {("cifar10", 200): draw.uniform(500, 4000, rows)})
+
+
+@pytest.fixture(scope="session")
+def make() -> Callable[..., Table]:
+    """Tables of any size and name."""
+    return _make
+
+
+@pytest.fixture(scope="session")
+def made() -> Table:
+    return _make()
+
+
+@pytest.fixture(scope="session")
+def sample() -> Table:
+    """Forty architectures only."""
+    return _make(40)
+
+
+@pytest.fixture(scope="session")
+def real(data_folder: Path) -> Table:
+    return load_table()

@@ -1,0 +1,61 @@
+"""Arrays that do not make a table are refused, whoever brings them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchharness import space
+from benchharness.errors import UserError
+from benchharness.table import Figure
+from benchharness.table.build import build
+
+VALID = Figure("cifar10", "valid", 200)
+ABOUT = {"name": "small", "version": "0", "source": "a test"}
+OPS = space.all_ops()[:3]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"ops": OPS[[0, 1, 1]]}, "comes twice"),
+        ({"numbers": np.array([4, 5, 4])}, "comes twice"),
+        ({"ops": OPS[:, :5]}, "6 operations of 0 to 4"),
+        ({"ops": OPS + 5}, "6 operations of 0 to 4"),
+        ({"means": {VALID: np.array([50.0, 60.0])}}, "2 values of cifar10 valid after 200 epochs for 3"),
+        ({"means": {VALID: np.array([50.0, 60.0, 100.1])}}, "not in percent: 50 to 100.1"),
+        ({"means": {VALID: np.array([50.0, -1.0, 60.0])}}, "not in percent: -1 to 60"),
+    ],
+)
+def test_what_does_not_fit_is_refused(changes: dict[str, Any], sentence: str) -> None:
+    right = {"about": ABOUT, "ops": OPS, "means": {VALID: np.array([50.0, 60.0, 70.0])}}
+    build(**right)
+    with pytest.raises(UserError, match=sentence):
+        build(**right | changes)
+
+
+def test_rounding_errors_do_not_part_equals() -> None:
+    table = build(ABOUT, OPS, {VALID: np.array([90.1, 90.1 + 2e-9, 90.0])})
+    assert table.rank(None, "cifar10", "valid").tolist() == [1, 1, 3]
+
+
+def test_gaps_are_left_out_of_ranks_and_refused_by_name() -> None:
+    table = build(ABOUT, OPS, {VALID: np.array([np.nan, 80.0, 90.0])})
+    assert table.optimum("cifar10", "valid") == (2, 90.0)
+    assert table.percentile(1, "cifar10", "valid") == 50
+    assert np.isnan(table.accuracy(None, "cifar10", "valid")[0])
+    with pytest.raises(UserError, match="lacks cifar10 valid after 200 epochs for 1 of the rows"):
+        table.accuracy(np.array([0, 1]), "cifar10", "valid")
+    assert table.describe(0)["figures"] == []
+
+
+def test_indices_of_the_benchmark_are_kept() -> None:
+    table = build(ABOUT, OPS, {VALID: np.array([1.0, 2.0, 3.0])}, numbers=np.array([0, 11, 284]))
+    assert (table.index(284), table.index("11"), table.describe(284)["index"]) == (2, 1, 284)
+
+
+def test_the_checksum_is_of_the_content_alone() -> None:
+    means = {VALID: np.array([1.0, 2.0, 3.0])}
+    one, other = (build(ABOUT | {"source": source}, OPS, means) for source in ("here", "there"))
+    changed = build(ABOUT, OPS, {Figure("cifar10", "test", 200): means[VALID]})
+    assert one.about["sha256"] == other.about["sha256"] != changed.about["sha256"]
