@@ -94,6 +94,9 @@ def _dispatch(words: list[str]) -> int:
 def _run(words: list[str]) -> int:
     args = _run_parser().read(words)
     suite = _suite(args)
+    # Before torch is loaded: by default its threads spin while they wait for each other, which on two cores with other
+    # work on them took a small search's selection 20 to 63 s instead of 4 (n = 4 each).
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from benchharness import printing
     from benchharness.runner import plan_of
     from benchharness.store import Store

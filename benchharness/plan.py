@@ -7,13 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from benchharness import methods, selection
+from benchharness import images, methods, selection
 from benchharness.errors import UserError, unknown
 from benchharness.protocols import Protocol
 from benchharness.records import RunSpec
 from benchharness.space import EDGES, OPS
 
-DATASETS: Final = ("cifar10", "cifar100", "imagenet16-120")
 SEEDS_AT_MOST: Final = 100_000
 
 _OPTIONS: Final = r"((?::[^:+]*)*)"
@@ -84,8 +83,8 @@ def make_plan(asked: Iterable[Asked], seeds: Iterable[int], dataset: str, settin
 
     A supernet's own run is always planned: `ostr` alone also gives `darts`, which costs no more than reading out.
     """
-    if dataset not in DATASETS:
-        raise unknown("data set", dataset, DATASETS)
+    if dataset not in images.NAMES:
+        raise unknown("data set", dataset, images.NAMES)
     groups: dict[str, tuple[_Supernet, dict[str, _Reading]]] = {}
     for request in asked:
         supernet, reading = _resolve(request)

@@ -43,7 +43,9 @@ def outcome(ended: Outcome, store: Store) -> None:
         return
     row = read(store.folder(ended.spec)).iloc[0]
     spent = clock(row["train_seconds"] + row["selection_seconds"])
-    print(f"{who}  {row['arch']}  derived {row['derived_accuracy_pct']:.2f} %  {spent}", flush=True)
+    derived = row["derived_accuracy_pct"]
+    accuracy = "untrained" if pd.isna(derived) else f"derived {derived:.2f} %"
+    print(f"{who}  {row['arch']}  {accuracy}  {spent}", flush=True)
 
 
 def summary(results: Path, jobs: Iterable[Job], table: Table | None) -> None:

@@ -12,10 +12,14 @@ import pandas as pd
 import torch
 
 from benchharness import environment, executors, probe
+from benchharness.data import Split
 from benchharness.errors import UserError, unknown
+from benchharness.folder import data_folder
+from benchharness.images import check_benchmark_split, load_images, load_split
 from benchharness.plan import Job, make_plan, parse_methods, parse_seeds
 from benchharness.protocols import protocol as make_protocol
 from benchharness.records import RunRecord, RunSpec, Status
+from benchharness.search import Search
 from benchharness.store import Run, Store, read
 from benchharness.suite import Suite
 
@@ -129,10 +133,16 @@ def devices(wanted: str, jobs: int) -> list[str]:
 
 def open_search(job: Job, device: torch.device) -> Searcher:
     """The real search of a job's supernet, at its beginning."""
-    from benchharness.images import load_images
-    from benchharness.search import Search
+    return Search(job.base, load_images(job.base.dataset), device, job.source_path, _given_split(job.base))
 
-    return Search(job.base, load_images(job.base.dataset), device, job.source_path)
+
+def _given_split(spec: RunSpec) -> Split | None:
+    """The benchmark's own halves where the spec asks for them and the user has put them into the data folder."""
+    file = data_folder() / "splits" / f"{spec.dataset}.json"
+    if spec.protocol["split"] != "benchmark" or not file.is_file():
+        return None
+    found = load_split(file)
+    return Split(*(check_benchmark_split(found) if spec.dataset == "cifar10" else found))
 
 
 def execute(job: Job, where: Where, make: Open = open_search) -> list[Outcome]:
@@ -266,7 +276,5 @@ def _done(store: Store, job: Job) -> bool:
 
 def _fetch(jobs: Iterable[Job]) -> None:
     """Have every data set at hand before any worker starts: a missing one is one sentence, not one failure a run."""
-    from benchharness.images import load_images
-
     for name in sorted({job.base.dataset for job in jobs}):
         load_images(name)
