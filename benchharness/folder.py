@@ -8,11 +8,12 @@ import hashlib
 import json
 import os
 import pkgutil
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 import platformdirs
 from filelock import FileLock
@@ -23,6 +24,8 @@ from benchharness.npz import replacing
 KINDS: Final = {"tables": "benchharness.table.importers", "images": "benchharness.images.importers"}
 """Packages of importers by kind; imported when a source is looked at, as pyarrow and pillow are slow to import."""
 _SCHEMA: Final = 1
+_NAME: Final = re.compile(r"\w[\w.+-]{0,99}", re.ASCII)
+"""Names become file names, and tables name themselves: none may lead out of the folder."""
 _ENTRIES: Final = 256
 """Entries of a folder that are looked at for sources; whatever has more is no folder of data sets."""
 
@@ -51,6 +54,7 @@ class Verified(NamedTuple):
     """One sentence, empty where everything is right."""
 
 
+@runtime_checkable
 class Importer(Protocol):
     """A module that reads one layout of sources."""
 
@@ -64,6 +68,7 @@ class Importer(Protocol):
         """What is at `path`; raises `UserError` where it is not as it should be."""
 
 
+@runtime_checkable
 class Saved(Protocol):
     """A table or an image set."""
 
@@ -117,9 +122,10 @@ def find(kind: str, name: str) -> Path:
     Raises `UserError` that says which command brings it where it is missing.
     """
     place = data_folder() / kind / f"{name}.npz"
-    if place.is_file():
+    named = _NAME.fullmatch(name) is not None
+    if named and place.is_file():
         return place
-    cached = set(_cache(kind).glob(f"{name}-*.npz"))
+    cached = set(_cache(kind).glob(f"{name}-*.npz")) if named else set()
     for path in _places(data_folder()) if cached else ():
         if (target := _cached(kind, name, path)) in cached:
             return target
@@ -164,7 +170,7 @@ def _sources(root: Path, itself: bool = False) -> list[_Source]:
     for path in (*([root] if itself else []), *_places(root)):
         for kind in KINDS:
             for importer in _importers(kind):
-                if name := importer.recognises(path):
+                if (name := importer.recognises(path)) and _NAME.fullmatch(name):
                     found.setdefault((kind, name), _Source(kind, name, path, importer))
     return list(found.values())
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from jaxtyping import Int, UInt8
@@ -53,7 +53,7 @@ class ImageSet(NamedTuple):
     """Of all images and labels."""
 
     @classmethod
-    def open(cls, path: Path | str) -> Self:
+    def open(cls, path: Path | str) -> "ImageSet":
         """The images that `save` wrote to `path`; raises `UserError` where there are none."""
         header, arrays = npz.read(Path(path), KIND, LIMIT_BYTES)
         if header.get("format") != FORMAT:
@@ -72,7 +72,7 @@ class ImageSet(NamedTuple):
         arrays = {name: values.pop(name) for name in _ARRAYS}
         npz.write(Path(path), {"kind": KIND, "format": FORMAT, "about": values}, arrays)
 
-    def checked(self) -> Self:
+    def checked(self) -> "ImageSet":
         """The set itself; raises `UserError` where its images do not have the checksum it states."""
         if _digest(*self[2:6]) != self.sha256:
             raise UserError(f"the images of {self.name} do not have their own checksum; import them again")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 
 from benchharness.table import file
 from benchharness.table.figures import Figure
@@ -19,11 +19,11 @@ those that differ by the rounding of whoever summed them."""
 
 def build(
     about: Mapping[str, Any],
-    ops: Int[np.ndarray, "archs edges"],
+    ops: Integer[np.ndarray, "archs edges"],
     means: Mapping[Figure, Float[np.ndarray, "archs"]],
     by_seed: Mapping[Figure, Float[np.ndarray, "archs seeds"]] | None = None,
     times: Mapping[tuple[str, int], Float[np.ndarray, "archs"]] | None = None,
-    numbers: Int[np.ndarray, "archs"] | None = None,
+    numbers: Integer[np.ndarray, "archs"] | None = None,
 ) -> Table:
     """A `Table` of these arrays, copied; `about` needs `name`, `version` and `source`.
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int, Integer, UInt8
 
 from benchharness import space
 from benchharness.errors import UserError
@@ -15,7 +15,7 @@ from benchharness.space import Arch
 from benchharness.table import file
 from benchharness.table.figures import DATASETS, Figure, lacking
 
-Archs = int | str | Int[np.ndarray, "*archs"] | None
+Archs = int | str | Integer[np.ndarray, "*archs"] | None
 """Rows of a table: one (or an architecture's string), an array of any shape, or None for all in row order."""
 
 
@@ -49,7 +49,7 @@ class Table:
         check(self)
 
     @classmethod
-    def open(cls, path: Path | str) -> Self:
+    def open(cls, path: Path | str) -> "Table":
         """The table that `save` wrote to `path`; raises `UserError` where there is none."""
         return cls(**file.read(Path(path)))
 
@@ -148,7 +148,7 @@ class Table:
             raise UserError(f"{arch} is no index of table {self.about['name']!r}, which holds {len(self)}: {span}")
         return int(rows[0])
 
-    def indices(self, codes: Int[np.ndarray, "*archs"]) -> Int[np.ndarray, "*archs"]:
+    def indices(self, codes: Integer[np.ndarray, "*archs"]) -> Int[np.ndarray, "*archs"]:
         """The rows of the architectures numbered `codes` (`space.to_code`)."""
         found = self._row_of_code[codes, ...]
         if (found < 0).any():
@@ -162,7 +162,7 @@ class Table:
         return {
             "index": int(self.numbers[row]),
             "arch": space.to_string(self.arch(row)),
-            "params_m": {name: float(space.params_m(self.ops[row], name)) for name in DATASETS},
+            "params_m": {name: float(self.params_m(name)[row]) for name in DATASETS},
             "flops_m": float(self.flops_m()[row]),
             "figures": [self._describe(row, figure) for figure in self.means if not np.isnan(self.means[figure][row])],
             "train_seconds": [
@@ -190,7 +190,7 @@ class Table:
         rows[codes(self.ops)] = np.arange(len(self))
         return rows
 
-    def _rows(self, archs: int | str | Int[np.ndarray, "*archs"]) -> Any:
+    def _rows(self, archs: int | str | Integer[np.ndarray, "*archs"]) -> Any:
         if isinstance(archs, str):
             return self.index(archs)
         if type(archs) is int and 0 <= archs < len(self.ops):  # twice as fast as by way of an array

