@@ -16,6 +16,7 @@ from benchharness.seeds import generator
 
 PAD = 4
 """Pixels of black border from which a random crop is taken."""
+_MISSING = " (drawn by seed: the benchmark's own split file is not installed)"
 
 
 class Images(Protocol):
@@ -29,6 +30,10 @@ class Images(Protocol):
     def train(self) -> UInt8[np.ndarray, "images 3 height width"]: ...  # noqa: D102
     @property
     def train_labels(self) -> Int[np.ndarray, " images"]: ...  # noqa: D102
+    @property
+    def test(self) -> UInt8[np.ndarray, "tests 3 height width"]: ...  # noqa: D102
+    @property
+    def test_labels(self) -> Int[np.ndarray, " tests"]: ...  # noqa: D102
     @property
     def classes(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
@@ -47,14 +52,14 @@ class Batch(NamedTuple):
 
 
 class Half(NamedTuple):
-    """One half of the training images: bordered by `PAD` black pixels, on the device."""
+    """One half of the images searched on: bordered by `PAD` black pixels, on the device."""
 
     padded: UInt8[Tensor, "images 3 high wide"]
     labels: Int[Tensor, " images"]
 
 
 class Split(NamedTuple):
-    """Indices into the training images, and how they were chosen in words."""
+    """Indices into the training images followed by the test images, and how they were chosen in words."""
 
     train: Int[np.ndarray, " train"]
     valid: Int[np.ndarray, " valid"]
@@ -62,21 +67,40 @@ class Split(NamedTuple):
 
 
 def split(images: Images, settings: Settings, seed: int, given: Split | None = None) -> Split:
-    """The halves of the training images that `settings` asks for; with `settings.images`, a seeded part of each."""
+    """The two halves that `settings` asks for; with `settings.images`, a part of each drawn by `seed`.
+
+    The `benchmark` split halves CIFAR-10's training images; on any other data set it is the NATS-Bench one, where
+    weights learn from all training images and alphas from the x-valid half of the test images. `given` is the released
+    file of either; without it a seeded draw takes its place and `words` says so.
+    """
     total = len(images.train_labels)
-    if settings.split == "benchmark" and given is not None:
+    if settings.split == "benchmark" and images.name != "cifar10":
+        whole = _nats(images, given)
+    elif settings.split == "benchmark" and given is not None:
         whole = given
     elif settings.split == "halves":
         whole = Split(np.arange(total // 2), np.arange(total // 2, total), "first half / last half")
     else:
-        order = torch.randperm(total, generator=generator("split", images.name, 0)).numpy()
-        missing = "; the benchmark's own split file is not installed" if settings.split == "benchmark" else ""
-        whole = Split(np.sort(order[: total // 2]), np.sort(order[total // 2 :]), f"seeded random halves{missing}")
+        missing = _MISSING if settings.split == "benchmark" else ""
+        whole = Split(*_random_halves(images.name, total), f"seeded random halves{missing}")
     if not settings.images:
         return whole
-    if settings.images > total:
-        raise UserError(f"images={settings.images} is more than the {total} training images of {images.label}")
+    if settings.images // 2 > min(map(len, whole[:2])):
+        raise UserError(f"images={settings.images} is more than {images.label} has: {total} training images")
     return _part(whole, images.name, settings.images // 2, seed)
+
+
+def _nats(images: Images, given: Split | None) -> Split:
+    total = len(images.train_labels)
+    validating = _random_halves(images.name, len(images.test_labels))[1] if given is None else given.valid
+    missing = _MISSING if given is None else ""
+    words = f"all training images / x-valid half of the test images{missing}"
+    return Split(np.arange(total), total + validating, words)
+
+
+def _random_halves(name: str, count: int) -> tuple[Int[np.ndarray, " train"], Int[np.ndarray, " valid"]]:
+    order = torch.randperm(count, generator=generator("split", name)).numpy()
+    return np.sort(order[: count // 2]), np.sort(order[count // 2 :])
 
 
 def _part(whole: Split, name: str, size: int, seed: int) -> Split:
@@ -161,8 +185,10 @@ class Stream:
 
 
 def _half(images: Images, index: Int[np.ndarray, " images"], device: torch.device) -> Half:
-    pixels = torch.from_numpy(images.train[index])
-    labels = torch.from_numpy(images.train_labels[index]).long()
+    total = len(images.train_labels)
+    inner, outer = index[index < total], index[index >= total] - total
+    pixels = torch.from_numpy(np.concatenate([images.train[inner], images.test[outer]]))
+    labels = torch.from_numpy(np.concatenate([images.train_labels[inner], images.test_labels[outer]])).long()
     return Half(F.pad(pixels, (PAD,) * 4).to(device), labels.to(device))
 
 
