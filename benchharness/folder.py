@@ -23,7 +23,8 @@ from benchharness.npz import replacing
 
 KINDS: Final = {"tables": "benchharness.table.importers", "images": "benchharness.images.importers"}
 """Packages of importers by kind; imported when a source is looked at, as pyarrow and pillow are slow to import."""
-_SCHEMA: Final = 1
+_SCHEMA: Final = 2
+"""Of the manifest and of what is converted; raised with the format of either, so that no old conversion is read."""
 _NAME: Final = re.compile(r"\w[\w.+-]{0,99}", re.ASCII)
 """Names become file names, and tables name themselves: none may lead out of the folder."""
 _ENTRIES: Final = 256

@@ -49,19 +49,31 @@ def test_a_table_of_another_format_is_refused(sample: Table, tmp_path: Path) -> 
         Table.open(tmp_path / "later.npz")
 
 
-@pytest.mark.parametrize("key", ["means", "by_seed", "times", "about"])
-def test_a_header_that_does_not_fit_the_arrays_is_refused(sample: Table, tmp_path: Path, key: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["means/cifar10/valid", "means/cifar10/valid/many", "times/cifar10", "more", "a/b/c/d/e"]
+)
+def test_a_column_without_a_proper_name_is_refused(sample: Table, tmp_path: Path, name: str) -> None:
     sample.save(tmp_path / "table.npz")
     header, arrays = npz.read(tmp_path / "table.npz", file.KIND, file.LIMIT_BYTES)
-    npz.write(tmp_path / "wrong.npz", header | {key: [["cifar10", "valid", 200, 7]]}, arrays)
-    with pytest.raises(UserError):
+    npz.write(tmp_path / "wrong.npz", header, arrays | {name: arrays["numbers"]})
+    with pytest.raises(UserError, match="is a damaged table"):
+        Table.open(tmp_path / "wrong.npz")
+
+
+@pytest.mark.parametrize("name", ["ops", "numbers"])
+def test_a_table_without_its_architectures_is_refused(sample: Table, tmp_path: Path, name: str) -> None:
+    sample.save(tmp_path / "table.npz")
+    header, arrays = npz.read(tmp_path / "table.npz", file.KIND, file.LIMIT_BYTES)
+    del arrays[name]
+    npz.write(tmp_path / "wrong.npz", header, arrays)
+    with pytest.raises(UserError, match=rf"is a damaged table .*{name}"):
         Table.open(tmp_path / "wrong.npz")
 
 
 def test_changed_content_does_not_have_its_checksum(sample: Table, tmp_path: Path) -> None:
     sample.save(tmp_path / "table.npz")
     header, arrays = npz.read(tmp_path / "table.npz", file.KIND, file.LIMIT_BYTES)
-    arrays["means"][0, 0] = 99.9
+    arrays["means/cifar10/valid/200"][0] = 99.9
     npz.write(tmp_path / "table.npz", header, arrays)
     with pytest.raises(UserError, match="does not have the checksum it states"):
         checked(Table.open(tmp_path / "table.npz"))
