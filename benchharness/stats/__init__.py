@@ -1,0 +1,50 @@
+"""Arrays to numbers: intervals, tests, comparisons, correlations, the truth about operations, collapse.
+
+Pure functions on arrays of shape (runs,) or (runs, tasks); nothing here knows of tables, files or figures. Whatever
+draws random numbers takes a `numpy.random.Generator`.
+"""
+
+from benchharness.stats.baseline import Expected, best_of_random, relative_improvement
+from benchharness.stats.collapse import Verdict, entropy, first_epoch, skip_margin, verdict
+from benchharness.stats.comparison import Paired, improvement_interval, improvement_probability, pair, profile
+from benchharness.stats.correlation import edge_taus, pairwise_tau, sparse_tau, tau, top_tau
+from benchharness.stats.interval import Interval, Summary, bootstrap, iqm, mean_interval, summarise
+from benchharness.stats.significance import effect_size, holm, permutation_p, smallest_p, wilcoxon_p
+from benchharness.stats.truth import Reduce, cell_scores, conditional_truth, edge_truth, parameter_counts
+
+__all__ = [
+    "Expected",
+    "Interval",
+    "Paired",
+    "Reduce",
+    "Summary",
+    "Verdict",
+    "best_of_random",
+    "bootstrap",
+    "cell_scores",
+    "conditional_truth",
+    "edge_taus",
+    "edge_truth",
+    "effect_size",
+    "entropy",
+    "first_epoch",
+    "holm",
+    "improvement_interval",
+    "improvement_probability",
+    "iqm",
+    "mean_interval",
+    "pair",
+    "pairwise_tau",
+    "parameter_counts",
+    "permutation_p",
+    "profile",
+    "relative_improvement",
+    "skip_margin",
+    "smallest_p",
+    "sparse_tau",
+    "summarise",
+    "tau",
+    "top_tau",
+    "verdict",
+    "wilcoxon_p",
+]

@@ -1,0 +1,36 @@
+"""What chance alone reaches: a random cell, and the best of N random cells."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from benchharness.errors import UserError
+
+
+class Expected(NamedTuple):
+    """Mean and standard deviation of a baseline, over its own randomness; in percent."""
+
+    mean: float
+    std: float
+
+
+def best_of_random(feedback: Float[np.ndarray, "archs"], accuracy_pct: Float[np.ndarray, "archs"], n: int) -> Expected:
+    """Accuracy of the cell with the best `feedback` among `n` drawn uniformly, with replacement; exact, not simulated.
+
+    The best of n lies among the i lowest of M cells with probability (i/M)^n; cells that tie share their chance. Cells
+    without either figure are left out.
+    """
+    if n < 1:
+        raise UserError(f"n={n} draws; expected 1 or more")
+    kept = np.isfinite(feedback) & np.isfinite(accuracy_pct)
+    _, group, size = np.unique(feedback[kept], return_inverse=True, return_counts=True)
+    chance = np.diff((np.cumsum(size) / size.sum()) ** n, prepend=0.0) / size
+    weights, values = chance[group], accuracy_pct[kept]
+    mean = float(weights @ values)
+    return Expected(mean, float(np.sqrt(weights @ (values - mean) ** 2)))
+
+
+def relative_improvement(accuracy_pct: Float[np.ndarray, "*runs"], baseline_pct: float) -> Float[np.ndarray, "*runs"]:
+    """100 (accuracy - baseline) / baseline, in percent of the baseline (Yang et al. 2020)."""
+    return np.asarray(100 * (accuracy_pct - baseline_pct) / baseline_pct)

@@ -1,0 +1,66 @@
+"""Collapse: when a search fills its cell with operations that have no weights, mostly skip connections."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from benchharness.space import CONV1, CONV3, EDGES, SKIP
+
+SKIPS = 4
+"""Skip connections from which a cell counts as collapsed, of six edges."""
+
+
+class Verdict(NamedTuple):
+    """How many of `n` searches ended collapsed, the median first epoch of those (NaN: unknown), and the sentence."""
+
+    collapsed: int
+    n: int
+    epoch: float
+    sentence: str
+
+
+def entropy(weights: Float[np.ndarray, "*epochs edges ops"]) -> Float[np.ndarray, "*epochs"]:
+    """Entropy of the expected edge weights in nats, mean over edges; ln 5 = 1.609 where undecided, 0 where decided."""
+    logs = np.log(weights, out=np.zeros(weights.shape), where=weights > 0)
+    return np.asarray(-(weights * logs).sum(-1).mean(-1))
+
+
+def skip_margin(weights: Float[np.ndarray, "*epochs edges ops"]) -> Float[np.ndarray, "*epochs"]:
+    """Weight of the skip connection minus the mean weight of the two convolutions, mean over edges."""
+    convolutions = (weights[..., CONV1] + weights[..., CONV3]) / 2
+    return np.asarray((weights[..., SKIP] - convolutions).mean(-1))
+
+
+def first_epoch(skips: Int[np.ndarray, "epochs"], epochs: Int[np.ndarray, "epochs"]) -> int | None:
+    """The first epoch whose argmax cell has four skip connections or more; None if none has."""
+    reached = np.flatnonzero(np.asarray(skips) >= SKIPS)
+    return int(epochs[reached[0]]) if reached.size else None
+
+
+def verdict(skips: Sequence[int], free: Sequence[int], firsts: Sequence[int | None]) -> Verdict:
+    """What to say of a method's derived cells: their skips, parameter-free operations, first epochs with four skips."""
+    n = len(skips)
+    over = [i for i in range(n) if skips[i] >= SKIPS]
+    if over:
+        known = [first for i in over if (first := firsts[i]) is not None]
+        epoch = float(np.median(known)) if known else np.nan
+        kind = "all-skip" if min(skips[i] for i in over) == len(EDGES) else "four skips or more"
+        return Verdict(len(over), n, epoch, f"collapsed to {kind} in {_of(len(over), n)}{_since(known)}")
+    weightless = sum(count == len(EDGES) for count in free)
+    if weightless:
+        return Verdict(0, n, np.nan, f"derived a cell without any weights in {_of(weightless, n)}, not by skips alone")
+    worst = f"at most {max(skips)} skips and {max(free)} parameter-free operations among 6 edges"
+    return Verdict(0, n, np.nan, f"did not collapse in any of {n} seed{'s' * (n != 1)}: {worst}")
+
+
+def _of(count: int, n: int) -> str:
+    return f"{count} of {n} seed{'s' * (n != 1)}"
+
+
+def _since(epochs: Sequence[int]) -> str:
+    if not epochs:
+        return ""
+    low, high = min(epochs), max(epochs)
+    return f", from epoch {low}" if low == high else f", from epoch {low} to {high} on (median {np.median(epochs):g})"

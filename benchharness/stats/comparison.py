@@ -1,0 +1,81 @@
+"""One method against another: paired differences, probability of improvement, performance profiles."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from benchharness.stats.interval import Interval, mean_interval, quantiles
+from benchharness.stats.significance import effect_size, permutation_p, wilcoxon_p
+
+Runs = Float[np.ndarray, "runs *tasks"]
+
+
+class Paired(NamedTuple):
+    """a against b over the seeds both have: a - b in points, tests, Cohen's d, probability that a improves on b."""
+
+    difference: Interval
+    permutation_p: float
+    wilcoxon_p: float
+    effect: float
+    improvement: Interval
+
+
+def pair(a: Float[np.ndarray, "runs"], b: Float[np.ndarray, "runs"], rng: np.random.Generator) -> Paired:
+    """The paired comparison of `a` with `b`, whose entries belong to the same seeds; NaN where a seed is missing.
+
+    Seeds that one of the two lacks are left out of the differences and tests. Without a shared seed these are NaN.
+    """
+    differences = (a - b)[np.isfinite(a - b)]
+    interval = mean_interval(differences) if differences.size else Interval(np.nan, np.nan, np.nan, 0)
+    tests = permutation_p(differences, rng), wilcoxon_p(differences)
+    return Paired(interval, *tests, effect_size(differences), improvement_interval(a, b, rng))
+
+
+def improvement_probability(a: Runs, b: Runs) -> float:
+    """Chance that a run of `a` beats a run of `b` on the same task, ties counting half; mean over tasks.
+
+    The probability of improvement of Agarwal et al. (2021): Mann and Whitney's U over the number of pairs.
+    """
+    return float(np.nanmean([wins.mean() if wins.size else np.nan for wins in _wins(a, b)]))
+
+
+def improvement_interval(
+    a: Runs, b: Runs, rng: np.random.Generator, replicates: int = 2000, level: float = 0.95
+) -> Interval:
+    """The probability of improvement with its bootstrap interval, runs of both drawn again within each task."""
+    tables = [wins for wins in _wins(a, b) if wins.size]
+    n = sum(min(wins.shape) for wins in tables)
+    if n < 2:
+        return Interval(improvement_probability(a, b) if n else np.nan, np.nan, np.nan, n)
+    drawn = np.mean([_resampled(wins, rng, replicates) for wins in tables], axis=0)
+    return Interval(improvement_probability(a, b), *quantiles(drawn, level), n)
+
+
+def profile(
+    values: Runs, thresholds: Float[np.ndarray, "thresholds"], rng: np.random.Generator, replicates: int = 2000
+) -> Float[np.ndarray, "3 thresholds"]:
+    """Performance profile: share of runs at or above each threshold, mean over tasks; then its 95 % bootstrap band.
+
+    A resampled task's number of runs above a threshold is binomial, so it is drawn as such.
+    """
+    tasks = [task[np.isfinite(task)] for task in values.reshape(len(values), -1).T]
+    shares = [(task[:, None] >= thresholds).mean(0) for task in tasks if task.size]
+    sizes = [task.size for task in tasks if task.size]
+    size = (replicates, thresholds.size)
+    drawn = [rng.binomial(n, share, size) / n for n, share in zip(sizes, shares, strict=True)]
+    band = np.quantile(np.mean(drawn, axis=0), [0.025, 0.975], axis=0)
+    return np.stack([np.mean(shares, axis=0), *band])
+
+
+def _wins(a: Runs, b: Runs) -> list[Float[np.ndarray, "runs_a runs_b"]]:
+    tasks = zip(a.reshape(len(a), -1).T, b.reshape(len(b), -1).T, strict=True)
+    finite = [(x[np.isfinite(x)], y[np.isfinite(y)]) for x, y in tasks]
+    return [(np.sign(x[:, None] - y) + 1) / 2 for x, y in finite]
+
+
+def _resampled(
+    wins: Float[np.ndarray, "runs_a runs_b"], rng: np.random.Generator, replicates: int
+) -> Float[np.ndarray, "replicates"]:
+    first, second = (rng.multinomial(n, np.full(n, 1 / n), size=replicates) / n for n in wins.shape)
+    return np.asarray(((first @ wins) * second).sum(-1))

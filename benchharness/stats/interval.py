@@ -1,0 +1,98 @@
+"""How sure a figure over a few seeds is: t intervals, interquartile means, percentile bootstraps.
+
+Never BCa: where every seed derives the same cell, which is what collapse looks like, its acceleration is 0/0.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+
+from benchharness.errors import UserError
+
+Statistic = Callable[[Float[np.ndarray, "*batch runs"]], Float[np.ndarray, "*batch"]]
+
+
+class Interval(NamedTuple):
+    """A figure, the interval around it (NaN bounds where `n` allows none), and the number of runs behind it."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+class Summary(NamedTuple):
+    """What is said of one method's runs; `std` divides by n - 1 and is NaN of a single run."""
+
+    n: int
+    mean: Interval
+    std: float
+    median: float
+    iqm: Interval
+
+
+def iqm(values: Float[np.ndarray, "*batch runs"]) -> Float[np.ndarray, "*batch"]:
+    """Interquartile mean over the last axis: the mean without the lowest and highest quarter (rounded down) of runs."""
+    return np.asarray(stats.trim_mean(values, 0.25, axis=-1))
+
+
+def mean_interval(values: Float[np.ndarray, "runs"], level: float = 0.95) -> Interval:
+    """The mean and its Student t interval; NaN (missing) runs are left out, one run has no interval."""
+    kept = _finite(values)
+    mean = float(kept.mean())
+    if kept.size < 2:
+        return Interval(mean, np.nan, np.nan, kept.size)
+    half = stats.t.ppf((1 + _level(level)) / 2, kept.size - 1) * kept.std(ddof=1) / np.sqrt(kept.size)
+    return Interval(mean, float(mean - half), float(mean + half), kept.size)
+
+
+def bootstrap(
+    values: Float[np.ndarray, "runs *tasks"],
+    rng: np.random.Generator,
+    statistic: Statistic = iqm,
+    replicates: int = 5000,
+    level: float = 0.95,
+) -> Interval:
+    """`statistic` of all runs pooled, with its percentile bootstrap interval; NaN (missing) runs are left out.
+
+    Runs are drawn again within each task, so that every replicate has as many runs of a data set as there are (Agarwal
+    et al. 2021). One run has no interval.
+    """
+    tasks = [_finite(task) for task in values.reshape(len(values), -1).T if np.isfinite(task).any()]
+    pool = _finite(values.ravel())
+    value = float(statistic(pool))
+    if max(task.size for task in tasks) < 2:
+        return Interval(value, np.nan, np.nan, pool.size)
+    drawn = [task[rng.integers(task.size, size=(replicates, task.size), dtype=np.uint32)] for task in tasks]
+    low, high = quantiles(statistic(np.concatenate(drawn, axis=1)), level)
+    return Interval(value, low, high, pool.size)
+
+
+def summarise(values: Float[np.ndarray, "runs"], rng: np.random.Generator, replicates: int = 5000) -> Summary:
+    """Mean with t interval, standard deviation, median, and IQM with bootstrap interval of one method's runs."""
+    kept = _finite(values)
+    std = float(kept.std(ddof=1)) if kept.size > 1 else np.nan
+    aggregate = bootstrap(kept, rng, replicates=replicates)
+    return Summary(kept.size, mean_interval(kept), std, float(np.median(kept)), aggregate)
+
+
+def quantiles(replicates: Float[np.ndarray, "replicates"], level: float) -> tuple[float, float]:
+    """The bounds of the central `level` of `replicates`."""
+    low, high = np.quantile(replicates, [(1 - _level(level)) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _level(level: float) -> float:
+    if not 0 < level < 1:
+        raise UserError(f"level={level} is no confidence level; expected one between 0 and 1, such as 0.95")
+    return level
+
+
+def _finite(values: Float[np.ndarray, "runs"]) -> Float[np.ndarray, "kept"]:
+    kept: Float[np.ndarray, "kept"] = values[np.isfinite(values)]
+    if not kept.size:
+        raise UserError("no runs to summarise: every value is missing")
+    return kept
