@@ -1,0 +1,32 @@
+"""One file a figure. Each has `data`, from a tidy frame to a small NamedTuple, and `draw`, from that onto axes.
+
+`benchharness.plots.style.canvas` makes empty axes in the common style; any other axes will do as well.
+"""
+
+from benchharness.plots import (
+    accuracy,
+    agreement,
+    alphas,
+    cell,
+    cost,
+    distribution,
+    epochs,
+    improvement,
+    profile,
+    scores,
+    style,
+)
+
+__all__ = [
+    "accuracy",
+    "agreement",
+    "alphas",
+    "cell",
+    "cost",
+    "distribution",
+    "epochs",
+    "improvement",
+    "profile",
+    "scores",
+    "style",
+]

@@ -1,0 +1,73 @@
+"""Curves over a search's epochs, a line per method: degeneration, parameter-free operations, entropy, eigenvalue."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from benchharness.plots.style import labelled, looks, methods_of
+
+LABELS: Final = {
+    "test": "table accuracy of the argmax cell (%)",
+    "skips": "skip connections in the argmax cell",
+    "parameter_free": "parameter-free operations in the argmax cell",
+    "entropy": "entropy of the edge weights (nats)",
+    "skip_margin": "weight of skip minus mean convolution",
+    "eigenvalue": "largest eigenvalue of the Hessian in alpha",
+    "valid_accuracy_pct": "supernet's accuracy on its validation half (%)",
+}
+COUNTS: Final = ("skips", "parameter_free")
+
+
+class Curve(NamedTuple):
+    """One method's figure by epoch: the mean over seeds, and the lowest and highest seed."""
+
+    epochs: Int[np.ndarray, "epochs"]
+    mean: Float[np.ndarray, "epochs"]
+    low: Float[np.ndarray, "epochs"]
+    high: Float[np.ndarray, "epochs"]
+    n: int
+
+
+class Curves(NamedTuple):
+    """A figure over epochs, by method, and every method that the colours are to be shared out among."""
+
+    column: str
+    title: str
+    methods: list[str]
+    by_method: dict[str, Curve]
+
+
+def data(curves: pd.DataFrame, column: str, title: str = "") -> Curves:
+    """From the frame that `report.curves` gives; methods without a value of `column` are left out."""
+    kept = curves[curves[column].notna()]
+    by_method = {str(name): _curve(part, column) for name, part in kept.groupby("method", observed=True)}
+    return Curves(column, title, methods_of(curves), by_method)
+
+
+def draw(info: Curves, ax: Axes) -> Axes:
+    """A line per method, its mean over seeds; the band reaches from the lowest to the highest seed."""
+    look = looks(info.methods)
+    for name, curve in info.by_method.items():
+        colour, marker, dash = look[name]
+        ax.fill_between(curve.epochs, curve.low, curve.high, color=colour, alpha=0.15, linewidth=0)
+        every = max(1, len(curve.epochs) // 8)
+        ax.plot(
+            curve.epochs, curve.mean, color=colour, linestyle=dash, marker=marker, markevery=every, markersize=5,
+            label=f"{name} (n={curve.n})",
+        )  # fmt: skip
+    if info.column in COUNTS:
+        ax.set_ylim(-0.2, 6.2)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(loc="best", fontsize=9)
+    return labelled(ax, "epoch", LABELS[info.column], info.title)
+
+
+def _curve(part: pd.DataFrame, column: str) -> Curve:
+    by_epoch = part.groupby("epoch")[column]
+    mean = by_epoch.mean()
+    bounds = by_epoch.min().to_numpy(float), by_epoch.max().to_numpy(float)
+    return Curve(mean.index.to_numpy(int), mean.to_numpy(float), *bounds, part["run_id"].nunique())

@@ -1,0 +1,48 @@
+"""Performance profile: the share of a method's runs that reach an accuracy, for every accuracy."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+
+from benchharness import stats
+from benchharness.plots.style import labelled, looks
+
+
+class Profile(NamedTuple):
+    """By method: the share of runs at or above each threshold (percent accuracy), and its 95 % bootstrap band."""
+
+    title: str
+    methods: list[str]
+    thresholds: Float[np.ndarray, "thresholds"]
+    shares: dict[str, Float[np.ndarray, "3 thresholds"]]
+
+
+def data(scores: pd.DataFrame, rng: np.random.Generator, title: str = "") -> Profile:
+    """From a frame of accuracies with a column per method and a row per seed (NaN: missing)."""
+    kept = scores.dropna(axis="columns", how="all")
+    low, high = np.nanmin(kept.to_numpy()), np.nanmax(kept.to_numpy())
+    margin = max(0.05 * (high - low), 0.1)
+    thresholds = np.linspace(low - margin, high + margin, 200)
+    return Profile(
+        title,
+        [str(name) for name in scores],
+        thresholds,
+        {str(n): stats.profile(kept[n].to_numpy(), thresholds, rng) for n in kept},
+    )
+
+
+def draw(info: Profile, ax: Axes) -> Axes:
+    """Higher is better everywhere; where lines cross, neither method is better whatever accuracy one asks for."""
+    look = looks(info.methods)
+    for name, (share, low, high) in info.shares.items():
+        colour, _, dash = look[name]
+        ax.fill_between(info.thresholds, low, high, color=colour, alpha=0.12, linewidth=0, step="mid")
+        ax.step(info.thresholds, share, where="mid", color=colour, linestyle=dash, label=name)
+    ax.set_ylim(-0.03, 1.03)
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0))
+    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=9)
+    return labelled(ax, "test accuracy (%)", "runs that reach it", info.title)
