@@ -1,0 +1,47 @@
+"""From a results folder to the report's folder."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from benchharness.report.accuracy import accuracy
+from benchharness.report.answer import answer
+from benchharness.report.cells import cells
+from benchharness.report.collapse import collapse
+from benchharness.report.content import Block, Report, Section
+from benchharness.report.costs import costs
+from benchharness.report.evidence import Evidence, gather
+from benchharness.report.render import write
+from benchharness.report.statement import method, missing, setting, standing
+from benchharness.report.taus import taus
+from benchharness.table import Table
+
+PARTS: dict[str, Callable[[Evidence], list[Block]]] = {
+    "Answer": answer,
+    "Accuracy beside published figures": accuracy,
+    "Collapse": collapse,
+    "Kendall's tau": taus,
+    "Costs": costs,
+    "Cells": cells,
+    "What ran": setting,
+}
+
+
+def build(results: Path, out: Path, table: Table | None) -> Path:
+    """Write the report on the runs in `results` into the folder `out` and return the path of its `report.md`.
+
+    Beside it: `report.html`, one file with everything in it; `figures/` as PNG and SVG; `tables/` as CSV and LaTeX.
+    What an earlier report left in these two folders is removed. The same results and table give the same bytes. Raises
+    `UserError` where there is no such folder.
+    """
+    return write(compose(Path(results), table), Path(out))
+
+
+def compose(results: Path, table: Table | None) -> Report:
+    """The report as sections of text, tables and figures, none drawn yet."""
+    runs, settings = gather(results, table)
+    sections = [
+        Section(title, [block for evidence in settings for block in part(evidence)]) for title, part in PARTS.items()
+    ]
+    sections[-1].blocks.extend(method(runs, table))
+    sections.append(Section("Missing or failed", missing(runs)))
+    return Report(results.resolve().name, standing(runs), sections if settings else sections[-1:])

@@ -1,0 +1,59 @@
+"""The cells themselves: which were derived how often, by which seed, and where they stand in the table."""
+
+from functools import partial
+from typing import Final
+
+import pandas as pd
+
+from benchharness import plots
+from benchharness.plots.style import drawn, panels
+from benchharness.report.content import Block, Grid, Picture, Text
+from benchharness.report.evidence import Evidence
+from benchharness.report.lookup import by_code
+from benchharness.report.words import number, seeds
+from benchharness.space import from_string
+
+DRAWN: Final = 12
+"""Cells that are drawn as graphs."""
+COLUMNS: Final = ("method", "seed", "arch", "valid", "test", "regret", "rank", "percentile", "run_id")
+
+
+def cells(evidence: Evidence) -> list[Block]:
+    """Distinct cells with counts, the cell of every seed, their place in the table, and the cells as graphs."""
+    own = evidence.own().astype({"method": str})
+    if own.empty:
+        return [Text("No finished run yet.")]
+    blocks: list[Block] = [_distinct(evidence, own), _per_seed(evidence, own)]
+    if own["test"].notna().any():
+        column = by_code(evidence.table, evidence.dataset, "test")
+        info = plots.distribution.data(evidence.scores(), column, f"Searched on {evidence.name}")
+        draw = partial(drawn, plots.distribution.draw, info)
+        blocks.append(Picture(f"distribution{evidence.slug}", "Where the derived cells stand among all cells.", draw))
+    by_arch = own.groupby("arch", sort=False)["method"].agg(["size", _methods])
+    most = by_arch.sort_values("size", ascending=False, kind="stable").head(DRAWN)
+    caption = "The derived cells" + (f", the {DRAWN} most frequent of {len(by_arch)}." * (len(by_arch) > DRAWN) or ".")
+    infos = [plots.cell.data(from_string(str(arch)), str(row["_methods"])) for arch, row in most.iterrows()]
+    return [*blocks, Picture(f"cells{evidence.slug}", caption, partial(panels, plots.cell.draw, infos, 3, (3.5, 2.5)))]
+
+
+def _distinct(evidence: Evidence, own: pd.DataFrame) -> Grid:
+    groups = own.groupby(["method", "arch"])
+    data = groups.agg(count=("seed", "size"), seeds=("seed", seeds), valid=("valid", "first"), test=("test", "first"))
+    data = data.reset_index().sort_values(["method", "count", "arch"], ascending=[True, False, True], ignore_index=True)
+    shown = data.assign(count=data["count"].astype(str), valid=data["valid"].map(number), test=data["test"].map(number))
+    note = f"Accuracy in percent on {evidence.dataset} after 200 epochs."
+    return Grid(f"distinct-cells{evidence.slug}", f"Distinct cells by method, {evidence.name}", data, shown, note)
+
+
+def _per_seed(evidence: Evidence, own: pd.DataFrame) -> Grid:
+    data = own[list(COLUMNS)].reset_index(drop=True)
+    digits = {"valid": 2, "test": 2, "regret": 2, "rank": 0, "percentile": 1}
+    shown = data.assign(**{name: data[name].map(partial(number, digits=places)) for name, places in digits.items()})
+    note = f"On {evidence.dataset}, 200 epochs; regret, rank (1 is best) and percentile are of the test figure."
+    title = f"The cell of every seed, {evidence.name}"
+    return Grid(f"cells{evidence.slug}", title, data, shown.astype({"seed": str}), note)
+
+
+def _methods(column: "pd.Series[str]") -> str:
+    counts = column.value_counts().sort_index()
+    return ", ".join(f"{name} x{count}" for name, count in counts.items())

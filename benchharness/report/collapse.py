@@ -1,0 +1,94 @@
+"""Whether searches collapsed: a verdict per method, and the curves behind it."""
+
+from functools import partial
+from typing import Final
+
+import pandas as pd
+
+from benchharness import plots, space, stats
+from benchharness.plots.style import drawn
+from benchharness.report.content import Block, Bullets, Grid, Picture, Text
+from benchharness.report.evidence import Evidence
+from benchharness.report.lookup import codes_of
+from benchharness.report.words import counted, number, plus_minus, slug
+
+NAMES: Final = {"test": "degeneration"}
+CAPTIONS: Final = {
+    "test": "Degeneration curve: what the table has for the argmax cell of each epoch (test, 200 epochs).",
+    "parameter_free": "Parameter-free operations (none, skip, pool) in the argmax cell.",
+    "entropy": "Entropy of the expected edge weights; ln 5 = 1.609 is undecided.",
+    "skip_margin": "Expected weight of the skip connection minus the mean of the two convolutions.",
+    "eigenvalue": "Largest eigenvalue of the validation loss's Hessian in alpha.",
+}
+
+
+def collapse(evidence: Evidence) -> list[Block]:
+    """A computed sentence per method, the numbers, the curves over epochs and the weights' heat maps."""
+    if not len(evidence.long):
+        return [Text("No finished run yet."), *_curves(evidence)]
+    table = verdicts(evidence.runs, evidence.curves)
+    said = Bullets([f"{row['method']} {row['sentence']}." for row in table.to_dict("records")])
+    shown = pd.DataFrame(
+        {
+            "method": table["method"],
+            "seeds": table["n"].astype(str),
+            "collapsed": table["collapsed"].astype(str),
+            "first epoch": table["epoch"].map(partial(number, digits=0)),
+            "skips": table["skips"].map(partial(number, digits=1)),
+            "parameter-free": table["parameter_free"].map(partial(number, digits=1)),
+            "entropy at the end": table["entropy"].map(partial(number, digits=3)),
+            "gap": [plus_minus(*row) for row in table[["gap", "gap_std"]].to_numpy(float)],
+        }
+    )
+    note = (
+        "Collapsed: four skip connections or more in the derived cell. First epoch: median over collapsed seeds of the "
+        "first epoch whose argmax cell has four. Skips, parameter-free (none, skip, pool): mean count in the derived "
+        "cells, of 6. Gap: discretisation gap, the supernet's validation accuracy with mixed edges minus that of the "
+        "derived one-hot cell with the same weights and batch-normalisation mode, in points."
+    )
+    grid = Grid(f"collapse{evidence.slug}", f"Collapse, {evidence.name}", table, shown, note)
+    return [said, grid, *_curves(evidence), *_heat_maps(evidence)]
+
+
+def verdicts(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """One row per method with finished runs: `stats.Verdict`, mean counts, entropy at the end, discretisation gap."""
+    firsts = {
+        run_id: stats.first_epoch(part["skips"].to_numpy(), part["epoch"].to_numpy())
+        for run_id, part in curves.groupby("run_id")
+    }
+    last = curves.sort_values("epoch").groupby("run_id")["entropy"].last() if len(curves) else pd.Series(dtype=float)
+    rows = []
+    for name, part in runs[runs["arch"].notna()].groupby("method", observed=True):
+        ops = space.all_ops()[codes_of(part["arch"])]
+        skips, free = space.count(ops, space.SKIP), space.count(ops, *space.PARAMETER_FREE)
+        found = stats.verdict(skips.tolist(), free.tolist(), [firsts.get(run_id) for run_id in part["supernet"]])
+        gap = part["mixed_accuracy_pct"] - part["derived_accuracy_pct"]
+        entropy = part["supernet"].map(last).astype(float).mean()
+        rows.append((str(name), *found, skips.mean(), free.mean(), entropy, gap.mean(), gap.std()))
+    columns = ["method", "collapsed", "n", "epoch", "sentence", "skips", "parameter_free", "entropy", "gap", "gap_std"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _curves(evidence: Evidence) -> list[Block]:
+    note = " Line: mean over seeds; band: lowest to highest seed. Methods that share a supernet share its curve."
+    title = f"Searched on {evidence.name}"
+    found: list[Block] = []
+    for column, caption in CAPTIONS.items():
+        if evidence.curves[column].notna().any():
+            info = plots.epochs.data(evidence.curves, column, title)
+            draw = partial(drawn, plots.epochs.draw, info, 7.0, 3.8)
+            found.append(Picture(f"{NAMES.get(column, slug(column))}{evidence.slug}", caption + note, draw))
+    return found
+
+
+def _heat_maps(evidence: Evidence) -> list[Block]:
+    found: list[Block] = []
+    for name, part in evidence.curves.groupby("method", observed=True):
+        arrays = [evidence.arrays.get(run_id, {}) for run_id in part["run_id"].unique()]
+        held = [one["expected"] for one in arrays if len(one.get("expected", ()))]
+        if held:
+            info = plots.alphas.data(held, f"{name}: expected edge weights, mean of {counted(len(held), 'seed')}")
+            caption = f"Expected edge weights of {name} over the search; the dot marks what leads at the end."
+            draw = partial(drawn, plots.alphas.draw, info, 7.5, 6.5)
+            found.append(Picture(f"alphas-{slug(name)}{evidence.slug}", caption, draw))
+    return found

@@ -1,0 +1,64 @@
+"""What every supernet went through, epoch by epoch, and what its argmax cell would have reached."""
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from benchharness import space, stats, store
+from benchharness.report.lookup import by_code, codes_of
+from benchharness.table import Table
+
+Arrays = Mapping[str, np.ndarray]
+COLUMNS = ("skips", "parameter_free", "test", "valid", "valid_accuracy_pct", "entropy", "skip_margin", "eigenvalue")
+
+
+def supernets(frame: pd.DataFrame) -> pd.DataFrame:
+    """The runs of `frame` whose supernets are all different: a read-out that shares another run's is left out."""
+    own = frame["supernet"].fillna("").where(lambda ids: ids != "", frame["run_id"])
+    shared = (own != frame["run_id"]) & own.isin(frame["run_id"])
+    return frame[~shared & ~own.duplicated()]
+
+
+def curves(frame: pd.DataFrame, table: Table | None = None, arrays: Mapping[str, Arrays] | None = None) -> pd.DataFrame:
+    """One row per supernet and epoch: `epoch` and the argmax cell's and the weights' figures of that epoch.
+
+    `skips` and `parameter_free` count operations of the argmax cell; `test` and `valid` are what the table has for it
+    on the data set searched (percent, 200 epochs); `valid_accuracy_pct` is the supernet's own; `entropy` is in nats;
+    `skip_margin` and `eigenvalue` are NaN where a run recorded no expected weights or was not probed.
+    """
+    parts = [_of(run, (arrays or {}).get(str(run["run_id"]))) for run in supernets(frame).to_dict("records")]
+    parts = [part for part in parts if len(part)]
+    if not parts:
+        return pd.DataFrame(columns=["method", "dataset", "seed", "run_id", "epoch", *COLUMNS])
+    found = pd.concat(parts, ignore_index=True)
+    codes = codes_of(found["arch"])
+    ops = space.all_ops()[codes]
+    found = found.assign(skips=space.count(ops, space.SKIP), parameter_free=space.count(ops, *space.PARAMETER_FREE))
+    for split in ("test", "valid"):
+        found[split] = np.nan
+        for dataset, rows in found.groupby("dataset").groups.items():
+            found.loc[rows, split] = by_code(table, str(dataset), split)[codes[rows]]
+    return found
+
+
+def _of(run: Mapping[Hashable, Any], arrays: Arrays | None) -> pd.DataFrame:
+    trace = store.trace(run["path"])
+    if trace.empty:
+        return trace
+    arrays = store.arrays(run["path"]) if arrays is None else arrays
+    part = trace.assign(**{name: run[name] for name in ("method", "dataset", "seed", "run_id")})
+    expected = arrays.get("expected")
+    part["skip_margin"] = _aligned(None if expected is None else stats.skip_margin(expected), len(part))
+    part["eigenvalue"] = _aligned(arrays.get("eigenvalue"), len(part))
+    return part
+
+
+def _aligned(values: Float[np.ndarray, "epochs"] | None, epochs: int) -> Float[np.ndarray, "epochs"]:
+    """`values` cut or filled with NaN to one an epoch of the trace; an unfinished run may have fewer."""
+    found = np.full(epochs, np.nan)
+    if values is not None:
+        found[: len(values)] = values[:epochs]
+    return found

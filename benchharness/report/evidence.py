@@ -1,0 +1,109 @@
+"""Everything a report is drawn from, read and looked up once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from benchharness import store
+from benchharness.protocols import PROTOCOLS
+from benchharness.records import Status
+from benchharness.report.agreement import agreement, supernet_ranking
+from benchharness.report.curves import curves
+from benchharness.report.lookup import lookup
+from benchharness.report.words import slug
+from benchharness.table import Table
+
+MEASURED: Final = ("eigenvalue_every", "ranking")
+"""Settings that measure a search without changing it."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The finished runs of one setting, or all runs of a folder: nothing in one setting was searched differently."""
+
+    name: str
+    """`cifar10, protocol drnas`, with the settings that differ from the preset."""
+    slug: str
+    """Put behind the names of files where a report has several settings; else empty."""
+    dataset: str
+    protocol: str
+    """Name of the preset, empty where a setting differs from it, so that no published figure is comparable."""
+    table: Table | None
+    runs: pd.DataFrame
+    """As `results` gives them, finished or not."""
+    arrays: Mapping[str, Mapping[str, np.ndarray]]
+    """By run id: what `store.arrays` holds."""
+    long: pd.DataFrame
+    """Finished runs by benchmark data set: see `lookup`."""
+    curves: pd.DataFrame
+    agreement: pd.DataFrame
+    ranking: pd.DataFrame
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods that have a finished run, in alphabetical order."""
+        return sorted(self.long["method"].unique())
+
+    def own(self) -> pd.DataFrame:
+        """Finished runs with what the table has for their cells on the data set searched."""
+        return self.long[self.long["benchmark_dataset"] == self.dataset]
+
+    def scores(self) -> pd.DataFrame:
+        """Test accuracy on the data set searched: a row per seed, a column per method, NaN where a run is missing.
+
+        Every method of the folder has a column, so that figures of one setting share colours with those of another.
+        """
+        return self.own().pivot_table(index="seed", columns="method", values="test", dropna=False, observed=False)
+
+
+def gather(results: Path, table: Table | None) -> tuple[pd.DataFrame, list[Evidence]]:
+    """All runs of the folder in a fixed order, and the evidence of every setting that has runs."""
+    runs = store.read(results)
+    runs = _named_apart(runs.sort_values(["dataset", "method", "seed", "run_id"], ignore_index=True))
+    several = runs["suite"].nunique() > 1
+    suites = runs["suite"] + ": " if several else ""
+    runs["setting"] = suites + runs["spec"].map(_setting)
+    groups = list(runs.groupby("setting"))
+    return runs, [_evidence(str(name), group, table, len(groups) > 1) for name, group in groups]
+
+
+def _evidence(name: str, runs: pd.DataFrame, table: Table | None, several: bool) -> Evidence:
+    done = runs[runs["status"] == Status.DONE]
+    arrays = {str(run_id): store.arrays(path) for run_id, path in zip(done["run_id"], done["path"], strict=True)}
+    dataset, spec = str(runs["dataset"].iloc[0]), runs["spec"].iloc[0]
+    return Evidence(
+        name=name,
+        slug="-" + slug(name.replace(", protocol", "")) if several else "",
+        dataset=dataset,
+        protocol="" if changes(spec) else spec["protocol"]["name"],
+        table=table,
+        runs=runs,
+        arrays=arrays,
+        long=lookup(done, table),
+        curves=curves(runs, table, arrays),
+        agreement=agreement(done, table, arrays),
+        ranking=supernet_ranking(done, table, arrays),
+    )
+
+
+def changes(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings in which a run departs from the protocol it is named after; all of them if that is unknown."""
+    chosen = dict(spec["protocol"])
+    preset = vars(PROTOCOLS[chosen["name"]]) if chosen["name"] in PROTOCOLS else {}
+    return {key: value for key, value in chosen.items() if preset.get(key) != value and key not in MEASURED}
+
+
+def _setting(spec: Mapping[str, Any]) -> str:
+    changed = ", ".join(f"{key}={value}" for key, value in sorted(changes(spec).items()))
+    return f"{spec['dataset']}, protocol {spec['protocol']['name']}" + (f" ({changed})" if changed else "")
+
+
+def _named_apart(runs: pd.DataFrame) -> pd.DataFrame:
+    """`runs` with `@source` behind the name of a method whose file was edited between runs: these are two methods."""
+    sources = runs["spec"].map(lambda spec: spec["source"][:6])
+    several = sources.groupby(runs["method"]).transform("nunique") > 1
+    return runs.assign(method=runs["method"].where(~several, runs["method"] + "@" + sources).astype("category"))
