@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests: where real data is, and a home of one's own for everything that is cached or installed."""
+"""Fixtures shared by all tests: where real data is, and a home of one's own for what is cached or installed."""
 
 import os
 from collections.abc import Iterator
