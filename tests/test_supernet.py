@@ -103,7 +103,10 @@ def test_batch_statistics_at_evaluation_equal_training_and_are_not_recorded() ->
 def test_training_one_cell_leaves_other_operations_alone() -> None:
     net, _ = twins(cells=1)
     cell = next(net.mixed_cells())
-    used, unused = from_code(7284), [(e, op) for e, chosen in enumerate(from_code(7284)) for op in (2, 3) if op != chosen]
+    used, unused = (
+        from_code(7284),
+        [(e, op) for e, chosen in enumerate(from_code(7284)) for op in (2, 3) if op != chosen],
+    )
     before = {pair: cell.operation(*pair)["mean"].clone() for pair in unused}
     net.one_hot(images(), used)
     assert all(torch.equal(cell.operation(*pair)["mean"], mean) for pair, mean in before.items())

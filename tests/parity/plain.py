@@ -72,9 +72,7 @@ class PlainCell(nn.Module):
 class PlainResidual(nn.Module):
     def __init__(self, channels: int, wider: int) -> None:
         super().__init__()
-        self.first = nn.Sequential(
-            nn.ReLU(), nn.Conv2d(channels, wider, 3, 2, 1, bias=False), nn.BatchNorm2d(wider)
-        )
+        self.first = nn.Sequential(nn.ReLU(), nn.Conv2d(channels, wider, 3, 2, 1, bias=False), nn.BatchNorm2d(wider))
         self.second = nn.Sequential(nn.ReLU(), nn.Conv2d(wider, wider, 3, 1, 1, bias=False), nn.BatchNorm2d(wider))
         self.shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(channels, wider, 1, bias=False))
 
@@ -87,9 +85,7 @@ class PlainSupernet(nn.Module):
         super().__init__()
         widths = (channels, 2 * channels, 4 * channels)
         self.stem = nn.Sequential(nn.Conv2d(3, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
-        self.stages = nn.ModuleList(
-            nn.ModuleList(PlainCell(width, partial) for _ in range(cells)) for width in widths
-        )
+        self.stages = nn.ModuleList(nn.ModuleList(PlainCell(width, partial) for _ in range(cells)) for width in widths)
         self.blocks = nn.ModuleList([PlainResidual(widths[0], widths[1]), PlainResidual(widths[1], widths[2])])
         self.last = nn.Sequential(nn.BatchNorm2d(widths[2]), nn.ReLU())
         self.classifier = nn.Linear(widths[2], classes)
