@@ -51,7 +51,8 @@ def verdict(skips: Sequence[int], free: Sequence[int], firsts: Sequence[int | No
     weightless = sum(count == len(EDGES) for count in free)
     if weightless:
         return Verdict(0, n, np.nan, f"derived a cell without any weights in {_of(weightless, n)}, not by skips alone")
-    worst = f"at most {max(skips)} skips and {max(free)} parameter-free operations among 6 edges"
+    skip = f"{max(skips)} skip{'s' * (max(skips) != 1)}"
+    worst = f"at most {skip} and {max(free)} parameter-free operation{'s' * (max(free) != 1)} among 6 edges"
     return Verdict(0, n, np.nan, f"did not collapse in any of {n} seed{'s' * (n != 1)}: {worst}")
 
 

@@ -9,6 +9,8 @@ from benchharness.stats.interval import Interval, mean_interval, quantiles
 from benchharness.stats.significance import effect_size, permutation_p, wilcoxon_p
 
 Runs = Float[np.ndarray, "runs *tasks"]
+RunsA = Float[np.ndarray, "runs_a *tasks"]
+RunsB = Float[np.ndarray, "runs_b *tasks"]
 
 
 class Paired(NamedTuple):
@@ -32,7 +34,7 @@ def pair(a: Float[np.ndarray, "runs"], b: Float[np.ndarray, "runs"], rng: np.ran
     return Paired(interval, *tests, effect_size(differences), improvement_interval(a, b, rng))
 
 
-def improvement_probability(a: Runs, b: Runs) -> float:
+def improvement_probability(a: RunsA, b: RunsB) -> float:
     """Chance that a run of `a` beats a run of `b` on the same task, ties counting half; mean over tasks.
 
     The probability of improvement of Agarwal et al. (2021): Mann and Whitney's U over the number of pairs.
@@ -41,7 +43,7 @@ def improvement_probability(a: Runs, b: Runs) -> float:
 
 
 def improvement_interval(
-    a: Runs, b: Runs, rng: np.random.Generator, replicates: int = 2000, level: float = 0.95
+    a: RunsA, b: RunsB, rng: np.random.Generator, replicates: int = 2000, level: float = 0.95
 ) -> Interval:
     """The probability of improvement with its bootstrap interval, runs of both drawn again within each task."""
     tables = [wins for wins in _wins(a, b) if wins.size]
@@ -68,7 +70,7 @@ def profile(
     return np.stack([np.mean(shares, axis=0), *band])
 
 
-def _wins(a: Runs, b: Runs) -> list[Float[np.ndarray, "runs_a runs_b"]]:
+def _wins(a: RunsA, b: RunsB) -> list[Float[np.ndarray, "kept_a kept_b"]]:
     tasks = zip(a.reshape(len(a), -1).T, b.reshape(len(b), -1).T, strict=True)
     finite = [(x[np.isfinite(x)], y[np.isfinite(y)]) for x, y in tasks]
     return [(np.sign(x[:, None] - y) + 1) / 2 for x, y in finite]

@@ -44,8 +44,8 @@ def pairwise_tau(x: Float[np.ndarray, "*batch ops"], y: Float[np.ndarray, "*batc
 
 
 def edge_taus(
-    scores: Float[np.ndarray, "*runs edges ops"], truth: Float[np.ndarray, "*runs edges ops"], with_none: bool = True
-) -> Float[np.ndarray, "*runs edges"]:
+    scores: Float[np.ndarray, "*#runs edges ops"], truth: Float[np.ndarray, "*#runs edges ops"], with_none: bool = True
+) -> Float[np.ndarray, "*_ edges"]:
     """Tau-b between two scorings of the operations on each edge, with or without `none` (operation 0) among them.
 
     NaN marks edges where it is undefined: dead edges, and edges on which either scoring ties everything.

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats as scipy_stats
+
+from benchharness import stats
+
+runs = arrays(float, st.integers(1, 8), elements=st.integers(0, 12).map(float))
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@given(a=runs, b=runs)
+def test_probability_of_improvement_counts_every_pair_ties_half(a: np.ndarray, b: np.ndarray) -> None:
+    found = stats.improvement_probability(a, b)
+    assert found == pytest.approx(np.mean([1.0 if x > y else 0.5 if x == y else 0.0 for x in a for y in b]))
+    assert found == pytest.approx(scipy_stats.mannwhitneyu(a, b).statistic / (len(a) * len(b)))
+    assert found + stats.improvement_probability(b, a) == pytest.approx(1)
+
+
+def test_probability_of_improvement_is_a_mean_over_tasks_without_missing_runs() -> None:
+    a = np.array([[2.0, 0.0], [2.0, np.nan]])
+    b = np.array([[1.0, 1.0], [1.0, 1.0]])
+    assert stats.improvement_probability(a, b) == 0.5
+
+
+@given(a=runs, b=runs)
+@settings(max_examples=20)
+def test_its_interval_stays_within_bounds(a: np.ndarray, b: np.ndarray) -> None:
+    found = stats.improvement_interval(a, b, rng(), 200)
+    if min(len(a), len(b)) < 2:
+        assert np.isnan(found.low)
+    else:
+        assert 0 <= found.low <= found.high <= 1
+
+
+def test_its_interval_covers_the_truth() -> None:
+    draws = rng(4).normal(0, 1, (150, 2, 15))
+    found = [stats.improvement_interval(a, b, rng(i), 300) for i, (a, b) in enumerate(draws)]
+    assert np.mean([i.low <= 0.5 <= i.high for i in found]) > 0.88
+
+
+def test_pairs_are_seeds_that_both_have() -> None:
+    a = np.array([94.0, 93.0, np.nan, 92.0])
+    b = np.array([90.0, 92.0, 91.0, np.nan])
+    found = stats.pair(a, b, rng())
+    assert found.difference.n == 2
+    assert found.difference.value == pytest.approx(2.5)
+    assert found.permutation_p == 0.5
+    assert found.improvement.value == pytest.approx(8.5 / 9), "it takes every run, the tie counting half"
+
+
+def test_methods_without_a_shared_seed_have_no_test() -> None:
+    found = stats.pair(np.array([94.0, np.nan]), np.array([np.nan, 90.0]), rng())
+    assert found.difference.n == 0
+    assert np.isnan([found.permutation_p, found.wilcoxon_p, found.effect, found.difference.value]).all()
+    assert found.improvement.value == 1
+
+
+def test_equal_cells_everywhere_are_no_evidence_of_anything() -> None:
+    collapsed = np.full(10, 54.3)
+    found = stats.pair(collapsed, collapsed, rng())
+    assert (found.permutation_p, found.wilcoxon_p, found.effect) == (1, 1, 0)
+    assert found.improvement[:3] == pytest.approx((0.5, 0.5, 0.5))
+
+
+def test_profile_is_the_share_of_runs_at_or_above() -> None:
+    values = np.array([90.0, 92.0, 94.0, np.nan])
+    share, low, high = stats.profile(values, np.array([80.0, 92.0, 93.0, 95.0]), rng())
+    assert share == pytest.approx([1, 2 / 3, 1 / 3, 0])
+    assert (low <= share).all()
+    assert (share <= high).all()
+    assert (low[0], high[0], low[-1], high[-1]) == (1, 1, 0, 0)
+
+
+def test_profile_never_rises_with_the_threshold() -> None:
+    share, _, _ = stats.profile(rng(1).normal(90, 3, (10, 3)), np.linspace(80, 100, 50), rng())
+    assert (np.diff(share) <= 0).all()
