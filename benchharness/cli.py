@@ -149,8 +149,9 @@ def _perform(plan: "list[Job]", store: "Store", args: argparse.Namespace, words:
     from benchharness.progress import shown
     from benchharness.runner import perform
 
-    # A scheduler's SIGTERM is told like Ctrl-C: locks are released, and the folder says where to go on.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A scheduler's SIGTERM is taken like Ctrl-C. Shells make background jobs ignore SIGINT; whoever sends one means it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     failed = 0
     try:
         with shown(plan, store):

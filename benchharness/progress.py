@@ -34,6 +34,8 @@ class Sight(NamedTuple):
     seconds_left: float | None
 
     def __str__(self) -> str:
+        if self.epoch == self.epochs:
+            return f"{self.method} seed {self.seed}  trained, reading the cell out"
         accuracy = "" if self.accuracy_pct is None else f"  valid {self.accuracy_pct:5.2f} %"
         left = "" if self.seconds_left is None else f"  {clock(self.seconds_left)} left"
         return f"{self.method} seed {self.seed}  epoch {self.epoch}/{self.epochs}{accuracy}{left}"
@@ -70,6 +72,8 @@ def survey(plan: Iterable[Job], store: Store, finished: set[str]) -> Survey:
         elif (sight := look(job, store)) is not None:
             done += sight.epoch
             running += [sight] if states[job.base.run_id] == Status.RUNNING else []
+        reading = [spec for spec in job.readouts if states[spec.run_id] == Status.RUNNING]
+        running += [Sight(spec.method, spec.seed, epochs, epochs, None, None) for spec in reading]
     return Survey(done, total, tuple(running))
 
 
@@ -148,6 +152,6 @@ def _show_lines(plan: list[Job], store: Store, console: Console, over: threading
         now = survey(plan, store, finished)
         for sight in now.running:
             fifth = sight.epoch * PLAIN_SHARES // sight.epochs
-            if fifth > told.setdefault((sight.method, sight.seed), 0):
+            if fifth > told.get((sight.method, sight.seed), 0):
                 told[sight.method, sight.seed] = fifth
                 console.print(f"{sight}  (all: {now.share:.0%})", highlight=False, soft_wrap=True, markup=False)

@@ -54,7 +54,8 @@ def read_json(path: Path) -> dict[str, Any] | None:
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of the archive at `path`; none where the file is missing or damaged. Never unpickles."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # NumPy leaves a file open that it opened itself and then found damaged.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except Exception:  # a damaged archive fails as zipfile.BadZipFile, ValueError, KeyError, zlib.error, EOFError, ...
         return {}

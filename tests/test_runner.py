@@ -1,0 +1,277 @@
+"""The runner: every run of a plan done once, resumed where it stopped, failures kept from spreading."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import benchharness
+from benchharness import runner, store
+from benchharness.errors import UserError
+from benchharness.plan import Job
+from benchharness.records import Status
+from benchharness.runner import Outcome, Where, devices, execute, perform
+from benchharness.store import Store
+from tests.tiny import SETTINGS, Walk, install_images, jobs
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def where(tmp_path: Path) -> Where:
+    return Where(Store(tmp_path / "results", "mine"), "cpu", 1)
+
+
+class Stopped(BaseException):
+    """What a kill looks like from inside: nothing can be done about it."""
+
+
+def stopping(epoch: int) -> Any:
+    """A search that is killed in the middle of an epoch."""
+
+    class Stopping(Walk):
+        def run_epoch(self) -> dict[str, Any]:
+            if self.epoch + 1 == epoch:
+                raise Stopped
+            return super().run_epoch()
+
+    return Stopping
+
+
+def results_of(where: Where, job: Job) -> dict[str, bytes]:
+    """The files that may not depend on when and how often the run was interrupted."""
+    names = ("spec.json", "trace.npz", "record.json")
+    return {
+        f"{spec.method}/{name}": (where.store.folder(spec) / name).read_bytes() for spec in job.specs for name in names
+    }
+
+
+def states(outcomes: list[Outcome]) -> list[tuple[str, str]]:
+    return [(outcome.spec.method, outcome.state) for outcome in outcomes]
+
+
+def test_a_job_trains_once_and_reads_everything_out(where: Where) -> None:
+    (job,) = jobs("darts,ostr,darts+prune")
+    made = []
+
+    def make(job: Job, device: torch.device) -> Walk:
+        made.append(Walk(job, device))
+        return made[-1]
+
+    assert states(execute(job, where, make)) == [("darts", "done"), ("ostr", "done"), ("darts+prune", "done")]
+    assert len(store.trace(where.store.folder(job.base))) == 3
+    made.clear()
+    assert states(execute(job, where, make)) == [("darts", "done"), ("ostr", "done"), ("darts+prune", "done")]
+    assert made == []
+
+
+def test_reading_out_does_not_spoil_the_next_reading(where: Where) -> None:
+    """`Walk.read_out` changes the search; both readings must see it as training left it."""
+    (job,) = jobs("darts,darts+prune")
+    execute(job, where, Walk)
+    records = [json.loads((where.store.folder(spec) / "record.json").read_text()) for spec in job.specs]
+    assert records[0]["arch"] == records[1]["arch"]
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 3])
+def test_a_run_killed_and_resumed_equals_an_undisturbed_one(where: Where, tmp_path: Path, epoch: int) -> None:
+    (job,) = jobs("darts,ostr")
+    calm = Where(Store(tmp_path / "calm", "mine"), "cpu", 1)
+    execute(job, calm, Walk)
+    with pytest.raises(Stopped):
+        execute(job, where, stopping(epoch))
+    assert where.store.status(job.base) == Status.STALE
+    execute(job, where, Walk)
+    assert results_of(where, job) == results_of(calm, job)
+    attempts = json.loads((where.store.folder(job.base) / "machine.json").read_text())["attempts"]
+    assert [attempt["epoch"] for attempt in attempts] == [0, epoch - 1]
+
+
+def test_lines_beyond_the_checkpoint_are_trained_again_once(where: Where, monkeypatch: pytest.MonkeyPatch) -> None:
+    (job,) = jobs("darts")
+    save = torch.save
+
+    def dying(*args: Any) -> None:
+        monkeypatch.setattr(torch, "save", save)
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        execute(job, where, stopping(2))
+    monkeypatch.setattr(torch, "save", dying)
+    with pytest.raises(Stopped):
+        execute(job, where, Walk)
+    assert len(store.trace(where.store.folder(job.base))) == 2
+    execute(job, where, Walk)
+    assert store.trace(where.store.folder(job.base))["epoch"].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("damage", ["gone", "empty", "torn", "another", "trace lost"])
+def test_a_damaged_checkpoint_costs_time_and_nothing_else(where: Where, tmp_path: Path, damage: str) -> None:
+    (job,) = jobs("darts")
+    calm = Where(Store(tmp_path / "calm", "mine"), "cpu", 1)
+    execute(job, calm, Walk)
+    with pytest.raises(Stopped):
+        execute(job, where, stopping(3))
+    path = where.store.folder(job.base) / "checkpoint.pt"
+    whole = path.read_bytes()
+    if damage == "trace lost":
+        (path.parent / "trace.jsonl").unlink()
+    elif damage == "another":
+        torch.save({"weights": 1}, path)
+    elif damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(whole[: len(whole) // 2] if damage == "torn" else b"")
+    assert states(execute(job, where, Walk)) == [("darts", "done")]
+    assert results_of(where, job) == results_of(calm, job)
+    assert store.trace(path.parent)["epoch"].tolist() == [1, 2, 3]
+
+
+def test_a_checkpoint_is_loaded_without_running_its_code(where: Where, tmp_path: Path) -> None:
+    (job,) = jobs("darts")
+    with pytest.raises(Stopped):
+        execute(job, where, stopping(2))
+
+    class Evil:
+        def __reduce__(self) -> Any:
+            return Path.touch, (tmp_path / "executed",)
+
+    torch.save(Evil(), where.store.folder(job.base) / "checkpoint.pt")
+    assert states(execute(job, where, Walk)) == [("darts", "done")]
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_supernet_without_checkpoint_is_retrained_for_a_later_reading(where: Where) -> None:
+    (first,), (second,) = jobs("darts"), jobs("darts,ostr")
+    execute(first, where, Walk)
+    folder = where.store.folder(first.base)
+    (folder / "checkpoint.pt").unlink()
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert states(execute(second, where, Walk)) == [("darts", "done"), ("ostr", "done")]
+    assert {name: (folder / name).read_bytes() for name in before} == before
+
+
+def test_a_supernet_that_comes_out_differently_is_not_read_out(where: Where) -> None:
+    (first,), (second,) = jobs("darts"), jobs("darts,ostr")
+    execute(first, where, Walk)
+    (where.store.folder(first.base) / "checkpoint.pt").unlink()
+
+    class OtherMachine(Walk):
+        def run_epoch(self) -> dict[str, Any]:
+            line = super().run_epoch()
+            self.alphas[-1] = self.alphas[-1] + 1e-6
+            return line
+
+    outcomes = execute(second, where, OtherMachine)
+    assert outcomes[0].state == "failed"
+    assert "epoch 1 of the supernet differs" in outcomes[0].message
+    assert where.store.status(second.readouts[0]) == Status.ABSENT
+    assert where.store.status(second.base) == Status.DONE
+
+
+def test_a_failure_is_recorded_and_tried_again(where: Where) -> None:
+    (job,) = jobs("darts,ostr")
+    outcomes = execute(job, where, lambda job, device: Walk(job, device, broken=3))
+    assert states(outcomes) == [("darts", "failed"), ("ostr", "failed")]
+    assert outcomes[0].message == "RuntimeError: diverged"
+    assert where.store.status(job.base) == Status.FAILED
+    assert states(execute(job, where, Walk)) == [("darts", "done"), ("ostr", "done")]
+    assert not (where.store.folder(job.base) / "failure.json").exists()
+
+
+def test_a_failing_reading_does_not_take_the_others_along(where: Where) -> None:
+    class Picky(Walk):
+        def read_out(self, spec: Any) -> Any:
+            if spec.method == "ostr":
+                raise ValueError("no such cell")
+            return super().read_out(spec)
+
+    (job,) = jobs("darts,ostr,darts+prune")
+    assert states(execute(job, where, Picky)) == [("darts", "done"), ("ostr", "failed"), ("darts+prune", "done")]
+    assert where.store.status(job.readouts[0]) == Status.FAILED
+
+
+def test_a_full_disk_fails_the_run_and_not_the_runner(where: Where, monkeypatch: pytest.MonkeyPatch) -> None:
+    (job,) = jobs("darts")
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("benchharness.store.files.append_line", full)
+    monkeypatch.setattr("benchharness.store.run.Run.fail", full)
+    (outcome,) = execute(job, where, Walk)
+    assert outcome.state == "failed"
+    assert "No space left on device" in outcome.message
+    monkeypatch.undo()
+    assert states(execute(job, where, Walk)) == [("darts", "done")]
+
+
+def test_a_run_elsewhere_is_left_alone(where: Where) -> None:
+    (job,) = jobs("darts,ostr")
+    with where.store.claim(job.base):
+        assert states(execute(job, where, Walk)) == [("darts", "busy"), ("ostr", "busy")]
+
+
+def test_runs_elsewhere_are_waited_for(where: Where, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other process finishes while we sleep; the plan is then done, and nothing is done twice."""
+    (job,) = jobs("darts")
+    monkeypatch.setattr(runner, "open_search", Walk)
+    monkeypatch.setattr(runner, "_fetch", lambda jobs: None)
+    held = where.store.claim(job.base)
+    held.__enter__()
+    slept = []
+
+    def sleep(seconds: float) -> None:
+        if not slept:
+            held.__exit__(None, None, None)
+        slept.append(seconds)
+
+    monkeypatch.setattr("benchharness.runner.time.sleep", sleep)
+    monkeypatch.setattr("benchharness.runner._start", lambda task: execute(*task, Walk))
+    assert states(list(perform([job], where.store, device="cpu"))) == [("darts", "done")]
+    assert slept[0] > 0
+
+
+def test_devices() -> None:
+    if not torch.cuda.is_available():
+        assert devices("auto", 2) == ["cpu"]
+        for wanted in ("cuda", "cuda:0"):
+            with pytest.raises(UserError, match="is not there"):
+                devices(wanted, 1)
+    assert devices("cpu", 4) == ["cpu"]
+    with pytest.raises(UserError, match="did you mean 'cuda'"):
+        devices("cudda", 1)
+    with pytest.raises(UserError, match="jobs=0"):
+        devices("cpu", 0)
+
+
+def test_missing_images_are_one_error_before_any_run(own_home: Path) -> None:
+    with pytest.raises(UserError, match="benchharness data import"):
+        benchharness.run("darts", "0", changes=SETTINGS, out=own_home / "results", device="cpu")
+    assert not (own_home / "results").exists()
+
+
+def test_real_searches_end_to_end(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCHHARNESS_DATA", str(own_home / "data"))
+    monkeypatch.setattr("benchharness.environment.cores", lambda: 1)
+    install_images(own_home / "data")
+
+    def run(out: str) -> Any:
+        return benchharness.run("ostr,random", "3", changes=SETTINGS, out=own_home / out, device="cpu")
+
+    frame = run("first")
+    assert frame[["method", "status"]].to_numpy().tolist() == [["darts", "done"], ["ostr", "done"], ["random", "done"]]
+    assert frame["suite"].unique().tolist() == [
+        "cifar10-cpu+batch=16+cells=1+channels=2+epochs=3+eval_batch=16+images=64"
+    ]
+    assert frame["images_label"].str.startswith("CIFAR-10 (96 + 16 images)").all()
+    arrays = store.arrays(frame["path"][1])
+    assert arrays["alphas"].shape == (3, 6, 5)
+    assert np.isfinite(arrays["alphas"]).all()
+    again = run("second")
+    for mine, other in zip(frame["path"], again["path"], strict=True):
+        for name in ("spec.json", "record.json", "trace.npz"):
+            assert (mine / name).read_bytes() == (other / name).read_bytes()
