@@ -6,47 +6,64 @@ is what a sequential selection has to rank; (d) the sum of a criterion's scores 
 whole cells. Beside (b), (c), (d) stands what the operations' parameter counts alone reach.
 """
 
-from collections.abc import Hashable, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from benchharness import space, stats, store
-from benchharness.report.lookup import by_code, codes_of
+from benchharness.report.lookup import by_code
 from benchharness.table import Table
 
 KINDS: Final = ("a", "b mean", "b max", "c mean", "c max", "d all", "d top 10 %")
 NULL: Final = "parameter count"
-COLUMNS: Final = ("method", "dataset", "seed", "run_id", "kind", "criterion", "with_none", "edge", "tau")
 RANKING_COLUMNS: Final = ("method", "dataset", "seed", "run_id", "archs", "tau", "top_tau", "sparse_tau")
 REDUCES: Final[tuple[stats.Reduce, ...]] = ("mean", "max")
+CELL_RUNS: Final = 50
+"""Runs of a method, first seeds first, whose scores are also compared with all cells (kind d), which takes longest."""
+Arrays = Mapping[str, Mapping[str, np.ndarray]]
 Scores = Float[np.ndarray, "edges ops"]
-Edges = Int[np.ndarray, "edges"]
-Row = tuple[str, str, bool, str, float]
+Row = tuple[str, str, str, bool, str, float]
+"""Run id, kind, criterion, use of `none`, edge and tau."""
 
 
-def agreement(
-    frame: pd.DataFrame, table: Table | None = None, arrays: Mapping[str, Mapping[str, np.ndarray]] | None = None
-) -> pd.DataFrame:
+class Pairing(NamedTuple):
+    """Two scorings of the operations on every edge, to be compared for one run."""
+
+    run_id: str
+    kind: str
+    criterion: str
+    scores: Scores
+    target: Scores
+
+
+def agreement(frame: pd.DataFrame, table: Table | None = None, arrays: Arrays | None = None) -> pd.DataFrame:
     """One row per finished run, kind, criterion and edge: `tau`, with and without `none` among the operations.
 
-    `edge` is empty for kind d, which is about whole cells. `tau` is NaN where it is undefined: on a dead edge (left out
-    for every criterion of that run, so that all are compared on the same edges) and where all operations tie.
+    `edge` is empty for kind d, which is about whole cells, and of the first 50 seeds of each method at most. `tau` is
+    NaN where it is undefined: on a dead edge (left out for every criterion of that run, so that all are compared on the
+    same edges) and where all operations tie.
     """
-    tables = {dataset: Truth(by_code(table, dataset, "test")) for dataset in frame["dataset"].unique()}
-    rows = []
-    for run in frame[frame["arch"].notna()].to_dict("records"):
+    truths = {dataset: Truth(by_code(table, dataset, "test")) for dataset in frame["dataset"].unique()}
+    pairings: list[Pairing] = []
+    rows: list[Row] = []
+    done = frame[frame["arch"].notna()].sort_values("seed", kind="stable")
+    nth = done.groupby("method", observed=True).cumcount()
+    for run, place in zip(done.to_dict("records"), nth, strict=True):
         held = (arrays or {}).get(str(run["run_id"])) or store.arrays(run["path"])
-        about = (run["method"], run["dataset"], run["seed"], run["run_id"])
-        rows += [(*about, *row) for row in _of(run, held, tables[run["dataset"]])]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+        criteria = _criteria(str(run["selection"]), held)
+        pairings += _pairings(run, held, criteria, truths[run["dataset"]])
+        if place < CELL_RUNS:
+            rows += _cells(str(run["run_id"]), criteria, truths[run["dataset"]])
+    found = pd.DataFrame(
+        [*_edges(pairings), *rows], columns=["run_id", "kind", "criterion", "with_none", "edge", "tau"]
+    )
+    return frame[["method", "dataset", "seed", "run_id"]].merge(found, on="run_id")
 
 
-def supernet_ranking(
-    frame: pd.DataFrame, table: Table | None, arrays: Mapping[str, Mapping[str, np.ndarray]] | None = None
-) -> pd.DataFrame:
+def supernet_ranking(frame: pd.DataFrame, table: Table | None, arrays: Arrays | None = None) -> pd.DataFrame:
     """One row per supernet that was probed: how its one-hot cells, weights inherited, rank against the table.
 
     `tau`, `top_tau` (best tenth by the table) and `sparse_tau` (the table rounded to 0.1 points) over `archs` cells.
@@ -65,56 +82,60 @@ class Truth:
     """A data set's test accuracies by architecture code, and what follows from them for every run alike."""
 
     def __init__(self, accuracy_pct: Float[np.ndarray, "archs"]) -> None:
-        held = np.isfinite(accuracy_pct)
-        self.ops, self.accuracy_pct = space.all_ops()[held], accuracy_pct[held]
-        self.edges = {r: stats.edge_truth(self.ops, self.accuracy_pct, r) for r in REDUCES}
-        self.without_none = space.count(self.ops, space.NONE) == 0
-        self._taus: dict[tuple[bytes, bool], tuple[float, float]] = {}
+        self.accuracy_pct = accuracy_pct
+        self.edges = {reduce: stats.edge_truth(accuracy_pct, reduce) for reduce in REDUCES}
+        without = space.count(space.all_ops(), space.NONE) == 0
+        self._targets = {True: accuracy_pct, False: np.where(without, accuracy_pct, np.nan)}
+        self._taus: dict[bytes, list[tuple[str, bool, float]]] = {}
 
-    def conditional(self, arch: Edges, order: Edges) -> dict[stats.Reduce, Scores]:
-        """`stats.conditional_truth` by mean and by maximum."""
-        return {r: stats.conditional_truth(self.ops, self.accuracy_pct, arch, order, r) for r in REDUCES}
-
-    def cell_taus(self, scores: Scores, with_none: bool) -> tuple[float, float]:
-        """Tau of summed scores against all cells and against the best tenth, kept as runs often share their scores."""
-        key = (scores.tobytes(), with_none)
+    def cells(self, scores: Scores) -> list[tuple[str, bool, float]]:
+        """Kind, use of `none` and tau of summed scores against cells; kept, since runs often share their scores."""
+        key = scores.tobytes()
         if key not in self._taus:
-            kept = slice(None) if with_none else self.without_none
-            cells, truth = stats.cell_scores(scores, self.ops[kept]), self.accuracy_pct[kept]
-            self._taus[key] = (stats.tau(cells, truth), stats.top_tau(cells, truth))
+            summed, kinds = stats.cell_scores(scores), {"d all": stats.tau, "d top 10 %": stats.top_tau}
+            both = self._targets.items()
+            self._taus[key] = [(kind, none, tau(summed, cells)) for none, cells in both for kind, tau in kinds.items()]
         return self._taus[key]
 
 
-def _of(run: Mapping[Hashable, Any], arrays: Mapping[str, np.ndarray], truth: Truth) -> Iterator[Row]:
-    criteria = _criteria(run, arrays)
-    if not criteria:
-        return
-    if len(criteria) > 1:
-        yield from _edges("a", run["selection"], criteria[run["selection"]], criteria["magnitude"])
-    arch = np.array(space.from_code(int(codes_of(pd.Series([run["arch"]]))[0])))
-    order = arrays.get("order", np.arange(len(space.EDGES)))
-    targets = {"b": truth.edges, "c": truth.conditional(arch, order)}
-    dead = ~np.isfinite(next(iter(criteria.values()))).any(-1, keepdims=True)
-    null = np.where(dead, np.nan, stats.parameter_counts())
-    for name, scores in {**criteria, NULL: null}.items():
-        for kind, by_reduce in targets.items():
-            for reduce, target in by_reduce.items():
-                yield from _edges(f"{kind} {reduce}", name, scores, target)
-        for with_none in (True, False):
-            for kind, tau in zip(("d all", "d top 10 %"), truth.cell_taus(scores, with_none), strict=True):
-                yield (kind, name, with_none, "", tau)
-
-
-def _criteria(run: Mapping[Hashable, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, Scores]:
-    """The run's scores by name, its own selection's first; edges that one leaves open are open in all of them."""
-    if run["selection"] == "uniform" or "scores" not in arrays:
+def _criteria(selection: str, arrays: Mapping[str, np.ndarray]) -> dict[str, Scores]:
+    """A run's scores by name, its own selection's first, and the null; a dead edge is left open in all of them."""
+    if selection == "uniform" or "scores" not in arrays:
         return {}
     dead = ~np.isfinite(arrays["scores"]).any(-1, keepdims=True)
-    found = {run["selection"]: arrays["scores"], "magnitude": arrays.get("magnitude", arrays["scores"])}
-    return {name: np.where(dead, np.nan, scores) for name, scores in found.items()}
+    found = {selection: arrays["scores"], "magnitude": arrays.get("magnitude", arrays["scores"])}
+    return {name: np.where(dead, np.nan, scores) for name, scores in (found | {NULL: stats.parameter_counts()}).items()}
 
 
-def _edges(kind: str, criterion: str, scores: Scores, target: Scores) -> Iterator[Row]:
+def _pairings(
+    run: Mapping[Hashable, Any], arrays: Mapping[str, np.ndarray], criteria: Mapping[str, Scores], truth: Truth
+) -> Iterator[Pairing]:
+    if not criteria:
+        return
+    run_id, selection = str(run["run_id"]), str(run["selection"])
+    if selection != "magnitude":
+        yield Pairing(run_id, "a", selection, criteria[selection], criteria["magnitude"])
+    arch = np.array(space.from_string(str(run["arch"])))
+    order = arrays.get("order", np.arange(len(space.EDGES)))
+    for reduce in REDUCES:
+        conditional = stats.conditional_truth(truth.accuracy_pct, arch, order, reduce)
+        for name, scores in criteria.items():
+            yield Pairing(run_id, f"b {reduce}", name, scores, truth.edges[reduce])
+            yield Pairing(run_id, f"c {reduce}", name, scores, conditional)
+
+
+def _cells(run_id: str, criteria: Mapping[str, Scores], truth: Truth) -> Iterator[Row]:
+    for name, scores in criteria.items():
+        for kind, with_none, tau in truth.cells(scores):
+            yield (run_id, kind, name, with_none, "", tau)
+
+
+def _edges(pairings: Sequence[Pairing]) -> Iterator[Row]:
+    """The rows of all pairings; their taus are taken at once, which is what makes 1,000 runs quick."""
+    if not pairings:
+        return
+    scores, targets = (np.stack([getattr(one, name) for one in pairings]) for name in ("scores", "target"))
     for with_none in (True, False):
-        for edge, tau in zip(space.EDGE_NAMES, stats.edge_taus(scores, target, with_none), strict=True):
-            yield (kind, criterion, with_none, edge, float(tau))
+        for one, taus in zip(pairings, stats.edge_taus(scores, targets, with_none).tolist(), strict=True):
+            for edge, tau in zip(space.EDGE_NAMES, taus, strict=True):
+                yield (one.run_id, one.kind, one.criterion, with_none, edge, tau)

@@ -1,50 +1,51 @@
-"""What a table of all cells says about single operations on edges, and what scores of operations say about cells."""
+"""What a table of all cells says about single operations on edges, and what scores of operations say about cells.
+
+Accuracies of cells come in the order of the architectures' codes, NaN where a table holds none, so that they can be
+seen as an array with one axis per edge.
+"""
 
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 
 from benchharness.space import CONV1, CONV3, EDGES, OPS
 
 Reduce = Literal["mean", "max"]
-Ops = UInt8[np.ndarray, "archs edges"]
+Cells = Float[np.ndarray, "archs"]
+Scores = Float[np.ndarray, "edges ops"]
+
+_GRID = (len(OPS),) * len(EDGES)
 
 
-def edge_truth(
-    ops: Ops, accuracy_pct: Float[np.ndarray, "archs"], reduce: Reduce = "mean"
-) -> Float[np.ndarray, "edges ops"]:
+def edge_truth(accuracy_pct: Cells, reduce: Reduce = "mean") -> Scores:
     """Mean (or best) accuracy of the cells with operation o on edge e; NaN where no cell has a figure."""
-    return np.stack([_by_op(ops[:, edge], accuracy_pct, reduce) for edge in range(len(EDGES))])
+    grid = accuracy_pct.reshape(_GRID)
+    return np.stack([_by_op(grid, edge, reduce) for edge in range(len(EDGES))])
 
 
 def conditional_truth(
-    ops: Ops,
-    accuracy_pct: Float[np.ndarray, "archs"],
-    arch: Int[np.ndarray, "edges"],
-    order: Int[np.ndarray, "edges"],
-    reduce: Reduce = "mean",
-) -> Float[np.ndarray, "edges ops"]:
+    accuracy_pct: Cells, arch: Int[np.ndarray, "edges"], order: Int[np.ndarray, "edges"], reduce: Reduce = "mean"
+) -> Scores:
     """The truth that a sequential selection faces: `edge_truth` among the cells that share the edges decided before.
 
     Edges are decided in `order`; row e takes only cells that carry `arch`'s operations on every edge that precedes e
     in it. The first edge's row is thus the unconditional one, and the last one's compares five single cells.
     """
-    truth = np.full((len(EDGES), len(OPS)), np.nan)
+    grid, truth = accuracy_pct.reshape(_GRID), np.full((len(EDGES), len(OPS)), np.nan)
     for edge in order:
-        truth[edge] = _by_op(ops[:, edge], accuracy_pct, reduce)
-        kept = ops[:, edge] == arch[edge]
-        ops, accuracy_pct = ops[kept], accuracy_pct[kept]
+        truth[edge] = _by_op(grid, edge, reduce)
+        grid = grid.take([arch[edge]], axis=edge)
     return truth
 
 
-def cell_scores(scores: Float[np.ndarray, "edges ops"], ops: Ops) -> Float[np.ndarray, "archs"]:
-    """A criterion's score of whole cells: the sum over edges of its score of the operation there.
+def cell_scores(scores: Scores) -> Cells:
+    """A criterion's score of every cell: the sum over edges of its score of the operation there.
 
     An edge without any score (a dead one) adds nothing; a cell with an operation that was no candidate scores NaN.
     """
     known = np.where(np.isfinite(scores).any(-1, keepdims=True), scores, 0.0)
-    return np.asarray(known[np.arange(len(EDGES)), ops].sum(-1))
+    return np.asarray(sum(np.ix_(*known))).ravel()
 
 
 def parameter_counts() -> Float[np.ndarray, "ops"]:
@@ -54,15 +55,11 @@ def parameter_counts() -> Float[np.ndarray, "ops"]:
     return counts
 
 
-def _by_op(
-    column: UInt8[np.ndarray, "archs"], accuracy_pct: Float[np.ndarray, "archs"], reduce: Reduce
-) -> Float[np.ndarray, "ops"]:
-    kept = np.isfinite(accuracy_pct)
-    column, accuracy_pct = column[kept], accuracy_pct[kept]
+def _by_op(grid: Float[np.ndarray, "..."], edge: int, reduce: Reduce) -> Float[np.ndarray, "ops"]:
+    rows = np.moveaxis(grid, edge, 0).reshape(len(OPS), -1)
+    held = np.isfinite(rows)
+    number = held.sum(-1)
     if reduce == "max":
-        best = np.full(len(OPS), -np.inf)
-        np.maximum.at(best, column, accuracy_pct)
-        return np.asarray(np.where(np.isfinite(best), best, np.nan))
-    number = np.bincount(column, minlength=len(OPS))
-    total = np.bincount(column, accuracy_pct, minlength=len(OPS))
+        return np.where(number > 0, np.where(held, rows, -np.inf).max(-1), np.nan)
+    total = np.where(held, rows, 0.0).sum(-1)
     return np.asarray(np.divide(total, number, out=np.full(len(OPS), np.nan), where=number > 0))

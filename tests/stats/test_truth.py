@@ -18,7 +18,7 @@ def additive() -> np.ndarray:
 @pytest.mark.parametrize("reduce", ["mean", "max"])
 def test_edge_truth_is_what_a_loop_finds(reduce: stats.Reduce) -> None:
     accuracy = np.random.default_rng(0).random(space.SIZE)
-    found = stats.edge_truth(EVERY, accuracy, reduce)
+    found = stats.edge_truth(accuracy, reduce)
     for edge, op in ((0, NONE), (3, CONV3), (5, SKIP)):
         cells = accuracy[EVERY[:, edge] == op]
         assert len(cells) == 3125
@@ -26,42 +26,46 @@ def test_edge_truth_is_what_a_loop_finds(reduce: stats.Reduce) -> None:
 
 
 def test_edge_truth_of_a_sample_has_gaps_where_no_cell_is() -> None:
-    cells = np.array([[SKIP] * 6, [CONV3] * 6, [NONE] * 6], dtype=np.uint8)
+    accuracy = np.full(space.SIZE, np.nan)
+    accuracy[[space.to_code((op,) * 6) for op in (SKIP, CONV3)]] = 54, 93
     for reduce in ("mean", "max"):
-        found = stats.edge_truth(cells, np.array([54.0, 93.0, np.nan]), reduce)
+        found = stats.edge_truth(accuracy, reduce)
         assert found[2] == pytest.approx([np.nan, 54, np.nan, 93, np.nan], nan_ok=True)
 
 
-def test_conditional_truth_is_what_a_loop_over_decided_edges_finds() -> None:
+@pytest.mark.parametrize("reduce", ["mean", "max"])
+def test_conditional_truth_is_what_a_loop_over_decided_edges_finds(reduce: stats.Reduce) -> None:
     accuracy = np.random.default_rng(1).random(space.SIZE)
     arch, order = np.array([3, 1, 0, 4, 2, 3]), [2, 0, 5, 1, 4, 3]
-    found = stats.conditional_truth(EVERY, accuracy, arch, np.array(order))
+    found = stats.conditional_truth(accuracy, arch, np.array(order), reduce)
     for place, edge in enumerate(order):
         fixed = (EVERY[:, order[:place]] == arch[order[:place]]).all(-1)
         for op in range(5):
-            assert found[edge, op] == pytest.approx(accuracy[fixed & (EVERY[:, edge] == op)].mean())
-    assert found[2] == pytest.approx(stats.edge_truth(EVERY, accuracy)[2])
+            cells = accuracy[fixed & (EVERY[:, edge] == op)]
+            assert found[edge, op] == pytest.approx(getattr(cells, reduce)())
+    assert found[2] == pytest.approx(stats.edge_truth(accuracy, reduce)[2])
     last = [space.to_code((*arch[:3], op, *arch[4:])) for op in range(5)]
     assert found[3] == pytest.approx(accuracy[last])
 
 
 def test_where_edges_do_not_interact_conditions_change_no_ranking() -> None:
-    found = stats.conditional_truth(EVERY, additive(), np.zeros(6, int), np.arange(6))
+    found = stats.conditional_truth(additive(), np.zeros(6, int), np.arange(6))
     assert stats.edge_taus(found, np.tile(WORTH, (6, 1))) == pytest.approx(np.ones(6))
 
 
 def test_cell_scores_add_up_over_edges_and_dead_edges_add_nothing() -> None:
     scores = WORTH * np.arange(1, 7)[:, None]
-    assert stats.cell_scores(scores, EVERY) == pytest.approx(additive())
+    assert stats.cell_scores(scores) == pytest.approx(additive())
     scores[5] = np.nan
-    assert stats.cell_scores(scores, EVERY) == pytest.approx((WORTH[EVERY[:, :5]] * np.arange(1, 6)).sum(-1))
+    assert stats.cell_scores(scores) == pytest.approx((WORTH[EVERY[:, :5]] * np.arange(1, 6)).sum(-1))
     scores[0, NONE] = np.nan
-    found = stats.cell_scores(scores, EVERY)
+    found = stats.cell_scores(scores)
     assert np.isnan(found[EVERY[:, 0] == NONE]).all()
     assert np.isfinite(found[EVERY[:, 0] != NONE]).all()
 
 
 def test_published_reference_points(data_folder: Path) -> None:
+    from benchharness.report import by_code
     from benchharness.table import load_table
 
     table = load_table()
@@ -73,7 +77,8 @@ def test_published_reference_points(data_folder: Path) -> None:
         assert stats.tau(table.accuracy(None, dataset, "valid"), test) == pytest.approx(valid_test, abs=1.5e-3)
         assert stats.tau(space.params_m(ops), test) == pytest.approx(parameters, abs=5e-3)
     test = table.accuracy(None, "cifar10", "test")
-    assert stats.edge_taus(null, stats.edge_truth(ops, test)) == pytest.approx(np.full(6, 0.84), abs=5e-3)
+    truth = stats.edge_truth(by_code(table, "cifar10", "test"))
+    assert stats.edge_taus(null, truth) == pytest.approx(np.full(6, 0.84), abs=5e-3)
     free = space.count(ops, *space.PARAMETER_FREE)
     means = [test[free == count].mean() for count in range(7)]
     assert means == pytest.approx([93.2, 92.9, 92.3, 90.7, 87.4, 81.1, 66.3], abs=0.05)
