@@ -1,9 +1,12 @@
 """The data folder: what is imported is found again, checked, and never half there."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -163,6 +166,33 @@ def test_a_standing_source_is_converted_once_and_again_when_it_changes(
     build_table(about, np.array([[4] * 6]), {Figure("cifar10", "valid", 200): np.array([60.0])}).save(standing)
     assert len(load_table("two")) == 1
     assert len(set(read)) == 3
+
+
+def test_a_change_that_keeps_the_size_is_noticed(data: Path) -> None:
+    about = {"name": "two", "version": "0", "source": "a test"}
+    for accuracy, second in ((60.0, 1), (70.0, 2)):
+        made = build_table(about, np.array([[4] * 6]), {Figure("cifar10", "valid", 200): np.array([accuracy])})
+        made.save(data / "two.npz")
+        os.utime(data / "two.npz", (second, second))
+        assert load_table("two").accuracy(0, "cifar10", "valid") == accuracy
+
+
+def test_those_who_wait_for_a_conversion_do_not_repeat_it(
+    data: Path, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(table, data / "two.npz")
+    written: list[Path] = []
+    kept = Table.save
+
+    def slow(self: Table, path: Path) -> None:
+        time.sleep(0.2)
+        written.append(path)
+        kept(self, path)
+
+    monkeypatch.setattr(Table, "save", slow)
+    with ThreadPoolExecutor(3) as pool:
+        assert [len(found) for found in pool.map(load_table, ["two"] * 3)] == [2, 2, 2]
+    assert len(written) == 1
 
 
 def test_what_is_installed_goes_before_what_stands(data: Path, table: Path) -> None:

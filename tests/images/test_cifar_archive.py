@@ -101,6 +101,14 @@ def test_a_link_in_the_archive_is_refused(tmp_path: Path, kind: bytes) -> None:
         cifar_archive.read(archive_with(tmp_path, link))
 
 
+def test_an_archive_of_too_many_members_is_refused(
+    cifar10: Path, packed: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cifar_archive, "_MEMBERS_LIMIT", 3)
+    with pytest.raises(UserError, match="it has more than 3 members"):
+        cifar_archive.read(packed(cifar10))
+
+
 def test_a_batch_that_claims_to_be_huge_is_refused(cifar10: Path, tmp_path: Path) -> None:
     with (cifar10 / "data_batch_1").open("r+b") as file:
         file.truncate(1 << 29)

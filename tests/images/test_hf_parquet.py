@@ -48,6 +48,14 @@ def test_an_image_that_cannot_be_decoded_is_named(hf_folder: Callable[..., Path]
         hf_parquet.read(folder)
 
 
+def test_more_images_than_any_cifar_are_refused(
+    hf_folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hf_parquet, "_ROWS_LIMIT", 4)
+    with pytest.raises(UserError, match="has 5 images; CIFAR has 60,000"):
+        hf_parquet.read(hf_folder())
+
+
 def test_other_folders_are_not_recognised(hf_folder: Callable[..., Path], tmp_path: Path) -> None:
     folder = hf_folder()
     assert hf_parquet.recognises(tmp_path) is None

@@ -34,5 +34,12 @@ def test_a_batch_of_another_size_is_refused(imagenet16: Path, python2: Callable[
         importer.read(imagenet16)
 
 
+def test_a_huge_batch_is_refused_before_it_is_read(imagenet16: Path) -> None:
+    with (imagenet16 / "train_data_batch_3").open("r+b") as file:
+        file.truncate(1 << 29)
+    with pytest.raises(UserError, match="train_data_batch_3 is larger than any batch of 16x16 images"):
+        importer.read(imagenet16)
+
+
 def test_a_folder_of_anything_else_is_not_recognised(cifar10: Path) -> None:
     assert importer.recognises(cifar10) is None

@@ -23,6 +23,7 @@ def test_round_trip(made: Table, tmp_path: Path) -> None:
     opened = checked(Table.open(tmp_path / "table.npz"))
     assert same(opened, made)
     assert opened.figures() == made.figures()
+    assert not opened.accuracy(None, "cifar10", "test").flags.writeable
     assert (tmp_path / "table.npz").stat().st_size < 4_000_000
 
 
