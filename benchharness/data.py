@@ -147,10 +147,10 @@ class Stream:
             first, second = (self._batch(*plan, step) for plan in moved)
             yield first, second
 
-    def fixed(self, which: str = "valid", batches: int = 0) -> Iterator[Batch]:
-        """A half in fixed order without augmentation, in evaluation batches; only the first `batches` unless 0."""
+    def fixed(self, which: str = "valid", batches: int = 0, size: int = 0) -> Iterator[Batch]:
+        """A half in fixed order without augmentation, in batches of `size`; only the first `batches` unless 0."""
         half = self.valid if which == "valid" else self.train
-        size = self.settings.eval_batch
+        size = size or self.settings.eval_batch
         count = -(-len(half.labels) // size)
         for start in range(0, min(count, batches or count) * size, size):
             pixels = half.padded[start : start + size, :, PAD:-PAD, PAD:-PAD]

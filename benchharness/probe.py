@@ -40,12 +40,12 @@ def state_of(method: Method) -> dict[str, Any]:
 
 
 def largest_eigenvalue(method: Method, net: Supernet, stream: Stream, bn: str = "running") -> float:
-    """Largest eigenvalue of the Hessian in alpha of the loss at the mean edge weights, on the first validation batch.
+    """Largest eigenvalue of the Hessian in alpha of the loss at the mean edge weights, on one validation batch.
 
     Exact: the whole Hessian, one backward pass a row (Zela et al., ICLR 2020, who estimate it on one batch too).
     """
     alphas = [parameter for parameter in method.parameters() if parameter.requires_grad]
-    batch = next(stream.fixed("valid", 1))
+    batch = next(stream.fixed("valid", 1, stream.settings.batch))
     with net.evaluating(batch_statistics=bn == "batch"):
         loss = F.cross_entropy(net(batch.images, method.expected()), batch.labels)
         slopes = torch.autograd.grad(loss, alphas, create_graph=True)

@@ -43,6 +43,8 @@ class Protocol:
     """Epochs between measurements of the largest eigenvalue of the validation loss's Hessian in alpha; 0 never."""
     ranking: int = 0
     """Architectures, drawn by seed, whose inherited-weight accuracy is measured after the search."""
+    ranking_batches: int = 0
+    """Evaluation batches on which that accuracy is measured; 0 takes the whole validation half."""
     numerics: str = "float32"
 
 
@@ -70,7 +72,9 @@ PROTOCOLS: Final = {
     "drnas": Protocol(name="drnas"),
     "nats": _NATS,
     "nb201": replace(_NATS, name="nb201", epochs=50, clip=5.0, bn_eval="running"),
-    "cpu": Protocol(name="cpu", epochs=20, images=5000, channels=8, cells=1),
+    "cpu": Protocol(
+        name="cpu", epochs=20, images=3000, channels=8, cells=1, eigenvalue_every=5, ranking=100, ranking_batches=2
+    ),
 }
 
 

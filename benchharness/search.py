@@ -210,7 +210,8 @@ class Search:
         if not self.settings.ranking or not self.epochs:
             return {}
         codes = torch.randperm(SIZE, generator=generator("ranking", self.spec.seed))[: self.settings.ranking].numpy()
-        scores = [evaluation.one_hot(from_code(int(code)), bn="batch").accuracy_pct for code in codes]
+        batches = self.settings.ranking_batches
+        scores = [evaluation.one_hot(from_code(int(code)), batches=batches, bn="batch").accuracy_pct for code in codes]
         return {"ranking_codes": codes, "ranking_accuracy_pct": np.array(scores)}
 
 

@@ -122,11 +122,12 @@ class Strength(Selection):
     def __call__(self, method: Method, evaluation: Evaluation) -> Selected:
         """The cell, one edge decided after the other; a dead edge is decided by magnitude and has NaN scores."""
         scores = np.full((len(EDGES), len(OPS)), np.nan)
+        asked = _Asked(evaluation, self)
         decided: dict[int, int] = {}
         dead: list[int] = []
         while len(decided) < len(EDGES):
             weights = method.expected().detach()
-            edge, found = self._next(weights, decided, evaluation)
+            edge, found = self._next(weights, decided, asked)
             if found is None:
                 dead.append(edge)
                 found = self.restricted(_mean_weights(method))[edge]
@@ -135,6 +136,7 @@ class Strength(Selection):
             decided[edge] = int(np.nanargmax(found))
             if self.tuning and len(decided) < len(EDGES):
                 evaluation.tune(decided, self.tuning, self.tune_alpha)
+                asked = _Asked(evaluation, self)
         arch = tuple(decided[edge] for edge in range(len(EDGES)))
         return Selected(arch, scores, tuple(decided), tuple(dead))
 
@@ -146,26 +148,25 @@ class Strength(Selection):
         """How good it is that the score went from `before` to `after`; the score is a loss or a negative accuracy."""
         return before - after
 
-    def _next(self, weights: Tensor, decided: dict[int, int], evaluation: Evaluation) -> tuple[int, Scores | None]:
+    def _next(self, weights: Tensor, decided: dict[int, int], asked: "_Asked") -> tuple[int, Scores | None]:
         """The edge to decide now and its scores, None where nothing reaches it."""
         open_edges = [edge for edge in range(len(EDGES)) if edge not in decided]
         if self.order == "random":
             open_edges = [open_edges[int(torch.randint(len(open_edges), ()))]]
         elif self.order == "topological":
             open_edges = open_edges[:1]
-        scored = {edge: self._scores(weights, edge, decided, evaluation) for edge in open_edges}
+        scored = {edge: self._scores(weights, edge, decided, asked) for edge in open_edges}
         return max(scored.items(), key=lambda item: _margin(item[1]))
 
-    def _scores(self, weights: Tensor, edge: int, decided: dict[int, int], evaluation: Evaluation) -> Scores | None:
+    def _scores(self, weights: Tensor, edge: int, decided: dict[int, int], asked: "_Asked") -> Scores | None:
         if is_dead(edge, decided):
             return None
         base = self._discrete(weights, decided) if self.discretise else weights
         trials = {op: self.trial(base, edge, op) for op in self.candidates()}
         if self.exact:
-            before = self._score(base, evaluation)
-            gains = {op: self.gain(before, self._score(tried, evaluation)) for op, tried in trials.items()}
+            gains = {op: self.gain(asked.score(base), asked.score(tried)) for op, tried in trials.items()}
         else:
-            slope = evaluation.gradient(base, self.data, self.batches, self.bn)
+            slope = asked.slope(base)
             gains = {op: self.gain(0.0, float((slope * (tried - base)).sum())) for op, tried in trials.items()}
         return np.array([gains.get(op, np.nan) for op in range(len(OPS))])
 
@@ -177,9 +178,26 @@ class Strength(Selection):
                 result[edge] *= weights[edge, op]
         return result
 
-    def _score(self, weights: Tensor, evaluation: Evaluation) -> float:
-        score = evaluation.mixed(weights, self.data, self.batches, self.bn)
-        return score.loss if self.metric == "loss" else -score.accuracy_pct
+
+class _Asked:
+    """An evaluation as a selection's options ask for it, which measures nothing twice."""
+
+    def __init__(self, evaluation: Evaluation, options: Strength) -> None:
+        self.evaluation, self.metric = evaluation, options.metric
+        self.how = (options.data, options.batches, options.bn)
+        self.seen: dict[bytes, float] = {}
+
+    def score(self, weights: Float[Tensor, "edges ops"]) -> float:
+        """The loss, or the negative accuracy, at these edge weights."""
+        key = weights.cpu().numpy().tobytes()
+        if key not in self.seen:
+            score = self.evaluation.mixed(weights, *self.how)
+            self.seen[key] = score.loss if self.metric == "loss" else -score.accuracy_pct
+        return self.seen[key]
+
+    def slope(self, weights: Float[Tensor, "edges ops"]) -> Float[Tensor, "edges ops"]:
+        """The loss's derivative in the edge weights."""
+        return self.evaluation.gradient(weights, *self.how)
 
 
 @dataclass(frozen=True)

@@ -199,7 +199,7 @@ def test_the_eigenvalue_is_that_of_the_hessian_by_finite_differences() -> None:
     search.method.double()
     search.stream.mean, search.stream.std = search.stream.mean.double(), search.stream.std.double()
     found = probe.largest_eigenvalue(search.method, search.net, search.stream)
-    batch = next(search.stream.fixed("valid", 1))
+    batch = next(search.stream.fixed("valid", 1, 50))
 
     def slope(alpha: torch.Tensor) -> torch.Tensor:
         at = alpha.clone().requires_grad_()

@@ -113,6 +113,12 @@ def test_scoring_uses_the_data_batches_and_statistics_asked_for() -> None:
     assert set(evaluation.asked) == {("train", 3, "running")}
 
 
+def test_nothing_is_measured_twice() -> None:
+    evaluation = Linear()
+    chosen("strength", evaluation, none=False)
+    assert len(evaluation.asked) == 1 + 6 * 4, "each trial once; a winner's loss is the next edge's starting point"
+
+
 def test_tuning_happens_between_decisions_only() -> None:
     evaluation = Linear()
     found = chosen("strength", evaluation, tuning=5, tune_alpha=False, none=False)
