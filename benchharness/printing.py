@@ -126,4 +126,7 @@ def _print(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     grid = Grid(*heads, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         grid.add_row(*map(str, row))
-    console.print(grid)
+    # Printed by Python and not by rich, which ends the process when whoever reads our output has seen enough.
+    with console.capture() as text:
+        console.print(grid)
+    print(text.get(), end="")
