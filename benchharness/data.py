@@ -2,16 +2,17 @@
 
 import hashlib
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Integer, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
 from benchharness.errors import UserError
-from benchharness.protocols import Protocol as Settings
+from benchharness.images import ImageSet
+from benchharness.protocols import Protocol
 from benchharness.seeds import generator
 
 PAD = 4
@@ -19,54 +20,29 @@ PAD = 4
 _MISSING = " (drawn by seed: the benchmark's own split file is not installed)"
 
 
-class Images(Protocol):
-    """What the search needs of an image set (see `images.ImageSet`)."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def label(self) -> str: ...  # noqa: D102
-    @property
-    def train(self) -> UInt8[np.ndarray, "images 3 height width"]: ...  # noqa: D102
-    @property
-    def train_labels(self) -> Int[np.ndarray, " images"]: ...  # noqa: D102
-    @property
-    def test(self) -> UInt8[np.ndarray, "tests 3 height width"]: ...  # noqa: D102
-    @property
-    def test_labels(self) -> Int[np.ndarray, " tests"]: ...  # noqa: D102
-    @property
-    def classes(self) -> tuple[str, ...]: ...  # noqa: D102
-    @property
-    def mean(self) -> tuple[float, ...]: ...  # noqa: D102
-    @property
-    def std(self) -> tuple[float, ...]: ...  # noqa: D102
-    @property
-    def sha256(self) -> str: ...  # noqa: D102
-
-
 class Batch(NamedTuple):
     """Normalised images and their labels."""
 
     images: Float[Tensor, "batch 3 height width"]
-    labels: Int[Tensor, " batch"]
+    labels: Integer[Tensor, " batch"]
 
 
 class Half(NamedTuple):
     """One half of the images searched on: bordered by `PAD` black pixels, on the device."""
 
     padded: UInt8[Tensor, "images 3 high wide"]
-    labels: Int[Tensor, " images"]
+    labels: Integer[Tensor, " images"]
 
 
 class Split(NamedTuple):
     """Indices into the training images followed by the test images, and how they were chosen in words."""
 
-    train: Int[np.ndarray, " train"]
-    valid: Int[np.ndarray, " valid"]
+    train: Integer[np.ndarray, " train"]
+    valid: Integer[np.ndarray, " valid"]
     words: str
 
 
-def split(images: Images, settings: Settings, seed: int, given: Split | None = None) -> Split:
+def split(images: ImageSet, settings: Protocol, seed: int, given: Split | None = None) -> Split:
     """The two halves that `settings` asks for; with `settings.images`, a part of each drawn by `seed`.
 
     The `benchmark` split halves CIFAR-10's training images; on any other data set it is the NATS-Bench one, where
@@ -90,7 +66,7 @@ def split(images: Images, settings: Settings, seed: int, given: Split | None = N
     return _part(whole, images.name, settings.images // 2, seed)
 
 
-def _nats(images: Images, given: Split | None) -> Split:
+def _nats(images: ImageSet, given: Split | None) -> Split:
     total = len(images.train_labels)
     validating = _random_halves(images.name, len(images.test_labels))[1] if given is None else given.valid
     missing = _MISSING if given is None else ""
@@ -98,7 +74,7 @@ def _nats(images: Images, given: Split | None) -> Split:
     return Split(np.arange(total), total + validating, words)
 
 
-def _random_halves(name: str, count: int) -> tuple[Int[np.ndarray, " train"], Int[np.ndarray, " valid"]]:
+def _random_halves(name: str, count: int) -> tuple[Integer[np.ndarray, " train"], Integer[np.ndarray, " valid"]]:
     order = torch.randperm(count, generator=generator("split", name)).numpy()
     return np.sort(order[: count // 2]), np.sort(order[count // 2 :])
 
@@ -113,7 +89,7 @@ class Stream:
     """Batches of both halves. A pure function of (data set, seed, epoch): nothing to save, nothing to lose."""
 
     def __init__(
-        self, images: Images, settings: Settings, seed: int, device: torch.device, given: Split | None = None
+        self, images: ImageSet, settings: Protocol, seed: int, device: torch.device, given: Split | None = None
     ) -> None:
         self.settings, self.seed, self.name, self.device = settings, seed, images.name, device
         self.split = split(images, settings, seed, given)
@@ -184,7 +160,7 @@ class Stream:
         return (pixels.float() - self.mean) / self.std
 
 
-def _half(images: Images, index: Int[np.ndarray, " images"], device: torch.device) -> Half:
+def _half(images: ImageSet, index: Integer[np.ndarray, " images"], device: torch.device) -> Half:
     total = len(images.train_labels)
     inner, outer = index[index < total], index[index >= total] - total
     pixels = torch.from_numpy(np.concatenate([images.train[inner], images.test[outer]]))

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from benchharness.errors import UserError
 
@@ -51,12 +51,12 @@ class RunSpec:
         """`method`, shortened to what a folder may be called."""
         return "".join(c if c.isalnum() or c in "+-_.=" else "_" for c in self.method)[:80]
 
-    def read_out_as(self, method: str, selection: str, options: Mapping[str, Any]) -> Self:
+    def read_out_as(self, method: str, selection: str, options: Mapping[str, Any]) -> "RunSpec":
         """The spec of the same supernet read out by another selection."""
         return replace(self, method=method, selection=selection, selection_options=options)
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
+    def from_json(cls, text: str) -> "RunSpec":
         """The spec that `to_json` wrote; raises `UserError` where the text is none."""
         return _from_json(cls, text)
 
@@ -82,7 +82,7 @@ class RunRecord:
     """What a selection has to say, e.g. `dead_edges` and `order`."""
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
+    def from_json(cls, text: str) -> "RunRecord":
         """The record that `to_json` wrote; raises `UserError` where the text is none."""
         return _from_json(cls, text)
 

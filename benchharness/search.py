@@ -13,9 +13,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchharness import methods, probe, selection
-from benchharness.data import Batch, Images, Split, Stream
+from benchharness.data import Batch, Split, Stream
 from benchharness.errors import UserError
 from benchharness.evaluation import Evaluation, tally, with_decided
+from benchharness.images import ImageSet
 from benchharness.protocols import Protocol
 from benchharness.records import RunRecord, RunSpec
 from benchharness.seeds import generator, seeded
@@ -37,7 +38,7 @@ class Search:
     def __init__(
         self,
         spec: RunSpec,
-        images: Images,
+        images: ImageSet,
         device: torch.device,
         method_path: Path | None = None,
         split: Split | None = None,
@@ -77,8 +78,8 @@ class Search:
         with self._random("draws", self.epoch):
             losses = self._train(self.epoch, rate, partial(self.method.draw, progress))
         self.epoch += 1
-        line = {"epoch": self.epoch, "learning_rate": rate, **losses}
-        self._check(line)
+        line: dict[str, Any] = {"epoch": self.epoch, "learning_rate": rate, **losses}
+        self._check(losses)
         self._remember()
         line |= probe.state_of(self.method)
         line |= {"seconds": time.perf_counter() - started, "peak_memory_bytes": probe.peak_memory_bytes(self.device)}

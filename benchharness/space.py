@@ -8,7 +8,7 @@ from itertools import product
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Integer, UInt8
 
 from benchharness.errors import UserError, unknown
 
@@ -68,22 +68,23 @@ def all_ops() -> UInt8[np.ndarray, "archs edges"]:
     return (np.arange(SIZE)[:, None] // _PLACE % len(OPS)).astype(np.uint8)
 
 
-def count(ops: Int[np.ndarray, "*archs edges"], *which: int) -> Int[np.ndarray, "*archs"]:
+def count(ops: Integer[np.ndarray, "*archs edges"], *which: int) -> Integer[np.ndarray, "*archs"]:
     """How many edges carry one of the operations `which`."""
-    return np.isin(ops, which).sum(axis=-1)
+    return np.asarray(np.isin(ops, which).sum(axis=-1))
 
 
-def params_m(ops: Int[np.ndarray, "*archs edges"], dataset: str = "cifar10") -> Float[np.ndarray, "*archs"]:
+def params_m(ops: Integer[np.ndarray, "*archs edges"], dataset: str = "cifar10") -> Float[np.ndarray, "*archs"]:
     """Parameters in millions of the stand-alone network (C=16, N=5) with `dataset`'s classifier, in closed form."""
     if dataset not in _HEAD_PARAMS_M:
         raise unknown("data set", dataset, _HEAD_PARAMS_M)
-    return 0.073306 + _HEAD_PARAMS_M[dataset] + 0.028 * count(ops, CONV1) + 0.24304 * count(ops, CONV3)
+    fixed = 0.073306 + _HEAD_PARAMS_M[dataset]
+    return np.asarray(fixed + 0.028 * count(ops, CONV1) + 0.24304 * count(ops, CONV3))
 
 
-def flops_m(ops: Int[np.ndarray, "*archs edges"]) -> Float[np.ndarray, "*archs"]:
+def flops_m(ops: Integer[np.ndarray, "*archs edges"]) -> Float[np.ndarray, "*archs"]:
     """Multiply-adds in millions at 32x32 with the CIFAR-10 classifier, in closed form."""
     convolutions = 4.36224 * count(ops, CONV1) + 35.81952 * count(ops, CONV3)
-    return 7.943872 + convolutions + 1.29024 * count(ops, POOL)
+    return np.asarray(7.943872 + convolutions + 1.29024 * count(ops, POOL))
 
 
 def class_string(arch: Arch) -> str:
@@ -103,7 +104,7 @@ def class_string(arch: Arch) -> str:
     return nodes[3]
 
 
-def classes() -> Int[np.ndarray, "archs"]:
+def classes() -> Integer[np.ndarray, "archs"]:
     """For every architecture code, the smallest code of its functional class."""
     first: dict[str, int] = {}
     archs = product(range(len(OPS)), repeat=len(EDGES))

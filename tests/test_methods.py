@@ -96,7 +96,9 @@ def test_pathwise_gradient_of_drnas_is_that_of_the_mean() -> None:
     method = make("drnas")
     weights = torch.randn(2, 5, generator=torch.Generator().manual_seed(2))
     torch.manual_seed(0)
-    sampled = torch.stack([torch.autograd.grad((weights * method.draw(0)).sum(), method.alpha)[0] for _ in range(8000)])
+    sampled = torch.stack(
+        [torch.autograd.grad((weights * method.draw(0.0)).sum(), method.alpha)[0] for _ in range(8000)]
+    )
     (exact,) = torch.autograd.grad((weights * method.expected()).sum(), method.alpha)
     assert bool(((sampled.mean(0) - exact).abs() < 5 * sampled.std(0) / 8000**0.5 + 1e-4).all())
 

@@ -19,7 +19,7 @@ def test_strings_and_codes_round_trip(arch: space.Arch) -> None:
 def test_all_ops_rows_are_the_codes() -> None:
     ops = space.all_ops()
     assert ops.shape == (15_625, 6)
-    assert all(space.to_code(tuple(ops[code])) == code for code in range(0, 15_625, 101))
+    assert all(space.to_code(tuple(ops[code].tolist())) == code for code in range(0, 15_625, 101))
 
 
 def test_the_benchmarks_spelling() -> None:
@@ -83,7 +83,7 @@ def test_costs_in_closed_form(op: int, params: float, flops: float) -> None:
 
 def test_costs_of_an_unknown_data_set_are_refused() -> None:
     with pytest.raises(UserError, match="did you mean 'cifar10'"):
-        space.params_m(np.zeros(6), "cifar-10")
+        space.params_m(np.zeros(6, int), "cifar-10")
 
 
 def test_count_counts_any_of_the_given_operations() -> None:
