@@ -64,8 +64,8 @@ class Where(NamedTuple):
 
 
 def run(
-    methods: str = Suite.methods,
-    seeds: str = Suite.seeds,
+    methods: str | Iterable[str] = Suite.methods,
+    seeds: str | Iterable[int] = Suite.seeds,
     dataset: str = Suite.dataset,
     protocol: str = Suite.protocol,
     changes: Mapping[str, Any] | None = None,
@@ -79,11 +79,15 @@ def run(
     The arguments are those of `benchharness run`; `changes` override values of the protocol. A failed run is a row with
     status `failed`, and the same call tries it again. Raises `UserError` on a request that cannot be met.
     """
-    asked = Suite(methods, seeds, dataset, protocol, changes or {}, suite)
+    asked = Suite(_spelt(methods), _spelt(seeds), dataset, protocol, changes or {}, suite)
     store = Store(Path(out), asked.name)
     for _ in perform(plan_of(asked), store, jobs, device):
         pass
     return read(store.path)
+
+
+def _spelt(value: str | Iterable[Any]) -> str:
+    return value if isinstance(value, str) else ",".join(map(str, value))
 
 
 def plan_of(suite: Suite) -> list[Job]:
@@ -157,7 +161,7 @@ def execute(job: Job, where: Where, make: Open = open_search) -> list[Outcome]:
         try:
             _train(base, begin, where)
         except Exception as error:
-            return [_failed(base, error), *(Outcome(spec, "failed", "no supernet") for spec in job.readouts)]
+            return _untrained(job, base, error)
         return [_read_out(base, spec, begin, where) for spec in job.specs]
 
 
@@ -186,6 +190,12 @@ def _resumed(base: Run, begin: Callable[[], Searcher]) -> Searcher:
     except _DAMAGED:
         return begin()
     return search if len(base.lines()) >= search.epoch else begin()
+
+
+def _untrained(job: Job, base: Run, error: Exception) -> list[Outcome]:
+    """What becomes of a job without its supernet. A base run that is done stays done: only its readings are missing."""
+    own = Outcome(base.spec, "done") if base.done else _failed(base, error)
+    return [own, *(Outcome(spec, "failed", f"no supernet: {error}") for spec in job.readouts)]
 
 
 def _check_same(search: Searcher, recorded: np.ndarray) -> None:
