@@ -21,7 +21,16 @@ def test_presets_state_what_the_papers_do() -> None:
 def test_cpu_differs_from_drnas_in_scale_alone() -> None:
     small, whole = asdict(protocol("cpu")), asdict(protocol("drnas"))
     changed = {key for key in small if small[key] != whole[key]}
-    assert changed <= {"name", "epochs", "images", "channels", "cells", "ranking", "ranking_batches", "eigenvalue_every"}
+    assert changed <= {
+        "name",
+        "epochs",
+        "images",
+        "channels",
+        "cells",
+        "ranking",
+        "ranking_batches",
+        "eigenvalue_every",
+    }
 
 
 def test_strings_become_the_settings_own_types() -> None:

@@ -1,0 +1,38 @@
+# Two commands on a fresh machine: `make run` installs and runs the main job, `make test` installs and runs the tests.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+METHODS ?= darts,snas,drnas,ostr
+ARGS ?=
+
+# Without an NVIDIA GPU the CPU build of torch is enough, and spares gigabytes of CUDA libraries on Linux.
+CPU_TORCH := "torch==2.13.0+cpu" --extra-index-url https://download.pytorch.org/whl/cpu --retries 1
+TORCH := $(shell if [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null; then echo '$(CPU_TORCH)'; else echo '"torch>=2.11"'; fi)
+
+.PHONY: run test check clean
+
+run: $(VENV)/.installed
+	$(BIN)/python -m benchharness run --methods $(METHODS) $(ARGS)
+
+test: check
+	$(BIN)/python -m pytest $(ARGS)
+
+# Everything that needs no test to run: style, types, and who may import whom.
+check: $(VENV)/.tested
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+$(VENV)/.installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q $(TORCH)
+	$(BIN)/python -m pip install -q -e .
+	touch $@
+
+$(VENV)/.tested: $(VENV)/.installed
+	$(BIN)/python -m pip install -q -e '.[test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
