@@ -31,5 +31,5 @@ def draw(info: Cost, ax: Axes) -> Axes:
             label=str(name),
         )  # fmt: skip
     ax.set_xscale("log")
-    ax.legend(loc="best", fontsize=9)
+    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=9)
     return labelled(ax, "search cost (seconds)", "test accuracy (%)", info.title)

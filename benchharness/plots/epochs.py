@@ -11,13 +11,13 @@ from matplotlib.ticker import MaxNLocator
 from benchharness.plots.style import labelled, looks, methods_of
 
 LABELS: Final = {
-    "test": "table accuracy of the argmax cell (%)",
-    "skips": "skip connections in the argmax cell",
-    "parameter_free": "parameter-free operations in the argmax cell",
-    "entropy": "entropy of the edge weights (nats)",
-    "skip_margin": "weight of skip minus mean convolution",
-    "eigenvalue": "largest eigenvalue of the Hessian in alpha",
-    "valid_accuracy_pct": "supernet's accuracy on its validation half (%)",
+    "test": "table accuracy (%)",
+    "skips": "skip connections",
+    "parameter_free": "parameter-free operations",
+    "entropy": "entropy (nats)",
+    "skip_margin": "skip minus convolution",
+    "eigenvalue": "largest eigenvalue",
+    "valid_accuracy_pct": "supernet's accuracy (%)",
 }
 COUNTS: Final = ("skips", "parameter_free")
 

@@ -17,11 +17,12 @@ from benchharness import space, stats, store
 from benchharness.report.lookup import by_code
 from benchharness.table import Table
 
+COLUMNS: Final = ("run_id", "kind", "criterion", "with_none", "edge", "tau")
 KINDS: Final = ("a", "b mean", "b max", "c mean", "c max", "d all", "d top 10 %")
 NULL: Final = "parameter count"
 RANKING_COLUMNS: Final = ("method", "dataset", "seed", "run_id", "archs", "tau", "top_tau", "sparse_tau")
 REDUCES: Final[tuple[stats.Reduce, ...]] = ("mean", "max")
-CELL_RUNS: Final = 50
+CELL_RUNS: Final = 25
 """Runs of a method, first seeds first, whose scores are also compared with all cells (kind d), which takes longest."""
 Arrays = Mapping[str, Mapping[str, np.ndarray]]
 Scores = Float[np.ndarray, "edges ops"]
@@ -42,7 +43,7 @@ class Pairing(NamedTuple):
 def agreement(frame: pd.DataFrame, table: Table | None = None, arrays: Arrays | None = None) -> pd.DataFrame:
     """One row per finished run, kind, criterion and edge: `tau`, with and without `none` among the operations.
 
-    `edge` is empty for kind d, which is about whole cells, and of the first 50 seeds of each method at most. `tau` is
+    `edge` is empty for kind d, which is about whole cells, and of the first 25 seeds of each method at most. `tau` is
     NaN where it is undefined: on a dead edge (left out for every criterion of that run, so that all are compared on the
     same edges) and where all operations tie.
     """
@@ -57,9 +58,7 @@ def agreement(frame: pd.DataFrame, table: Table | None = None, arrays: Arrays | 
         pairings += _pairings(run, held, criteria, truths[run["dataset"]])
         if place < CELL_RUNS:
             rows += _cells(str(run["run_id"]), criteria, truths[run["dataset"]])
-    found = pd.DataFrame(
-        [*_edges(pairings), *rows], columns=["run_id", "kind", "criterion", "with_none", "edge", "tau"]
-    )
+    found = pd.concat([_edges(pairings), pd.DataFrame(rows, columns=list(COLUMNS))], ignore_index=True)
     return frame[["method", "dataset", "seed", "run_id"]].merge(found, on="run_id")
 
 
@@ -130,12 +129,13 @@ def _cells(run_id: str, criteria: Mapping[str, Scores], truth: Truth) -> Iterato
             yield (run_id, kind, name, with_none, "", tau)
 
 
-def _edges(pairings: Sequence[Pairing]) -> Iterator[Row]:
+def _edges(pairings: Sequence[Pairing]) -> pd.DataFrame:
     """The rows of all pairings; their taus are taken at once, which is what makes 1,000 runs quick."""
     if not pairings:
-        return
+        return pd.DataFrame(columns=list(COLUMNS))
     scores, targets = (np.stack([getattr(one, name) for one in pairings]) for name in ("scores", "target"))
-    for with_none in (True, False):
-        for one, taus in zip(pairings, stats.edge_taus(scores, targets, with_none).tolist(), strict=True):
-            for edge, tau in zip(space.EDGE_NAMES, taus, strict=True):
-                yield (one.run_id, one.kind, one.criterion, with_none, edge, tau)
+    taus = np.stack([stats.edge_taus(scores, targets, with_none) for with_none in (True, False)], axis=1)
+    names = np.array([one[:3] for one in pairings]).repeat(taus[0].size, axis=0)
+    edges = np.tile(space.EDGE_NAMES, len(pairings) * 2)
+    with_none = np.tile(np.repeat([True, False], len(space.EDGES)), len(pairings))
+    return pd.DataFrame(dict(zip(COLUMNS, (*names.T, with_none, edges, taus.ravel()), strict=True)))

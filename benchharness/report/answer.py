@@ -49,7 +49,8 @@ def ranking(scores: pd.DataFrame) -> pd.DataFrame:
 def comparisons(scores: pd.DataFrame) -> pd.DataFrame:
     """One row per pair of methods, the better mean first: `stats.Paired`, and `holm` over all pairs."""
     rows = []
-    for a, b in combinations(ranking(scores)["method"], 2):
+    best_first = scores.mean().dropna().sort_index().sort_values(ascending=False, kind="stable").index
+    for a, b in combinations(map(str, best_first), 2):
         found = stats.pair(scores[a].to_numpy(), scores[b].to_numpy(), np.random.default_rng(SEED))
         rows.append((a, b, found.difference.n, *found.difference[:3], *found[1:4], *found.improvement[:3]))
     frame = pd.DataFrame(rows, columns=["a", "b", "n", *_PAIRED])

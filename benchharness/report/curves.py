@@ -1,7 +1,6 @@
 """What every supernet went through, epoch by epoch, and what its argmax cell would have reached."""
 
-from collections.abc import Hashable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -29,11 +28,17 @@ def curves(frame: pd.DataFrame, table: Table | None = None, arrays: Mapping[str,
     on the data set searched (percent, 200 epochs); `valid_accuracy_pct` is the supernet's own; `entropy` is in nats;
     `skip_margin` and `eigenvalue` are NaN where a run recorded no expected weights or was not probed.
     """
-    parts = [_of(run, (arrays or {}).get(str(run["run_id"]))) for run in supernets(frame).to_dict("records")]
-    parts = [part for part in parts if len(part)]
-    if not parts:
+    runs = supernets(frame)
+    traces = [store.trace(path) for path in runs["path"]]
+    lengths = [len(trace) for trace in traces]
+    if not sum(lengths):
         return pd.DataFrame(columns=["method", "dataset", "seed", "run_id", "epoch", *COLUMNS])
-    found = pd.concat(parts, ignore_index=True)
+    about = runs[["method", "dataset", "seed", "run_id"]].loc[runs.index.repeat(lengths)].reset_index(drop=True)
+    found = about.join(pd.concat([trace for trace in traces if len(trace)], ignore_index=True))
+    keys = zip(runs["run_id"], runs["path"], strict=True)
+    held = [(arrays or {}).get(run_id) or store.arrays(path) for run_id, path in keys]
+    found["skip_margin"] = np.concatenate([*map(_margin, held, lengths)])
+    found["eigenvalue"] = np.concatenate([*map(_eigenvalue, held, lengths)])
     codes = codes_of(found["arch"])
     ops = space.all_ops()[codes]
     found = found.assign(skips=space.count(ops, space.SKIP), parameter_free=space.count(ops, *space.PARAMETER_FREE))
@@ -44,16 +49,13 @@ def curves(frame: pd.DataFrame, table: Table | None = None, arrays: Mapping[str,
     return found
 
 
-def _of(run: Mapping[Hashable, Any], arrays: Arrays | None) -> pd.DataFrame:
-    trace = store.trace(run["path"])
-    if trace.empty:
-        return trace
-    arrays = store.arrays(run["path"]) if arrays is None else arrays
-    part = trace.assign(**{name: run[name] for name in ("method", "dataset", "seed", "run_id")})
+def _margin(arrays: Arrays, epochs: int) -> Float[np.ndarray, "epochs"]:
     expected = arrays.get("expected")
-    part["skip_margin"] = _aligned(None if expected is None else stats.skip_margin(expected), len(part))
-    part["eigenvalue"] = _aligned(arrays.get("eigenvalue"), len(part))
-    return part
+    return _aligned(None if expected is None else stats.skip_margin(expected), epochs)
+
+
+def _eigenvalue(arrays: Arrays, epochs: int) -> Float[np.ndarray, "epochs"]:
+    return _aligned(arrays.get("eigenvalue"), epochs)
 
 
 def _aligned(values: Float[np.ndarray, "epochs"] | None, epochs: int) -> Float[np.ndarray, "epochs"]:

@@ -1,5 +1,6 @@
 """A report as files: Markdown, one HTML page, figures, and each table as CSV and LaTeX."""
 
+import re
 from base64 import b64encode
 from collections.abc import Iterator
 from functools import cache
@@ -48,7 +49,8 @@ def latex(grid: Grid) -> str:
 
 def tex(text: object) -> str:
     """`text` with everything escaped that means something to LaTeX."""
-    return "".join(_TEX.get(c, c) for c in str(text))
+    escaped = "".join(_TEX.get(c, c) for c in str(text))
+    return re.sub(r"(?<![\w.-])-(?=[\d$])", "$-$", escaped)
 
 
 def cell(text: object) -> str:

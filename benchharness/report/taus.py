@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from benchharness import plots, stats
 from benchharness.plots.style import canvas, panels, styled
-from benchharness.report.agreement import KINDS, NULL, Truth
+from benchharness.report.agreement import CELL_RUNS, KINDS, NULL, Truth
 from benchharness.report.answer import SEED
 from benchharness.report.content import Block, Bullets, Grid, Picture, Text
 from benchharness.report.evidence import Evidence
@@ -24,7 +24,8 @@ MEANING: Final = (
     "c: the same against the conditional truth, computed here and published nowhere: once edges are decided, in the "
     "order in which the run decided them, only cells with the run's choices on those edges count for the next. The "
     "first edge is thus judged by 3,125 cells an operation, the last by one.",
-    "d: the sum over edges of a criterion's scores against the accuracy of whole cells, all of them or the best tenth.",
+    "d: the sum over edges of a criterion's scores against the accuracy of whole cells, all of them or the best tenth; "
+    f"of the first {CELL_RUNS} seeds at most.",
 )
 
 

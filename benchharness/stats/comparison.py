@@ -43,7 +43,7 @@ def improvement_probability(a: RunsA, b: RunsB) -> float:
 
 
 def improvement_interval(
-    a: RunsA, b: RunsB, rng: np.random.Generator, replicates: int = 2000, level: float = 0.95
+    a: RunsA, b: RunsB, rng: np.random.Generator, replicates: int = 1000, level: float = 0.95
 ) -> Interval:
     """The probability of improvement with its bootstrap interval, runs of both drawn again within each task."""
     tables = [wins for wins in _wins(a, b) if wins.size]
@@ -55,19 +55,14 @@ def improvement_interval(
 
 
 def profile(
-    values: Runs, thresholds: Float[np.ndarray, "thresholds"], rng: np.random.Generator, replicates: int = 2000
+    values: Runs, thresholds: Float[np.ndarray, "thresholds"], rng: np.random.Generator, replicates: int = 1000
 ) -> Float[np.ndarray, "3 thresholds"]:
-    """Performance profile: share of runs at or above each threshold, mean over tasks; then its 95 % bootstrap band.
-
-    A resampled task's number of runs above a threshold is binomial, so it is drawn as such.
-    """
+    """Performance profile: share of runs at or above each threshold, mean over tasks; then its 95 % bootstrap band."""
     tasks = [task[np.isfinite(task)] for task in values.reshape(len(values), -1).T]
-    shares = [(task[:, None] >= thresholds).mean(0) for task in tasks if task.size]
-    sizes = [task.size for task in tasks if task.size]
-    size = (replicates, thresholds.size)
-    drawn = [rng.binomial(n, share, size) / n for n, share in zip(sizes, shares, strict=True)]
+    above = [(task[:, None] >= thresholds).astype(float) for task in tasks if task.size]
+    drawn = [_weights(len(reached), rng, replicates) @ reached for reached in above]
     band = np.quantile(np.mean(drawn, axis=0), [0.025, 0.975], axis=0)
-    return np.stack([np.mean(shares, axis=0), *band])
+    return np.stack([np.mean([reached.mean(0) for reached in above], axis=0), *band])
 
 
 def _wins(a: RunsA, b: RunsB) -> list[Float[np.ndarray, "kept_a kept_b"]]:
@@ -79,5 +74,10 @@ def _wins(a: RunsA, b: RunsB) -> list[Float[np.ndarray, "kept_a kept_b"]]:
 def _resampled(
     wins: Float[np.ndarray, "runs_a runs_b"], rng: np.random.Generator, replicates: int
 ) -> Float[np.ndarray, "replicates"]:
-    first, second = (rng.multinomial(n, np.full(n, 1 / n), size=replicates) / n for n in wins.shape)
+    first, second = (_weights(n, rng, replicates) for n in wins.shape)
     return np.asarray(((first @ wins) * second).sum(-1))
+
+
+def _weights(n: int, rng: np.random.Generator, replicates: int) -> Float[np.ndarray, "replicates runs"]:
+    """How much each of `n` runs counts in a bootstrap replicate: how often it was drawn, over n."""
+    return rng.multinomial(n, np.full(n, 1 / n), size=replicates) / n

@@ -12,15 +12,18 @@ DRAWS = 9999
 def permutation_p(differences: Float[np.ndarray, "runs"], rng: np.random.Generator) -> float:
     """Two-sided p of the sign-flip permutation test of a zero mean difference; 1 of one pair, NaN of none.
 
-    Exact up to 13 pairs, else from 9,999 drawn sign patterns (Ernst 2004: the observed one counts as drawn).
+    Exact up to 13 pairs, else from 9,999 drawn sign patterns, the observed one counted in (Ernst 2004). Ours and not
+    SciPy's, which takes a quarter of a second for 200 pairs where this takes a hundredth.
     """
-    if differences.size < 2 or not differences.any():
-        return 1.0 if differences.size else np.nan
-    draws = 2**differences.size if differences.size <= EXACT_UP_TO else DRAWS
-    test = stats.permutation_test(
-        (differences,), np.mean, permutation_type="samples", n_resamples=draws, vectorized=True, rng=rng
-    )
-    return float(test.pvalue)
+    n = differences.size
+    if n < 2 or not differences.any():
+        return 1.0 if n else np.nan
+    exact = n <= EXACT_UP_TO
+    flips = np.arange(2**n)[:, None] >> np.arange(n) & 1 if exact else rng.integers(2, size=(DRAWS, n))
+    sums = np.abs((1.0 - 2.0 * flips) @ differences)
+    # The same sum in another order may differ in its last bits, which must not make it a smaller one.
+    as_far = int((sums >= abs(differences.sum()) * (1 - 1e-12)).sum())
+    return as_far / len(sums) if exact else (as_far + 1) / (DRAWS + 1)
 
 
 def wilcoxon_p(differences: Float[np.ndarray, "runs"]) -> float:

@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchharness.plots import style
+
+
+def test_a_method_looks_the_same_whoever_else_is_there() -> None:
+    alone = style.looks(["ostr"])["ostr"]
+    among = style.looks(["darts", "mine", "ostr", "snas+ostr"])
+    assert among["ostr"] == alone
+    assert among["mine"] == style.looks(["mine"])["mine"]
+    assert len({look.colour for look in among.values()}) == 4
+    assert len({look.marker for look in among.values()}) == len({str(look.dash) for look in among.values()}) == 4
+
+
+def test_more_methods_than_looks_still_get_one_each() -> None:
+    names = [f"method{number}" for number in range(20)]
+    found = style.looks(names)
+    assert set(found) == set(names)
+    assert len({look.colour for look in found.values()}) == 7, "all spare ones are used before any is used twice"
+
+
+def test_looks_differ_in_grey_too() -> None:
+    """Where two colours come out as the same grey, marker and dash tell the methods apart."""
+    found = style.looks(["darts", "ostr", "snas", "drnas", "random"]).values()
+    grey = [np.dot([int(look.colour[i : i + 2], 16) for i in (1, 3, 5)], [0.299, 0.587, 0.114]) for look in found]
+    assert max(grey) < 200, "all stand out from white"
+    assert len({(look.marker, str(look.dash)) for look in found}) == len(grey)
+
+
+def test_methods_are_all_that_the_frame_knows_of() -> None:
+    frame = pd.DataFrame({"method": pd.Categorical(["b"], ["a", "b"])})
+    assert style.methods_of(frame) == ["a", "b"]
+    assert style.methods_of(frame.astype({"method": str})) == ["b"]
+
+
+@pytest.mark.parametrize("ending", [".png", ".svg"])
+def test_the_same_figure_has_the_same_bytes(tmp_path: Path, ending: str) -> None:
+    for name in ("one", "two"):
+        figure, (ax,) = style.canvas(3, 2)
+        ax.plot([1, 2], [3, 4], label="line")
+        ax.legend()
+        style.save(figure, tmp_path / name)
+    first, second = ((tmp_path / name).with_suffix(ending).read_bytes() for name in ("one", "two"))
+    assert first == second
+
+
+def test_panels_hide_the_axes_they_do_not_need() -> None:
+    figure = style.panels(lambda info, ax: ax.set_title(info), ["a", "b", "c"], 2, (2, 2))
+    assert [ax.axison for ax in figure.axes] == [True, True, True, False]
