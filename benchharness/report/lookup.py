@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 
 from benchharness import space
 from benchharness.table import DATASETS, Figure, Table
+from benchharness.table.table import codes
 
 EPOCHS: Final = 200
 """Training epochs of every accuracy that a report quotes, unless it says otherwise."""
@@ -20,8 +21,8 @@ def lookup(frame: pd.DataFrame, table: Table | None) -> pd.DataFrame:
     `regret` (points below the optimum), `rank` (1 is best) and `percentile`. They are NaN where a run has derived no
     cell yet, the table does not hold it, or there is no table.
     """
-    codes = codes_of(frame["arch"])
-    return pd.concat([_on(frame, codes, table, dataset) for dataset in DATASETS], ignore_index=True)
+    found = codes_of(frame["arch"])
+    return pd.concat([_on(frame, found, table, dataset) for dataset in DATASETS], ignore_index=True)
 
 
 def codes_of(archs: "pd.Series[str]") -> Int[np.ndarray, "runs"]:
@@ -34,26 +35,16 @@ def by_code(table: Table | None, dataset: str, split: str, epochs: int = EPOCHS)
     """A figure of all 15,625 architectures in order of their code, in percent; NaN where the table does not hold it."""
     column = np.full(space.SIZE, np.nan)
     if table is not None and Figure(dataset, split, epochs) in table.figures():
-        column[rows_to_codes(table)] = table.accuracy(None, dataset, split, epochs)
+        column[codes(table.ops)] = table.accuracy(None, dataset, split, epochs)
     return column
 
 
-def rows_to_codes(table: Table) -> Int[np.ndarray, "archs"]:
-    """The architecture code of every row of `table`."""
-    return np.array(np.ravel_multi_index(tuple(table.ops.T), (len(space.OPS),) * len(space.EDGES)))
-
-
-def _on(frame: pd.DataFrame, codes: Int[np.ndarray, "runs"], table: Table | None, dataset: str) -> pd.DataFrame:
-    valid, test = (by_code(table, dataset, split) for split in ("valid", "test"))
-    held = (codes >= 0) & np.isfinite(test[codes])
-    found = frame.assign(
-        benchmark_dataset=dataset,
-        valid=np.where(codes >= 0, valid[codes], np.nan),
-        test=np.where(codes >= 0, test[codes], np.nan),
-    )
+def _on(frame: pd.DataFrame, archs: Int[np.ndarray, "runs"], table: Table | None, dataset: str) -> pd.DataFrame:
+    columns = {split: by_code(table, dataset, split) for split in ("valid", "test")}
+    figures = {split: np.where(archs >= 0, column[archs], np.nan) for split, column in columns.items()}
+    held = np.isfinite(figures["test"])
     for name in ("regret", "rank", "percentile"):
-        figure = np.full(len(frame), np.nan)
+        figures[name] = np.full(len(frame), np.nan)
         if table is not None and held.any():
-            figure[held] = getattr(table, name)(table.indices(codes[held]), dataset, "test", EPOCHS)
-        found[name] = figure
-    return found
+            figures[name][held] = getattr(table, name)(table.indices(archs[held]), dataset, "test", EPOCHS)
+    return frame.assign(benchmark_dataset=dataset, **figures)

@@ -50,7 +50,7 @@ def latex(grid: Grid) -> str:
 def tex(text: object) -> str:
     """`text` with everything escaped that means something to LaTeX."""
     escaped = "".join(_TEX.get(c, c) for c in str(text))
-    return re.sub(r"(?<![\w.-])-(?=[\d$])", "$-$", escaped)
+    return re.sub(r"(?<![\w.}-])-(?=[\d$])", "$-$", escaped)
 
 
 def cell(text: object) -> str:

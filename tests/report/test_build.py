@@ -1,0 +1,146 @@
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchharness import report
+from benchharness.errors import UserError
+from benchharness.plots.style import styled
+from benchharness.report.content import Grid, Picture, Report, Text
+from benchharness.table import Table
+from tests.report import folder
+
+ORDER = [
+    *("Answer", "Accuracy beside published figures", "Collapse", "Kendall's tau", "Costs", "Cells", "What ran"),
+    "Missing or failed",
+]
+
+
+def drawn(found: Report) -> list[str]:
+    """Names of the figures, each drawn but not written."""
+    pictures = [block for section in found.sections for block in section.blocks if isinstance(block, Picture)]
+    with styled():
+        for picture in pictures:
+            picture.draw()
+    return [picture.name for picture in pictures]
+
+
+def names(found: Report, *kinds: type) -> list[str]:
+    return [
+        block.name
+        for section in found.sections
+        for block in section.blocks
+        if isinstance(block, kinds or (Grid, Picture))
+    ]
+
+
+def test_the_answer_comes_first_and_everything_follows(built: Path) -> None:
+    text = (built / "report.md").read_text()
+    assert [line[3:] for line in text.splitlines() if line.startswith("## ")] == ORDER
+    assert text.split("## Answer\n\n")[1].startswith("ostr leads with a mean of")
+    assert "darts collapsed to all-skip in 3 of 3 seeds, from epoch 1." in text
+
+
+def test_every_figure_and_table_that_is_named_is_there(built: Path) -> None:
+    text = (built / "report.md").read_text()
+    page = (built / "report.html").read_text()
+    figures = {path.stem for path in (built / "figures").glob("*.png")}
+    assert figures == {path.stem for path in (built / "figures").glob("*.svg")}
+    tables = {path.stem for path in (built / "tables").glob("*.csv")}
+    assert tables == {path.stem for path in (built / "tables").glob("*.tex")}
+    for name in figures:
+        assert f"(figures/{name}.png)" in text
+    for name in tables:
+        assert f"(tables/{name}.csv)" in text
+    assert page.count("data:image/svg+xml;base64,") == len(figures)
+    wanted = {"accuracy", "improvement", "profile", "degeneration", "parameter-free", "alphas-darts", "taus"}
+    assert wanted | {"scores-ostr", "cost", "distribution", "cells"} <= figures
+
+
+def test_the_same_results_give_the_same_bytes(built: Path, suite: Path, table: Table, tmp_path: Path) -> None:
+    again = report.build(suite, tmp_path / "again", table).parent
+    files = sorted(path.relative_to(built) for path in built.rglob("*") if path.is_file())
+    assert files == sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())
+    assert [name for name in files if (built / name).read_bytes() != (again / name).read_bytes()] == []
+
+
+def test_without_a_table_the_report_has_what_needs_none(suite: Path) -> None:
+    found = report.compose(suite, None)
+    assert {"collapse", "taus", "costs", "cells", "parameter-free"} <= set(names(found))
+    assert not {"ranking", "accuracy", "degeneration", "distribution"} & set(drawn(found))
+    first = found.sections[0].blocks[0]
+    assert isinstance(first, Text)
+    assert "benchharness data import PATH" in first.text
+
+
+def test_a_table_of_a_part_of_the_cells_is_enough(suite: Path, sample: Table, tmp_path: Path) -> None:
+    assert "taus" in drawn(report.compose(suite, sample))
+    for seed in (0, 1):
+        folder.add(tmp_path / "s", folder.spec("darts", seed), sample.arch(seed))
+    assert {"accuracy", "distribution", "cells"} <= set(drawn(report.compose(tmp_path / "s", sample)))
+
+
+def test_one_seed_is_reported_without_intervals(tmp_path: Path, table: Table) -> None:
+    found = report.compose(folder.suite(tmp_path / "s", seeds=[0]), table)
+    assert {"accuracy", "improvement", "taus", "scores-ostr"} <= set(drawn(found))
+    ranking = found.sections[0].blocks[1]
+    assert isinstance(ranking, Grid)
+    assert not ranking.shown["mean [95 %]"].str.contains("[", regex=False).any()
+
+
+def test_methods_without_a_supernet_are_enough(tmp_path: Path, table: Table) -> None:
+    for seed in range(3):
+        folder.add(tmp_path / "s", folder.spec("random", seed), folder.GOOD)
+    assert set(drawn(report.compose(tmp_path / "s", table))) == {"accuracy", "cost", "distribution", "cells"}
+
+
+def test_a_folder_where_nothing_finished_yet(tmp_path: Path, table: Table) -> None:
+    folder.add(tmp_path / "s", folder.spec("darts", 0), None)
+    found = report.compose(tmp_path / "s", table)
+    assert found.standing.startswith("This folder is unfinished: 0 of 1 run finished, 1 stale.")
+    assert set(drawn(found)) == {"degeneration", "parameter-free", "entropy"}
+
+
+def test_an_empty_folder_is_a_report_and_no_folder_is_an_error(tmp_path: Path, table: Table) -> None:
+    assert report.compose(tmp_path, table).standing == "This folder holds no runs."
+    with pytest.raises(UserError, match="no results folder"):
+        report.compose(tmp_path / "none", table)
+
+
+def test_settings_are_never_mixed(tmp_path: Path, table: Table) -> None:
+    folder.add(tmp_path / "s", folder.spec("darts", 0), folder.GOOD)
+    folder.add(tmp_path / "s", folder.spec("darts", 1), folder.GOOD)
+    folder.add(tmp_path / "s", folder.spec("darts", 0, batch=32), folder.ALL_SKIP)
+    found = names(report.compose(tmp_path / "s", table))
+    assert [name for name in found if name.startswith("ranking")] == [
+        "ranking-cifar10-cpu-batch-32-epochs-6",
+        "ranking-cifar10-cpu-epochs-6",
+    ]
+    for kind in (Grid, Picture):
+        files = names(report.compose(tmp_path / "s", table), kind)
+        assert len(files) == len(set(files)), "no file of one setting overwrites another's"
+
+
+def test_an_edited_method_file_is_another_method(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    for source in ("aaaaaaaa", "bbbbbbbb"):
+        folder.add(tmp_path / "s", replace(folder.spec("mine", 0), source=source), folder.GOOD)
+    runs, _ = report.gather(tmp_path / "s", None)
+    assert sorted(runs["method"]) == ["mine@aaaaaa", "mine@bbbbbb"]
+
+
+@pytest.mark.slow
+def test_a_thousand_runs_take_less_than_ten_seconds(tmp_path: Path, table: Table) -> None:
+    rng = np.random.default_rng(0)
+    for seed in range(250):
+        darts = folder.spec("darts", seed)
+        folder.add(tmp_path / "s", darts, rng.integers(0, 5, 6))
+        arrays = {"scores": rng.normal(size=(6, 5)), "order": rng.permutation(6)}
+        folder.add(tmp_path / "s", folder.spec("ostr", seed), rng.integers(0, 5, 6), darts, arrays)
+        for name in ("snas", "drnas"):
+            folder.add(tmp_path / "s", folder.spec(name, seed), rng.integers(0, 5, 6))
+    started = time.process_time()
+    report.build(tmp_path / "s", tmp_path / "report", table)
+    assert time.process_time() - started < 10

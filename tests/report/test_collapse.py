@@ -1,0 +1,37 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchharness import report
+from benchharness.report.collapse import collapse
+from benchharness.report.content import Bullets, Picture
+from tests.report import folder
+
+
+def test_the_verdict_is_that_of_the_derived_cells(evidence: report.Evidence) -> None:
+    found = report.verdicts(evidence.runs, evidence.curves).set_index("method")
+    assert found.loc["darts", "sentence"] == "collapsed to all-skip in 3 of 3 seeds, from epoch 1"
+    assert found.loc["ostr", "collapsed"] == 0
+    assert found.loc["ostr", "sentence"].startswith("did not collapse in any of 3 seeds")
+    assert found.loc["darts", ["skips", "parameter_free", "epoch"]].tolist() == [6, 6, 1]
+
+
+def test_gap_and_entropy_are_those_of_the_supernet(evidence: report.Evidence) -> None:
+    found = report.verdicts(evidence.runs, evidence.curves).set_index("method")
+    assert found.loc["darts", ["gap", "gap_std"]].tolist() == pytest.approx([21, 1])
+    last = folder.leaning(folder.ALL_SKIP)[-1]
+    assert found.loc["ostr", "entropy"] == pytest.approx(float(-(last * np.log(last)).sum(-1).mean()))
+    assert np.isnan(found.loc["random", "entropy"])
+
+
+def test_figures_are_those_there_is_something_for(evidence: report.Evidence) -> None:
+    names = [block.name for block in collapse(evidence) if isinstance(block, Picture)]
+    assert names == ["degeneration", "parameter-free", "entropy", "skip-margin", "alphas-darts"]
+
+
+def test_unfinished_runs_have_curves_and_no_verdict(tmp_path: Path) -> None:
+    folder.add(tmp_path / "s", folder.spec("darts", 0), None)
+    blocks = collapse(report.gather(tmp_path / "s", None)[1][0])
+    assert not any(isinstance(block, Bullets) for block in blocks)
+    assert [block.name for block in blocks if isinstance(block, Picture)] == ["parameter-free", "entropy"]

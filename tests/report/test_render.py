@@ -1,0 +1,83 @@
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from benchharness.report.content import Bullets, Grid, Report, Section, Text
+from benchharness.report.render import ROWS, cell, latex, tex, write
+
+ARCH = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
+
+
+def grid(rows: int = 1) -> Grid:
+    data = pd.DataFrame({"arch": [ARCH] * rows, "mean": [94.366666] * rows})
+    shown = pd.DataFrame({"arch": [ARCH] * rows, "mean ± std": ["94.37±0.01"] * rows})
+    return Grid("cells", "Cells & such", data, shown, "A note.")
+
+
+def written(out: Path, *blocks: Text | Bullets | Grid) -> Path:
+    return write(Report("suite", "All done.", [Section("Answer", list(blocks))]), out)
+
+
+def test_what_latex_means_something_by_is_escaped() -> None:
+    assert tex("a_b & 5 % of $x$ {#}") == r"a\_b \& 5 \% of \$x\$ \{\#\}"
+    assert tex("1<-0 | ~ ^ \\") == r"1\textless{}-0 \textbar{} \textasciitilde{} \textasciicircum{} \textbackslash{}"
+    assert tex("-0.20 [-0.30, 0.10] ±– 0-2") == r"$-$0.20 [$-$0.30, 0.10] $\pm$-- 0-2"
+
+
+def test_a_latex_table_is_booktabs_with_a_column_per_column() -> None:
+    found = latex(grid())
+    assert found.count(r"\begin{tabular}{ll}") == found.count(r"\toprule") == found.count(r"\bottomrule") == 1
+    assert r"94.37$\pm$0.01 \\" in found
+    for line in found.splitlines():
+        assert line.startswith(("%", "\\begin", "\\end", "\\top", "\\mid", "\\bottom")) or line.count("&") == 1
+
+
+def test_architectures_do_not_break_a_markdown_table(tmp_path: Path) -> None:
+    assert cell(ARCH) == "`" + ARCH.replace("|", "\\|") + "`"
+    text = written(tmp_path, grid()).read_text()
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert [len(re.split(r"(?<!\\)\|", line)) for line in table] == [4, 4, 4]
+    assert table[0] == "| arch | mean ± std |"
+
+
+def test_markdown_has_every_kind_of_block_in_order(tmp_path: Path) -> None:
+    text = written(tmp_path, Text("First."), Bullets(["one", "two"]), grid()).read_text()
+    assert text.startswith("# suite\n\nAll done.\n\n## Answer\n\nFirst.\n\n- one\n- two\n\n**Cells & such**")
+    assert "\n\n\n" not in text
+    assert text.endswith("A note.\n")
+
+
+def test_long_tables_are_cut_in_markdown_alone(tmp_path: Path) -> None:
+    text = written(tmp_path, grid(ROWS + 5)).read_text()
+    assert f"The first {ROWS} of {ROWS + 5} rows; the rest is in the CSV." in text
+    assert text.count("94.37") == ROWS
+    assert (tmp_path / "report.html").read_text().count("94.37") == ROWS + 5
+    assert len(pd.read_csv(tmp_path / "tables/cells.csv")) == ROWS + 5
+
+
+def test_csv_has_the_numbers_as_they_are(tmp_path: Path) -> None:
+    written(tmp_path, grid())
+    assert pd.read_csv(tmp_path / "tables/cells.csv")["mean"].item() == 94.366666
+
+
+def test_html_escapes_and_needs_no_other_file(tmp_path: Path) -> None:
+    written(tmp_path, Text("<script>alert(1)</script>"), grid())
+    page = (tmp_path / "report.html").read_text()
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+    assert "Cells &amp; such" in page
+    assert not re.findall(r'(?:src|href)="(?!data:|#)', page)
+    assert page.count("<th><button") == 2
+
+
+@pytest.mark.parametrize("left", ["tables/old.csv", "figures/old.svg"])
+def test_what_an_earlier_report_left_is_removed_and_nothing_else(tmp_path: Path, left: str) -> None:
+    for name in (left, "tables/notes.txt", "mine.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    written(tmp_path, grid())
+    assert not (tmp_path / left).exists()
+    assert (tmp_path / "tables/notes.txt").exists()
+    assert (tmp_path / "mine.csv").exists()
