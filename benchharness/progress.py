@@ -1,10 +1,9 @@
 """What is going on while runs are made, told from their folders, so that it is the same for every executor."""
 
-import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final, NamedTuple, TextIO
+from typing import Final, NamedTuple
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -98,9 +97,9 @@ def _status(store: Store, spec: RunSpec, finished: set[str]) -> Status:
 
 
 @contextmanager
-def shown(plan: list[Job], store: Store, stream: TextIO | None = None) -> Iterator[None]:
+def shown(plan: list[Job], store: Store, console: Console | None = None) -> Iterator[None]:
     """Keep the person at the keyboard informed until the block is left: a live display, or plain lines in a file."""
-    console = Console(file=stream or sys.stdout)
+    console = console or Console()
     over = threading.Event()
     show = _show_live if console.is_terminal else _show_lines
     thread = threading.Thread(target=show, args=(plan, store, console, over), name="progress", daemon=True)

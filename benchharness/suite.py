@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from benchharness.errors import UserError, unknown
 
@@ -28,7 +28,7 @@ class Suite:
         changed = "".join(f"+{key}={value}" for key, value in sorted(self.settings.items()))
         return self.given_name or _folder(f"{self.dataset}-{self.protocol}{changed}")
 
-    def changed(self, settings: Mapping[str, Any], **parts: str | None) -> Self:
+    def changed(self, settings: Mapping[str, Any], **parts: str | None) -> "Suite":
         """This suite with some parts asked for otherwise; a name given to what it was before is extended to say so."""
         made = {key: value for key, value in parts.items() if value is not None and value != getattr(self, key)}
         other = {key: value for key, value in made.items() if key in ("dataset", "protocol")} | dict(settings)

@@ -11,11 +11,12 @@ import pytest
 
 from benchharness import cli
 from benchharness.store import Store
+from benchharness.suite import Suite
 from tests.tiny import SETTINGS, install_images, jobs
 
 OPTIMUM = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|"
 SET = ["--set", *(f"{key}={value}" for key, value in SETTINGS.items())]
-SUITE = "cifar10-cpu+batch=16+cells=1+channels=2+epochs=3+eval_batch=16+images=64"
+SUITE = Suite(settings=SETTINGS).name
 
 
 @pytest.fixture

@@ -54,17 +54,20 @@ def test_finished_runs_are_looked_at_once(store: Store, monkeypatch: pytest.Monk
 
 def test_a_sight_in_words() -> None:
     assert str(Sight("darts", 3, 0, 20, None, None)) == "darts seed 3  epoch 0/20"
-    assert str(Sight("snas", 3, 2, 20, 9.5, 3700)) == "snas seed 3  epoch 2/20  valid  9.50 %  1:01:40 left"
+    assert str(Sight("snas", 3, 2, 20, 9.5, 3700.0)) == "snas seed 3  epoch 2/20  valid  9.50 %  1:01:40 left"
 
 
 def test_clock() -> None:
-    assert [clock(seconds) for seconds in (0, 59.6, 3599, 3661)] == ["0:00", "1:00", "59:59", "1:01:01"]
+    assert [clock(seconds) for seconds in (0.0, 59.6, 3599.0, 3661.0)] == ["0:00", "1:00", "59:59", "1:01:01"]
 
 
-def watched(store: Store, stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> str:
+def watched(store: Store, console: Console, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What is printed while a search makes two epochs."""
     monkeypatch.setattr(progress, "REFRESH_SECONDS", 0.01)
+    stream = console.file
+    assert isinstance(stream, io.StringIO)
     (job,) = jobs("darts")
-    with shown([job], store, stream), store.claim(job.base) as run:
+    with shown([job], store, console), store.claim(job.base) as run:
         assert run is not None
         for epoch in (1, 2):
             run.log({"epoch": epoch, **LINE})
@@ -75,7 +78,7 @@ def watched(store: Store, stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_plain_lines_where_nobody_watches(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = watched(store, io.StringIO(), monkeypatch)
+    told = watched(store, Console(file=io.StringIO()), monkeypatch)
     assert told.splitlines() == [
         "darts seed 0  epoch 1/3  valid 12.50 %  1:00 left  (all: 25%)",
         "darts seed 0  epoch 2/3  valid 12.50 %  0:30 left  (all: 50%)",
@@ -83,8 +86,8 @@ def test_plain_lines_where_nobody_watches(store: Store, monkeypatch: pytest.Monk
 
 
 def test_a_live_display_on_a_terminal(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "Console", lambda file: Console(file=file, force_terminal=True, width=100))
-    told = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", watched(store, io.StringIO(), monkeypatch))
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    told = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", watched(store, console, monkeypatch))
     assert "epoch 2/3" in told
     assert "2/4 epochs and readings" in told
     assert not [thread for thread in threading.enumerate() if thread.name == "progress"]

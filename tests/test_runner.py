@@ -15,6 +15,7 @@ from benchharness.plan import Job
 from benchharness.records import Status
 from benchharness.runner import Outcome, Where, devices, execute, perform
 from benchharness.store import Store
+from benchharness.suite import Suite
 from tests.tiny import SETTINGS, Walk, install_images, jobs
 
 CPU = torch.device("cpu")
@@ -265,9 +266,7 @@ def test_real_searches_end_to_end(own_home: Path, monkeypatch: pytest.MonkeyPatc
 
     frame = run("first")
     assert frame[["method", "status"]].to_numpy().tolist() == [["darts", "done"], ["ostr", "done"], ["random", "done"]]
-    assert frame["suite"].unique().tolist() == [
-        "cifar10-cpu+batch=16+cells=1+channels=2+epochs=3+eval_batch=16+images=64"
-    ]
+    assert frame["suite"].unique().tolist() == [Suite(settings=SETTINGS).name]
     assert frame["images_label"].str.startswith("CIFAR-10 (96 + 16 images)").all()
     arrays = store.arrays(frame["path"][1])
     assert arrays["alphas"].shape == (3, 6, 5)

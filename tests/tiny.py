@@ -13,7 +13,16 @@ from benchharness.protocols import protocol
 from benchharness.records import RunRecord, RunSpec
 from benchharness.space import from_code, to_string
 
-SETTINGS: Mapping[str, Any] = {"epochs": 3, "images": 64, "channels": 2, "cells": 1, "batch": 16, "eval_batch": 16}
+SETTINGS: Mapping[str, Any] = {
+    "epochs": 3,
+    "images": 64,
+    "channels": 2,
+    "cells": 1,
+    "batch": 16,
+    "eval_batch": 16,
+    "ranking": 4,
+    "eigenvalue_every": 0,
+}
 
 
 def install_images(data_folder: Path) -> None:
