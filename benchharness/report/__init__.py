@@ -4,6 +4,7 @@ from benchharness.report.agreement import agreement, supernet_ranking
 from benchharness.report.answer import comparisons, ranking
 from benchharness.report.build import build, compose
 from benchharness.report.collapse import verdicts
+from benchharness.report.contest import against, versions
 from benchharness.report.costs import search_seconds
 from benchharness.report.curves import curves
 from benchharness.report.evidence import Evidence, gather
@@ -13,6 +14,7 @@ from benchharness.report.taus import overall_taus
 
 __all__ = [
     "Evidence",
+    "against",
     "agreement",
     "build",
     "by_code",
@@ -27,4 +29,5 @@ __all__ = [
     "search_seconds",
     "supernet_ranking",
     "verdicts",
+    "versions",
 ]

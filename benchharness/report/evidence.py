@@ -62,7 +62,11 @@ class Evidence:
 
 def gather(results: Path, table: Table | None) -> tuple[pd.DataFrame, list[Evidence]]:
     """All runs of the folder in a fixed order, and the evidence of every setting that has runs."""
-    runs = store.read(results)
+    return gather_runs(store.read(results), table)
+
+
+def gather_runs(runs: pd.DataFrame, table: Table | None) -> tuple[pd.DataFrame, list[Evidence]]:
+    """The same for runs that have been read already; methods and suites may have been renamed."""
     runs = _named_apart(runs.sort_values(["dataset", "method", "seed", "run_id"], ignore_index=True))
     several = runs["suite"].nunique() > 1
     suites = runs["suite"] + ": " if several else ""

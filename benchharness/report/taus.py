@@ -136,7 +136,7 @@ def _score_pictures(evidence: Evidence) -> list[Block]:
 
 def _edges(info: plots.scores.EdgeScores) -> Figure:
     with styled():
-        figure, axes = canvas(10, 6, 2, 3)
+        figure, axes = canvas(10.0, 6.0, 2, 3)
         plots.scores.draw(info, axes)
     return figure
 

@@ -1,0 +1,149 @@
+"""One method against its baselines: paired by seed, with a verdict in a sentence each."""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from benchharness import stats, store
+from benchharness.errors import UserError
+from benchharness.report.answer import LEVEL, SEED, answer
+from benchharness.report.cells import cells
+from benchharness.report.collapse import collapse, verdicts
+from benchharness.report.content import Block, Bullets, Grid, Report, Section
+from benchharness.report.costs import costs, search_seconds
+from benchharness.report.evidence import Evidence, gather_runs
+from benchharness.report.render import write
+from benchharness.report.statement import missing, setting, standing
+from benchharness.report.words import counted, listed, number, p_value, spans
+from benchharness.table import Table
+
+
+class Contest(NamedTuple):
+    """A method against one baseline."""
+
+    method: str
+    baseline: str
+
+
+def against(results: Path, out: Path, table: Table | None, method: str, baselines: Sequence[str]) -> list[str]:
+    """Report `method` against each of `baselines`, all in the folder `results`; returns the verdicts.
+
+    The report goes to the folder `out`, as `build` writes one. Raises `UserError` where `results` has no such method.
+    """
+    contests = [Contest(method, baseline) for baseline in baselines]
+    return _write(store.read(results), out, table, contests, f"{method} against {listed(baselines)}")
+
+
+def versions(first: Path, second: Path, out: Path, table: Table | None) -> list[str]:
+    """Report every method that two folders of results share, the first folder's runs against the second's.
+
+    Where they share none but hold one method each, these two are compared. Raises `UserError` where that fails too.
+    """
+    frames = [store.read(folder) for folder in (first, second)]
+    names = [sorted(frame["method"].unique()) for frame in frames]
+    shared = sorted(set(names[0]) & set(names[1]))
+    pairs = [(name, name) for name in shared] or (
+        [(names[0][0], names[1][0])] if list(map(len, names)) == [1, 1] else []
+    )
+    if not pairs:
+        raise UserError(f"{first} holds {listed(names[0])}, {second} holds {listed(names[1])}: no method to compare")
+    tags = _tags(first, second)
+    told = [frame.assign(method=frame["method"] + tag) for frame, tag in zip(frames, tags, strict=True)]
+    contests = [Contest(a + tags[0], b + tags[1]) for a, b in pairs]
+    return _write(pd.concat(told, ignore_index=True), out, table, contests, f"{first} against {second}")
+
+
+def verdict(contest: Contest, paired: stats.Paired, holm: float, tests: int) -> str:
+    """What may be said of a contest among `tests` of them, honest about few seeds."""
+    n = paired.difference.n
+    a, b = contest
+    if not n:
+        return f"{a} and {b} share no finished seed, so nothing can be said of them."
+    low, value, high = paired.difference.low, paired.difference.value, paired.difference.high
+    around = f" [{low:+.2f}, {high:+.2f}]" if np.isfinite(low) else ""
+    found = f"{value:+.2f} points{around} over {counted(n, 'shared seed')}, p={p_value(holm)} after Holm's correction"
+    if holm < LEVEL:
+        return f"{a} finds {'better' if value > 0 else 'worse'} cells than {b}: {found}."
+    needed = next(count for count in range(1, 65) if stats.smallest_p(count) * tests < LEVEL)
+    few = f" With so few seeds none could be: it takes {needed} or more." if n < needed else ""
+    return f"No difference between {a} and {b} is shown: {found}.{few}"
+
+
+def contests_table(evidence: Evidence, contests: Iterable[Contest]) -> pd.DataFrame:
+    """One row per contest: `stats.Paired`, Holm's p over all rows, cost ratio, collapsed seeds, and the verdict."""
+    asked = list(contests)
+    scores, rng = evidence.scores(), np.random.default_rng
+    paired = [stats.pair(scores[a].to_numpy(), scores[b].to_numpy(), rng(SEED)) for a, b in asked]
+    holm = stats.holm(np.array([one.permutation_p for one in paired], float))
+    tests = int(np.isfinite(holm).sum())
+    seconds = search_seconds(evidence.own()).groupby("method", observed=True)["search_seconds"].mean()
+    fallen = verdicts(evidence.runs, evidence.curves).set_index("method")["collapsed"]
+    rows = [
+        {
+            "method": contest.method,
+            "baseline": contest.baseline,
+            "n": one.difference.n,
+            **dict(zip(("difference", "low", "high"), one.difference[:3], strict=True)),
+            "permutation_p": one.permutation_p,
+            "holm": p,
+            "wilcoxon_p": one.wilcoxon_p,
+            "effect": one.effect,
+            **dict(zip(("improvement", "improvement_low", "improvement_high"), one.improvement[:3], strict=True)),
+            "cost_ratio": seconds.get(contest.method, np.nan) / seconds.get(contest.baseline, np.nan),
+            "collapsed": fallen.get(contest.method, 0),
+            "baseline_collapsed": fallen.get(contest.baseline, 0),
+            "verdict": verdict(contest, one, p, max(1, tests)),
+        }
+        for contest, one, p in zip(asked, paired, holm, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _write(runs: pd.DataFrame, out: Path, table: Table | None, contests: Sequence[Contest], title: str) -> list[str]:
+    names = {name for contest in contests for name in contest}
+    if absent := sorted(names - set(runs["method"])):
+        raise UserError(f"there are no runs of {listed(absent)}; there are of {listed(sorted(set(runs['method'])))}")
+    runs, settings = gather_runs(runs[runs["method"].isin(names)].assign(suite=""), table)
+    said: list[str] = []
+    blocks: list[Block] = []
+    for evidence in settings:
+        found = contests_table(evidence, contests)
+        said += found["verdict"].tolist()
+        blocks += [Bullets(found["verdict"].tolist()), _grid(evidence, found)]
+    parts = {"Each method": answer, "Collapse": collapse, "Costs": costs, "Cells": cells, "What ran": setting}
+    sections = [Section("Verdict", blocks)]
+    sections += [Section(name, [block for one in settings for block in part(one)]) for name, part in parts.items()]
+    write(Report(title, standing(runs), [*sections, Section("Missing or failed", missing(runs))]), out)
+    return said
+
+
+def _grid(evidence: Evidence, found: pd.DataFrame) -> Grid:
+    shown = pd.DataFrame(
+        {
+            "method - baseline": found["method"] + " - " + found["baseline"],
+            "pairs": found["n"].astype(str),
+            "difference [95 %]": spans(found, "difference", "low", "high"),
+            "permutation p": found["permutation_p"].map(p_value),
+            "Holm": found["holm"].map(p_value),
+            "d": found["effect"].map(number),
+            "P(better) [95 %]": spans(found, "improvement", "improvement_low", "improvement_high"),
+            "cost ratio": found["cost_ratio"].map(partial(number, digits=2)),
+            "collapsed": found["collapsed"].astype(str) + " / " + found["baseline_collapsed"].astype(str),
+        }
+    )
+    note = (
+        f"Test accuracy on {evidence.dataset} in points, paired by seed; sign-flip permutation test, two-sided, Holm "
+        "over the rows. P(better): probability that a run of the method beats one of the baseline, ties half. Cost "
+        "ratio: mean search seconds of the method over the baseline's. Collapsed: seeds with four skips or more."
+    )
+    return Grid(f"contests{evidence.slug}", f"Against the baselines, {evidence.name}", found, shown, note)
+
+
+def _tags(first: Path, second: Path) -> tuple[str, str]:
+    """What tells two folders' methods apart: their names where these differ, else letters."""
+    names = first.resolve().name, second.resolve().name
+    return (" (A)", " (B)") if names[0] == names[1] else (f" ({names[0]})", f" ({names[1]})")

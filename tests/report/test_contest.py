@@ -1,0 +1,105 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchharness import space, stats
+from benchharness.errors import UserError
+from benchharness.report import against, versions
+from benchharness.report.contest import Contest, verdict
+from benchharness.table import Table
+from tests.report.folder import ALL_SKIP, GOOD, add, spec
+
+OTHER = (space.CONV3, space.CONV1, space.CONV3, space.SKIP, space.CONV3, space.CONV3)
+
+
+def paired(a: list[float], b: list[float]) -> stats.Paired:
+    return stats.pair(np.array(a, float), np.array(b, float), np.random.default_rng(0))
+
+
+def said(a: list[float], b: list[float], tests: int = 1) -> str:
+    found = paired(a, b)
+    return verdict(Contest("mine", "darts"), found, min(1.0, tests * found.permutation_p), tests)
+
+
+def test_a_clear_win_over_enough_seeds_is_a_win() -> None:
+    text = said([92.0, 93.0, 94.0, 93.5, 92.5, 93.2], [90.0] * 6)
+    assert text.startswith(
+        "mine finds better cells than darts: +3.03 points [+2.29, +3.78] over 6 shared seeds, p=0.031"
+    )
+
+
+def test_a_clear_loss_is_a_loss() -> None:
+    assert said([80.0, 81.0, 82.0, 83.0, 84.0, 85.0], [90.0] * 6).startswith("mine finds worse cells than darts: -7.50")
+
+
+def test_few_seeds_show_nothing_and_the_sentence_says_how_many_it_takes() -> None:
+    text = said([92.0, 93.0, 94.0], [54.3] * 3)
+    assert text.startswith("No difference between mine and darts is shown: +38.70 points")
+    assert text.endswith("With so few seeds none could be: it takes 6 or more.")
+    assert said([92.0, 93.0, 94.0], [54.3] * 3, tests=3).endswith("it takes 7 or more.")
+
+
+def test_enough_seeds_without_a_difference_are_not_blamed() -> None:
+    text = said([90.0, 91.0, 90.0, 91.0, 90.0, 91.0], [91.0, 90.0, 91.0, 90.0, 91.0, 90.0])
+    assert text.startswith("No difference between")
+    assert "so few" not in text
+
+
+def test_one_or_no_shared_seed() -> None:
+    assert "over 1 shared seed, p=1.000" in said([92.0], [91.0])
+    assert said([92.0, np.nan], [np.nan, 91.0]) == (
+        "mine and darts share no finished seed, so nothing can be said of them."
+    )
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    folder = tmp_path / "results" / "suite"
+    for seed in range(3):
+        add(folder, spec("darts", seed), ALL_SKIP)
+        add(folder, spec("drnas", seed), OTHER)
+        add(folder, spec("mine", seed), GOOD)
+    return folder
+
+
+def test_a_method_against_its_baselines(suite: Path, tmp_path: Path, table: Table) -> None:
+    told = against(suite, tmp_path / "out", table, "mine", ["darts", "drnas"])
+    assert [text.split(" is shown")[0] for text in told] == [
+        "No difference between mine and darts",
+        "No difference between mine and drnas",
+    ]
+    written = (tmp_path / "out" / "report.md").read_text()
+    assert written.startswith("# mine against darts and drnas")
+    assert all(text in written for text in told)
+    assert "| mine - darts | 3 |" in written
+    assert "0 / 3 |" in written, "darts collapsed in each seed, mine in none"
+    gap = table.accuracy(table.index(GOOD), "cifar10", "test") - table.accuracy(
+        table.index(ALL_SKIP), "cifar10", "test"
+    )
+    assert f"{gap:+.2f} points" in told[0]
+
+
+def test_a_method_that_is_not_there_is_named(suite: Path, tmp_path: Path, table: Table) -> None:
+    with pytest.raises(UserError, match="no runs of yours; there are of darts, drnas and mine"):
+        against(suite, tmp_path / "out", table, "yours", ["darts"])
+
+
+def test_two_versions_of_a_method(suite: Path, tmp_path: Path, table: Table) -> None:
+    newer = tmp_path / "results" / "newer"
+    for seed in range(1, 4):
+        add(newer, spec("mine", seed), OTHER)
+    told = versions(suite, newer, tmp_path / "out", table)
+    assert len(told) == 1
+    assert told[0].startswith("No difference between mine (suite) and mine (newer) is shown")
+    assert "over 2 shared seeds" in told[0]
+
+
+def test_folders_without_a_common_method_compare_their_only_ones(tmp_path: Path, table: Table) -> None:
+    for name, method in (("a", "darts"), ("b", "mine")):
+        add(tmp_path / name / "suite", spec(method, 0), GOOD)
+    (told,) = versions(tmp_path / "a" / "suite", tmp_path / "b" / "suite", tmp_path / "out", table)
+    assert "darts (A) and mine (B)" in told
+    add(tmp_path / "b" / "suite", spec("snas", 0), GOOD)
+    with pytest.raises(UserError, match=r"holds darts, .* holds mine and snas: no method to compare"):
+        versions(tmp_path / "a" / "suite", tmp_path / "b" / "suite", tmp_path / "out", table)
