@@ -33,7 +33,7 @@ def conditional_truth(
     in it. The first edge's row is thus the unconditional one, and the last one's compares five single cells.
     """
     grid, truth = accuracy_pct.reshape(_GRID), np.full((len(EDGES), len(OPS)), np.nan)
-    for edge in order:
+    for edge in order.tolist():
         truth[edge] = _by_op(grid, edge, reduce)
         grid = grid.take([arch[edge]], axis=edge)
     return truth

@@ -13,7 +13,7 @@ SCORES = pd.DataFrame({"darts": [54.3, 54.3, 54.3], "ostr": [94.0, 93.0, np.nan]
 
 
 def axes(number: int = 1) -> list[plots.style.Axes]:
-    return canvas(4, 3, 1, number)[1]
+    return canvas(4.0, 3.0, 1, number)[1]
 
 
 def test_accuracy_orders_by_mean_and_keeps_equal_seeds_apart() -> None:

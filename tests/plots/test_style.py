@@ -40,7 +40,7 @@ def test_methods_are_all_that_the_frame_knows_of() -> None:
 @pytest.mark.parametrize("ending", [".png", ".svg"])
 def test_the_same_figure_has_the_same_bytes(tmp_path: Path, ending: str) -> None:
     for name in ("one", "two"):
-        figure, (ax,) = style.canvas(3, 2)
+        figure, (ax,) = style.canvas(3.0, 2.0)
         ax.plot([1, 2], [3, 4], label="line")
         ax.legend()
         style.save(figure, tmp_path / name)
@@ -49,5 +49,5 @@ def test_the_same_figure_has_the_same_bytes(tmp_path: Path, ending: str) -> None
 
 
 def test_panels_hide_the_axes_they_do_not_need() -> None:
-    figure = style.panels(lambda info, ax: ax.set_title(info), ["a", "b", "c"], 2, (2, 2))
+    figure = style.panels(lambda info, ax: ax.set_title(info), ["a", "b", "c"], 2, (2.0, 2.0))
     assert [ax.axison for ax in figure.axes] == [True, True, True, False]

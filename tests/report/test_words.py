@@ -25,7 +25,7 @@ def test_numbers(value: float, shown: str) -> None:
 def test_means_with_and_without_deviation_or_interval() -> None:
     assert words.plus_minus(94.366, 0.005) == "94.37±0.01"
     assert words.plus_minus(94.366, np.nan) == "94.37"
-    assert words.span(Interval(1.234, -0.5, 3, 3)) == "1.23 [-0.50, 3.00]"
+    assert words.span(Interval(1.234, -0.5, 3.0, 3)) == "1.23 [-0.50, 3.00]"
     assert words.span(Interval(1.234, np.nan, np.nan, 1)) == "1.23"
     assert words.spans(pd.DataFrame({"v": [1.0], "l": [0.0], "h": [2.0]}), "v", "l", "h") == ["1.00 [0.00, 2.00]"]
 
@@ -35,7 +35,13 @@ def test_p_values_are_never_zero() -> None:
 
 
 def test_durations_in_the_unit_that_suits() -> None:
-    assert [words.seconds(s) for s in (5, 119, 121, 7200, np.nan)] == ["5.0 s", "119.0 s", "2.0 min", "2.0 h", "–"]
+    assert [words.seconds(s) for s in (5.0, 119.0, 121.0, 7200.0, np.nan)] == [
+        "5.0 s",
+        "119.0 s",
+        "2.0 min",
+        "2.0 h",
+        "–",
+    ]
 
 
 def test_seeds_in_short() -> None:
