@@ -23,7 +23,7 @@ COUNTS: Final = ("skips", "parameter_free")
 
 
 class Curve(NamedTuple):
-    """One method's figure by epoch: the mean over seeds, and the lowest and highest seed."""
+    """One method's figure by epoch: the mean over seeds, and their 10th and 90th percentile."""
 
     epochs: Int[np.ndarray, "epochs"]
     mean: Float[np.ndarray, "epochs"]
@@ -49,7 +49,7 @@ def data(curves: pd.DataFrame, column: str, title: str = "") -> Curves:
 
 
 def draw(info: Curves, ax: Axes) -> Axes:
-    """A line per method, its mean over seeds; the band reaches from the lowest to the highest seed."""
+    """A line per method, its mean over seeds; the band reaches from their 10th to their 90th percentile."""
     look = looks(info.methods)
     for name, curve in info.by_method.items():
         colour, marker, dash = look[name]
@@ -69,5 +69,5 @@ def draw(info: Curves, ax: Axes) -> Axes:
 def _curve(part: pd.DataFrame, column: str) -> Curve:
     by_epoch = part.groupby("epoch")[column]
     mean = by_epoch.mean()
-    bounds = by_epoch.min().to_numpy(float), by_epoch.max().to_numpy(float)
+    bounds = by_epoch.quantile(0.1).to_numpy(float), by_epoch.quantile(0.9).to_numpy(float)
     return Curve(mean.index.to_numpy(int), mean.to_numpy(float), *bounds, part["run_id"].nunique())

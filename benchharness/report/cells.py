@@ -13,7 +13,7 @@ from benchharness.report.lookup import by_code
 from benchharness.report.words import number, seeds
 from benchharness.space import from_string
 
-DRAWN: Final = 12
+DRAWN: Final = 6
 """Cells that are drawn as graphs."""
 COLUMNS: Final = ("method", "seed", "arch", "valid", "test", "regret", "rank", "percentile", "run_id")
 

@@ -70,7 +70,7 @@ def verdicts(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def _curves(evidence: Evidence) -> list[Block]:
-    note = " Line: mean over seeds; band: lowest to highest seed. Methods that share a supernet share its curve."
+    note = " Line: mean over seeds; band: 10th to 90th percentile. Methods that share a supernet share its curve."
     title = f"Searched on {evidence.name}"
     found: list[Block] = []
     for column, caption in CAPTIONS.items():
