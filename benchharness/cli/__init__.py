@@ -1,0 +1,84 @@
+"""The command line: parsing, and which code a command calls. Imports nothing heavy before the command is known."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Final
+
+from benchharness.cli.base import DONE, FAILED, INTERRUPTED, REFUSED, complain
+from benchharness.errors import UserError, unknown
+
+__all__ = ["DONE", "FAILED", "INTERRUPTED", "REFUSED", "main"]
+
+OVERVIEW: Final = """\
+usage: benchharness COMMAND [options]
+
+Differentiable architecture searches on NAS-Bench-201, run for real and compared honestly.
+
+  run       make the searches of a plan, look up what they derive, write a report; the same command again goes on
+  compare   a method against its baselines, running what is missing; or two results folders, one against the other
+  report    write the report of a results folder anew
+  query     all figures of one architecture
+  methods   the methods and selections there are, and their options
+  data      import, list or verify benchmark tables and images
+  export    all runs as one tidy CSV or Parquet file
+
+`benchharness COMMAND --help` lists a command's options. Exit codes: 0 all done, 1 something failed, 2 bad request,
+130 interrupted.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(words)
+    except UserError as error:
+        return complain(str(error), REFUSED)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; keep Python from complaining about it once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except OSError as error:
+        return complain(str(error), FAILED)
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(OVERVIEW, end="")
+        return DONE if words else REFUSED
+    if words[0] in ("-V", "--version"):
+        from benchharness import __version__
+
+        print(f"benchharness {__version__}")
+        return DONE
+    if words[0] not in COMMANDS:
+        raise unknown("command", words[0], COMMANDS)
+    try:
+        return COMMANDS[words[0]](words[1:])
+    except SystemExit as left:  # argparse's --help
+        return int(left.code or 0)
+
+
+def _later(module: str, name: str) -> Callable[[list[str]], int]:
+    """The command `name` of a module that is imported when it is called."""
+
+    def call(words: list[str]) -> int:
+        command: Callable[[list[str]], int] = getattr(import_module(f"benchharness.cli.{module}"), name)
+        return command(words)
+
+    return call
+
+
+COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
+    "run": _later("searching", "run"),
+    "compare": _later("searching", "compare"),
+    "report": _later("reading", "report"),
+    "query": _later("reading", "query"),
+    "methods": _later("reading", "methods"),
+    "data": _later("data", "data"),
+    "export": _later("reading", "export"),
+}

@@ -1,0 +1,58 @@
+"""What every command of the command line shares: exit codes, the parser with our errors, the table if there is one."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from benchharness.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from benchharness.table import Table
+
+DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes: all as asked; some run (or check) failed; a request that cannot be met; stopped by Ctrl-C or SIGTERM."""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with our errors: one sentence, with the nearest right name."""
+
+    def __init__(self, command: str, description: str) -> None:
+        super().__init__(f"benchharness {command}", description=description, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse a command line with argparse's own reason."""
+        raise UserError(f"{message}; `{self.prog} --help` lists the options")
+
+    def read(self, argv: Sequence[str]) -> argparse.Namespace:
+        """The parsed arguments; raises `UserError` on any that is unknown."""
+        args, rest = self.parse_known_args(argv)
+        for word in rest:
+            if word.startswith("-"):
+                raise unknown("option", word.partition("=")[0], [name for name in self._option_string_actions if name])
+            raise UserError(f"{word[:80]!r} is one argument too many; `{self.prog} --help` lists what there is")
+        return args
+
+
+def table_if_installed() -> "Table | None":
+    """The benchmark's table; without it a command does what it can, and says what is missing."""
+    from benchharness.table import load_table
+
+    try:
+        return load_table()
+    except UserError as error:
+        complain(f"without the benchmark's accuracies: {error}", DONE)
+        return None
+
+
+def beside(results: Path, name: str) -> Path:
+    """The folder `reports/<name>` beside a suite's results, as seen from here where it lies below."""
+    path, here = results.resolve().parents[1] / "reports" / name, Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def complain(sentence: str, code: int) -> int:
+    """Say `sentence` on standard error and give back `code`."""
+    print(f"benchharness: {sentence}", file=sys.stderr)
+    return code

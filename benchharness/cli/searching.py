@@ -1,0 +1,153 @@
+"""Commands that search: `run`, `compare`."""
+
+import argparse
+import os
+import shlex
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchharness.cli.base import DONE, FAILED, INTERRUPTED, Parser, beside, complain, table_if_installed
+from benchharness.cli.reading import build
+from benchharness.errors import UserError
+
+if TYPE_CHECKING:
+    from benchharness.plan import Job
+    from benchharness.store import Store
+    from benchharness.suite import Suite
+
+
+def run(words: list[str]) -> int:
+    """Make the searches of a plan, then tell what they derived."""
+    parser = Parser("run", "Make the searches of a plan. Runs that are done already are left alone.")
+    args = _request(parser).read(words)
+    suite = _suite(args)
+    _wait_passively()
+    from benchharness import printing
+    from benchharness.runner import plan_of
+    from benchharness.store import Store
+
+    plan, store = plan_of(suite), Store(Path(args.out), suite.name)
+    printing.plan(plan, store, every_run=args.dry_run)
+    if args.dry_run:
+        return DONE
+    code = _perform(plan, store, args, ["run", *words])
+    if code != INTERRUPTED:
+        table = table_if_installed()
+        printing.summary(store.path, plan, table)
+        print(f"report: {build(store.path, args.reports, table)}")
+    return code
+
+
+def compare(words: list[str]) -> int:
+    """A method against its baselines, or one results folder against another; prints the verdicts."""
+    parser = Parser("compare", "A method against its baselines: runs what is missing, then says what may be said.")
+    parser.add_argument("folders", nargs="*", metavar="RESULTS", help="two results folders, for one against the other")
+    parser.add_argument("--method", help="the method in question, spelt as for `run`")
+    parser.add_argument("--baselines", default="darts", help="what it is held against, spelt as for `run --methods`")
+    args = _request(parser).read(words)
+    if args.folders:
+        return _folders(args)
+    if not args.method or args.methods:
+        raise UserError("compare takes --method and --baselines, or two results folders")
+    return _contest(args, words)
+
+
+def _folders(args: argparse.Namespace) -> int:
+    if len(args.folders) != 2 or args.method:
+        raise UserError(f"compare takes two results folders and no method, not {len(args.folders)} folders")
+    from benchharness import report
+
+    first, second = (Path(folder) for folder in args.folders)
+    name = f"{first.resolve().name}-against-{second.resolve().name}"
+    out = Path(args.reports) if args.reports else beside(first, name)
+    return _told(report.versions(first, second, out, table_if_installed()), out)
+
+
+def _contest(args: argparse.Namespace, words: list[str]) -> int:
+    args.methods = f"{args.method},{args.baselines}"
+    suite = _suite(args)
+    _wait_passively()
+    from benchharness import printing, report
+    from benchharness.runner import plan_of
+    from benchharness.store import Store
+
+    plan, store = plan_of(suite), Store(Path(args.out), suite.name)
+    # The last run of a method planned alone is the one asked for: others only train the supernet that it reads out.
+    alone = [plan_of(replace(suite, methods=one)) for one in suite.methods.split(",")]
+    method, *baselines = [jobs[0].specs[-1] for jobs in alone]
+    printing.plan(plan, store, every_run=args.dry_run)
+    if args.dry_run:
+        return DONE
+    code = _perform(plan, store, args, ["compare", *words])
+    if code == INTERRUPTED:
+        return code
+    out = Path(args.reports) if args.reports else beside(store.path, f"{suite.name}-{method.label}")
+    _told(report.against(store.path, out, table_if_installed(), method.method, [one.method for one in baselines]), out)
+    return code
+
+
+def _told(verdicts: list[str], out: Path) -> int:
+    print("\n".join(verdicts))
+    print(f"report: {out / 'report.md'}")
+    return DONE
+
+
+def _wait_passively() -> None:
+    """Keep torch's threads from spinning while they wait for each other; to be called before torch is loaded.
+
+    On two cores with other work on them a small search's selection took 20 to 63 s spinning and 4 s so (n = 4, 2).
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def _request(parser: Parser) -> Parser:
+    """`parser` with the options that say what to run, and where."""
+    add = parser.add_argument
+    add("--suite", metavar="FILE|NAME", help="a TOML file with the plan, or only a name for the results' folder")
+    add(
+        "--methods",
+        help="comma-separated: NAME[:key=value][+SELECTION[:key=value]], or your own file.py (which is run)",
+    )
+    add("--seeds", help="0-4, 5 (that one seed) or 0,3,7 (default 0-2)")
+    add("--dataset", help="cifar10, cifar100 or imagenet16-120 (default cifar10)")
+    add("--protocol", help="drnas, nats, nb201 or cpu (default cpu: about 2 minutes a search on two cores)")
+    add("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="change values of the protocol")
+    add("--jobs", type=int, default=1, metavar="N", help="runs at a time, each in a process of its own (default 1)")
+    add("--device", default="auto", help="auto, cpu, cuda or cuda:N (default auto: every GPU there is, else the CPU)")
+    add("--out", default="results", metavar="FOLDER", help="where results go, in a folder per suite (default results)")
+    add("--reports", metavar="FOLDER", help="where the report goes (default: reports/SUITE beside the results)")
+    add("--dry-run", action="store_true", help="print the plan, with what is done already, and stop")
+    return parser
+
+
+def _suite(args: argparse.Namespace) -> "Suite":
+    from benchharness import suite
+
+    given = args.suite or ""
+    is_file = given.endswith(".toml") or os.sep in given
+    base = suite.load(Path(given)) if is_file else suite.Suite()
+    parts = {key: getattr(args, key) for key in ("methods", "seeds", "dataset", "protocol")}
+    asked = base.changed(suite.parse_settings(args.set), **parts)
+    return suite.named(asked, given) if given and not is_file else asked
+
+
+def _perform(plan: "list[Job]", store: "Store", args: argparse.Namespace, words: list[str]) -> int:
+    from benchharness import printing
+    from benchharness.progress import shown
+    from benchharness.runner import perform
+
+    # A scheduler's SIGTERM is taken like Ctrl-C. Shells make background jobs ignore SIGINT; whoever sends one means it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    failed = 0
+    try:
+        with shown(plan, store):
+            for outcome in perform(plan, store, args.jobs, args.device):
+                failed += outcome.state == "failed"
+                printing.outcome(outcome, store)
+    except KeyboardInterrupt:
+        command = shlex.join(["benchharness", *words])
+        return complain(f"interrupted; nothing finished is lost, and this goes on from here: {command}", INTERRUPTED)
+    return FAILED if failed else DONE
