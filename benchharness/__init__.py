@@ -8,16 +8,21 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from benchharness.methods._base import Method
     from benchharness.runner import run
+    from benchharness.selection import Selected, Selection
     from benchharness.store import results
     from benchharness.table import Table
+    from benchharness.updates import Update
 
 _HOME = {
     "Method": "benchharness.methods._base",
+    "Selected": "benchharness.selection",
+    "Selection": "benchharness.selection",
     "Table": "benchharness.table",
+    "Update": "benchharness.updates",
     "results": "benchharness.store",
     "run": "benchharness.runner",
 }
-__all__ = ["Method", "Table", "__version__", "results", "run"]
+__all__ = ["Method", "Selected", "Selection", "Table", "Update", "__version__", "results", "run"]
 
 
 def __getattr__(name: str) -> Any:

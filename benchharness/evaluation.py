@@ -8,8 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchharness.data import Batch, Stream
+from benchharness.data import Stream
 from benchharness.supernet import Supernet
+from benchharness.updates import tally
 
 
 class Score(NamedTuple):
@@ -65,18 +66,3 @@ class Evaluation:
                 sums += tally(logits(batch.images), batch)
         loss, right, count = sums.tolist()  # sync: once a measurement
         return Score(loss / count, 100 * right / count)
-
-
-def tally(logits: Float[Tensor, "batch classes"], batch: Batch) -> Float[Tensor, "3"]:
-    """Summed loss, correct answers and number of images, on the device."""
-    loss = F.cross_entropy(logits.detach(), batch.labels, reduction="sum")
-    right = (logits.argmax(1) == batch.labels).sum()
-    return torch.stack([loss.double(), right.double(), torch.full_like(loss, len(batch.labels)).double()])
-
-
-def with_decided(weights: Float[Tensor, "edges ops"], decided: Mapping[int, int]) -> Float[Tensor, "edges ops"]:
-    """`weights` with each decided edge carrying its operation alone, at weight 1."""
-    result = weights.clone()
-    for edge, op in decided.items():
-        result[edge] = F.one_hot(torch.tensor(op), weights.shape[1]).to(weights)
-    return result

@@ -122,6 +122,8 @@ def _resolve(asked: Asked) -> tuple[_Supernet, _Reading]:
     """
     named, name, path = _load(asked.name)
     trained = named.trains_as
+    if trained and not isinstance(named.selection, str):
+        raise UserError(f"{name} has a selection class of its own, so it trains its own supernet: leave trains_as out")
     trainee, trains, source = _load(trained) if trained else (named, name, path)
     known = methods.options(trainee)
     own = {key: value for key, value in asked.options.items() if key in known}
@@ -135,7 +137,7 @@ def _resolve(asked: Asked) -> tuple[_Supernet, _Reading]:
     return supernet, reading._replace(method=_label(name, {**_changed(known, supernet.options), **changed}))
 
 
-def _refuse_unknown(asked: Asked, rest: Mapping[str, str], known: Mapping[str, Any], chosen: str) -> None:
+def _refuse_unknown(asked: Asked, rest: Mapping[str, str], known: Mapping[str, Any], chosen: str | type) -> None:
     """With a selection of its own named, only the method can take the first options."""
     allowed = {**known, **({} if asked.selection else selection.options(chosen))}
     for key in rest:
@@ -146,12 +148,14 @@ def _refuse_unknown(asked: Asked, rest: Mapping[str, str], known: Mapping[str, A
 def _borrowed(asked: Asked, supernet: _Supernet) -> _Reading:
     """The reading `+SELECTION`, a selection's own name or that of a method which has one."""
     given = asked.selection or ""
-    if given in selection.names():
-        chosen, preset = given, {}
-    elif given in methods.names():
+    chosen: str | type = given
+    preset: dict[str, Any] = {}
+    if given not in selection.names():
+        given = methods.canonical(given)
+    if given in methods.names():
         lender = methods.load(given)
         chosen, preset = lender.selection, _preset(lender)
-    else:
+    elif given not in selection.names():
         raise unknown("selection", given, [*selection.names(), *methods.names()])
     reading = _reading(chosen, {**preset, **asked.selection_options})
     changed = _changed(_reading(chosen, preset).options, reading.options)
@@ -161,7 +165,7 @@ def _borrowed(asked: Asked, supernet: _Supernet) -> _Reading:
 def _load(name: str) -> tuple[Any, str, Path | None]:
     """The method, what it is called in tables, and its file where it is the user's."""
     if not name.endswith(".py"):
-        return methods.load(name), name, None
+        return methods.load(name), methods.canonical(name), None
     path = Path(name).resolve()
     method = methods.load(path)
     if path.stem in methods.names():
@@ -187,8 +191,8 @@ def _supernet(method: Any, name: str, path: Path | None, changes: Mapping[str, s
     return _Supernet(label, name, methods.options(made), reading.selection, reading.options, path)
 
 
-def _reading(name: str, changes: Mapping[str, Any]) -> _Reading:
-    return _Reading("", name, asdict(selection.make(name, changes)))
+def _reading(kind: str | type, changes: Mapping[str, Any]) -> _Reading:
+    return _Reading("", selection.name_of(kind), asdict(selection.make(kind, changes)))
 
 
 def _changed(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """The one search loop: a supernet and a method trained side by side, an epoch at a time, resumable after each."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Iterable, Mapping
 from math import cos, isfinite, pi
 from pathlib import Path
 from typing import Any
@@ -10,20 +9,18 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from benchharness import methods, probe, selection
-from benchharness.data import Batch, Split, Stream
+from benchharness import methods, probe, selection, updates
+from benchharness.data import Split, Stream
 from benchharness.errors import UserError
-from benchharness.evaluation import Evaluation, tally, with_decided
+from benchharness.evaluation import Evaluation
 from benchharness.images import ImageSet
 from benchharness.protocols import Protocol
 from benchharness.records import RunRecord, RunSpec
 from benchharness.seeds import generator, seeded
 from benchharness.space import EDGES, OPS, SIZE, from_code, to_string
-from benchharness.supernet import Supernet
-
-Draw = Callable[[], Tensor]
+from benchharness.supernet import Supernet, widen
+from benchharness.updates import Parts, When
 
 
 class Diverged(RuntimeError):  # noqa: N818
@@ -43,21 +40,19 @@ class Search:
         method_path: Path | None = None,
         split: Split | None = None,
     ) -> None:
-        self.spec, self.device = spec, device
+        self.spec, self.device, self.classes = spec, device, len(images.classes)
         self.settings = Protocol(**spec.protocol)
         if self.settings.numerics != "float32":
             raise UserError(f"numerics={self.settings.numerics!r} is not built yet; take float32")
         self.stream = Stream(images, self.settings, spec.seed, device, split)
         kind = methods.configured(methods.load(method_path or spec.trains), spec.train_options)
-        with seeded("supernet", spec.dataset, spec.seed):
-            self.net = Supernet(
-                len(images.classes), self.settings.channels, self.settings.cells, self.settings.partial
-            ).to(device)
         with seeded("alpha", spec.dataset, spec.seed):
             self.method = kind(len(EDGES), len(OPS)).to(device)
-        self.weight_optimizer = _weight_optimizer(self.net, self.settings)
-        self.alpha_optimizer = _alpha_optimizer(self.method, self.settings)
-        self.epoch = 0
+        self.stages = self.method.partials() or (self.settings.partial,)
+        self.alpha_optimizer = self.method.optimizer(self.settings)
+        with seeded("supernet", spec.dataset, spec.seed):
+            self._hold(self._supernet(self.stages[0]))
+        self.epoch, self.stopped, self.tuned = 0, 0, False
         self.history: dict[str, list[Tensor]] = {"alphas": [], "expected": [], "eigenvalue": []}
 
     @property
@@ -67,21 +62,23 @@ class Search:
 
     @property
     def finished(self) -> bool:
-        """Whether every epoch has been trained."""
-        return self.epoch >= self.epochs
+        """Whether every epoch has been trained, or the method has stopped the search."""
+        return self.epoch >= self.epochs or self.stopped > 0
 
     def run_epoch(self) -> dict[str, Any]:
         """Train one epoch and return its line of the trace; raises `Diverged` when something is not finite any more."""
         started = time.perf_counter()
         rate = _cosine(self.settings, self.epoch)
         progress = self.epoch / max(1, self.epochs - 1)
+        self._enter_stage()
         with self._random("draws", self.epoch):
-            losses = self._train(self.epoch, rate, partial(self.method.draw, progress))
+            losses = self._train(self.epoch, rate, When(progress, alpha=self.method.moves_alpha(progress)))
         self.epoch += 1
         line: dict[str, Any] = {"epoch": self.epoch, "learning_rate": rate, **losses}
         self._check(losses)
         self._remember()
         line |= probe.state_of(self.method)
+        self._stop()
         line |= {"seconds": time.perf_counter() - started, "peak_memory_bytes": probe.peak_memory_bytes(self.device)}
         return line
 
@@ -89,6 +86,8 @@ class Search:
         """Everything that the next epoch depends on, in types that `torch.load(weights_only=True)` reads."""
         return {
             "epoch": self.epoch,
+            "stopped": self.stopped,
+            "partial": self.net.partial,
             "net": self.net.state_dict(),
             "method": self.method.state_dict(),
             "weight_optimizer": self.weight_optimizer.state_dict(),
@@ -98,11 +97,14 @@ class Search:
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Go back to what `state` returned."""
+        partial = state.get("partial", self.net.partial)
+        if partial != self.net.partial:
+            self._hold(self._supernet(partial))
         self.net.load_state_dict(state["net"])
         self.method.load_state_dict(state["method"])
         self.weight_optimizer.load_state_dict(state["weight_optimizer"])
         self.alpha_optimizer.load_state_dict(state["alpha_optimizer"])
-        self.epoch = state["epoch"]
+        self.epoch, self.stopped, self.tuned = state["epoch"], state.get("stopped", 0), False
         self.history = {name: list(kept) for name, kept in state["history"].items()}
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -115,7 +117,7 @@ class Search:
     def read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]:
         """The cell that `spec`'s selection derives, with what was measured; may train the supernet further."""
         evaluation = Evaluation(self.net, self.stream, self._tune)
-        chosen = selection.make(spec.selection, spec.selection_options)
+        chosen = selection.make(selection.of(type(self.method), spec.selection), spec.selection_options)
         magnitude = self.method.expected().detach().cpu().numpy()
         with self._random("selection", spec.method):
             selected = chosen(self.method, evaluation)
@@ -125,56 +127,62 @@ class Search:
             supernet=self.spec.run_id,
             measures=self._measures(evaluation, selected.arch),
             data=self.stream.about,
-            notes={"dead_edges": list(selected.dead)},
+            notes={"dead_edges": list(selected.dead), **({"stopped_epoch": self.stopped} if self.stopped else {})},
         )
         found = {"scores": selected.scores, "order": np.array(selected.order), "magnitude": magnitude}
         return record, {**found, **(self._ranking(evaluation) if spec.run_id == self.spec.run_id else {})}
 
-    def _train(
-        self, epoch: int, rate: float, draw: Draw, update_alpha: bool = True, update_weights: bool = True
-    ) -> dict[str, float]:
-        """One pass over the training half; losses and accuracies of both halves, as met during training."""
+    def _supernet(self, partial: int) -> Supernet:
+        settings = self.settings
+        if settings.channels % partial:
+            raise UserError(f"partial channels {partial} do not divide channels={settings.channels}")
+        net = Supernet(self.classes, settings.channels, settings.cells, partial, self.method.weighs_bypass)
+        return net.to(self.device)
+
+    def _hold(self, net: Supernet) -> None:
+        """Take `net` as the supernet that is trained, with an optimiser of its own."""
+        self.net = net
+        self.weight_optimizer = _weight_optimizer(net, self.settings)
+        parts = Parts(net, self.method, self.weight_optimizer, self.alpha_optimizer, self.stream)
+        self.update = updates.make(self.method.update, parts) if self.epochs else None
+
+    def _enter_stage(self) -> None:
+        """Where a new stage begins, let more channels through the mix and the method prune itself."""
+        wanted = self.stages[self.epoch * len(self.stages) // self.epochs]
+        if wanted != self.net.partial:
+            net, before = self.net, self.weight_optimizer
+            self._hold(self._supernet(wanted))
+            widen(net, before, self.net, self.weight_optimizer)
+            self.method.narrow()
+
+    def _train(self, epoch: int, rate: float, when: When) -> dict[str, float]:
+        """One pass over the training half; losses and accuracies of the halves met, as met during training."""
+        assert self.update is not None
         for group in self.weight_optimizer.param_groups:
             group["lr"] = rate
         sums = torch.zeros(2, 3, dtype=torch.float64, device=self.device)
-        steps = [(0, self._step_weights)] * update_weights + [(1, self._step_alpha)] * update_alpha
-        if self.settings.order == "alpha-first":
-            steps.reverse()
         self.net.train()
-        for batches in self.stream.epoch(epoch):
-            for half, step in steps:
-                sums[half] += step(batches[half], draw)
-        loss, right, count = sums.T.tolist()  # sync: once an epoch
-        names = ("train", "valid")
-        means = {f"{name}_loss": loss[i] / max(1, count[i]) for i, name in enumerate(names)}
-        return means | {f"{name}_accuracy_pct": 100 * right[i] / max(1, count[i]) for i, name in enumerate(names)}
-
-    def _step_weights(self, batch: Batch, draw: Draw) -> Tensor:
-        with torch.no_grad():
-            weights = draw()
-        logits = self.net(batch.images, weights)
-        self.weight_optimizer.zero_grad(set_to_none=True)
-        F.cross_entropy(logits, batch.labels).backward()
-        if self.settings.clip:
-            torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.settings.clip)
-        self.weight_optimizer.step()
-        return tally(logits, batch)
-
-    def _step_alpha(self, batch: Batch, draw: Draw) -> Tensor:
-        logits = self.net(batch.images, draw())
-        loss = F.cross_entropy(logits, batch.labels) + self.method.penalty()
-        alphas = list(self.method.parameters())
-        for alpha, slope in zip(alphas, torch.autograd.grad(loss, alphas, allow_unused=True), strict=True):
-            alpha.grad = slope
-        self.alpha_optimizer.step()
-        return tally(logits, batch)
+        for train, valid in self.stream.epoch(epoch):
+            sums += self.update.step(train, valid, when)
+        self.update.finish(when)
+        means: dict[str, float] = {}
+        for name, (loss, right, count) in zip(("train", "valid"), sums.tolist(), strict=True):  # sync: once an epoch
+            if count:
+                means |= {f"{name}_loss": loss / count, f"{name}_accuracy_pct": 100 * right / count}
+        return means
 
     def _tune(self, decided: Mapping[int, int], epochs: int, alpha: bool) -> None:
-        """Train on after the search with decided edges held discrete, at a tenth of the first learning rate."""
+        """Train on after the search with decided edges held discrete, at a tenth of the first learning rate.
+
+        The weights' momentum starts anew once, before the first of these epochs (as DARTS-PT restarts its SGD).
+        """
+        if not self.tuned:
+            self.weight_optimizer.state.clear()
+        self.tuned = True
+        when = When(1.0, dict(decided), alpha and self.method.moves_alpha(1.0))
         for _ in range(epochs):
             with self._random("tuning", self.epoch):
-                draw = lambda: with_decided(self.method.draw(1.0), decided)  # noqa: E731
-                self._check(self._train(self.epoch, self.settings.learning_rate / 10, draw, update_alpha=alpha))
+                self._check(self._train(self.epoch, self.settings.learning_rate / 10, when))
             self.epoch += 1
 
     def _random(self, purpose: str, number: int | str) -> Any:
@@ -192,11 +200,19 @@ class Search:
     def _remember(self) -> None:
         self.history["alphas"].append(self.method.alpha.detach().cpu().clone())
         self.history["expected"].append(self.method.expected().detach().cpu().clone())
-        every = self.settings.eigenvalue_every
-        if every:
+        every = 1 if self.method.watches_eigenvalue else self.settings.eigenvalue_every
+        if every and self.method.alpha.requires_grad:
             due = self.epoch % every == 0 or self.finished
             value = probe.largest_eigenvalue(self.method, self.net, self.stream, self.settings.bn_eval) if due else None
             self.history["eigenvalue"].append(torch.tensor(float("nan") if value is None else value))
+
+    def _stop(self) -> None:
+        """End the search where its method says so, at the alphas of the epoch that it goes back to."""
+        back = self.method.stop([float(value) for value in self.history["eigenvalue"]])
+        if back is not None:
+            self.stopped = back
+            with torch.no_grad():
+                self.method.alpha.copy_(self.history["alphas"][back - 1])
 
     def _measures(self, evaluation: Evaluation, arch: Iterable[int]) -> dict[str, float]:
         if not self.epochs:
@@ -225,12 +241,6 @@ def _weight_optimizer(net: Supernet, settings: Protocol) -> torch.optim.Optimize
         weight_decay=settings.weight_decay,
         fused=True,
     )
-
-
-def _alpha_optimizer(method: methods.Method, settings: Protocol) -> torch.optim.Optimizer:
-    decay = settings.alpha_weight_decay if method.alpha_weight_decay is None else method.alpha_weight_decay
-    betas = (settings.alpha_beta1, settings.alpha_beta2)
-    return torch.optim.Adam(method.parameters(), settings.alpha_learning_rate, betas, weight_decay=decay)
 
 
 def _cosine(settings: Protocol, epoch: int) -> float:

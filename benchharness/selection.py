@@ -10,10 +10,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from benchharness.errors import UserError, unknown
-from benchharness.evaluation import Evaluation, with_decided
+from benchharness.evaluation import Evaluation
 from benchharness.methods import Method
 from benchharness.protocols import coerce
 from benchharness.space import EDGES, NONE, OPS, Arch
+from benchharness.updates import with_decided
 
 
 class Selected(NamedTuple):
@@ -231,22 +232,31 @@ def names() -> list[str]:
     return list(SELECTIONS)
 
 
-def options(name: str) -> dict[str, Any]:
-    """What can be set about the selection `name`, with defaults; raises `UserError` on an unknown name."""
-    if name not in SELECTIONS:
-        raise unknown("selection", name, SELECTIONS)
-    return {field.name: field.default for field in fields(SELECTIONS[name])}
+def name_of(kind: str | type) -> str:
+    """What a selection is called in results: its name, or that of the class of a user's own."""
+    return kind if isinstance(kind, str) else kind.__name__.lower()
 
 
-def make(name: str, changes: Mapping[str, Any]) -> Selection:
-    """The selection `name` with some options changed; raises `UserError` on an unknown option or a bad value."""
-    known = options(name)
+def options(kind: str | type) -> dict[str, Any]:
+    """What can be set about a selection, with defaults; raises `UserError` on an unknown name."""
+    return {field.name: field.default for field in fields(_class(kind))}
+
+
+def make(kind: str | type, changes: Mapping[str, Any]) -> Selection:
+    """A selection with some options changed; raises `UserError` on an unknown name or option, or a bad value."""
+    known = options(kind)
     for key in changes:
         if key not in known:
-            raise unknown(f"option of {name}", key, known)
+            raise unknown(f"option of {name_of(kind)}", key, known)
     made = {key: coerce(key, value, type(known[key])) for key, value in changes.items()}
-    build: Callable[..., Selection] = SELECTIONS[name]
+    build: Callable[..., Selection] = _class(kind)
     return build(**made)
+
+
+def of(method: type[Method], name: str) -> str | type:
+    """The selection recorded as `name` in a run of `method`: the method's own class where it is called so."""
+    own = method.selection
+    return own if name_of(own) == name else name
 
 
 def is_dead(edge: int, decided: Mapping[int, int]) -> bool:
@@ -261,6 +271,16 @@ def is_dead(edge: int, decided: Mapping[int, int]) -> bool:
         if to in used:
             used.add(start)
     return source not in fed or target not in used
+
+
+def _class(kind: str | type) -> type[Selection]:
+    if isinstance(kind, str):
+        if kind not in SELECTIONS:
+            raise unknown("selection", kind, SELECTIONS)
+        return SELECTIONS[kind]
+    if not issubclass(kind, Selection) or "__dataclass_params__" not in vars(kind):
+        raise UserError(f"selection {kind.__name__} is no dataclass derived from benchharness.Selection")
+    return kind
 
 
 def _mean_weights(method: Method) -> Float[np.ndarray, "edges ops"]:

@@ -67,6 +67,12 @@ class Fan(nn.Module):
         """The edges' weighted outputs side by side, from the node's rectified features."""
         return self.norm(self.convolution(active), gains.repeat_interleave(self.channels))
 
+    def repeated(self, held: Tensor, times: int) -> Tensor:
+        """A weight, statistic or momentum of this fan as a fan `times` as wide holds it, every channel repeated."""
+        rest = [1] * (held.dim() - 1)
+        wide = held.unflatten(0, (-1, self.channels)).repeat(1, times, *rest).flatten(0, 1)
+        return wide if held.dim() == 1 else wide.repeat(1, times, 1, 1)
+
     def one(self, active: Tensor, place: int) -> Tensor:
         """The output of the edge at `place` alone."""
         own = slice(place * self.channels, (place + 1) * self.channels)
@@ -93,11 +99,14 @@ def pool(x: Float[Tensor, "*batch height width"]) -> Float[Tensor, "*batch heigh
 
 
 class MixedCell(nn.Module):
-    """A cell whose edges carry weighted sums of all operations; `partial` = k mixes only 1/k of the channels."""
+    """A cell whose edges carry weighted sums of all operations; `partial` = k mixes only 1/k of the channels.
 
-    def __init__(self, channels: int, partial: int = 1) -> None:
+    The other channels bypass the operations; with `weighs_bypass` scaled by the sum of their edge's weights.
+    """
+
+    def __init__(self, channels: int, partial: int = 1, weighs_bypass: bool = False) -> None:
         super().__init__()
-        self.partial = partial
+        self.partial, self.weighs_bypass = partial, weighs_bypass
         self.mixed = channels // partial
         self.conv1 = nn.ModuleList(Fan(self.mixed, len(edges), 1) for edges in LEAVING)
         self.conv3 = nn.ModuleList(Fan(self.mixed, len(edges), 3) for edges in LEAVING)
@@ -110,7 +119,8 @@ class MixedCell(nn.Module):
             spread = self._spread(source, nodes[source][:, : self.mixed], weights)
             for place, edge in enumerate(LEAVING[source]):
                 arriving[EDGES[edge][0]].append(spread[:, place])
-            nodes.append(self._joined(arriving[source + 1], nodes))
+            gains = weights.sum(-1) if self.weighs_bypass else None
+            nodes.append(self._joined(arriving[source + 1], nodes, gains))
         return nodes[3]
 
     def one_hot(self, x: Tensor, cell: Sequence[int]) -> Tensor:
@@ -143,11 +153,15 @@ class MixedCell(nn.Module):
         sent = torch.addcmul(sent, x.unsqueeze(1), own[:, SKIP].view(shape))
         return torch.addcmul(sent, pool(x).unsqueeze(1), own[:, POOL].view(shape))
 
-    def _joined(self, arriving: list[Tensor], nodes: list[Tensor]) -> Tensor:
+    def _joined(self, arriving: list[Tensor], nodes: list[Tensor], gains: Tensor | None = None) -> Tensor:
         total = torch.stack(arriving).sum(0) if len(arriving) > 1 else arriving[0]
         if self.partial == 1:
             return total
-        bypass = torch.stack([node[:, self.mixed :] for node in nodes]).sum(0)
+        past = torch.stack([node[:, self.mixed :] for node in nodes])
+        if gains is not None:
+            into = [edge for edge, (target, _) in enumerate(EDGES) if target == len(nodes)]
+            past = past * gains[into].view(-1, 1, 1, 1, 1)
+        bypass = past.sum(0)
         whole = torch.cat([total, bypass], 1)
         return whole.unflatten(1, (self.partial, -1)).transpose(1, 2).flatten(1, 2)
 
@@ -226,8 +240,11 @@ class Skeleton(nn.Module):
 class Supernet(Skeleton):
     """All 15,625 architectures in one network with shared weights (1,686,106 of them at C=16, N=5, ten classes)."""
 
-    def __init__(self, classes: int = 10, channels: int = 16, cells: int = 5, partial: int = 1) -> None:
-        super().__init__(lambda width: MixedCell(width, partial), classes, channels, cells)
+    def __init__(
+        self, classes: int = 10, channels: int = 16, cells: int = 5, partial: int = 1, weighs_bypass: bool = False
+    ) -> None:
+        super().__init__(lambda width: MixedCell(width, partial, weighs_bypass), classes, channels, cells)
+        self.partial = partial
 
     def forward(
         self, images: Float[Tensor, "batch 3 height width"], weights: Float[Tensor, "edges ops"]
@@ -244,3 +261,27 @@ class Supernet(Skeleton):
     def mixed_cells(self) -> Iterator[MixedCell]:
         """The cells from input to output."""
         yield from (module for module in self.modules() if isinstance(module, MixedCell))
+
+
+def widen(net: Supernet, trained_by: torch.optim.Optimizer, wider: Supernet, optimizer: torch.optim.Optimizer) -> None:
+    """Give `wider`, which mixes more channels, the weights, statistics and momentum of `net`, channels repeated.
+
+    Net2Wider (Chen, Goodfellow & Shlens, ICLR 2016): repeated channels share the weight of what they read, so where the
+    newly mixed channels are copies of the old ones every operation gives what it gave, repeated.
+    """
+    times = net.partial // wider.partial
+    fans = [(f"{name}.", module) for name, module in net.named_modules() if isinstance(module, Fan)]
+
+    def repeated(name: str, held: Tensor) -> Tensor:
+        fan = next((fan for prefix, fan in fans if name.startswith(prefix)), None)
+        return held.clone() if fan is None else fan.repeated(held, times)
+
+    weights = {name: repeated(name, held) for name, held in net.state_dict().items()}
+    for prefix, _ in fans:
+        weights[f"{prefix}convolution.weight"] /= times
+    wider.load_state_dict(weights)
+    targets = dict(wider.named_parameters())
+    for name, parameter in net.named_parameters():
+        kept = trained_by.state.get(parameter, {}).get("momentum_buffer")
+        if kept is not None:
+            optimizer.state[targets[name]]["momentum_buffer"] = repeated(name, kept)

@@ -82,12 +82,12 @@ def test_drnas_concentration_stays_positive_where_elu_plus_one_does_not() -> Non
 def test_drnas_kl_replaces_weight_decay() -> None:
     decayed, regularised = make("drnas"), make("drnas", regulariser="kl", kl_weight=0.5)
     assert decayed.alpha_weight_decay is None
-    assert decayed.penalty() == 0
+    assert decayed.penalty(ALPHA, 0.5) == 0
     assert regularised.alpha_weight_decay == 0
     flat = torch.distributions.Dirichlet(torch.ones(2, 5))
     held = torch.distributions.Dirichlet(torch.nn.functional.elu(ALPHA) + 1)
     expected = 0.5 * torch.distributions.kl_divergence(held, flat).sum()
-    torch.testing.assert_close(regularised.penalty(), expected)
+    torch.testing.assert_close(regularised.penalty(ALPHA, 0.5), expected)
     with pytest.raises(UserError, match="did you mean 'kl'"):
         make("drnas", regulariser="k")
 

@@ -11,11 +11,12 @@ from torch.nn import functional as F
 
 from benchharness import methods, probe
 from benchharness.errors import UserError
-from benchharness.evaluation import Evaluation, with_decided
+from benchharness.evaluation import Evaluation
 from benchharness.protocols import protocol
 from benchharness.records import RunSpec
 from benchharness.search import Diverged, Search
 from benchharness.space import from_string
+from benchharness.updates import with_decided
 from tests.sets import small_images
 
 CPU = torch.device("cpu")

@@ -14,14 +14,19 @@ from benchharness.errors import UserError, unknown
 from benchharness.methods._base import Method, Weights
 from benchharness.protocols import coerce
 
-__all__ = ["Method", "Weights", "configured", "load", "names", "options", "summary"]
+__all__ = ["Method", "Weights", "canonical", "configured", "load", "names", "options", "summary"]
 
 _FRAMEWORK = set(vars(Method)) | {"training", "dump_patches", "call_super_init"}
 
 
 def names() -> list[str]:
     """The built-in methods, in alphabetical order."""
-    return sorted(found.name for found in iter_modules(__path__) if not found.name.startswith("_"))
+    return sorted(canonical(found.name) for found in iter_modules(__path__) if not found.name.startswith("_"))
+
+
+def canonical(name: str) -> str:
+    """The one spelling of a built-in method's name, with dashes where its file has underscores."""
+    return name.replace("_", "-")
 
 
 def load(name: str | Path) -> type[Method]:
@@ -31,9 +36,10 @@ def load(name: str | Path) -> type[Method]:
     """
     if str(name).endswith(".py"):
         return _only_method(_file(Path(name)), str(name))
-    if name not in names():
+    known = canonical(str(name))
+    if known not in names():
         raise unknown("method", name, names())
-    return _only_method(import_module(f"{__name__}.{name}"), str(name))
+    return _only_method(import_module(f"{__name__}.{known.replace('-', '_')}"), known)
 
 
 def options(method: type[Method]) -> dict[str, Any]:

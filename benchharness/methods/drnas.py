@@ -41,10 +41,10 @@ class Drnas(Method):
         concentration = self.concentration()
         return concentration / concentration.sum(-1, keepdim=True)
 
-    def penalty(self) -> Float[Tensor, ""]:
+    def penalty(self, drawn: Weights, progress: float) -> Float[Tensor, ""]:
         """The KL divergence to the uniform Dirichlet where `regulariser` is `kl`."""
         if self.regulariser == "decay":
-            return super().penalty()
+            return super().penalty(drawn, progress)
         held = Dirichlet(self.concentration(), validate_args=False)
         flat = Dirichlet(torch.ones_like(self.alpha), validate_args=False)
         return self.kl_weight * kl_divergence(held, flat).sum()

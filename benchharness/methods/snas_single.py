@@ -1,0 +1,68 @@
+"""SNAS as in its paper (Xie, Zheng, Liu & Lin, ICLR 2019): one level, one loss, and a price on resources."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from benchharness.errors import unknown
+from benchharness.methods._base import Weights
+from benchharness.methods.snas import Snas
+from benchharness.space import CONV1, CONV3, POOL
+
+CONSTRAINTS = {"none": 0.0, "mild": 1e-3, "moderate": 1e-2, "aggressive": 1e-1}
+"""Weights of the resource term. The paper has these three levels and publishes no numbers; these are ours."""
+WIDTHS, SIDES = (16, 32, 64), (32, 16, 8)
+"""Channels and resolution of the three stages of the network whose resources are counted (C = 16, 32x32 images)."""
+
+
+class SnasSingle(Snas):
+    """SNAS, single level: weights and alphas follow one loss on the training batch, with a price on resources.
+
+    `constraint` is none, mild, moderate or aggressive: the loss gains its weight times the cost of the draw, additive
+    over edges (equation 11). An operation's cost is the mean of its parameters, FLOPs and memory accesses, each as a
+    share of the 3x3 convolution's. The temperature falls linearly to 0.03 as in the authors' code; images are the
+    protocol's training half alone, so that the validation half can judge the cell. Alpha is initialised and decayed by
+    the protocol, as every method's.
+    """
+
+    update = "single"
+    tau_max = 1.0
+    tau_min = 0.03
+    constraint = "none"
+
+    def __init__(self, edges: int, ops: int) -> None:
+        super().__init__(edges, ops)
+        if self.constraint not in CONSTRAINTS:
+            raise unknown("constraint", self.constraint, CONSTRAINTS)
+
+    def penalty(self, drawn: Weights, progress: float) -> Float[Tensor, ""]:  # noqa: ARG002
+        """The constraint's weight times the cost of the drawn edge weights."""
+        return CONSTRAINTS[self.constraint] * cost(drawn)
+
+
+def cost(weights: Weights) -> Float[Tensor, ""]:
+    """Resources of edge weights, in 3x3 convolutions: the sum over edges and operations of weight times price."""
+    return (weights * prices(weights.shape[-1]).to(weights)).sum()
+
+
+def prices(ops: int) -> Float[Tensor, " ops"]:
+    """What each operation costs, 1 for the 3x3 convolution; skip and none are free."""
+    found = torch.zeros(ops)
+    for op in (CONV1, CONV3, POOL):
+        pairs = zip(_resources(op), _resources(CONV3), strict=True)
+        found[op] = sum(own / largest for own, largest in pairs) / 3
+    return found
+
+
+def _resources(op: int) -> tuple[float, float, float]:
+    """Parameters, FLOPs and memory accesses of one operation, summed over one cell of each stage."""
+    total = [0.0, 0.0, 0.0]
+    for width, side in zip(WIDTHS, SIDES, strict=True):
+        area = side * side
+        if op == POOL:
+            each = (0.0, 9.0 * area * width, 2.0 * area * width)
+        else:
+            weights = width * width * (1.0 if op == CONV1 else 9.0)
+            each = (weights, weights * area, area * 2.0 * width + weights)
+        total = [sum(pair) for pair in zip(total, each, strict=True)]
+    return (total[0], total[1], total[2])
