@@ -22,6 +22,7 @@ KINDS: Final = ("a", "b mean", "b max", "c mean", "c max", "d all", "d top 10 %"
 NULL: Final = "parameter count"
 RANKING_COLUMNS: Final = ("method", "dataset", "seed", "run_id", "archs", "tau", "top_tau", "sparse_tau")
 REDUCES: Final[tuple[stats.Reduce, ...]] = ("mean", "max")
+LEAST: Final = 100
 CELL_RUNS: Final = 25
 """Runs of a method, first seeds first, whose scores are also compared with all cells (kind d), which takes longest."""
 Arrays = Mapping[str, Mapping[str, np.ndarray]]
@@ -65,14 +66,17 @@ def agreement(frame: pd.DataFrame, table: Table | None = None, arrays: Arrays | 
 def supernet_ranking(frame: pd.DataFrame, table: Table | None, arrays: Arrays | None = None) -> pd.DataFrame:
     """One row per supernet that was probed: how its one-hot cells, weights inherited, rank against the table.
 
-    `tau`, `top_tau` (best tenth by the table) and `sparse_tau` (the table rounded to 0.1 points) over `archs` cells.
+    `tau`, `top_tau` (best tenth by the table) and `sparse_tau` (the table rounded to 0.1 points) over `archs` cells;
+    `top_tau` is NaN of fewer than 100, whose best tenth is too few to rank.
     """
     rows = []
     for run in frame.to_dict("records"):
         held = (arrays or {}).get(str(run["run_id"])) or store.arrays(run["path"])
         if "ranking_codes" in held and run["supernet"] == run["run_id"]:
             truth = by_code(table, run["dataset"], "test")[held["ranking_codes"]]
-            taus = [tau(held["ranking_accuracy_pct"], truth) for tau in (stats.tau, stats.top_tau, stats.sparse_tau)]
+            scores = held["ranking_accuracy_pct"]
+            top = stats.top_tau(scores, truth) if len(truth) >= LEAST else np.nan
+            taus = (stats.tau(scores, truth), top, stats.sparse_tau(scores, truth))
             rows.append((run["method"], run["dataset"], run["seed"], run["run_id"], len(truth), *taus))
     return pd.DataFrame(rows, columns=list(RANKING_COLUMNS))
 

@@ -17,7 +17,7 @@ from benchharness.report.lookup import lookup
 from benchharness.report.words import slug
 from benchharness.table import Table
 
-MEASURED: Final = ("eigenvalue_every", "ranking")
+MEASURED: Final = ("eigenvalue_every", "ranking", "ranking_batches")
 """Settings that measure a search without changing it."""
 
 

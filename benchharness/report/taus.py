@@ -1,7 +1,7 @@
 """Kendall's tau: whether operation strength ranks operations better than magnitude does, beside its null."""
 
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -50,12 +50,8 @@ def overall_taus(rows: pd.DataFrame) -> pd.DataFrame:
     Edges are averaged within a run first, undefined ones left out; the interval bootstraps runs.
     """
     keys = ["method", "kind", "criterion", "with_none"]
-    per_run = rows.groupby([*keys, "run_id"], observed=True, sort=False)["tau"].mean().dropna()
-    found = [
-        (*key, *stats.bootstrap(part.to_numpy(), np.random.default_rng(SEED), _mean, 2000))
-        for key, part in per_run.groupby(keys, observed=True, sort=False)
-    ]
-    frame = pd.DataFrame(found, columns=[*keys, "tau", "low", "high", "n"]).astype({"method": str})
+    per_run = rows.groupby([*keys, "run_id"], observed=True, sort=False)["tau"].mean().dropna().reset_index()
+    frame = _intervals(per_run.groupby(keys, observed=True, sort=False)["tau"])
     frame["kind"] = pd.Categorical(frame["kind"], KINDS)
     frame = frame.sort_values(keys, ascending=[True, True, True, False], kind="stable", ignore_index=True)
     return frame.astype({"kind": str})
@@ -142,15 +138,26 @@ def _edges(info: plots.scores.EdgeScores) -> Figure:
 
 
 def _supernets(evidence: Evidence) -> list[Block]:
-    data = evidence.ranking.astype({"method": str})
-    if data.empty:
+    measures = evidence.ranking.melt(["method", "archs"], ["tau", "top_tau", "sparse_tau"], "measure", "value").dropna()
+    if measures.empty:
         return []
-    shown = data[["method", "seed", "archs"]].astype(str)
-    for column in ("tau", "top_tau", "sparse_tau"):
-        shown[column.replace("_", " ")] = data[column].map(number)
+    data = _intervals(measures.groupby(["method", "archs", "measure"], observed=True, sort=False)["value"])
+    shown = data.assign(cell=spans(data, "tau", "low", "high"), supernets=data["n"].astype(str))
+    shown = shown.pivot(index=["method", "supernets", "archs"], columns="measure", values="cell").reset_index()
+    shown = shown.rename(columns={"archs": "cells", "top_tau": "top", "sparse_tau": "sparse"}).rename_axis(columns=None)
     note = (
-        "Accuracy of one-hot cells with inherited weights on the validation half against the table's test accuracy, on "
-        "a sample of cells drawn by seed, batch normalisation by the batch's own statistics. Top: among the best tenth "
-        "by the table. Sparse: the table rounded to 0.1 points."
+        "Tau-b between accuracy of one-hot cells with inherited weights on the validation half and the table's test "
+        "accuracy, on a sample of cells drawn by seed, batch normalisation by the batch's own statistics; mean over "
+        "supernets [95 % bootstrap interval]. Top: among the best tenth by the table, where the sample has 100 cells. "
+        "Sparse: the table rounded to 0.1 points."
     )
-    return [Grid(f"supernets{evidence.slug}", f"How supernets rank cells, {evidence.name}", data, shown, note)]
+    title = f"How supernets rank cells, {evidence.name}"
+    return [Grid(f"supernets{evidence.slug}", title, data, shown.fillna(MISSING).astype({"cells": str}), note)]
+
+
+def _intervals(groups: Any) -> pd.DataFrame:
+    """Per group of a grouped column: its mean as `tau`, with `low`, `high` (bootstrapped) and `n`, beside its keys."""
+    found = [
+        (*key, *stats.bootstrap(part.to_numpy(), np.random.default_rng(SEED), _mean, 2000)) for key, part in groups
+    ]
+    return pd.DataFrame(found, columns=[*groups.keys, "tau", "low", "high", "n"]).astype({"method": str})

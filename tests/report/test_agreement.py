@@ -120,3 +120,12 @@ def test_supernets_are_ranked_where_they_were_probed(tmp_path: Path, table: Tabl
     assert found["seed"].tolist() == [0]
     assert found["archs"].tolist() == [len(codes)]
     assert found[["tau", "top_tau", "sparse_tau"]].iloc[0].tolist() == pytest.approx([-1, -1, -1], abs=0.02)
+
+
+def test_too_small_a_sample_has_no_top(tmp_path: Path, table: Table) -> None:
+    codes = np.arange(50)
+    arrays = {"ranking_codes": codes, "ranking_accuracy_pct": codes.astype(float)}
+    folder.add(tmp_path / "s", folder.spec("darts", 0), folder.GOOD, arrays=arrays)
+    found = report.supernet_ranking(store.read(tmp_path / "s"), table)
+    assert np.isnan(found["top_tau"]).all()
+    assert np.isfinite(found["tau"]).all()

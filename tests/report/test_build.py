@@ -144,3 +144,16 @@ def test_a_thousand_runs_take_less_than_ten_seconds(tmp_path: Path, table: Table
     started = time.process_time()
     report.build(tmp_path / "s", tmp_path / "report", table)
     assert time.process_time() - started < 10
+
+
+def test_probed_supernets_are_a_table_with_a_row_per_method(tmp_path: Path, table: Table) -> None:
+    codes = np.arange(0, 15_000, 100)
+    for seed in range(3):
+        accuracy = np.random.default_rng(seed).normal(50, 10, len(codes))
+        arrays = {"ranking_codes": codes, "ranking_accuracy_pct": accuracy}
+        folder.add(tmp_path / "s", folder.spec("darts", seed), folder.GOOD, arrays=arrays)
+    found = report.compose(tmp_path / "s", table)
+    (grid,) = [b for s in found.sections for b in s.blocks if isinstance(b, Grid) and b.name == "supernets"]
+    assert grid.shown.columns.tolist() == ["method", "supernets", "cells", "sparse", "tau", "top"]
+    assert grid.shown[["method", "supernets", "cells"]].to_numpy().tolist() == [["darts", "3", "150"]]
+    assert set(grid.data["measure"]) == {"tau", "top_tau", "sparse_tau"}
