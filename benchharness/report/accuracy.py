@@ -149,8 +149,8 @@ def _chance(evidence: Evidence, table: Table) -> list[Block]:
     note = (
         f"Relative improvement, 100 (method - random) / random, of mean test accuracy on {dataset}. A random cell: "
         f"{plus_minus(*cell)}. The best of {n} by validation accuracy after {FEEDBACK_EPOCHS} epochs: "
-        f"{plus_minus(*best)}. Both are exact. A random search trains {counted(n, 'cell')}, at {one:,.0f} s each and one "
-        f"at least, in the {budget:,.0f} s that a first-order search of so many epochs and images costs on the "
+        f"{plus_minus(*best)}. Both are exact. A random search trains {counted(n, 'cell')}, at {one:,.0f} s each, one "
+        f"or more, in the {budget:,.0f} s that a first-order search of so many epochs and images costs on the "
         "benchmark's GPU (the published 10,890 s, scaled; the supernet counts as full-sized)."
     )
     return [Grid(f"chance{evidence.slug}", f"Against chance, {evidence.name}", data, shown, note)]
