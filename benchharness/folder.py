@@ -21,27 +21,33 @@ from filelock import FileLock
 from benchharness.errors import UserError
 from benchharness.npz import replacing
 
-KINDS: Final = {"tables": "benchharness.table.importers", "images": "benchharness.images.importers"}
+KINDS: Final = {
+    "tables": "benchharness.table.importers",
+    "images": "benchharness.images.importers",
+    "splits": "benchharness.images.splits",
+}
 """Packages of importers by kind; imported when a source is looked at, as pyarrow and pillow are slow to import."""
 _SCHEMA: Final = 2
 """Of the manifest and of what is converted; raised with the format of either, so that no old conversion is read."""
 _NAME: Final = re.compile(r"\w[\w.+-]{0,99}", re.ASCII)
 """Names become file names, and tables name themselves: none may lead out of the folder."""
+_SUFFIXES: Final = {"tables": ".npz", "images": ".npz", "splits": ".json"}
 _ENTRIES: Final = 256
 """Entries of a folder that are looked at for sources; whatever has more is no folder of data sets."""
 
 
 class Installed(NamedTuple):
-    """A table or image set in the data folder."""
+    """A table, image set or split file in the data folder."""
 
     kind: str
-    """`tables` or `images`."""
+    """`tables`, `images` or `splits`."""
     name: str
     path: Path
     """The installed file, or the source itself where it is used from where it stands."""
     source: str
     """What it was made from."""
     source_sha256: str
+    """Empty for a source used from where it stands that has not been asked for yet."""
     sha256: str
     """Of the installed file; empty for a source used from where it stands."""
     bytes: int
@@ -71,7 +77,7 @@ class Importer(Protocol):
 
 @runtime_checkable
 class Saved(Protocol):
-    """A table or an image set."""
+    """A table, an image set or a split."""
 
     def save(self, path: Path) -> None:
         """Write it to `path` in our format."""
@@ -91,7 +97,7 @@ def data_folder() -> Path:
 
 
 def install(path: Path | str) -> list[Installed]:
-    """Install every table and image set found at `path` (a file, or a folder searched two levels down).
+    """Install every table, image set and split file found at `path` (a file, or a folder searched two levels down).
 
     Raises `UserError` where there is nothing known, where a source is damaged, or where the folder cannot be written.
     """
@@ -102,6 +108,15 @@ def install(path: Path | str) -> list[Installed]:
     if not sources:
         raise UserError(f"{path} holds nothing that can be imported; known: {'; '.join(sorted(_layouts()))}")
     return [_install(source) for source in sources]
+
+
+def install_with(kind: str, name: str, path: Path, importer: Importer) -> Installed:
+    """Install what `importer` reads at `path` under `name`; raises `UserError` as `install` does."""
+    if not _named(name):
+        raise UserError(f"{name[:80]!r} is no name; use letters, digits and any of _ . + -")
+    if not path.exists():
+        raise UserError(f"{path} does not exist; give a file or folder to import")
+    return _install(_Source(kind, name, path, importer))
 
 
 def installed() -> list[Installed]:
@@ -122,19 +137,23 @@ def find(kind: str, name: str) -> Path:
 
     Raises `UserError` that says which command brings it where it is missing.
     """
-    place = data_folder() / kind / f"{name}.npz"
-    named = _NAME.fullmatch(name) is not None
+    place = data_folder() / kind / f"{name}{_SUFFIXES[kind]}"
+    named = _named(name)
     if named and place.is_file():
         return place
-    cached = set(_cache(kind).glob(f"{name}-*.npz")) if named else set()
+    cached = set(_cache(kind).glob(f"{name}-*{_SUFFIXES[kind]}")) if named else set()
     for path in _places(data_folder()) if cached else ():
         if (target := _cached(kind, name, path)) in cached:
             return target
     for source in _sources(data_folder()):
         if (source.kind, source.name) == (kind, name):
             return _convert(source, _cached(kind, name, source.path))
-    what = {"tables": "table", "images": "images"}[kind]
+    what = {"tables": "table", "images": "images", "splits": "split file"}[kind]
     raise UserError(f"no {what} {name!r} in {data_folder()}; `benchharness data import PATH` brings it in from a file")
+
+
+def _named(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None and not name.endswith(".details")
 
 
 def _cache(kind: str) -> Path:
@@ -146,7 +165,7 @@ def _cached(kind: str, name: str, path: Path) -> Path:
     parts = [path, *sorted(path.iterdir())] if path.is_dir() else [path]
     stats = [(str(part.absolute()), part.stat().st_size, part.stat().st_mtime_ns) for part in parts]
     key = hashlib.sha256(repr((_SCHEMA, stats)).encode()).hexdigest()[:16]
-    return _cache(kind) / f"{name}-{key}.npz"
+    return _cache(kind) / f"{name}-{key}{_SUFFIXES[kind]}"
 
 
 def _places(root: Path) -> Iterator[Path]:
@@ -171,7 +190,7 @@ def _sources(root: Path, itself: bool = False) -> list[_Source]:
     for path in (*([root] if itself else []), *_places(root)):
         for kind in KINDS:
             for importer in _importers(kind):
-                if (name := importer.recognises(path)) and _NAME.fullmatch(name):
+                if (name := importer.recognises(path)) and _named(name):
                     found.setdefault((kind, name), _Source(kind, name, path, importer))
     return list(found.values())
 
@@ -212,15 +231,32 @@ def _convert(source: _Source, target: Path) -> Path:
     with _writing(target.parent, target.with_suffix(".lock")):
         if not target.is_file():
             _read(source).save(target)
+            sums = {"source_sha256": _sha256(source.path), "sha256": _sha256(target)}
+            with replacing(_sums(target)) as temporary:
+                temporary.write_text(json.dumps(sums))
     return target
+
+
+def _sums(converted: Path) -> Path:
+    """Where the checksums of a conversion and of its source are."""
+    return converted.with_name(f"{converted.name}.sums")
+
+
+def _read_sums(converted: Path) -> dict[str, str]:
+    try:
+        found = json.loads(_sums(converted).read_text())
+        return {key: str(found[key]) for key in ("source_sha256", "sha256")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"source_sha256": "", "sha256": ""}
 
 
 def _install(source: _Source) -> Installed:
     root = data_folder()
-    target = root / source.kind / f"{source.name}.npz"
+    target = root / source.kind / f"{source.name}{_SUFFIXES[source.kind]}"
     with _writing(root, root / "manifest.lock"):
         _read(source).save(target)
-        item = _standing(source)._replace(path=target, sha256=_sha256(target), bytes=target.stat().st_size)
+        item = Installed(source.kind, source.name, target, str(source.path), _sha256(source.path), _sha256(target), 0)
+        item = item._replace(bytes=target.stat().st_size)
         kept = [other for other in _manifest() if (other.kind, other.name) != (item.kind, item.name)]
         rows = [row._asdict() | {"path": str(row.path.relative_to(root))} for row in sorted([*kept, item])]
         with replacing(root / "manifest.json") as temporary:
@@ -231,7 +267,8 @@ def _install(source: _Source) -> Installed:
 def _standing(source: _Source) -> Installed:
     files = sorted(source.path.iterdir()) if source.path.is_dir() else [source.path]
     size = sum(file.stat().st_size for file in files)
-    return Installed(source.kind, source.name, source.path, str(source.path), _sha256(source.path), "", size)
+    known = _read_sums(_cached(source.kind, source.name, source.path))["source_sha256"]
+    return Installed(source.kind, source.name, source.path, str(source.path), known, "", size)
 
 
 def _manifest() -> list[Installed]:
@@ -260,7 +297,18 @@ def _problem(item: Installed) -> str:
     if item.sha256 and _sha256(item.path) != item.sha256:
         return f"{item.path} has changed since it was installed; import it again"
     try:
-        import_module(KINDS[item.kind]).check(find(item.kind, item.name))
+        place = find(item.kind, item.name)
+        import_module(KINDS[item.kind]).check(place)
     except UserError as error:
         return str(error)
+    return "" if item.sha256 else _standing_problem(item, place)
+
+
+def _standing_problem(item: Installed, place: Path) -> str:
+    """What has happened to a source or to its conversion since the one was made of the other."""
+    sums = _read_sums(place)
+    if _sha256(place) != sums["sha256"]:
+        return f"{place} has changed since it was made of {item.path}; delete it, and it is made anew"
+    if _sha256(item.path) != sums["source_sha256"]:
+        return f"{item.path} has changed, keeping its size and time, since {place} was made of it; delete that"
     return ""

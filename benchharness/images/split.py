@@ -20,10 +20,12 @@ _LIMIT_BYTES: Final = 1 << 24
 
 
 class Split(NamedTuple):
-    """Indices into the training images, sorted, and where they come from in words."""
+    """Sorted indices of images, and where they come from in words."""
 
     train: Int[np.ndarray, "train"]
+    """Empty in a split of test images, where weights learn from all training images."""
     valid: Int[np.ndarray, "valid"]
+    """Indices into the training images; in a split of test images, into those: x-valid."""
     words: str
 
 
@@ -31,8 +33,9 @@ def load_split(path: Path | str) -> Split:
     """The split in the file at `path`.
 
     The file is JSON, `{"train": [...], "valid": [...]}`, each list plain or as the benchmark's own file has it
-    (`["int", ["0", ...]]`); or text of two lines of indices, training first, separated by commas or spaces. Raises
-    `UserError` where it is neither, or where an index comes twice or in both halves.
+    (`["int", ["0", ...]]`), or the same with `xvalid` and `xtest`, which are to divide the test images; or text of two
+    lines of indices, training first, separated by commas or spaces. Raises `UserError` where it is none of these, or
+    where an index comes twice or in both halves.
     """
     path = Path(path)
     try:
@@ -41,11 +44,17 @@ def load_split(path: Path | str) -> Split:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read the split file {path}: {error}") from None
-    halves = _from_json(path, text) if text.lstrip().startswith("{") else _from_text(path, text)
-    train, valid = (_indices(path, name, half) for name, half in zip(("train", "valid"), halves, strict=True))
-    if both := np.intersect1d(train, valid).tolist():
+    lists = _from_json(path, text) if text.lstrip().startswith("{") else _from_text(path, text)
+    halves = {name: _indices(path, name, half) for name, half in lists.items()}
+    first, second = halves.values()
+    if both := np.intersect1d(first, second).tolist():
         raise UserError(f"{path} has {len(both)} indices in both halves, the first {both[0]}")
-    return Split(train, valid, f"split file {path.name}")
+    words = f"split file {path.name}"
+    if "xtest" not in halves:
+        return Split(halves["train"], halves["valid"], words)
+    if len(first) != len(second) or max(first[-1], second[-1]) != 2 * len(first) - 1:
+        raise UserError(f"{path} does not divide test images: {len(first)} x-valid and {len(second)} x-test indices")
+    return Split(np.array([], np.int64), halves["xvalid"], words)
 
 
 def check_benchmark_split(split: Split) -> Split:
@@ -58,20 +67,25 @@ def check_benchmark_split(split: Split) -> Split:
     return split._replace(words="the benchmark's own split")
 
 
-def _from_json(path: Path, text: str) -> list[Any]:
+def _from_json(path: Path, text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
-        halves = [value["train"], value["valid"]]
+        names = ("xvalid", "xtest") if "xtest" in value else ("train", "valid")
+        halves = {name: value[name] for name in names}
     except (ValueError, KeyError, RecursionError) as error:
         raise UserError(f"{path} is no split file: {type(error).__name__} {str(error)[:80]}") from None
-    return [half[1] if isinstance(half, list) and half[:1] == ["int"] and len(half) == 2 else half for half in halves]
+    return {
+        name: half[1] if isinstance(half, list) and half[:1] == ["int"] and len(half) == 2 else half
+        for name, half in halves.items()
+    }
 
 
-def _from_text(path: Path, text: str) -> list[Any]:
+def _from_text(path: Path, text: str) -> dict[str, Any]:
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) != 2:
         raise UserError(f"{path} has {len(lines)} lines; a split file has two, training and validation indices")
-    return [re.split(r"[\s,]+", re.sub(r"^\s*(train|valid)\s*:", "", line).strip(" \t,")) for line in lines]
+    halves = [re.split(r"[\s,]+", re.sub(r"^\s*(train|valid)\s*:", "", line).strip(" \t,")) for line in lines]
+    return dict(zip(("train", "valid"), halves, strict=True))
 
 
 def _indices(path: Path, name: str, values: Any) -> Int[np.ndarray, "images"]:

@@ -14,7 +14,7 @@ from benchharness.errors import UserError
 from benchharness.table import Figure, Table, file
 from benchharness.table.benchmark import OPTIMA, checked
 from benchharness.table.build import build
-from benchharness.table.importers import nb201_parquet
+from benchharness.table.importers import columns
 
 
 def test_every_figure_of_the_real_table_is_known(real: Table) -> None:
@@ -36,7 +36,7 @@ def test_a_swap_in_the_file_is_noticed(data_folder: Path, tmp_path: Path) -> Non
         source.rename_columns([names.get(name, name) for name in source.column_names]), tmp_path / "s.parquet"
     )
     with pytest.raises(UserError, match=r"the best cifar10 valid after 200 epochs is 94\.3733, not 91\.6067"):
-        nb201_parquet.read(tmp_path / "s.parquet")
+        columns.read(tmp_path / "s.parquet")
 
 
 def test_a_part_of_the_rows_is_noticed(sample: Table, make: Callable[..., Table]) -> None:
@@ -69,7 +69,7 @@ def test_a_parquet_file_that_is_not_whole_is_refused(data_folder: Path, tmp_path
     source = parquet.read_table(data_folder / "nas-bench-201" / "nb201.parquet")
     parquet.write_table(spoil(source), tmp_path / "spoilt.parquet")
     with pytest.raises(UserError, match=sentence):
-        nb201_parquet.read(tmp_path / "spoilt.parquet")
+        columns.read(tmp_path / "spoilt.parquet")
 
 
 def with_column(table: pa.Table, name: str, value: object) -> pa.Table:
@@ -79,7 +79,7 @@ def with_column(table: pa.Table, name: str, value: object) -> pa.Table:
 def test_rows_in_another_order_are_put_in_the_benchmarks_own(data_folder: Path, tmp_path: Path, real: Table) -> None:
     source = parquet.read_table(data_folder / "nas-bench-201" / "nb201.parquet")
     parquet.write_table(source.take(np.random.default_rng(0).permutation(len(source))), tmp_path / "mixed.parquet")
-    assert nb201_parquet.read(tmp_path / "mixed.parquet").about["sha256"] == real.about["sha256"]
+    assert columns.read(tmp_path / "mixed.parquet").about["sha256"] == real.about["sha256"]
 
 
 def test_the_table_equals_the_file_it_came_from(data_folder: Path, real: Table) -> None:
@@ -87,4 +87,4 @@ def test_the_table_equals_the_file_it_came_from(data_folder: Path, real: Table) 
     for figure in real.figures():
         name = f"{figure.dataset}_{figure.split}_{figure.epochs}".replace("-", "_")
         np.testing.assert_allclose(real.accuracy(None, *figure), source[name], atol=1e-4)
-    assert nb201_parquet.recognises(data_folder / "nas-bench-201" / "latency.parquet") is None
+    assert columns.recognises(data_folder / "nas-bench-201" / "latency.parquet") is None

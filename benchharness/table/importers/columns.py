@@ -1,0 +1,194 @@
+"""Tables as CSV, JSON or Parquet: a row an architecture, its columns called as in `benchharness.table.columns`."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from benchharness import space
+from benchharness.errors import UserError, unknown
+from benchharness.table import benchmark
+from benchharness.table.build import build
+from benchharness.table.columns import COSTS, FIGURES, NAMES, SECONDS, SEEDS, SUFFIXES
+from benchharness.table.figures import Figure
+from benchharness.table.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LAYOUT: Final = "a table as CSV, JSON or Parquet with columns arch, cifar10_valid_200, ... (others by `--map`)"
+_BENCHMARK: Final = {"index", "arch", "params_m", "flops_m", "cifar10_valid_200", "cifar10_test_200"}
+"""Whatever has these columns is taken for the benchmark, and has to be it."""
+_ROWS_LIMIT: Final = 4 * space.SIZE
+_RUNS_LIMIT: Final = 16
+_LIMIT_BYTES: Final = 1 << 27
+
+
+def recognises(path: Path) -> str | None:
+    """`nas-bench-201` where `path` has all its columns, the file's own name where it has some, else None."""
+    if path.suffix not in SUFFIXES or not path.is_file() or path.stat().st_size > _LIMIT_BYTES:
+        return None
+    try:
+        names = _names(path)
+    except (OSError, ValueError):
+        return None
+    if names >= _BENCHMARK:
+        return benchmark.NAME
+    return path.stem if "arch" in names and names & set(FIGURES.values()) else None
+
+
+def reads(path: Path) -> bool:
+    """Whether `path` may be such a file, whatever its columns are called."""
+    return path.suffix in SUFFIXES and path.is_file()
+
+
+def read(path: Path) -> Table:
+    """The table in the file at `path`; raises `UserError` where it is not as its columns say."""
+    return read_as(path, recognises(path) or path.stem)
+
+
+def read_as(path: Path, name: str, columns: Mapping[str, str] | None = None) -> Table:
+    """The table in the file at `path` under another `name`; `columns` gives the file's own names for ours.
+
+    Rows are numbered by the column `index`, or in their order where there is none. Raises `UserError` where a column
+    is missing or none of ours, a value is none, costs are not those of the architectures, and, under the benchmark's
+    name, where it is not the benchmark, whole and unmixed.
+    """
+    held = _renamed(_frame(path, columns or {}), columns or {}, path)
+    whole = name == benchmark.NAME
+    numbers = _numbers(held, path, whole)
+    held = held.iloc[np.argsort(numbers)]
+    means = {key: _floats(held[column]) for key, column in FIGURES.items() if column in held}
+    if means and max(np.nanmax(column, initial=0) for column in means.values()) <= 1:
+        raise UserError(f"{path} has accuracies of at most 1; they are to be in percent")
+    runs = {key: _padded(held[column]) for key, column in SEEDS.items() if column in held}
+    table = build(
+        {"name": name, "version": "1.1" if whole else "1", "source": path.name, **_notes(means, runs)},
+        np.array([space.from_string(str(text)) for text in held["arch"]], np.uint8).reshape(-1, len(space.EDGES)),
+        means,
+        runs,
+        {key: _floats(held[column]) for key, column in SECONDS.items() if column in held},
+        np.sort(numbers),
+    )
+    if set(COSTS) <= set(held):
+        benchmark.check_costs(table, *(_floats(held[column]) for column in COSTS))
+    return benchmark.checked(table)
+
+
+def _names(path: Path) -> set[str]:
+    """The columns' names, or for JSON those of ours that it mentions."""
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as parquet  # 0.2 s, and only needed where a table is imported
+
+        return set(parquet.read_schema(path).names)
+    if path.suffix == ".csv":
+        with path.open(encoding="utf-8") as file:
+            return {text.strip(' "\r\n') for text in file.readline(1 << 16).split(",")}
+    return set(re.findall(r'"(\w+)"', path.read_text(encoding="utf-8"))) & set(NAMES)
+
+
+def _frame(path: Path, columns: Mapping[str, str]) -> "pd.DataFrame":
+    import pandas as pd
+
+    if path.stat().st_size > _LIMIT_BYTES:
+        raise UserError(f"{path} is larger than {_LIMIT_BYTES} bytes; no table of this kind is")
+    try:
+        if path.suffix == ".parquet":
+            found = _parquet(path, {*NAMES, *columns.values()})
+        elif path.suffix == ".csv":
+            found = pd.read_csv(path, nrows=_ROWS_LIMIT + 1)
+        else:
+            found = _json(path)
+    except UserError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        told = f"{type(error).__name__}: {str(error)[:120]}"
+        raise UserError(f"{path} cannot be read as {path.suffix[1:].upper()} ({told})") from None
+    if len(found) > _ROWS_LIMIT:
+        raise UserError(f"{path} has {len(found)} rows; NAS-Bench-201 has {space.SIZE:,}")
+    return found
+
+
+def _parquet(path: Path, wanted: set[str]) -> Any:
+    import pyarrow.parquet as parquet
+
+    file = parquet.ParquetFile(path, read_dictionary=["arch"])
+    held = file.metadata
+    if held.num_rows > _ROWS_LIMIT:
+        raise UserError(f"{path} has {held.num_rows} rows; NAS-Bench-201 has {space.SIZE:,}")
+    for group in range(held.num_row_groups):
+        chunks = [held.row_group(group).column(place) for place in range(held.row_group(group).num_columns)]
+        # A value written once may stand for millions: what it takes in memory is not to be seen from the file's size.
+        if any(
+            chunk.num_values > _RUNS_LIMIT * _ROWS_LIMIT or chunk.total_uncompressed_size > _LIMIT_BYTES
+            for chunk in chunks
+        ):
+            raise UserError(f"{path} is refused: it unpacks to more values than any table has")
+    return file.read(columns=[name for name in file.schema_arrow.names if name in wanted]).to_pandas()
+
+
+def _json(path: Path) -> Any:
+    """Rows as a list of objects, columns as an object of lists, or an object of rows by architecture."""
+    import pandas as pd
+
+    held = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(held, dict) and held and all(isinstance(row, dict) for row in held.values()):
+        held = [{"arch": arch, **row} for arch, row in held.items()]
+    return pd.DataFrame(held)
+
+
+def _renamed(found: "pd.DataFrame", columns: Mapping[str, str], path: Path) -> "pd.DataFrame":
+    for ours, theirs in columns.items():
+        if ours not in NAMES:
+            raise unknown("column", ours, NAMES)
+        if theirs not in found:
+            raise unknown(f"column of {path.name}", theirs, map(str, found.columns))
+    taken = found.drop(columns=[ours for ours in columns if ours in found and ours not in columns.values()])
+    held = taken.rename(columns={theirs: ours for ours, theirs in columns.items()})
+    if "arch" not in held or not set(FIGURES.values()) & set(held):
+        told = f"{path} has columns {', '.join(map(str, found.columns[:12]))}"
+        raise UserError(f"{told}; it needs `arch` and a figure such as `cifar10_test_200` (say which with `--map`)")
+    return held
+
+
+def _numbers(held: "pd.DataFrame", path: Path, whole: bool) -> Any:
+    numbers = _floats(held["index"]) if "index" in held else np.arange(len(held), dtype=float)
+    if whole and not np.array_equal(np.sort(numbers), np.arange(space.SIZE)):
+        raise UserError(f"{path} has {len(numbers)} rows; expected index 0 to {space.SIZE - 1}, each once")
+    if not ((numbers >= 0) & (numbers < space.SIZE) & (numbers == np.floor(numbers))).all():
+        raise UserError(f"{path} has an index that is not a whole number of 0 to {space.SIZE - 1}")
+    return numbers.astype(np.int32)
+
+
+def _floats(column: "pd.Series[Any]") -> Any:
+    try:
+        return column.to_numpy(np.float64)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"column {column.name!r} is not of numbers: {str(error)[:80]}") from None
+
+
+def _padded(column: "pd.Series[Any]") -> Any:
+    """Lists of one to a few values, or texts of them, as one array, NaN where a list is shorter."""
+    try:
+        runs = [np.array(row.split() if isinstance(row, str) else row, float).reshape(-1) for row in column]
+    except (ValueError, TypeError) as error:
+        raise UserError(f"column {column.name!r} is not of lists of numbers: {str(error)[:80]}") from None
+    padded = np.full((len(runs), max((len(values) for values in runs), default=0)), np.nan)
+    if padded.shape[1] > _RUNS_LIMIT:
+        raise UserError(f"column {column.name!r} has {padded.shape[1]} training runs; at most {_RUNS_LIMIT} are read")
+    for row, values in zip(padded, runs, strict=True):
+        row[: len(values)] = values
+    return padded
+
+
+def _notes(means: dict[Figure, Any], by_seed: dict[Figure, Any]) -> dict[str, str]:
+    """Where a figure is not the mean of the single runs beside it, which its readers should know."""
+    told = [
+        f"for {count} architectures {key} is the mean of a part of the released runs"
+        for key, runs in by_seed.items()
+        if (count := int((np.abs(np.nanmean(runs, axis=1) - means[key]) > 1e-4).sum()))
+    ]
+    return {"note": "; ".join(told)} if told else {}

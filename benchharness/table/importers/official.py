@@ -1,0 +1,159 @@
+"""NAS-Bench-201 and NATS-Bench as their authors released them (Dong & Yang 2020; Dong et al. 2021).
+
+All are pickles. They are read by `benchharness.pickles`, which runs nothing they name, an architecture at a time: a
+folder or archive of 15,625 small files as well as one file of gigabytes takes less than 1 GB of memory. The files that
+hold trained weights (`-full`, `-archive`) are not read; nothing in them is needed for a table.
+"""
+
+import bz2
+import io
+import pickletools
+import re
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, Final
+
+from benchharness import pickles, space
+from benchharness.errors import UserError
+from benchharness.table.benchmark import NAME, checked
+from benchharness.table.trials import Gathered, Imported
+from benchharness.waiting import shown
+
+LAYOUT: Final = "NAS-Bench-201 (.pth) or NATS-Bench topology (.pickle.pbz2, or the -simple folder or .tar) as released"
+PART: Final = f"{NAME}-part"
+"""The name of what holds only some of the architectures, where no other is given."""
+_FILE: Final = re.compile(r"(\d{6})\.pickle\.pbz2", re.ASCII)
+_VERSION: Final = re.compile(r"v(\d+_\d+)-([0-9a-f]{5,6})")
+_ONE_FILE_BYTES: Final = 1 << 24
+"""Of one architecture, unpacked; official ones have 326,000."""
+_MEMBERS_LIMIT: Final = 2 * space.SIZE
+_MAGIC: Final = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+"""How `torch.save` began its files before torch 1.6, the benchmark's own among them."""
+_PTH: Final = re.compile(r"NAS-Bench-201-v\d+_\d+-[0-9a-f]+\.pth", re.ASCII)
+_PBZ2: Final = re.compile(r"NATS-tss-v\d+_\d+-[0-9a-f]+\.pickle\.pbz2", re.ASCII)
+_TAR: Final = re.compile(r"NATS-tss-v\d+_\d+-[0-9a-f]+-simple\.tar", re.ASCII)
+
+
+def recognises(path: Path) -> str | None:
+    """The benchmark's name where `path` is one of its forms, another where the folder holds a part of it, else None.
+
+    Files are recognised by the names they were released under; any other is imported by giving the table a name.
+    """
+    if path.is_dir():
+        count = len(_files(path))
+        return (NAME if count == space.SIZE else PART) if count else None
+    return NAME if path.is_file() and _form(path) else None
+
+
+def read(path: Path) -> Imported:
+    """The table and details at `path`; raises `UserError` where it is not the benchmark, whole and unmixed.
+
+    A folder may hold a part: its table has another name.
+    """
+    return read_as(path, recognises(path) or NAME)
+
+
+def read_as(path: Path, name: str) -> Imported:
+    """The table at `path`, which may hold a part of the benchmark, under another `name` than the benchmark's."""
+    gathered = Gathered()
+    for index, states in shown(_entries(path), space.SIZE, f"reading {path.name}"):
+        gathered.add(index, states)
+    version = _VERSION.search(path.name)
+    found = gathered.finish(name, version[0] if version else "unknown", path.name)
+    if name == NAME and not found.table.complete:
+        told = f"{path} holds {len(found.table)} of the {space.SIZE:,} architectures of NAS-Bench-201"
+        raise UserError(f"{told}; import it under another name (`--name`)")
+    checked(found.table)
+    return found
+
+
+def reads(path: Path) -> bool:
+    """Whether `path` may be one of the forms, whatever it is called."""
+    return (path.is_dir() and bool(_files(path))) or path.name.endswith((".pth", ".pickle.pbz2", ".tar"))
+
+
+def _form(path: Path) -> bool:
+    return any(pattern.fullmatch(path.name) for pattern in (_PTH, _PBZ2, _TAR))
+
+
+def _files(folder: Path) -> dict[int, Path]:
+    return {int(found[1]): path for path in folder.iterdir() if (found := _FILE.fullmatch(path.name))}
+
+
+def _entries(path: Path) -> Iterator[tuple[Any, Any]]:
+    if path.is_dir():
+        for index, file in sorted(_files(path).items()):
+            yield index, _one(file.open("rb"), file)
+    elif path.name.endswith(".tar"):
+        yield from _members(path)
+    else:
+        with _opened(path) as opened:
+            yield from pickles.stream(opened, path, "arch2infos")
+
+
+def _one(packed: BinaryIO, where: object) -> dict[Any, Any]:
+    """The states of one architecture, unpacked no further than any needs."""
+    try:
+        with packed, bz2.BZ2File(packed) as file:
+            data = file.read(_ONE_FILE_BYTES + 1)
+    except (OSError, EOFError, ValueError) as error:
+        raise UserError(f"{where} is no bzip2 file, or a damaged one ({error})") from None
+    if len(data) > _ONE_FILE_BYTES:
+        raise UserError(f"{where} unpacks to more than {_ONE_FILE_BYTES} bytes")
+    return pickles.read(data, where)
+
+
+def _members(path: Path) -> Iterator[tuple[Any, Any]]:
+    """The files of an archive of the folder, in its order; nothing is unpacked to disk."""
+    try:
+        with tarfile.open(path, "r|") as archive:
+            for count, member in enumerate(archive):
+                place = PurePosixPath(member.name)
+                if place.is_absolute() or ".." in place.parts or not (member.isfile() or member.isdir()):
+                    raise UserError(f"{path} is refused: {member.name[:80]!r} is a link or leads out of the archive")
+                if count > _MEMBERS_LIMIT:
+                    raise UserError(f"{path} is refused: it has more than {_MEMBERS_LIMIT} members")
+                found, file = _FILE.fullmatch(place.name), archive.extractfile(member)
+                if found and file:
+                    yield int(found[1]), _one(io.BytesIO(file.read(_ONE_FILE_BYTES)), f"{path}: {place.name}")
+    except (tarfile.TarError, EOFError) as error:
+        raise UserError(f"{path} is a damaged archive ({error})") from None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """The pickle in a file of the one-file forms, unpacked as it is read."""
+    try:
+        if path.name.endswith(".pbz2"):
+            with bz2.open(path, "rb") as unpacked:
+                yield unpacked  # type: ignore[misc]
+        elif zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                names = [name for name in archive.namelist() if PurePosixPath(name).name == "data.pkl"]
+                with archive.open(names[0] if names else "data.pkl") as member:
+                    yield member  # type: ignore[misc]
+        else:
+            with path.open("rb") as file:
+                _skip_heads(file)
+                yield file
+    except (OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is damaged, or not what its name says ({error})") from None
+
+
+def _skip_heads(file: BinaryIO) -> None:
+    """Go past the three small pickles that `torch.save` wrote before the one that matters."""
+    head = file.read(1 << 12)
+    if not head.startswith(_MAGIC):
+        file.seek(0)
+        return
+    places = io.BytesIO(head)
+    try:
+        for _ in range(3):
+            for _ in pickletools.genops(places):
+                pass
+    except (ValueError, IndexError, UnicodeDecodeError):
+        raise UserError("its head is not that of a file by torch") from None
+    file.seek(places.tell())
