@@ -35,7 +35,7 @@ def peak_memory_bytes(device: torch.device) -> int:
 
 def state_of(method: Method) -> dict[str, Any]:
     """Entropy and argmax cell of a method, for one line of the trace."""
-    weights = method.expected().detach()
+    weights = method.probabilities().detach()
     return {"entropy": entropy(weights), "arch": to_string(argmax_arch(weights))}
 
 
@@ -44,14 +44,11 @@ def largest_eigenvalue(method: Method, net: Supernet, stream: Stream, bn: str = 
 
     Exact: the whole Hessian, one backward pass a row (Zela et al., ICLR 2020, who estimate it on one batch too).
     """
-    alphas = [parameter for parameter in method.parameters() if parameter.requires_grad]
+    alpha = method.alpha
     batch = next(stream.fixed("valid", 1, stream.settings.batch))
     with net.evaluating(batch_statistics=bn == "batch"):
         loss = F.cross_entropy(net(batch.images, method.expected()), batch.labels)
-        slopes = torch.autograd.grad(loss, alphas, create_graph=True)
-        rows = [
-            torch.cat([row.flatten() for row in torch.autograd.grad(slope, alphas, retain_graph=True)])
-            for slope in torch.cat([slope.flatten() for slope in slopes])
-        ]
+        (slopes,) = torch.autograd.grad(loss, alpha, create_graph=True)
+        rows = [torch.autograd.grad(slope, alpha, retain_graph=True)[0].flatten() for slope in slopes.flatten()]
     hessian = torch.stack(rows).double()
     return float(torch.linalg.eigvalsh((hessian + hessian.T) / 2)[-1])

@@ -11,7 +11,7 @@ from benchharness.protocols import Protocol
 from benchharness.space import Arch
 from benchharness.updates import Loss, Update, Weights
 
-__all__ = ["Arch", "Loss", "Method", "Weights"]
+__all__ = ["Arch", "Loss", "Method", "Weights", "uniform_cell"]
 
 
 class Method(nn.Module):
@@ -91,3 +91,8 @@ class Method(nn.Module):
     def sample(self) -> Arch:
         """One cell drawn from the distribution, with torch's global generator."""
         return tuple(torch.multinomial(self.probabilities().detach().cpu(), 1).flatten().tolist())
+
+
+def uniform_cell(edges: int, ops: int) -> Arch:
+    """A uniformly random cell, drawn on the CPU so that no device has to be waited for."""
+    return tuple(torch.randint(ops, (edges,)).tolist())

@@ -1,8 +1,8 @@
-"""How a cell is read out of a trained supernet: one frozen dataclass a selection, whose fields are its options."""
+"""Selections by what an operation does to the loss: operation strength, and its pruning-style comparator."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Final, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -12,67 +12,11 @@ from torch import Tensor
 from benchharness.errors import UserError, unknown
 from benchharness.evaluation import Evaluation
 from benchharness.methods import Method
-from benchharness.protocols import coerce
-from benchharness.space import EDGES, NONE, OPS, Arch
+from benchharness.selection._base import Selected, Selection, mean_weights
+from benchharness.space import EDGES, NONE, OPS
 from benchharness.updates import with_decided
 
-
-class Selected(NamedTuple):
-    """A derived cell with what led to it."""
-
-    arch: Arch
-    scores: Float[np.ndarray, "edges ops"]
-    """Higher is better; NaN where an operation was no candidate or an edge could not be scored."""
-    order: tuple[int, ...] = ()
-    """Edges in the order in which they were decided."""
-    dead: tuple[int, ...] = ()
-    """Edges on which every candidate ties because decided edges cut them off; decided by magnitude."""
-
-
 Scores = Float[np.ndarray, " ops"]
-
-
-@dataclass(frozen=True)
-class Selection:
-    """The base: how a trained method and its supernet become a cell."""
-
-    none: bool = True
-    """Whether `none` may be chosen."""
-
-    def __call__(self, method: Method, evaluation: Evaluation) -> Selected:
-        """The cell read out; may train the supernet further through `evaluation.tune`."""
-        raise NotImplementedError
-
-    def candidates(self) -> list[int]:
-        """The operations that may be chosen."""
-        return [op for op in range(len(OPS)) if self.none or op != NONE]
-
-    def restricted(self, scores: Float[np.ndarray, "edges ops"]) -> Float[np.ndarray, "edges ops"]:
-        """`scores` with NaN for the operations that may not be chosen."""
-        allowed = np.isin(np.arange(len(OPS)), self.candidates())
-        return np.where(allowed, scores, np.nan)
-
-
-@dataclass(frozen=True)
-class Magnitude(Selection):
-    """The largest mean edge weight on each edge (argmax, over all five operations in NAS-Bench-201)."""
-
-    def __call__(self, method: Method, evaluation: Evaluation) -> Selected:  # noqa: ARG002
-        """The argmax cell; scores are the mean edge weights."""
-        scores = self.restricted(_mean_weights(method))
-        return Selected(tuple(int(op) for op in np.nanargmax(scores, axis=-1)), scores, tuple(range(len(EDGES))))
-
-
-@dataclass(frozen=True)
-class Uniform(Selection):
-    """A uniformly random cell, drawn from the run's own random numbers."""
-
-    def __call__(self, method: Method, evaluation: Evaluation) -> Selected:  # noqa: ARG002
-        """A cell drawn with torch's global generator; every score is the same."""
-        allowed = self.candidates()
-        drawn = torch.randint(len(allowed), (len(EDGES),)).tolist()
-        flat = self.restricted(np.full((len(EDGES), len(OPS)), 1 / len(allowed)))
-        return Selected(tuple(allowed[choice] for choice in drawn), flat, tuple(range(len(EDGES))))
 
 
 @dataclass(frozen=True)
@@ -131,7 +75,7 @@ class Strength(Selection):
             edge, found = self._next(weights, decided, asked)
             if found is None:
                 dead.append(edge)
-                found = self.restricted(_mean_weights(method))[edge]
+                found = self.restricted(mean_weights(method))[edge]
             else:
                 scores[edge] = found
             decided[edge] = int(np.nanargmax(found))
@@ -219,46 +163,6 @@ class Prune(Strength):
         return after - before
 
 
-SELECTIONS: Final[Mapping[str, type[Selection]]] = {
-    "magnitude": Magnitude,
-    "strength": Strength,
-    "prune": Prune,
-    "uniform": Uniform,
-}
-
-
-def names() -> list[str]:
-    """The selections there are."""
-    return list(SELECTIONS)
-
-
-def name_of(kind: str | type) -> str:
-    """What a selection is called in results: its name, or that of the class of a user's own."""
-    return kind if isinstance(kind, str) else kind.__name__.lower()
-
-
-def options(kind: str | type) -> dict[str, Any]:
-    """What can be set about a selection, with defaults; raises `UserError` on an unknown name."""
-    return {field.name: field.default for field in fields(_class(kind))}
-
-
-def make(kind: str | type, changes: Mapping[str, Any]) -> Selection:
-    """A selection with some options changed; raises `UserError` on an unknown name or option, or a bad value."""
-    known = options(kind)
-    for key in changes:
-        if key not in known:
-            raise unknown(f"option of {name_of(kind)}", key, known)
-    made = {key: coerce(key, value, type(known[key])) for key, value in changes.items()}
-    build: Callable[..., Selection] = _class(kind)
-    return build(**made)
-
-
-def of(method: type[Method], name: str) -> str | type:
-    """The selection recorded as `name` in a run of `method`: the method's own class where it is called so."""
-    own = method.selection
-    return own if name_of(own) == name else name
-
-
 def is_dead(edge: int, decided: Mapping[int, int]) -> bool:
     """Whether the edges in `decided` leave `edge` without a path from the cell's input or to its output."""
     target, source = EDGES[edge]
@@ -271,20 +175,6 @@ def is_dead(edge: int, decided: Mapping[int, int]) -> bool:
         if to in used:
             used.add(start)
     return source not in fed or target not in used
-
-
-def _class(kind: str | type) -> type[Selection]:
-    if isinstance(kind, str):
-        if kind not in SELECTIONS:
-            raise unknown("selection", kind, SELECTIONS)
-        return SELECTIONS[kind]
-    if not issubclass(kind, Selection) or "__dataclass_params__" not in vars(kind):
-        raise UserError(f"selection {kind.__name__} is no dataclass derived from benchharness.Selection")
-    return kind
-
-
-def _mean_weights(method: Method) -> Float[np.ndarray, "edges ops"]:
-    return method.expected().detach().cpu().numpy().astype(np.float64)
 
 
 def _margin(scores: Scores | None) -> float:

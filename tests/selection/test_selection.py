@@ -194,4 +194,4 @@ def test_every_option_is_listed_with_its_default() -> None:
     assert set(selection.options("strength")) == {
         "none", "surviving", "data", "batches", "metric", "tuning", "tune_alpha", "order", "discretise", "exact", "bn",
     }  # fmt: skip
-    assert selection.names() == ["magnitude", "strength", "prune", "uniform"]
+    assert selection.names() == ["magnitude", "strength", "prune", "uniform", "best"]

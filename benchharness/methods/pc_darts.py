@@ -1,0 +1,46 @@
+"""PC-DARTS: partial channel connections and edge normalisation (Xu et al., ICLR 2020)."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from benchharness.methods._base import Method, Weights
+from benchharness.space import EDGES
+
+
+class PcDarts(Method):
+    """PC-DARTS: 1/k of the channels pass the softmax mix, and each edge has a weight among those into its node.
+
+    The mixed channels are the first ones, shuffled after each node, as in the authors' code. `warmup` is the part of
+    the search in which alpha rests: 0 here, 15 of 50 epochs in the paper's own space.
+    """
+
+    weighs_bypass = True
+    k = 4
+    warmup = 0.0
+
+    def __init__(self, edges: int, ops: int) -> None:
+        super().__init__(edges, ops)
+        self.beta = nn.Parameter(1e-3 * torch.randn(edges))
+
+    def edge_weights(self) -> Float[Tensor, " edges"]:
+        """The softmax of beta over the edges that enter the same node (equation 4)."""
+        targets = [target for target, _ in EDGES[: len(self.beta)]]
+        same = torch.tensor([[one == other for other in targets] for one in targets], device=self.beta.device)
+        return self.beta.where(same, -torch.inf).softmax(-1).diagonal()
+
+    def expected(self) -> Weights:
+        """Operation weights times their edge's weight; a row sums to the latter."""
+        return self.probabilities() * self.edge_weights().unsqueeze(-1)
+
+    def probabilities(self) -> Weights:
+        """softmax(alpha) per edge."""
+        return self.alpha.softmax(-1)
+
+    def moves_alpha(self, progress: float) -> bool:
+        """Once the warm-up is over."""
+        return progress >= self.warmup
+
+    def partials(self) -> tuple[int, ...]:
+        """k, throughout."""
+        return (self.k,)

@@ -1,0 +1,253 @@
+"""Draws, penalties and rests of the weight-sharing methods against theory."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch.nn import functional as F
+
+from benchharness import methods
+from benchharness.methods import Method
+from benchharness.plan import make_plan, parse_methods
+from benchharness.protocols import protocol
+from benchharness.search import Search
+from benchharness.space import EDGES
+from benchharness.updates import When
+from tests.methods.test_methods import ALPHA, draws, make
+from tests.sets import small_images
+from tests.test_search import CPU, equal, finished, reloaded, search_of
+
+SEARCHED = (
+    "gdas", "setn", "rsps", "pc-darts", "beta-darts", "sdarts-rs", "sdarts-adv", "darts-es", "darts-pt-fixed",
+    "darts2", "snas-single",
+)  # fmt: skip
+FULL = torch.randn(6, 5, generator=torch.Generator().manual_seed(3))
+
+
+def no_loss(weights: torch.Tensor) -> torch.Tensor:
+    raise AssertionError("this method does not look at the loss")
+
+
+@pytest.mark.parametrize("name", SEARCHED)
+def test_every_method_searches_resumes_bit_for_bit_and_reads_out(name: str) -> None:
+    """Read out by magnitude where its own selection would tune."""
+    changes = {"epochs": 2, "images": 100, "channels": 4}
+    whole, part = finished(search_of(name, **changes)), search_of(name, **changes)
+    part.run_epoch()
+    torch.manual_seed(123)
+    resumed = finished(reloaded(part))
+    assert equal(whole.net.state_dict(), resumed.net.state_dict())
+    assert equal(whole.method.state_dict(), resumed.method.state_dict())
+    spec = whole.spec if whole.spec.selection != "prune" else whole.spec.read_out_as("m", "magnitude", {})
+    record = whole.read_out(spec)[0]
+    assert record == resumed.read_out(spec)[0]
+    assert {"mixed_loss", "derived_accuracy_pct"} <= set(record.measures)
+
+
+def test_gdas_draws_one_operation_as_often_as_the_softmax_says() -> None:
+    drawn = draws(make("gdas"), 0.7, 8000)
+    assert sorted(set(drawn.flatten().round(decimals=5).tolist())) == [0, 1]
+    torch.testing.assert_close(drawn.sum(-1), torch.ones(8000, 2))
+    for edge in range(2):
+        observed = drawn[:, edge].round().sum(0).double().numpy()
+        expected = 8000 * ALPHA[edge].softmax(-1).double().numpy()
+        assert stats.chisquare(observed, expected * observed.sum() / expected.sum()).pvalue > 1e-3
+
+
+def test_gdas_gradient_is_that_of_the_soft_draw() -> None:
+    hard, soft = make("gdas"), make("snas", tau_min=0.1)
+    weights = torch.randn(2, 5, generator=torch.Generator().manual_seed(1))
+    slopes = []
+    for method in (hard, soft):
+        torch.manual_seed(7)
+        slopes.append(torch.autograd.grad((weights * method.draw(0.5)).sum(), method.alpha)[0])
+    torch.testing.assert_close(*slopes)
+    assert bool((slopes[0] != 0).all())
+
+
+@pytest.mark.parametrize("name", ["rsps", "setn"])
+def test_a_uniform_cell_a_step(name: str) -> None:
+    torch.manual_seed(0)
+    method = make(name, FULL)
+    cells = torch.tensor([method.draw_for_weights(0.5, no_loss) for _ in range(4000)])
+    counts = torch.stack([torch.bincount(cells[:, edge], minlength=5) for edge in range(6)]).numpy()
+    assert all(stats.chisquare(row).pvalue > 1e-3 for row in counts)
+
+
+def test_a_single_path_step_is_the_cells_own_and_moves_the_rest_by_decay_alone() -> None:
+    search, twin = search_of("rsps"), search_of("rsps")
+    batch, _ = next(search.stream.epoch(0))
+    torch.manual_seed(2)
+    cell = search.method.draw_for_weights(0.0, no_loss)
+    assert isinstance(cell, tuple)
+    torch.manual_seed(2)
+    search.update.step_weights(batch, When(0.0))
+    F.cross_entropy(twin.net.one_hot(batch.images, cell), batch.labels).backward()
+    torch.nn.utils.clip_grad_norm_(twin.net.parameters(), 5.0)
+    for weight in twin.net.parameters():
+        weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
+    twin.weight_optimizer.step()
+    torch.testing.assert_close(search.net.state_dict(), twin.net.state_dict())
+
+
+def test_rsps_and_fixed_alpha_leave_alpha_at_zero() -> None:
+    for name in ("rsps", "darts-pt-fixed"):
+        search = search_of(name, epochs=2, images=100)
+        line = finished(search).arrays()
+        assert not line["alphas"].any()
+        assert np.allclose(line["expected"], 0.2)
+
+
+def test_setn_learns_alpha_on_the_softmax_mix() -> None:
+    setn, darts = search_of("setn", order="alpha-first"), search_of("darts")
+    train, valid = next(setn.stream.epoch(0))
+    for search in (setn, darts):
+        search.update.step_alpha(train, valid, When(0.0))
+    assert torch.equal(setn.method.alpha, darts.method.alpha)
+
+
+def test_pc_darts_edge_weights_are_a_softmax_per_node() -> None:
+    method = make("pc-darts", FULL)
+    with torch.no_grad():
+        method.beta.copy_(torch.arange(6.0))
+    found = method.edge_weights().detach()
+    assert found[0] == 1
+    torch.testing.assert_close(found[1:3], torch.tensor([1.0, 2.0]).softmax(-1))
+    torch.testing.assert_close(found[3:], torch.tensor([3.0, 4.0, 5.0]).softmax(-1))
+    torch.testing.assert_close(method.expected().sum(-1).detach(), found)
+    assert torch.equal(method.probabilities().argmax(-1), method.expected().argmax(-1))
+    slopes = torch.autograd.grad((method.draw(0.0) * FULL).sum(), [method.alpha, method.beta])
+    assert bool((slopes[0] != 0).all())
+    assert slopes[1][0] == 0, "the only edge into its node"
+    assert bool((slopes[1][1:] != 0).all())
+
+
+def test_pc_darts_mixes_a_quarter_of_the_channels() -> None:
+    search = search_of("pc-darts", channels=4)
+    assert search.net.partial == 4
+    assert next(search.net.mixed_cells()).weighs_bypass
+    assert not make("pc-darts", FULL, warmup=0.3).moves_alpha(0.29)
+    assert make("pc-darts", FULL, warmup=0.3).moves_alpha(0.3)
+
+
+def test_beta_penalty_grows_linearly_and_pulls_every_alpha_down_by_its_softmax() -> None:
+    method = make("beta-darts")
+    assert method.penalty(ALPHA, 0.0) == 0
+    full = method.penalty(ALPHA, 1.0)
+    torch.testing.assert_close(full.detach(), 50 * ALPHA.exp().sum(-1).log().mean())
+    torch.testing.assert_close(method.penalty(ALPHA, 0.25), full / 4)
+    torch.testing.assert_close(torch.autograd.grad(full, method.alpha)[0], 50 * ALPHA.softmax(-1) / 2)
+
+
+def test_smoothing_noise_is_uniform_in_a_growing_ball() -> None:
+    method = make("sdarts-rs")
+    torch.manual_seed(0)
+    centre = method.expected().detach()
+    for progress, radius in ((0.0, 0.03), (1.0, 0.3)):
+        away = torch.stack([method.draw_for_weights(progress, no_loss) - centre for _ in range(1000)]) / radius
+        assert stats.kstest(away.flatten().numpy(), "uniform", (-1, 2)).pvalue > 1e-3
+    assert torch.equal(method.draw(0.5), method.expected()), "alpha's own step is not perturbed"
+
+
+def test_the_attack_stays_in_its_ball_and_finds_the_worst_corner_of_a_linear_loss() -> None:
+    method = make("sdarts-adv")
+    slope = torch.randn(2, 5, generator=torch.Generator().manual_seed(1))
+    torch.manual_seed(0)
+    centre = method.expected().detach()
+    for progress, radius in ((0.0, 0.03), (0.5, 0.165), (1.0, 0.3)):
+        at = method.draw_for_weights(progress, lambda weights: (slope * weights).sum())
+        torch.testing.assert_close(at - centre, radius * slope.sign(), rtol=1e-4, atol=1e-6)
+        bent = method.draw_for_weights(progress, lambda weights: (40 * slope * weights).sin().sum())
+        assert float((bent - centre).abs().max()) <= radius + 1e-6
+
+
+def test_the_attack_raises_a_real_loss_more_than_noise_and_records_nothing() -> None:
+    losses = {}
+    for name in ("sdarts-rs", "sdarts-adv"):
+        search = search_of(name, epochs=2, channels=4, images=200)
+        search.run_epoch()
+        train, _ = next(search.stream.epoch(0))
+        before = {key: value.clone() for key, value in search.net.state_dict().items()}
+        torch.manual_seed(0)
+        loss = search.update._loss(train)
+        losses[name] = float(loss(search.method.draw_for_weights(1.0, loss)).detach())
+        losses["centre " + name] = float(loss(search.method.expected()).detach())
+        assert equal(before, search.net.state_dict())
+    assert losses["sdarts-adv"] > losses["centre sdarts-adv"] + abs(losses["sdarts-rs"] - losses["centre sdarts-rs"])
+
+
+@pytest.mark.parametrize(
+    ("eigenvalues", "back"),
+    [
+        ([1.0] * 9, None),
+        ([1.0] * 20, None),
+        ([1.0] * 5 + [1.3] * 5, None),
+        ([1.0] * 5 + [1.4] * 5, 5),
+        ([1.0] * 8 + [1.0, 1.0, 1.1, 1.5, 2.2], 8),
+        ([-1.0] * 5 + [-5.0] * 5, None),
+    ],
+)
+def test_early_stopping_compares_averages_of_five_epochs(eigenvalues: list[float], back: int | None) -> None:
+    assert make("darts-es").stop(eigenvalues) == back
+
+
+def test_a_stopped_search_goes_back_to_earlier_alphas_and_stays_stopped() -> None:
+    spec = replace(search_of("darts-es", epochs=6, images=100).spec, train_options={"window": 1, "ratio": 50.0})
+    search = finished(Search(spec, small_images(), CPU))
+    assert search.stopped > 0
+    assert search.epoch == search.stopped + 1 < 6
+    assert np.array_equal(search.method.alpha.detach().numpy(), search.arrays()["alphas"][search.stopped - 1])
+    assert np.isfinite(search.arrays()["eigenvalue"]).all(), "measured after every epoch, whatever the protocol says"
+    other = Search(spec, small_images(), CPU)
+    other.load(search.state())
+    assert other.finished
+    assert other.read_out(spec)[0].notes["stopped_epoch"] == search.stopped
+
+
+def test_perturbation_is_told_by_accuracy_in_random_order_with_tuning() -> None:
+    (job,) = make_plan(parse_methods("darts-pt"), (0,), "cifar10", protocol("cpu"))
+    (reading,) = job.readouts
+    assert (job.base.trains, reading.method, reading.selection) == ("darts", "darts-pt", "prune")
+    told = {key: reading.selection_options[key] for key in ("metric", "order", "tuning", "bn", "batches", "tune_alpha")}
+    assert told == {
+        "metric": "accuracy",
+        "order": "random",
+        "tuning": 5,
+        "bn": "batch",
+        "batches": 0,
+        "tune_alpha": True,
+    }
+    (fixed,) = make_plan(parse_methods("darts_pt_fixed"), (0,), "cifar10", protocol("cpu"))
+    assert (fixed.base.method, fixed.base.selection, fixed.readouts) == ("darts-pt-fixed", "prune", ())
+
+
+def test_tuning_restarts_momentum_once_and_keeps_fixed_alpha_fixed() -> None:
+    search = finished(search_of("darts-pt-fixed", epochs=1, images=100))
+    decided = {0: 3, 4: 2}
+    held = {parameter: state["momentum_buffer"].clone() for parameter, state in search.weight_optimizer.state.items()}
+    search._tune(decided, 1, alpha=True)
+    assert search.weight_optimizer.param_groups[0]["lr"] == 0.0025
+    assert not search.method.alpha.detach().any()
+    tuned = {parameter: state["momentum_buffer"].clone() for parameter, state in search.weight_optimizer.state.items()}
+    assert any(not torch.equal(held[parameter], tuned[parameter]) for parameter in held)
+    search._tune(decided, 0, alpha=True)
+    assert all(torch.equal(tuned[p], state["momentum_buffer"]) for p, state in search.weight_optimizer.state.items())
+
+
+def test_a_name_may_be_spelt_with_underscores_and_is_one_method() -> None:
+    assert methods.load("darts_pt") is methods.load("darts-pt")
+    assert "darts-pt" in methods.names()
+    assert not any("_" in name for name in methods.names())
+
+
+def test_sampled_cells_follow_the_distribution() -> None:
+    method: Method = make("darts", FULL)
+    torch.manual_seed(0)
+    cells = np.array([method.sample() for _ in range(3000)])
+    for edge in range(len(EDGES)):
+        expected = 3000 * FULL[edge].double().softmax(-1).numpy()
+        assert stats.chisquare(np.bincount(cells[:, edge], minlength=5), expected).pvalue > 1e-3
+    assert math.isclose(float(method.probabilities().sum().detach()), 6, rel_tol=1e-5)
