@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.ticker import MaxNLocator
 
 from benchharness.plots.style import labelled
 from benchharness.space import EDGE_NAMES, OPS
@@ -43,4 +44,5 @@ def draw(info: Weights, ax: Axes) -> Axes:
     names = [f"{EDGE_NAMES[edge]}  {OPS[op]}" for edge in range(edges) for op in range(ops)]
     ax.set_yticks(range(edges * ops), names, fontsize=8)
     ax.grid(visible=False)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     return labelled(ax, "epoch", title=info.title)

@@ -142,8 +142,8 @@ def _pictures(evidence: Evidence, scores: pd.DataFrame) -> list[Block]:
     caption = "Test accuracy of the derived cells: every seed a point; bar: 95 % t interval of the mean."
     found: list[Block] = [Picture(f"accuracy{evidence.slug}", caption, draw)]
     if n > 1:
-        matrix = plots.improvement.data(scores, title)
-        draw = partial(drawn, plots.improvement.draw, matrix, max(5.5, 2.6 + 0.65 * n), 2.0 + 0.6 * n)
+        matrix = plots.improvement.data(scores)
+        draw = partial(drawn, plots.improvement.draw, matrix, max(4.5, 2.6 + 0.65 * n), 2.0 + 0.6 * n)
         caption = "Probability that a run of the row's method beats a run of the column's."
         found.append(Picture(f"improvement{evidence.slug}", caption, draw))
         shares = plots.profile.data(scores, np.random.default_rng(SEED), title)

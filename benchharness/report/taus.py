@@ -90,7 +90,7 @@ def _overall_grid(evidence: Evidence, overall: pd.DataFrame) -> Grid:
     values["none"] = np.where(values["with_none"], "with", "without")
     wide = values.pivot(index=["method", "criterion", "none"], columns="kind", values="cell").reset_index()
     shown = wide[["method", "criterion", "none", *[kind for kind in KINDS if kind in wide]]].fillna(MISSING)
-    note = "Kinds in the columns, operations with or without `none` in the rows; value [95 % interval over seeds]."
+    note = "Kinds in the columns, operations with or without 'none' in the rows; value [95 % interval over seeds]."
     return Grid(
         f"taus{evidence.slug}", f"Kendall's tau, {evidence.name}", overall, shown.rename_axis(columns=None), note
     )
@@ -103,14 +103,14 @@ def _edge_grid(evidence: Evidence, rows: pd.DataFrame) -> Grid:
     data = groups.agg(["mean", "std", "count"]).reset_index()
     shown = data.assign(cell=[plus_minus(*row) for row in data[["mean", "std"]].to_numpy(float)])
     shown = shown.pivot(index=keys[:3], columns="edge", values="cell").reset_index().rename_axis(columns=None)
-    note = "Mean±std over seeds of tau-b, `none` among the operations; a dash where it is undefined in every run."
+    note = "Mean±std over seeds of tau-b, 'none' among the operations; a dash where it is undefined in every run."
     return Grid(f"edge-taus{evidence.slug}", f"Kendall's tau by edge, {evidence.name}", data, shown, note)
 
 
 def _tau_picture(evidence: Evidence, overall: pd.DataFrame) -> Picture:
     kept = overall[overall["with_none"]]
     infos = [plots.agreement.data(part, str(name)) for name, part in kept.groupby("method")]
-    caption = "Kendall's tau by kind, `none` among the operations, with 95 % intervals over seeds."
+    caption = "Kendall's tau by kind, 'none' among the operations, with 95 % intervals over seeds."
     return Picture(f"taus{evidence.slug}", caption, partial(panels, plots.agreement.draw, infos, 2, (5.2, 4.0)))
 
 
