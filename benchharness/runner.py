@@ -1,67 +1,67 @@
 """Plan -> executor -> store: every run of a plan done exactly once, and none lost on the way."""
 
-import pickle
+import re
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Final, NamedTuple
 
-import numpy as np
 import pandas as pd
-import torch
 
-from benchharness import environment, executors, probe
-from benchharness.data import Split
+from benchharness import executors
 from benchharness.errors import UserError, unknown
-from benchharness.folder import data_folder
-from benchharness.images import check_benchmark_split, load_images, load_split
+from benchharness.hanging import stacks
+from benchharness.images import load_images
 from benchharness.plan import Job, make_plan, parse_methods, parse_seeds
 from benchharness.protocols import protocol as make_protocol
-from benchharness.records import RunRecord, RunSpec, Status
-from benchharness.search import Search
-from benchharness.store import Run, Store, read
+from benchharness.records import Status
+from benchharness.store import Store, read
 from benchharness.suite import Suite
+from benchharness.worker import Outcome, Where, devices, execute, finished
+
+__all__ = ["Means", "Outcome", "Where", "devices", "execute", "perform", "plan_of", "run", "share"]
 
 POLL_SECONDS: Final = 2.0
+EXECUTORS: Final = ("local", "dask")
 
-_DAMAGED: Final = (RuntimeError, EOFError, OSError, KeyError, ValueError, TypeError, pickle.UnpicklingError)
-
-
-@runtime_checkable
-class Searcher(Protocol):
-    """What the runner needs of a search; `search.Search` is the real one."""
-
-    @property
-    def epoch(self) -> int: ...  # noqa: D102
-    @property
-    def finished(self) -> bool: ...  # noqa: D102
-    def run_epoch(self) -> dict[str, Any]: ...  # noqa: D102
-    def state(self) -> dict[str, Any]: ...  # noqa: D102
-    def load(self, state: Mapping[str, Any]) -> None: ...  # noqa: D102
-    def arrays(self) -> dict[str, np.ndarray]: ...  # noqa: D102
-    def read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]: ...  # noqa: D102
+_alone = threading.Lock()
 
 
-Open = Callable[[Job, torch.device], Searcher]
+class Means(NamedTuple):
+    """What runs are made with. None of it is part of a run's identity; only `threads` and `device` touch the bits."""
+
+    jobs: int = 1
+    """Runs at a time on this machine, each in a process of its own."""
+    device: str = "auto"
+    threads: int = 1
+    """torch's threads per run on the CPU; one, so that bits depend neither on the cores nor on `jobs`."""
+    timeout: float = 0.0
+    """Seconds in which an epoch or a reading has to end before its process is taken for hung; 0 waits for ever."""
+    executor: str = "local"
+    scheduler: str = ""
+    """Address of the dask scheduler."""
+
+    def checked(self) -> "Means":
+        """These means; raises `UserError` on any that cannot be."""
+        if self.executor not in EXECUTORS:
+            raise unknown("executor", self.executor, EXECUTORS)
+        if (self.executor == "dask") != bool(self.scheduler):
+            raise UserError("--executor dask and --scheduler tcp://HOST:PORT go together; only one of them is given")
+        for name, least in (("jobs", 1), ("threads", 1), ("timeout", 0)):
+            value = getattr(self, name)
+            if not least <= value < float("inf"):
+                raise UserError(f"{name}={value} is out of range; it must be {least} or more, and finite")
+        return self
 
 
-class Outcome(NamedTuple):
-    """How one run of a job ended this time."""
+class Task(NamedTuple):
+    """A job on its way to a worker."""
 
-    spec: RunSpec
-    state: Literal["done", "failed", "busy"]
-    """`busy`: another process is working on it."""
-    message: str = ""
-    """Why it failed."""
-
-
-class Where(NamedTuple):
-    """What a worker needs to know apart from its job."""
-
-    store: Store
-    device: str
-    threads: int
+    job: Job
+    where: Where
+    source: bytes
+    """The user's method file, empty for a built-in method."""
 
 
 def run(
@@ -74,15 +74,20 @@ def run(
     device: str = "auto",
     out: str | Path = "results",
     suite: str = "",
+    **means: Any,
 ) -> pd.DataFrame:
     """Make every run of a request that `out` does not hold yet, and return the whole suite as `store.read` gives it.
 
-    The arguments are those of `benchharness run`; `changes` override values of the protocol. A failed run is a row with
-    status `failed`, and the same call tries it again. Raises `UserError` on a request that cannot be met.
+    The arguments are those of `benchharness run`; `changes` override values of the protocol, and `means` are the rest
+    of `Means`: threads, timeout, executor, scheduler. A failed run is a row with status `failed`, and the same call
+    tries it again. Raises `UserError` on a request that cannot be met.
     """
     asked = Suite(_spelt(methods), _spelt(seeds), dataset, protocol, changes or {}, suite)
+    for name in means:
+        if name not in Means._fields:
+            raise unknown("argument of run", name, Means._fields)
     store = Store(Path(out), asked.name)
-    for _ in perform(plan_of(asked), store, jobs, device):
+    for _ in perform(plan_of(asked), store, Means(jobs, device, **means)):
         pass
     return read(store.path)
 
@@ -97,22 +102,37 @@ def plan_of(suite: Suite) -> list[Job]:
     return make_plan(parse_methods(suite.methods), parse_seeds(suite.seeds), suite.dataset, settings)
 
 
-def perform(plan: Iterable[Job], store: Store, jobs: int = 1, device: str = "auto") -> Iterator[Outcome]:
+def share(plan: list[Job], part: str) -> list[Job]:
+    """Part `i/n` of a plan, i from 1 to n: every n-th supernet, so that the parts are disjoint and make up the plan.
+
+    Raises `UserError` where `part` is none.
+    """
+    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", part, re.ASCII)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise UserError(f"shard {part[:40]!r} is no part; write i/n with i from 1 to n, such as 3/8")
+    return plan[int(match[1]) - 1 :: int(match[2])]
+
+
+def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterator[Outcome]:  # noqa: B008
     """Work through what the store lacks, yielding each run's outcome as its job ends.
 
     Returns once every run is done or has failed: runs that other processes are working on are waited for, and taken
     over where those processes die.
     """
-    places = devices(device, jobs)
-    threads = max(1, environment.cores() // jobs)
-    left = {key: job for key, job in enumerate(plan) if not _done(store, job)}
-    if left:
+    means = means.checked()
+    store = Store(store.root.absolute(), store.suite)  # workers may be elsewhere
+    elsewhere = means.executor == "dask"
+    places = [means.device] if elsewhere else devices(means.device, means.jobs)
+    left = {key: job for key, job in enumerate(plan) if not finished(store, job)}
+    sources = _sources(left.values())
+    if left and not elsewhere:
         _fetch(left.values())
     while left:
-        work = {key: (job, Where(store, places[key % len(places)], threads)) for key, job in left.items()}
+        wheres = {key: Where(store, places[key % len(places)], means.threads, means.timeout) for key in left}
+        work = {key: Task(job, wheres[key], sources[job.source_path]) for key, job in left.items()}
         busy: set[int] = set()
-        for key, result in _execute(work, jobs):
-            for outcome in _outcomes(left[key], result, store):
+        for key, result in _execute(work, means):
+            for outcome in _outcomes(left[key], result, wheres[key]):
                 if outcome.state == "busy":
                     busy.add(key)
                 else:
@@ -121,168 +141,44 @@ def perform(plan: Iterable[Job], store: Store, jobs: int = 1, device: str = "aut
         time.sleep(POLL_SECONDS if left else 0)
 
 
-def devices(wanted: str, jobs: int) -> list[str]:
-    """The devices that `jobs` workers take in turn; raises `UserError` on one that is not there."""
-    gpus = torch.cuda.device_count()
-    kind, _, index = wanted.partition(":")
-    if jobs < 1:
-        raise UserError(f"jobs={jobs} is out of range; it must be 1 or more")
-    if kind not in ("auto", "cpu", "cuda"):
-        raise unknown("device", wanted, ("auto", "cpu", "cuda", *(f"cuda:{gpu}" for gpu in range(gpus))))
-    if kind == "cpu" or (kind == "auto" and not gpus):
-        return ["cpu"]
-    if not gpus or (index and not (index.isdecimal() and int(index) < gpus)):
-        raise UserError(f"device {wanted!r} is not there: torch finds {gpus} CUDA devices; try --device cpu")
-    return [f"cuda:{index}"] if index else [f"cuda:{gpu}" for gpu in range(gpus)]
+def _sources(jobs: Iterable[Job]) -> dict[Path | None, bytes]:
+    return {path: path.read_bytes() if path else b"" for path in {job.source_path for job in jobs}}
 
 
-def open_search(job: Job, device: torch.device) -> Searcher:
-    """The real search of a job's supernet, at its beginning."""
-    return Search(job.base, load_images(job.base.dataset), device, job.source_path, _given_split(job.base))
+def _execute(work: Mapping[int, Task], means: Means) -> Iterator[tuple[int, list[Outcome] | Exception]]:
+    if means.executor == "dask":
+        return executors.cluster(_start, work, means.scheduler)
+    if means.jobs == 1 and not means.timeout:
+        return executors.serial(_start, work)
+    return executors.processes(_start, work, means.jobs)  # what hangs is ended with its process, which is not this one
 
 
-def _given_split(spec: RunSpec) -> Split | None:
-    """The benchmark's own halves where the spec asks for them and the user has put them into the data folder."""
-    file = data_folder() / "splits" / f"{spec.dataset}.json"
-    if spec.protocol["split"] != "benchmark" or not file.is_file():
-        return None
-    found = load_split(file)
-    return Split(*(check_benchmark_split(found) if spec.dataset == "cifar10" else found))
+def _start(task: Task) -> list[Outcome]:
+    with _alone:  # a dask worker may have been given several threads, but torch's random numbers are the process's
+        return execute(task.job, task.where, source=task.source)
 
 
-def execute(job: Job, where: Where, make: Open = open_search) -> list[Outcome]:
-    """Do what the store lacks of one job, in this process: train its supernet, then read everything out of it."""
-    torch.set_num_threads(where.threads)
-    begin = partial(make, job, torch.device(where.device))
-    with where.store.claim(job.base) as base:
-        if base is None:
-            return [Outcome(spec, "busy") for spec in job.specs]
-        if _done(where.store, job):
-            return [Outcome(spec, "done") for spec in job.specs]
-        try:
-            _train(base, begin, where)
-        except Exception as error:
-            return _untrained(job, base, error)
-        return [_read_out(base, spec, begin, where) for spec in job.specs]
-
-
-def _train(base: Run, begin: Callable[[], Searcher], where: Where) -> None:
-    """Train the supernet to its end, from its checkpoint where there is one; does nothing where it is at its end."""
-    search = _resumed(base, begin)
-    if not base.done:
-        base.keep(search.epoch)
-        base.begin(epoch=search.epoch, device=where.device, threads=where.threads)
-    recorded = base.arrays() if base.done else None
-    while not search.finished:
-        line = search.run_epoch()
-        if recorded is None:
-            base.log(line)
-        else:
-            _check_same(search, recorded["alphas"])
-        with base.saving() as path:
-            torch.save(search.state(), path)
-
-
-def _resumed(base: Run, begin: Callable[[], Searcher]) -> Searcher:
-    """The search as its checkpoint holds it; at its beginning where that is missing, damaged or ahead of the trace."""
-    search = begin()
-    try:
-        search.load(torch.load(base.checkpoint, map_location="cpu", weights_only=True))
-    except _DAMAGED:
-        return begin()
-    return search if len(base.lines()) >= search.epoch else begin()
-
-
-def _untrained(job: Job, base: Run, error: Exception) -> list[Outcome]:
-    """What becomes of a job without its supernet. A base run that is done stays done: only its readings are missing."""
-    own = Outcome(base.spec, "done") if base.done else _failed(base, error)
-    return [own, *(Outcome(spec, "failed", f"no supernet: {error}") for spec in job.readouts)]
-
-
-def _check_same(search: Searcher, recorded: np.ndarray) -> None:
-    """A finished supernet whose checkpoint is gone is trained again, which is of use only if it comes out the same."""
-    alphas = search.arrays()["alphas"]
-    if not np.array_equal(alphas, recorded[: len(alphas)]):
-        raise RuntimeError(
-            f"epoch {search.epoch} of the supernet differs from the recorded one, whose checkpoint is not here: "
-            "read it out on the machine that trained it, or move its folder away and train it anew"
-        )
-
-
-def _read_out(base: Run, spec: RunSpec, begin: Callable[[], Searcher], where: Where) -> Outcome:
-    """Read one run out of the trained supernet; each gets the supernet as training left it."""
-    if spec == base.spec:
-        return _record(base, base, begin, where)
-    with where.store.claim(spec) as run:
-        if run is None:
-            return Outcome(spec, "busy")
-        if not run.done:
-            run.begin(epoch=0, device=where.device, threads=where.threads)
-        return _record(run, base, begin, where)
-
-
-def _record(run: Run, base: Run, begin: Callable[[], Searcher], where: Where) -> Outcome:
-    if run.done:
-        return Outcome(run.spec, "done")
-    try:
-        search = _resumed(base, begin)
-        arrays = search.arrays() if run is base else {}
-        started = time.perf_counter()
-        record, found = search.read_out(run.spec)
-        seconds = time.perf_counter() - started
-        run.finish(record, {**arrays, **found}, _machine(base, where, seconds))
-    except Exception as error:
-        return _failed(run, error)
-    return Outcome(run.spec, "done")
-
-
-def _machine(base: Run, where: Where, selection_seconds: float) -> dict[str, Any]:
-    """Costs and circumstances; `train_seconds` are those of the supernet, whichever run trained it."""
-    lines = base.lines()
-    peaks = [line.get("peak_memory_bytes", 0) for line in lines]
-    return {
-        "train_seconds": sum(line.get("seconds", 0.0) for line in lines),
-        "selection_seconds": selection_seconds,
-        "peak_memory_bytes": max([probe.peak_memory_bytes(torch.device(where.device)), *peaks]),
-        "device": _device_name(where.device),
-        "threads": where.threads,
-        "environment": environment.describe(),
-    }
-
-
-def _device_name(device: str) -> str:
-    return torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu"
-
-
-def _failed(run: Run, error: Exception) -> Outcome:
-    message = f"{type(error).__name__}: {error}"
-    try:
-        run.fail(error)
-    except OSError as full:
-        message += f" (and {run.folder} cannot be written to: {full})"
-    return Outcome(run.spec, "failed", message)
-
-
-def _execute(work: Mapping[int, tuple[Job, Where]], jobs: int) -> Iterator[tuple[int, list[Outcome] | Exception]]:
-    return executors.serial(_start, work) if jobs == 1 else executors.processes(_start, work, jobs)
-
-
-def _start(task: tuple[Job, Where]) -> list[Outcome]:
-    return execute(*task)
-
-
-def _outcomes(job: Job, result: list[Outcome] | Exception, store: Store) -> list[Outcome]:
-    """What a worker returned; where it died, the job's runs are failures that the folder should know of too."""
+def _outcomes(job: Job, result: list[Outcome] | Exception, where: Where) -> list[Outcome]:
+    """What a worker returned, held against the folder; where the worker died, its run has failed."""
+    store = where.store
     if not isinstance(result, Exception):
-        return result
-    with store.claim(job.base) as run:
-        if run is not None and not run.done:
-            run.fail(result)
-    return [Outcome(spec, "failed", str(result)) for spec in job.specs if store.status(spec) != Status.DONE]
+        return [_seen(outcome, store) for outcome in result]
+    left = [spec for spec in job.specs if store.status(spec) != Status.DONE]
+    message = str(result)
+    for spec in left[:1]:
+        with store.claim(spec) as run:
+            if run is not None:
+                trail = stacks(run.hung)
+                if trail:
+                    message = f"it hung: no epoch or reading ended in {where.timeout:g} s"
+                run.fail(TimeoutError(message) if trail else result, trail)
+    return [Outcome(spec, "failed", message) for spec in left]
 
 
-def _done(store: Store, job: Job) -> bool:
-    return all(store.status(spec) == Status.DONE for spec in job.specs)
+def _seen(outcome: Outcome, store: Store) -> Outcome:
+    if outcome.state != "done" or store.status(outcome.spec) == Status.DONE:
+        return outcome
+    return Outcome(outcome.spec, "failed", f"its worker wrote to another {store.path} than this one; share that folder")
 
 
 def _fetch(jobs: Iterable[Job]) -> None:

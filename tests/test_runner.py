@@ -13,7 +13,7 @@ from benchharness import runner, store
 from benchharness.errors import UserError
 from benchharness.plan import Job
 from benchharness.records import Status
-from benchharness.runner import Outcome, Where, devices, execute, perform
+from benchharness.runner import Means, Outcome, Where, devices, execute, perform
 from benchharness.store import Store
 from benchharness.suite import Suite
 from tests.tiny import SETTINGS, Walk, install_images, jobs
@@ -220,7 +220,6 @@ def test_a_run_elsewhere_is_left_alone(where: Where) -> None:
 def test_runs_elsewhere_are_waited_for(where: Where, monkeypatch: pytest.MonkeyPatch) -> None:
     """The other process finishes while we sleep; the plan is then done, and nothing is done twice."""
     (job,) = jobs("darts")
-    monkeypatch.setattr(runner, "open_search", Walk)
     monkeypatch.setattr(runner, "_fetch", lambda jobs: None)
     held = where.store.claim(job.base)
     held.__enter__()
@@ -232,8 +231,8 @@ def test_runs_elsewhere_are_waited_for(where: Where, monkeypatch: pytest.MonkeyP
         slept.append(seconds)
 
     monkeypatch.setattr("benchharness.runner.time.sleep", sleep)
-    monkeypatch.setattr("benchharness.runner._start", lambda task: execute(*task, Walk))
-    assert states(list(perform([job], where.store, device="cpu"))) == [("darts", "done")]
+    monkeypatch.setattr("benchharness.runner._start", lambda task: execute(task.job, task.where, Walk))
+    assert states(list(perform([job], where.store, Means(device="cpu")))) == [("darts", "done")]
     assert slept[0] > 0
 
 

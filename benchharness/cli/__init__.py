@@ -21,8 +21,11 @@ Differentiable architecture searches on NAS-Bench-201, run for real and compared
   report    write the report of a results folder anew
   query     all figures of one architecture
   methods   the methods and selections there are, and their options
-  data      import, list or verify benchmark tables and images
+  data      fetch, import, list or verify benchmark tables and images
+  table     import, describe, export or verify one table
   export    all runs as one tidy CSV or Parquet file
+  doctor    what is wrong with a results folder, and what to do about it
+  rerun     make a finished run again and compare every bit
 
 `benchharness COMMAND --help` lists a command's options. Exit codes: 0 all done, 1 something failed, 2 bad request,
 130 interrupted.
@@ -80,5 +83,8 @@ COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "query": _later("reading", "query"),
     "methods": _later("reading", "methods"),
     "data": _later("data", "data"),
+    "table": _later("table", "table"),
     "export": _later("reading", "export"),
+    "doctor": _later("checking", "doctor"),
+    "rerun": _later("checking", "rerun"),
 }

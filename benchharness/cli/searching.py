@@ -23,17 +23,20 @@ def run(words: list[str]) -> int:
     parser = Parser("run", "Make the searches of a plan. Runs that are done already are left alone.")
     args = _request(parser).read(words)
     suite = _suite(args)
-    _wait_passively()
+    wait_passively()
     from benchharness import printing
-    from benchharness.runner import plan_of
+    from benchharness.runner import plan_of, share
     from benchharness.store import Store
 
     plan, store = plan_of(suite), Store(Path(args.out), suite.name)
+    plan = share(plan, args.shard) if args.shard else plan
     printing.plan(plan, store, every_run=args.dry_run)
     if args.dry_run:
         return DONE
     code = _perform(plan, store, args, ["run", *words])
-    if code != INTERRUPTED:
+    if args.shard:
+        print(f"report, once every shard is done: benchharness report {shlex.quote(str(store.path))}")
+    elif code != INTERRUPTED:
         table = table_if_installed()
         printing.summary(store.path, plan, table)
         print(f"report: {build(store.path, args.reports, table)}")
@@ -47,6 +50,8 @@ def compare(words: list[str]) -> int:
     parser.add_argument("--method", help="the method in question, spelt as for `run`")
     parser.add_argument("--baselines", default="darts", help="what it is held against, spelt as for `run --methods`")
     args = _request(parser).read(words)
+    if args.shard:
+        raise UserError("compare takes no --shard; `benchharness run` does")
     if args.folders:
         return _folders(args)
     if not args.method or args.methods:
@@ -68,7 +73,7 @@ def _folders(args: argparse.Namespace) -> int:
 def _contest(args: argparse.Namespace, words: list[str]) -> int:
     args.methods = f"{args.method},{args.baselines}"
     suite = _suite(args)
-    _wait_passively()
+    wait_passively()
     from benchharness import printing, report
     from benchharness.runner import plan_of
     from benchharness.store import Store
@@ -94,7 +99,7 @@ def _told(verdicts: list[str], out: Path) -> int:
     return DONE
 
 
-def _wait_passively() -> None:
+def wait_passively() -> None:
     """Keep torch's threads from spinning while they wait for each other; to be called before torch is loaded.
 
     On two cores with other work on them a small search's selection took 20 to 63 s spinning and 4 s so (n = 4, 2).
@@ -115,6 +120,11 @@ def _request(parser: Parser) -> Parser:
     add("--protocol", help="drnas, nats, nb201 or cpu (default cpu: about 2 minutes a search on two cores)")
     add("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="change values of the protocol")
     add("--jobs", type=int, default=1, metavar="N", help="runs at a time, each in a process of its own (default 1)")
+    add("--threads", type=int, default=1, metavar="N", help="torch's threads per run on the CPU; others, other bits")
+    add("--timeout", type=float, default=0, metavar="SECONDS", help="end a run that finishes no epoch for so long")
+    add("--executor", default="local", help="local, or dask with --scheduler (default local)")
+    add("--scheduler", default="", metavar="tcp://HOST:PORT", help="the dask scheduler whose workers make the runs")
+    add("--shard", metavar="I/N", help="only part I of N, for N such commands that share --out; then write the report")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:N (default auto: every GPU there is, else the CPU)")
     add("--out", default="results", metavar="FOLDER", help="where results go, in a folder per suite (default results)")
     add("--reports", metavar="FOLDER", help="where the report goes (default: reports/SUITE beside the results)")
@@ -136,7 +146,7 @@ def _suite(args: argparse.Namespace) -> "Suite":
 def _perform(plan: "list[Job]", store: "Store", args: argparse.Namespace, words: list[str]) -> int:
     from benchharness import printing
     from benchharness.progress import shown
-    from benchharness.runner import perform
+    from benchharness.runner import Means, perform
 
     # A scheduler's SIGTERM is taken like Ctrl-C. Shells make background jobs ignore SIGINT; whoever sends one means it.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -144,7 +154,7 @@ def _perform(plan: "list[Job]", store: "Store", args: argparse.Namespace, words:
     failed = 0
     try:
         with shown(plan, store):
-            for outcome in perform(plan, store, args.jobs, args.device):
+            for outcome in perform(plan, store, Means(**{name: getattr(args, name) for name in Means._fields})):
                 failed += outcome.state == "failed"
                 printing.outcome(outcome, store)
     except KeyboardInterrupt:

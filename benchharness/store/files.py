@@ -31,6 +31,12 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Put `content` at `path`, atomically."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Put `value` at `path` as indented JSON, atomically."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")

@@ -2,6 +2,8 @@
 
 The lock decides between processes of one machine; it vanishes with the process, however that ends. The heartbeat is for
 readers, who must not touch the lock, and for other machines, where a shared file system's locks cannot be relied on.
+No claim rests on what time it is: another machine's heartbeat counts as stopped once it has been watched for a minute
+of our own steady clock without a beat, so that clocks that jump or disagree cannot give one run to two processes.
 """
 
 import json
@@ -22,6 +24,9 @@ BEAT_SECONDS: Final = 10.0
 EXPIRY_SECONDS: Final = 60.0
 _HEARTBEAT: Final = "heartbeat"
 _LOCK: Final = "run.lock"
+
+_watched: dict[Path, tuple[int, float]] = {}
+"""Other machines' heartbeats as last seen: their time stamp, and when on our steady clock it was first seen."""
 
 
 @contextmanager
@@ -60,7 +65,20 @@ def clear(folder: Path) -> None:
 def _beats_elsewhere(folder: Path) -> bool:
     """The lock is ours, so a heartbeat of this very machine is a dead process's, whatever now has its number."""
     owner = read_json(folder / _HEARTBEAT) or {}
-    return owner.get("host", socket.gethostname()) != socket.gethostname() and _fresh(folder / _HEARTBEAT)
+    return owner.get("host", socket.gethostname()) != socket.gethostname() and not _stopped(folder / _HEARTBEAT)
+
+
+def _stopped(beat: Path) -> bool:
+    """Whether this process has watched the heartbeat for long enough without seeing one."""
+    try:
+        last = beat.stat().st_mtime_ns
+    except FileNotFoundError:
+        return True
+    seen, since = _watched.get(beat, (None, 0.0))
+    if seen != last:
+        _watched[beat] = last, time.monotonic()
+        return False
+    return time.monotonic() - since > EXPIRY_SECONDS
 
 
 def _fresh(beat: Path) -> bool:

@@ -1,5 +1,6 @@
 """One run's folder: the only code that writes into it."""
 
+import hashlib
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -34,6 +35,20 @@ class Run:
     def checkpoint(self) -> Path:
         """Where the search's state after its last finished epoch lies; written with `saving`."""
         return self.folder / "checkpoint.pt"
+
+    @property
+    def hung(self) -> Path:
+        """Where a process that hangs leaves word of what it was at."""
+        return self.folder / "hung.txt"
+
+    def method_file(self, source: bytes) -> Path:
+        """The user's method file, kept here because the spec has only its hash; raises `UserError` on another one."""
+        path = self.folder / "method.py"
+        if hashlib.sha256(source).hexdigest() != self.spec.source:
+            raise UserError(f"the method file of {self.spec.method} was changed after the plan was made; plan anew")
+        if not path.exists() or path.read_bytes() != source:
+            files.write_bytes(path, source)
+        return path
 
     def saving(self) -> AbstractContextManager[Path]:
         """A temporary path that becomes `checkpoint` on leaving the block, wholly or not at all."""
@@ -72,10 +87,10 @@ class Run:
         (self.folder / "failure.json").unlink(missing_ok=True)
         files.write_text(self.folder / "record.json", record.to_json() + "\n")
 
-    def fail(self, error: BaseException) -> None:
-        """Note why the run stopped; the next attempt goes on from its checkpoint."""
+    def fail(self, error: BaseException, trail: str = "") -> None:
+        """Note why the run stopped, and where if its `trail` is known; the next attempt goes on from its checkpoint."""
         what = {"type": type(error).__name__, "message": str(error), "when": now()}
-        trail = "".join(traceback.format_exception(error))
+        trail = trail or "".join(traceback.format_exception(error))
         files.write_json(self.folder / "failure.json", {**what, "traceback": trail})
 
 
@@ -93,8 +108,8 @@ def claimed(spec: RunSpec, folder: Path) -> Iterator[Run | None]:
 
 
 def status(folder: Path) -> Status:
-    """Where the run in `folder` stands, as its files tell."""
-    if read_record(folder) is not None:
+    """Where the run in `folder` stands, as its files tell. Without its spec no run is done: no reader would find it."""
+    if read_record(folder) is not None and read_spec(folder) is not None:
         return Status.DONE
     if alive(folder):
         return Status.RUNNING

@@ -67,12 +67,26 @@ def test_a_fresh_heartbeat_of_another_machine_is_respected(tmp_path: Path) -> No
     assert (tmp_path / "heartbeat").exists()
 
 
-@pytest.mark.parametrize("age", [EXPIRY_SECONDS + 5, -EXPIRY_SECONDS - 5], ids=["old", "clock set back"])
-def test_a_heartbeat_that_stopped_is_taken_over(tmp_path: Path, age: float) -> None:
+@pytest.mark.parametrize("age", [0, EXPIRY_SECONDS + 5, -EXPIRY_SECONDS - 5], ids=["now", "old", "clock set back"])
+def test_a_heartbeat_is_taken_over_once_it_was_watched_to_have_stopped(
+    tmp_path: Path, age: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the time stamp says: another machine's clock may be wrong, and so may ours."""
     beat_from(tmp_path, "elsewhere", age)
-    assert not alive(tmp_path)
-    with lease(tmp_path) as ours:
-        assert ours
+    assert alive(tmp_path) == (age == 0)
+    clock = iter([0.0, EXPIRY_SECONDS - 1, EXPIRY_SECONDS + 1])
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
+    for expected in (False, False, True):
+        with lease(tmp_path) as ours:
+            assert ours == expected
+
+
+def test_a_heartbeat_that_goes_on_is_never_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "EXPIRY_SECONDS", -1.0)
+    for age in (500, 400, 300):
+        beat_from(tmp_path, "elsewhere", age)
+        with lease(tmp_path) as ours:
+            assert not ours
 
 
 def test_a_fresh_heartbeat_of_a_dead_process_here_is_nobody(tmp_path: Path) -> None:

@@ -1,0 +1,29 @@
+"""A process that gets nowhere ends itself, and leaves word of what it was at."""
+
+import faulthandler
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def watched(note: Path, seconds: float) -> Iterator[None]:
+    """End this process if the block takes longer than `seconds`, with all threads' stacks in `note`; 0 never does.
+
+    The watch is faulthandler's thread in C, which needs no Python: it also ends what hangs in native code.
+    """
+    if not seconds:
+        yield
+        return
+    with note.open("w", encoding="utf-8") as file:
+        faulthandler.dump_traceback_later(seconds, exit=True, file=file)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+    note.unlink(missing_ok=True)
+
+
+def stacks(note: Path) -> str:
+    """What `watched` wrote when it ended a process; empty where it never had to."""
+    return note.read_text(encoding="utf-8", errors="replace") if note.is_file() else ""

@@ -1,0 +1,119 @@
+"""Making a finished run once more, from nothing but its folder, and comparing what comes out."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchharness.errors import UserError
+from benchharness.plan import Job
+from benchharness.records import RunSpec, Status
+from benchharness.store import Store, arrays, files
+from benchharness.store.run import read_record, read_spec, status
+from benchharness.worker import Open, Where, execute, open_search
+
+TIMES = frozenset({"seconds", "peak_memory_bytes"})
+"""What a trace's lines tell of the machine and the day."""
+
+
+class Repeat(NamedTuple):
+    """What came of making a run once more."""
+
+    folder: Path
+    """Where it was made."""
+    differences: tuple[str, ...]
+    """Where its results are not those of the first time; empty where every bit is the same."""
+    circumstances: tuple[str, ...]
+    """What is not as it was then: versions, processor, device."""
+
+
+def find(results: Path, run_id: str) -> Path:
+    """The folder of a run under `results`, by its id or the first digits of it; raises `UserError` where none is."""
+    if not re.fullmatch(r"[0-9a-f]{4,16}", run_id):
+        raise UserError(f"{run_id[:40]!r} is no run id; it is 4 to 16 of the digits at the end of a run's folder name")
+    found = sorted(path.parent for path in results.rglob(f"seed-*-{run_id}*/spec.json"))
+    if len(found) != 1:
+        raise UserError(f"{len(found)} runs under {results} have an id that begins with {run_id}; one would be right")
+    return found[0]
+
+
+def repeat(folder: Path, scratch: Path, device: str, make: Open = open_search) -> Repeat:
+    """Make the finished run in `folder` again in `scratch`, from the beginning, with as many threads as it had.
+
+    A user's method is run from the copy beside its supernet. Raises `UserError` where the run is not finished, where
+    its supernet's folder is missing, or where it fails this time.
+    """
+    job, base = _job(folder)
+    threads = _machine(base).get("threads", 1)
+    store = Store(scratch.absolute(), "again")
+    source = (base / "method.py").read_bytes() if job.base.source else b""
+    outcomes = execute(job, Where(store, device, threads), make, source)
+    again = store.folder(job.specs[-1])
+    if outcomes[-1].state != "done":
+        raise UserError(f"run {job.specs[-1].run_id} cannot be repeated: {outcomes[-1].message}")
+    return Repeat(again, tuple(_differences(folder, again)), tuple(_circumstances(_machine(folder), _machine(again))))
+
+
+def _job(folder: Path) -> tuple[Job, Path]:
+    """The job that makes the run in `folder` and nothing else, and the folder of its supernet."""
+    spec, record = _spec(folder), read_record(folder)
+    if record is None or status(folder) != Status.DONE:
+        raise UserError(f"{folder} holds no finished run, so there is nothing to compare with")
+    if record.supernet == spec.run_id:
+        return Job(spec, ()), folder
+    base = next(folder.parents[1].glob(f"*/seed-*-{record.supernet}"), None)
+    if base is None:
+        raise UserError(f"the supernet that {folder} was read out of, run {record.supernet}, is not beside it")
+    return Job(_spec(base), (spec,)), base
+
+
+def _spec(folder: Path) -> RunSpec:
+    spec = read_spec(folder)
+    if spec is None:
+        raise UserError(f"{folder / 'spec.json'} is missing or damaged; `benchharness doctor` says what to do")
+    return spec
+
+
+def _machine(folder: Path) -> dict[str, Any]:
+    return files.read_json(folder / "machine.json") or {}
+
+
+def _differences(first: Path, again: Path) -> Iterator[str]:
+    one, other = (files.read_json(path / "record.json") or {} for path in (first, again))
+    for key in sorted(one | other):
+        if one.get(key) != other.get(key):
+            yield f"{key}: {one.get(key)} then, {other.get(key)} now"
+    before, after = arrays(first), arrays(again)
+    for name in sorted(before | after):
+        if name not in before or name not in after:
+            yield f"{name}: in {'the first' if name in before else 'the second'} only"
+        elif not np.array_equal(before[name], after[name], equal_nan=before[name].dtype.kind == "f"):
+            yield f"{name}: {_distance(before[name], after[name])}"
+    if _lines(first) != _lines(again):
+        yield "trace.jsonl: losses or accuracies differ"
+
+
+def _distance(one: np.ndarray, other: np.ndarray) -> str:
+    if one.shape != other.shape:
+        return f"shape {one.shape} then, {other.shape} now"
+    return f"differs by up to {np.nanmax(np.abs(one.astype(float) - other.astype(float))):.3g}"
+
+
+def _lines(folder: Path) -> list[dict[str, Any]]:
+    lines = files.read_lines(folder / "trace.jsonl")
+    return [{key: value for key, value in line.items() if key not in TIMES} for line in lines]
+
+
+def _circumstances(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    before, after = _flat(then), _flat(now)
+    for key in before:
+        if before[key] != after.get(key):
+            yield f"{key}: {before[key]} then, {after.get(key)} now"
+
+
+def _flat(machine: dict[str, Any]) -> dict[str, Any]:
+    about = machine.get("environment") or {}
+    told = {"device": machine.get("device"), "threads": machine.get("threads"), "python": about.get("python")}
+    return {**told, "processor": about.get("processor"), **(about.get("packages") or {})}

@@ -1,0 +1,151 @@
+"""Is a results folder sound? What is wrong with which run, and what to do about it. Reads only."""
+
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from benchharness.errors import UserError
+from benchharness.records import RunSpec, Status
+from benchharness.space import from_string
+from benchharness.store import files
+from benchharness.store.lease import alive
+from benchharness.store.run import read_record, read_spec, status
+
+AGAIN: Final = "the command that made it, given again, puts it right"
+UNDO: Final = "delete record.json there; the command that made it, given again, then makes the run anew"
+_FOLDER: Final = re.compile(r"seed-\d{3,}-([0-9a-f]{16})")
+_KNOWN: Final = (
+    *("spec.json", "record.json", "machine.json", "failure.json", "trace.jsonl", "trace.npz"),
+    *("checkpoint.pt", "method.py", "hung.txt", "heartbeat", "run.lock"),
+)
+
+
+class Finding(NamedTuple):
+    """Something about one run that is not as it should be."""
+
+    path: Path
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}; {self.remedy}"
+
+
+class Diagnosis(NamedTuple):
+    """What a look at every run gave."""
+
+    runs: int
+    findings: tuple[Finding, ...]
+
+
+def examine(results: Path) -> Diagnosis:
+    """Look at every run under `results`; raises `UserError` where there is no such folder."""
+    if not results.is_dir():
+        raise UserError(f"no results folder {str(results)!r}; `benchharness run` makes one")
+    folders = [path for path in sorted(results.rglob("seed-*")) if path.is_dir() and _FOLDER.fullmatch(path.name)]
+    if not folders and _FOLDER.fullmatch(results.resolve().name):
+        folders = [results]
+    return Diagnosis(len(folders), tuple(finding for folder in folders for finding in _folder(folder)))
+
+
+def _folder(folder: Path) -> Iterator[Finding]:
+    """What is wrong with one run. One that somebody is working on is not looked at: its files are being written."""
+    try:
+        if alive(folder):
+            return
+        spec = read_spec(folder)
+        state = status(folder)
+    except UserError as error:  # another version's: its sentence says what to do
+        yield Finding(folder, "of another version", str(error).removeprefix(f"{folder}/"))
+        return
+    except OSError as error:
+        yield Finding(folder, f"cannot be read ({error})", "see to the folder's permissions, or to its disk")
+        return
+    if spec is None:
+        yield Finding(folder, "spec.json is missing or damaged, so that no report counts this run", AGAIN)
+    elif not folder.name.endswith(spec.run_id):
+        yield Finding(folder, f"spec.json is that of run {spec.run_id}", "delete spec.json there; " + AGAIN)
+    else:
+        for check in CHECKS if state == Status.DONE else (_unfinished,):
+            yield from check(folder, spec)
+    yield from _strangers(folder)
+
+
+def _unfinished(folder: Path, spec: RunSpec) -> Iterator[Finding]:
+    failure = files.read_json(folder / "failure.json")
+    record = folder / "record.json"
+    if record.exists() and record.stat().st_size == 0:
+        yield Finding(folder, "record.json is empty", AGAIN)
+    elif record.exists():
+        yield Finding(folder, "record.json is damaged", AGAIN)
+    elif failure is not None:
+        why = f"{failure.get('type')}: {failure.get('message')}"[:200]
+        yield Finding(folder, f"it failed ({why})", "the command that made it, given again, tries it again")
+    else:
+        epochs = len(files.read_lines(folder / "trace.jsonl"))
+        yield Finding(
+            folder, f"it was stopped after {epochs} of {spec.protocol.get('epochs')} epochs", "go on: " + AGAIN
+        )
+
+
+def _record(folder: Path, spec: RunSpec) -> Iterator[Finding]:
+    record = read_record(folder)
+    assert record is not None
+    if record.run_id != spec.run_id:
+        yield Finding(folder, f"record.json is that of run {record.run_id}", UNDO)
+    try:
+        from_string(record.arch)
+    except UserError as error:
+        yield Finding(folder, f"record.json names no cell ({error})", UNDO)
+    if record.supernet != spec.run_id and not list(folder.parents[1].glob(f"*/seed-*-{record.supernet}/spec.json")):
+        remedy = "put that run's folder back beside it, or delete this one"
+        yield Finding(folder, f"the supernet it was read out of, run {record.supernet}, is not here", remedy)
+
+
+def _trace(folder: Path, _: RunSpec) -> Iterator[Finding]:
+    """The trace has one line an epoch, and the arrays say the same number."""
+    arrays = files.read_arrays(folder / "trace.npz")
+    if "scores" not in arrays:
+        yield Finding(folder, "trace.npz is missing or damaged", UNDO)
+        return
+    if not all(np.isfinite(arrays[name]).all() for name in ("alphas", "expected") if name in arrays):
+        yield Finding(folder, "trace.npz holds numbers that are not finite", UNDO)
+    epochs = [line.get("epoch") for line in files.read_lines(folder / "trace.jsonl")]
+    if "alphas" in arrays and epochs != list(range(1, len(arrays["alphas"]) + 1)):
+        told = f"trace.jsonl has {len(epochs)} whole lines for {len(arrays['alphas'])} epochs"
+        yield Finding(folder, told, "delete checkpoint.pt too: " + UNDO)
+
+
+def _circumstances(folder: Path, spec: RunSpec) -> Iterator[Finding]:
+    if files.read_json(folder / "machine.json") is None:
+        yield Finding(folder, "machine.json is missing or damaged: its times are unknown", "results stand; or " + UNDO)
+    checkpoint = folder / "checkpoint.pt"
+    if checkpoint.exists() and not _sound(checkpoint):
+        remedy = "delete it; a later reading then trains the supernet again"
+        yield Finding(folder, "checkpoint.pt is damaged", remedy)
+    if spec.source and (folder / "trace.jsonl").exists() and not (folder / "method.py").exists():
+        yield Finding(folder, "method.py, the user's own method, is not here", "put back the file it was made with")
+
+
+def _strangers(folder: Path) -> Iterator[Finding]:
+    for path in sorted(folder.iterdir()):
+        if path.suffix == ".tmp":
+            yield Finding(folder, f"{path.name} was left by a process that was killed", "delete it, or leave it")
+        elif path.name not in _KNOWN:
+            yield Finding(folder, f"{path.name} is not ours", "it harms nothing; delete it if it is not yours either")
+
+
+def _sound(checkpoint: Path) -> bool:
+    """Whether every checksum in torch's archive is right; nothing in it is loaded."""
+    try:
+        with zipfile.ZipFile(checkpoint) as archive:
+            return archive.testzip() is None
+    except Exception:  # as many kinds of error as there are ways to damage an archive
+        return False
+
+
+CHECKS: Final[tuple[Callable[[Path, RunSpec], Iterator[Finding]], ...]] = (_record, _trace, _circumstances)

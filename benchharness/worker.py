@@ -1,0 +1,225 @@
+"""What one worker process does with one job: train its supernet, read all out of it, and store that."""
+
+import pickle
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+
+from benchharness import environment, probe
+from benchharness.data import Split
+from benchharness.errors import UserError, unknown
+from benchharness.folder import data_folder
+from benchharness.hanging import watched
+from benchharness.images import check_benchmark_split, load_images, load_split
+from benchharness.plan import Job
+from benchharness.records import RunRecord, RunSpec, Status
+from benchharness.search import Search
+from benchharness.store import Run, Store
+
+_DAMAGED: Final = (RuntimeError, EOFError, OSError, KeyError, ValueError, TypeError, pickle.UnpicklingError)
+
+
+@runtime_checkable
+class Searcher(Protocol):
+    """What the runner needs of a search; `search.Search` is the real one."""
+
+    @property
+    def epoch(self) -> int: ...  # noqa: D102
+    @property
+    def finished(self) -> bool: ...  # noqa: D102
+    def run_epoch(self) -> dict[str, Any]: ...  # noqa: D102
+    def state(self) -> dict[str, Any]: ...  # noqa: D102
+    def load(self, state: Mapping[str, Any]) -> None: ...  # noqa: D102
+    def arrays(self) -> dict[str, np.ndarray]: ...  # noqa: D102
+    def read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]: ...  # noqa: D102
+
+
+Open = Callable[[Job, torch.device], Searcher]
+
+
+class Outcome(NamedTuple):
+    """How one run of a job ended this time."""
+
+    spec: RunSpec
+    state: Literal["done", "failed", "busy"]
+    """`busy`: another process is working on it."""
+    message: str = ""
+    """Why it failed."""
+
+
+class Where(NamedTuple):
+    """What a worker needs to know apart from its job."""
+
+    store: Store
+    device: str
+    """One that `devices` knows; the worker takes the first it stands for."""
+    threads: int
+    """torch's threads for runs that begin now. One that was begun before keeps the number that it was begun with, since
+    the bits depend on it."""
+    timeout: float = 0.0
+    """Seconds in which an epoch or a reading has to end; a process in which none does is taken for hung. 0 never is."""
+
+
+def open_search(job: Job, device: torch.device) -> Searcher:
+    """The real search of a job's supernet, at its beginning."""
+    return Search(job.base, load_images(job.base.dataset), device, job.source_path, _given_split(job.base))
+
+
+def _given_split(spec: RunSpec) -> Split | None:
+    """The benchmark's own halves where the spec asks for them and the user has put them into the data folder."""
+    file = data_folder() / "splits" / f"{spec.dataset}.json"
+    if spec.protocol["split"] != "benchmark" or not file.is_file():
+        return None
+    found = load_split(file)
+    return Split(*(check_benchmark_split(found) if spec.dataset == "cifar10" else found))
+
+
+def devices(wanted: str, jobs: int) -> list[str]:
+    """The devices that `jobs` workers take in turn; raises `UserError` on one that is not there."""
+    gpus = torch.cuda.device_count()
+    kind, _, index = wanted.partition(":")
+    if jobs < 1:
+        raise UserError(f"jobs={jobs} is out of range; it must be 1 or more")
+    if kind not in ("auto", "cpu", "cuda"):
+        raise unknown("device", wanted, ("auto", "cpu", "cuda", *(f"cuda:{gpu}" for gpu in range(gpus))))
+    if kind == "cpu" or (kind == "auto" and not gpus):
+        return ["cpu"]
+    if not gpus or (index and not (index.isdecimal() and int(index) < gpus)):
+        raise UserError(f"device {wanted!r} is not there: torch finds {gpus} CUDA devices; try --device cpu")
+    return [f"cuda:{index}"] if index else [f"cuda:{gpu}" for gpu in range(gpus)]
+
+
+def finished(store: Store, job: Job) -> bool:
+    """Whether every run of the job is done."""
+    return all(store.status(spec) == Status.DONE for spec in job.specs)
+
+
+def execute(job: Job, where: Where, make: Open = open_search, source: bytes = b"") -> list[Outcome]:
+    """Do what the store lacks of one job, in this process: train its supernet, then read everything out of it.
+
+    `source` is the user's method file; it is kept in the supernet's folder and run from there, so that a run can be
+    repeated, and a worker elsewhere needs nothing but the folder.
+    """
+    with where.store.claim(job.base) as base:
+        if base is None:
+            return [Outcome(spec, "busy") for spec in job.specs]
+        if finished(where.store, job):
+            return [Outcome(spec, "done") for spec in job.specs]
+        where = where._replace(device=devices(where.device, 1)[0], threads=_threads(base, where))
+        torch.set_num_threads(where.threads)
+        try:
+            job = job._replace(source_path=base.method_file(source)) if source else job
+            begin = partial(make, job, torch.device(where.device))
+            _train(base, begin, where)
+        except Exception as error:
+            return _untrained(job, base, error)
+        return [_read_out(base, spec, begin, where) for spec in job.specs]
+
+
+def _threads(base: Run, where: Where) -> int:
+    attempts = base.machine().get("attempts") or [{}]
+    return int(attempts[0].get("threads", where.threads))
+
+
+def _train(base: Run, begin: Callable[[], Searcher], where: Where) -> None:
+    """Train the supernet to its end, from its checkpoint where there is one; does nothing where it is at its end."""
+    with watched(base.hung, where.timeout):
+        search = _resumed(base, begin)
+    if not base.done:
+        base.keep(search.epoch)
+        base.begin(epoch=search.epoch, device=where.device, threads=where.threads)
+    recorded = base.arrays() if base.done else None
+    while not search.finished:
+        with watched(base.hung, where.timeout):
+            line = search.run_epoch()
+        if recorded is None:
+            base.log(line)
+        else:
+            _check_same(search, recorded["alphas"])
+        with base.saving() as path:
+            torch.save(search.state(), path)
+
+
+def _resumed(base: Run, begin: Callable[[], Searcher]) -> Searcher:
+    """The search as its checkpoint holds it; at its beginning where that is missing, damaged or ahead of the trace."""
+    search = begin()
+    try:
+        search.load(torch.load(base.checkpoint, map_location="cpu", weights_only=True))
+    except _DAMAGED:
+        return begin()
+    return search if len(base.lines()) >= search.epoch else begin()
+
+
+def _untrained(job: Job, base: Run, error: Exception) -> list[Outcome]:
+    """What becomes of a job without its supernet. A base run that is done stays done: only its readings are missing."""
+    own = Outcome(base.spec, "done") if base.done else _failed(base, error)
+    return [own, *(Outcome(spec, "failed", f"no supernet: {error}") for spec in job.readouts)]
+
+
+def _check_same(search: Searcher, recorded: np.ndarray) -> None:
+    """A finished supernet whose checkpoint is gone is trained again, which is of use only if it comes out the same."""
+    alphas = search.arrays()["alphas"]
+    if not np.array_equal(alphas, recorded[: len(alphas)]):
+        raise RuntimeError(
+            f"epoch {search.epoch} of the supernet differs from the recorded one, whose checkpoint is not here: "
+            "read it out on the machine that trained it, or move its folder away and train it anew"
+        )
+
+
+def _read_out(base: Run, spec: RunSpec, begin: Callable[[], Searcher], where: Where) -> Outcome:
+    """Read one run out of the trained supernet; each gets the supernet as training left it."""
+    if spec == base.spec:
+        return _record(base, base, begin, where)
+    with where.store.claim(spec) as run:
+        if run is None:
+            return Outcome(spec, "busy")
+        if not run.done:
+            run.begin(epoch=0, device=where.device, threads=where.threads)
+        return _record(run, base, begin, where)
+
+
+def _record(run: Run, base: Run, begin: Callable[[], Searcher], where: Where) -> Outcome:
+    if run.done:
+        return Outcome(run.spec, "done")
+    try:
+        search = _resumed(base, begin)
+        arrays = search.arrays() if run is base else {}
+        started = time.perf_counter()
+        with watched(run.hung, where.timeout):
+            record, found = search.read_out(run.spec)
+        seconds = time.perf_counter() - started
+        run.finish(record, {**arrays, **found}, _machine(base, where, seconds))
+    except Exception as error:
+        return _failed(run, error)
+    return Outcome(run.spec, "done")
+
+
+def _machine(base: Run, where: Where, selection_seconds: float) -> dict[str, Any]:
+    """Costs and circumstances; `train_seconds` are those of the supernet, whichever run trained it."""
+    lines = base.lines()
+    peaks = [line.get("peak_memory_bytes", 0) for line in lines]
+    return {
+        "train_seconds": sum(line.get("seconds", 0.0) for line in lines),
+        "selection_seconds": selection_seconds,
+        "peak_memory_bytes": max([probe.peak_memory_bytes(torch.device(where.device)), *peaks]),
+        "device": _device_name(where.device),
+        "threads": where.threads,
+        "environment": environment.describe(),
+    }
+
+
+def _device_name(device: str) -> str:
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu"
+
+
+def _failed(run: Run, error: Exception) -> Outcome:
+    message = f"{type(error).__name__}: {error}"
+    try:
+        run.fail(error)
+    except OSError as full:
+        message += f" (and {run.folder} cannot be written to: {full})"
+    return Outcome(run.spec, "failed", message)
