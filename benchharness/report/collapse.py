@@ -61,7 +61,9 @@ def verdicts(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     for name, part in runs[runs["arch"].notna()].groupby("method", observed=True):
         ops = space.all_ops()[codes_of(part["arch"])]
         skips, free = space.count(ops, space.SKIP), space.count(ops, *space.PARAMETER_FREE)
-        found = stats.verdict(skips.tolist(), free.tolist(), [firsts.get(run_id) for run_id in part["supernet"]])
+        cut_off = [not space.reaches_output(space.from_string(arch)) for arch in part["arch"]]
+        known = [firsts.get(run_id) for run_id in part["supernet"]]
+        found = stats.verdict(skips.tolist(), free.tolist(), known, cut_off)
         gap = part["mixed_accuracy_pct"] - part["derived_accuracy_pct"]
         entropy = part["supernet"].map(last).astype(float).mean()
         rows.append((str(name), *found, skips.mean(), free.mean(), entropy, gap.mean(), gap.std()))

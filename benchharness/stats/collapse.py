@@ -39,8 +39,20 @@ def first_epoch(skips: Int[np.ndarray, "epochs"], epochs: Int[np.ndarray, "epoch
     return int(epochs[reached[0]]) if reached.size else None
 
 
-def verdict(skips: Sequence[int], free: Sequence[int], firsts: Sequence[int | None]) -> Verdict:
-    """What to say of a method's derived cells: their skips, parameter-free operations, first epochs with four skips."""
+def verdict(
+    skips: Sequence[int], free: Sequence[int], firsts: Sequence[int | None], cut_off: Sequence[bool] = ()
+) -> Verdict:
+    """What to say of a method's derived cells: their skips, parameter-free operations, first epochs with four skips.
+
+    `cut_off` tells which of them have no path from input to output, which no count of operations would show.
+    """
+    found = _verdict(skips, free, firsts)
+    if not any(cut_off):
+        return found
+    return found._replace(sentence=f"{found.sentence}; nothing passes through the cell of {_of(sum(cut_off), found.n)}")
+
+
+def _verdict(skips: Sequence[int], free: Sequence[int], firsts: Sequence[int | None]) -> Verdict:
     n = len(skips)
     over = [i for i in range(n) if skips[i] >= SKIPS]
     if over:

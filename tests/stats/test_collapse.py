@@ -21,6 +21,13 @@ def test_first_epoch_with_four_skips() -> None:
     assert stats.first_epoch(np.array([], dtype=int), np.array([], dtype=int)) is None
 
 
+def test_a_cell_that_nothing_passes_through_is_told_beside_the_rest() -> None:
+    told = stats.verdict([0, 0, 0], [2, 1, 3], [None] * 3, [False, False, True]).sentence
+    assert told.startswith("did not collapse in any of 3 seeds")
+    assert told.endswith("; nothing passes through the cell of 1 of 3 seeds")
+    assert "passes" not in stats.verdict([0], [0], [None], [False]).sentence
+
+
 @pytest.mark.parametrize(
     ("skips", "free", "firsts", "said"),
     [
