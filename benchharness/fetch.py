@@ -85,7 +85,7 @@ def fetch(name: str, origin: str = "") -> list[Installed]:
     if name not in PUBLIC:
         raise unknown("data set to fetch", name, PUBLIC)
     public = PUBLIC[name]
-    if origin and not urlsplit(origin).scheme.startswith("http"):
+    if origin and not _is_url(origin):
         return folder.install(_checked(Path(origin).expanduser(), public))
     place = folder.data_folder() / "downloads" / public.file
     try:
@@ -97,6 +97,13 @@ def fetch(name: str, origin: str = "") -> list[Installed]:
     except OSError as error:
         raise UserError(f"cannot write {place} ({error.strerror or error})") from None
     return found
+
+
+def _is_url(origin: str) -> bool:
+    try:
+        return urlsplit(origin).scheme in ("http", "https") and bool(urlsplit(origin).port or True)
+    except ValueError as error:
+        raise UserError(f"{origin[:120]!r} is no URL ({error})") from None
 
 
 def _checked(path: Path, public: Public) -> Path:
@@ -164,10 +171,7 @@ def _opened(url: str, have: int) -> HTTPResponse:
     headers = {"User-Agent": "benchharness", "Accept-Encoding": "identity"}
     headers |= {"Range": f"bytes={have}-"} if have else {}
     opener = urllib.request.build_opener(_Redirects)
-    try:
-        return opener.open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_SECONDS)
-    except ValueError as error:
-        raise UserError(f"{url[:120]!r} is no URL ({error})") from None
+    return opener.open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_SECONDS)
 
 
 def _begin(answer: HTTPResponse, have: int) -> int:

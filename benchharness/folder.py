@@ -127,9 +127,10 @@ def installed() -> list[Installed]:
     return items + [_standing(source) for source in standing]
 
 
-def verify() -> list[Verified]:
-    """Everything `installed`, its checksums computed anew and its content checked."""
-    return [Verified(item, _problem(item)) for item in installed()]
+def verify(kind: str = "", name: str = "") -> list[Verified]:
+    """Everything `installed`, or of one kind or name, its checksums computed anew and its content checked."""
+    items = [item for item in installed() if kind in ("", item.kind) and name in ("", item.name)]
+    return [Verified(item, _problem(item)) for item in items]
 
 
 def find(kind: str, name: str) -> Path:

@@ -121,6 +121,7 @@ class Rewriter:
     def _begin(self) -> None:
         self._pieces: list[bytes] = []
         self._memo: list[int] = []
+        self._places: dict[int, int] = {}
         self._steps = self._payload = self._tuples = 0
 
     def _flush(self, prefix: bytes, suffix: bytes, inside: bool = False) -> Chunk:
@@ -251,6 +252,8 @@ class Rewriter:
         wide = {ord("q"): 1, ord("r"): 4}.get(self._data[self._at], 0)
         self._need(1 + wide)
         place = int.from_bytes(self._data[self._at + 1 : self._at + 1 + wide], "little") if wide else self._count
+        if wide:
+            self._places[place] = len(self._memo)
         self._memo.append(place)
         self._count += 1
         if wide:
@@ -262,7 +265,7 @@ class Rewriter:
         wide = 1 if self._data[self._at] == ord("h") else 4
         self._need(1 + wide)
         place = int.from_bytes(self._data[self._at + 1 : self._at + 1 + wide], "little")
-        rank = place - self._memo[0] if self._memo else -1
+        rank = self._places.get(place, place - self._memo[0] if self._memo else -1)
         if 0 <= rank < len(self._memo) and self._memo[rank] == place:
             self._drop(1 + wide, b"j" + rank.to_bytes(4, "little"))
         else:  # of an earlier part: the unpickler asks for it by its number

@@ -1,4 +1,4 @@
-"""Commands about the data folder: `data import`, `list`, `verify`."""
+"""Commands about the data folder: `data import`, `fetch`, `list`, `verify`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +9,14 @@ from benchharness.errors import unknown
 
 def data(words: list[str]) -> int:
     """What is in the data folder, and what comes into it."""
-    actions: dict[str, Callable[[list[str]], int]] = {"import": _import, "list": _list, "verify": _verify}
+    actions: dict[str, Callable[[list[str]], int]] = {
+        "import": _import,
+        "fetch": _fetch,
+        "list": _list,
+        "verify": _verify,
+    }
     if not words or words[0] in ("-h", "--help"):
-        print("usage: benchharness data import PATH | list | verify")
+        print("usage: benchharness data import PATH | fetch NAME | list | verify")
         return DONE if words else REFUSED
     if words[0] not in actions:
         raise unknown("data command", words[0], actions)
@@ -19,12 +24,27 @@ def data(words: list[str]) -> int:
 
 
 def _import(words: list[str]) -> int:
-    parser = Parser("data import", "Install a benchmark table or an image data set into the data folder.")
+    parser = Parser("data import", "Install a benchmark table, an image data set or a split file.")
     parser.add_argument("path", metavar="PATH", help="a file or folder in a layout that is known")
     args = parser.read(words)
     from benchharness import folder, printing
 
     printing.installed(folder.install(Path(args.path)))
+    return DONE
+
+
+def _fetch(words: list[str]) -> int:
+    parser = Parser(
+        "data fetch", "Download a public data set, check it and install it; the same command again goes on."
+    )
+    parser.add_argument("name", metavar="NAME", help="nas-bench-201, cifar10 or cifar100")
+    parser.add_argument(
+        "--from", dest="origin", default="", metavar="URL|PATH", help="another place, or a file of yours"
+    )
+    args = parser.read(words)
+    from benchharness import fetch, printing
+
+    printing.installed(fetch.fetch(args.name, args.origin))
     return DONE
 
 

@@ -134,10 +134,10 @@ class Gathered:
             key = Curve(trained_on, measured_on, epochs)
             if key not in self._curves:
                 self._curves[key] = np.full((space.SIZE, epochs), MISSING, np.uint16)
-            mean = np.mean(runs, axis=0)
-            if not ((mean >= 0) & (mean <= 100)).all():
+            values = np.array(runs, float)
+            if not ((values >= 0) & (values <= 100)).all():
                 raise UserError(f"its curve of {key} is not in percent")
-            self._curves[key][index] = np.round(mean * STEPS)
+            self._curves[key][index] = np.round(values.mean(axis=0) * STEPS)
 
     def _add_costs(self, index: int, epochs: int, trained_on: str, trials: list[Any]) -> None:
         times = [sum(trial["train_times"].values()) for trial in trials if trial.get("train_times")]
@@ -151,7 +151,9 @@ class Gathered:
         return sorted({seed for figure, seed in self._runs if figure.epochs == epochs})
 
     def _by_seed(self, figure: Figure, seeds: list[int]) -> Any:
-        return np.stack([self._runs.get((figure, seed), _column()) for seed in seeds], axis=1)
+        """A column a seed, up to the last one that any architecture was trained with."""
+        last = max(place for place, seed in enumerate(seeds) if (figure, seed) in self._runs)
+        return np.stack([self._runs.get((figure, seed), _column()) for seed in seeds[: last + 1]], axis=1)
 
 
 def _column() -> Any:

@@ -87,7 +87,9 @@ def _names(path: Path) -> set[str]:
     if path.suffix == ".csv":
         with path.open(encoding="utf-8") as file:
             return {text.strip(' "\r\n') for text in file.readline(1 << 16).split(",")}
-    return set(re.findall(r'"(\w+)"', path.read_text(encoding="utf-8"))) & set(NAMES)
+    text = path.read_text(encoding="utf-8")
+    keys = {"arch"} if text.lstrip("{ \r\n").startswith('"|') else set()
+    return (set(re.findall(r'"(\w+)"', text)) & set(NAMES)) | keys
 
 
 def _frame(path: Path, columns: Mapping[str, str]) -> "pd.DataFrame":

@@ -1,0 +1,86 @@
+"""Commands about one table: `table import`, `info`, `export`, `verify`."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchharness.cli.base import DONE, FAILED, REFUSED, Parser
+from benchharness.errors import UserError, unknown
+
+
+def table(words: list[str]) -> int:
+    """What tables there are, what one holds, and whether it is right."""
+    actions: dict[str, Callable[[list[str]], int]] = {
+        "import": _import,
+        "info": _info,
+        "export": _export,
+        "verify": _verify,
+    }
+    if not words or words[0] in ("-h", "--help"):
+        print("usage: benchharness table import PATH | info [NAME] | export [NAME] --out FILE | verify [NAME]")
+        return DONE if words else REFUSED
+    if words[0] not in actions:
+        raise unknown("table command", words[0], actions)
+    return actions[words[0]](words[1:])
+
+
+def _import(words: list[str]) -> int:
+    told = "Install a benchmark table: official NAS-Bench-201 or NATS-Bench files, or CSV, JSON or Parquet."
+    parser = Parser("table import", f"{told} Official files are pickles; nothing that they name is run.")
+    parser.add_argument("path", metavar="PATH", help="a file, or the folder of NATS-Bench's small form")
+    parser.add_argument("--name", default="", help="what to call the table (default: what it is)")
+    parser.add_argument(
+        "--map",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="OURS=THEIRS",
+        help="columns under other names, such as arch=cell cifar10_test_200=accuracy",
+    )
+    args = parser.read(words)
+    from benchharness import printing
+    from benchharness.table.importing import import_table
+
+    printing.installed([import_table(Path(args.path), args.name, _mapping(args.map))])
+    return DONE
+
+
+def _mapping(pairs: Sequence[str]) -> dict[str, str]:
+    for pair in pairs:
+        if not all(pair.partition("=")):
+            raise UserError(f"--map {pair[:80]!r} is not of the form OURS=THEIRS")
+    return {ours: theirs for ours, _, theirs in (pair.partition("=") for pair in pairs)}
+
+
+def _info(words: list[str]) -> int:
+    args = _named("table info", "What a table holds, and where it comes from.").read(words)
+    from benchharness.table.summary import info
+
+    for label, value in info(args.name):
+        print(f"{label:<14} {value}")
+    return DONE
+
+
+def _export(words: list[str]) -> int:
+    parser = _named("table export", "A whole table as columns, one row an architecture.")
+    parser.add_argument("--out", required=True, metavar="FILE", help="a name ending in .csv, .json or .parquet")
+    args = parser.read(words)
+    from benchharness.table import columns, load_table
+
+    print(f"{columns.write(load_table(args.name), Path(args.out))} rows in {args.out}")
+    return DONE
+
+
+def _verify(words: list[str]) -> int:
+    args = _named("table verify", "Check rows, known optima, closed-form costs and checksums of a table.").read(words)
+    from benchharness.table.summary import verify
+
+    found = verify(args.name)
+    for check in found:
+        print(f"{'wrong' if check.problem else 'right'}  {check.problem or check.what}")
+    return FAILED if any(check.problem for check in found) else DONE
+
+
+def _named(command: str, description: str) -> Parser:
+    parser = Parser(command, description)
+    parser.add_argument("name", metavar="NAME", nargs="?", default="nas-bench-201", help="default: nas-bench-201")
+    return parser

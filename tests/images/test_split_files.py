@@ -1,0 +1,82 @@
+"""Split files in the data folder: the benchmark's own, recognised, checked and found again."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchharness import folder
+from benchharness.errors import UserError
+from benchharness.images import load_split
+from benchharness.images.splits import lists
+
+
+@pytest.fixture
+def data(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BENCHHARNESS_DATA", str(own_home / "data"))
+    return own_home / "data"
+
+
+def written(path: Path, **halves: object) -> Path:
+    path.write_text(json.dumps(halves))
+    return path
+
+
+def halves(total: int) -> dict[str, object]:
+    order = np.random.default_rng(0).permutation(total).tolist()
+    return {
+        "xvalid": ["int", list(map(str, order[: total // 2]))],
+        "xtest": ["int", list(map(str, order[total // 2 :]))],
+    }
+
+
+@pytest.mark.parametrize(("name", "total"), [("cifar100", 10_000), ("imagenet16-120", 6_000)])
+def test_halves_of_test_images_are_installed(data: Path, tmp_path: Path, name: str, total: int) -> None:
+    path = written(tmp_path / "test-split.txt", **halves(total))
+    (item,) = folder.install(path)
+    assert (item.kind, item.name, item.path) == ("splits", name, data / "splits" / f"{name}.json")
+    found = load_split(item.path)
+    assert (len(found.train), found.valid.tolist()) == (0, load_split(path).valid.tolist())
+    assert len(found.valid) == total // 2
+    assert [checked.problem for checked in folder.verify()] == [""]
+    item.path.write_text("{}")
+    assert "has changed since it was installed" in folder.verify()[0].problem
+
+
+def test_halves_of_the_training_images_are_the_benchmarks_or_refused(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path / "split.json", train=list(range(25_000)), valid=list(range(25_000, 50_000)))
+    with pytest.raises(UserError, match=r"the training half of split file split\.json is not the benchmark's own"):
+        folder.install(path)
+    monkeypatch.setattr(lists, "check_benchmark_split", lambda split: split)
+    (item,) = folder.install(path)
+    assert (item.name, load_split(item.path).valid[0]) == ("cifar10", 25_000)
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        {"train": [0, 1], "valid": [2, 3]},
+        {"xvalid": [0, 1], "xtest": [2, 3]},
+        {"xvalid": list(range(5000)), "xtest": list(range(5001, 10_001))},
+        {"xvalid": list(range(4000)), "xtest": list(range(4000, 10_000))},
+    ],
+)
+def test_other_lists_are_no_split_of_the_benchmark(data: Path, tmp_path: Path, held: dict[str, object]) -> None:
+    path = written(tmp_path / "split.json", **held)
+    with pytest.raises(UserError, match="holds nothing that can be imported"):
+        folder.install(path)
+    with pytest.raises(UserError):
+        lists.read(path)
+
+
+def test_a_split_that_stands_in_the_folder_is_found(data: Path) -> None:
+    data.mkdir(parents=True)
+    written(data / "cifar100-test-split.txt", **halves(10_000))
+    assert len(load_split(folder.find("splits", "cifar100")).valid) == 5_000
+    assert [(item.kind, item.name) for item in folder.installed()] == [("splits", "cifar100")]
+    assert [checked.problem for checked in folder.verify()] == [""]
+    with pytest.raises(UserError, match="no split file 'cifar10' in"):
+        folder.find("splits", "cifar10")

@@ -1,0 +1,141 @@
+"""Tables as CSV, JSON and Parquet: by name or mapped, and nothing that is not a table."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+
+from benchharness import space
+from benchharness.errors import UserError
+from benchharness.table import Table
+from benchharness.table.columns import frame, write
+from benchharness.table.importers import columns
+from tests.table.conftest import TEST, VALID
+
+ARCHS = [space.to_string(space.from_code(code)) for code in (7, 9_000, 3)]
+ROWS = {"arch": ARCHS, "cifar10_test_200": [90.0, 80.5, 70.0], "index": [5, 9, 2]}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
+def test_a_table_comes_back_as_it_went_out(sample: Table, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"out{suffix}"
+    assert write(sample, path) == 40
+    found = columns.read_as(path, "made-up")
+    assert found.about["sha256"] == sample.about["sha256"]
+    np.testing.assert_array_equal(found.seeds(*TEST), sample.seeds(*TEST))
+    np.testing.assert_array_equal(found.accuracy(None, *VALID), sample.accuracy(None, *VALID))
+
+
+def test_names_that_cannot_be_written_are_refused(sample: Table, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"ends in none of \.csv, \.json, \.parquet"):
+        write(sample, tmp_path / "out.xlsx")
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        [dict(zip(ROWS, row, strict=True)) for row in zip(*ROWS.values(), strict=True)],
+        ROWS,
+        {arch: {"cifar10_test_200": a, "index": i} for arch, a, i in zip(*ROWS.values(), strict=True)},
+    ],
+)
+def test_every_layout_of_json(tmp_path: Path, held: object) -> None:
+    (tmp_path / "x.json").write_text(json.dumps(held))
+    assert columns.recognises(tmp_path / "x.json") == "x"
+    found = columns.read(tmp_path / "x.json")
+    assert found.numbers.tolist() == [2, 5, 9]
+    assert found.accuracy(None, "cifar10", "test").tolist() == [70.0, 90.0, 80.5]
+    assert found.accuracy(ARCHS[1], "cifar10", "test") == 80.5
+
+
+def test_columns_by_other_names(tmp_path: Path) -> None:
+    pd.DataFrame({"cell": ARCHS, "acc": [1.5, 2, 3], "arch": ["x"] * 3}).to_csv(tmp_path / "x.csv", index=False)
+    mapping = {"arch": "cell", "imagenet16_120_valid_12": "acc"}
+    found = columns.read_as(tmp_path / "x.csv", "x", mapping)
+    assert found.accuracy(ARCHS[0], "imagenet16-120", "valid", 12) == 1.5
+    assert columns.recognises(tmp_path / "x.csv") is None
+
+
+def test_runs_and_seconds_are_read(tmp_path: Path) -> None:
+    held = pd.DataFrame(ROWS)
+    held["cifar10_test_200_by_seed"] = ["90.5 89.5", "80.5", "70.0 nan 70.0"]
+    held["train_seconds_200_cifar10_valid"] = [1.0, 2.0, 3.0]
+    held.to_csv(tmp_path / "x.csv", index=False)
+    found = columns.read(tmp_path / "x.csv")
+    nan = np.nan
+    np.testing.assert_array_equal(
+        found.seeds("cifar10", "test"), [[70.0, nan, 70.0], [90.5, 89.5, nan], [80.5, nan, nan]]
+    )
+    assert found.train_seconds("cifar10").tolist() == [3.0, 1.0, 2.0]
+
+
+def changed(**values: object) -> pd.DataFrame:
+    return pd.DataFrame(ROWS).assign(**values)
+
+
+@pytest.mark.parametrize(
+    ("held", "sentence"),
+    [
+        (changed(arch=["|a~0|"] * 3), "is not an architecture"),
+        (changed(arch=ARCHS[:1] * 3), "comes twice among the 3 rows"),
+        (changed(index=[1, 2, 2]), "comes twice among the 3 rows"),
+        (changed(index=[1, 2, 15_625]), "an index that is not a whole number of 0 to 15624"),
+        (changed(index=[1, 2, 2.5]), "an index that is not a whole number"),
+        (changed(index=[1, 2, None]), "an index that is not a whole number"),
+        (changed(cifar10_test_200=[0.9, 0.8, 0.7]), "accuracies of at most 1; they are to be in percent"),
+        (changed(cifar10_test_200=[90, 80, 101]), "is not in percent"),
+        (changed(cifar10_test_200=["a", "b", "c"]), "'cifar10_test_200' is not of numbers"),
+        (changed(params_m=1.0, flops_m=1.0), "params_m of row 0 is 1, not"),
+        (changed(cifar10_test_200_by_seed=["1 2", "x", "3"]), "is not of lists of numbers"),
+        (changed(cifar10_test_200_by_seed=["1 " * 17] * 3), "has 17 training runs; at most 16 are read"),
+        (changed()[["arch", "index"]], "it needs `arch` and a figure such as `cifar10_test_200`"),
+        (changed(valid=1.0).rename(columns={"arch": "cell"}), "it needs `arch` and a figure"),
+    ],
+)
+def test_what_is_no_table_is_refused(tmp_path: Path, held: pd.DataFrame, sentence: str) -> None:
+    for name, save in (("x.csv", held.to_csv), ("x.json", held.to_json)):
+        save(tmp_path / name, **({"index": False} if name == "x.csv" else {"orient": "records"}))
+        with pytest.raises(UserError, match=sentence):
+            columns.read_as(tmp_path / name, "x")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x.csv", b""),
+        ("x.csv", b'arch,cifar10_test_200\n"'),
+        ("x.csv", b"\xff\xfe\x00"),
+        ("x.json", b"[" * 200_000),
+        ("x.json", b'{"arch": 1}'),
+        ("x.json", b"[1, 2]"),
+        ("x.json", b'{"a": ' * 100_000),
+        ("x.json", b"null"),
+        ("x.parquet", b"PAR1"),
+        ("x.parquet", b"PAR1" + b"\x00" * 100 + b"PAR1"),
+    ],
+)
+def test_damaged_files_are_refused(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert columns.recognises(tmp_path / name) is None or name == "x.csv"
+    with pytest.raises(UserError):
+        columns.read_as(tmp_path / name, "x")
+
+
+def test_a_small_file_of_billions_of_values_is_refused(tmp_path: Path) -> None:
+    runs = pa.array([[1.0] * 40_000] * 30)
+    parquet.write_table(pa.table({"arch": ["x"] * 30, "cifar10_test_200_by_seed": runs}), tmp_path / "x.parquet")
+    assert (tmp_path / "x.parquet").stat().st_size < 100_000
+    with pytest.raises(UserError, match="it unpacks to more values than any table has"):
+        columns.read_as(tmp_path / "x.parquet", "x")
+
+
+def test_too_many_rows_are_refused(make: Callable[..., Table], tmp_path: Path) -> None:
+    held = frame(make(10))
+    pd.concat([held] * 6_251).to_csv(tmp_path / "x.csv", index=False)
+    with pytest.raises(UserError, match="has 62501 rows; NAS-Bench-201 has 15,625"):
+        columns.read_as(tmp_path / "x.csv", "x")

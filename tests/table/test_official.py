@@ -1,0 +1,264 @@
+"""Official files in every form: what comes out is what their own packages say, and nothing else is let in."""
+
+import bz2
+import copy
+import io
+import os
+import pickle
+import shutil
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nats_bench
+import numpy as np
+import pytest
+import torch
+from nas_201_api import NASBench201API
+
+from benchharness import folder
+from benchharness.errors import UserError
+from benchharness.table import Table, load_details, load_table
+from benchharness.table.importers import official
+from benchharness.table.importing import import_table
+from benchharness.table.trials import FIGURES, Gathered, Imported
+from tests.table import releases
+
+SAMPLE = Path("nats-bench-sample") / "NATS-tss-v1_0-3ffb9-simple"
+
+
+def tar_form(path: Path) -> Path:
+    packed = path / "NATS-tss-v1_0-3ffb9-simple.tar"
+    with tarfile.open(packed, "w") as archive:
+        archive.add(FORMS["folder"](path), "NATS-tss-v1_0-3ffb9-simple")
+    return packed
+
+
+FORMS: dict[str, Callable[[Path], Path]] = {
+    "folder": lambda path: releases.as_folder(path / "NATS-tss-v1_0-3ffb9-simple"),
+    "tar": tar_form,
+    "one file": lambda path: releases.as_one_file(path / "NATS-tss-v1_0-3ffb9.pickle.pbz2"),
+    "pth of then": lambda path: releases.as_pth(path / "NAS-Bench-201-v1_1-096897.pth", zipped=False),
+    "pth of now": lambda path: releases.as_pth(path / "NAS-Bench-201-v1_1-096897.pth", zipped=True),
+}
+
+
+@pytest.fixture(scope="session")
+def released(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A release of three architectures in every form; not to be written to."""
+    return {name: make(tmp_path_factory.mktemp("release")) for name, make in FORMS.items()}
+
+
+def official_api(path: Path) -> Any:
+    """The package made for the form, on current torch."""
+    if path.suffix == ".pth":
+        # As the package calls it, torch.load refuses; what it reads is plain state but for NumPy's own numbers.
+        scalar = type(np.dtype("float64")), np.dtype, np._core.multiarray.scalar  # type: ignore[attr-defined]
+        with torch.serialization.safe_globals([*scalar, (scalar[2], "numpy.core.multiarray.scalar")]):
+            return NASBench201API(torch.load(path, weights_only=True), verbose=False)
+    if path.suffix == ".tar":
+        path = path.with_suffix("")
+    return nats_bench.create(str(path), "tss", fast_mode=path.is_dir(), verbose=False)
+
+
+def deviation(api: Any, found: Imported, indices: list[int]) -> float:
+    """Largest difference of any figure, run, time and curve from what the package says."""
+    table, worst = found.table, [0.0]
+    for epochs in (12, 200):
+        for (trained_on, measured_on), (dataset, split) in FIGURES.items():
+            part = "test" if measured_on == "ori-test" or measured_on == "x-test" else "valid"
+            for row, index in enumerate(indices):
+                said = api.get_more_info(index, trained_on, hp=str(epochs), is_random=False)
+                worst.append(table.accuracy(row, dataset, split, epochs) - said[f"{part}-accuracy"])
+                if trained_on != "cifar10" and split == "valid":
+                    worst.append(table.train_seconds(dataset, epochs)[row] - said["train-all-time"])
+                runs = table.seeds(dataset, split, epochs)
+                for place, seed in enumerate(table.about["training_seeds"][str(epochs)][: runs.shape[1]]):
+                    if seed in api.query_by_index(index, trained_on, hp=str(epochs)):
+                        one = api.get_more_info(index, trained_on, hp=str(epochs), is_random=seed)
+                        worst.append(runs[row, place] - one[f"{part}-accuracy"])
+    for row, index in enumerate(indices):
+        for trained_on, measured_on in (("cifar10", "ori-test"), ("cifar100", "train")):
+            part = "test" if measured_on == "ori-test" else "train"
+            for epoch in (0, 57, 199):
+                said = api.get_more_info(index, trained_on, hp="200", iepoch=epoch, is_random=False)
+                curve = found.details.accuracy(row, trained_on, measured_on)
+                worst.append((curve[epoch] - said[f"{part}-accuracy"]) / 200)  # curves are rounded to 1/600
+    return float(np.abs(worst).max())
+
+
+def read(path: Path) -> Imported:
+    return official.read_as(path, "a part")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_agrees_with_the_package_made_for_it(released: dict[str, Path], form: str) -> None:
+    release = released[form]
+    found = read(release)
+    assert found.table.numbers.tolist() == list(releases.ARCHS)
+    assert [found.table.arch(row) for row in range(3)] == list(releases.ARCHS.values())
+    assert deviation(official_api(release), found, list(releases.ARCHS)) < 1e-5
+
+
+def test_the_real_sample_agrees_with_its_package_and_with_the_table(data_folder: Path) -> None:
+    found = official.read(data_folder / SAMPLE)
+    api = nats_bench.create(str(data_folder / SAMPLE), "tss", fast_mode=True, verbose=False)
+    assert found.table.numbers.tolist() == [0, 11, 284]
+    assert deviation(api, found, [0, 11, 284]) < 1e-5
+    table = load_table()
+    for figure in table.figures():
+        np.testing.assert_allclose(
+            table.accuracy(found.table.numbers, *figure), found.table.accuracy(None, *figure), atol=2e-4
+        )
+
+
+def test_runs_keep_their_seed_and_missing_ones_are_nan(released: dict[str, Path]) -> None:
+    found = read(released["folder"]).table
+    assert found.about["training_seeds"] == {"12": [111, 777], "200": [777, 888, 999]}
+    assert np.isnan(found.seeds("cifar100", "test")).tolist() == [[False] * 3, [False, False, True], [False] * 3]
+    assert (found.seeds("cifar10", "valid", 12).shape, found.seeds("cifar100", "test", 12).shape) == ((3, 2), (3, 1))
+    assert found.accuracy(1, "cifar100", "test") == pytest.approx(found.seeds("cifar100", "test")[1, :2].mean())
+
+
+def test_what_is_imported_is_found_with_its_details(own_home: Path, released: dict[str, Path]) -> None:
+    (item,) = folder.install(released["folder"])
+    assert (item.name, len(load_table(item.name))) == ("nas-bench-201-part", 3)
+    details = load_details(item.name)
+    assert details.accuracy(np.arange(3), "cifar10", "ori-test").shape == (3, 200)
+    assert details.latencies["cifar10"].tolist() == pytest.approx([0.013] * 3)
+    with pytest.raises(UserError, match="no curve of cifar100 x-valid over 200 epochs; there are: "):
+        details.accuracy(0, "cifar100", "x-valid")
+    assert [found.problem for found in folder.verify()] == [""]
+    load_table(item.name).save(item.path.with_name("alone.npz"))
+    with pytest.raises(UserError, match="came without learning curves"):
+        load_details("alone")
+
+
+def test_details_of_another_table_are_not_taken_for_its_own(own_home: Path, released: dict[str, Path]) -> None:
+    (item,) = folder.install(released["folder"])
+    own = Table.open(item.path)
+    import_table(item.path, "other")
+    item.path.with_name(f"{item.name}.details.npz").replace(item.path.with_name("other.details.npz"))
+    assert len(load_details("other").curves) > 10
+    Table(**{**vars(own), "about": {**own.about, "sha256": "0"}}).save(item.path.with_name("other.npz"))
+    with pytest.raises(UserError, match="are of another table"):
+        load_details("other")
+
+
+@pytest.mark.parametrize("form", ["one file", "pth of then"])
+def test_a_part_does_not_pass_for_the_benchmark(own_home: Path, released: dict[str, Path], form: str) -> None:
+    path = released[form]
+    assert official.recognises(path) == "nas-bench-201"
+    with pytest.raises(UserError, match=r"holds 3 of the 15,625 architectures of NAS-Bench-201; import it under"):
+        folder.install(path)
+    assert import_table(path, "three").name == "three"
+    assert len(load_table("three")) == 3
+
+
+@pytest.mark.parametrize("protocol", [2, 5])
+def test_any_protocol(released: dict[str, Path], tmp_path: Path, protocol: int) -> None:
+    found = read(releases.as_one_file(tmp_path / "x.pickle.pbz2", protocol)).table
+    assert found.about["sha256"] == read(released["folder"]).table.about["sha256"]
+
+
+class Runs:
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> Any:
+        return os.system, (f"touch {self.mark}",)
+
+
+@pytest.mark.parametrize("form", ["folder", "one file", "pth of then", "pth of now"])
+def test_a_hostile_file_is_refused_by_name_and_not_run(
+    tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark, honest = tmp_path / "was-here", releases.states
+    monkeypatch.setattr(
+        releases, "states", lambda *a, **k: {**honest(*a, **k), "hidden": Runs(mark)} if a[0] == 7 else honest(*a, **k)
+    )
+    with pytest.raises(UserError, match=r"is refused: it names '(posix|nt)\.system', which no data set needs"):
+        read(FORMS[form](tmp_path))
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda s: s["200"].update(arch_str="|none~0|"), "architecture 3: .* is not an architecture"),
+        (lambda s: s["12"].update(arch_str="|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"), "of different arch"),
+        (lambda s: s.pop("12") and s.pop("200"), "architecture 3 is not laid out as official files are"),
+        (lambda s: first(s).update(params=0.5), "0.5 million parameters on .* where its architecture has 0.58"),
+        (lambda s: first(s).update(flop=1.0), "1 million FLOPs on"),
+        (lambda s: first(s).update(epochs=3), "a training of 3 epochs"),
+        (lambda s: first(s)["eval_acc1es"].update({"x-valid@199": 140.0}), "is not in percent"),
+        (lambda s: first(s)["eval_acc1es"].update({"x-valid@199": "high"}), "is not laid out as official files are"),
+        (lambda s: first(s).update(eval_acc1es=7), "is not laid out as official files are"),
+        (lambda s: s["200"].update(all_results=[1]), "is not laid out as official files are"),
+    ],
+)
+def test_what_an_official_file_cannot_say_is_refused(spoil: Callable[[Any], object], sentence: str) -> None:
+    spoilt = copy.deepcopy(releases.states(3))
+    spoil(spoilt)
+    gathered = Gathered()
+    with pytest.raises(UserError, match=sentence):
+        gathered.add(3, spoilt)
+
+
+def first(states: dict[str, Any]) -> dict[str, Any]:
+    return states["200"]["all_results"]["cifar10-valid", 777]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("index", [-1, 15_625, "3", 3.0, True, None])
+def test_an_index_is_one_of_the_benchmark(index: Any) -> None:
+    gathered = Gathered()
+    with pytest.raises(UserError, match="is no index of the benchmark"):
+        gathered.add(index, releases.states(3))
+    gathered.add(3, releases.states(3))
+    with pytest.raises(UserError, match="comes twice"):
+        gathered.add(3, releases.states(3))
+
+
+@pytest.mark.parametrize("name", ["../000003.pickle.pbz2", "/etc/000003.pickle.pbz2", "a/../../000003.pickle.pbz2"])
+def test_an_archive_cannot_lead_out_of_itself(tmp_path: Path, name: str) -> None:
+    with tarfile.open(tmp_path / "x.tar", "w") as archive:
+        archive.addfile(tarfile.TarInfo(name), io.BytesIO())
+    with pytest.raises(UserError, match="is a link or leads out of the archive"):
+        read(tmp_path / "x.tar")
+
+
+def test_a_link_in_an_archive_is_refused(tmp_path: Path) -> None:
+    link = tarfile.TarInfo("000003.pickle.pbz2")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    with tarfile.open(tmp_path / "x.tar", "w") as archive:
+        archive.addfile(link)
+    with pytest.raises(UserError, match="is a link or leads out"):
+        read(tmp_path / "x.tar")
+
+
+def test_a_file_that_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bomb").mkdir()
+    (tmp_path / "bomb" / "000003.pickle.pbz2").write_bytes(bz2.compress(b"\x80\x04" + b"N" * (1 << 25)))
+    with pytest.raises(UserError, match="unpacks to more than 16777216 bytes"):
+        read(tmp_path / "bomb")
+
+
+@pytest.mark.parametrize(("form", "kept"), [(form, 0.6) for form in FORMS] + [("folder", 0.0), ("pth of then", 0.001)])
+def test_a_torn_file_is_a_clear_error(released: dict[str, Path], tmp_path: Path, form: str, kept: float) -> None:
+    whole = released[form]
+    torn = tmp_path / whole.name
+    if whole.is_dir():
+        shutil.copytree(whole, torn)
+        whole, torn = whole / "000007.pickle.pbz2", torn / "000007.pickle.pbz2"
+    torn.write_bytes(whole.read_bytes()[: int(kept * whole.stat().st_size)])
+    with pytest.raises(UserError):
+        read(tmp_path / released[form].name)
+
+
+def test_what_one_entry_shares_with_another_is_not_half_read(tmp_path: Path) -> None:
+    shared = releases.states(3)
+    held = {"meta_archs": [], "arch2infos": {3: shared, 4: shared}}
+    (tmp_path / "x.pickle.pbz2").write_bytes(bz2.compress(pickle.dumps(held, 4)))
+    with pytest.raises(UserError, match="an entry refers back to a part of another"):
+        read(tmp_path / "x.pickle.pbz2")
