@@ -151,7 +151,8 @@ class Search:
         wanted = self.stages[self.epoch * len(self.stages) // self.epochs]
         if wanted != self.net.partial:
             net, before = self.net, self.weight_optimizer
-            self._hold(self._supernet(wanted))
+            with self._random("widening", self.epoch):
+                self._hold(self._supernet(wanted))
             widen(net, before, self.net, self.weight_optimizer)
             self.method.narrow()
 

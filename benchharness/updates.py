@@ -115,7 +115,7 @@ class FirstOrder(Update):
 
     def step(self, train: Batch, valid: Batch, when: When) -> Tallies:
         """One step on each; the second one sees what the first one changed."""
-        counted = [_unmet(train), _unmet(valid)]
+        counted = [unmet(train), unmet(valid)]
         for turn in (1, 0) if self.alpha_first() else (0, 1):
             if turn == 0:
                 counted[0] = self.step_weights(train, when)
@@ -214,7 +214,7 @@ class SingleLevel(Update):
         self.descend()
         if when.alpha:
             self.parts.alpha_optimizer.step()
-        return torch.stack([tally(logits, train), _unmet(valid)])
+        return torch.stack([tally(logits, train), unmet(valid)])
 
 
 UPDATES: Final[Mapping[str, type[Update]]] = {"first": FirstOrder, "second": SecondOrder, "single": SingleLevel}
@@ -244,5 +244,6 @@ def with_decided(weights: Weights, decided: Mapping[int, int]) -> Weights:
     return result
 
 
-def _unmet(batch: Batch) -> Tally:
+def unmet(batch: Batch) -> Tally:
+    """The tally of a batch that a rule leaves unseen."""
     return torch.zeros(3, dtype=torch.float64, device=batch.images.device)

@@ -1,0 +1,142 @@
+"""ENAS: an LSTM controller over cells with shared weights (Pham, Guan, Zoph, Le & Dean, ICML 2018)."""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from jaxtyping import Float, Integer
+from torch import Tensor, nn
+from torch.distributions import Categorical
+
+from benchharness.data import Batch
+from benchharness.methods._base import Arch, Loss, Method, Weights
+from benchharness.protocols import Protocol
+from benchharness.updates import Tallies, Update, When, unmet
+
+Reward = Callable[[Arch], float]
+
+
+class Sampled(Update):
+    """Weights learn on cells that the controller samples; after each epoch the controller learns from accuracies."""
+
+    def step(self, train: Batch, valid: Batch, when: When) -> Tallies:
+        """One step of the weights on one cell."""
+        return torch.stack([self.step_weights(train, when), unmet(valid)])
+
+    def finish(self, when: When) -> None:
+        """Let the controller learn, each reward the accuracy of a cell on the next validation batch (0 to 1)."""
+        assert isinstance(self.method, Enas)
+        if not when.alpha:
+            return
+        batches = self._batches()
+
+        def reward(cell: Arch) -> float:
+            batch = next(batches)
+            with torch.no_grad():
+                right = self.net.one_hot(batch.images, cell).argmax(1) == batch.labels
+            return float(right.double().mean())  # sync: the controller's baseline follows every reward
+
+        with self.net.evaluating(batch_statistics=True):
+            self.method.learn(reward, self.parts.alpha_optimizer)
+
+    def _batches(self) -> Iterator[Batch]:
+        while True:
+            yield from self.parts.stream.fixed("valid", size=self.settings.batch)
+
+
+class Enas(Method):
+    """ENAS: an LSTM samples a cell per step; REINFORCE rewards it by accuracy; the best of 100 samples is derived.
+
+    After each epoch the controller takes `controller_steps` steps on `controller_samples` cells each. `alpha` records
+    the logarithm of every operation's exact marginal probability and learns nothing itself.
+    """
+
+    update = Sampled
+    selection = "best"
+    controller_steps = 50
+    controller_samples = 20
+    hidden = 32
+    temperature = 5.0
+    tanh_constant = 2.5
+    entropy_weight = 1e-4
+    baseline_decay = 0.99
+    baseline: Tensor
+
+    def __init__(self, edges: int, ops: int) -> None:
+        super().__init__(edges, ops)
+        self.alpha = nn.Parameter(torch.zeros(edges, ops), requires_grad=False)
+        self.start = nn.Parameter(torch.empty(1, self.hidden))
+        self.lstm = nn.LSTM(self.hidden, self.hidden, num_layers=2)
+        self.embedding = nn.Embedding(edges * ops, self.hidden)
+        self.head = nn.Linear(self.hidden, ops)
+        for parameter in (self.start, *self.lstm.parameters(), *self.embedding.parameters(), *self.head.parameters()):
+            nn.init.uniform_(parameter, -0.1, 0.1)
+        self.register_buffer("baseline", torch.tensor(-1.0, dtype=torch.float64))
+        self.record()
+
+    def sampled(self, count: int) -> tuple[Integer[Tensor, "count edges"], Tensor, Tensor]:
+        """Cells with the log-probability and the entropy of each, both (count,)."""
+        inputs, state = self.start.expand(count, -1), None
+        cells, chances, entropies = [], [], []
+        for edge in range(len(self.alpha)):
+            logits, state = self._logits(inputs, state)
+            choice = Categorical(logits=logits, validate_args=False)
+            ops = choice.sample()
+            cells.append(ops)
+            chances.append(choice.log_prob(ops))
+            entropies.append(choice.entropy())
+            inputs = self.embedding(ops + edge * logits.shape[1])
+        return torch.stack(cells, 1), torch.stack(chances).sum(0), torch.stack(entropies).sum(0)
+
+    def sample(self) -> Arch:
+        """One cell."""
+        return tuple(self.sampled(1)[0][0].tolist())
+
+    def draw_for_weights(self, progress: float, loss: Loss) -> Weights | Arch:  # noqa: ARG002
+        """One cell."""
+        return self.sample()
+
+    @torch.no_grad()
+    def marginals(self) -> Weights:
+        """The probability of each operation on each edge, by going through all choices on the edges before."""
+        inputs: Tensor = self.start
+        chance, state, found = self.start.new_ones(1), None, []
+        for edge in range(len(self.alpha)):
+            logits, state = self._logits(inputs, state)
+            ops = logits.shape[1]
+            joint = chance.unsqueeze(1) * logits.softmax(-1)
+            found.append(joint.sum(0))
+            chance = joint.flatten()
+            state = (state[0].repeat_interleave(ops, 1), state[1].repeat_interleave(ops, 1))
+            inputs = self.embedding.weight[edge * ops : (edge + 1) * ops].repeat(len(logits), 1)
+        return torch.stack(found)
+
+    @torch.no_grad()
+    def record(self) -> None:
+        """Write the marginals into alpha."""
+        self.alpha.copy_(self.marginals().log())
+
+    def learn(self, reward: Reward, optimizer: torch.optim.Optimizer) -> None:
+        """REINFORCE with a moving baseline, on the mean loss of several cells a step."""
+        for _ in range(self.controller_steps):
+            cells, chances, entropies = self.sampled(self.controller_samples)
+            gains = []
+            for cell, entropy in zip(cells.tolist(), entropies.tolist(), strict=True):
+                found = reward(tuple(cell)) + self.entropy_weight * entropy
+                held = float(self.baseline) if self.baseline >= 0 else found
+                self.baseline.fill_(held - (1 - self.baseline_decay) * (held - found))
+                gains.append(found - float(self.baseline))
+            optimizer.zero_grad(set_to_none=True)
+            (-chances * torch.tensor(gains).to(chances)).mean().backward()
+            nn.utils.clip_grad_norm_(self.parameters(), 5.0)
+            optimizer.step()
+        self.record()
+
+    def optimizer(self, settings: Protocol) -> torch.optim.Optimizer:  # noqa: ARG002
+        """The controller's own Adam; the protocol's settings for alpha do not apply."""
+        return torch.optim.Adam(self.parameters(), 1e-3, (0.0, 0.999), eps=1e-3)
+
+    def _logits(
+        self, inputs: Float[Tensor, "batch hidden"], state: tuple[Tensor, Tensor] | None
+    ) -> tuple[Float[Tensor, "batch ops"], tuple[Tensor, Tensor]]:
+        out, state = self.lstm(inputs.unsqueeze(0), state)
+        return self.tanh_constant * torch.tanh(self.head(out[0]) / self.temperature), state

@@ -1,0 +1,86 @@
+"""ENAS's controller: its marginals, its learning on a reward with a known optimum, and a whole search."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from benchharness.methods.enas import Enas
+from benchharness.protocols import protocol
+from benchharness.search import Search
+from tests.methods.test_methods import make
+from tests.sets import small_images
+from tests.test_search import CPU, equal, finished, reloaded, search_of
+
+BEST = (3, 1, 2, 4, 3, 0)
+
+
+def controller(**options: object) -> Enas:
+    torch.manual_seed(0)
+    method = make("enas", torch.zeros(6, 5), **options)
+    assert isinstance(method, Enas)
+    return method
+
+
+def sharpened() -> Enas:
+    method = controller(hidden=8)
+    with torch.no_grad():
+        for parameter in method.parameters():
+            parameter.mul_(12)
+    return method
+
+
+def test_marginals_are_those_of_the_samples() -> None:
+    method = sharpened()
+    marginals = method.marginals()
+    torch.testing.assert_close(marginals.sum(-1), torch.ones(6))
+    assert float(marginals.std()) > 0.05, "a distribution worth the check"
+    cells, chances, entropies = method.sampled(20_000)
+    observed = torch.nn.functional.one_hot(cells, 5).double().mean(0)
+    assert float((observed - marginals).abs().max()) < 5 * 0.5 / 20_000**0.5
+    assert abs(float((entropies + chances).mean().detach())) < 0.1, "entropy is minus the mean log-probability"
+
+
+def test_alpha_records_the_marginals() -> None:
+    method = sharpened()
+    method.record()
+    torch.testing.assert_close(method.expected(), method.marginals())
+    assert not method.alpha.requires_grad
+
+
+def test_the_controller_finds_the_best_cell_of_a_known_reward() -> None:
+    """With a learning rate that gets there in seconds: the published one, with its eps of 1e-3, takes thousands."""
+    method = controller(controller_steps=40, controller_samples=20)
+    optimizer = torch.optim.Adam(method.parameters(), 5e-3)
+    before = method.marginals()[range(6), BEST].mean()
+
+    def reward(cell: tuple[int, ...]) -> float:
+        return float(np.mean([one == other for one, other in zip(cell, BEST, strict=True)]))
+
+    for _ in range(8):
+        method.learn(reward, optimizer)
+    assert method.marginals()[range(6), BEST].mean() > before + 0.25
+    assert tuple(method.marginals().argmax(-1).tolist()) == BEST
+    assert 0.3 < float(method.baseline) < 1
+
+
+def test_a_constant_reward_teaches_nothing_but_the_baseline() -> None:
+    method = controller(controller_steps=3, entropy_weight=0.0)
+    before = method.marginals()
+    method.learn(lambda cell: 0.5, method.optimizer(protocol("cpu")))
+    torch.testing.assert_close(method.marginals(), before)
+    assert float(method.baseline) == 0.5
+
+
+def test_enas_searches_and_resumes_bit_for_bit() -> None:
+    spec = search_of("enas", epochs=2, images=100, eigenvalue_every=1).spec
+    spec = replace(spec, train_options={"controller_steps": 2, "controller_samples": 4})
+    whole, part = finished(Search(spec, small_images(), CPU)), Search(spec, small_images(), CPU)
+    part.run_epoch()
+    resumed = finished(reloaded(part))
+    assert equal(whole.method.state_dict(), resumed.method.state_dict())
+    assert equal(whole.net.state_dict(), resumed.net.state_dict())
+    assert whole.read_out(whole.spec)[0] == resumed.read_out(resumed.spec)[0]
+    alphas = whole.arrays()["alphas"]
+    assert not np.array_equal(alphas[0], alphas[1])
+    assert "eigenvalue" not in whole.arrays(), "there is no derivative in alpha to take"
