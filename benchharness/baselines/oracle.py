@@ -1,0 +1,76 @@
+"""What a search that trains nothing may ask: validation accuracy after 12 epochs, for its training time."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from benchharness.errors import UserError
+from benchharness.space import SIZE, Arch, to_code
+from benchharness.table import Table
+from benchharness.table.table import codes
+
+EPOCHS: Final = 12
+"""Epochs of training behind every answer."""
+
+
+class Feedback(NamedTuple):
+    """All that an oracle knows, by architecture code: nothing of it comes from test images or full trainings."""
+
+    accuracy_pct: Float[np.ndarray, "archs"]
+    seconds: Float[np.ndarray, "archs"]
+
+
+class History(NamedTuple):
+    """What a search asked, in order."""
+
+    codes: Int[np.ndarray, "visits"]
+    accuracy_pct: Float[np.ndarray, "visits"]
+    seconds: Float[np.ndarray, "visits"]
+    """The simulated clock when each answer came."""
+
+    @property
+    def chosen(self) -> int:
+        """The code of the best answer, the first of equals."""
+        return int(self.codes[self.accuracy_pct.argmax()])
+
+
+class Spent(Exception):  # noqa: N818
+    """The simulated budget does not last for another answer."""
+
+
+class Oracle:
+    """Answers at a price, until the budget is spent; asking again for a known cell costs again."""
+
+    def __init__(self, feedback: Feedback, budget_seconds: float) -> None:
+        self.feedback, self.budget = feedback, budget_seconds
+        self.clock = 0.0
+        self.visits: list[tuple[int, float, float]] = []
+
+    def ask(self, cell: Arch) -> float:
+        """The validation accuracy of `cell` in percent; raises `Spent` where its training would end too late."""
+        code = to_code(cell)
+        clock = self.clock + float(self.feedback.seconds[code])
+        if clock > self.budget:
+            raise Spent
+        self.clock = clock
+        accuracy = float(self.feedback.accuracy_pct[code])
+        self.visits.append((code, accuracy, clock))
+        return accuracy
+
+    def history(self) -> History:
+        """What was asked so far."""
+        code, accuracy, seconds = zip(*self.visits, strict=True) if self.visits else ((), (), ())
+        return History(np.array(code, dtype=np.int64), np.array(accuracy, dtype=float), np.array(seconds, dtype=float))
+
+
+def feedback_of(table: Table, dataset: str) -> Feedback:
+    """What `table` lets an oracle know of `dataset`; raises `UserError` where it lacks architectures or figures.
+
+    Training time is 12/200 of the recorded 200 epochs', without the seconds of validating.
+    """
+    if not table.complete:
+        raise UserError(f"table {table.about['name']!r} holds {len(table)} of {SIZE:,} architectures; all are needed")
+    by_code = np.argsort(codes(table.ops))
+    accuracy = table.accuracy(None, dataset, "valid", EPOCHS)
+    return Feedback(accuracy[by_code], table.train_seconds(dataset)[by_code] * EPOCHS / 200)
