@@ -76,7 +76,7 @@ def _submitted(
     dask = import_module("distributed")
     name = f"benchharness-{uuid4().hex[:8]}"
     futures = {client.submit(work, job, key=f"{name}-{key}", pure=False): key for key, job in jobs.items()}
-    for future in dask.as_completed(list(futures)):
+    for future in dask.as_completed(list(futures), loop=client.loop):
         key = futures.pop(future)
         error = future.exception() if future.status == "error" else None
         if isinstance(error, dask.KilledWorker):
