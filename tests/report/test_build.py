@@ -1,4 +1,3 @@
-import time
 from pathlib import Path
 
 import numpy as np
@@ -129,21 +128,6 @@ def test_an_edited_method_file_is_another_method(tmp_path: Path) -> None:
         folder.add(tmp_path / "s", replace(folder.spec("mine", 0), source=source), folder.GOOD)
     runs, _ = report.gather(tmp_path / "s", None)
     assert sorted(runs["method"]) == ["mine@aaaaaa", "mine@bbbbbb"]
-
-
-@pytest.mark.slow
-def test_a_thousand_runs_take_less_than_ten_seconds(tmp_path: Path, table: Table) -> None:
-    rng = np.random.default_rng(0)
-    for seed in range(250):
-        darts = folder.spec("darts", seed)
-        folder.add(tmp_path / "s", darts, rng.integers(0, 5, 6))
-        arrays = {"scores": rng.normal(size=(6, 5)), "order": rng.permutation(6)}
-        folder.add(tmp_path / "s", folder.spec("ostr", seed), rng.integers(0, 5, 6), darts, arrays)
-        for name in ("snas", "drnas"):
-            folder.add(tmp_path / "s", folder.spec(name, seed), rng.integers(0, 5, 6))
-    started = time.process_time()
-    report.build(tmp_path / "s", tmp_path / "report", table)
-    assert time.process_time() - started < 10
 
 
 def test_probed_supernets_are_a_table_with_a_row_per_method(tmp_path: Path, table: Table) -> None:

@@ -1,8 +1,5 @@
 """Look-ups: against figures that papers print, and against counting by hand over made-up ones."""
 
-import timeit
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +7,7 @@ from hypothesis import strategies as st
 
 from benchharness import space
 from benchharness.errors import UserError
-from benchharness.table import Figure, Table, load_table
+from benchharness.table import Figure, Table
 
 ALL_SKIP = "|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|skip_connect~2|"
 
@@ -164,15 +161,3 @@ TEST_200 = Figure("cifar10", "test", 200)
 def test_arrays_cannot_be_written_to(made: Table) -> None:
     with pytest.raises(ValueError, match="read-only"):
         made.accuracy(None, "cifar10", "test")[0] = 100
-
-
-def test_loading_and_look_ups_are_quick(real: Table) -> None:
-    rows, figures = np.arange(space.SIZE), [figure for figure in real.figures() if figure.epochs == 200][:6]
-    assert best_ms(load_table) < 20
-    assert best_ms(lambda: real.accuracy(6111, "cifar10", "test")) < 0.02
-    assert best_ms(lambda: [real.accuracy(rows, *figure) for figure in figures]) < 1
-
-
-def best_ms(act: Callable[[], object]) -> float:
-    """Milliseconds of the quickest of some tries: what others do on the machine only ever adds."""
-    return min(timeit.repeat(act, number=1, repeat=30)) * 1e3
