@@ -17,7 +17,18 @@ from benchharness.errors import UserError, unknown
 from benchharness.space import from_code, to_string
 from benchharness.table import Table
 
-__all__ = ["BUDGETS", "Feedback", "History", "Oracle", "anytime", "feedback_of", "names", "simulate", "trials"]
+__all__ = [
+    "BUDGETS",
+    "SEARCHES",
+    "Feedback",
+    "History",
+    "Oracle",
+    "anytime",
+    "feedback_of",
+    "names",
+    "simulate",
+    "trials",
+]
 
 BUDGETS: Final = {"nb201": 12_000.0, "nats": 20_000.0}
 """Simulated seconds that the benchmark's papers give these searches on CIFAR-10."""

@@ -23,6 +23,10 @@ Differentiable architecture searches on NAS-Bench-201, run for real and compared
   methods   the methods and selections there are, and their options
   data      fetch, import, list or verify benchmark tables and images
   table     import, describe, export or verify one table
+  new       write the file of a method of your own, which already runs
+  check     the conformance checks of a method, your own or built in
+  baselines searches of the table alone, on simulated budgets
+  pages     a page for every method, from docstrings and results
   export    all runs as one tidy CSV or Parquet file
   doctor    what is wrong with a results folder, and what to do about it
   rerun     make a finished run again and compare every bit
@@ -85,6 +89,10 @@ COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "data": _later("data", "data"),
     "table": _later("table", "table"),
     "export": _later("reading", "export"),
+    "new": _later("authoring", "new"),
+    "check": _later("authoring", "check"),
+    "baselines": _later("authoring", "baselines"),
+    "pages": _later("authoring", "pages"),
     "doctor": _later("checking", "doctor"),
     "rerun": _later("checking", "rerun"),
 }

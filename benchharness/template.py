@@ -1,0 +1,46 @@
+"""The file that `benchharness new` writes: a method of one's own that already runs."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from benchharness import methods
+from benchharness.errors import UserError
+
+_TEXT: Final = '''\
+"""{name}: a method of my own. `benchharness check {file}`, then `benchharness run --methods darts,{file}`."""
+
+from benchharness import Method
+
+
+class {kind}(Method):
+    """DARTS with softmax(alpha / tau), where tau falls over the search. (This line is the method's summary.)"""
+
+    # Lower-case numbers, strings and truth values are options: --methods {file}:tau_max=3
+    tau_max = 2.0
+    tau_min = 0.5
+
+    def draw(self, progress):
+        """Edge weights (edges x operations) of one forward pass, differentiable in self.alpha; progress goes 0 to 1."""
+        tau = self.tau_max + (self.tau_min - self.tau_max) * progress
+        return (self.alpha / tau).softmax(-1)
+
+    # There is more to give, each with a default: expected() is the mean that a cell is read out of, softmax(alpha);
+    # penalty(drawn, progress) is added to alpha's loss; update = "second" or "single", or a subclass of
+    # benchharness.Update; selection = "strength" or "best", or a dataclass derived from benchharness.Selection.
+'''
+
+
+def write(path: Path) -> None:
+    """Write the file; raises `UserError` where it exists already or its name will not do."""
+    if path.suffix != ".py":
+        raise UserError(f"{str(path)!r} does not end in .py")
+    if path.exists():
+        raise UserError(f"{str(path)!r} is there already; take another name, or remove it")
+    if methods.canonical(path.stem) in methods.names():
+        raise UserError(f"{path.stem!r} is a built-in method; take another name")
+    words = [word for word in re.split(r"[\W_]+", path.stem) if word]
+    kind = "".join(word.capitalize() for word in words)
+    path.write_text(
+        _TEXT.format(name=path.stem, file=path.name, kind=kind if kind.isidentifier() else "Mine"), encoding="utf-8"
+    )

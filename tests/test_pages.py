@@ -1,0 +1,47 @@
+"""Pages of methods: what docstrings say, options, and figures only where there are results."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from benchharness import methods, pages
+
+
+def looked_up() -> pd.DataFrame:
+    shared = {"method": "darts", "dataset": "cifar10", "protocol": "cpu", "images_label": "CIFAR-10 (JPEG)"}
+    rows = [
+        {**shared, "seed": seed, "arch": arch, "benchmark_dataset": "cifar10", "valid": 90.0 + seed, "test": test}
+        for seed, arch, test in ((0, "a", 93.0), (1, "b", 94.0), (2, "b", 95.0), (3, None, float("nan")))
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_a_page_tells_paper_reading_options_and_no_figure_without_results(name: str) -> None:
+    text = pages.page(name, None)
+    assert text.startswith(f"# {name}\n")
+    assert methods.summary(methods.load(name)).split(":")[0] in text
+    assert "No search by this method" in text
+    for key, value in methods.options(methods.load(name)).items():
+        assert f"| `{key}` | {value} |" in text
+
+
+def test_figures_are_those_of_the_finished_runs_with_their_command() -> None:
+    text = pages.page("darts", looked_up())
+    assert "| CIFAR-10 (JPEG) | cpu | cifar10 | 3 | 2 | 91.00±1.00 | 94.00±1.00 |" in text
+    assert "benchharness run --methods darts --dataset cifar10 --protocol cpu" in text
+    assert "No search by this method" in pages.page("snas", looked_up())
+
+
+def test_pages_say_what_trains_and_what_reads_out() -> None:
+    assert "Supernet: that of `darts`." in pages.page("darts-pt", None)
+    assert "Read out by: `prune`, metric=accuracy, order=random, tuning=5." in pages.page("darts-pt", None)
+    assert "second order" in pages.page("darts2", None)
+    assert "Weights learn on cells that the controller samples" in pages.page("enas", None)
+
+
+def test_every_method_gets_a_file(tmp_path: Path) -> None:
+    files = pages.write(tmp_path / "methods", None, None)
+    assert {file.stem for file in files} == {*methods.names(), "table-only"}
+    assert "12,000 s (nb201)" in (tmp_path / "methods" / "table-only.md").read_text()
