@@ -18,7 +18,7 @@ from benchharness.images import check_benchmark_split, load_images, load_split
 from benchharness.plan import Job
 from benchharness.records import RunRecord, RunSpec, Status
 from benchharness.search import Search
-from benchharness.store import Run, Store
+from benchharness.store import Run, Store, files
 
 _DAMAGED: Final = (RuntimeError, EOFError, OSError, KeyError, ValueError, TypeError, pickle.UnpicklingError)
 
@@ -147,6 +147,8 @@ def _train(base: Run, begin: Callable[[], Searcher], where: Where) -> None:
 def _resumed(base: Run, begin: Callable[[], Searcher]) -> Searcher:
     """The search as its checkpoint holds it; at its beginning where that is missing, damaged or ahead of the trace."""
     search = begin()
+    if not files.is_sound(base.checkpoint):  # torch loads a tensor whose bytes were garbled without a word
+        return search
     try:
         search.load(torch.load(base.checkpoint, map_location="cpu", weights_only=True))
     except _DAMAGED:

@@ -109,7 +109,7 @@ def test_lines_beyond_the_checkpoint_are_trained_again_once(where: Where, monkey
     assert store.trace(where.store.folder(job.base))["epoch"].tolist() == [1, 2, 3]
 
 
-@pytest.mark.parametrize("damage", ["gone", "empty", "torn", "another", "trace lost"])
+@pytest.mark.parametrize("damage", ["gone", "empty", "torn", "garbled", "another", "trace lost"])
 def test_a_damaged_checkpoint_costs_time_and_nothing_else(where: Where, tmp_path: Path, damage: str) -> None:
     (job,) = jobs("darts")
     calm = Where(Store(tmp_path / "calm", "mine"), "cpu", 1)
@@ -122,6 +122,9 @@ def test_a_damaged_checkpoint_costs_time_and_nothing_else(where: Where, tmp_path
         (path.parent / "trace.jsonl").unlink()
     elif damage == "another":
         torch.save({"weights": 1}, path)
+    elif damage == "garbled":  # in the midst of a tensor, which torch would load all the same
+        at = whole.index(torch.load(path)["alphas"][0].numpy().tobytes())
+        path.write_bytes(whole[:at] + bytes(8) + whole[at + 8 :])
     elif damage == "gone":
         path.unlink()
     else:

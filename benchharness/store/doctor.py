@@ -1,7 +1,6 @@
 """Is a results folder sound? What is wrong with which run, and what to do about it. Reads only."""
 
 import re
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -124,7 +123,7 @@ def _circumstances(folder: Path, spec: RunSpec) -> Iterator[Finding]:
     if files.read_json(folder / "machine.json") is None:
         yield Finding(folder, "machine.json is missing or damaged: its times are unknown", "results stand; or " + UNDO)
     checkpoint = folder / "checkpoint.pt"
-    if checkpoint.exists() and not _sound(checkpoint):
+    if checkpoint.exists() and not files.is_sound(checkpoint):
         remedy = "delete it; a later reading then trains the supernet again"
         yield Finding(folder, "checkpoint.pt is damaged", remedy)
     if spec.source and (folder / "trace.jsonl").exists() and not (folder / "method.py").exists():
@@ -137,15 +136,6 @@ def _strangers(folder: Path) -> Iterator[Finding]:
             yield Finding(folder, f"{path.name} was left by a process that was killed", "delete it, or leave it")
         elif path.name not in _KNOWN:
             yield Finding(folder, f"{path.name} is not ours", "it harms nothing; delete it if it is not yours either")
-
-
-def _sound(checkpoint: Path) -> bool:
-    """Whether every checksum in torch's archive is right; nothing in it is loaded."""
-    try:
-        with zipfile.ZipFile(checkpoint) as archive:
-            return archive.testzip() is None
-    except Exception:  # as many kinds of error as there are ways to damage an archive
-        return False
 
 
 CHECKS: Final[tuple[Callable[[Path, RunSpec], Iterator[Finding]], ...]] = (_record, _trace, _circumstances)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,9 +51,22 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 def read_json(path: Path) -> dict[str, Any] | None:
     """The object in the JSON file at `path`; None where the file is missing, damaged or holds something else."""
+    return parsed(read_text(path))
+
+
+def read_text(path: Path) -> str:
+    """The text at `path`; empty where the file is missing or holds no text."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
+        return path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError):
+        return ""
+
+
+def parsed(text: str) -> dict[str, Any] | None:
+    """The JSON object that `text` is; None where it is none."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
@@ -65,6 +79,15 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
             return {name: archive[name] for name in archive.files}
     except Exception:  # a damaged archive fails as zipfile.BadZipFile, ValueError, KeyError, zlib.error, EOFError, ...
         return {}
+
+
+def is_sound(archive: Path) -> bool:
+    """Whether the zip archive at `archive`, such as torch writes, is there with every checksum right; loads nothing."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            return opened.testzip() is None
+    except Exception:  # as many kinds of error as there are ways to damage an archive
+        return False
 
 
 def append_line(path: Path, value: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from benchharness.errors import UserError
-from benchharness.records import RunRecord, RunSpec
+from benchharness.records import SCHEMA, RunRecord, RunSpec, Status
 from benchharness.store import files
 from benchharness.store.run import read_record, read_spec, status
 
@@ -33,7 +33,8 @@ def read(folder: Path) -> pd.DataFrame:
     """
     if not Path(folder).is_dir():
         raise UserError(f"no results folder {str(folder)!r}; `benchharness run` makes one")
-    rows = [_row(path, spec) for path, spec in _runs(Path(folder))]
+    here, there = Path(folder), Path(folder).resolve()
+    rows = [_row(path, spec, (there / path.relative_to(here)).parents[2].name) for path, spec in _runs(here)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -73,20 +74,20 @@ def _runs(folder: Path) -> Iterator[tuple[Path, RunSpec]]:
             yield file.parent, spec
 
 
-def _row(path: Path, spec: RunSpec) -> dict[str, Any]:
+def _row(path: Path, spec: RunSpec, suite: str) -> dict[str, Any]:
     record = read_record(path)
     machine = files.read_json(path / "machine.json")
     return {
         **{name: getattr(spec, name) for name in ("dataset", "method", "trains", "selection", "seed", "run_id")},
         **_found(path, spec, record),
         **{name: (machine or {}).get(name, np.nan) for name in COSTS},
-        "suite": path.resolve().parents[2].name,
-        "status": str(status(path)),
+        "suite": suite,
+        "status": str(Status.DONE if record else status(path)),
         "protocol": spec.protocol.get("name"),
         "epochs": spec.protocol.get("epochs"),
         "device": (machine or {}).get("device"),
-        "spec": files.read_json(path / "spec.json"),
-        "record": files.read_json(path / "record.json") if record else None,
+        "spec": {"schema": SCHEMA, **vars(spec)},
+        "record": {"schema": SCHEMA, **vars(record)} if record else None,
         "machine": machine,
         "failure": files.read_json(path / "failure.json"),
         "path": path,

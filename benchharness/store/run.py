@@ -140,9 +140,10 @@ def _check_spec(run: Run) -> None:
 
 
 def _read(parse: Callable[[str], T], path: Path) -> T | None:
-    if files.read_json(path) is None:
+    text = files.read_text(path)
+    if files.parsed(text) is None:
         return None
     try:
-        return parse(path.read_text(encoding="utf-8"))
+        return parse(text)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None

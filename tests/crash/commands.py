@@ -29,6 +29,7 @@ for line in sys.stdin:
         sys.stdin = open(os.devnull)
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
+        os.dup2(null, 2)
         os.setpgid(0, 0)
         os._exit(cli.main(line.rstrip("\\n").split("\\t")))
     print(child, flush=True)

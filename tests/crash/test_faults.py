@@ -135,7 +135,7 @@ def test_a_stopped_run_whose_files_are_damaged_comes_out_the_same(home: Path) ->
                         (finding.path / "checkpoint.pt").unlink()
             once(out)
             assert results(out) == results(home / "calm"), (name, done)
-        print(f"{tries} files damaged")
+        print(f"{tries} files damaged, {len(list(home.rglob('damaged-*')))} runs gone on with")
 
 
 def stopped(forks: Forks, out: Path) -> None:

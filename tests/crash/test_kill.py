@@ -3,10 +3,11 @@
 import os
 import random
 import signal
-import subprocess
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -29,14 +30,11 @@ KILLS = int(os.environ.get("BENCHHARNESS_KILLS", "100"))
 
 
 def test_killed_at_random_moments_and_the_same_command_again_give_the_same_bytes(home: Path) -> None:
-    """Each kill comes within the time that the whole job takes, from its first sign of life on."""
     chance = random.Random(1)
     with Forks() as forks:
-        began = time.monotonic()
         forks.start(home / "calm")
         assert forks.ended() == 0
-        longest = time.monotonic() - began
-        kills = sum(killed(forks, home / "killed", chance.uniform(0, longest / 3)) for _ in range(4))
+        kills = sum(killed(forks, home / "killed", Moment.any(chance)) for _ in range(4))
         forks.start(home / "killed")
         assert forks.ended() == 0
     assert kills > 0
@@ -45,24 +43,45 @@ def test_killed_at_random_moments_and_the_same_command_again_give_the_same_bytes
     assert leftovers(home / "killed") == []
 
 
-def killed(forks: Forks, out: Path, after: float, methods: str = "ostr", seeds: str = "0") -> bool:
-    """Begin the command and kill it so long after its first sign of life; whether it had not ended before."""
+class Moment(NamedTuple):
+    """When to kill: so many epochs and readings after the start, and a little later."""
+
+    steps: int
+    seconds: float
+
+    @classmethod
+    def any(cls, chance: random.Random) -> "Moment":
+        return cls(chance.randrange(3), chance.uniform(0.0, 0.4))
+
+    def wait(self, out: Path, ended: Callable[[], bool]) -> None:
+        """Steps are counted, since a runner under a heavy load needs seconds to begin."""
+        before = steps(out)
+        while not (someone_works(out) and steps(out) >= before + self.steps) and not ended():
+            time.sleep(0.002)
+        time.sleep(self.seconds)
+
+
+def steps(out: Path) -> int:
+    """Epochs and readings done."""
+    traces = sum(path.read_bytes().count(b"\n") for path in out.rglob("trace.jsonl"))
+    return traces + len(list(out.rglob("record.json")))
+
+
+def killed(forks: Forks, out: Path, moment: Moment, methods: str = "ostr", seeds: str = "0") -> bool:
+    """Begin the command and kill it; whether it had not ended before."""
     child = forks.start(out, methods, seeds)
-    deadline = time.monotonic() + 20
-    while not someone_works(out) and time.monotonic() < deadline and exists(child):
-        time.sleep(0.002)
-    time.sleep(after)
+    moment.wait(out, lambda: not exists(child))
     with suppress(ProcessLookupError):
         os.kill(child, signal.SIGKILL)
     return forks.ended() == -signal.SIGKILL
 
 
 def exists(process: int) -> bool:
+    """Whether a process is there that has not ended."""
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    return True
 
 
 @pytest.mark.parametrize(
@@ -109,8 +128,8 @@ def test_a_hundred_kills_over_a_suite_lose_and_change_nothing(home: Path) -> Non
             if kills == KILLS:
                 break
             out = home / f"killed-{kills // 25}"
-            pause = chance.uniform(0.0, 1.5)
-            kills += killed_pair(out, pause) if turn % 4 == 3 else killed(forks, out, pause, **SUITE)
+            moment = Moment.any(chance)
+            kills += killed_pair(out, moment) if turn % 4 == 3 else killed(forks, out, moment, **SUITE)
     assert kills == KILLS
     for out in sorted(home.glob("killed-*")):
         finish(start(out, **SUITE))
@@ -119,13 +138,10 @@ def test_a_hundred_kills_over_a_suite_lose_and_change_nothing(home: Path) -> Non
         print(f"{out.name}: {[len(machine['attempts']) for machine in machines(out)]} attempts a run")
 
 
-def killed_pair(out: Path, after: float) -> bool:
+def killed_pair(out: Path, moment: Moment) -> bool:
     process = start(out, jobs=2, **SUITE)
-    while process.poll() is None and not someone_works(out):
-        time.sleep(0.02)
-    with suppress(subprocess.TimeoutExpired):
-        process.communicate(timeout=after)
-        return False
+    moment.wait(out, lambda: process.poll() is not None)
+    ended = process.poll() is not None
     killed_group(process.pid, signal.SIGKILL)
     process.communicate()
-    return True
+    return not ended
