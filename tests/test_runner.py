@@ -13,7 +13,7 @@ from benchharness import runner, store
 from benchharness.errors import UserError
 from benchharness.plan import Job
 from benchharness.records import Status
-from benchharness.runner import Means, Outcome, Where, devices, execute, perform
+from benchharness.runner import Means, Outcome, Where, devices, execute, perform, share
 from benchharness.store import Store
 from benchharness.suite import Suite
 from tests.tiny import SETTINGS, Walk, install_images, jobs
@@ -277,3 +277,74 @@ def test_real_searches_end_to_end(own_home: Path, monkeypatch: pytest.MonkeyPatc
     for mine, other in zip(frame["path"], again["path"], strict=True):
         for name in ("spec.json", "record.json", "trace.npz"):
             assert (mine / name).read_bytes() == (other / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("means", "word"),
+    [
+        (Means(executor="slurm"), "unknown executor 'slurm'.* local, dask"),
+        (Means(executor="dask"), "go together"),
+        (Means(scheduler="tcp://127.0.0.1:8786"), "go together"),
+        (Means(threads=0), "threads=0 is out of range"),
+        (Means(timeout=float("nan")), "timeout=nan is out of range"),
+        (Means(jobs=0), "jobs=0 is out of range"),
+    ],
+)
+def test_means_that_cannot_be_are_refused(tmp_path: Path, means: Means, word: str) -> None:
+    with pytest.raises(UserError, match=word):
+        list(perform([], Store(tmp_path, "mine"), means))
+    with pytest.raises(UserError, match="unknown argument of run 'thread'; did you mean 'threads'"):
+        benchharness.run("darts", "0", thread=2)
+
+
+def test_shards_are_disjoint_and_make_up_the_plan() -> None:
+    plan = jobs("darts,snas", tuple(range(5)))
+    parts = [share(plan, f"{part}/3") for part in (1, 2, 3)]
+    assert sorted(job.base.run_id for part in parts for job in part) == sorted(job.base.run_id for job in plan)
+    assert [len(part) for part in parts] == [4, 3, 3]
+    for wrong in ("0/3", "4/3", "1", "a/b", "-1/3", "1/3/5", ""):
+        with pytest.raises(UserError, match="write i/n with i from 1 to n"):
+            share(plan, wrong)
+
+
+def test_a_run_keeps_the_threads_it_was_begun_with(where: Where) -> None:
+    """Sums depend on how they are split among threads: a resumed run must split them as before."""
+    (job,) = jobs("darts")
+    seen = []
+
+    class Seeing(Walk):
+        def run_epoch(self) -> dict[str, Any]:
+            seen.append(torch.get_num_threads())
+            return super().run_epoch()
+
+    try:
+        with pytest.raises(Stopped):
+            execute(job, where._replace(threads=2), stopping(2))
+        execute(job, where, Seeing)
+    finally:
+        torch.set_num_threads(1)
+    assert seen == [2, 2]
+    machine = json.loads((where.store.folder(job.base) / "machine.json").read_text())
+    assert machine["threads"] == 2
+
+
+def test_results_that_are_not_here_are_no_results(where: Where, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker elsewhere that does not share the folder has written to one of its own."""
+    (job,) = jobs("darts")
+    monkeypatch.setattr(runner, "_fetch", lambda jobs: None)
+    monkeypatch.setattr(runner, "_start", lambda task: [Outcome(job.base, "done")])
+    (outcome,) = perform([job], where.store, Means(device="cpu"))
+    assert outcome.state == "failed"
+    assert "share that folder" in outcome.message
+
+
+def test_a_hang_is_told_as_one(where: Where, monkeypatch: pytest.MonkeyPatch) -> None:
+    (job,) = jobs("darts,ostr")
+    with where.store.claim(job.base) as run:
+        assert run is not None
+        run.hung.write_text("Timeout!\n  File 'mine.py', line 7 in draw\n")
+    outcomes = runner._outcomes(job, RuntimeError("its process died"), where._replace(timeout=5.0))
+    assert {outcome.message for outcome in outcomes} == {"it hung: no epoch or reading ended in 5 s"}
+    failure = json.loads((where.store.folder(job.base) / "failure.json").read_text())
+    assert failure["type"] == "TimeoutError"
+    assert "line 7 in draw" in failure["traceback"]

@@ -1,0 +1,114 @@
+"""What the doctor finds in folders that were damaged on purpose, and that its remedies are right."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchharness.errors import UserError
+from benchharness.runner import Where, execute
+from benchharness.store import Store, files
+from benchharness.store.doctor import examine
+from tests.tiny import Walk, jobs
+
+(JOB,) = jobs("darts,ostr")
+
+
+@pytest.fixture
+def where(tmp_path: Path) -> Where:
+    """darts and ostr, both done."""
+    made = Where(Store(tmp_path / "results", "mine"), "cpu", 1)
+    execute(JOB, made, Walk)
+    return made
+
+
+def told(where: Where) -> list[str]:
+    return [f"{finding.problem}; {finding.remedy}" for finding in examine(where.store.root).findings]
+
+
+def halve(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def another(path: Path) -> None:
+    path.write_text(path.read_text().replace(JOB.base.run_id, "0" * 16))
+
+
+def not_finite(path: Path) -> None:
+    files.write_arrays(path, {**files.read_arrays(path), "alphas": np.full((3, 6, 5), np.nan)})
+
+
+def older(path: Path) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": 0}))
+
+
+def test_a_sound_folder_gets_no_word(where: Where) -> None:
+    assert examine(where.store.root) == (2, ())
+    assert examine(where.store.folder(JOB.base)) == (1, ())
+    with pytest.raises(UserError, match="no results folder"):
+        examine(where.store.root / "none")
+
+
+@pytest.mark.parametrize(
+    ("name", "harm", "word"),
+    [
+        ("spec.json", Path.unlink, "spec.json is missing or damaged, so that no report counts this run; the command"),
+        ("spec.json", lambda path: path.write_text(jobs("snas")[0].base.to_json()), "spec.json is that of run"),
+        ("record.json", halve, "record.json is damaged; the command that made it"),
+        ("record.json", lambda path: path.write_bytes(b""), "record.json is empty; the command that made it"),
+        ("record.json", another, "record.json is that of run 0000000000000000; delete record.json"),
+        ("record.json", older, "of another version; record.json: schema 0 where this version reads"),
+        ("trace.npz", halve, "trace.npz is missing or damaged; delete record.json"),
+        ("trace.npz", not_finite, "trace.npz holds numbers that are not finite; delete record.json"),
+        ("trace.jsonl", halve, "trace.jsonl has 1 whole lines for 3 epochs; delete checkpoint.pt too"),
+        ("machine.json", halve, "machine.json is missing or damaged"),
+        ("checkpoint.pt", halve, "checkpoint.pt is damaged; delete it"),
+    ],
+)
+def test_damage_is_told_with_what_to_do(where: Where, name: str, harm: Callable[[Path], object], word: str) -> None:
+    harm(where.store.folder(JOB.base) / name)
+    assert word in "\n".join(told(where))
+
+
+@pytest.mark.parametrize("name", ["spec.json", "record.json", "trace.npz", "trace.jsonl"])
+def test_the_remedies_restore_every_byte(where: Where, name: str) -> None:
+    folder = where.store.folder(JOB.base)
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.name not in ("machine.json",)}
+    halve(folder / name)
+    for finding in examine(where.store.root).findings:
+        for doomed in ("record.json", "checkpoint.pt"):
+            if f"delete {doomed}" in finding.remedy:
+                (finding.path / doomed).unlink(missing_ok=True)
+    execute(JOB, where, Walk)
+    assert told(where) == []
+    assert {path: (folder / path).read_bytes() for path in before if path != "checkpoint.pt"} == {
+        path: content for path, content in before.items() if path != "checkpoint.pt"
+    }
+
+
+def test_runs_that_are_not_done(where: Where) -> None:
+    broken, stopped, working = jobs("darts", (1, 2, 3))
+    execute(broken, where, lambda job, device: Walk(job, device, broken=2))
+    with where.store.claim(stopped.base) as run:
+        assert run is not None
+        run.log({"epoch": 1})
+    with where.store.claim(working.base):
+        assert [word.partition(";")[0] for word in told(where)] == [
+            "it failed (RuntimeError: diverged)",
+            "it was stopped after 1 of 3 epochs",
+        ]
+
+
+def test_a_reading_without_its_supernet_and_strangers(where: Where) -> None:
+    import shutil
+
+    shutil.rmtree(where.store.folder(JOB.base))
+    reading = where.store.folder(JOB.readouts[0])
+    (reading / "notes.txt").write_text("mine")
+    (reading / "record.json.tmp").write_text("{")
+    text = "\n".join(told(where))
+    assert f"the supernet it was read out of, run {JOB.base.run_id}, is not here" in text
+    assert "notes.txt is not ours" in text
+    assert "record.json.tmp was left by a process that was killed" in text
