@@ -25,7 +25,7 @@ EXTREME: Final = 40.0
 """An alpha at which exponentials and their inverses get close to the ends of float32."""
 TINY: Final = {
     "epochs": 2,
-    "images": 64,
+    "images": 32,
     "channels": 4,
     "cells": 1,
     "batch": 16,
@@ -33,8 +33,8 @@ TINY: Final = {
     "eigenvalue_every": 0,
     "ranking": 0,
 }
-CHEAP: Final = {"tuning": 1, "batches": 1, "samples": 4}
-"""Options of selections that would make a check slow."""
+CHEAP: Final = {"tuning": 1, "batches": 1, "samples": 4, "controller_steps": 2, "controller_samples": 2}
+"""Options that would make a check slow, where a method or a selection has them."""
 
 
 class Finding(NamedTuple):
@@ -168,7 +168,9 @@ def runs_on_cuda(kind: type[Method]) -> None:
 
 def searches(name: str | Path) -> None:
     """A search of two epochs trains, resumes bit for bit and is read out."""
-    (job,) = make_plan(parse_methods(str(name)), (0,), "cifar10", protocol("cpu", TINY))
+    own = methods.options(methods.load(name))
+    asked = "".join(f":{key}={value}" for key, value in CHEAP.items() if key in own)
+    (job,) = make_plan(parse_methods(f"{name}{asked}"), (0,), "cifar10", protocol("cpu", TINY))
     whole, part = (_search(job) for _ in range(2))
     if whole.finished:
         raise Skipped("it trains nothing")

@@ -92,7 +92,7 @@ def _figures(name: str, found: pd.DataFrame | None) -> str:
     keys = ["dataset", "protocol", "images_label", "benchmark_dataset"]
     rows = [_row(key, group) for key, group in own.groupby(keys, sort=True)]
     heads = "| searched on | protocol | looked up on | seeds | cells | valid (%) | test (%) |"
-    commands = [_command(name, key) for key, _ in own.groupby(keys[:2], sort=True)]
+    commands = [_command(name, key, group) for key, group in own.groupby(keys[:2], sort=True)]
     note = (
         "Accuracy after 200 epochs of training, mean over the benchmark's training seeds; mean±std over search seeds."
     )
@@ -110,6 +110,7 @@ def _spread(values: "pd.Series[Any]") -> str:
     return f"{values.mean():.2f}" + (f"±{values.std():.2f}" if len(values) > 1 else "")
 
 
-def _command(name: str, key: Any) -> str:
+def _command(name: str, key: Any, group: pd.DataFrame) -> str:
     dataset, protocol = key
-    return f"    benchharness run --methods {name} --dataset {dataset} --protocol {protocol}"
+    seeds = ",".join(map(str, sorted(group["seed"].unique())))
+    return f"    benchharness run --methods {name} --seeds {seeds} --dataset {dataset} --protocol {protocol}"

@@ -8,7 +8,10 @@ from benchharness import methods
 from benchharness.errors import UserError
 
 _TEXT: Final = '''\
-"""{name}: a method of my own. `benchharness check {file}`, then `benchharness run --methods darts,{file}`."""
+"""{name}: a method of my own, in one file.
+
+Test it with `benchharness check {file}`; compare it with `benchharness run --methods darts,{file}`.
+"""
 
 from benchharness import Method
 

@@ -30,7 +30,7 @@ def test_a_page_tells_paper_reading_options_and_no_figure_without_results(name: 
 def test_figures_are_those_of_the_finished_runs_with_their_command() -> None:
     text = pages.page("darts", looked_up())
     assert "| CIFAR-10 (JPEG) | cpu | cifar10 | 3 | 2 | 91.00±1.00 | 94.00±1.00 |" in text
-    assert "benchharness run --methods darts --dataset cifar10 --protocol cpu" in text
+    assert "benchharness run --methods darts --seeds 0,1,2 --dataset cifar10 --protocol cpu" in text
     assert "No search by this method" in pages.page("snas", looked_up())
 
 

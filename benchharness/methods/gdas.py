@@ -1,6 +1,6 @@
 """GDAS (Dong & Yang, CVPR 2019): one operation per edge in the forward pass, all of them in the gradient."""
 
-from torch.nn import functional as F
+import torch
 
 from benchharness.methods._base import Weights
 from benchharness.methods.snas import Snas
@@ -19,5 +19,5 @@ class Gdas(Snas):
     def draw(self, progress: float) -> Weights:
         """One-hot rows, differentiable as the Gumbel-softmax rows that they are the argmax of."""
         soft = super().draw(progress)
-        hard = F.one_hot(soft.argmax(-1), soft.shape[-1]).to(soft)
+        hard = torch.zeros_like(soft).scatter(-1, soft.argmax(-1, keepdim=True), 1.0)
         return soft + (hard - soft).detach()

@@ -18,16 +18,17 @@ class PcDarts(Method):
     weighs_bypass = True
     k = 4
     warmup = 0.0
+    siblings: Tensor
 
     def __init__(self, edges: int, ops: int) -> None:
         super().__init__(edges, ops)
         self.beta = nn.Parameter(1e-3 * torch.randn(edges))
+        targets = torch.tensor([target for target, _ in EDGES[:edges]])
+        self.register_buffer("siblings", targets == targets.unsqueeze(1), persistent=False)
 
     def edge_weights(self) -> Float[Tensor, " edges"]:
         """The softmax of beta over the edges that enter the same node (equation 4)."""
-        targets = [target for target, _ in EDGES[: len(self.beta)]]
-        same = torch.tensor([[one == other for other in targets] for one in targets], device=self.beta.device)
-        return self.beta.where(same, -torch.inf).softmax(-1).diagonal()
+        return self.beta.where(self.siblings, -torch.inf).softmax(-1).diagonal()
 
     def expected(self) -> Weights:
         """Operation weights times their edge's weight; a row sums to the latter."""

@@ -29,15 +29,17 @@ class SnasSingle(Snas):
     tau_max = 1.0
     tau_min = 0.03
     constraint = "none"
+    prices: Tensor
 
     def __init__(self, edges: int, ops: int) -> None:
         super().__init__(edges, ops)
         if self.constraint not in CONSTRAINTS:
             raise unknown("constraint", self.constraint, CONSTRAINTS)
+        self.register_buffer("prices", prices(ops), persistent=False)
 
     def penalty(self, drawn: Weights, progress: float) -> Float[Tensor, ""]:  # noqa: ARG002
         """The constraint's weight times the cost of the drawn edge weights."""
-        return CONSTRAINTS[self.constraint] * cost(drawn)
+        return CONSTRAINTS[self.constraint] * (drawn * self.prices).sum()
 
 
 def cost(weights: Weights) -> Float[Tensor, ""]:

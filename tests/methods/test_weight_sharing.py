@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from scipy import stats
 from torch.nn import functional as F
 
 from benchharness import methods
+from benchharness.errors import UserError
 from benchharness.methods import Method
 from benchharness.plan import make_plan, parse_methods
 from benchharness.protocols import protocol
@@ -251,3 +253,18 @@ def test_sampled_cells_follow_the_distribution() -> None:
         expected = 3000 * FULL[edge].double().softmax(-1).numpy()
         assert stats.chisquare(np.bincount(cells[:, edge], minlength=5), expected).pvalue > 1e-3
     assert math.isclose(float(method.probabilities().sum().detach()), 6, rel_tol=1e-5)
+
+
+def test_a_selection_of_ones_own_cannot_be_read_out_of_anothers_supernet(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from dataclasses import dataclass\nfrom benchharness import Method, Selection\n"
+        "@dataclass(frozen=True)\nclass Own(Selection):\n    '''Own.'''\n    depth: int = 2\n"
+        "class Mine(Method):\n    '''Mine.'''\n    selection = Own\n"
+    )
+    (job,) = make_plan(parse_methods(f"{file}:depth=3"), (0,), "cifar10", protocol("cpu"))
+    assert (job.base.selection, job.base.selection_options) == ("own", {"none": True, "depth": 2})
+    assert job.readouts[0].selection_options["depth"] == 3
+    file.write_text(file.read_text() + "    trains_as = 'darts'\n")
+    with pytest.raises(UserError, match="leave trains_as out"):
+        make_plan(parse_methods(str(file)), (0,), "cifar10", protocol("cpu"))
