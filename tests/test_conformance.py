@@ -13,7 +13,7 @@ HEAD = "import torch\nfrom benchharness import Method\nclass Mine(Method):\n    
 BROKEN = {
     "sums to": "    def expected(self):\n        return self.alpha.sigmoid()\n",
     "is negative": "    def expected(self):\n        return self.alpha / self.alpha.sum(-1, keepdim=True)\n",
-    "has shape": "    def expected(self):\n        return self.alpha.softmax(-1)[0]\n",
+    "has shape": "    def draw(self, progress):\n        return self.alpha.softmax(-1)[0]\n",
     "gave alpha[0, 4] a gradient": (
         "    def draw(self, progress):\n        a = self.alpha\n"
         "        return torch.cat([a[:, :4], a[:, 4:].detach()], 1).mul(torch.eye(5)[:4].sum(0)).softmax(-1)\n"
