@@ -223,7 +223,7 @@ def _read(source: _Source) -> Saved:
     except UserError:
         raise
     except (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError) as error:
-        told = f"{type(error).__name__}: {str(error)[:200]}"
+        told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise UserError(f"{source.path} cannot be read as {source.importer.LAYOUT} ({told})") from error
 
 

@@ -1,6 +1,7 @@
 """Our own file format: named arrays and a JSON header in one `.npz`, written whole, read without trust."""
 
 import json
+import lzma
 import os
 import zipfile
 import zlib
@@ -16,7 +17,11 @@ from benchharness.errors import UserError
 
 _HEADER: Final = "header"
 _HEADER_BYTES: Final = 1 << 20
-_DAMAGE: Final = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError, RecursionError)
+_DAMAGE: Final = (
+    *(OSError, ValueError, KeyError, EOFError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    RuntimeError,  # an entry that says it is encrypted, or packed in a way that nobody knows
+)
 
 Arrays = dict[str, np.ndarray]
 

@@ -7,7 +7,8 @@ by the gigabyte, nor nest until the stack gives way, nor make dictionary keys th
 
 import re
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, Final, NamedTuple
+from io import BufferedIOBase
+from typing import Final, NamedTuple
 
 from benchharness.errors import UserError
 
@@ -44,7 +45,7 @@ class Chunk(NamedTuple):
 class Rewriter:
     """Reads the pickle in `file` once, by `whole` or by `entries`."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BufferedIOBase) -> None:
         self._file, self._data, self._at, self._from = file, b"", 0, 0
         self._depth, self._height, self._count = 0, 0, 0
         self._heights: list[int] = []

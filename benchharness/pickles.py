@@ -11,7 +11,7 @@ import math
 import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -129,7 +129,7 @@ def read(data: bytes, where: object) -> dict[Any, Any]:
         return {key: value.array if isinstance(value, _Array) else value for key, value in found.items()}
 
 
-def stream(file: BinaryIO, where: object, inside: str) -> Iterator[tuple[Any, Any]]:
+def stream(file: io.BufferedIOBase, where: object, inside: str) -> Iterator[tuple[Any, Any]]:
     """The entries of the dictionary under the key `inside` of the dictionary pickled in `file`, one at a time.
 
     Memory is that of one entry and of the texts that entries share. Raises `UserError` as `read` does, and where an

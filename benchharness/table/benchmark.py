@@ -1,7 +1,7 @@
 """What is known of the complete NAS-Bench-201 table, and a check that a table agrees: columns mixed up do not pass."""
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -93,7 +93,7 @@ def check_costs(table: Table, params_m: np.ndarray, flops_m: np.ndarray) -> None
             raise UserError(f"{name} of row {row} is {given[row]:g}, not {right[row]:g}: rows and architectures differ")
 
 
-def check_official_costs(arch: space.Arch, trained_on: str, params_m: float, flops_m: float) -> None:
+def check_official_costs(arch: space.Arch, trained_on: str, params_m: Any, flops_m: Any) -> None:
     """Raise `UserError` where the costs that an official file states are not those of the architecture.
 
     Its FLOPs count convolutions and the classifier alone, at 32x32 (16x16 for ImageNet16-120): fewer than

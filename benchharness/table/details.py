@@ -54,11 +54,16 @@ class Details:
         if header.get("format") != FORMAT:
             raise UserError(f"{path} holds details of format {header.get('format')!r}; this version reads {FORMAT}")
         found = cls(header["about"], {}, {})
+        if len({len(array) if array.ndim else -1 for array in arrays.values()}) > 1:
+            raise UserError(f"{path} holds damaged details: columns of different lengths")
         for name, array in arrays.items():
             match name.split("/"):
-                case ["curves", trained_on, measured_on, epochs] if epochs.isdecimal() and array.dtype == np.uint16:
+                case ["curves", trained_on, measured_on, epochs] if (str(array.dtype), array.shape[1:]) == (
+                    "uint16",
+                    (_epochs(epochs),),
+                ):
                     found.curves[Curve(trained_on, measured_on, int(epochs))] = array  # type: ignore[index]
-                case ["latencies", trained_on] if array.dtype == np.float64:
+                case ["latencies", trained_on] if (str(array.dtype), array.ndim) == ("float64", 1):
                     found.latencies[trained_on] = array  # type: ignore[index]
                 case _:
                     raise UserError(f"{path} holds damaged details: what is {name[:80]!r}?")
@@ -82,3 +87,7 @@ class Details:
             raise UserError(f"no curve of {key}; there are: {'; '.join(map(str, self.curves)) or 'none'}")
         steps = self.curves[key][rows]
         return np.where(steps == MISSING, np.nan, steps / STEPS)
+
+
+def _epochs(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else -1

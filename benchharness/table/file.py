@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 
 KIND: Final = "benchharness table"
 FORMAT: Final = 1
+_SHAPES: Final = {
+    "ops": ("uint8", 2),
+    "numbers": ("int32", 1),
+    "means": ("float64", 1),
+    "by_seed": ("float64", 2),
+    "times": ("float64", 1),
+}
+"""Type and number of axes of every array."""
+_ABOUT: Final = ("name", "version", "source", "seed_rule", "sha256")
 LIMIT_BYTES: Final = 1 << 28
 """Far above any table of 15,625 architectures; what unpacks to more is not read."""
 
@@ -31,7 +40,11 @@ def read(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is a table of format {header.get('format')!r}; this version reads format {FORMAT}")
     fields: dict[str, Any] = {"about": header["about"], "means": {}, "by_seed": {}, "times": {}}
     try:
+        if not all(isinstance(header["about"][key], str) for key in _ABOUT):
+            raise ValueError("about")
         for name, array in arrays.items():
+            if (str(array.dtype), array.ndim) != _SHAPES[name.partition("/")[0]]:
+                raise ValueError(f"{name} is {array.ndim} axes of {array.dtype}")
             array.setflags(write=False)
             match name.split("/"):
                 case [("ops" | "numbers") as field]:

@@ -1,6 +1,6 @@
 """Single trainings, as official files hold them, gathered into a table and its details, one architecture at a time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -100,7 +100,7 @@ class Gathered:
         latencies = {key: column[rows] for key, column in self._latencies.items()}
         return Imported(table, Details({"name": name, "table_sha256": table.about["sha256"]}, curves, latencies))
 
-    def _add(self, index: int, arch: space.Arch, epochs: int, trials: Mapping[Any, Any]) -> None:
+    def _add(self, index: int, arch: space.Arch, epochs: int, trials: Any) -> None:
         for trained_on in _TRAINED_ON:
             runs = {seed: trial for (dataset, seed), trial in sorted(trials.items()) if dataset == trained_on}
             if not runs:
@@ -111,7 +111,7 @@ class Gathered:
             self._add_curves(index, epochs, trained_on, list(runs.values()))
             self._add_costs(index, epochs, trained_on, list(runs.values()))
 
-    def _add_run(self, index: int, epochs: int, trained_on: str, seed: Any, trial: Mapping[str, Any]) -> None:
+    def _add_run(self, index: int, epochs: int, trained_on: str, seed: Any, trial: Any) -> None:
         if type(seed) is not int or trial["epochs"] != epochs:
             raise UserError(f"a training of {str(trial['epochs'])[:20]} epochs, seed {str(seed)[:20]}")
         for measured_on in {key.partition("@")[0] for key in trial["eval_acc1es"]}:
@@ -166,7 +166,7 @@ def _mean(runs: Any) -> Any:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _curves_of(trial: Mapping[str, Any], epochs: int) -> Iterator[tuple[str, Any]]:
+def _curves_of(trial: Any, epochs: int) -> Iterator[tuple[str, Any]]:
     """What was measured after every epoch; epochs are keys, some releases have them as texts."""
     held = trial["eval_acc1es"]
     curves = {

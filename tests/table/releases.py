@@ -65,7 +65,7 @@ def states(index: int, seed: int = 0, names: tuple[str, str] = ("12", "200")) ->
 
 def whole(names: tuple[str, str] = ("12", "200")) -> dict[str, Any]:
     """The content of a one-file release."""
-    archs = [space.to_string(arch) for arch in space.all_ops().tolist()]
+    archs = [space.to_string(tuple(arch)) for arch in space.all_ops().tolist()]
     infos = {index: states(index, names=names) for index in ARCHS}
     return {"meta_archs": archs, "total_archs": 15_625, "arch2infos": infos, "evaluated_indexes": set(ARCHS)}
 

@@ -107,7 +107,7 @@ def _frame(path: Path, columns: Mapping[str, str]) -> "pd.DataFrame":
     except UserError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        told = f"{type(error).__name__}: {str(error)[:120]}"
+        told = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
         raise UserError(f"{path} cannot be read as {path.suffix[1:].upper()} ({told})") from None
     if len(found) > _ROWS_LIMIT:
         raise UserError(f"{path} has {len(found)} rows; NAS-Bench-201 has {space.SIZE:,}")

@@ -11,10 +11,11 @@ import pickletools
 import re
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from benchharness import pickles, space
 from benchharness.errors import UserError
@@ -94,7 +95,7 @@ def _entries(path: Path) -> Iterator[tuple[Any, Any]]:
             yield from pickles.stream(opened, path, "arch2infos")
 
 
-def _one(packed: BinaryIO, where: object) -> dict[Any, Any]:
+def _one(packed: io.BufferedIOBase, where: object) -> dict[Any, Any]:
     """The states of one architecture, unpacked no further than any needs."""
     try:
         with packed, bz2.BZ2File(packed) as file:
@@ -124,12 +125,12 @@ def _members(path: Path) -> Iterator[tuple[Any, Any]]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _opened(path: Path) -> Iterator[io.BufferedIOBase]:
     """The pickle in a file of the one-file forms, unpacked as it is read."""
     try:
         if path.name.endswith(".pbz2"):
             with bz2.open(path, "rb") as unpacked:
-                yield unpacked  # type: ignore[misc]
+                yield unpacked
         elif zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 names = [name for name in archive.namelist() if PurePosixPath(name).name == "data.pkl"]
@@ -139,11 +140,11 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
             with path.open("rb") as file:
                 _skip_heads(file)
                 yield file
-    except (OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{path} is damaged, or not what its name says ({error})") from None
 
 
-def _skip_heads(file: BinaryIO) -> None:
+def _skip_heads(file: io.BufferedIOBase) -> None:
     """Go past the three small pickles that `torch.save` wrote before the one that matters."""
     head = file.read(1 << 12)
     if not head.startswith(_MAGIC):
