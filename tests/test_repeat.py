@@ -1,6 +1,7 @@
 """Making a run again: the same bits are found the same, and any other bit is named."""
 
 import hashlib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,12 +101,13 @@ def test_a_users_method_is_repeated_from_its_copy(tmp_path: Path) -> None:
 
 
 def test_the_commands(where: Where, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repeat.repeat, "__defaults__", (Walk,))
+    real = repeat.repeat
+    monkeypatch.setattr(repeat, "repeat", partial(real, make=Walk))
     results = str(where.store.root)
     assert main(["doctor", results]) == 0
     assert main(["rerun", JOB.base.run_id, "--check", "--results", results, "--device", "cpu"]) == 0
     assert "every bit of its record, arrays and trace is the same" in capsys.readouterr().out
-    monkeypatch.setattr(repeat.repeat, "__defaults__", (Other,))
+    monkeypatch.setattr(repeat, "repeat", partial(real, make=Other))
     again = str(tmp_path / "kept")
     assert main(["rerun", JOB.base.run_id, "--out", again, "--results", results, "--device", "cpu"]) == 1
     assert "DIFFERS  alphas" in capsys.readouterr().out
