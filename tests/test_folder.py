@@ -18,6 +18,7 @@ from benchharness.images import load_images
 from benchharness.images.sets import Part, build
 from benchharness.table import Figure, Table, load_table
 from benchharness.table.build import build as build_table
+from benchharness.table.importers import own
 
 
 @pytest.fixture
@@ -227,3 +228,43 @@ def test_processes_at_once_all_get_the_whole_table(data: Path, table: Path) -> N
 
 def test_a_real_data_folder_offers_what_stands_in_it(data_folder: Path) -> None:
     assert {("tables", "nas-bench-201"), ("images", "cifar10")} <= {item[:2] for item in folder.installed()}
+
+
+def test_a_standing_source_that_changed_under_its_time_and_size_is_noticed(data: Path, table: Path) -> None:
+    standing = data / "two.npz"
+    shutil.copy(table, standing)
+    load_table("two")
+    (item,) = folder.installed()
+    assert len(item.source_sha256) == 64
+    before = standing.stat()
+    content = bytearray(standing.read_bytes())
+    content[content.index(np.float64(80).tobytes()) + 3] ^= 1
+    standing.write_bytes(content)
+    os.utime(standing, ns=(before.st_atime_ns, before.st_mtime_ns))
+    (checked,) = folder.verify()
+    assert "two.npz has changed, keeping its size and time, since" in checked.problem
+
+
+def test_a_conversion_that_changed_is_noticed(data: Path, table: Path) -> None:
+    shutil.copy(table, data / "two.npz")
+    load_table("two")
+    place = folder.find("tables", "two")
+    with place.open("ab") as file:
+        file.write(b"x")
+    assert "has changed since it was made of" in folder.verify()[0].problem
+    place.unlink()
+    assert [checked.problem for checked in folder.verify()] == [""]
+
+
+def test_one_thing_can_be_verified_alone(data: Path, images: Path, table: Path) -> None:
+    folder.install(images.parent)
+    assert [checked.item.name for checked in folder.verify("tables", "two")] == ["two"]
+    assert len(folder.verify()) == 2
+
+
+@pytest.mark.parametrize("name", ["../two", "", "a b", "two.details", "x" * 200])
+def test_a_table_cannot_be_given_a_name_that_is_none(data: Path, table: Path, name: str) -> None:
+    with pytest.raises(UserError, match="is no name; use letters, digits"):
+        folder.install_with("tables", name, table, own)
+    with pytest.raises(UserError, match="does not exist; give a file or folder"):
+        folder.install_with("tables", "two", table.with_name("nothing"), own)
