@@ -254,8 +254,9 @@ def _read_sums(converted: Path) -> dict[str, str]:
 def _install(source: _Source) -> Installed:
     root = data_folder()
     target = root / source.kind / f"{source.name}{_SUFFIXES[source.kind]}"
+    made = _read(source)  # before the lock is taken: an official file takes minutes
     with _writing(root, root / "manifest.lock"):
-        _read(source).save(target)
+        made.save(target)
         item = Installed(source.kind, source.name, target, str(source.path), _sha256(source.path), _sha256(target), 0)
         item = item._replace(bytes=target.stat().st_size)
         kept = [other for other in _manifest() if (other.kind, other.name) != (item.kind, item.name)]
