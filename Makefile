@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 METHODS ?= darts,snas,drnas,ostr
 ARGS ?=
+# A search takes one thread on a CPU, so that as many run at a time as there are cores; on a GPU one after the other.
+JOBS ?= $(shell if command -v nvidia-smi >/dev/null; then echo 1; else nproc 2>/dev/null || echo 2; fi)
 
 # Without an NVIDIA GPU the CPU build of torch is enough, and spares gigabytes of CUDA libraries on Linux.
 CPU_TORCH := "torch==2.13.0+cpu" --extra-index-url https://download.pytorch.org/whl/cpu --retries 1
@@ -12,7 +14,7 @@ TORCH := $(shell if [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/
 .PHONY: run test check clean
 
 run: $(VENV)/.installed
-	$(BIN)/python -m benchharness run --methods $(METHODS) $(ARGS)
+	$(BIN)/python -m benchharness run --methods $(METHODS) --jobs $(JOBS) $(ARGS)
 
 test: check
 	$(BIN)/python -m pytest $(ARGS)
