@@ -18,7 +18,7 @@ from benchharness.errors import UserError
 _HEADER: Final = "header"
 _HEADER_BYTES: Final = 1 << 20
 _DAMAGE: Final = (
-    *(OSError, ValueError, KeyError, EOFError, MemoryError),
+    *(OSError, ValueError, TypeError, KeyError, EOFError, MemoryError),
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
     RuntimeError,  # an entry that says it is encrypted, or packed in a way that nobody knows
 )

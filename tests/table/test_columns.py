@@ -134,6 +134,13 @@ def test_a_small_file_of_billions_of_values_is_refused(tmp_path: Path) -> None:
         columns.read_as(tmp_path / "x.parquet", "x")
 
 
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    held = pa.table([ARCHS, [1.0] * 3, [2.0] * 3], ["arch", "cifar10_test_200", "cifar10_test_200"])
+    parquet.write_table(held, tmp_path / "x.parquet")
+    with pytest.raises(UserError, match=r"two columns of one name|cannot be read as PARQUET"):
+        columns.read_as(tmp_path / "x.parquet", "x")
+
+
 def test_too_many_rows_are_refused(make: Callable[..., Table], tmp_path: Path) -> None:
     held = frame(make(10))
     pd.concat([held] * 6_251).to_csv(tmp_path / "x.csv", index=False)

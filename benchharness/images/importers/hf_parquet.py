@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from benchharness import arrow
 from benchharness.errors import UserError
 from benchharness.images.sets import ImageSet, Part, build
 
@@ -32,7 +33,8 @@ def read(path: Path) -> ImageSet:
     """The images in the folder `path`, decoded; raises `UserError` where one is not 32x32 and RGB."""
     schema = _schema(path)
     label = _label(schema.names)
-    parts = {part: _read(_files(path, part), label) for part in ("train", "test")}
+    with arrow.reading():
+        parts = {part: _read(_files(path, part), label) for part in ("train", "test")}
     formats = {name for _, found in parts.values() for name in found}
     reencoded = "JPEG" if "JPEG" in formats else ""
     return build(_LABELS[label], parts["train"][0], parts["test"][0], _classes(schema, label), reencoded)
@@ -45,7 +47,8 @@ def _files(path: Path, part: str) -> list[Path]:
 def _schema(path: Path) -> Any:
     import pyarrow.parquet as parquet  # 0.2 s, and only needed where images are imported
 
-    return parquet.read_schema(_files(path, "train")[0])
+    with arrow.reading():
+        return parquet.read_schema(_files(path, "train")[0])
 
 
 def _label(names: list[str]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from benchharness import space
+from benchharness import arrow, space
 from benchharness.errors import UserError, unknown
 from benchharness.table import benchmark
 from benchharness.table.build import build
@@ -83,7 +83,8 @@ def _names(path: Path) -> set[str]:
     if path.suffix == ".parquet":
         import pyarrow.parquet as parquet  # 0.2 s, and only needed where a table is imported
 
-        return set(parquet.read_schema(path).names)
+        with arrow.reading():
+            return set(parquet.read_schema(path).names)
     if path.suffix == ".csv":
         with path.open(encoding="utf-8") as file:
             return {text.strip(' "\r\n') for text in file.readline(1 << 16).split(",")}
@@ -99,7 +100,8 @@ def _frame(path: Path, columns: Mapping[str, str]) -> "pd.DataFrame":
         raise UserError(f"{path} is larger than {_LIMIT_BYTES} bytes; no table of this kind is")
     try:
         if path.suffix == ".parquet":
-            found = _parquet(path, {*NAMES, *columns.values()})
+            with arrow.reading():
+                found = _parquet(path, {*NAMES, *columns.values()})
         elif path.suffix == ".csv":
             found = pd.read_csv(path, nrows=_ROWS_LIMIT + 1)
         else:
@@ -109,6 +111,9 @@ def _frame(path: Path, columns: Mapping[str, str]) -> "pd.DataFrame":
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         told = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
         raise UserError(f"{path} cannot be read as {path.suffix[1:].upper()} ({told})") from None
+    found.columns = pd.Index([" ".join(str(name).split())[:80] for name in found.columns])
+    if not found.columns.is_unique:
+        raise UserError(f"{path} has two columns of one name")
     if len(found) > _ROWS_LIMIT:
         raise UserError(f"{path} has {len(found)} rows; NAS-Bench-201 has {space.SIZE:,}")
     return found
