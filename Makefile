@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 METHODS ?= darts,snas,drnas,ostr
 # Not results/, which holds the committed runs: they are done, and what is done is not made again.
-OUT ?= work/results
+OUT ?= runs/results
 ARGS ?=
 # A search takes one thread on a CPU, so that as many run at a time as there are cores; on a GPU one after the other.
 JOBS ?= $(shell if command -v nvidia-smi >/dev/null; then echo 1; else nproc 2>/dev/null || echo 2; fi)
