@@ -112,4 +112,8 @@ def _from_json(cls: Any, text: str) -> Any:
     names = {item.name for item in fields(cls)}
     if set(value) != names:
         raise UserError(f"not a {cls.__name__}: fields {sorted(set(value) ^ names)} are missing or unknown")
+    for item in fields(cls):
+        kind = item.type if item.type in (str, int) else dict
+        if type(value[item.name]) is not kind:
+            raise UserError(f"not a {cls.__name__}: {item.name}={str(value[item.name])[:80]!r} is no {kind.__name__}")
     return cls(**value)

@@ -62,6 +62,23 @@ def test_missing_fields_are_named() -> None:
         RunRecord.from_json(json.dumps(held))
 
 
+@pytest.mark.parametrize(
+    ("kind", "held", "field", "value"),
+    [
+        (RunSpec, SPEC, "dataset", []),
+        (RunSpec, SPEC, "seed", True),
+        (RunSpec, SPEC, "seed", "7"),
+        (RunSpec, SPEC, "protocol", None),
+        (RunRecord, RECORD, "arch", 3),
+        (RunRecord, RECORD, "measures", [1]),
+    ],
+)
+def test_values_of_another_kind_are_named(kind: type, held: RunSpec | RunRecord, field: str, value: object) -> None:
+    text = json.dumps({**json.loads(held.to_json()), field: value})
+    with pytest.raises(UserError, match=f"not a {kind.__name__}: {field}="):
+        kind.from_json(text)  # type: ignore[attr-defined]
+
+
 def test_labels_are_safe_folder_names() -> None:
     assert replace(SPEC, method="snas:tau_max=5+ostr").label == "snas_tau_max=5+ostr"
     assert "/" not in replace(SPEC, method="../../mine.py").label
