@@ -113,19 +113,24 @@ def _distinct(archs: "pd.Series[str]") -> str:
     return f"{len(counts)} distinct" if most == 1 else f"{most} of {len(archs)} seeds derived the same cell"
 
 
-def _test_grid(evidence: Evidence, tested: pd.DataFrame) -> Grid:
-    shown = pd.DataFrame(
+def tests_in_words(tested: pd.DataFrame, first: str, second: str, better: str) -> pd.DataFrame:
+    """Paired tests as a reader sees them: `first` - `second` name the columns of the two sides, `better` a heading."""
+    return pd.DataFrame(
         {
-            "a - b": tested["a"] + " - " + tested["b"],
+            f"{first} - {second}": tested[first] + " - " + tested[second],
             "pairs": tested["n"].astype(str),
             "difference [95 %]": spans(tested, "difference", "low", "high"),
             "permutation p": tested["permutation_p"].map(p_value),
             "Holm": tested["holm"].map(p_value),
             "Wilcoxon p": tested["wilcoxon_p"].map(p_value),
             "d": tested["effect"].map(number),
-            "P(a better) [95 %]": spans(tested, "improvement", "improvement_low", "improvement_high"),
+            better: spans(tested, "improvement", "improvement_low", "improvement_high"),
         }
     )
+
+
+def _test_grid(evidence: Evidence, tested: pd.DataFrame) -> Grid:
+    shown = tests_in_words(tested, "a", "b", "P(a better) [95 %]")
     note = (
         "Paired by seed; tests fixed beforehand: sign-flip permutation test of the mean difference (the one that Holm "
         "corrects, over all pairs) and Wilcoxon signed-rank test, two-sided. d: Cohen's d of the paired differences. "

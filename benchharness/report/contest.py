@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchharness import stats, store
 from benchharness.errors import UserError
-from benchharness.report.answer import LEVEL, SEED, answer
+from benchharness.report.answer import LEVEL, SEED, answer, tests_in_words
 from benchharness.report.cells import cells
 from benchharness.report.collapse import collapse, verdicts
 from benchharness.report.content import Block, Bullets, Grid, Report, Section
@@ -18,7 +18,7 @@ from benchharness.report.costs import costs, search_seconds
 from benchharness.report.evidence import Evidence, gather_runs
 from benchharness.report.render import write
 from benchharness.report.statement import missing, setting, standing
-from benchharness.report.words import counted, listed, number, p_value, spans
+from benchharness.report.words import counted, listed, number, p_value
 from benchharness.table import Table
 
 
@@ -122,15 +122,9 @@ def _write(runs: pd.DataFrame, out: Path, table: Table | None, contests: Sequenc
 
 
 def _grid(evidence: Evidence, found: pd.DataFrame) -> Grid:
-    shown = pd.DataFrame(
-        {
-            "method - baseline": found["method"] + " - " + found["baseline"],
-            "pairs": found["n"].astype(str),
-            "difference [95 %]": spans(found, "difference", "low", "high"),
-            "permutation p": found["permutation_p"].map(p_value),
-            "Holm": found["holm"].map(p_value),
-            "d": found["effect"].map(number),
-            "P(better) [95 %]": spans(found, "improvement", "improvement_low", "improvement_high"),
+    tests = tests_in_words(found, "method", "baseline", "P(better) [95 %]").drop(columns="Wilcoxon p")
+    shown = tests.assign(
+        **{
             "cost ratio": found["cost_ratio"].map(partial(number, digits=2)),
             "collapsed": found["collapsed"].astype(str) + " / " + found["baseline_collapsed"].astype(str),
         }
