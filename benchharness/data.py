@@ -15,8 +15,6 @@ from benchharness.images import ImageSet
 from benchharness.protocols import Protocol
 from benchharness.seeds import generator
 
-PAD = 4
-"""Pixels of black border from which a random crop is taken."""
 _MISSING = " (drawn by seed: the benchmark's own split file is not installed)"
 
 
@@ -28,7 +26,7 @@ class Batch(NamedTuple):
 
 
 class Half(NamedTuple):
-    """One half of the images searched on: bordered by `PAD` black pixels, on the device."""
+    """One half of the images searched on: bordered by the set's `crop` black pixels, on the device."""
 
     padded: UInt8[Tensor, "images 3 high wide"]
     labels: Integer[Tensor, " images"]
@@ -62,7 +60,8 @@ def split(images: ImageSet, settings: Protocol, seed: int, given: Split | None =
     if not settings.images:
         return whole
     if settings.images // 2 > min(map(len, whole[:2])):
-        raise UserError(f"images={settings.images} is more than {images.label} has: {total} training images")
+        told = f"images={settings.images} is more than {images.label} has: {total} training images"
+        raise UserError(f"{told}; images=0 takes them all")
     return _part(whole, images.name, settings.images // 2, seed)
 
 
@@ -92,6 +91,7 @@ class Stream:
         self, images: ImageSet, settings: Protocol, seed: int, device: torch.device, given: Split | None = None
     ) -> None:
         self.settings, self.seed, self.name, self.device = settings, seed, images.name, device
+        self.flip, self.crop = images.flip, images.crop
         self.split = split(images, settings, seed, given)
         self.train, self.valid = (_half(images, index, device) for index in self.split[:2])
         shape = (1, 3, 1, 1)
@@ -104,6 +104,7 @@ class Stream:
             "valid_images": len(self.valid.labels),
             "split": self.split.words,
             "split_sha256": _digest(self.split),
+            **_unlike_cifar(images),
         }
 
     @property
@@ -129,7 +130,9 @@ class Stream:
         size = size or self.settings.eval_batch
         count = -(-len(half.labels) // size)
         for start in range(0, min(count, batches or count) * size, size):
-            pixels = half.padded[start : start + size, :, PAD:-PAD, PAD:-PAD]
+            height, width = self._size(half)
+            inner = (slice(self.crop, self.crop + height), slice(self.crop, self.crop + width))
+            pixels = half.padded[start : start + size, :, *inner]
             yield Batch(self._normalised(pixels), half.labels[start : start + size])
 
     def _valid_order(self, order: Tensor, drawn: torch.Generator) -> tuple[Tensor, ...]:
@@ -141,12 +144,16 @@ class Stream:
 
     def _moves(self, half: Half, count: int, drawn: torch.Generator) -> tuple[Tensor, Tensor]:
         """Rows and columns of `half.padded` that a cropped and perhaps flipped image takes: each (images, size)."""
-        height, width = half.padded.shape[2] - 2 * PAD, half.padded.shape[3] - 2 * PAD
-        down, right = torch.randint(2 * PAD + 1, (2, count, 1), generator=drawn)
+        height, width = self._size(half)
+        down, right = torch.randint(2 * self.crop + 1, (2, count, 1), generator=drawn)
         columns = torch.arange(width).expand(count, width)
-        flipped = torch.rand(count, 1, generator=drawn) < 0.5
+        flipped = torch.rand(count, 1, generator=drawn) < (0.5 if self.flip else 0.0)
         columns = torch.where(flipped, width - 1 - columns, columns) + right
         return (torch.arange(height) + down).to(self.device), columns.to(self.device)
+
+    def _size(self, half: Half) -> tuple[int, int]:
+        """Height and width of the images without their border."""
+        return half.padded.shape[2] - 2 * self.crop, half.padded.shape[3] - 2 * self.crop
 
     def _batch(self, half: Half, parts: tuple[Tensor, ...], rows: Tensor, columns: Tensor, step: int) -> Batch:
         index = parts[step].to(self.device)
@@ -165,7 +172,13 @@ def _half(images: ImageSet, index: Integer[np.ndarray, " images"], device: torch
     inner, outer = index[index < total], index[index >= total] - total
     pixels = torch.from_numpy(np.concatenate([images.train[inner], images.test[outer]]))
     labels = torch.from_numpy(np.concatenate([images.train_labels[inner], images.test_labels[outer]])).long()
-    return Half(F.pad(pixels, (PAD,) * 4).to(device), labels.to(device))
+    return Half(F.pad(pixels, (images.crop,) * 4).to(device), labels.to(device))
+
+
+def _unlike_cifar(images: ImageSet) -> dict[str, Any]:
+    """How images are moved in training, where that is not as on CIFAR-10."""
+    default = ImageSet._field_defaults
+    return {key: getattr(images, key) for key in ("flip", "crop") if getattr(images, key) != default[key]}
 
 
 def _digest(halves: Split) -> str:

@@ -153,6 +153,15 @@ def find(kind: str, name: str) -> Path:
     raise UserError(f"no {what} {name!r} in {data_folder()}; `benchharness data import PATH` brings it in from a file")
 
 
+def names(kind: str) -> list[str]:
+    """What the folder offers in our own format, installed or standing there; quick, as nothing else is looked at."""
+    ending = _SUFFIXES[kind]
+    held = [path.name.removesuffix(ending) for path in _entries(data_folder() / kind) if path.name.endswith(ending)]
+    own = import_module(f"{KINDS[kind]}.own")
+    held += [own.recognises(path) or "" for path in _places(data_folder()) if path.suffix == ending]
+    return sorted({name for name in held if _named(name)})
+
+
 def _named(name: str) -> bool:
     return _NAME.fullmatch(name) is not None and not name.endswith(".details")
 

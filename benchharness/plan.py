@@ -83,8 +83,7 @@ def make_plan(asked: Iterable[Asked], seeds: Iterable[int], dataset: str, settin
 
     A supernet's own run is always planned: `ostr` alone also gives `darts`, which costs no more than reading out.
     """
-    if dataset not in images.NAMES:
-        raise unknown("data set", dataset, images.NAMES)
+    images.known(dataset)
     groups: dict[str, tuple[_Supernet, dict[str, _Reading]]] = {}
     for request in asked:
         supernet, reading = _resolve(request)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchharness.images.sets import Part, build
+from benchharness.images.kinds import Part
+from benchharness.images.sets import build
 from benchharness.plan import Job, make_plan, parse_methods
 from benchharness.protocols import protocol
 from benchharness.records import RunRecord, RunSpec

@@ -1,15 +1,30 @@
-"""Finding an installed image set by its name."""
+"""Finding an image set by its name: one that comes with the package, or an installed one."""
 
 from benchharness import folder
-from benchharness.errors import unknown
-from benchharness.images.sets import NAMES, ImageSet
+from benchharness.errors import UserError, unknown
+from benchharness.images.kinds import DIGITS, KNOWN
+from benchharness.images.sets import ImageSet
+
+
+def names() -> tuple[str, ...]:
+    """The data sets that may be asked for: the benchmark's three, the one in the package, and what is installed."""
+    return tuple(dict.fromkeys((*KNOWN, DIGITS, *folder.names("images"))))
+
+
+def known(name: str) -> str:
+    """`name`; raises `UserError` where no data set is called so, which says how one is brought in."""
+    if name not in (found := names()):
+        raise UserError(f"{unknown('data set', name, found)}; `benchharness data import PATH` brings in others")
+    return name
 
 
 def load_images(name: str) -> ImageSet:
-    """The images called `name` (`cifar10`, `cifar100`, `imagenet16-120`), all in memory.
+    """The images called `name` (`cifar10`, `digits`, or any other of `names`), all in memory.
 
     Raises `UserError` for another name, and where the images are missing: it says which command brings them.
     """
-    if name not in NAMES:
-        raise unknown("data set", name, NAMES)
+    if known(name) == DIGITS:
+        from benchharness.images.digits import digits
+
+        return digits()
     return ImageSet.open(folder.find("images", name))

@@ -9,30 +9,13 @@ from jaxtyping import Int, UInt8
 
 from benchharness import npz
 from benchharness.errors import UserError
+from benchharness.images.kinds import CROP, KNOWN, Part, check, moments
 
 KIND: Final = "benchharness images"
 FORMAT: Final = 1
 LIMIT_BYTES: Final = 1 << 30
+LIMIT_CROP: Final = 64
 _ARRAYS: Final = ("train", "train_labels", "test", "test_labels")
-
-
-class _Known(NamedTuple):
-    title: str
-    pixels: int
-    classes: int
-    counts: tuple[int, int]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-
-_KNOWN: Final = {
-    "cifar10": _Known("CIFAR-10", 32, 10, (50_000, 10_000), (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
-    "cifar100": _Known("CIFAR-100", 32, 100, (50_000, 10_000), (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
-    "imagenet16-120": _Known(
-        "ImageNet16-120", 16, 120, (151_700, 6_000), (0.4811, 0.4575, 0.4079), (0.2479, 0.2402, 0.2553)
-    ),
-}
-NAMES: Final = tuple(_KNOWN)
 
 
 class ImageSet(NamedTuple):
@@ -51,6 +34,10 @@ class ImageSet(NamedTuple):
     std: tuple[float, ...]
     sha256: str
     """Of all images and labels."""
+    flip: bool = True
+    """Whether a mirrored image still is one of its class, so that training may mirror it."""
+    crop: int = CROP
+    """Pixels of black border from which training takes random crops; 0 takes the images as they are."""
 
     @classmethod
     def open(cls, path: Path | str) -> "ImageSet":
@@ -60,10 +47,10 @@ class ImageSet(NamedTuple):
             raise UserError(f"{path} holds images of format {header.get('format')!r}; this version reads {FORMAT}")
         values: dict[str, Any] = {name: arrays[name] for name in _ARRAYS if name in arrays}
         values |= {name: tuple(value) if isinstance(value, list) else value for name, value in header["about"].items()}
-        if set(values) != set(cls._fields) or values["name"] not in NAMES:
+        if not _is_whole(values):
             raise UserError(f"{path} is a damaged set of images: it holds {sorted(map(str, values))}")
         found = cls(**values)
-        _check(found.name, Part(found.train, found.train_labels), Part(found.test, found.test_labels), found.classes)
+        check(found.name, Part(found.train, found.train_labels), Part(found.test, found.test_labels), found.classes)
         return found
 
     def save(self, path: Path | str) -> None:
@@ -79,38 +66,51 @@ class ImageSet(NamedTuple):
         return self
 
 
-class Part(NamedTuple):
-    """The training or the test images of a source."""
-
-    images: UInt8[np.ndarray, "images 3 height width"]
-    labels: Int[np.ndarray, "images"]
-
-
-def build(name: str, train: Part, test: Part, classes: tuple[str, ...] = (), reencoded: str = "") -> ImageSet:
+def build(
+    name: str,
+    train: Part,
+    test: Part,
+    classes: tuple[str, ...] = (),
+    reencoded: str = "",
+    label: str = "",
+    flip: bool = True,
+    crop: int = CROP,
+) -> ImageSet:
     """The set called `name` of these parts; `reencoded` names a lossy format the images have been through.
 
-    Raises `UserError` where the images or labels are not of that data set's kind.
+    One of the benchmark's data sets is labelled and normalised as papers do; any other is called `label`, or by its
+    name, and normalised by its own training images. Raises `UserError` where the images or labels are not of that data
+    set's kind.
     """
-    known = _KNOWN[name]
-    classes = classes or tuple(map(str, range(known.classes)))
-    _check(name, train, test, classes)
+    known = KNOWN.get(name)
+    classes = classes or tuple(map(str, range(known.classes if known else int(train.labels.max(initial=-1)) + 1)))
+    check(name, train, test, classes)
+    label = _known_label(name, train, test, reencoded) if known else label or name
+    mean, std = (known.mean, known.std) if known else moments(train.images)
+    return ImageSet(name, label, *train, *test, classes, mean, std, _digest(*train, *test), flip, crop)
+
+
+def _known_label(name: str, train: Part, test: Part, reencoded: str) -> str:
     counts = (len(train.labels), len(test.labels))
-    marks = [reencoded] * bool(reencoded) + [f"{counts[0]} + {counts[1]} images"] * (counts != known.counts)
-    label = f"{known.title} ({', '.join(marks)})" if marks else known.title
-    return ImageSet(name, label, *train, *test, classes, known.mean, known.std, _digest(*train, *test))
+    marks = [reencoded] * bool(reencoded)
+    marks += [f"{counts[0]} + {counts[1]} images"] * (counts != KNOWN[name].counts)
+    return f"{KNOWN[name].title} ({', '.join(marks)})" if marks else KNOWN[name].title
 
 
-def _check(name: str, train: Part, test: Part, classes: tuple[str, ...]) -> None:
-    known = _KNOWN[name]
-    for what, (images, labels) in (("training", train), ("test", test)):
-        if images.dtype != np.uint8 or labels.dtype != np.int64:
-            raise UserError(f"{what} images of {name} are {images.dtype}, labels {labels.dtype}; not uint8 and int64")
-        if images.shape != (len(labels), 3, known.pixels, known.pixels) or len(labels) == 0:
-            raise UserError(f"{what} images of {name} have shape {images.shape} for {len(labels)} labels")
-        if labels.min() < 0 or labels.max() >= known.classes:
-            raise UserError(f"{name} has labels 0 to {known.classes - 1}; got {labels.min()} to {labels.max()}")
-    if len(classes) != known.classes:
-        raise UserError(f"{name} has {known.classes} classes; got {len(classes)} names")
+def _is_whole(values: dict[str, Any]) -> bool:
+    """Whether what a file holds is all of an image set, each thing of its kind; files of old say less."""
+    fields, lately = set(ImageSet._fields), set(ImageSet._field_defaults)
+    if not fields - lately <= set(values) <= fields:
+        return False
+    texts = all(isinstance(values[key], str) and values[key] for key in ("name", "label", "sha256"))
+    numbers = all(_are(values[key], float | int) and len(values[key]) == 3 for key in ("mean", "std"))
+    flip, crop = values.get("flip", True), values.get("crop", CROP)
+    moved = type(flip) is bool and type(crop) is int and 0 <= crop < LIMIT_CROP
+    return texts and numbers and moved and _are(values["classes"], str) and min(values["std"]) > 0
+
+
+def _are(values: Any, kind: Any) -> bool:
+    return isinstance(values, tuple) and all(isinstance(value, kind) for value in values)
 
 
 def _digest(*arrays: Any) -> str:

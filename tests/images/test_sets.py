@@ -8,7 +8,8 @@ import pytest
 from benchharness import npz
 from benchharness.errors import UserError
 from benchharness.images import ImageSet, load_images
-from benchharness.images.sets import KIND, Part, build
+from benchharness.images.kinds import Part
+from benchharness.images.sets import KIND, build
 
 
 def made(count: int = 12) -> ImageSet:

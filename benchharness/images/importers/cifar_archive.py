@@ -10,7 +10,8 @@ import numpy as np
 
 from benchharness import pickles
 from benchharness.errors import UserError
-from benchharness.images.sets import ImageSet, Part, build
+from benchharness.images.kinds import Part
+from benchharness.images.sets import ImageSet, build
 
 LAYOUT: Final = "CIFAR-10 or CIFAR-100 as the official python archive (.tar.gz, or its folder)"
 _MEMBERS_LIMIT: Final = 1000

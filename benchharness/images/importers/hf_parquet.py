@@ -9,7 +9,8 @@ import numpy as np
 
 from benchharness import arrow
 from benchharness.errors import UserError
-from benchharness.images.sets import ImageSet, Part, build
+from benchharness.images.kinds import Part
+from benchharness.images.sets import ImageSet, build
 
 LAYOUT: Final = "CIFAR-10 or CIFAR-100 as a Hugging Face folder (train-*.parquet, test-*.parquet)"
 _LABELS: Final = {"label": "cifar10", "fine_label": "cifar100"}

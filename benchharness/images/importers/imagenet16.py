@@ -7,7 +7,8 @@ import numpy as np
 
 from benchharness import pickles
 from benchharness.errors import UserError
-from benchharness.images.sets import ImageSet, Part, build
+from benchharness.images.kinds import Part
+from benchharness.images.sets import ImageSet, build
 
 LAYOUT: Final = "ImageNet16-120 as the official folder (train_data_batch_1 to train_data_batch_10, val_data)"
 _NAME: Final = "imagenet16-120"

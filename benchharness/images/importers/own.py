@@ -4,16 +4,16 @@ from pathlib import Path
 from typing import Final
 
 from benchharness import npz
-from benchharness.images.sets import KIND, NAMES, ImageSet
+from benchharness.images.kinds import DIGITS
+from benchharness.images.sets import KIND, ImageSet
 
 LAYOUT: Final = "images in the format of benchharness (.npz)"
 
 
 def recognises(path: Path) -> str | None:
-    """The name of the images in the file at `path`, None where it is no such file."""
-    header = npz.header(path, KIND)
-    name = header.get("about", {}).get("name")
-    return name if name in NAMES else None
+    """The name of the images in the file at `path`, None where it is no such file, or one of the package's own."""
+    name = npz.header(path, KIND).get("about", {}).get("name")
+    return name if isinstance(name, str) and name != DIGITS else None
 
 
 def read(path: Path) -> ImageSet:
