@@ -96,6 +96,11 @@ def data_folder() -> Path:
     return Path(given).expanduser() if given else platformdirs.user_data_path("benchharness")
 
 
+def measured_folder() -> Path:
+    """Where trainings made on this machine are kept: with what is converted, since the data folder may be read-only."""
+    return _cache("measured")
+
+
 def install(path: Path | str) -> list[Installed]:
     """Install every table, image set and split file found at `path` (a file, or a folder searched two levels down).
 

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 from rich.console import Console
@@ -13,8 +14,13 @@ from benchharness.folder import Installed
 from benchharness.plan import Job
 from benchharness.progress import clock
 from benchharness.runner import Outcome
+from benchharness.space import to_string
 from benchharness.store import Store, read
 from benchharness.table import Table
+
+if TYPE_CHECKING:
+    from benchharness.retraining import Comparison
+    from benchharness.training import Recipe
 
 WIDE: Final = 200
 """Columns where stdout is no terminal: whoever reads a log has no use for cut lines."""
@@ -130,3 +136,19 @@ def _print(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     with console.capture() as text:
         console.print(grid)
     print(text.get(), end="")
+
+
+def comparisons(found: "Iterable[Comparison]", table: Table, asked: "Recipe") -> None:
+    """Architectures trained here beside a table's figures, in percent, with the table's own seed noise in points."""
+    rows = []
+    for one in found:
+        ours = f"{one.ours.mean():.2f}" + (f"±{one.ours.std(ddof=1):.2f}" if len(one.ours) > 1 else "")
+        noise = "" if pd.isna(one.noise) else f"{one.noise:.2f}"
+        noise += f" (of {one.noise_epochs} epochs)" if noise and one.noise_epochs != one.figure.epochs else ""
+        arch = to_string(table.arch(one.row))
+        rows.append(
+            (table.numbers[one.row], arch, one.figure, ours, f"{one.theirs:.2f}", f"{one.difference:+.2f}", noise)
+        )
+    _print(("index", "architecture", "figure", "here", "table", "difference", "the table's seed noise"), rows)
+    settings = ", ".join(f"{key}={value}" for key, value in asdict(asked).items() if key != "name")
+    print(f"here: recipe {asked.name} ({settings})")

@@ -1,13 +1,14 @@
 """What is going on while runs are made, told from their folders, so that it is the same for every executor."""
 
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +18,8 @@ from benchharness.store import Store
 from benchharness.store.files import read_lines
 
 REFRESH_SECONDS: Final = 1.0
+PLAIN_LINES: Final = 10
+"""Lines for a count where stdout is no terminal."""
 PLAIN_SHARES: Final = 5
 """Lines per search where stdout is no terminal: one each time another fifth of its epochs is done."""
 
@@ -109,6 +112,25 @@ def shown(plan: list[Job], store: Store, console: Console | None = None) -> Iter
     finally:
         over.set()
         thread.join()
+
+
+Item = TypeVar("Item")
+
+
+def counted(items: Iterable[Item], total: int, what: str, console: Console | None = None) -> Iterator[Item]:
+    """`items` as they come, with a bar (or plain lines in a file) of how many of `total` there have been."""
+    console = console or Console()
+    if not console.is_terminal:
+        started = time.monotonic()
+        for number, item in enumerate(items, 1):
+            yield item
+            if number == total or number * PLAIN_LINES // total > (number - 1) * PLAIN_LINES // total:
+                left = clock((time.monotonic() - started) / number * (total - number))
+                console.print(f"{what}  {number}/{total}  {left} left", highlight=False, soft_wrap=True, markup=False)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), TextColumn("left"), console=console, transient=True) as bar:
+        yield from bar.track(items, total=total, description=what)
 
 
 def clock(seconds: float) -> str:

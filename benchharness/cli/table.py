@@ -1,10 +1,14 @@
-"""Commands about one table: `table import`, `info`, `export`, `verify`."""
+"""Commands about one table: `table import`, `info`, `export`, `verify`, and those in `measuring`."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from benchharness.cli import measuring
 from benchharness.cli.base import DONE, FAILED, REFUSED, Parser
 from benchharness.errors import UserError, unknown
+
+_USAGE = """usage: benchharness table import PATH | info [NAME] | export [NAME] --out FILE | verify [NAME]
+                         | build --dataset NAME [--sample N | --all] [--seeds K] | check [ARCH ...] --dataset NAME"""
 
 
 def table(words: list[str]) -> int:
@@ -14,9 +18,11 @@ def table(words: list[str]) -> int:
         "info": _info,
         "export": _export,
         "verify": _verify,
+        "build": measuring.build,
+        "check": measuring.check,
     }
     if not words or words[0] in ("-h", "--help"):
-        print("usage: benchharness table import PATH | info [NAME] | export [NAME] --out FILE | verify [NAME]")
+        print(_USAGE)
         return DONE if words else REFUSED
     if words[0] not in actions:
         raise unknown("table command", words[0], actions)

@@ -1,0 +1,150 @@
+"""Commands that train architectures for a table: `table build`, `table check`."""
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchharness.cli.base import DONE, INTERRUPTED, Parser, complain
+from benchharness.errors import UserError
+
+if TYPE_CHECKING:
+    from benchharness.measuring import Means
+    from benchharness.space import Arch
+    from benchharness.table import Table
+    from benchharness.training import Recipe
+
+
+def build(words: list[str]) -> int:
+    """Train a sample of architectures, or all, on a data set, and install the table of what they reach."""
+    told = "Measure a table by training one architecture of every functional class asked for."
+    parser = Parser("table build", f"{told} The same command goes on where it stopped.")
+    add = parser.add_argument
+    add("--dataset", required=True, help="images that `benchharness data list` shows, or digits")
+    many = parser.add_mutually_exclusive_group()
+    many.add_argument("--sample", type=int, default=0, metavar="N", help="functional classes trained (default 500)")
+    many.add_argument("--all", action="store_true", help="train all 6,466")
+    add("--seeds", type=int, default=2, metavar="K", help="trainings of each architecture (default 2)")
+    add("--name", default="", help="what to call the table (default: like the data set)")
+    add("--out", metavar="FILE.npz", help="write the table there instead of installing it")
+    args = _trained(parser, "small").read(words)
+    from benchharness import measuring
+    from benchharness.images import load_images
+    from benchharness.progress import counted
+    from benchharness.table import DATASETS
+
+    images, asked, means = load_images(args.dataset), _recipe(args), _means(args)
+    everything = measuring.representatives()
+    number = len(everything) if args.all else args.sample or SAMPLE
+    if not 1 <= number <= len(everything):
+        raise UserError(f"sample={number} is out of range; there are 1 to {len(everything)} functional classes")
+    if args.seeds < 1:
+        raise UserError(f"seeds={args.seeds} is out of range; it must be 1 or more")
+    codes, journal = everything[:number].tolist(), measuring.Journal(images, asked)
+    held = journal.held()
+    left = sum((code, seed) not in held for code in codes for seed in range(args.seeds))
+    print(f"{number} functional classes x {args.seeds} seeds on {images.label}: {left} trainings to make", flush=True)
+    try:
+        for _ in counted(journal.measure(codes, args.seeds, means), left, "trained"):
+            pass
+    except KeyboardInterrupt:
+        return complain("interrupted; what is trained is kept, and the same command goes on from here", INTERRUPTED)
+    name = args.name or (f"{images.name}-measured" if images.name in DATASETS else images.name)
+    table = journal.table(codes, args.seeds, name)
+    print(f"{len(table)} architectures in {_kept(table, args.out)}")
+    return DONE
+
+
+SAMPLE = 500
+"""Functional classes that `table build` trains unless told how many."""
+
+
+def check(words: list[str]) -> int:
+    """Train architectures anew and set what they reach beside a table's figures."""
+    told = "Train architectures by a table's own recipe and compare: are our networks the benchmark's networks?"
+    parser = Parser("table check", told)
+    add = parser.add_argument
+    add("archs", nargs="*", metavar="ARCH", help="a table's index or an architecture string (default: 3 drawn by seed)")
+    add("--dataset", default="cifar10", help="the data set, and so the table (default cifar10)")
+    add("--sample", type=int, default=3, metavar="N", help="architectures to draw where none is named (default 3)")
+    add("--seeds", type=int, default=1, metavar="K", help="trainings of each (default 1)")
+    args = _trained(parser, "").read(words)
+    from benchharness import measuring, retraining
+    from benchharness.images import load_images
+    from benchharness.printing import comparisons
+    from benchharness.progress import counted
+    from benchharness.space import to_code
+    from benchharness.table import load_for
+
+    table, images = load_for(args.dataset), load_images(args.dataset)
+    asked = _recipe(args, measuring.recipe_of(table))
+    journal = measuring.Journal(images, asked)
+    held = [figure for figure in journal.figures() if figure in table.figures()]
+    if not held:
+        told = " or ".join(map(str, journal.figures()))
+        raise UserError(f"table {table.about['name']!r} holds no {told}; another --recipe or --set epochs=N may fit it")
+    rows = retraining.chosen(table, args.archs, args.sample, held[0])
+    codes = [to_code(table.arch(row)) for row in rows]
+    total = sum((code, seed) not in journal.held() for code in codes for seed in range(args.seeds))
+    print(f"{len(rows)} architectures x {args.seeds} seeds on {images.label}: {total} trainings to make", flush=True)
+    for _ in counted(journal.measure(codes, args.seeds, _means(args)), total, "trained"):
+        pass
+    comparisons(retraining.compare(table, rows, journal, args.seeds), table, asked)
+    return DONE
+
+
+def complete(table: "Table", archs: "Iterable[Arch]", jobs: int, device: str) -> bool:
+    """Train those of `archs` that a measured table lacks; whether there were any. A benchmark's own stays as it is."""
+    from benchharness import measuring
+    from benchharness.progress import counted
+
+    archs = list(archs)
+    if measuring.recipe_of(table) is None or not (codes := measuring.lacking(table, archs)):
+        return False
+    name, seeds = table.about["name"], measuring.seeds_of(table)
+    print(f"table {name!r} lacks {len(codes)} of the cells; training each of them {seeds} times here", flush=True)
+    means = measuring.Means(jobs, device)
+    for _ in counted(measuring.complete(table, archs, means), len(codes) * seeds, "trained"):
+        pass
+    return True
+
+
+def _trained(parser: Parser, recipe: str) -> Parser:
+    add = parser.add_argument
+    add("--recipe", default=recipe, help="small, nas-bench-201 (12 epochs) or nas-bench-201-full (200)")
+    add("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="change values of the recipe")
+    add("--jobs", type=int, default=1, metavar="N", help="trainings at a time, a process each (default 1)")
+    add("--device", default="auto", help="auto, cpu, cuda or cuda:N (default auto)")
+    return parser
+
+
+def _recipe(args: argparse.Namespace, own: "Recipe | None" = None) -> "Recipe":
+    """The recipe named, else a table's `own`, else the benchmark's, with the changes asked for."""
+    from benchharness import suite, training
+
+    changes = suite.parse_settings(args.set)
+    if own is not None and not args.recipe:
+        return training.changed(own, changes)
+    return training.recipe(args.recipe or "nas-bench-201", changes)
+
+
+def _means(args: argparse.Namespace) -> "Means":
+    from benchharness.measuring import Means
+    from benchharness.worker import devices
+
+    return Means(args.jobs, devices(args.device, args.jobs)[0])
+
+
+def _kept(table: "Table", out: str | None) -> Path:
+    """Where the table is now: the file asked for, or installed in the data folder."""
+    if out:
+        table.save(out)
+        return Path(out)
+    from tempfile import TemporaryDirectory
+
+    from benchharness import folder
+    from benchharness.table.importers import own
+
+    with TemporaryDirectory() as made:
+        table.save(path := Path(made) / f"{table.about['name']}.npz")
+        return folder.install_with("tables", str(table.about["name"]), path, own).path
