@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from benchharness.errors import UserError, unknown
 
 DATASETS: Final = ("cifar10", "cifar100", "imagenet16-120")
+"""Those of NAS-Bench-201; a table may hold figures of any other."""
 SPLITS: Final = {
     "valid": "validation accuracy; for cifar10 after training on 25,000 images, measured on the other 25,000 (x-valid)",
     "test": "test accuracy after training on the whole training set; for cifar10 on all 10,000 test images (ori-test), "
@@ -28,7 +29,10 @@ class Figure(NamedTuple):
 
 def lacking(figure: Figure, held: Iterable[Figure]) -> UserError:
     """The error for a figure that is not among those `held`: names a misspelt part, else lists what there is."""
-    for kind, name, known in (("data set", figure.dataset, DATASETS), ("split", figure.split, SPLITS)):
-        if name not in known:
-            return unknown(kind, name, known)
-    return UserError(f"this table holds no {figure}; it holds: {'; '.join(map(str, held)) or 'nothing'}")
+    figures = list(held)
+    datasets = list(dict.fromkeys(other.dataset for other in figures))
+    if figure.dataset not in (*datasets, *DATASETS):
+        return unknown("data set", figure.dataset, datasets or DATASETS)
+    if figure.split not in SPLITS:
+        return unknown("split", figure.split, SPLITS)
+    return UserError(f"this table holds no {figure}; it holds: {'; '.join(map(str, figures)) or 'nothing'}")

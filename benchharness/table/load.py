@@ -1,15 +1,42 @@
-"""Finding installed tables and their details by name."""
+"""Finding tables: by their own name, or by the data set that they are the ground truth of."""
+
+from importlib.resources import as_file, files
 
 from benchharness import folder
 from benchharness.errors import UserError
 from benchharness.table.details import Details
+from benchharness.table.figures import DATASETS
+from benchharness.table.measurements import with_measured
 from benchharness.table.table import Table
 from benchharness.table.trials import details_path
 
+_PACKAGED = ("digits",)
+"""Tables that come with the package, for whoever has installed no other of that name."""
+
 
 def load_table(name: str = "nas-bench-201") -> Table:
-    """The installed table called `name`; raises `UserError` saying which command brings it where it is missing."""
+    """The table called `name`; raises `UserError` saying which command brings it where it is missing."""
+    if name in _PACKAGED and name not in folder.names("tables"):
+        return _packaged(name)
     return Table.open(folder.find("tables", name))
+
+
+def load_for(dataset: str) -> Table:
+    """The ground truth of `dataset`: NAS-Bench-201 for its three, for any other the table called like the data set.
+
+    Architectures that this machine has measured besides are among its rows, and marked (`Table.measured_here`). Raises
+    `UserError` where there is no such table, with the command that brings or measures one.
+    """
+    if dataset in DATASETS:
+        return with_measured(load_table())
+    if dataset not in (*_PACKAGED, *folder.names("tables")):
+        told = f"no table of {dataset!r} in {folder.data_folder()}"
+        raise UserError(f"{told}; `benchharness table build --dataset {dataset}` measures one")
+    table = load_table(dataset)
+    if dataset not in table.datasets:
+        held = ", ".join(table.datasets) or "nothing"
+        raise UserError(f"table {dataset!r} is no ground truth of the data set {dataset!r}: it holds figures of {held}")
+    return with_measured(table)
 
 
 def load_details(name: str = "nas-bench-201") -> Details:
@@ -17,6 +44,8 @@ def load_details(name: str = "nas-bench-201") -> Details:
 
     Raises `UserError` where the table is missing, or was imported from a file that has none.
     """
+    if name in _PACKAGED and name not in folder.names("tables"):
+        raise UserError(f"table {name!r} comes without learning curves")
     path = folder.find("tables", name)
     place = details_path(path)
     if not place.is_file():
@@ -25,3 +54,11 @@ def load_details(name: str = "nas-bench-201") -> Details:
     if found.about.get("table_sha256") != Table.open(path).about["sha256"]:
         raise UserError(f"the learning curves in {place} are of another table; import the official files again")
     return found
+
+
+def _packaged(name: str) -> Table:
+    with as_file(files("benchharness.table") / f"{name}.npz") as path:
+        if path.is_file():
+            return Table.open(path)
+    told = f"this version comes without a table of {name!r}"
+    raise UserError(f"{told}; `benchharness table build --dataset {name}` measures one")
