@@ -81,7 +81,8 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 def make_plan(asked: Iterable[Asked], seeds: Iterable[int], dataset: str, settings: Protocol) -> list[Job]:
     """The jobs of a request, seed by seed; raises `UserError` on an unknown method, selection, option or data set.
 
-    A supernet's own run is always planned: `ostr` alone also gives `darts`, which costs no more than reading out.
+    A supernet's own run is always planned: `ostr` alone also gives `darts`, which costs no more than reading out. A
+    protocol on the benchmark's own split takes its file from the data folder where that has it, and the runs say which.
     """
     images.known(dataset)
     groups: dict[str, tuple[_Supernet, dict[str, _Reading]]] = {}
@@ -90,8 +91,9 @@ def make_plan(asked: Iterable[Asked], seeds: Iterable[int], dataset: str, settin
         _, readings = groups.setdefault(supernet.label, (supernet, {}))
         if (reading.selection, reading.options) != (supernet.selection, supernet.selection_options):
             readings[reading.method] = reading
+    given = images.benchmark_split(dataset) if settings.split == "benchmark" else None
     return [
-        _job(supernet, list(readings.values()), seed, dataset, settings)
+        _job(supernet, list(readings.values()), seed, dataset, settings, given.sha256 if given else "")
         for seed in seeds
         for supernet, readings in groups.values()
     ]
@@ -203,7 +205,9 @@ def _label(name: str, options: Mapping[str, Any]) -> str:
     return ":".join([name, *(f"{key}={options[key]}" for key in sorted(options))])
 
 
-def _job(supernet: _Supernet, readings: list[_Reading], seed: int, dataset: str, settings: Protocol) -> Job:
+def _job(
+    supernet: _Supernet, readings: list[_Reading], seed: int, dataset: str, settings: Protocol, split_sha256: str
+) -> Job:
     base = RunSpec(
         method=supernet.label,
         trains=supernet.trains,
@@ -214,5 +218,6 @@ def _job(supernet: _Supernet, readings: list[_Reading], seed: int, dataset: str,
         train_options=supernet.options,
         selection_options=supernet.selection_options,
         source=hashlib.sha256(supernet.path.read_bytes()).hexdigest() if supernet.path else "",
+        split_sha256=split_sha256,
     )
     return Job(base, tuple(base.read_out_as(*reading) for reading in readings), supernet.path)

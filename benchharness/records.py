@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -40,11 +40,14 @@ class RunSpec:
     selection_options: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
     """SHA-256 of the user's method file, empty for built-in methods."""
+    split_sha256: str = ""
+    """Of the benchmark's split, where the protocol asks for it and its file was at hand when the run was planned; else
+    empty, and then a seeded draw takes its place."""
 
     @property
     def run_id(self) -> str:
         """16 hex digits that depend on nothing but the content of this spec."""
-        return _digest(asdict(self))
+        return _digest(_content(self))
 
     @property
     def label(self) -> str:
@@ -60,9 +63,14 @@ class RunSpec:
         """The spec that `to_json` wrote; raises `UserError` where the text is none."""
         return _from_json(cls, text)
 
+    @classmethod
+    def from_object(cls, value: Mapping[str, Any]) -> "RunSpec":
+        """The same from JSON that has been parsed already."""
+        return _from_object(cls, value)
+
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, one spelling."""
-        return canonical({"schema": SCHEMA, **asdict(self)})
+        return canonical({"schema": SCHEMA, **_content(self)})
 
 
 @dataclass(frozen=True)
@@ -86,14 +94,25 @@ class RunRecord:
         """The record that `to_json` wrote; raises `UserError` where the text is none."""
         return _from_json(cls, text)
 
+    @classmethod
+    def from_object(cls, value: Mapping[str, Any]) -> "RunRecord":
+        """The same from JSON that has been parsed already."""
+        return _from_object(cls, value)
+
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, one spelling."""
-        return canonical({"schema": SCHEMA, **asdict(self)})
+        return canonical({"schema": SCHEMA, **_content(self)})
 
 
 def canonical(value: Any) -> str:
     """JSON with sorted keys, no spaces and no NaN, so that equal values have equal bytes."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _content(value: Any) -> dict[str, Any]:
+    """The fields as JSON has them. Later ones are left out where empty, so that older run ids still hold."""
+    # Not by dataclasses.asdict, which copies every setting of the protocol and took half the time of reading a folder.
+    return {name: held for name, held in vars(value).items() if held or name not in _LATER}
 
 
 def _digest(value: Any) -> str:
@@ -103,17 +122,30 @@ def _digest(value: Any) -> str:
 def _from_json(cls: Any, text: str) -> Any:
     try:
         value = json.loads(text)
-        schema = value.pop("schema")
-    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
-        raise UserError(f"not a {cls.__name__}: {text[:80]!r}") from None
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict) or "schema" not in value:
+        raise UserError(f"not a {cls.__name__}: {text[:80]!r}")
+    return _from_object(cls, value)
+
+
+def _from_object(cls: Any, value: Mapping[str, Any]) -> Any:
+    schema = value.get("schema")
     if schema != SCHEMA:
         turn = "upgrade benchharness" if isinstance(schema, int) and schema > SCHEMA else "run it again"
         raise UserError(f"schema {schema!r} where this version reads {SCHEMA}: {turn}")
-    names = {item.name for item in fields(cls)}
-    if set(value) != names:
-        raise UserError(f"not a {cls.__name__}: fields {sorted(set(value) ^ names)} are missing or unknown")
-    for item in fields(cls):
-        kind = item.type if item.type in (str, int) else dict
-        if type(value[item.name]) is not kind:
-            raise UserError(f"not a {cls.__name__}: {item.name}={str(value[item.name])[:80]!r} is no {kind.__name__}")
-    return cls(**value)
+    held = {name: part for name, part in value.items() if name != "schema"}
+    kinds = _KINDS[cls]
+    if wrong := (set(held) ^ set(kinds)) - (_LATER - set(held)):
+        raise UserError(f"not a {cls.__name__}: fields {sorted(wrong)} are missing or unknown")
+    for name, part in held.items():
+        if type(part) is not kinds[name]:
+            raise UserError(f"not a {cls.__name__}: {name}={str(part)[:80]!r} is no {kinds[name].__name__}")
+    return cls(**held)
+
+
+_LATER: Final = {"split_sha256"}
+_KINDS: Final = {
+    cls: {item.name: item.type if item.type in (str, int) else dict for item in fields(cls)}
+    for cls in (RunSpec, RunRecord)
+}

@@ -14,7 +14,7 @@ from benchharness.data import Split
 from benchharness.errors import UserError, unknown
 from benchharness.folder import data_folder
 from benchharness.hanging import watched
-from benchharness.images import check_benchmark_split, load_images, load_split
+from benchharness.images import benchmark_split, load_images
 from benchharness.plan import Job
 from benchharness.records import RunRecord, RunSpec, Status
 from benchharness.search import Search
@@ -70,12 +70,17 @@ def open_search(job: Job, device: torch.device) -> Searcher:
 
 
 def _given_split(spec: RunSpec) -> Split | None:
-    """The benchmark's own halves where the spec asks for them and the user has put them into the data folder."""
-    file = data_folder() / "splits" / f"{spec.dataset}.json"
-    if spec.protocol["split"] != "benchmark" or not file.is_file():
+    """The benchmark's split where the run was planned with it; any other that is here would make another run."""
+    if not spec.split_sha256:
         return None
-    found = load_split(file)
-    return Split(*(check_benchmark_split(found) if spec.dataset == "cifar10" else found))
+    found = benchmark_split(spec.dataset)
+    if found is None or found.sha256 != spec.split_sha256:
+        there = "there is none" if found is None else f"that of {found.sha256[:16]}... is there"
+        raise UserError(
+            f"run {spec.run_id} was planned with the {spec.dataset} split file of sha256 {spec.split_sha256[:16]}..., "
+            f"and in {data_folder()} {there}; `benchharness data import PATH` brings it in"
+        )
+    return Split(*found)
 
 
 def devices(wanted: str, jobs: int) -> list[str]:

@@ -35,6 +35,16 @@ def test_a_run_id_is_the_same_in_every_version() -> None:
     assert fixed.run_id == "ae8011ce9ccf332e"
 
 
+def test_the_split_is_part_of_a_run_that_used_one_and_of_no_other() -> None:
+    assert "split_sha256" not in SPEC.to_json()
+    given = replace(SPEC, split_sha256="ab" * 32)
+    assert given.run_id != SPEC.run_id
+    assert RunSpec.from_json(given.to_json()) == given
+    record = json.dumps({**json.loads(RECORD.to_json()), "split_sha256": "ab"})
+    with pytest.raises(UserError, match="split_sha256"):
+        RunRecord.from_json(record)
+
+
 @pytest.mark.parametrize("value", [SPEC, RECORD], ids=["spec", "record"])
 def test_json_round_trip(value: RunSpec | RunRecord) -> None:
     again = type(value).from_json(value.to_json())

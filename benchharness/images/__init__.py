@@ -1,7 +1,16 @@
 """Image data sets as arrays, however they were released, and the split files that say which images validate."""
 
-from benchharness.images.load import known, load_images, names
+from benchharness.images.load import benchmark_split, known, load_images, names
 from benchharness.images.sets import ImageSet
 from benchharness.images.split import Split, check_benchmark_split, load_split
 
-__all__ = ["ImageSet", "Split", "check_benchmark_split", "known", "load_images", "load_split", "names"]
+__all__ = [
+    "ImageSet",
+    "Split",
+    "benchmark_split",
+    "check_benchmark_split",
+    "known",
+    "load_images",
+    "load_split",
+    "names",
+]

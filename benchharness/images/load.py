@@ -4,6 +4,7 @@ from benchharness import folder
 from benchharness.errors import UserError, unknown
 from benchharness.images.kinds import DIGITS, KNOWN
 from benchharness.images.sets import ImageSet
+from benchharness.images.split import Split, check_benchmark_split, load_split
 
 
 def names() -> tuple[str, ...]:
@@ -28,3 +29,15 @@ def load_images(name: str) -> ImageSet:
 
         return digits()
     return ImageSet.open(folder.find("images", name))
+
+
+def benchmark_split(name: str) -> Split | None:
+    """The benchmark's own split of the images called `name`, installed or merely standing in the data folder.
+
+    None where the folder has none; raises `UserError` where its file is damaged or is another split.
+    """
+    installed = folder.data_folder() / "splits" / f"{name}.json"
+    if not installed.is_file() and ("splits", name) not in {item[:2] for item in folder.installed()}:
+        return None
+    found = load_split(folder.find("splits", name))
+    return check_benchmark_split(found) if name == "cifar10" else found

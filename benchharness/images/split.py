@@ -28,6 +28,11 @@ class Split(NamedTuple):
     """Indices into the training images; in a split of test images, into those: x-valid."""
     words: str
 
+    @property
+    def sha256(self) -> str:
+        """Of both halves' sorted indices, so that it does not depend on how the file spells them."""
+        return hashlib.sha256("|".join(",".join(map(str, half.tolist())) for half in self[:2]).encode()).hexdigest()
+
 
 def load_split(path: Path | str) -> Split:
     """The split in the file at `path`.

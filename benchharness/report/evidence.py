@@ -103,7 +103,8 @@ def changes(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 def _setting(spec: Mapping[str, Any]) -> str:
     changed = ", ".join(f"{key}={value}" for key, value in sorted(changes(spec).items()))
-    return f"{spec['dataset']}, protocol {spec['protocol']['name']}" + (f" ({changed})" if changed else "")
+    given = ", on the benchmark's split file" if spec.get("split_sha256") else ""
+    return f"{spec['dataset']}, protocol {spec['protocol']['name']}" + (f" ({changed})" if changed else "") + given
 
 
 def _named_apart(runs: pd.DataFrame) -> pd.DataFrame:

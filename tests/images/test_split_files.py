@@ -8,7 +8,7 @@ import pytest
 
 from benchharness import folder
 from benchharness.errors import UserError
-from benchharness.images import load_split
+from benchharness.images import benchmark_split, load_split
 from benchharness.images.splits import lists
 
 
@@ -80,3 +80,20 @@ def test_a_split_that_stands_in_the_folder_is_found(data: Path) -> None:
     assert [checked.problem for checked in folder.verify()] == [""]
     with pytest.raises(UserError, match="no split file 'cifar10' in"):
         folder.find("splits", "cifar10")
+
+
+def test_a_split_is_the_same_installed_standing_and_however_spelt(data: Path, tmp_path: Path) -> None:
+    assert benchmark_split("cifar100") is None
+    data.mkdir()
+    standing = written(data / "cifar100-test-split.txt", **halves(10_000))
+    found = benchmark_split("cifar100")
+    assert found is not None
+    assert found.sha256 == load_split(standing).sha256
+    assert benchmark_split("imagenet16-120") is None
+    folder.install(standing)
+    installed = benchmark_split("cifar100")
+    assert installed is not None
+    assert installed.sha256 == found.sha256
+    (data / "splits" / "cifar10.json").write_text(json.dumps({"train": [0, 1], "valid": [2, 3]}))
+    with pytest.raises(UserError, match=r"the training half of split file cifar10\.json is not the benchmark's own"):
+        benchmark_split("cifar10")
