@@ -1,5 +1,7 @@
 """A table as columns, one row an architecture: what their names are, and writing them for other tools."""
 
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -8,33 +10,75 @@ import numpy as np
 from benchharness import space
 from benchharness.errors import UserError
 from benchharness.npz import replacing
-from benchharness.table.figures import DATASETS, EPOCHS, Figure
+from benchharness.space import Network
+from benchharness.table.figures import DATASETS, SPLITS, Figure
 from benchharness.table.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FIGURES: Final = {
-    Figure(dataset, split, epochs): f"{dataset}_{split}_{epochs}".replace("-", "_")
-    for epochs in EPOCHS
-    for dataset in DATASETS
-    for split in (("valid", "test", "test-halftrain") if dataset == "cifar10" else ("valid", "test"))
-}
-SEEDS: Final = {figure: f"{name}_by_seed" for figure, name in FIGURES.items()}
-"""Single training runs: a list, or in CSV numbers separated by spaces, where `nan` stands for a run that is missing."""
-SECONDS: Final = {
-    (dataset, epochs): f"train_seconds_{epochs}_{name}"
-    for epochs in EPOCHS
-    for dataset, name in zip(DATASETS, ("cifar10_valid", "cifar100", "imagenet16_120"), strict=True)
-}
+_SPELT: Final = {dataset: dataset.replace("-", "_") for dataset in DATASETS}
+_TIMED: Final = {**_SPELT, "cifar10": "cifar10_valid"}
+"""How columns spell the benchmark's own data sets; any other is spelt as it is called."""
+_FIGURE: Final = re.compile(
+    r"(?P<dataset>[\w.+-]+)_(?P<split>valid|test|test_halftrain)_(?P<epochs>[1-9]\d{0,5})", re.ASCII
+)
+_SECONDS: Final = re.compile(r"train_seconds_(?P<epochs>[1-9]\d{0,5})_(?P<dataset>[\w.+-]+)", re.ASCII)
+_BY_SEED: Final = "_by_seed"
 COSTS: Final = ("params_m", "flops_m")
-NAMES: Final = ("index", "arch", *COSTS, *FIGURES.values(), *SEEDS.values(), *SECONDS.values())
-"""Every column there is; only `arch` and one figure are needed."""
+NETWORK: Final = tuple(f"network_{field}" for field in Network._fields)
+"""The size of the networks, the same in every row; left out where it is the benchmark's own."""
+HERE: Final = "measured_here"
+"""Whether a row was trained on the machine that wrote the file and is no part of the table as it came."""
+NAMES: Final = ("index", "arch", *COSTS, *NETWORK, HERE)
+"""Every column there is, but for those of figures, single runs and seconds; only `arch` and one figure are needed."""
 SUFFIXES: Final = (".csv", ".json", ".parquet")
 
 
+def figure_name(figure: Figure) -> str:
+    """The column of a figure, such as `cifar10_test_200`."""
+    return f"{_SPELT.get(figure.dataset, figure.dataset)}_{figure.split.replace('-', '_')}_{figure.epochs}"
+
+
+def seeds_name(figure: Figure) -> str:
+    """The column of single training runs.
+
+    A list, or in CSV numbers separated by spaces, where `nan` stands for a run that is missing.
+    """
+    return figure_name(figure) + _BY_SEED
+
+
+def seconds_name(dataset: str, epochs: int) -> str:
+    """The column of the seconds that one training took."""
+    return f"train_seconds_{epochs}_{_TIMED.get(dataset, dataset)}"
+
+
+def figures_in(names: Iterable[str]) -> dict[Figure, str]:
+    """The figures that columns called `names` hold, in the order in which tables list them, and those names."""
+    found = {_figure(match): match[0] for name in names if (match := _FIGURE.fullmatch(name))}
+    return {figure: found[figure] for figure in sorted(found, key=_place)}
+
+
+def runs_in(names: Iterable[str]) -> dict[Figure, str]:
+    """The figures whose single runs columns called `names` hold, and those names."""
+    bare = [name.removesuffix(_BY_SEED) for name in names if name.endswith(_BY_SEED)]
+    return {figure: name + _BY_SEED for figure, name in figures_in(bare).items()}
+
+
+def seconds_in(names: Iterable[str]) -> dict[tuple[str, int], str]:
+    """The data sets and epochs whose seconds columns called `names` hold, and those names."""
+    matches = [match for name in names if (match := _SECONDS.fullmatch(name))]
+    found = {Figure(_dataset(match["dataset"], _TIMED), "valid", int(match["epochs"])): match[0] for match in matches}
+    return {(figure.dataset, figure.epochs): found[figure] for figure in sorted(found, key=_place)}
+
+
+def known(name: str) -> bool:
+    """Whether a column may be called `name`."""
+    return name in NAMES or any(found([name]) for found in (figures_in, runs_in, seconds_in))
+
+
 def frame(table: Table) -> "pd.DataFrame":
-    """The whole of `table` as columns called by `NAMES`."""
+    """The whole of `table` as columns called as `known` knows them."""
     import pandas as pd  # 0.3 s, and only needed for files of this kind
 
     columns: dict[str, Any] = {
@@ -43,9 +87,13 @@ def frame(table: Table) -> "pd.DataFrame":
         "params_m": table.params_m(),
         "flops_m": table.flops_m(),
     }
-    columns |= {FIGURES[figure]: column for figure, column in table.means.items()}
-    columns |= {SEEDS[figure]: _listed(runs) for figure, runs in table.by_seed.items()}
-    columns |= {SECONDS[key]: column for key, column in table.times.items()}
+    if "network" in table.about:
+        columns |= dict(zip(NETWORK, Network(**table.about["network"]), strict=True))
+    columns |= {figure_name(figure): column for figure, column in table.means.items()}
+    columns |= {seeds_name(figure): _listed(runs) for figure, runs in table.by_seed.items()}
+    columns |= {seconds_name(*key): column for key, column in table.times.items()}
+    if table.rows_measured_here:
+        columns[HERE] = table.measured_here
     return pd.DataFrame(columns)
 
 
@@ -63,11 +111,25 @@ def write(table: Table, path: Path) -> int:
         elif path.suffix == ".json":
             held.to_json(temporary, orient="records", double_precision=15)
         else:
-            texts = {
-                name: [" ".join(map(repr, runs)) for runs in held[name]] for name in SEEDS.values() if name in held
-            }
+            lists = map(seeds_name, table.by_seed)
+            texts = {name: [" ".join(map(repr, runs)) for runs in held[name]] for name in lists}
             held.assign(**texts).to_csv(temporary, index=False)
     return len(held)
+
+
+def _figure(match: re.Match[str]) -> Figure:
+    return Figure(_dataset(match["dataset"], _SPELT), match["split"].replace("_", "-"), int(match["epochs"]))
+
+
+def _place(figure: Figure) -> tuple[Any, ...]:
+    """Most epochs first, then the benchmark's data sets in its order, then others by name."""
+    own = figure.dataset in DATASETS
+    dataset = (0, DATASETS.index(figure.dataset), "") if own else (1, 0, figure.dataset)
+    return -figure.epochs, *dataset, list(SPLITS).index(figure.split)
+
+
+def _dataset(spelt: str, spellings: Mapping[str, str]) -> str:
+    return next((dataset for dataset, name in spellings.items() if name == spelt), spelt)
 
 
 def _listed(runs: Any) -> list[list[float]]:

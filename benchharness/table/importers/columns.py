@@ -12,7 +12,7 @@ from benchharness import arrow, space
 from benchharness.errors import UserError, unknown
 from benchharness.table import benchmark
 from benchharness.table.build import build
-from benchharness.table.columns import COSTS, FIGURES, NAMES, SECONDS, SEEDS, SUFFIXES
+from benchharness.table.columns import COSTS, NAMES, NETWORK, SUFFIXES, figures_in, known, runs_in, seconds_in
 from benchharness.table.figures import Figure
 from benchharness.table.table import Table
 
@@ -37,7 +37,7 @@ def recognises(path: Path) -> str | None:
         return None
     if names >= _BENCHMARK:
         return benchmark.NAME
-    return path.stem if "arch" in names and names & set(FIGURES.values()) else None
+    return path.stem if "arch" in names and figures_in(names) else None
 
 
 def reads(path: Path) -> bool:
@@ -61,16 +61,22 @@ def read_as(path: Path, name: str, columns: Mapping[str, str] | None = None) -> 
     whole = name == benchmark.NAME
     numbers = _numbers(held, path, whole)
     held = held.iloc[np.argsort(numbers)]
-    means = {key: _floats(held[column]) for key, column in FIGURES.items() if column in held}
+    means = {key: _floats(held[column]) for key, column in figures_in(map(str, held)).items()}
     if means and max(np.nanmax(column, initial=0) for column in means.values()) <= 1:
         raise UserError(f"{path} has accuracies of at most 1; they are to be in percent")
-    runs = {key: _padded(held[column]) for key, column in SEEDS.items() if column in held}
+    runs = {key: _padded(held[column]) for key, column in runs_in(map(str, held)).items()}
     table = build(
-        {"name": name, "version": "1.1" if whole else "1", "source": path.name, **_notes(means, runs)},
+        {
+            "name": name,
+            "version": "1.1" if whole else "1",
+            "source": path.name,
+            **_notes(means, runs),
+            **_network(held),
+        },
         np.array([space.from_string(str(text)) for text in held["arch"]], np.uint8).reshape(-1, len(space.EDGES)),
         means,
         runs,
-        {key: _floats(held[column]) for key, column in SECONDS.items() if column in held},
+        {key: _floats(held[column]) for key, column in seconds_in(map(str, held)).items()},
         np.sort(numbers),
     )
     if set(COSTS) <= set(held):
@@ -90,7 +96,7 @@ def _names(path: Path) -> set[str]:
             return {text.strip(' "\r\n') for text in file.readline(1 << 16).split(",")}
     text = path.read_text(encoding="utf-8")
     keys = {"arch"} if text.lstrip("{ \r\n").startswith('"|') else set()
-    return (set(re.findall(r'"(\w+)"', text)) & set(NAMES)) | keys
+    return set(filter(known, re.findall(r'"([\w.+-]{1,200})"', text))) | keys
 
 
 def _frame(path: Path, columns: Mapping[str, str]) -> "pd.DataFrame":
@@ -101,7 +107,7 @@ def _frame(path: Path, columns: Mapping[str, str]) -> "pd.DataFrame":
     try:
         if path.suffix == ".parquet":
             with arrow.reading():
-                found = _parquet(path, {*NAMES, *columns.values()})
+                found = _parquet(path, set(columns.values()))
         elif path.suffix == ".csv":
             found = pd.read_csv(path, nrows=_ROWS_LIMIT + 1)
         else:
@@ -120,6 +126,7 @@ def _frame(path: Path, columns: Mapping[str, str]) -> "pd.DataFrame":
 
 
 def _parquet(path: Path, wanted: set[str]) -> Any:
+    """Columns that are ours or `wanted` besides."""
     import pyarrow.parquet as parquet
 
     file = parquet.ParquetFile(path, read_dictionary=["arch"])
@@ -134,7 +141,7 @@ def _parquet(path: Path, wanted: set[str]) -> Any:
             for chunk in chunks
         ):
             raise UserError(f"{path} is refused: it unpacks to more values than any table has")
-    return file.read(columns=[name for name in file.schema_arrow.names if name in wanted]).to_pandas()
+    return file.read(columns=[name for name in file.schema_arrow.names if name in wanted or known(name)]).to_pandas()
 
 
 def _json(path: Path) -> Any:
@@ -149,16 +156,26 @@ def _json(path: Path) -> Any:
 
 def _renamed(found: "pd.DataFrame", columns: Mapping[str, str], path: Path) -> "pd.DataFrame":
     for ours, theirs in columns.items():
-        if ours not in NAMES:
-            raise unknown("column", ours, NAMES)
+        if not known(ours):
+            raise unknown("column", ours, (*NAMES, "cifar10_test_200", "cifar10_valid_200"))
         if theirs not in found:
             raise unknown(f"column of {path.name}", theirs, map(str, found.columns))
     taken = found.drop(columns=[ours for ours in columns if ours in found and ours not in columns.values()])
     held = taken.rename(columns={theirs: ours for ours, theirs in columns.items()})
-    if "arch" not in held or not set(FIGURES.values()) & set(held):
+    if "arch" not in held or not figures_in(map(str, held)):
         told = f"{path} has columns {', '.join(map(str, found.columns[:12]))}"
         raise UserError(f"{told}; it needs `arch` and a figure such as `cifar10_test_200` (say which with `--map`)")
     return held
+
+
+def _network(held: "pd.DataFrame") -> dict[str, Any]:
+    """The size of the networks where it is stated, which is the same for every row."""
+    if not set(NETWORK) <= set(held):
+        return {}
+    sizes = {name.removeprefix("network_"): np.unique(_floats(held[name])) for name in NETWORK}
+    if not all(len(size) == 1 and size[0] == np.floor(size[0]) for size in sizes.values()):
+        raise UserError(f"columns {', '.join(NETWORK)} are to be whole numbers, the same in every row")
+    return {"network": {key: int(size[0]) for key, size in sizes.items()}}
 
 
 def _numbers(held: "pd.DataFrame", path: Path, whole: bool) -> Any:
