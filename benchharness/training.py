@@ -58,7 +58,7 @@ RECIPES: Final = {
     "nas-bench-201": Recipe(),
     "nas-bench-201-full": Recipe(name="nas-bench-201-full", epochs=200),
     "small": Recipe(
-        name="small", epochs=1, batch=64, learning_rate=0.2, warmup=0.15, channels=8, cells=1, measured=4000
+        name="small", epochs=4, batch=128, learning_rate=0.2, warmup=0.1, channels=4, cells=1, measured=5000
     ),
 }
 _TRAINED_ON: Final = ("half", "whole")
