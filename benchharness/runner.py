@@ -41,6 +41,8 @@ class Means(NamedTuple):
     executor: str = "local"
     scheduler: str = ""
     """Address of the dask scheduler."""
+    choice: str = ""
+    """Why the data set is the one it is, where `auto` was asked for; kept with every run."""
 
     def checked(self) -> "Means":
         """These means; raises `UserError` on any that cannot be."""
@@ -86,8 +88,9 @@ def run(
     for name in means:
         if name not in Means._fields:
             raise unknown("argument of run", name, Means._fields)
+    asked, why = asked.resolved()
     store = Store(Path(out), asked.name)
-    for _ in perform(plan_of(asked), store, Means(jobs, device, **means)):
+    for _ in perform(plan_of(asked), store, Means(jobs, device, choice=why, **means)):
         pass
     return read(store.path)
 
@@ -128,7 +131,7 @@ def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterat
     if left and not elsewhere:
         _fetch(left.values())
     while left:
-        wheres = {key: Where(store, places[key % len(places)], means.threads, means.timeout) for key in left}
+        wheres = {key: Where(store, places[key % len(places)], means.threads, means.timeout, means.choice) for key in left}
         work = {key: Task(job, wheres[key], sources[job.source_path]) for key, job in left.items()}
         busy: set[int] = set()
         for key, result in _execute(work, means):

@@ -7,7 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from benchharness import folder
 from benchharness.errors import UserError, unknown
+
+
+AUTO: Final = "auto"
+"""The data set that stands for CIFAR-10 where it can be searched and looked up, and for the embedded one elsewhere."""
+_WANTED: Final = (("images", "cifar10"), ("tables", "nas-bench-201"))
 
 
 @dataclass(frozen=True)
@@ -16,7 +22,7 @@ class Suite:
 
     methods: str = "darts,snas,drnas,ostr"
     seeds: str = "0-2"
-    dataset: str = "cifar10"
+    dataset: str = AUTO
     protocol: str = "cpu"
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Values of the protocol that are changed."""
@@ -27,6 +33,17 @@ class Suite:
         """The folder under `results/`: the given name, or one that tells every change, so that rows never mix."""
         changed = "".join(f"+{key}={value}" for key, value in sorted(self.settings.items()))
         return self.given_name or _folder(f"{self.dataset}-{self.protocol}{changed}")
+
+    def resolved(self) -> tuple["Suite", str]:
+        """This suite with its data set decided, and why that one, in a sentence; empty where it was asked for."""
+        if self.dataset != AUTO:
+            return self, ""
+        held = {(item.kind, item.name) for item in folder.installed()}
+        missing = [f"no {kind} {name!r}" for kind, name in _WANTED if (kind, name) not in held]
+        if missing:
+            why = f"the embedded data set digits is taken, since there are {' and '.join(missing)}"
+            return replace(self, dataset="digits"), f"{why} (`benchharness data import PATH` brings them in)"
+        return replace(self, dataset="cifar10"), "cifar10 is taken, since its images and the table are installed"
 
     def changed(self, settings: Mapping[str, Any], **parts: str | None) -> "Suite":
         """This suite with some parts asked for otherwise; a name given to what it was before is extended to say so."""

@@ -62,6 +62,8 @@ class Where(NamedTuple):
     the bits depend on it."""
     timeout: float = 0.0
     """Seconds in which an epoch or a reading has to end; a process in which none does is taken for hung. 0 never is."""
+    choice: str = ""
+    """Why the data set was taken, where it was not asked for by name."""
 
 
 def open_search(job: Job, device: torch.device) -> Searcher:
@@ -216,6 +218,7 @@ def _machine(base: Run, where: Where, selection_seconds: float) -> dict[str, Any
         "device": _device_name(where.device),
         "threads": where.threads,
         "environment": environment.describe(),
+        **({"dataset_choice": where.choice} if where.choice else {}),
     }
 
 

@@ -116,7 +116,7 @@ def _request(parser: Parser) -> Parser:
         help="comma-separated: NAME[:key=value][+SELECTION[:key=value]], or your own file.py (which is run)",
     )
     add("--seeds", help="0-4, 5 (that one seed) or 0,3,7 (default 0-2)")
-    add("--dataset", help="cifar10, cifar100 or imagenet16-120 (default cifar10)")
+    add("--dataset", help="cifar10, digits, ... or auto: cifar10 where it is installed, else digits (default auto)")
     add("--protocol", help="drnas, nats, nb201 or cpu (default cpu: about 2 minutes a search on two cores)")
     add("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="change values of the protocol")
     add("--jobs", type=int, default=1, metavar="N", help="runs at a time, each in a process of its own (default 1)")
@@ -139,7 +139,9 @@ def _suite(args: argparse.Namespace) -> "Suite":
     is_file = given.endswith(".toml") or os.sep in given
     base = suite.load(Path(given)) if is_file else suite.Suite()
     parts = {key: getattr(args, key) for key in ("methods", "seeds", "dataset", "protocol")}
-    asked = base.changed(suite.parse_settings(args.set), **parts)
+    asked, args.choice = base.changed(suite.parse_settings(args.set), **parts).resolved()
+    if args.choice:
+        print(f"data set {asked.dataset}: {args.choice}", flush=True)
     return suite.named(asked, given) if given and not is_file else asked
 
 
