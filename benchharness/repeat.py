@@ -11,7 +11,7 @@ from benchharness.errors import UserError
 from benchharness.plan import Job
 from benchharness.records import RunSpec, Status
 from benchharness.store import Store, arrays, files
-from benchharness.store.run import read_record, read_spec, status
+from benchharness.store.run import read_record, read_spec, status, supernet_folder
 from benchharness.worker import Open, Where, execute, open_search
 
 TIMES = frozenset({"seconds", "peak_memory_bytes"})
@@ -63,7 +63,7 @@ def _job(folder: Path) -> tuple[Job, Path]:
         raise UserError(f"{folder} holds no finished run, so there is nothing to compare with")
     if record.supernet == spec.run_id:
         return Job(spec, ()), folder
-    base = next(folder.parents[1].glob(f"*/seed-*-{record.supernet}"), None)
+    base = supernet_folder(folder, record)
     if base is None:
         raise UserError(f"the supernet that {folder} was read out of, run {record.supernet}, is not beside it")
     return Job(_spec(base), (spec,)), base

@@ -12,7 +12,7 @@ from benchharness.records import RunSpec, Status
 from benchharness.space import from_string
 from benchharness.store import files
 from benchharness.store.lease import alive
-from benchharness.store.run import read_record, read_spec, status
+from benchharness.store.run import read_record, read_spec, status, supernet_folder
 
 AGAIN: Final = "the command that made it, given again, puts it right"
 UNDO: Final = "delete record.json there; the command that made it, given again, then makes the run anew"
@@ -100,7 +100,7 @@ def _record(folder: Path, spec: RunSpec) -> Iterator[Finding]:
         from_string(record.arch)
     except UserError as error:
         yield Finding(folder, f"record.json names no cell ({error})", UNDO)
-    if record.supernet != spec.run_id and not list(folder.parents[1].glob(f"*/seed-*-{record.supernet}/spec.json")):
+    if (trained := supernet_folder(folder, record)) is None or not (trained / "spec.json").exists():
         remedy = "put that run's folder back beside it, or delete this one"
         yield Finding(folder, f"the supernet it was read out of, run {record.supernet}, is not here", remedy)
 

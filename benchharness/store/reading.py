@@ -9,8 +9,9 @@ import pandas as pd
 
 from benchharness.errors import UserError
 from benchharness.records import SCHEMA, RunRecord, RunSpec, Status
-from benchharness.store import files
-from benchharness.store.run import read_record, read_spec, status
+from benchharness.store import files, index
+from benchharness.store.index import Entry, Parsed
+from benchharness.store.run import read_record, read_spec, status, supernet_folder
 
 MEASURES: Final = ("mixed_accuracy_pct", "derived_accuracy_pct", "mixed_loss", "derived_loss")
 COSTS: Final = ("train_seconds", "selection_seconds", "peak_memory_bytes")
@@ -29,12 +30,13 @@ def read(folder: Path) -> pd.DataFrame:
     """Every run under `folder`, finished or not, one row each with the columns `COLUMNS`, in the order of the paths.
 
     Accuracies are in percent; what a run has not got yet is None or NaN. Raises `UserError` where there is no such
-    folder, or where a run in it was written by another version.
+    folder, or where a run in it was written by another version. Large folders are indexed: see `store.index`.
     """
-    if not Path(folder).is_dir():
+    folder = Path(folder)
+    if not folder.is_dir():
         raise UserError(f"no results folder {str(folder)!r}; `benchharness run` makes one")
-    here, there = Path(folder), Path(folder).resolve()
-    rows = [_row(path, spec, (there / path.relative_to(here)).parents[2].name) for path, spec in _runs(here)]
+    parts = folder.resolve().parts
+    rows = [_row(folder / run, parsed, (*parts, *Path(run).parts)[-4]) for run, parsed in _parsed(folder)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -48,35 +50,69 @@ def trace(path: Path) -> pd.DataFrame:
 
     A run that was read out of another one's supernet has that one's trace.
     """
-    return pd.DataFrame(files.read_lines(_trained(path) / "trace.jsonl"), columns=list(EPOCH_COLUMNS))
+    return pd.DataFrame(lines(path), columns=list(EPOCH_COLUMNS))
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    """The same as one object an epoch, which for thousands of runs is quicker."""
+    return files.read_lines(_trained(path) / "trace.jsonl")
 
 
 def arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of the run in folder `path`: `alphas` and `expected` (epochs, edges, ops), `scores` (edges, ops)."""
-    supernet = files.read_arrays(_trained(path) / "trace.npz")
-    if _trained(path) != path:
-        supernet.pop("scores", None)
-    return {**supernet, **files.read_arrays(path / "trace.npz")}
+    own, trained = files.read_arrays(path / "trace.npz"), _trained(path)
+    return own if trained == path else _read_out(files.read_arrays(trained / "trace.npz"), own)
+
+
+def arrays_of(frame: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
+    """What `arrays` gives of every run of `frame`, by run id; a supernet that several share is read once."""
+    paths = dict(zip(frame["run_id"], frame["path"], strict=True))
+    own = {run_id: files.read_arrays(path / "trace.npz") for run_id, path in paths.items()}
+    supernets = dict(zip(frame["run_id"], frame["supernet"], strict=True))
+    return {
+        run_id: held
+        if supernets[run_id] == run_id
+        else _read_out(own[supernets[run_id]], held)
+        if supernets[run_id] in own
+        else arrays(paths[run_id])
+        for run_id, held in own.items()
+    }
+
+
+def _read_out(supernet: dict[str, np.ndarray], own: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A reading's arrays and those of its supernet, but for the scores of another reading."""
+    return {**{name: held for name, held in supernet.items() if name != "scores"}, **own}
 
 
 def _trained(path: Path) -> Path:
     """The folder of the run whose supernet the run in `path` was read out of; often `path` itself."""
     record = read_record(path)
-    if record is None or record.supernet == record.run_id:
-        return path
-    return next(iter(path.parents[1].glob(f"*/seed-*-{record.supernet}")), path)
+    return path if record is None else supernet_folder(path, record) or path
 
 
-def _runs(folder: Path) -> Iterator[tuple[Path, RunSpec]]:
-    for file in sorted(folder.rglob("spec.json")):
-        spec = read_spec(file.parent)
-        if spec is not None:
-            yield file.parent, spec
+def _parsed(folder: Path) -> Iterator[tuple[str, Parsed]]:
+    """Every run under `folder`, from the index where that still holds; it is written anew where it does not."""
+    known, held = index.load(folder), dict[str, Entry]()
+    for run, mark in index.runs(folder):
+        entry = known.get(run)
+        if entry is None or entry.mark != mark:
+            spec = read_spec(folder / run)
+            if spec is None:
+                continue
+            entry = Entry(mark, Parsed(spec, read_record(folder / run), *map(files.read_json, _asides(folder / run))))
+        if entry.parsed.record is not None:
+            held[run] = entry
+        yield run, entry.parsed
+    if len(held) >= index.LEAST and held != known:
+        index.save(folder, held)
 
 
-def _row(path: Path, spec: RunSpec, suite: str) -> dict[str, Any]:
-    record = read_record(path)
-    machine = files.read_json(path / "machine.json")
+def _asides(path: Path) -> tuple[Path, Path]:
+    return path / "machine.json", path / "failure.json"
+
+
+def _row(path: Path, parsed: Parsed, suite: str) -> dict[str, Any]:
+    spec, record, machine, failure = parsed
     return {
         **{name: getattr(spec, name) for name in ("dataset", "method", "trains", "selection", "seed", "run_id")},
         **_found(path, spec, record),
@@ -89,7 +125,7 @@ def _row(path: Path, spec: RunSpec, suite: str) -> dict[str, Any]:
         "spec": {"schema": SCHEMA, **vars(spec)},
         "record": {"schema": SCHEMA, **vars(record)} if record else None,
         "machine": machine,
-        "failure": files.read_json(path / "failure.json"),
+        "failure": failure,
         "path": path,
     }
 

@@ -120,12 +120,12 @@ def status(folder: Path) -> Status:
 
 def read_record(folder: Path) -> RunRecord | None:
     """The record in `folder`; None where it is missing or damaged, `UserError` where another version wrote it."""
-    return _read(RunRecord.from_json, folder / "record.json")
+    return _read(RunRecord.from_object, folder / "record.json")
 
 
 def read_spec(folder: Path) -> RunSpec | None:
     """The spec in `folder`; None where it is missing or damaged, `UserError` where another version wrote it."""
-    return _read(RunSpec.from_json, folder / "spec.json")
+    return _read(RunSpec.from_object, folder / "spec.json")
 
 
 def now() -> str:
@@ -139,11 +139,19 @@ def _check_spec(run: Run) -> None:
         files.write_text(run.folder / "spec.json", run.spec.to_json() + "\n")
 
 
-def _read(parse: Callable[[str], T], path: Path) -> T | None:
-    text = files.read_text(path)
-    if files.parsed(text) is None:
+def supernet_folder(folder: Path, record: RunRecord) -> Path | None:
+    """The folder of the run out of whose supernet the run in `folder` was read: of its seed; None if not here."""
+    if record.supernet == record.run_id:
+        return folder
+    name = f"{folder.name.rpartition('-')[0]}-{record.supernet}"
+    return next((method / name for method in sorted(folder.parents[1].iterdir()) if (method / name).is_dir()), None)
+
+
+def _read(parse: Callable[[Mapping[str, Any]], T], path: Path) -> T | None:
+    value = files.read_json(path)
+    if value is None:
         return None
     try:
-        return parse(text)
+        return parse(value)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None

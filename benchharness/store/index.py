@@ -1,0 +1,124 @@
+"""What the finished runs of a folder hold, kept in the user's cache so that the next reading need not parse it again.
+
+Never the truth: an entry counts only while every file that it was made from has the inode, size and time it had then,
+unfinished runs have none, and a missing, torn or garbled index is made anew. It can be deleted at any time.
+"""
+
+import gzip
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import platformdirs
+
+from benchharness.npz import replacing
+from benchharness.records import RunRecord, RunSpec
+
+LEAST: Final = 500
+"""Finished runs from which a folder is indexed; fewer are read in less than a second."""
+SOURCES: Final = ("failure.json", "machine.json", "record.json", "spec.json")
+_SCHEMA: Final = 1
+
+Mark = list[list[Any]]
+"""Name, inode, size and time of each file that an entry was made from."""
+
+
+class Parsed(NamedTuple):
+    """One run as its files tell."""
+
+    spec: RunSpec
+    record: RunRecord | None
+    machine: dict[str, Any] | None
+    failure: dict[str, Any] | None
+
+
+class Entry(NamedTuple):
+    """A finished run, and the files that say so."""
+
+    mark: Mark
+    parsed: Parsed
+
+
+def runs(folder: Path) -> Iterator[tuple[str, Mark]]:
+    """Every folder with a `spec.json` under `folder`: its path from there and its mark, in the order of the paths."""
+    pending = [""]
+    while pending:
+        place = pending.pop()
+        try:
+            with os.scandir(folder / place) as found:
+                entries = list(found)
+        except PermissionError:
+            continue
+        files = [entry for entry in entries if entry.name in SOURCES]
+        folders = sorted((entry.name for entry in entries if entry.is_dir(follow_symlinks=False)), reverse=True)
+        pending += [f"{place}/{name}" if place else name for name in folders]
+        if any(file.name == "spec.json" for file in files):
+            yield place, _marked(files)
+
+
+def mark(folder: Path) -> Mark:
+    """The mark of one run's folder; empty where there is none."""
+    try:
+        with os.scandir(folder) as entries:
+            return _marked([entry for entry in entries if entry.name in SOURCES])
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def load(folder: Path) -> dict[str, Entry]:
+    """The index of `folder` by path from there; empty where there is none, or none that can be read."""
+    try:
+        with gzip.open(_place(folder), "rb") as file:  # whose checksum tells a torn or garbled file
+            held = json.loads(file.read())
+        if (held["schema"], held["folder"]) != (_SCHEMA, str(folder.resolve())):
+            return {}
+        return {run: Entry(marked, _unpacked(packed, held["shared"])) for run, marked, packed in held["runs"]}
+    except (OSError, EOFError, zlib.error, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
+def save(folder: Path, entries: Mapping[str, Entry]) -> None:
+    """Put the index of `folder` into the cache, whole or not at all; a cache that cannot be written is left alone."""
+    shared: dict[str, int] = {}
+    held = [[run, entry.mark, _packed(entry.parsed, shared)] for run, entry in entries.items()]
+    about = {"schema": _SCHEMA, "folder": str(folder.resolve()), "runs": held, "shared": list(map(json.loads, shared))}
+    try:
+        with replacing(_place(folder)) as temporary, gzip.open(temporary, "wb", compresslevel=1) as file:
+            file.write(json.dumps(about).encode())
+    except OSError:
+        return
+
+
+def _place(folder: Path) -> Path:
+    key = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+    return platformdirs.user_cache_path("benchharness") / "index" / f"{key}.json.gz"
+
+
+def _marked(files: "list[os.DirEntry[str]]") -> Mark:
+    found = []
+    for file in sorted(files, key=lambda one: one.name):
+        about = file.stat()
+        found.append([file.name, about.st_ino, about.st_size, about.st_mtime_ns])
+    return found
+
+
+def _packed(parsed: Parsed, shared: dict[str, int]) -> list[Any]:
+    """Objects within a run's objects are kept once for all runs, since most runs have the same ones."""
+    values = [vars(part) if isinstance(part, RunSpec | RunRecord) else part for part in parsed]
+    return [value and {key: _reference(part, shared) for key, part in value.items()} for value in values]
+
+
+def _reference(part: Any, shared: dict[str, int]) -> Any:
+    return {"": shared.setdefault(json.dumps(part), len(shared))} if isinstance(part, dict) else part
+
+
+def _unpacked(packed: list[Any], shared: list[Any]) -> Parsed:
+    spec, record, machine, failure = (
+        value and {key: shared[part[""]] if isinstance(part, dict) else part for key, part in value.items()}
+        for value in packed
+    )
+    return Parsed(RunSpec(**spec), RunRecord(**record), machine, failure)
