@@ -81,6 +81,59 @@ def test_costs_in_closed_form(op: int, params: float, flops: float) -> None:
     assert space.params_m(arch, "cifar100") == pytest.approx(params + 0.00585)
 
 
+SIZES = [space.Network(), space.Network(8, 1, 12, 10), space.Network(12, 2, 16, 37), space.Network(4, 3, 64, 2)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("arch", [(3, 2, 0, 1, 2, 4), (3,) * 6, (0,) * 6])
+def test_parameters_of_any_network_are_those_of_the_network_itself(size: space.Network, arch: space.Arch) -> None:
+    from benchharness.network import Network
+
+    net = Network(arch, size.classes, size.channels, size.cells)
+    assert net.parameter_count == round(float(space.params_m(np.array(arch), size)) * 1e6)
+
+
+@pytest.mark.parametrize("size", SIZES[1:])
+def test_multiply_adds_of_any_network_counted_layer_by_layer(size: space.Network) -> None:
+    import torch
+
+    from benchharness.network import Bundle, Network
+    from benchharness.supernet import Norm
+
+    net, counted = Network((3,) * 6, size.classes, size.channels, size.cells), [0]
+
+    def count(module: torch.nn.Module, given: tuple[torch.Tensor], made: torch.Tensor) -> None:
+        if isinstance(module, torch.nn.Conv2d):
+            counted[0] += module.weight[0].numel() * made.numel()
+            is_shortcut = module.kernel_size == (1, 1)
+            counted[0] += 4 * given[0].numel() if is_shortcut else 0 if module is net.stem else rectified[0]
+        elif isinstance(module, Norm):
+            counted[0] += 2 * made.numel() + (2 * made.numel() if module is net.last_norm else 0)
+        elif isinstance(module, torch.nn.Linear):
+            counted[0] += module.weight.numel()
+
+    rectified = [0]
+
+    def remember(module: torch.nn.Module, given: tuple[torch.Tensor]) -> None:
+        inside = any(module is bundle.convolution for bundle in bundles)
+        rectified[0] = given[0].numel() * (module.out_channels // module.in_channels if inside else 1)  # type: ignore[operator]
+
+    bundles = [module for module in net.modules() if isinstance(module, Bundle)]
+    for module in net.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_pre_hook(remember)
+        module.register_forward_hook(count)
+    net.eval()(torch.zeros(1, 3, size.pixels, size.pixels))
+    assert counted[0] == round(float(space.flops_m(np.full(6, 3), size)) * 1e6)
+
+
+def test_the_benchmarks_own_constant_is_kept_and_nearly_counted() -> None:
+    none = np.zeros(6, int)
+    assert space.flops_m(none) == 7.943872
+    assert space.flops_m(none, space.Network(cells=2)) == 7.943872
+    assert space.flops_m(none) - space.flops_m(none, space.Network(classes=11)) == pytest.approx(0.001088 - 0.000064)
+
+
 def test_costs_of_an_unknown_data_set_are_refused() -> None:
     with pytest.raises(UserError, match="did you mean 'cifar10'"):
         space.params_m(np.zeros(6, int), "cifar-10")

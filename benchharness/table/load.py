@@ -16,9 +16,14 @@ _PACKAGED = ("digits",)
 
 def load_table(name: str = "nas-bench-201") -> Table:
     """The table called `name`; raises `UserError` saying which command brings it where it is missing."""
-    if name in _PACKAGED and name not in folder.names("tables"):
+    if is_packaged(name):
         return _packaged(name)
     return Table.open(folder.find("tables", name))
+
+
+def is_packaged(name: str) -> bool:
+    """Whether the table called `name` is one that comes with the package, as no other has been installed."""
+    return name in _PACKAGED and name not in folder.names("tables")
 
 
 def load_for(dataset: str) -> Table:
@@ -44,7 +49,7 @@ def load_details(name: str = "nas-bench-201") -> Details:
 
     Raises `UserError` where the table is missing, or was imported from a file that has none.
     """
-    if name in _PACKAGED and name not in folder.names("tables"):
+    if is_packaged(name):
         raise UserError(f"table {name!r} comes without learning curves")
     path = folder.find("tables", name)
     place = details_path(path)

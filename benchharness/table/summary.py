@@ -1,10 +1,16 @@
 """A table in words: what it holds, and what of it can be verified."""
 
-from benchharness import folder, space
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from benchharness import folder
 from benchharness.errors import UserError
-from benchharness.table import benchmark
+from benchharness.table import benchmark, quality
 from benchharness.table.benchmark import Check
-from benchharness.table.load import load_details, load_table
+from benchharness.table.figures import Figure
+from benchharness.table.load import is_packaged, load_details, load_table
+from benchharness.table.measurements import measured_path, with_measured
+from benchharness.table.table import Table
 
 
 def info(name: str) -> list[tuple[str, str]]:
@@ -12,11 +18,15 @@ def info(name: str) -> list[tuple[str, str]]:
     table = load_table(name)
     about = {key: table.about[key] for key in ("name", "version", "source", "seed_rule", "note") if key in table.about}
     rows = [(key.replace("_", " "), str(value)) for key, value in about.items()]
-    rows.append(("architectures", f"{len(table):,} of {space.SIZE:,}"))
+    rows += [("recipe", _listed(table.about[key])) for key in ("network", "recipe") if key in table.about]
+    rows.append(("coverage", str(quality.coverage(table))))
+    if added := len(with_measured(table)) - len(table):
+        rows.append(("measured here", f"{added:,} further architectures, in {measured_path(table)}"))
     for figure in table.figures():
         best = table.optimum(*figure)
         runs = f", {table.by_seed[figure].shape[1]} training runs" if figure in table.by_seed else ""
         rows.append(("figure", f"{figure}: best {best.accuracy:.2f} (index {table.numbers[best.row]}){runs}"))
+    rows += [row for figure in table.figures() for row in _worth(table, figure)]
     for seeds in (table.about.get("training_seeds") or {}).items():
         rows.append(("seeds", f"after {seeds[0]} epochs: {', '.join(map(str, seeds[1]))}"))
     rows += [("seconds", f"{dataset} after {epochs} epochs") for dataset, epochs in table.times]
@@ -27,13 +37,30 @@ def info(name: str) -> list[tuple[str, str]]:
     return [*rows, ("sha256", str(table.about["sha256"]))]
 
 
+def _worth(table: Table, figure: Figure) -> Iterator[tuple[str, str]]:
+    """How far `figure` tells architectures apart, and how sure it is."""
+    tenth, median, ninetieth = (found := quality.spread(table, figure))
+    between = f"{tenth:.2f}, {median:.2f}, {ninetieth:.2f}"
+    yield "spread", f"{figure}: 10th, 50th, 90th percentile {between}, {found.points:.2f} points from first to last"
+    if (noise := quality.noise(table, figure)) is not None:
+        over = f"over {noise.trained:,} networks trained more than once"
+        yield "seed noise", f"{figure}: {noise.points:.2f} points between training seeds, {over}"
+        yield "tau", f"{figure}: {noise.tau:.3f} between training seeds"
+    if figure.split == "test" and (valid := figure._replace(split="valid")) in table.means:
+        yield "tau", f"{figure}: {quality.tau_between(table, valid, figure):.3f} with validation accuracy"
+
+
+def _listed(held: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in held.items())
+
+
 def verify(name: str) -> list[Check]:
     """Everything that can be checked of the installed table called `name`; raises `UserError` where there is none."""
+    counted = "costs are computed in closed form; those a source states beside its accuracies were compared with them"
+    if is_packaged(name):
+        return [*benchmark.checks(load_table(name)), Check(counted, "")]
     folder.find("tables", name)
     found = [Check(f"{item.item.path} is as it came", item.problem) for item in folder.verify("tables", name)]
     if any(check.problem for check in found):
         return found
-    table = load_table(name)
-    found += benchmark.checks(table)
-    counted = "costs are computed in closed form; those a source states beside its accuracies were compared with them"
-    return [*found, Check(counted, "")]
+    return [*found, *benchmark.checks(load_table(name)), Check(counted, "")]

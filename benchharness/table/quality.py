@@ -1,0 +1,104 @@
+"""How good a table is as ground truth: what it covers, how far its architectures lie apart, and how sure that is."""
+
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from benchharness import space, stats
+from benchharness.table.figures import Figure
+from benchharness.table.table import Table, codes
+
+
+class Coverage(NamedTuple):
+    """How much of the space a table holds: of its 15,625 architectures, and of their 6,466 functional classes."""
+
+    architectures: int
+    classes: int
+    measured_here: int
+    """Of the architectures, those that this machine has added."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether it is all of them."""
+        return self.architectures == space.SIZE
+
+    def __str__(self) -> str:
+        if self.complete:
+            return f"all {space.SIZE:,} architectures"
+        added = f"; {self.measured_here:,} of them trained on this machine" if self.measured_here else ""
+        held = f"{self.architectures:,} of {space.SIZE:,} architectures"
+        return f"{held} ({self.classes:,} of {CLASSES:,} functional classes{added})"
+
+
+class Spread(NamedTuple):
+    """Percentiles of a figure over the architectures of a table, in percent of accuracy."""
+
+    tenth: float
+    median: float
+    ninetieth: float
+
+    @property
+    def points(self) -> float:
+        """From the 10th to the 90th percentile."""
+        return self.ninetieth - self.tenth
+
+
+class Noise(NamedTuple):
+    """What single training runs say of a figure: nothing of it is about the mean that the table gives."""
+
+    trained: int
+    """Networks trained on their own: members of a class that share its training count once."""
+    points: float
+    """Root of the mean variance of an architecture's accuracy over training seeds."""
+    tau: float
+    """Kendall's tau-b between two training seeds' rankings, the mean over pairs of seeds."""
+
+
+CLASSES = 6_466
+"""Functional classes of the space."""
+
+
+def coverage(table: Table) -> Coverage:
+    """What `table` holds of the space."""
+    here = len(table.rows_measured_here)
+    return Coverage(len(table), CLASSES if table.complete else len(np.unique(space.classes()[codes(table.ops)])), here)
+
+
+def spread(table: Table, figure: Figure) -> Spread:
+    """How far the architectures of `table` lie apart."""
+    return Spread(*map(float, np.nanpercentile(table.means[figure], [10, 50, 90])))
+
+
+def noise(table: Table, figure: Figure) -> Noise | None:
+    """How much training seeds alone move `figure`; None where no architecture was trained twice."""
+    runs = table.by_seed.get(figure, np.empty((len(table), 0)))[trained(table, figure)]
+    several = np.isfinite(runs).sum(1) > 1
+    if not several.any():
+        return None
+    pairs = [stats.tau(runs[:, a], runs[:, b]) for a, b in combinations(range(runs.shape[1]), 2)]
+    return Noise(int(several.sum()), float(np.sqrt(np.nanvar(runs[several], axis=1, ddof=1).mean())), _mean(pairs))
+
+
+def tau_between(table: Table, first: Figure, second: Figure) -> float:
+    """Kendall's tau-b between two figures over the networks that have both."""
+    kept = trained(table, first)
+    return stats.tau(table.means[first][kept], table.means[second][kept])
+
+
+def trained(table: Table, figure: Figure) -> Int[np.ndarray, "trainings"]:
+    """A row for every training behind `figure`: functionally equal architectures with the same runs share theirs."""
+    if table.complete and figure.dataset in space.NETWORKS and "network" not in table.about:
+        return np.arange(len(table))  # the benchmark trained every architecture
+    shared = np.column_stack([space.classes()[codes(table.ops)], np.nan_to_num(_values(table, figure), nan=-1)])
+    return np.sort(np.unique(shared, axis=0, return_index=True)[1])
+
+
+def _values(table: Table, figure: Figure) -> Float[np.ndarray, "archs values"]:
+    return np.column_stack([table.means[figure], table.by_seed.get(figure, np.empty((len(table), 0)))])
+
+
+def _mean(values: list[float]) -> float:
+    held = [value for value in values if np.isfinite(value)]
+    return float(np.mean(held)) if held else np.nan

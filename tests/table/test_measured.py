@@ -1,0 +1,181 @@
+"""Tables of any data set: what they are asked by default, what this machine adds to them, and which one is found."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchharness import folder, space
+from benchharness.errors import UserError
+from benchharness.table import Figure, Table, columns, load_for, load_table, table_of
+from benchharness.table.build import build
+from benchharness.table.importers import columns as importer
+from benchharness.table.importers import own
+from benchharness.table.measurements import measured_path, merged, with_measured
+from tests.measured import NETWORK, measured_table
+
+
+@pytest.fixture(scope="module")
+def pets() -> Table:
+    return measured_table()
+
+
+def part(table: Table, rows: np.ndarray) -> Table:
+    fields = ({key: held[rows] for key, held in getattr(table, name).items()} for name in ("means", "by_seed", "times"))
+    return build(dict(table.about), table.ops[rows], *fields, numbers=table.numbers[rows])
+
+
+def installed(table: Table, home: Path) -> None:
+    table.save(home / "made.npz")
+    folder.install_with("tables", str(table.about["name"]), home / "made.npz", own)
+
+
+def test_a_tables_own_epochs_are_the_default(pets: Table) -> None:
+    assert (pets.datasets, pets.epochs("pets")) == (["pets"], 7)
+    row = pets.optimum("pets", "test").row
+    assert pets.accuracy(row, "pets", "test") == pets.accuracy(row, "pets", "test", epochs=7)
+    assert pets.rank(row, "pets", "test") == 1
+    assert pets.train_seconds("pets")[row] == 12.0
+    assert pets.seeds("pets", "test").shape == (len(pets), 2)
+    with pytest.raises(UserError, match="unknown data set 'pet'; did you mean 'pets'"):
+        pets.epochs("pet")
+    with pytest.raises(UserError, match="holds no pets test after 200 epochs; it holds: pets valid after 7"):
+        pets.accuracy(row, "pets", "test", epochs=200)
+
+
+def test_the_most_epochs_are_the_default_however_figures_are_ordered(made: Table) -> None:
+    assert made.epochs("cifar10") == 200
+    turned = replace(made, means=dict(reversed(made.means.items())))
+    assert turned.epochs("cifar10") == 200
+
+
+def test_costs_are_those_of_the_tables_own_network(pets: Table) -> None:
+    assert pets.network("pets") == space.Network(8, 1, 12, 10)
+    assert pets.params_m("pets").tolist() == space.params_m(pets.ops, space.Network(**NETWORK)).tolist()
+    told = pets.describe(int(pets.numbers[0]))
+    assert told["params_m"] == {"pets": pytest.approx(float(pets.params_m("pets")[0]))}
+    assert (told["measured_here"], told["architectures"]) == (False, len(pets))
+
+
+@pytest.mark.parametrize("network", [{"channels": 0}, {"depth": 3}, "wide", {"channels": "8"}, {"cells": True}])
+def test_a_network_that_cannot_be_is_refused(pets: Table, network: object) -> None:
+    with pytest.raises(UserError, match="a table's network is channels, cells, pixels, classes, not"):
+        replace(pets, about={**pets.about, "network": network})
+
+
+def test_what_this_machine_added_is_marked_and_comes_last(pets: Table) -> None:
+    rows = np.arange(len(pets))
+    whole = merged(part(pets, rows[:-30]), pets)
+    assert (len(whole), whole.about["sha256"]) == (len(pets), pets.about["sha256"])
+    assert np.flatnonzero(whole.measured_here).tolist() == rows[-30:].tolist()
+    for arch in map(tuple, pets.ops[-40:].tolist()):
+        one, other = whole.describe(arch), pets.describe(arch)
+        assert one["figures"][1]["accuracy_pct"] == other["figures"][1]["accuracy_pct"]
+        assert one["measured_here"] == (pets.index(arch) >= len(pets) - 30)
+    assert merged(pets, part(pets, rows[:5])) is pets
+
+
+def test_what_the_added_rows_lack_is_missing_and_taken_numbers_are_given_anew(pets: Table) -> None:
+    rows = np.arange(len(pets))
+    other = replace(part(pets, rows[-3:]), numbers=pets.numbers[:3], by_seed={}, times={})
+    whole = merged(part(pets, rows[:-3]), other)
+    assert len(set(whole.numbers.tolist())) == len(whole)
+    assert np.isnan(whole.seeds("pets", "test")[-3:]).all()
+    assert np.isnan(whole.train_seconds("pets")[-3:]).all()
+    assert np.isfinite(whole.accuracy(rows[-3:], "pets", "test")).all()
+
+
+def test_networks_of_another_size_are_not_added(pets: Table) -> None:
+    other = replace(pets, about={**pets.about, "network": {**NETWORK, "channels": 16}})
+    with pytest.raises(UserError, match="is of networks of another size"):
+        merged(part(pets, np.arange(5)), other)
+
+
+def test_load_for_finds_the_table_called_like_the_data_set(own_home: Path, pets: Table) -> None:
+    installed(pets, own_home)
+    assert load_for("pets").about["sha256"] == pets.about["sha256"]
+    with pytest.raises(UserError, match=r"no table of 'birds' in .*; `benchharness table build --dataset birds` meas"):
+        load_for("birds")
+    with pytest.raises(UserError, match="no table 'nas-bench-201' in"):
+        load_for("cifar100")
+    installed(replace(pets, about={**pets.about, "name": "cars"}), own_home)
+    with pytest.raises(UserError, match="'cars' is no ground truth of the data set 'cars': it holds figures of pets"):
+        load_for("cars")
+
+
+def test_an_installed_table_comes_before_the_packaged_one(own_home: Path) -> None:
+    mine = measured_table("digits", classes=20)
+    installed(mine, own_home)
+    assert load_table("digits").about["sha256"] == load_for("digits").about["sha256"] == mine.about["sha256"]
+
+
+def test_what_was_measured_besides_belongs_to_one_state_of_the_table(own_home: Path, pets: Table) -> None:
+    rows = np.arange(len(pets))
+    mine = part(pets, rows[:-4])
+    installed(mine, own_home)
+    pets.save(measured_path(load_table("pets")))
+    assert load_for("pets").measured_here.sum() == 4
+    assert load_table("pets").measured_here.sum() == 0
+    other = replace(mine, about={**mine.about, "sha256": "0" * 64})
+    assert with_measured(other) is other
+
+
+def test_a_folder_of_several_data_sets_has_several_tables(pets: Table, made: Table) -> None:
+    assert table_of({"pets": pets}, "pets") is pets
+    assert table_of({"pets": pets}, "cars") is None
+    assert table_of(lambda dataset: made if dataset == "cifar10" else None, "cifar10") is made
+    assert table_of(made, "imagenet16-120") is made, "the benchmark's table, though it lacks the figures"
+    assert table_of(made, "pets") is table_of(pets, "cifar10") is table_of(None, "pets") is None
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
+def test_columns_of_any_data_set_go_out_and_come_back(pets: Table, tmp_path: Path, suffix: str) -> None:
+    mine = measured_table("my-set_2", classes=12, epochs=3, seeds=3)
+    path = tmp_path / f"my-set_2{suffix}"
+    assert columns.write(mine, path) == len(mine)
+    assert importer.recognises(path) == "my-set_2"
+    again = importer.read(path)
+    assert again.about["sha256"] == mine.about["sha256"]
+    assert again.about["network"] == NETWORK
+    assert (again.figures(), list(again.times)) == (
+        sorted(mine.figures(), key=lambda f: f.split != "valid"),
+        [("my-set_2", 3)],
+    )
+
+
+def test_columns_mark_what_this_machine_added(pets: Table) -> None:
+    assert columns.HERE not in columns.frame(pets)
+    whole = merged(part(pets, np.arange(len(pets) - 2)), pets)
+    assert columns.frame(whole)[columns.HERE].tolist() == [False] * (len(pets) - 2) + [True] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "figure"),
+    [
+        ("cifar10_test_halftrain_200", Figure("cifar10", "test-halftrain", 200)),
+        ("imagenet16_120_valid_12", Figure("imagenet16-120", "valid", 12)),
+        ("cifar10_test_90", Figure("cifar10", "test", 90)),
+        ("my_own-set_valid_20", Figure("my_own-set", "valid", 20)),
+        ("pets_train_20", None),
+        ("pets_test_020", None),
+        ("_test_20", None),
+        ("pets_test_20_by_seed", None),
+    ],
+)
+def test_a_figures_column_is_read_by_pattern(name: str, figure: Figure | None) -> None:
+    assert list(columns.figures_in([name])) == ([figure] if figure else [])
+    if figure:
+        assert columns.figure_name(figure) == name
+        assert columns.runs_in([name + "_by_seed"]) == {figure: name + "_by_seed"}
+
+
+def test_networks_that_differ_by_row_are_refused(tmp_path: Path, pets: Table) -> None:
+    held = (
+        columns.frame(pets)
+        .assign(network_cells=range(len(pets)))
+        .drop(columns=list(map(columns.seeds_name, pets.means)))
+    )
+    held.to_csv(tmp_path / "pets.csv", index=False)
+    with pytest.raises(UserError, match="are to be whole numbers, the same in every row"):
+        importer.read(tmp_path / "pets.csv")

@@ -1,0 +1,69 @@
+"""How good a table is: against counting by hand, and against what is known of NAS-Bench-201."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import kendalltau
+
+from benchharness import space
+from benchharness.table import Figure, Table, quality
+from tests.measured import measured_table
+
+TEST, VALID = Figure("pets", "test", 7), Figure("pets", "valid", 7)
+
+
+@pytest.fixture(scope="module")
+def pets() -> Table:
+    return measured_table()
+
+
+def test_coverage_counts_architectures_and_functional_classes(pets: Table, made: Table) -> None:
+    found = quality.coverage(pets)
+    assert (found.architectures, found.classes, found.measured_here, found.complete) == (len(pets), 300, 0, False)
+    assert str(found) == f"{len(pets)} of 15,625 architectures (300 of 6,466 functional classes)"
+    some = quality.coverage(replace(pets, rows_measured_here=frozenset({0, 1})))
+    assert str(some).endswith("(300 of 6,466 functional classes; 2 of them trained on this machine)")
+    assert str(quality.coverage(made)) == "all 15,625 architectures"
+    assert quality.coverage(made).classes == len(np.unique(space.classes()))
+
+
+def test_members_of_a_class_that_share_a_training_count_once(pets: Table, made: Table) -> None:
+    assert len(quality.trained(pets, TEST)) == 300
+    assert len(quality.trained(made, Figure("cifar10", "test", 200))) == len(made)
+
+
+def test_spread_noise_and_tau_by_hand(pets: Table) -> None:
+    spread = quality.spread(pets, TEST)
+    assert spread.points == pytest.approx(np.quantile(pets.means[TEST], 0.9) - np.quantile(pets.means[TEST], 0.1))
+    runs = pets.by_seed[TEST][quality.trained(pets, TEST)]
+    noise = quality.noise(pets, TEST)
+    assert noise is not None
+    assert noise.trained == 300
+    assert noise.points == pytest.approx(np.sqrt(((runs[:, 0] - runs[:, 1]) ** 2 / 2).mean()))
+    assert 0.4 < noise.points < 0.6, "half a point was put in"
+    assert noise.tau == pytest.approx(kendalltau(runs[:, 0], runs[:, 1]).statistic)
+    assert 0.8 < quality.tau_between(pets, VALID, TEST) < 1
+
+
+def test_a_table_of_single_trainings_says_nothing_of_noise() -> None:
+    once = measured_table(classes=20, seeds=1)
+    assert quality.noise(once, TEST) is None
+    assert quality.noise(replace(once, by_seed={}), TEST) is None
+
+
+def test_missing_runs_are_left_out(made: Table) -> None:
+    figure = Figure("cifar10", "test", 200)
+    found = quality.noise(made, figure)
+    assert found is not None
+    assert found.trained == int((np.isfinite(made.by_seed[figure]).sum(1) > 1).sum())
+    assert np.isfinite([found.points, found.tau]).all()
+
+
+def test_validation_bounds_what_any_ranking_can_claim(real: Table) -> None:
+    pairs = {name: (Figure(name, "valid", 200), Figure(name, "test", 200)) for name in real.datasets}
+    assert {name: round(quality.tau_between(real, *pair), 3) for name, pair in pairs.items()} == {
+        "cifar10": 0.891,
+        "cifar100": 0.933,
+        "imagenet16-120": 0.938,
+    }
