@@ -7,7 +7,7 @@ draws random numbers takes a `numpy.random.Generator`.
 from benchharness.stats.baseline import Expected, best_of_random, relative_improvement
 from benchharness.stats.collapse import Verdict, entropy, first_epoch, skip_margin, verdict
 from benchharness.stats.comparison import Paired, improvement_interval, improvement_probability, pair, profile
-from benchharness.stats.correlation import edge_taus, pairwise_tau, sparse_tau, tau, top_tau
+from benchharness.stats.correlation import edge_taus, pairwise_tau, sparse, sparse_tau, tau, taus, top, top_tau
 from benchharness.stats.interval import Interval, Summary, bootstrap, iqm, mean_interval, summarise
 from benchharness.stats.significance import effect_size, holm, permutation_p, smallest_p, wilcoxon_p
 from benchharness.stats.truth import Reduce, cell_scores, conditional_truth, edge_truth, parameter_counts
@@ -41,9 +41,12 @@ __all__ = [
     "relative_improvement",
     "skip_margin",
     "smallest_p",
+    "sparse",
     "sparse_tau",
     "summarise",
     "tau",
+    "taus",
+    "top",
     "top_tau",
     "verdict",
     "wilcoxon_p",

@@ -8,6 +8,11 @@ from benchharness.errors import UserError
 
 Scores = Float[np.ndarray, "archs"]
 
+PAIRWISE_UP_TO = 400
+"""Entries of a ranking up to which comparing all pairs at once is quicker than SciPy's sorting, one by one."""
+CHUNK = 1 << 20
+"""Pairs that are held in memory at a time, twice over."""
+
 
 def tau(scores: Scores, truth: Scores) -> float:
     """Kendall's tau-b of two rankings over the entries finite in both; NaN where fewer than two differ in each."""
@@ -17,30 +22,56 @@ def tau(scores: Scores, truth: Scores) -> float:
     return float(stats.kendalltau(scores[kept], truth[kept]).statistic)
 
 
+def taus(scores: Float[np.ndarray, "runs archs"], truth: Float[np.ndarray, "runs archs"]) -> Float[np.ndarray, "runs"]:
+    """`tau` of every row, to the last bit, all at once."""
+    if scores.shape[1] > PAIRWISE_UP_TO:
+        return np.array([tau(*row) for row in zip(scores, truth, strict=True)])
+    step = max(1, CHUNK // max(1, scores.shape[1] ** 2))
+    parts = [_pairs(scores[i : i + step], truth[i : i + step]) for i in range(0, len(scores), step)]
+    agree, first, second = np.concatenate(parts, axis=1) if parts else np.zeros((3, 0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.clip(agree / np.sqrt(first) / np.sqrt(second), -1, 1)  # divided twice, as SciPy does
+
+
 def top_tau(scores: Scores, truth: Scores, share: float = 0.1) -> float:
     """Tau-b among the `share` of entries with the best truth (Ning et al. 2021), ties at the border included."""
+    return tau(scores, top(scores, truth, share))
+
+
+def top(scores: Scores, truth: Scores, share: float = 0.1) -> Scores:
+    """`truth` with NaN outside of what `top_tau` looks at."""
     if not 0 < share <= 1:
         raise UserError(f"share={share} is no share; expected one above 0 and at most 1")
     kept = np.isfinite(scores) & np.isfinite(truth)
     if not kept.any():
-        return np.nan
-    best = kept & (truth >= np.quantile(truth[kept], 1 - share, method="higher"))
-    return tau(scores[best], truth[best])
+        return np.full(truth.shape, np.nan)
+    return np.where(kept & (truth >= np.quantile(truth[kept], 1 - share, method="higher")), truth, np.nan)
 
 
 def sparse_tau(scores: Scores, accuracy_pct: Scores, bin_pct: float = 0.1) -> float:
     """Tau-b after rounding the truth to `bin_pct` points, so that differences below noise are ties (Yu et al. 2020)."""
-    return tau(scores, np.round(accuracy_pct / bin_pct))
+    return tau(scores, sparse(accuracy_pct, bin_pct))
+
+
+def sparse(accuracy_pct: Float[np.ndarray, "*runs archs"], bin_pct: float = 0.1) -> Float[np.ndarray, "*runs archs"]:
+    """`accuracy_pct` in whole bins of `bin_pct` points."""
+    return np.round(accuracy_pct / bin_pct)
 
 
 def pairwise_tau(x: Float[np.ndarray, "*batch ops"], y: Float[np.ndarray, "*batch ops"]) -> Float[np.ndarray, "*batch"]:
     """Tau-b over the last axis of many short rankings at once; entries NaN in either are left out of their ranking."""
+    agree, untied_x, untied_y = _pairs(x, y)
+    scale = np.sqrt(untied_x * untied_y)
+    return np.asarray(np.divide(agree, scale, out=np.full(scale.shape, np.nan), where=scale > 0))
+
+
+def _pairs(x: Float[np.ndarray, "*batch ops"], y: Float[np.ndarray, "*batch ops"]) -> Float[np.ndarray, "3 *batch"]:
+    """Of all pairs of entries: those that agree less those that disagree, those untied in `x`, those untied in `y`."""
     first, second = np.triu_indices(x.shape[-1], 1)
     dx, dy = np.sign(x[..., first] - x[..., second]), np.sign(y[..., first] - y[..., second])
     both = np.isfinite(dx) & np.isfinite(dy)
     dx, dy = np.where(both, dx, 0), np.where(both, dy, 0)
-    scale = np.sqrt((dx**2).sum(-1) * (dy**2).sum(-1))
-    return np.asarray(np.divide((dx * dy).sum(-1), scale, out=np.full(scale.shape, np.nan), where=scale > 0))
+    return np.stack([(dx * dy).sum(-1), (dx**2).sum(-1), (dy**2).sum(-1)])
 
 
 def edge_taus(

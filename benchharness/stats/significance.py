@@ -1,12 +1,14 @@
 """Tests between methods, paired by seed, chosen before any result was seen."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 from scipy import stats
 
 EXACT_UP_TO = 13
 """Pairs up to which all 2^n sign patterns are gone through; above, `DRAWS` of them are drawn."""
 DRAWS = 9999
+CHUNK = 500
+"""Patterns that are held in memory at a time."""
 
 
 def permutation_p(differences: Float[np.ndarray, "runs"], rng: np.random.Generator) -> float:
@@ -18,12 +20,23 @@ def permutation_p(differences: Float[np.ndarray, "runs"], rng: np.random.Generat
     n = differences.size
     if n < 2 or not differences.any():
         return 1.0 if n else np.nan
-    exact = n <= EXACT_UP_TO
-    flips = np.arange(2**n)[:, None] >> np.arange(n) & 1 if exact else rng.integers(2, size=(DRAWS, n))
+    if n <= EXACT_UP_TO:
+        return _as_far(np.arange(2**n)[:, None] >> np.arange(n) & 1, differences) / 2**n
+    draws = (min(CHUNK, DRAWS - start) for start in range(0, DRAWS, CHUNK))
+    return (sum(_as_far(_coins(rng, count, n), differences) for count in draws) + 1) / (DRAWS + 1)
+
+
+def _as_far(flips: Integer[np.ndarray, "patterns runs"], differences: Float[np.ndarray, "runs"]) -> int:
+    """How many sign patterns give a sum that is as far from zero as the observed one."""
     sums = np.abs((1.0 - 2.0 * flips) @ differences)
     # The same sum in another order may differ in its last bits, which must not make it a smaller one.
-    as_far = int((sums >= abs(differences.sum()) * (1 - 1e-12)).sum())
-    return as_far / len(sums) if exact else (as_far + 1) / (DRAWS + 1)
+    return int((sums >= abs(differences.sum()) * (1 - 1e-12)).sum())
+
+
+def _coins(rng: np.random.Generator, rows: int, n: int) -> Integer[np.ndarray, "rows runs"]:
+    """Fair zeros and ones, from single bits: a thirtieth of the time that drawing numbers takes."""
+    drawn = np.frombuffer(rng.bytes(rows * -(-n // 8)), np.uint8).reshape(rows, -1)
+    return np.unpackbits(drawn, axis=1, count=n)
 
 
 def wilcoxon_p(differences: Float[np.ndarray, "runs"]) -> float:

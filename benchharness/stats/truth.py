@@ -21,22 +21,30 @@ _GRID = (len(OPS),) * len(EDGES)
 def edge_truth(accuracy_pct: Cells, reduce: Reduce = "mean") -> Scores:
     """Mean (or best) accuracy of the cells with operation o on edge e; NaN where no cell has a figure."""
     grid = accuracy_pct.reshape(_GRID)
-    return np.stack([_by_op(grid, edge, reduce) for edge in range(len(EDGES))])
+    return np.stack([_among(grid, (edge,), reduce) for edge in range(len(EDGES))])
 
 
 def conditional_truth(
-    accuracy_pct: Cells, arch: Int[np.ndarray, "edges"], order: Int[np.ndarray, "edges"], reduce: Reduce = "mean"
-) -> Scores:
+    accuracy_pct: Cells,
+    arch: Int[np.ndarray, "*runs edges"],
+    order: Int[np.ndarray, "*runs edges"],
+    reduce: Reduce = "mean",
+) -> Float[np.ndarray, "*runs edges ops"]:
     """The truth that a sequential selection faces: `edge_truth` among the cells that share the edges decided before.
 
     Edges are decided in `order`; row e takes only cells that carry `arch`'s operations on every edge that precedes e
     in it. The first edge's row is thus the unconditional one, and the last one's compares five single cells.
     """
-    grid, truth = accuracy_pct.reshape(_GRID), np.full((len(EDGES), len(OPS)), np.nan)
-    for edge in order.tolist():
-        truth[edge] = _by_op(grid, edge, reduce)
-        grid = grid.take([arch[edge]], axis=edge)
-    return truth
+    # Whichever runs they are, at most 192 pairs of decided edges and next edge occur: each is worked out once.
+    archs, orders = arch.reshape(-1, len(EDGES)), order.reshape(-1, order.shape[-1])
+    truth = np.full((len(archs), len(EDGES), len(OPS)), np.nan)
+    for step in range(orders.shape[1]):
+        decided = np.sort(orders[:, :step], axis=1)
+        for kind in np.unique(np.column_stack([decided, orders[:, step]]), axis=0):
+            rows = np.flatnonzero((decided == kind[:step]).all(1) & (orders[:, step] == kind[step]))
+            among = _among(accuracy_pct.reshape(_GRID), tuple(kind.tolist()), reduce)
+            truth[rows, kind[step]] = among[tuple(archs[rows[:, None], kind[:step]].T)]
+    return truth.reshape(*arch.shape, len(OPS))
 
 
 def cell_scores(scores: Scores) -> Cells:
@@ -55,11 +63,13 @@ def parameter_counts() -> Float[np.ndarray, "ops"]:
     return counts
 
 
-def _by_op(grid: Float[np.ndarray, "..."], edge: int, reduce: Reduce) -> Float[np.ndarray, "ops"]:
-    rows = np.moveaxis(grid, edge, 0).reshape(len(OPS), -1)
+def _among(grid: Float[np.ndarray, "..."], edges: tuple[int, ...], reduce: Reduce) -> Float[np.ndarray, "..."]:
+    """Mean (or best) accuracy by the operations on `edges`, over all operations on the others; an axis per edge."""
+    shape = (len(OPS),) * len(edges)
+    rows = np.moveaxis(grid, edges, range(len(edges))).reshape(*shape, -1)
     held = np.isfinite(rows)
     number = held.sum(-1)
     if reduce == "max":
         return np.where(number > 0, np.where(held, rows, -np.inf).max(-1), np.nan)
     total = np.where(held, rows, 0.0).sum(-1)
-    return np.asarray(np.divide(total, number, out=np.full(len(OPS), np.nan), where=number > 0))
+    return np.asarray(np.divide(total, number, out=np.full(shape, np.nan), where=number > 0))
