@@ -60,7 +60,7 @@ class Evaluation:
 
     @torch.no_grad()
     def _measured(self, logits: Callable[[Tensor], Tensor], data: str, batches: int, bn: str) -> Score:
-        sums = torch.zeros(3, dtype=torch.float64, device=self.stream.device)
+        sums = torch.zeros(3, dtype=torch.float64, device=self.stream.valid.device)
         with self.net.evaluating(batch_statistics=bn == "batch"):
             for batch in self.stream.fixed(data, batches):
                 sums += tally(logits(batch.images), batch)

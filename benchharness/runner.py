@@ -131,7 +131,9 @@ def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterat
     if left and not elsewhere:
         _fetch(left.values())
     while left:
-        wheres = {key: Where(store, places[key % len(places)], means.threads, means.timeout, means.choice) for key in left}
+        wheres = {
+            key: Where(store, places[key % len(places)], means.threads, means.timeout, means.choice) for key in left
+        }
         work = {key: Task(job, wheres[key], sources[job.source_path]) for key, job in left.items()}
         busy: set[int] = set()
         for key, result in _execute(work, means):

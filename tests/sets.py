@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from benchharness.data import Stream
 from benchharness.images import ImageSet
 
 SIZE = 16
@@ -16,3 +17,9 @@ def small_images(count: int = 400, name: str = "cifar10", classes: int = 10) -> 
     names = tuple(f"class {number}" for number in range(classes))
     train, test = (pixels[:count], labels[:count]), (pixels[count:], labels[count:])
     return ImageSet(name, f"small {name}", *train, *test, names, (0.4, 0.4, 0.4), (0.2, 0.2, 0.2), "0" * 64)
+
+
+def as_doubles(stream: Stream) -> None:
+    """Have `stream` give images in double precision."""
+    for half in (stream.train, stream.valid):
+        half.mean, half.std = half.mean.double(), half.std.double()

@@ -88,7 +88,7 @@ def test_batches_are_a_function_of_seed_and_epoch_alone() -> None:
 def test_every_augmented_image_is_a_crop_of_the_bordered_image_or_of_its_mirror() -> None:
     held = stream()
     batch = next(held.epoch(0))[0]
-    pixels = (batch.images * held.std + held.mean).round().to(torch.uint8)
+    pixels = (batch.images * held.train.std + held.train.mean).round().to(torch.uint8)
     for image, label in zip(pixels, batch.labels, strict=True):
         sources = held.train.padded[held.train.labels == label]
         windows = sources.unfold(2, SIZE, 1).unfold(3, SIZE, 1)
@@ -98,7 +98,7 @@ def test_every_augmented_image_is_a_crop_of_the_bordered_image_or_of_its_mirror(
 
 def test_crops_and_flips_are_uniform() -> None:
     held = stream()
-    rows, columns = held._moves(held.train, 9000, torch.Generator().manual_seed(0))
+    rows, columns = held.train._moves(9000, torch.Generator().manual_seed(0))
     counts = rows[:, 0].bincount(minlength=9)
     assert counts.min() > 850
     assert counts.max() < 1150

@@ -17,7 +17,7 @@ from benchharness.records import RunSpec
 from benchharness.search import Diverged, Search
 from benchharness.space import from_string
 from benchharness.updates import with_decided
-from tests.sets import small_images
+from tests.sets import as_doubles, small_images
 
 CPU = torch.device("cpu")
 TINY = {"epochs": 3, "channels": 2, "cells": 1, "batch": 50, "eval_batch": 100}
@@ -180,7 +180,7 @@ def test_tuning_between_decisions_trains_and_is_repeatable() -> None:
 def test_the_gradient_in_the_edge_weights_is_the_derivative_of_the_loss() -> None:
     search = finished(search_of(epochs=1))
     evaluation = Evaluation(search.net.double(), search.stream)
-    search.stream.mean, search.stream.std = search.stream.mean.double(), search.stream.std.double()
+    as_doubles(search.stream)
     weights = search.method.expected().detach().double()
     slope = evaluation.gradient(weights, bn="batch")
     for edge, op in ((0, 1), (3, 3), (5, 4)):
@@ -195,7 +195,7 @@ def test_the_eigenvalue_is_that_of_the_hessian_by_finite_differences() -> None:
     search = search_of(epochs=1)
     search.net.double()
     search.method.double()
-    search.stream.mean, search.stream.std = search.stream.mean.double(), search.stream.std.double()
+    as_doubles(search.stream)
     found = probe.largest_eigenvalue(search.method, search.net, search.stream)
     batch = next(search.stream.fixed("valid", 1, 50))
 

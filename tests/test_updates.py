@@ -15,7 +15,7 @@ from benchharness.methods import snas_single
 from benchharness.search import Search
 from benchharness.space import OPS, from_string
 from benchharness.updates import SecondOrder, SingleLevel, When
-from tests.sets import small_images
+from tests.sets import as_doubles, small_images
 from tests.test_search import CPU, finished, search_of
 
 FLAT = torch.full((6, 5), 0.2, dtype=torch.float64)
@@ -32,7 +32,7 @@ def in_float64(method: str, **changes: object) -> tuple[Search, Batch, Batch]:
     search = search_of(method, channels=4, **changes)
     for module in (search.net, search.method):
         module.double()
-    search.stream.mean, search.stream.std = search.stream.mean.double(), search.stream.std.double()
+    as_doubles(search.stream)
     train, valid = (Batch(batch.images.double(), batch.labels) for batch in next(search.stream.epoch(0)))
     search.update.step_weights(train, When(0.0))
     return search, train, valid
