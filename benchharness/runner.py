@@ -1,15 +1,18 @@
 """Plan -> executor -> store: every run of a plan done exactly once, and none lost on the way."""
 
 import re
+import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
 from benchharness import executors
+from benchharness.away import Carried, deliver, execute_away, held
 from benchharness.errors import UserError, unknown
 from benchharness.hanging import stacks
 from benchharness.images import load_images
@@ -17,8 +20,9 @@ from benchharness.plan import Job, make_plan, parse_methods, parse_seeds
 from benchharness.protocols import protocol as make_protocol
 from benchharness.records import Status
 from benchharness.store import Store, read
+from benchharness.store.parcel import Parcel
 from benchharness.suite import Suite
-from benchharness.worker import Outcome, Where, devices, execute, finished
+from benchharness.worker import Outcome, Where, devices, execute
 
 __all__ = ["Means", "Outcome", "Where", "devices", "execute", "perform", "plan_of", "run", "share"]
 
@@ -41,6 +45,8 @@ class Means(NamedTuple):
     executor: str = "local"
     scheduler: str = ""
     """Address of the dask scheduler."""
+    return_results: bool = False
+    """Whether dask's workers, which then need not share the results folder, send back what they made."""
     choice: str = ""
     """Why the data set is the one it is, where `auto` was asked for; kept with every run."""
 
@@ -50,6 +56,8 @@ class Means(NamedTuple):
             raise unknown("executor", self.executor, EXECUTORS)
         if (self.executor == "dask") != bool(self.scheduler):
             raise UserError("--executor dask and --scheduler tcp://HOST:PORT go together; only one of them is given")
+        if self.return_results and self.executor != "dask":
+            raise UserError("--return-results goes with --executor dask: other workers share the results folder anyway")
         for name, least in (("jobs", 1), ("threads", 1), ("timeout", 0)):
             value = getattr(self, name)
             if not least <= value < float("inf"):
@@ -64,6 +72,8 @@ class Task(NamedTuple):
     where: Where
     source: bytes
     """The user's method file, empty for a built-in method."""
+    known: Mapping[str, Parcel]
+    """What is done of the job already, where the worker cannot see it."""
 
 
 def run(
@@ -81,8 +91,8 @@ def run(
     """Make every run of a request that `out` does not hold yet, and return the whole suite as `store.read` gives it.
 
     The arguments are those of `benchharness run`; `changes` override values of the protocol, and `means` are the rest
-    of `Means`: threads, timeout, executor, scheduler. A failed run is a row with status `failed`, and the same call
-    tries it again. Raises `UserError` on a request that cannot be met.
+    of `Means`: threads, timeout, executor, scheduler, return_results. A failed run is a row with status `failed`, and
+    the same call tries it again. Raises `UserError` on a request that cannot be met.
     """
     asked = Suite(_spelt(methods), _spelt(seeds), dataset, protocol, changes or {}, suite)
     for name in means:
@@ -126,7 +136,9 @@ def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterat
     store = Store(store.root.absolute(), store.suite)  # workers may be elsewhere
     elsewhere = means.executor == "dask"
     places = [means.device] if elsewhere else devices(means.device, means.jobs)
-    left = {key: job for key, job in enumerate(plan) if not finished(store, job)}
+    plan = list(plan)
+    states = store.statuses(spec for job in plan for spec in job.specs)
+    left = {key: job for key, job in enumerate(plan) if any(states[spec.run_id] != Status.DONE for spec in job.specs)}
     sources = _sources(left.values())
     if left and not elsewhere:
         _fetch(left.values())
@@ -134,7 +146,10 @@ def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterat
         wheres = {
             key: Where(store, places[key % len(places)], means.threads, means.timeout, means.choice) for key in left
         }
-        work = {key: Task(job, wheres[key], sources[job.source_path]) for key, job in left.items()}
+        work = {
+            key: Task(job, wheres[key], sources[job.source_path], held(job, store) if means.return_results else {})
+            for key, job in left.items()
+        }
         busy: set[int] = set()
         for key, result in _execute(work, means):
             for outcome in _outcomes(left[key], result, wheres[key]):
@@ -150,9 +165,11 @@ def _sources(jobs: Iterable[Job]) -> dict[Path | None, bytes]:
     return {path: path.read_bytes() if path else b"" for path in {job.source_path for job in jobs}}
 
 
-def _execute(work: Mapping[int, Task], means: Means) -> Iterator[tuple[int, list[Outcome] | Exception]]:
+def _execute(work: Mapping[int, Task], means: Means) -> Iterator[tuple[int, list[Outcome] | Carried | Exception]]:
+    if means.executor == "dask" and means.return_results:
+        return executors.cluster(_start_away, work, means.scheduler)
     if means.executor == "dask":
-        return executors.cluster(_start, work, means.scheduler)
+        return executors.cluster(_start_there, work, means.scheduler)
     if means.jobs == 1 and not means.timeout:
         return executors.serial(_start, work)
     return executors.processes(_start, work, means.jobs)  # what hangs is ended with its process, which is not this one
@@ -163,9 +180,33 @@ def _start(task: Task) -> list[Outcome]:
         return execute(task.job, task.where, source=task.source)
 
 
-def _outcomes(job: Job, result: list[Outcome] | Exception, where: Where) -> list[Outcome]:
+def _start_there(task: Task) -> list[Outcome]:
+    _check_data(task.job)
+    return _start(task)
+
+
+def _start_away(task: Task) -> Carried:
+    _check_data(task.job)
+    scratch = (
+        import_module("distributed").get_worker().local_directory
+    )  # dask empties it after a worker that was killed
+    with _alone:
+        return execute_away(task.job, task.where, task.source, task.known, scratch)
+
+
+def _check_data(job: Job) -> None:
+    """Stop the command where a worker lacks the images: it would fail run after run, quicker than others work."""
+    try:
+        load_images(job.base.dataset)
+    except UserError as error:
+        raise UserError(f"on the dask worker at {socket.gethostname()}: {error}") from None
+
+
+def _outcomes(job: Job, result: list[Outcome] | Carried | Exception, where: Where) -> list[Outcome]:
     """What a worker returned, held against the folder; where the worker died, its run has failed."""
     store = where.store
+    if isinstance(result, Carried):
+        return list(deliver(result, store))
     if not isinstance(result, Exception):
         return [_seen(outcome, store) for outcome in result]
     left = [spec for spec in job.specs if store.status(spec) != Status.DONE]

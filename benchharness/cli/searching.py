@@ -124,6 +124,7 @@ def _request(parser: Parser) -> Parser:
     add("--timeout", type=float, default=0, metavar="SECONDS", help="end a run that finishes no epoch for so long")
     add("--executor", default="local", help="local, or dask with --scheduler (default local)")
     add("--scheduler", default="", metavar="tcp://HOST:PORT", help="the dask scheduler whose workers make the runs")
+    add("--return-results", action="store_true", help="with dask: workers send results back and share no folder")
     add("--shard", metavar="I/N", help="only part I of N, for N such commands that share --out; then write the report")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:N (default auto: every GPU there is, else the CPU)")
     add("--out", default="results", metavar="FOLDER", help="where results go, in a folder per suite (default results)")

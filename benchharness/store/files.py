@@ -79,8 +79,17 @@ def parsed(text: str) -> dict[str, Any] | None:
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of the archive at `path`; none where the file is missing or damaged. Never unpickles."""
+    return _arrays(path)
+
+
+def arrays_in(content: bytes) -> dict[str, np.ndarray]:
+    """The same of an archive that is in memory."""
+    return _arrays(io.BytesIO(content))
+
+
+def _arrays(place: Path | io.BytesIO) -> dict[str, np.ndarray]:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(place) as archive:
             if sum(item.file_size for item in archive.infolist()) > ARRAYS_BYTES:
                 return {}
             return {name.removesuffix(".npy"): _array(archive.read(name)) for name in archive.namelist()}
