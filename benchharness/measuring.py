@@ -108,8 +108,8 @@ class Journal:
         wanted = [(int(code), seed) for code in codes for seed in range(seeds)]
         tasks = [Task(*one, self.images.name, self.recipe, means.device) for one in wanted if one not in held]
         work = dict(enumerate(tasks))
-        self._writable()
-        done = executors.serial(_train, work) if means.jobs == 1 else executors.processes(_train, work, means.jobs)
+        self._ready()
+        done = executors.serial(_try, work) if means.jobs == 1 else executors.processes(_try, work, means.jobs)
         for key, line in done:
             if isinstance(line, Exception):
                 arch = space.to_string(space.from_code(work[key].code))
@@ -117,9 +117,12 @@ class Journal:
             self.add(line)
             yield line
 
-    def _writable(self) -> None:
+    def _ready(self) -> None:
+        """The file can be added to: what a crash left of its last line is cut off."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.lock:
+                files.keep_lines(self.path, len(files.read_lines(self.path)))
         except OSError as error:
             told = error.strerror or error
             hint = "set XDG_CACHE_HOME to a folder of yours"
@@ -218,6 +221,13 @@ def complete(table: Table, archs: Iterable[Arch], means: Means) -> Iterator[Line
 
 def _column(lines: Sequence[Sequence[Line]], name: str) -> Any:
     return np.array([[getattr(line, name) for line in runs] for runs in lines], np.float64)
+
+
+def _try(task: Task) -> Line | Exception:
+    try:
+        return _train(task)
+    except (ArithmeticError, RuntimeError) as error:  # it diverged, or memory was not enough
+        return error
 
 
 def _train(task: Task) -> Line:
