@@ -75,6 +75,10 @@ PROTOCOLS: Final = {
     "cpu": Protocol(
         name="cpu", epochs=20, images=3000, channels=8, cells=1, eigenvalue_every=5, ranking=100, ranking_batches=2
     ),
+    # The supernet of the networks that tables trained by the recipe `small` are made of.
+    "small": Protocol(
+        name="small", epochs=20, images=3000, channels=4, cells=1, eigenvalue_every=5, ranking=300, ranking_batches=2
+    ),
 }
 
 

@@ -111,6 +111,7 @@ def _spelt(value: str | Iterable[Any]) -> str:
 
 def plan_of(suite: Suite) -> list[Job]:
     """The jobs of a request, everything about it checked."""
+    suite, _ = suite.resolved()
     settings = make_protocol(suite.protocol, suite.settings)
     return make_plan(parse_methods(suite.methods), parse_seeds(suite.seeds), suite.dataset, settings)
 

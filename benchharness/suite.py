@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from benchharness import folder
 from benchharness.errors import UserError, unknown
-
+from benchharness.images.kinds import KNOWN
 
 AUTO: Final = "auto"
-"""The data set that stands for CIFAR-10 where it can be searched and looked up, and for the embedded one elsewhere."""
-_WANTED: Final = (("images", "cifar10"), ("tables", "nas-bench-201"))
+"""As a data set: CIFAR-10 where it can be searched and looked up, the embedded one elsewhere."""
+_WANTED: Final = {("images", "cifar10"): "images", ("tables", "nas-bench-201"): "table"}
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Suite:
     methods: str = "darts,snas,drnas,ostr"
     seeds: str = "0-2"
     dataset: str = AUTO
-    protocol: str = "cpu"
+    protocol: str = AUTO
+    """A preset's name; `auto` is `cpu` on the benchmark's own data sets and `small` on any other."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Values of the protocol that are changed."""
     given_name: str = ""
@@ -35,15 +36,10 @@ class Suite:
         return self.given_name or _folder(f"{self.dataset}-{self.protocol}{changed}")
 
     def resolved(self) -> tuple["Suite", str]:
-        """This suite with its data set decided, and why that one, in a sentence; empty where it was asked for."""
-        if self.dataset != AUTO:
-            return self, ""
-        held = {(item.kind, item.name) for item in folder.installed()}
-        missing = [f"no {kind} {name!r}" for kind, name in _WANTED if (kind, name) not in held]
-        if missing:
-            why = f"the embedded data set digits is taken, since there are {' and '.join(missing)}"
-            return replace(self, dataset="digits"), f"{why} (`benchharness data import PATH` brings them in)"
-        return replace(self, dataset="cifar10"), "cifar10 is taken, since its images and the table are installed"
+        """This suite with data set and protocol decided, and why that data set; empty where it was asked for."""
+        dataset, why = _dataset() if self.dataset == AUTO else (self.dataset, "")
+        fitting = "cpu" if dataset in KNOWN else "small"
+        return replace(self, dataset=dataset, protocol=fitting if self.protocol == AUTO else self.protocol), why
 
     def changed(self, settings: Mapping[str, Any], **parts: str | None) -> "Suite":
         """This suite with some parts asked for otherwise; a name given to what it was before is extended to say so."""
@@ -73,6 +69,15 @@ def load(path: Path) -> Suite:
         raise UserError(f"{path}: settings is a table of single values, such as epochs = 20")
     parts = {key: _text(path, key, value) for key, value in content.items()}
     return Suite(**parts, settings=settings, given_name=_folder(path.stem))
+
+
+def _dataset() -> tuple[str, str]:
+    """The data set to take where none is asked for, and why that one."""
+    held = {(item.kind, item.name) for item in folder.installed()}
+    missing = [f"no {word} {thing[1]!r}" for thing, word in _WANTED.items() if thing not in held]
+    if not missing:
+        return "cifar10", "taken since its images and the benchmark's table are installed"
+    return "digits", f"embedded, taken since there is {' and '.join(missing)} (`benchharness data import` brings them)"
 
 
 def named(suite: Suite, name: str) -> Suite:

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from benchharness.data import Batch, Stream
+from benchharness.data import Stream
 from benchharness.errors import unknown
+from benchharness.pictures import Batch
 from benchharness.space import Arch
 from benchharness.supernet import Supernet
 

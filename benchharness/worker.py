@@ -100,6 +100,12 @@ def devices(wanted: str, jobs: int) -> list[str]:
     return [f"cuda:{index}"] if index else [f"cuda:{gpu}" for gpu in range(gpus)]
 
 
+def slots(wanted: str, most: int) -> int:
+    """Runs at a time that suit this machine, `most` at most: one a GPU where `wanted` takes GPUs, else one a core."""
+    found = devices(wanted, 1)
+    return max(1, min(most, environment.cores() if found == ["cpu"] else len(found)))
+
+
 def finished(store: Store, job: Job) -> bool:
     """Whether every run of the job is done."""
     return all(store.status(spec) == Status.DONE for spec in job.specs)

@@ -1,18 +1,22 @@
-"""Commands that train architectures for a table: `table build`, `table check`."""
+"""Training architectures for a table: `table build`, `table check`, and what a look-up finds missing."""
 
 import argparse
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from benchharness.cli.base import DONE, INTERRUPTED, Parser, complain
+from benchharness.cli.base import DONE, INTERRUPTED, Parser, complain, tables_if_installed
 from benchharness.errors import UserError
 
 if TYPE_CHECKING:
     from benchharness.measuring import Means
     from benchharness.space import Arch
-    from benchharness.table import Table
+    from benchharness.table import Table, Tables
     from benchharness.training import Recipe
+
+
+SAMPLE: Final = 500
+"""Functional classes that `table build` trains unless told how many."""
 
 
 def build(words: list[str]) -> int:
@@ -33,7 +37,7 @@ def build(words: list[str]) -> int:
     from benchharness.progress import counted
     from benchharness.table import DATASETS
 
-    images, asked, means = load_images(args.dataset), _recipe(args), _means(args)
+    images, asked = load_images(args.dataset), _recipe(args)
     everything = measuring.representatives()
     number = len(everything) if args.all else args.sample or SAMPLE
     if not 1 <= number <= len(everything):
@@ -45,6 +49,7 @@ def build(words: list[str]) -> int:
     left = sum((code, seed) not in held for code in codes for seed in range(args.seeds))
     print(f"{number} functional classes x {args.seeds} seeds on {images.label}: {left} trainings to make", flush=True)
     try:
+        means = _here(args.jobs, args.device, left)
         for _ in counted(journal.measure(codes, args.seeds, means), left, "trained"):
             pass
     except KeyboardInterrupt:
@@ -53,10 +58,6 @@ def build(words: list[str]) -> int:
     table = journal.table(codes, args.seeds, name)
     print(f"{len(table)} architectures in {_kept(table, args.out)}")
     return DONE
-
-
-SAMPLE = 500
-"""Functional classes that `table build` trains unless told how many."""
 
 
 def check(words: list[str]) -> int:
@@ -87,24 +88,48 @@ def check(words: list[str]) -> int:
     codes = [to_code(table.arch(row)) for row in rows]
     total = sum((code, seed) not in journal.held() for code in codes for seed in range(args.seeds))
     print(f"{len(rows)} architectures x {args.seeds} seeds on {images.label}: {total} trainings to make", flush=True)
-    for _ in counted(journal.measure(codes, args.seeds, _means(args)), total, "trained"):
+    means = _here(args.jobs, args.device, total)
+    for _ in counted(journal.measure(codes, args.seeds, means), total, "trained"):
         pass
     comparisons(retraining.compare(table, rows, journal, args.seeds), table, asked)
     return DONE
 
 
-def complete(table: "Table", archs: "Iterable[Arch]", jobs: int, device: str) -> bool:
+def completed(results: Path, jobs: int | None = None, device: str = "auto") -> "Tables":
+    """The tables of what was searched in `results`, with every derived cell that a measured one lacked trained here.
+
+    Stopped by Ctrl-C, what is trained so far is kept and the other cells are left without a figure.
+    """
+    from benchharness.space import from_string
+    from benchharness.store import read
+
+    tables = tables_if_installed()
+    runs = read(results)
+    trained = False
+    try:
+        for dataset, archs in runs.dropna(subset="arch").groupby("dataset")["arch"]:
+            table = tables(str(dataset))
+            if table is not None:
+                trained |= complete(table, map(from_string, archs.unique()), jobs, device)
+    except KeyboardInterrupt:
+        complain("interrupted; what is trained is kept, and the other cells are left without a figure", INTERRUPTED)
+        trained = True
+    return tables_if_installed() if trained else tables
+
+
+def complete(table: "Table", archs: "Iterable[Arch]", jobs: int | None, device: str) -> bool:
     """Train those of `archs` that a measured table lacks; whether there were any. A benchmark's own stays as it is."""
+    if "recipe" not in table.about:
+        return False
     from benchharness import measuring
     from benchharness.progress import counted
 
     archs = list(archs)
-    if measuring.recipe_of(table) is None or not (codes := measuring.lacking(table, archs)):
+    if not (codes := measuring.lacking(table, archs)):
         return False
-    name, seeds = table.about["name"], measuring.seeds_of(table)
-    print(f"table {name!r} lacks {len(codes)} of the cells; training each of them {seeds} times here", flush=True)
-    means = measuring.Means(jobs, device)
-    for _ in counted(measuring.complete(table, archs, means), len(codes) * seeds, "trained"):
+    name, total = table.about["name"], len(codes) * measuring.seeds_of(table)
+    print(f"{len(codes)} of the cells are not in table {name!r}: training them here, {total} trainings", flush=True)
+    for _ in counted(measuring.complete(table, archs, _here(jobs, device, total)), total, "trained"):
         pass
     return True
 
@@ -113,7 +138,7 @@ def _trained(parser: Parser, recipe: str) -> Parser:
     add = parser.add_argument
     add("--recipe", default=recipe, help="small, nas-bench-201 (12 epochs) or nas-bench-201-full (200)")
     add("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="change values of the recipe")
-    add("--jobs", type=int, default=1, metavar="N", help="trainings at a time, a process each (default 1)")
+    add("--jobs", type=int, metavar="N", help="trainings at a time, a process each (default: one a core, or one a GPU)")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:N (default auto)")
     return parser
 
@@ -128,11 +153,12 @@ def _recipe(args: argparse.Namespace, own: "Recipe | None" = None) -> "Recipe":
     return training.recipe(args.recipe or "nas-bench-201", changes)
 
 
-def _means(args: argparse.Namespace) -> "Means":
+def _here(jobs: int | None, device: str, most: int) -> "Means":
     from benchharness.measuring import Means
-    from benchharness.worker import devices
+    from benchharness.worker import devices, slots
 
-    return Means(args.jobs, devices(args.device, args.jobs)[0])
+    jobs = slots(device, most) if jobs is None else jobs
+    return Means(jobs, devices(device, jobs)[0])
 
 
 def _kept(table: "Table", out: str | None) -> Path:

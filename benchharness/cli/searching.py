@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchharness.cli.base import DONE, FAILED, INTERRUPTED, Parser, beside, complain, table_if_installed
+from benchharness.cli.base import DONE, FAILED, INTERRUPTED, Parser, beside, complain, tables_if_installed
+from benchharness.cli.measuring import completed
 from benchharness.cli.reading import build
 from benchharness.errors import UserError
 
@@ -37,9 +38,9 @@ def run(words: list[str]) -> int:
     if args.shard:
         print(f"report, once every shard is done: benchharness report {shlex.quote(str(store.path))}")
     elif code != INTERRUPTED:
-        table = table_if_installed()
-        printing.summary(store.path, plan, table)
-        print(f"report: {build(store.path, args.reports, table)}")
+        tables = completed(store.path, args.jobs, args.device)
+        printing.summary(store.path, plan, tables)
+        print(f"report: {build(store.path, args.reports, tables)}")
     return code
 
 
@@ -67,7 +68,7 @@ def _folders(args: argparse.Namespace) -> int:
     first, second = (Path(folder) for folder in args.folders)
     name = f"{first.resolve().name}-against-{second.resolve().name}"
     out = Path(args.reports) if args.reports else beside(first, name)
-    return _told(report.versions(first, second, out, table_if_installed()), out)
+    return _told(report.versions(first, second, out, tables_if_installed()), out)
 
 
 def _contest(args: argparse.Namespace, words: list[str]) -> int:
@@ -89,7 +90,8 @@ def _contest(args: argparse.Namespace, words: list[str]) -> int:
     if code == INTERRUPTED:
         return code
     out = Path(args.reports) if args.reports else beside(store.path, f"{suite.name}-{method.label}")
-    _told(report.against(store.path, out, table_if_installed(), method.method, [one.method for one in baselines]), out)
+    tables = completed(store.path, args.jobs, args.device)
+    _told(report.against(store.path, out, tables, method.method, [one.method for one in baselines]), out)
     return code
 
 
@@ -117,9 +119,9 @@ def _request(parser: Parser) -> Parser:
     )
     add("--seeds", help="0-4, 5 (that one seed) or 0,3,7 (default 0-2)")
     add("--dataset", help="cifar10, digits, ... or auto: cifar10 where it is installed, else digits (default auto)")
-    add("--protocol", help="drnas, nats, nb201 or cpu (default cpu: about 2 minutes a search on two cores)")
+    add("--protocol", help="drnas, nats, nb201, cpu or small (default: cpu; small on data of your own)")
     add("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="change values of the protocol")
-    add("--jobs", type=int, default=1, metavar="N", help="runs at a time, each in a process of its own (default 1)")
+    add("--jobs", type=int, metavar="N", help="runs at a time, a process each (default: one a core, or one a GPU)")
     add("--threads", type=int, default=1, metavar="N", help="torch's threads per run on the CPU; others, other bits")
     add("--timeout", type=float, default=0, metavar="SECONDS", help="end a run that finishes no epoch for so long")
     add("--executor", default="local", help="local, or dask with --scheduler (default local)")
@@ -150,6 +152,9 @@ def _perform(plan: "list[Job]", store: "Store", args: argparse.Namespace, words:
     from benchharness import printing
     from benchharness.progress import shown
     from benchharness.runner import Means, perform
+    from benchharness.worker import slots
+
+    args.jobs = args.jobs if args.jobs is not None else slots(args.device, len(plan))
 
     # A scheduler's SIGTERM is taken like Ctrl-C. Shells make background jobs ignore SIGINT; whoever sends one means it.
     for number in (signal.SIGINT, signal.SIGTERM):

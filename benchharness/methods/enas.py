@@ -7,8 +7,8 @@ from jaxtyping import Float, Integer
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
-from benchharness.data import Batch
 from benchharness.methods._base import Arch, Loss, Method, Weights
+from benchharness.pictures import Batch
 from benchharness.protocols import Protocol
 from benchharness.updates import Tallies, Update, When, unmet
 
