@@ -6,7 +6,7 @@ from typing import Final
 from benchharness import store
 from benchharness.report import lookup
 from benchharness.store.files import replacing
-from benchharness.table import Table
+from benchharness.table import Tables
 
 COLUMNS: Final = (
     *(
@@ -24,16 +24,19 @@ COLUMNS: Final = (
     ),
     *("arch", "images_label", "split", *store.MEASURES, *store.COSTS, "device"),
     *("benchmark_dataset", "valid", "test", "regret", "rank", "percentile"),
+    *("table_epochs", "measured_here"),
 )
-"""Accuracies in percent; `valid`, `test` after 200 epochs, mean over training seeds; `regret` in points of `test`."""
+"""Accuracies in percent; `valid`, `test` after `table_epochs`, mean over training seeds; `regret` in points of `test`.
+
+`measured_here`: the cell is no part of the table as it came, but was trained on the machine that wrote this."""
 
 
-def write(results: Path, out: Path, table: Table | None) -> int:
+def write(results: Path, out: Path, tables: Tables) -> int:
     """Write every run under `results` to `out` (.csv or .parquet), a row per run and benchmark data set.
 
-    Returns the number of rows. Without a `table` the accuracies are missing.
+    Returns the number of rows. Without `tables` the accuracies are missing.
     """
-    frame = lookup(store.read(results), table)[list(COLUMNS)]
+    frame = lookup(store.read(results), tables)[list(COLUMNS)]
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as temporary:
         if out.suffix == ".parquet":

@@ -10,7 +10,7 @@ import pandas as pd
 from benchharness import baselines, methods, selection, store
 from benchharness.methods import Method
 from benchharness.report.lookup import lookup
-from benchharness.table import Table
+from benchharness.table import Tables
 
 RULES: Mapping[str, str] = {
     "first": "first order: weights by the training batch, alpha by the validation batch",
@@ -21,10 +21,10 @@ RULES: Mapping[str, str] = {
 _NO_RESULTS = "No search by this method is among the results yet."
 
 
-def write(folder: Path, results: Path | None, table: Table | None) -> list[Path]:
+def write(folder: Path, results: Path | None, tables: Tables) -> list[Path]:
     """Write a page for every built-in method and one for the table-only baselines; give the files."""
     frame = store.read(results) if results else None
-    found = lookup(frame, table) if frame is not None and table is not None and len(frame) else None
+    found = lookup(frame, tables) if frame is not None and tables is not None and len(frame) else None
     texts = {name: page(name, found) for name in methods.names()}
     texts["table-only"] = table_only()
     folder.mkdir(parents=True, exist_ok=True)
@@ -93,8 +93,9 @@ def _figures(name: str, found: pd.DataFrame | None) -> str:
     rows = [_row(key, group) for key, group in own.groupby(keys, sort=True)]
     heads = "| searched on | protocol | looked up on | seeds | cells | valid (%) | test (%) |"
     commands = [_command(name, key, group) for key, group in own.groupby(keys[:2], sort=True)]
+    epochs = " or ".join(map(str, sorted(own["table_epochs"].unique(), reverse=True)))
     note = (
-        "Accuracy after 200 epochs of training, mean over the benchmark's training seeds; mean±std over search seeds."
+        f"Accuracy after {epochs} epochs of training, mean over the table's training seeds; mean±std over search seeds."
     )
     return "\n".join([heads, "| --- | --- | --- | --- | --- | --- | --- |", *rows, "", note, "", *commands])
 

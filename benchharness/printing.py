@@ -14,9 +14,9 @@ from benchharness.folder import Installed
 from benchharness.plan import Job
 from benchharness.progress import clock
 from benchharness.runner import Outcome
-from benchharness.space import to_string
+from benchharness.space import SIZE, to_string
 from benchharness.store import Store, read
-from benchharness.table import Table
+from benchharness.table import Table, Tables, table_of
 
 if TYPE_CHECKING:
     from benchharness.retraining import Comparison
@@ -54,13 +54,14 @@ def outcome(ended: Outcome, store: Store) -> None:
     print(f"{who}  {row['arch']}  {accuracy}  {spent}", flush=True)
 
 
-def summary(results: Path, jobs: Iterable[Job], table: Table | None) -> None:
+def summary(results: Path, jobs: Iterable[Job], tables: Tables) -> None:
     """What each method of the plan derived: valid/test of the cells found, mean and deviation over seeds."""
     from benchharness.report import lookup
+    from benchharness.report.ground import trained
 
     asked = {spec.run_id for job in jobs for spec in job.specs}
     frame = read(results)
-    found = lookup(frame[frame["run_id"].isin(asked) & (frame["status"] == "done")], table)
+    found = lookup(frame[frame["run_id"].isin(asked) & (frame["status"] == "done")], tables)
     datasets = list(dict.fromkeys(found["benchmark_dataset"]))
     rows = [
         (method, group["run_id"].nunique(), group["arch"].nunique(), *(_pair(group, name) for name in datasets))
@@ -68,7 +69,10 @@ def summary(results: Path, jobs: Iterable[Job], table: Table | None) -> None:
     ]
     if rows:
         _print(("method", "seeds", "cells", *(f"{name} valid / test" for name in datasets)), rows)
-        print("benchmark accuracy in % after 200 epochs, mean over its training seeds; mean±std over search seeds")
+        told = {name: trained(table_of(tables, name), name) for name in datasets}
+        for words in dict.fromkeys(told.values()):
+            names = ", ".join(name for name, own in told.items() if own == words)
+            print(f"accuracy in % ({names}: {words}); mean±std over search seeds")
 
 
 def architecture(told: dict[str, Any]) -> None:
@@ -80,6 +84,11 @@ def architecture(told: dict[str, Any]) -> None:
     for item in told["train_seconds"]:
         print(f"training, {item['dataset']}, {item['epochs']} epochs: {item['seconds']:.0f} s")
     print(f"accuracy: {told['table']['seed_rule']}; table {told['table']['name']} {told['table']['version']}")
+    if told["architectures"] < SIZE:
+        held = f"{told['architectures']:,} of {SIZE:,} architectures"
+        print(f"rank, percentile and regret are among the {held} that this table holds")
+    if told["measured_here"]:
+        print("trained on this machine: no part of the table as it came")
 
 
 def methods() -> None:

@@ -1,5 +1,6 @@
 """A table as `table build` makes them: a sample of functional classes, each trained a few times on a small data set."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,23 @@ REFERENCES = tuple((op,) * len(space.EDGES) for op in (space.CONV3, space.SKIP, 
 NETWORK = {"channels": 8, "cells": 1, "pixels": 12, "classes": 10}
 
 
-def measured_table(dataset: str = "pets", classes: int = 300, epochs: int = 7, seeds: int = 2, **about: Any) -> Table:
-    """All members of `classes` functional classes, among them `REFERENCES`; noise of half a point between seeds."""
+def measured_table(
+    dataset: str = "pets",
+    classes: int = 300,
+    epochs: int = 7,
+    seeds: int = 2,
+    without: Sequence[space.Arch] = (),
+    **about: Any,
+) -> Table:
+    """All members of `classes` functional classes, among them `REFERENCES`; noise of half a point between seeds.
+
+    The classes of the architectures `without` which it is to be are not among them.
+    """
     every = space.classes()
     rng = np.random.default_rng(0)
     wanted = [int(every[space.to_code(arch)]) for arch in REFERENCES]
-    drawn = [code for code in rng.permutation(np.unique(every)).tolist() if code not in wanted]
+    other = {*wanted, *(int(every[space.to_code(arch)]) for arch in without)}
+    drawn = [code for code in rng.permutation(np.unique(every)).tolist() if code not in other]
     first = np.array([*wanted, *drawn][:classes])
     members = np.flatnonzero(np.isin(every, first))
     rows = np.searchsorted(np.sort(first), every[members])

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchharness.cli.base import DONE, FAILED, Parser, table_if_installed
+from benchharness.cli.base import DONE, FAILED, Parser, tables_if_installed
 from benchharness.cli.searching import wait_passively
 
 
@@ -40,8 +40,10 @@ def pages(words: list[str]) -> int:
     args = parser.read(words)
     from benchharness import pages as made
 
-    table = table_if_installed() if args.results else None
-    print(f"{len(made.write(Path(args.out), Path(args.results) if args.results else None, table))} pages in {args.out}")
+    tables = tables_if_installed() if args.results else None
+    print(
+        f"{len(made.write(Path(args.out), Path(args.results) if args.results else None, tables))} pages in {args.out}"
+    )
     return DONE
 
 
@@ -50,7 +52,7 @@ def baselines(words: list[str]) -> int:
     parser = Parser("baselines", "Searches of the table on simulated budgets, which see 12-epoch validation alone.")
     add = parser.add_argument
     add("--seeds", default="0-499", help="0-499, 5 (that one seed) or 0,3,7 (default 0-499)")
-    add("--dataset", default="cifar10", help="cifar10, cifar100 or imagenet16-120 (default cifar10)")
+    add("--dataset", default="cifar10", help="a data set whose table is complete (default cifar10)")
     add("--budget", type=float, default=12_000.0, metavar="SECONDS", help="simulated seconds (default 12000)")
     add("--out", metavar="FILE.csv", help="also write one row per run")
     args = parser.read(words)
@@ -58,9 +60,9 @@ def baselines(words: list[str]) -> int:
 
     from benchharness import baselines as searches
     from benchharness.plan import parse_seeds
-    from benchharness.table import load_table
+    from benchharness.table import load_for
 
-    table, seeds = load_table(), parse_seeds(args.seeds)
+    table, seeds = load_for(args.dataset), parse_seeds(args.seeds)
     found = pd.concat([searches.trials(name, table, seeds, args.dataset, args.budget) for name in searches.names()])
     for name, rows in found.groupby("method", sort=False):
         told = "   ".join(f"{split} {rows[split].mean():.2f}±{rows[split].std():.2f}" for split in ("valid", "test"))

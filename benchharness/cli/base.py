@@ -2,7 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -35,15 +36,19 @@ class Parser(argparse.ArgumentParser):
         return args
 
 
-def table_if_installed() -> "Table | None":
-    """The benchmark's table; without it a command does what it can, and says what is missing."""
-    from benchharness.table import load_table
+def tables_if_installed() -> "Callable[[str], Table | None]":
+    """The table of each data set; without one a command does what it can, and says once what is missing."""
+    from benchharness.table import DATASETS, load_for
 
-    try:
-        return load_table()
-    except UserError as error:
-        complain(f"without the benchmark's accuracies: {error}", DONE)
-        return None
+    @cache
+    def found(dataset: str) -> "Table | None":
+        try:
+            return load_for(dataset)
+        except UserError as error:
+            complain(f"without the accuracies of cells: {error}", DONE)
+            return None
+
+    return lambda dataset: found(DATASETS[0] if dataset in DATASETS else dataset)
 
 
 def beside(results: Path, name: str) -> Path:

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchharness.cli.base import DONE, Parser, beside, table_if_installed
+from benchharness.cli.base import DONE, Parser, beside, tables_if_installed
 from benchharness.errors import UserError
 
 if TYPE_CHECKING:
-    from benchharness.table import Table
+    from benchharness.table import Tables
 
 
 def report(words: list[str]) -> int:
@@ -17,26 +17,27 @@ def report(words: list[str]) -> int:
     parser.add_argument("results", metavar="RESULTS", help="a suite's folder, such as results/cifar10-cpu")
     parser.add_argument("--out", metavar="FOLDER", help="default: reports/SUITE beside the results")
     args = parser.read(words)
-    print(build(Path(args.results), args.out, table_if_installed()))
+    print(build(Path(args.results), args.out, tables_if_installed()))
     return DONE
 
 
-def build(results: Path, out: str | None, table: "Table | None") -> Path:
+def build(results: Path, out: str | None, tables: "Tables") -> Path:
     """Write the report of `results` into `out`, by default into its place beside the results."""
     from benchharness import report
 
-    return report.build(results, Path(out) if out else beside(results, results.resolve().name), table)
+    return report.build(results, Path(out) if out else beside(results, results.resolve().name), tables)
 
 
 def query(words: list[str]) -> int:
     """Print all figures of one architecture."""
     parser = Parser("query", "All figures of one architecture, with data set, split, epochs and seed rule.")
     parser.add_argument("arch", metavar="ARCH|INDEX", help="'|op~0|+|op~0|op~1|+|op~0|op~1|op~2|', or its index")
+    parser.add_argument("--dataset", default="cifar10", help="whose table is asked (default cifar10: NAS-Bench-201)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.read(words)
-    from benchharness.table import load_table
+    from benchharness.table import load_for
 
-    told = load_table().describe(args.arch)
+    told = load_for(args.dataset).describe(args.arch)
     if args.json:
         print(json.dumps(told, indent=1))
     else:
@@ -67,5 +68,5 @@ def export(words: list[str]) -> int:
         raise UserError(f"{args.out!r} ends in neither .csv nor .parquet")
     from benchharness import export
 
-    print(f"{export.write(Path(args.results), Path(args.out), table_if_installed())} rows in {args.out}")
+    print(f"{export.write(Path(args.results), Path(args.out), tables_if_installed())} rows in {args.out}")
     return DONE

@@ -15,12 +15,12 @@ from jaxtyping import Float
 
 from benchharness import space, stats, store
 from benchharness.report.lookup import by_code
-from benchharness.table import Table
+from benchharness.table import Tables
 
 COLUMNS: Final = ("run_id", "kind", "criterion", "with_none", "edge", "tau")
 KINDS: Final = ("a", "b mean", "b max", "c mean", "c max", "d all", "d top 10 %")
 NULL: Final = "parameter count"
-RANKING_COLUMNS: Final = ("method", "dataset", "seed", "run_id", "archs", "tau", "top_tau", "sparse_tau")
+RANKING_COLUMNS: Final = ("method", "dataset", "seed", "run_id", "probed", "archs", "tau", "top_tau", "sparse_tau")
 REDUCES: Final[tuple[stats.Reduce, ...]] = ("mean", "max")
 LEAST: Final = 100
 CELL_RUNS: Final = 25
@@ -41,14 +41,14 @@ class Pairing(NamedTuple):
     target: Scores
 
 
-def agreement(frame: pd.DataFrame, table: Table | None = None, arrays: Arrays | None = None) -> pd.DataFrame:
+def agreement(frame: pd.DataFrame, tables: Tables = None, arrays: Arrays | None = None) -> pd.DataFrame:
     """One row per finished run, kind, criterion and edge: `tau`, with and without `none` among the operations.
 
     `edge` is empty for kind d, which is about whole cells, and of the first 25 seeds of each method at most. `tau` is
     NaN where it is undefined: on a dead edge (left out for every criterion of that run, so that all are compared on the
     same edges) and where all operations tie.
     """
-    truths = {dataset: Truth(by_code(table, dataset, "test")) for dataset in frame["dataset"].unique()}
+    truths = {dataset: Truth(by_code(tables, dataset, "test", own=True)) for dataset in frame["dataset"].unique()}
     pairings: list[Pairing] = []
     rows: list[Row] = []
     done = frame[frame["arch"].notna()].sort_values("seed", kind="stable")
@@ -63,21 +63,23 @@ def agreement(frame: pd.DataFrame, table: Table | None = None, arrays: Arrays | 
     return frame[["method", "dataset", "seed", "run_id"]].merge(found, on="run_id")
 
 
-def supernet_ranking(frame: pd.DataFrame, table: Table | None, arrays: Arrays | None = None) -> pd.DataFrame:
+def supernet_ranking(frame: pd.DataFrame, tables: Tables, arrays: Arrays | None = None) -> pd.DataFrame:
     """One row per supernet that was probed: how its one-hot cells, weights inherited, rank against the table.
 
-    `tau`, `top_tau` (best tenth by the table) and `sparse_tau` (the table rounded to 0.1 points) over `archs` cells;
-    `top_tau` is NaN of fewer than 100, whose best tenth is too few to rank.
+    `tau`, `top_tau` (best tenth by the table) and `sparse_tau` (the table rounded to 0.1 points) over the `archs` cells
+    of the `probed` ones that the table holds; `top_tau` is NaN of fewer than 100, whose best tenth is too few to rank.
     """
     rows = []
     for run in frame.to_dict("records"):
         held = (arrays or {}).get(str(run["run_id"])) or store.arrays(run["path"])
         if "ranking_codes" in held and run["supernet"] == run["run_id"]:
-            truth = by_code(table, run["dataset"], "test")[held["ranking_codes"]]
+            truth = by_code(tables, run["dataset"], "test", own=True)[held["ranking_codes"]]
             scores = held["ranking_accuracy_pct"]
+            probed, known = len(truth), np.isfinite(truth)
+            truth, scores = truth[known], scores[known]
             top = stats.top_tau(scores, truth) if len(truth) >= LEAST else np.nan
             taus = (stats.tau(scores, truth), top, stats.sparse_tau(scores, truth))
-            rows.append((run["method"], run["dataset"], run["seed"], run["run_id"], len(truth), *taus))
+            rows.append((run["method"], run["dataset"], run["seed"], run["run_id"], probed, len(truth), *taus))
     return pd.DataFrame(rows, columns=list(RANKING_COLUMNS))
 
 

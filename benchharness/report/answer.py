@@ -11,6 +11,7 @@ from benchharness import plots, stats
 from benchharness.plots.style import drawn
 from benchharness.report.content import Block, Grid, Picture, Text
 from benchharness.report.evidence import Evidence
+from benchharness.report.ground import sampled
 from benchharness.report.words import counted, listed, number, p_value, plus_minus, spans
 
 LEVEL: Final = 0.05
@@ -31,7 +32,8 @@ def answer(evidence: Evidence) -> list[Block]:
     if scores.isna().to_numpy().all():
         return [Text(_nothing(evidence))]
     ranked, tested = ranking(scores), comparisons(scores)
-    blocks: list[Block] = [Text(sentence(ranked, tested)), _ranking_grid(evidence, ranked)]
+    said = sentence(ranked, tested) + _unknown(evidence)
+    blocks: list[Block] = [Text(said), _ranking_grid(evidence, ranked)]
     return [*blocks, *([_test_grid(evidence, tested)] if len(tested) else []), *_pictures(evidence, scores)]
 
 
@@ -64,6 +66,16 @@ def sentence(ranked: pd.DataFrame, tested: pd.DataFrame) -> str:
     if ranked["n"].min() < FEW:
         said.append(f"Some methods have fewer than {FEW} seeds ({ranked['n'].min()} at least): intervals are rough.")
     return " ".join(said)
+
+
+def _unknown(evidence: Evidence) -> str:
+    """How many runs derived cells that the table lacks, which no mean can include."""
+    runs = evidence.own()
+    lacking = int(runs["test"].isna().sum())
+    if not lacking:
+        return ""
+    of = f" Of {counted(len(runs), 'run')}, {lacking} derived cells that the table lacks"
+    return f"{of}: no accuracy here includes them."
 
 
 def _tests(tested: pd.DataFrame) -> list[str]:
@@ -100,9 +112,11 @@ def _ranking_grid(evidence: Evidence, ranked: pd.DataFrame) -> Grid:
         }
     )
     note = (
-        f"Test accuracy in percent on {evidence.dataset} (200 epochs, mean over training seeds) of the cells derived. "
+        f"Test accuracy in percent on {evidence.dataset} ({counted(evidence.epochs, 'epoch')}, mean over training "
+        "seeds) of the cells derived. "
         "Mean: 95 % t interval, which with few seeds may reach past 100 %. IQM: interquartile mean, 95 % percentile "
         "bootstrap. Regret: points below the table's optimum. Percentile: cells of the table that are no better."
+        + sampled(evidence.table)
     )
     return Grid(f"ranking{evidence.slug}", f"Ranking, {evidence.name}", ranked, shown, note)
 
@@ -161,5 +175,7 @@ def _nothing(evidence: Evidence) -> str:
     if not len(evidence.long):
         return f"No run of {evidence.name} has finished yet, so there is nothing to rank."
     if evidence.table is None:
-        return "No table is installed, so no cell can be looked up: `benchharness data import PATH` installs one."
+        other = f"`benchharness table build --dataset {evidence.dataset}` measures one"
+        brought = "`benchharness data import PATH` installs one" if evidence.benchmark else other
+        return f"No table is installed, so no cell can be looked up: {brought}."
     return "None of the derived cells is in the installed table, which holds a part of the architectures."

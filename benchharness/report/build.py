@@ -11,9 +11,9 @@ from benchharness.report.content import Block, Report, Section
 from benchharness.report.costs import costs
 from benchharness.report.evidence import Evidence, gather
 from benchharness.report.render import write
-from benchharness.report.statement import method, missing, setting, standing
+from benchharness.report.statement import method, missing, setting, standing, title
 from benchharness.report.taus import taus
-from benchharness.table import Table
+from benchharness.table import Tables
 
 PARTS: dict[str, Callable[[Evidence], list[Block]]] = {
     "Answer": answer,
@@ -26,22 +26,25 @@ PARTS: dict[str, Callable[[Evidence], list[Block]]] = {
 }
 
 
-def build(results: Path, out: Path, table: Table | None) -> Path:
+def build(results: Path, out: Path, tables: Tables) -> Path:
     """Write the report on the runs in `results` into the folder `out` and return the path of its `report.md`.
+
+    `tables` is the ground truth: one table, or, as runs may have been made on several data sets, a mapping or function
+    that gives each of these its own.
 
     Beside it: `report.html`, one file with everything in it; `figures/` as PNG and SVG; `tables/` as CSV and LaTeX.
     What an earlier report left in these two folders is removed. The same results and table give the same bytes. Raises
     `UserError` where there is no such folder.
     """
-    return write(compose(Path(results), table), Path(out))
+    return write(compose(Path(results), tables), Path(out))
 
 
-def compose(results: Path, table: Table | None) -> Report:
+def compose(results: Path, tables: Tables) -> Report:
     """The report as sections of text, tables and figures, none drawn yet."""
-    runs, settings = gather(results, table)
+    runs, settings = gather(results, tables)
     sections = [
         Section(title, [block for evidence in settings for block in part(evidence)]) for title, part in PARTS.items()
     ]
-    sections[-1].blocks.extend(method(runs, table))
+    sections[-1].blocks.extend(method(runs, [evidence.table for evidence in settings]))
     sections.append(Section("Missing or failed", missing(runs)))
-    return Report(results.resolve().name, standing(runs), sections if settings else sections[-1:])
+    return Report(title(results.resolve().name, runs), standing(runs), sections if settings else sections[-1:])

@@ -1,5 +1,6 @@
 """The cells themselves: which were derived how often, by which seed, and where they stand in the table."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
@@ -9,13 +10,14 @@ from benchharness import plots
 from benchharness.plots.style import drawn, panels
 from benchharness.report.content import Block, Grid, Picture, Text
 from benchharness.report.evidence import Evidence
+from benchharness.report.ground import HERE, sampled
 from benchharness.report.lookup import by_code
-from benchharness.report.words import number, seeds
+from benchharness.report.words import counted, number, seeds
 from benchharness.space import from_string
 
 DRAWN: Final = 6
 """Cells that are drawn as graphs."""
-COLUMNS: Final = ("method", "seed", "arch", "valid", "test", "regret", "rank", "percentile", "run_id")
+COLUMNS: Final = ("method", "seed", "arch", "valid", "test", "regret", "rank", "percentile", "run_id", "measured_here")
 
 
 def cells(evidence: Evidence) -> list[Block]:
@@ -25,10 +27,10 @@ def cells(evidence: Evidence) -> list[Block]:
         return [Text("No finished run yet.")]
     blocks: list[Block] = [_distinct(evidence, own), _per_seed(evidence, own)]
     if own["test"].notna().any():
-        column = by_code(evidence.table, evidence.dataset, "test")
+        column = by_code(evidence.table, evidence.dataset, "test", own=True)
         info = plots.distribution.data(evidence.scores(), column, f"Searched on {evidence.name}")
         draw = partial(drawn, plots.distribution.draw, info)
-        blocks.append(Picture(f"distribution{evidence.slug}", "Where the derived cells stand among all cells.", draw))
+        blocks.append(Picture(f"distribution{evidence.slug}", "Where the derived cells stand among the table's.", draw))
     by_arch = own.groupby("arch", sort=False)["method"].agg(["size", _methods])
     most = by_arch.sort_values("size", ascending=False, kind="stable").head(DRAWN)
     caption = "The derived cells" + (f", the {DRAWN} most frequent of {len(by_arch)}." * (len(by_arch) > DRAWN) or ".")
@@ -38,20 +40,40 @@ def cells(evidence: Evidence) -> list[Block]:
 
 def _distinct(evidence: Evidence, own: pd.DataFrame) -> Grid:
     groups = own.groupby(["method", "arch"])
-    data = groups.agg(count=("seed", "size"), seeds=("seed", seeds), valid=("valid", "first"), test=("test", "first"))
+    data = groups.agg(
+        count=("seed", "size"),
+        seeds=("seed", seeds),
+        valid=("valid", "first"),
+        test=("test", "first"),
+        measured_here=("measured_here", "first"),
+    )
     data = data.reset_index().sort_values(["method", "count", "arch"], ascending=[True, False, True], ignore_index=True)
-    shown = data.assign(count=data["count"].astype(str), valid=data["valid"].map(number), test=data["test"].map(number))
-    note = f"Accuracy in percent on {evidence.dataset} after 200 epochs."
+    shown = _marked(data.assign(count=data["count"].astype(str)), {"valid": 2, "test": 2})
+    note = f"Accuracy in percent on {evidence.dataset} after {counted(evidence.epochs, 'epoch')}.{_footnote(data)}"
     return Grid(f"distinct-cells{evidence.slug}", f"Distinct cells by method, {evidence.name}", data, shown, note)
 
 
 def _per_seed(evidence: Evidence, own: pd.DataFrame) -> Grid:
     data = own[list(COLUMNS)].reset_index(drop=True)
     digits = {"valid": 2, "test": 2, "regret": 2, "rank": 0, "percentile": 1}
-    shown = data.assign(**{name: data[name].map(partial(number, digits=places)) for name, places in digits.items()})
-    note = f"On {evidence.dataset}, 200 epochs; regret, rank (1 is best) and percentile are of the test figure."
+    shown = _marked(data, digits)
+    note = (
+        f"On {evidence.dataset}, {counted(evidence.epochs, 'epoch')}; regret, rank (1 is best) and percentile are of "
+        f"the test figure.{sampled(evidence.table)}{_footnote(data)}"
+    )
     title = f"The cell of every seed, {evidence.name}"
     return Grid(f"cells{evidence.slug}", title, data, shown.astype({"seed": str}), note)
+
+
+def _marked(data: pd.DataFrame, digits: Mapping[str, int]) -> pd.DataFrame:
+    """`data` in words, with a mark behind figures that this machine has measured besides the table."""
+    shown = data.assign(**{name: data[name].map(partial(number, digits=places)) for name, places in digits.items()})
+    marks = data["measured_here"].map({True: HERE, False: ""})
+    return shown.assign(**{name: shown[name] + marks for name in ("valid", "test")}).drop(columns="measured_here")
+
+
+def _footnote(data: pd.DataFrame) -> str:
+    return f" {HERE} Trained on this machine: no part of the table as it came." if data["measured_here"].any() else ""
 
 
 def _methods(column: "pd.Series[str]") -> str:

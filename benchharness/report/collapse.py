@@ -14,7 +14,7 @@ from benchharness.report.words import counted, number, plus_minus, slug
 
 NAMES: Final = {"test": "degeneration"}
 CAPTIONS: Final = {
-    "test": "Degeneration curve: what the table has for the argmax cell of each epoch (test, 200 epochs).",
+    "test": "Degeneration curve: what the table has for the argmax cell of each epoch (test, {trained}).",
     "parameter_free": "Parameter-free operations (none, skip, pool) in the argmax cell.",
     "entropy": "Entropy of the expected edge weights; ln 5 = 1.609 is undecided.",
     "skip_margin": "Expected weight of the skip connection minus the mean of the two convolutions.",
@@ -79,6 +79,7 @@ def _curves(evidence: Evidence) -> list[Block]:
         if evidence.curves[column].notna().any():
             info = plots.epochs.data(evidence.curves, column, title)
             draw = partial(drawn, plots.epochs.draw, info, 7.0, 3.8)
+            caption = caption.format(trained=counted(evidence.epochs, "epoch"))
             found.append(Picture(f"{NAMES.get(column, slug(column))}{evidence.slug}", caption + note, draw))
     return found
 

@@ -19,7 +19,7 @@ from benchharness.report.evidence import Evidence, gather_runs
 from benchharness.report.render import write
 from benchharness.report.statement import missing, setting, standing
 from benchharness.report.words import counted, listed, number, p_value
-from benchharness.table import Table
+from benchharness.table import Tables
 
 
 class Contest(NamedTuple):
@@ -29,16 +29,16 @@ class Contest(NamedTuple):
     baseline: str
 
 
-def against(results: Path, out: Path, table: Table | None, method: str, baselines: Sequence[str]) -> list[str]:
+def against(results: Path, out: Path, tables: Tables, method: str, baselines: Sequence[str]) -> list[str]:
     """Report `method` against each of `baselines`, all in the folder `results`; returns the verdicts.
 
     The report goes to the folder `out`, as `build` writes one. Raises `UserError` where `results` has no such method.
     """
     contests = [Contest(method, baseline) for baseline in baselines]
-    return _write(store.read(results), out, table, contests, f"{method} against {listed(baselines)}")
+    return _write(store.read(results), out, tables, contests, f"{method} against {listed(baselines)}")
 
 
-def versions(first: Path, second: Path, out: Path, table: Table | None) -> list[str]:
+def versions(first: Path, second: Path, out: Path, tables: Tables) -> list[str]:
     """Report every method that two folders of results share, the first folder's runs against the second's.
 
     Where they share none but hold one method each, these two are compared. Raises `UserError` where that fails too.
@@ -54,7 +54,7 @@ def versions(first: Path, second: Path, out: Path, table: Table | None) -> list[
     tags = _tags(first, second)
     told = [frame.assign(method=frame["method"] + tag) for frame, tag in zip(frames, tags, strict=True)]
     contests = [Contest(a + tags[0], b + tags[1]) for a, b in pairs]
-    return _write(pd.concat(told, ignore_index=True), out, table, contests, f"{first} against {second}")
+    return _write(pd.concat(told, ignore_index=True), out, tables, contests, f"{first} against {second}")
 
 
 def verdict(contest: Contest, paired: stats.Paired, holm: float, tests: int) -> str:
@@ -103,11 +103,11 @@ def contests_table(evidence: Evidence, contests: Iterable[Contest]) -> pd.DataFr
     return pd.DataFrame(rows)
 
 
-def _write(runs: pd.DataFrame, out: Path, table: Table | None, contests: Sequence[Contest], title: str) -> list[str]:
+def _write(runs: pd.DataFrame, out: Path, tables: Tables, contests: Sequence[Contest], title: str) -> list[str]:
     names = {name for contest in contests for name in contest}
     if absent := sorted(names - set(runs["method"])):
         raise UserError(f"there are no runs of {listed(absent)}; there are of {listed(sorted(set(runs['method'])))}")
-    runs, settings = gather_runs(runs[runs["method"].isin(names)].assign(suite=""), table)
+    runs, settings = gather_runs(runs[runs["method"].isin(names)].assign(suite=""), tables)
     said: list[str] = []
     blocks: list[Block] = []
     for evidence in settings:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from benchharness import space, stats, store
 from benchharness.report.lookup import by_code, codes_of
-from benchharness.table import Table
+from benchharness.table import Tables
 
 Arrays = Mapping[str, np.ndarray]
 COLUMNS = ("skips", "parameter_free", "test", "valid", "valid_accuracy_pct", "entropy", "skip_margin", "eigenvalue")
@@ -21,11 +21,11 @@ def supernets(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[~shared & ~own.duplicated()]
 
 
-def curves(frame: pd.DataFrame, table: Table | None = None, arrays: Mapping[str, Arrays] | None = None) -> pd.DataFrame:
+def curves(frame: pd.DataFrame, tables: Tables = None, arrays: Mapping[str, Arrays] | None = None) -> pd.DataFrame:
     """One row per supernet and epoch: `epoch` and the argmax cell's and the weights' figures of that epoch.
 
     `skips` and `parameter_free` count operations of the argmax cell; `test` and `valid` are what the table has for it
-    on the data set searched (percent, 200 epochs); `valid_accuracy_pct` is the supernet's own; `entropy` is in nats;
+    on the data set searched (percent); `valid_accuracy_pct` is the supernet's own; `entropy` is in nats;
     `skip_margin` and `eigenvalue` are NaN where a run recorded no expected weights or was not probed.
     """
     runs = supernets(frame)
@@ -45,7 +45,7 @@ def curves(frame: pd.DataFrame, table: Table | None = None, arrays: Mapping[str,
     for split in ("test", "valid"):
         found[split] = np.nan
         for dataset, rows in found.groupby("dataset").groups.items():
-            found.loc[rows, split] = by_code(table, str(dataset), split)[codes[rows]]
+            found.loc[rows, split] = by_code(tables, str(dataset), split)[codes[rows]]
     return found
 
 

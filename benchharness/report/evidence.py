@@ -13,9 +13,10 @@ from benchharness.protocols import PROTOCOLS
 from benchharness.records import Status
 from benchharness.report.agreement import agreement, supernet_ranking
 from benchharness.report.curves import curves
+from benchharness.report.ground import epochs
 from benchharness.report.lookup import lookup
 from benchharness.report.words import slug
-from benchharness.table import Table
+from benchharness.table import DATASETS, Table, Tables, table_of
 
 MEASURED: Final = ("eigenvalue_every", "ranking", "ranking_batches")
 """Settings that measure a search without changing it."""
@@ -44,6 +45,16 @@ class Evidence:
     ranking: pd.DataFrame
 
     @property
+    def epochs(self) -> int:
+        """Training epochs behind the accuracies that are looked up."""
+        return epochs(self.table, self.dataset)
+
+    @property
+    def benchmark(self) -> bool:
+        """Whether it was searched on a data set of NAS-Bench-201, whose cells are looked up on all three."""
+        return self.dataset in DATASETS
+
+    @property
     def methods(self) -> list[str]:
         """The methods that have a finished run, in alphabetical order."""
         return sorted(self.long["method"].unique())
@@ -60,22 +71,22 @@ class Evidence:
         return self.own().pivot_table(index="seed", columns="method", values="test", dropna=False, observed=False)
 
 
-def gather(results: Path, table: Table | None) -> tuple[pd.DataFrame, list[Evidence]]:
+def gather(results: Path, tables: Tables) -> tuple[pd.DataFrame, list[Evidence]]:
     """All runs of the folder in a fixed order, and the evidence of every setting that has runs."""
-    return gather_runs(store.read(results), table)
+    return gather_runs(store.read(results), tables)
 
 
-def gather_runs(runs: pd.DataFrame, table: Table | None) -> tuple[pd.DataFrame, list[Evidence]]:
+def gather_runs(runs: pd.DataFrame, tables: Tables) -> tuple[pd.DataFrame, list[Evidence]]:
     """The same for runs that have been read already; methods and suites may have been renamed."""
     runs = _named_apart(runs.sort_values(["dataset", "method", "seed", "run_id"], ignore_index=True))
     several = runs["suite"].nunique() > 1
     suites = runs["suite"] + ": " if several else ""
     runs["setting"] = suites + runs["spec"].map(_setting)
     groups = list(runs.groupby("setting"))
-    return runs, [_evidence(str(name), group, table, len(groups) > 1) for name, group in groups]
+    return runs, [_evidence(str(name), group, tables, len(groups) > 1) for name, group in groups]
 
 
-def _evidence(name: str, runs: pd.DataFrame, table: Table | None, several: bool) -> Evidence:
+def _evidence(name: str, runs: pd.DataFrame, tables: Tables, several: bool) -> Evidence:
     done = runs[runs["status"] == Status.DONE]
     arrays = {str(run_id): store.arrays(path) for run_id, path in zip(done["run_id"], done["path"], strict=True)}
     dataset, spec = str(runs["dataset"].iloc[0]), runs["spec"].iloc[0]
@@ -84,13 +95,13 @@ def _evidence(name: str, runs: pd.DataFrame, table: Table | None, several: bool)
         slug="-" + slug(name.replace(", protocol", "")) if several else "",
         dataset=dataset,
         protocol="" if changes(spec) else spec["protocol"]["name"],
-        table=table,
+        table=table_of(tables, dataset),
         runs=runs,
         arrays=arrays,
-        long=lookup(done, table),
-        curves=curves(runs, table, arrays),
-        agreement=agreement(done, table, arrays),
-        ranking=supernet_ranking(done, table, arrays),
+        long=lookup(done, tables),
+        curves=curves(runs, tables, arrays),
+        agreement=agreement(done, tables, arrays),
+        ranking=supernet_ranking(done, tables, arrays),
     )
 
 

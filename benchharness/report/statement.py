@@ -8,8 +8,9 @@ import pandas as pd
 from benchharness.records import Status
 from benchharness.report.content import Block, Bullets, Grid, Text
 from benchharness.report.evidence import Evidence, changes
+from benchharness.report.ground import about, held, probed
 from benchharness.report.words import counted, listed, seeds
-from benchharness.table import SPLITS, Table
+from benchharness.table import Table
 
 RULE: Final = (
     "No test figure influenced a choice: the code that searches and selects cannot import the table; "
@@ -17,8 +18,24 @@ RULE: Final = (
 )
 
 
+def title(name: str, runs: pd.DataFrame) -> str:
+    """The report's title: the folder's name, and what was searched on, as the images are labelled."""
+    labels = _distinct(record["data"]["label"] for record in runs["record"] if record and record["data"].get("label"))
+    found = labels or _distinct(runs["dataset"])
+    return f"{name}: searches on {listed(found)}" if found else name
+
+
 def standing(runs: pd.DataFrame) -> str:
-    """One sentence on how complete the folder is."""
+    """What stands under the title: why this data set, where nobody named one, and how complete the folder is."""
+    choices = _distinct(str(machine["dataset_choice"]) for machine in runs["machine"] if _chosen(machine))
+    return " ".join([*(f"{why[:1].upper()}{why[1:]}." for why in choices), _standing(runs)])
+
+
+def _chosen(machine: Any) -> bool:
+    return isinstance(machine, dict) and bool(machine.get("dataset_choice"))
+
+
+def _standing(runs: pd.DataFrame) -> str:
     counts = runs["status"].value_counts().sort_index()
     done = int(counts.get(Status.DONE, 0))
     if done == len(runs):
@@ -38,17 +55,18 @@ def setting(evidence: Evidence) -> list[Block]:
         *_distinct(_images(record["data"]) for record in done["record"]),
         *(f"{name}: seeds {seeds(part['seed'])}." for name, part in done.groupby("method", observed=True)),
         *_distinct(_read_out(run) for run in runs.to_dict("records")),
+        *_covered(evidence),
     ]
     settings = pd.DataFrame(sorted(spec["protocol"].items()), columns=["setting", "value"]).astype(str)
     return [Bullets(said), Grid(f"protocol{evidence.slug}", f"Every setting, {evidence.name}", settings, settings)]
 
 
-def method(runs: pd.DataFrame, table: Table | None) -> list[Block]:
-    """Table, machines, versions, and the rules that hold for every report."""
+def method(runs: pd.DataFrame, tables: Iterable[Table | None]) -> list[Block]:
+    """Tables, machines, versions, and the rules that hold for every report."""
     machines = [machine for machine in runs["machine"] if machine and "environment" in machine]
-    splits = [f"{split.capitalize()}: {SPLITS[split]}." for split in ("valid", "test")]
+    looked_up = _distinct(line for table in tables for line in about(table))
     lines = [line(machine) for line in (_machine, _versions) for machine in machines]
-    return [Bullets([_about(table), *splits, RULE, *_distinct(lines)])]
+    return [Bullets([*looked_up, RULE, *_distinct(lines)])]
 
 
 def missing(runs: pd.DataFrame) -> list[Block]:
@@ -71,14 +89,17 @@ def _uneven(name: str, done: pd.DataFrame) -> list[str]:
     return [f"{name}: seeds differ, {listed(lacking)}; paired comparisons use the shared ones."] if lacking else []
 
 
-def _about(table: Table | None) -> str:
-    if table is None:
-        return "No table was installed, so nothing was looked up."
-    about, held = table.about, "all 15,625" if table.complete else f"{len(table)} of 15,625"
-    return (
-        f"Table {about['name']}, version {about['version']}, {held} architectures, sha256 {about['sha256'][:16]}, from "
-        f"{about['source']}. Accuracies are after 200 epochs, {about['seed_rule']}, unless stated otherwise."
-    )
+def _covered(evidence: Evidence) -> list[str]:
+    """What a table of a part of the space can say of this setting; nothing where it is whole."""
+    table = evidence.table
+    if table is None or table.complete:
+        return []
+    cells = evidence.long[evidence.long["benchmark_dataset"] == evidence.dataset]
+    archs = cells.drop_duplicates("arch")
+    added = f", {archs['measured_here'].sum()} of them trained on this machine" if archs["measured_here"].any() else ""
+    found = f"{archs['test'].notna().sum()} of {len(archs)} distinct cells derived{added}"
+    probes = f"; {probed(evidence.ranking)} of the cells that probed supernets ranked" if len(evidence.ranking) else ""
+    return [f"Table {table.about['name']} holds {held(table)} architectures, and of this setting {found}{probes}."]
 
 
 def _images(data: Mapping[str, Any]) -> str:

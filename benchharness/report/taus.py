@@ -14,8 +14,11 @@ from benchharness.report.agreement import CELL_RUNS, KINDS, NULL, Truth
 from benchharness.report.answer import SEED
 from benchharness.report.content import Block, Bullets, Grid, Picture, Text
 from benchharness.report.evidence import Evidence
+from benchharness.report.ground import probed
 from benchharness.report.lookup import by_code
 from benchharness.report.words import MISSING, number, plus_minus, slug, span, spans
+from benchharness.space import OPS, SIZE, all_ops
+from benchharness.table.quality import coverage
 
 MEANING: Final = (
     "a: operation strength (or what else reads the cell out) against magnitude, on each edge: do they agree.",
@@ -39,9 +42,26 @@ def taus(evidence: Evidence) -> list[Block]:
         "Tau-b per edge, mean over edges and then over seeds, with 95 % bootstrap intervals over seeds. "
         f"'{NULL}' is the null: operations ranked by how many weights they have, without any search. {_dead(rows)}"
     )
-    blocks: list[Block] = [Bullets(closeness(overall)), said, Bullets(list(MEANING))]
+    blocks: list[Block] = [Bullets(closeness(overall)), said, *_coverage(evidence), Bullets(list(MEANING))]
     blocks += [_overall_grid(evidence, overall), _edge_grid(evidence, rows)]
     return [*blocks, _tau_picture(evidence, overall), *_score_pictures(evidence), *_supernets(evidence)]
+
+
+def _coverage(evidence: Evidence) -> list[Block]:
+    """How many cells stand behind each truth where the table holds a part of them; nothing where it is whole."""
+    table = evidence.table
+    if table is None or table.complete:
+        return []
+    truth = np.isfinite(by_code(table, evidence.dataset, "test"))
+    behind = [np.bincount(column, weights=truth, minlength=len(OPS)) for column in all_ops().T]
+    own, least, most = coverage(table)._replace(measured_here=0), int(np.min(behind)), int(np.max(behind))
+    return [
+        Text(
+            f"The table covers {own}. The truth of an operation on an edge is of {least:,} to {most:,} cells and not "
+            f"of {SIZE // len(OPS):,}; kind c, which narrows them down edge by edge, soon is of few, or "
+            "of none and undefined; kind d ranks the cells that the table holds."
+        )
+    ]
 
 
 def overall_taus(rows: pd.DataFrame) -> pd.DataFrame:
@@ -117,7 +137,7 @@ def _tau_picture(evidence: Evidence, overall: pd.DataFrame) -> Picture:
 def _score_pictures(evidence: Evidence) -> list[Block]:
     """A figure per method that is read out by something else than magnitude, where there is a table to compare with."""
     runs = evidence.runs[evidence.runs["arch"].notna() & ~evidence.runs["selection"].isin(["magnitude", "uniform"])]
-    truth = Truth(by_code(evidence.table, evidence.dataset, "test")).edges["mean"]
+    truth = Truth(by_code(evidence.table, evidence.dataset, "test", own=True)).edges["mean"]
     found: list[Block] = []
     for (name, selection), part in runs.groupby(["method", "selection"], observed=True):
         held = [evidence.arrays[run_id] for run_id in part["run_id"]]
@@ -138,13 +158,18 @@ def _edges(info: plots.scores.EdgeScores) -> Figure:
 
 
 def _supernets(evidence: Evidence) -> list[Block]:
-    measures = evidence.ranking.melt(["method", "archs"], ["tau", "top_tau", "sparse_tau"], "measure", "value").dropna()
+    every = evidence.ranking
+    if every.empty:
+        return []
+    used = every.groupby("method", observed=True)[["probed", "archs"]].apply(probed)
+    every = every.assign(cells=every["method"].map(used).astype(str))
+    measures = every.melt(["method", "cells"], ["tau", "top_tau", "sparse_tau"], "measure", "value").dropna()
     if measures.empty:
         return []
-    data = _intervals(measures.groupby(["method", "archs", "measure"], observed=True, sort=False)["value"])
+    data = _intervals(measures.groupby(["method", "cells", "measure"], observed=True, sort=False)["value"])
     shown = data.assign(cell=spans(data, "tau", "low", "high"), supernets=data["n"].astype(str))
-    shown = shown.pivot(index=["method", "supernets", "archs"], columns="measure", values="cell").reset_index()
-    shown = shown.rename(columns={"archs": "cells", "top_tau": "top", "sparse_tau": "sparse"}).rename_axis(columns=None)
+    shown = shown.pivot(index=["method", "supernets", "cells"], columns="measure", values="cell").reset_index()
+    shown = shown.rename(columns={"top_tau": "top", "sparse_tau": "sparse"}).rename_axis(columns=None)
     note = (
         "Tau-b between accuracy of one-hot cells with inherited weights on the validation half and the table's test "
         "accuracy, on a sample of cells drawn by seed, batch normalisation by the batch's own statistics; mean over "
@@ -152,7 +177,14 @@ def _supernets(evidence: Evidence) -> list[Block]:
         "Sparse: the table rounded to 0.1 points."
     )
     title = f"How supernets rank cells, {evidence.name}"
-    return [Grid(f"supernets{evidence.slug}", title, data, shown.fillna(MISSING).astype({"cells": str}), note)]
+    return [Grid(f"supernets{evidence.slug}", title, data, shown.fillna(MISSING), note + _used(evidence))]
+
+
+def _used(evidence: Evidence) -> str:
+    """Which of the probed cells count, where that is not all of them."""
+    if (evidence.ranking["archs"] == evidence.ranking["probed"]).all():
+        return ""
+    return f" Of the cells probed, {probed(evidence.ranking)} are in the table and count."
 
 
 def _intervals(groups: Any) -> pd.DataFrame:

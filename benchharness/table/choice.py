@@ -12,11 +12,12 @@ Tables = Table | Mapping[str, Table] | Callable[[str], Table | None] | None
 def table_of(tables: Tables, dataset: str) -> Table | None:
     """The ground truth of `dataset` among `tables`, None where there is none.
 
-    A single table is that of the data sets it holds; one of NAS-Bench-201 of all three, however much it lacks.
+    A table of NAS-Bench-201 is that of all its three, however much it lacks; any other is that of what it holds.
     """
     if isinstance(tables, Table):
         own = set(tables.datasets)
         return tables if dataset in own or (dataset in DATASETS and own & set(DATASETS)) else None
     if tables is None or isinstance(tables, Mapping):
-        return (tables or {}).get(dataset)
+        alike = (dataset, *DATASETS) if dataset in DATASETS else (dataset,)
+        return next((tables[name] for name in alike if name in tables), None) if tables else None
     return tables(dataset)

@@ -12,12 +12,12 @@ from benchharness.table.table import Table, codes
 
 
 class Coverage(NamedTuple):
-    """How much of the space a table holds: of its 15,625 architectures, and of their 6,466 functional classes."""
+    """How much of the space a table came with: of its 15,625 architectures, and of their 6,466 functional classes."""
 
     architectures: int
     classes: int
     measured_here: int
-    """Of the architectures, those that this machine has added."""
+    """Further architectures, which this machine has added."""
 
     @property
     def complete(self) -> bool:
@@ -27,9 +27,9 @@ class Coverage(NamedTuple):
     def __str__(self) -> str:
         if self.complete:
             return f"all {space.SIZE:,} architectures"
-        added = f"; {self.measured_here:,} of them trained on this machine" if self.measured_here else ""
+        added = f" and {self.measured_here:,} trained on this machine" if self.measured_here else ""
         held = f"{self.architectures:,} of {space.SIZE:,} architectures"
-        return f"{held} ({self.classes:,} of {CLASSES:,} functional classes{added})"
+        return f"{held} ({self.classes:,} of {CLASSES:,} functional classes){added}"
 
 
 class Spread(NamedTuple):
@@ -62,8 +62,9 @@ CLASSES = 6_466
 
 def coverage(table: Table) -> Coverage:
     """What `table` holds of the space."""
-    here = len(table.rows_measured_here)
-    return Coverage(len(table), CLASSES if table.complete else len(np.unique(space.classes()[codes(table.ops)])), here)
+    own = ~table.measured_here
+    classes = CLASSES if own.sum() == space.SIZE else len(np.unique(space.classes()[codes(table.ops[own])]))
+    return Coverage(int(own.sum()), classes, len(table.rows_measured_here))
 
 
 def spread(table: Table, figure: Figure) -> Spread:

@@ -136,7 +136,10 @@ class Table:
         return np.asarray(best - self.accuracy(archs, dataset, split, epochs))
 
     def rank(self, archs: Archs, dataset: str, split: str, epochs: int | None = None) -> Int[np.ndarray, "*archs"]:
-        """One more than the number of architectures that are strictly better: 1 is the best, equals share a rank."""
+        """One more than the number of architectures that are strictly better: 1 is the best, equals share a rank.
+
+        Rank and percentile are among the table's own architectures: what a machine adds are cells that searches found.
+        """
         ordered = self._ordered(dataset, split, epochs)
         found = self.accuracy(archs, dataset, split, epochs)
         return np.asarray(1 + len(ordered) - np.searchsorted(ordered, found, side="right"))
@@ -201,7 +204,7 @@ class Table:
             "params_m": {name: float(self.params_m(name)[row]) for name in self.datasets},
             "flops_m": float(self.flops_m()[row]),
             "measured_here": row in self.rows_measured_here,
-            "architectures": len(self),
+            "architectures": len(self) - len(self.rows_measured_here),
             "figures": [self._describe(row, figure) for figure in self.means if not np.isnan(self.means[figure][row])],
             "train_seconds": [
                 {"dataset": dataset, "epochs": epochs, "seconds": float(seconds[row])}
@@ -262,7 +265,7 @@ class Table:
 
     def _ordered(self, dataset: str, split: str, epochs: int | None) -> Float[np.ndarray, "held"]:
         column = self.accuracy(None, dataset, split, epochs)
-        return np.sort(column[~np.isnan(column)])
+        return np.sort(column[~np.isnan(column) & ~self.measured_here])
 
 
 def check(table: Table) -> None:

@@ -67,17 +67,25 @@ def add(
     return folder
 
 
-def suite(root: Path, seeds: Sequence[int] = (0, 1, 2)) -> Path:
-    """darts collapsed to all-skip in every seed, ostr reads good cells out of the same supernets, random is random."""
+def suite(
+    root: Path,
+    seeds: Sequence[int] = (0, 1, 2),
+    dataset: str = "cifar10",
+    probes: Mapping[str, np.ndarray] | None = None,
+) -> Path:
+    """darts collapsed to all-skip in every seed, ostr reads good cells out of the same supernets, random is random.
+
+    Supernets were probed where `probes` has what the probe found.
+    """
     rng = np.random.default_rng(0)
     for seed in seeds:
-        darts = spec("darts", seed)
-        add(root, darts, ALL_SKIP)
+        darts = spec("darts", seed, dataset)
+        add(root, darts, ALL_SKIP, arrays=probes)
         scores = rng.normal(size=(6, 5)) + 2 * np.eye(5)[list(GOOD)]
         scores[5] = np.nan if seed == 1 else scores[5]
         good = (*GOOD[:5], int(rng.integers(2, 4)))
-        add(root, spec("ostr", seed), good, darts, {"scores": scores, "order": np.arange(6)})
-        add(root, spec("random", seed), rng.integers(0, 5, 6))
+        add(root, spec("ostr", seed, dataset), good, darts, {"scores": scores, "order": np.arange(6)})
+        add(root, spec("random", seed, dataset), rng.integers(0, 5, 6))
     return root
 
 

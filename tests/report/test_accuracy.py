@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from benchharness import report, stats
-from benchharness.report.accuracy import accuracy, paper_rows, simulated_seconds
+from benchharness.report.accuracy import accuracy, paper_rows
+from benchharness.report.chance import simulated_seconds
 from benchharness.report.content import Grid, Text
 from benchharness.table import Table
 from tests.report import folder

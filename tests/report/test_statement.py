@@ -40,14 +40,14 @@ def test_what_ran_names_protocol_data_seeds_and_read_outs(evidence: report.Evide
 
 
 def test_what_holds_for_all_names_table_machine_versions_and_the_rule(evidence: report.Evidence, table: Table) -> None:
-    said = words(method(evidence.runs, table))
+    said = words(method(evidence.runs, [table]))
     assert "Table toy, version 1, all 15,625 architectures, sha256 cdcdcdcdcdcdcdcd" in said
     assert "after 200 epochs, one seed" in said
     assert "No test figure influenced a choice" in said
     assert "Device cpu: test, 2 cores, no GPU." in said
     assert "Python 3.11, numpy 2.0." in said
-    assert "No table was installed" in words(method(evidence.runs, None))
+    assert "No table was installed" in words(method(evidence.runs, [None]))
 
 
 def test_a_table_that_holds_a_part_says_how_much(evidence: report.Evidence, sample: Table) -> None:
-    assert "1563 of 15,625 architectures" in words(method(evidence.runs, sample))
+    assert "1,563 of 15,625 architectures" in words(method(evidence.runs, [sample, None]))

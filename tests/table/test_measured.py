@@ -66,14 +66,26 @@ def test_a_network_that_cannot_be_is_refused(pets: Table, network: object) -> No
 
 def test_what_this_machine_added_is_marked_and_comes_last(pets: Table) -> None:
     rows = np.arange(len(pets))
-    whole = merged(part(pets, rows[:-30]), pets)
-    assert (len(whole), whole.about["sha256"]) == (len(pets), pets.about["sha256"])
+    base = part(pets, rows[:-30])
+    whole = merged(base, pets)
+    assert (len(whole), whole.about["sha256"]) == (len(pets), base.about["sha256"])
     assert np.flatnonzero(whole.measured_here).tolist() == rows[-30:].tolist()
     for arch in map(tuple, pets.ops[-40:].tolist()):
         one, other = whole.describe(arch), pets.describe(arch)
         assert one["figures"][1]["accuracy_pct"] == other["figures"][1]["accuracy_pct"]
         assert one["measured_here"] == (pets.index(arch) >= len(pets) - 30)
     assert merged(pets, part(pets, rows[:5])) is pets
+
+
+def test_rank_and_percentile_are_among_the_tables_own_architectures(pets: Table) -> None:
+    best = np.argsort(pets.accuracy(None, "pets", "test"))
+    base = part(pets, best[:-5])
+    whole = merged(base, pets)
+    assert whole.optimum("pets", "test").accuracy == pets.optimum("pets", "test").accuracy
+    assert whole.rank(whole.optimum("pets", "test").row, "pets", "test") == 1
+    rows = np.arange(len(base))
+    for ask in ("rank", "percentile"):
+        assert getattr(whole, ask)(rows, "pets", "test").tolist() == getattr(base, ask)(rows, "pets", "test").tolist()
 
 
 def test_what_the_added_rows_lack_is_missing_and_taken_numbers_are_given_anew(pets: Table) -> None:

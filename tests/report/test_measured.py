@@ -1,0 +1,150 @@
+"""Reports on a data set of one's own, whose table holds a part of the architectures, some trained on this machine."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchharness import export, report, space, stats
+from benchharness.report.accuracy import accuracy
+from benchharness.report.content import Bullets, Grid, Text
+from benchharness.table import Table
+from benchharness.table.build import build
+from benchharness.table.measurements import merged
+from benchharness.table.table import codes
+from tests.measured import measured_table
+from tests.report import folder
+
+MISSING = re.compile(r"(?<![\w])nan(?![\w])", re.IGNORECASE)
+
+
+@pytest.fixture(scope="module")
+def pets() -> Table:
+    """2,000 classes, and besides them, measured here, the good cells that ostr derives."""
+    cells = [(*folder.GOOD[:5], op) for op in (2, 3)]
+    whole, every = measured_table(classes=2000, without=cells), space.classes()
+    good = np.flatnonzero(np.isin(every, [every[space.to_code(cell)] for cell in cells]))
+    runs = {figure: np.full((len(good), 2), 91.0) for figure in whole.means}
+    means = {figure: column.mean(1) for figure, column in runs.items()}
+    added = build(whole.about, space.all_ops()[good], means, runs, numbers=good)
+    return merged(whole, added)
+
+
+@pytest.fixture(scope="module")
+def pet_suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    drawn = np.random.default_rng(5)
+    probes = {"ranking_codes": drawn.permutation(space.SIZE)[:400], "ranking_accuracy_pct": drawn.normal(50, 9, 400)}
+    return folder.suite(tmp_path_factory.mktemp("results") / "pets-cpu", dataset="pets", probes=probes)
+
+
+@pytest.fixture(scope="module")
+def text(pet_suite: Path, pets: Table, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return report.build(pet_suite, tmp_path_factory.mktemp("reports") / "pets", pets).read_text()
+
+
+def test_the_markdown_prints_no_missing_number_as_one(text: str) -> None:
+    assert not MISSING.findall(text)
+    assert not re.search(r"[|\[ ]None[|\] ,]", text.replace("None could have been", ""))
+    assert "cifar100" not in text
+    assert "imagenet16" not in text
+    assert "200 epochs" not in text
+    assert "15,625 cells" not in text
+
+
+def test_coverage_is_stated_where_it_matters(text: str, pets: Table) -> None:
+    covered = f"{len(pets) - pets.measured_here.sum():,} of 15,625 architectures (2,000 of 6,466 functional classes)"
+    answer, taus, ran = (
+        text.split(f"## {name}\n")[1].split("\n## ")[0] for name in ("Answer", "Kendall's tau", "What ran")
+    )
+    assert f"The table came with {covered}: rank, percentile and random cells are among these" in answer
+    assert "Of 9 runs, 2 derived cells that the table lacks: no accuracy here includes them." in answer
+    assert f"The table covers {covered}." in taus
+    assert "cells and not of 3,125" in taus
+    assert f"Table pets holds {covered.partition(' (')[0]}, and of this setting" in ran
+    own = codes(pets.ops)[~pets.measured_here]
+    held = int(np.isin(np.random.default_rng(5).permutation(space.SIZE)[:400], own).sum())
+    assert f"Of the cells probed, {held} of 400 are in the table and count." in taus
+    assert f"{held} of 400 of the cells that probed supernets ranked" in ran
+    assert re.search(r"\d of \d distinct cells derived, 2 of them trained on this machine", ran)
+
+
+def test_the_recipe_and_the_epochs_are_the_tables_own(text: str) -> None:
+    assert "(7 epochs, mean over training seeds)" in text
+    assert "(test, 7 epochs)" in text
+    assert "Accuracies are after 7 epochs, mean over 2 training seeds, unless stated otherwise." in text
+    assert "Recipe small of table pets: epochs=7, batch=64." in text
+    assert "Networks of table pets: channels=8, cells=1, pixels=12, classes=10 (cells in each of three stages)." in text
+
+
+def test_the_title_names_what_was_searched_on(text: str) -> None:
+    assert text.startswith("# pets-cpu: searches on CIFAR-10 (JPEG)\n"), "as the runs' images are labelled"
+
+
+def test_what_this_machine_measured_is_marked(text: str, pet_suite: Path, pets: Table, tmp_path: Path) -> None:
+    rows = [line for line in text.splitlines() if line.startswith(("| ostr | `|", "| ostr | 0 |"))]
+    assert rows
+    assert all("91.00†" in row for row in rows)
+    assert "† Trained on this machine: no part of the table as it came." in text
+    assert export.write(pet_suite, tmp_path / "all.csv", {"pets": pets}) == 9
+    frame = pd.read_csv(tmp_path / "all.csv")
+    assert frame.groupby("method")["measured_here"].all().to_dict() == {"darts": False, "ostr": True, "random": False}
+    assert frame["table_epochs"].eq(7).all()
+
+
+def test_chance_gets_each_methods_own_time(pet_suite: Path, pets: Table) -> None:
+    (evidence,) = report.gather(pet_suite, pets)[1]
+    found = next(block for block in accuracy(evidence) if isinstance(block, Grid) and "chance" in block.name)
+    assert found.data["n"].tolist() == [int(65.0 / 12.0)] * len(found.data)
+    test = report.by_code(pets, "pets", "test", own=True)
+    single = np.full(space.SIZE, np.nan)
+    single[codes(pets.ops)] = pets.by_seed[pets.figures()[0]][:, 0]
+    best = stats.best_of_random(single, test, 5).mean
+    row = found.data.iloc[0]
+    assert row["over_best_pct"] == pytest.approx(100 * (row["mean"] - best) / best)
+    assert "at 12.0 s each" in found.note
+
+
+def test_without_seconds_chance_is_left_out_and_said(pet_suite: Path, pets: Table) -> None:
+    (evidence,) = report.gather(pet_suite, replace(pets, times={}))[1]
+    blocks = accuracy(evidence)
+    assert any(
+        isinstance(block, Text) and "lacks what a random search at equal cost needs" in block.text for block in blocks
+    )
+
+
+def test_supernets_are_ranked_on_the_cells_that_are_held(pet_suite: Path, pets: Table) -> None:
+    (evidence,) = report.gather(pet_suite, pets)[1]
+    found = evidence.ranking
+    assert (found["archs"] < found["probed"]).all()
+    arrays = evidence.arrays[str(found["run_id"].iloc[0])]
+    truth = report.by_code(pets, "pets", "test", own=True)[arrays["ranking_codes"]]
+    held = np.isfinite(truth)
+    assert found["archs"].iloc[0] == held.sum()
+    assert found["tau"].iloc[0] == pytest.approx(stats.tau(arrays["ranking_accuracy_pct"][held], truth[held]))
+
+
+def test_every_data_set_of_a_folder_is_looked_up_in_its_own_table(tmp_path: Path, pets: Table, table: Table) -> None:
+    folder.suite(tmp_path / "both", seeds=[0], dataset="pets")
+    folder.suite(tmp_path / "both", seeds=[0])
+    asked = {"pets": pets, "cifar10": table}
+    frame = report.lookup(report.gather(tmp_path / "both", None)[0], asked)
+    assert frame.groupby("dataset")["benchmark_dataset"].nunique().to_dict() == {"cifar10": 3, "pets": 1}
+    assert frame.groupby("dataset")["table_epochs"].unique().map(list).to_dict() == {"cifar10": [200], "pets": [7]}
+    found = report.compose(tmp_path / "both", asked.get)
+    ran = next(section for section in found.sections if section.title == "What ran")
+    said = [item for block in ran.blocks if isinstance(block, Bullets) for item in block.items]
+    assert {name for name in ("toy", "pets") if any(line.startswith(f"Table {name}, version") for line in said)} == {
+        "toy",
+        "pets",
+    }
+    assert found.title == "both: searches on CIFAR-10 (JPEG)"
+
+
+def test_without_its_table_a_data_set_has_what_needs_none(pet_suite: Path, table: Table) -> None:
+    found = report.compose(pet_suite, table)
+    first = found.sections[0].blocks[0]
+    assert isinstance(first, Text)
+    assert "`benchharness table build --dataset pets` measures one" in first.text
