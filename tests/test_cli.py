@@ -14,8 +14,9 @@ from benchharness.suite import Suite
 from tests.tiny import SETTINGS, install_images, jobs
 
 OPTIMUM = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|"
-SET = ["--set", *(f"{key}={value}" for key, value in SETTINGS.items())]
-SUITE = Suite(settings=SETTINGS).name
+CIFAR = ["--dataset", "cifar10"]
+SET = [*CIFAR, "--set", *(f"{key}={value}" for key, value in SETTINGS.items())]
+SUITE = Suite(dataset="cifar10", protocol="cpu", settings=SETTINGS).name
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ def test_nothing_asked_prints_what_there_is(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_a_dry_run_prints_the_plan_and_does_nothing(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["run", "--methods", "ostr,snas", "--seeds", "0-1", "--dry-run"]) == cli.DONE
+    assert cli.main(["run", "--methods", "ostr,snas", "--seeds", "0-1", *CIFAR, "--dry-run"]) == cli.DONE
     told = capsys.readouterr().out
     assert "results/cifar10-cpu: 6 runs from 4 supernets (6 absent)" in told
     lines = [line.split() for line in told.splitlines()[2:]]

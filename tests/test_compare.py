@@ -14,14 +14,14 @@ def suite(tmp_path: Path, own_home: Path) -> Path:
     folder = tmp_path / "results" / "cifar10-cpu"
     for seed in range(3):
         for methods, arch in (("darts", ALL_SKIP), ("random", GOOD)):
-            (job,) = plan_of(Suite(methods=methods, seeds=str(seed)))
+            (job,) = plan_of(Suite(methods=methods, seeds=str(seed), dataset="cifar10"))
             add(folder, job.base, arch)
     return folder
 
 
 def test_a_method_against_a_baseline_that_are_both_there(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = ["--out", str(suite.parent), "--reports", str(suite.parent / "told")]
-    assert main(["compare", "--method", "random", "--baselines", "darts", *out]) == 0
+    assert main(["compare", "--method", "random", "--baselines", "darts", "--dataset", "cifar10", *out]) == 0
     told = capsys.readouterr()
     assert "6 done" in told.out
     assert "random and darts share no finished seed" in told.out, "without a table there is nothing to compare"
@@ -38,7 +38,17 @@ def test_two_folders(suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 def test_a_dry_run_says_what_is_missing(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    asked = ["--method", "snas+ostr", "--baselines", "darts", "--dry-run", "--out", str(suite.parent)]
+    asked = [
+        "--method",
+        "snas+ostr",
+        "--baselines",
+        "darts",
+        "--dataset",
+        "cifar10",
+        "--dry-run",
+        "--out",
+        str(suite.parent),
+    ]
     assert main(["compare", *asked]) == 0
     assert "6 absent" in capsys.readouterr().out
 

@@ -254,7 +254,7 @@ def test_devices() -> None:
 
 def test_missing_images_are_one_error_before_any_run(own_home: Path) -> None:
     with pytest.raises(UserError, match="benchharness data import"):
-        benchharness.run("darts", "0", changes=SETTINGS, out=own_home / "results", device="cpu")
+        benchharness.run("darts", "0", dataset="cifar10", changes=SETTINGS, out=own_home / "results", device="cpu")
     assert not (own_home / "results").exists()
 
 
@@ -264,7 +264,9 @@ def test_real_searches_end_to_end(own_home: Path, monkeypatch: pytest.MonkeyPatc
     install_images(own_home / "data")
 
     def run(out: str) -> Any:
-        return benchharness.run(["ostr", "random"], [3], changes=SETTINGS, out=own_home / out, device="cpu")
+        return benchharness.run(
+            ["ostr", "random"], [3], dataset="cifar10", changes=SETTINGS, out=own_home / out, device="cpu"
+        )
 
     frame = run("first")
     assert frame[["method", "status"]].to_numpy().tolist() == [["darts", "done"], ["ostr", "done"], ["random", "done"]]

@@ -1,5 +1,6 @@
 """Suites from files and from the command line, and the names of their folders."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from benchharness import suite
 from benchharness.errors import UserError
 from benchharness.runner import plan_of
 from benchharness.suite import Suite
+from tests.tiny import install_images
 
 SHIPPED = Path(__file__).parents[1] / "benchmarks" / "suites"
 
@@ -26,8 +28,8 @@ def test_the_shipped_suites_can_be_planned(path: Path) -> None:
 
 
 def test_the_default_comparison_is_the_default_request() -> None:
-    loaded = suite.load(SHIPPED / "cpu.toml")
-    seeds, plan = [{job.base.seed for job in plan_of(asked)} for asked in (loaded, Suite())], plan_of(Suite())
+    loaded, default = suite.load(SHIPPED / "cpu.toml"), Suite(dataset="cifar10")
+    seeds, plan = [{job.base.seed for job in plan_of(asked)} for asked in (loaded, default)], plan_of(default)
     assert seeds == [{0, 1, 2}, {0, 1, 2}]
     assert plan_of(loaded) == plan
     assert [spec.method for job in plan[:3] for spec in job.specs] == ["darts", "ostr", "snas", "drnas"]
@@ -35,7 +37,7 @@ def test_the_default_comparison_is_the_default_request() -> None:
 
 def test_a_file_gives_every_part(tmp_path: Path) -> None:
     path = written(tmp_path, 'methods=["darts"]\nseeds=[0, 3]\ndataset="cifar100"\n[settings]\nepochs=2\n')
-    assert suite.load(path) == Suite("darts", "0,3", "cifar100", "cpu", {"epochs": 2}, "mine")
+    assert suite.load(path) == Suite("darts", "0,3", "cifar100", "auto", {"epochs": 2}, "mine")
 
 
 @pytest.mark.parametrize(
@@ -60,12 +62,44 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_changed_protocols_have_folders_of_their_own() -> None:
-    assert Suite().name == "cifar10-cpu"
-    assert Suite(settings={"images": 64, "epochs": 2}).name == "cifar10-cpu+epochs=2+images=64"
+    plain = Suite(dataset="cifar10", protocol="cpu")
+    assert plain.name == "cifar10-cpu"
+    assert replace(plain, settings={"images": 64, "epochs": 2}).name == "cifar10-cpu+epochs=2+images=64"
     named = Suite(given_name="mine")
     assert named.changed({}, methods="snas", seeds="4").name == "mine"
     assert named.changed({"epochs": 2}, protocol="drnas").name == "mine+epochs=2+protocol=drnas"
-    assert named.changed({}, protocol="cpu", dataset=None).name == "mine"
+    assert named.changed({}, protocol="auto", dataset=None).name == "mine"
+
+
+def test_without_the_benchmark_the_embedded_images_are_taken_and_it_says_why(own_home: Path) -> None:
+    asked, why = Suite().resolved()
+    assert (asked.dataset, asked.protocol, asked.name) == ("digits", "small", "digits-small")
+    assert "no images 'cifar10' and no table 'nas-bench-201'" in why
+    assert plan_of(Suite()) == plan_of(asked)
+
+
+def test_images_without_a_table_are_not_enough(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCHHARNESS_DATA", str(own_home / "data"))
+    install_images(own_home / "data")
+    asked, why = Suite().resolved()
+    assert asked.dataset == "digits"
+    assert "there is no table 'nas-bench-201' (" in why
+
+
+def test_where_images_and_table_are_installed_cifar10_is_taken(
+    data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCHHARNESS_DATA", str(data_folder))
+    asked, why = Suite().resolved()
+    assert (asked.dataset, asked.protocol) == ("cifar10", "cpu")
+    assert "installed" in why
+
+
+def test_what_is_asked_for_needs_no_reason(own_home: Path) -> None:
+    asked, why = Suite(dataset="cifar10", protocol="drnas").resolved()
+    assert (asked.dataset, asked.protocol, why) == ("cifar10", "drnas", "")
+    assert Suite(dataset="cifar100").resolved()[0].protocol == "cpu"
+    assert Suite(dataset="mine").resolved()[0].protocol == "small"
 
 
 def test_long_names_are_cut_and_stay_apart() -> None:
