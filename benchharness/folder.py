@@ -299,12 +299,17 @@ def _manifest() -> list[Installed]:
 
 
 def _sha256(path: Path) -> str:
-    """Of a file's content, or of the names and checksums of a folder's files."""
+    """Of a file's content, or of the names and checksums of what is in a folder."""
     if path.is_dir():
-        listed = [f"{file.name} {_sha256(file)}" for file in sorted(path.iterdir()) if file.is_file()]
+        held = [item for item in sorted(path.iterdir()) if item.is_file() or _is_visible_folder(item)]
+        listed = [f"{item.name} {_sha256(item)}" for item in held]
         return hashlib.sha256("\n".join(listed).encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_visible_folder(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith(".")
 
 
 def _problem(item: Installed) -> str:

@@ -16,7 +16,7 @@ def data(words: list[str]) -> int:
         "verify": _verify,
     }
     if not words or words[0] in ("-h", "--help"):
-        print("usage: benchharness data import PATH | fetch NAME | list | verify")
+        print("usage: benchharness data import PATH [--name NAME] [--size N] [--no-flip] | fetch NAME | list | verify")
         return DONE if words else REFUSED
     if words[0] not in actions:
         raise unknown("data command", words[0], actions)
@@ -25,11 +25,22 @@ def data(words: list[str]) -> int:
 
 def _import(words: list[str]) -> int:
     parser = Parser("data import", "Install a benchmark table, an image data set or a split file.")
-    parser.add_argument("path", metavar="PATH", help="a file or folder in a layout that is known")
+    add = parser.add_argument
+    add("path", metavar="PATH", help="a file or folder in a layout that is known, or a folder of images by class")
+    add("--name", default="", help="what to call images by class (default: the folder's name in lower case)")
+    add("--size", type=int, metavar="N", help="their height and width in pixels, resized to that (default 32)")
+    add("--no-flip", action="store_true", help="training is not to mirror them: mirrored they are of another class")
     args = parser.read(words)
     from benchharness import folder, printing
+    from benchharness.images.importers import by_class
+    from benchharness.images.importing import import_images
 
-    printing.installed(folder.install(Path(args.path)))
+    path = Path(args.path).expanduser()
+    if args.name or args.size is not None or args.no_flip or by_class.holds(path):
+        size = by_class.SIZE if args.size is None else args.size
+        printing.installed([import_images(path, args.name, size, not args.no_flip)])
+    else:
+        printing.installed(folder.install(path))
     return DONE
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchharness import npz
+from benchharness import folder, npz
 from benchharness.errors import UserError
-from benchharness.images import ImageSet, load_images
+from benchharness.images import ImageSet, known, load_images, names
 from benchharness.images.kinds import Part
 from benchharness.images.sets import KIND, build
 
@@ -87,3 +87,64 @@ def test_the_real_images(data_folder: Path) -> None:
     pixels = found.train[::10].astype(np.float64) / 255
     np.testing.assert_allclose(pixels.mean(axis=(0, 2, 3)), found.mean, atol=0.005)
     np.testing.assert_allclose(pixels.std(axis=(0, 2, 3)), found.std, atol=0.01)
+
+
+def pets(pixels: int = 12, classes: int = 3, **more: object) -> ImageSet:
+    images = np.random.default_rng(0).integers(0, 256, (9, 3, pixels, pixels), np.uint8)
+    part = Part(images, np.arange(9) % classes)
+    return build("pets", part, part, tuple(map(str, range(classes))), **more)  # type: ignore[arg-type]
+
+
+def test_a_set_of_ones_own_has_any_number_of_classes_and_any_size(tmp_path: Path) -> None:
+    asked = pets(flip=False, crop=0, label="Pets at home")
+    asked.save(tmp_path / "pets.npz")
+    found = ImageSet.open(tmp_path / "pets.npz").checked()
+    assert (found.name, found.label, found.flip, found.crop) == ("pets", "Pets at home", False, 0)
+    assert (found.mean, found.std) == (asked.mean, asked.std)
+
+
+def test_a_file_of_old_says_neither_flip_nor_crop_and_means_those_of_cifar10(tmp_path: Path) -> None:
+    made().save(tmp_path / "images.npz")
+    header, arrays = npz.read(tmp_path / "images.npz", KIND, 1 << 30)
+    old = {key: value for key, value in header["about"].items() if key not in ("flip", "crop")}
+    npz.write(tmp_path / "old.npz", header | {"about": old}, arrays)
+    found = ImageSet.open(tmp_path / "old.npz").checked()
+    assert (found.flip, found.crop) == (True, 4)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"flip": "yes"}, {"crop": -1}, {"crop": 1.5}, {"std": [0.1, 0.0, 0.1]}, {"mean": [0.1]}, {"classes": [1, 2, 3]}],
+)
+def test_a_set_that_says_what_none_can_be_is_damaged(tmp_path: Path, change: dict[str, object]) -> None:
+    pets().save(tmp_path / "pets.npz")
+    header, arrays = npz.read(tmp_path / "pets.npz", KIND, 1 << 30)
+    npz.write(tmp_path / "pets.npz", header | {"about": header["about"] | change}, arrays)
+    with pytest.raises(UserError, match="is a damaged set of images"):
+        ImageSet.open(tmp_path / "pets.npz")
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"pixels": 30}, "images of 30 pixels are not to be had; take a multiple of 4 from 8 to 224"),
+        ({"pixels": 4}, "images of 4 pixels"),
+        ({"classes": 1}, "pets has 1 classes; it takes 2 or more"),
+    ],
+)
+def test_what_no_network_can_learn_is_refused(asked: dict[str, int], sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        pets(**asked)
+
+
+def test_names_are_the_known_ones_and_what_is_installed(own_home: Path) -> None:
+    assert names() == ("cifar10", "cifar100", "imagenet16-120", "digits")
+    pets().save(folder.data_folder() / "images" / "pets.npz")
+    pets()._replace(name="stray").save(folder.data_folder() / "elsewhere" / "x.npz")
+    assert names()[4:] == ("pets", "stray")
+    assert load_images("pets").name == "pets"
+    assert load_images("stray").name == "stray"
+    with pytest.raises(
+        UserError, match=r"unknown data set 'pest'; did you mean 'pets'\?.*`benchharness data import PATH`"
+    ):
+        known("pest")
