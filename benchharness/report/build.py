@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchharness.report.accuracy import accuracy
+from benchharness.report.alone import alone
 from benchharness.report.answer import answer
 from benchharness.report.cells import cells
 from benchharness.report.collapse import collapse
@@ -20,6 +21,7 @@ PARTS: dict[str, Callable[[Evidence], list[Block]]] = {
     "Accuracy beside published figures": accuracy,
     "Collapse": collapse,
     "Kendall's tau": taus,
+    "Searches without a supernet": alone,
     "Costs": costs,
     "Cells": cells,
     "What ran": setting,
@@ -47,4 +49,5 @@ def compose(results: Path, tables: Tables) -> Report:
     ]
     sections[-1].blocks.extend(method(runs, [evidence.table for evidence in settings]))
     sections.append(Section("Missing or failed", missing(runs)))
-    return Report(title(results.resolve().name, runs), standing(runs), sections if settings else sections[-1:])
+    shown = [section for section in sections if section.blocks] if settings else sections[-1:]
+    return Report(title(results.resolve().name, runs), standing(runs), shown)

@@ -11,8 +11,8 @@ from benchharness.table import Table
 from tests.report import folder
 
 ORDER = [
-    *("Answer", "Accuracy beside published figures", "Collapse", "Kendall's tau", "Costs", "Cells", "What ran"),
-    "Missing or failed",
+    *("Answer", "Accuracy beside published figures", "Collapse", "Kendall's tau", "Searches without a supernet"),
+    *("Costs", "Cells", "What ran", "Missing or failed"),
 ]
 
 
@@ -91,7 +91,8 @@ def test_one_seed_is_reported_without_intervals(tmp_path: Path, table: Table) ->
 def test_methods_without_a_supernet_are_enough(tmp_path: Path, table: Table) -> None:
     for seed in range(3):
         folder.add(tmp_path / "s", folder.spec("random", seed), folder.GOOD)
-    assert set(drawn(report.compose(tmp_path / "s", table))) == {"accuracy", "cost", "distribution", "cells"}
+    wanted = {"accuracy", "anytime", "cost", "distribution", "cells"}
+    assert set(drawn(report.compose(tmp_path / "s", table))) == wanted
 
 
 def test_a_folder_where_nothing_finished_yet(tmp_path: Path, table: Table) -> None:

@@ -1,0 +1,61 @@
+"""What searches of the table alone would derive, had they been stopped at any moment."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+
+from benchharness.plots.style import labelled, looks
+
+
+class Band(NamedTuple):
+    """One search's accuracy over time: the mean over seeds, and their 10th and 90th percentile."""
+
+    mean: Float[np.ndarray, "times"]
+    low: Float[np.ndarray, "times"]
+    high: Float[np.ndarray, "times"]
+    n: int
+
+
+class Anytime(NamedTuple):
+    """Accuracy in percent against simulated seconds, by search."""
+
+    seconds: Float[np.ndarray, "times"]
+    by_method: dict[str, Band]
+    optimum: float
+    title: str
+
+
+def data(
+    seconds: Float[np.ndarray, "times"], runs: Mapping[str, Float[np.ndarray, "runs times"]], optimum: float, title: str
+) -> Anytime:
+    """From accuracies by search, a row a seed; NaN before a seed's first answer, and there no mean is drawn."""
+    return Anytime(seconds, {name: _band(found) for name, found in runs.items()}, optimum, title)
+
+
+def draw(info: Anytime, ax: Axes) -> Axes:
+    """A line per search, its mean over seeds; the band reaches from their 10th to their 90th percentile."""
+    look = looks(list(info.by_method))
+    for name, band in info.by_method.items():
+        colour, marker, dash = look[name]
+        ax.fill_between(info.seconds, band.low, band.high, color=colour, alpha=0.12, linewidth=0)
+        ax.plot(
+            info.seconds, band.mean, color=colour, linestyle=dash, marker=marker, markersize=5,
+            markevery=max(1, len(info.seconds) // 8), label=f"{name} (n={band.n})",
+        )  # fmt: skip
+    ax.axhline(info.optimum, color="0.4", linewidth=1, linestyle=":", label="optimum")
+    lowest = min((np.nanmin(band.mean) for band in info.by_method.values() if np.isfinite(band.mean).any()), default=0)
+    ax.set_ylim(lowest - 0.5, info.optimum + 0.5)  # a single early cell at chance would flatten all that is of interest
+    ax.legend(loc="lower right", fontsize=9)
+    return labelled(ax, "simulated seconds", "test accuracy (%)", info.title)
+
+
+def _band(runs: Float[np.ndarray, "runs times"]) -> Band:
+    """Statistics where every seed has an answer."""
+    whole = np.isfinite(runs).all(0)
+    mean, low, high = (np.full(runs.shape[1], np.nan) for _ in range(3))
+    mean[whole] = runs[:, whole].mean(0)
+    low[whole], high[whole] = np.percentile(runs[:, whole], [10, 90], axis=0)
+    return Band(mean, low, high, len(runs))
