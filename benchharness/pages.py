@@ -108,7 +108,7 @@ def _row(key: Any, group: pd.DataFrame) -> str:
 
 
 def _spread(values: "pd.Series[Any]") -> str:
-    return f"{values.mean():.2f}" + (f"±{values.std():.2f}" if len(values) > 1 else "")
+    return f"{values.mean():.2f}" + (f"±{values.std():.2f}" if values.count() > 1 else "")
 
 
 def _command(name: str, key: Any, group: pd.DataFrame) -> str:

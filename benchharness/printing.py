@@ -131,7 +131,7 @@ def _pair(group: pd.DataFrame, dataset: str) -> str:
 
 
 def _spread(values: "pd.Series[float]") -> str:
-    return f"{values.mean():.2f}" + (f"±{values.std():.2f}" if len(values) > 1 else "")
+    return f"{values.mean():.2f}" + (f"±{values.std():.2f}" if values.count() > 1 else "")
 
 
 def _print(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> None:

@@ -119,3 +119,27 @@ def test_what_was_searched_on_is_stated() -> None:
     halves = "|".join(",".join(map(str, half)) for half in (range(200), range(200, 400)))
     assert about["split_sha256"] == hashlib.sha256(halves.encode()).hexdigest()
     assert (about["train_images"], about["valid_images"], about["label"]) == (200, 200, "small cifar10")
+
+
+@pytest.mark.parametrize("crop", [0, 2])
+def test_images_that_must_not_be_mirrored_never_are(crop: int) -> None:
+    images = small_images()._replace(flip=False, crop=crop)
+    held = Stream(images, protocol("drnas", {"batch": 32}), 0, CPU)
+    assert {key: held.about[key] for key in ("flip", "crop")} == {"flip": False, "crop": crop}
+    batch = next(held.epoch(0))[0]
+    pixels = (batch.images * held.train.std + held.train.mean).round().to(torch.uint8)
+    for image, label in zip(pixels, batch.labels, strict=True):
+        windows = held.train.padded[held.train.labels == label].unfold(2, SIZE, 1).unfold(3, SIZE, 1)
+        whole = windows.permute(0, 2, 3, 1, 4, 5).reshape(-1, 3, SIZE, SIZE)
+        assert bool((whole == image).flatten(1).all(1).any())
+    fixed = torch.cat([one.images for one in held.fixed("valid")])
+    expected = (torch.from_numpy(images.train[200:]) / 255 - 0.4) / 0.2
+    torch.testing.assert_close(fixed, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_order_of_batches_does_not_depend_on_how_images_are_moved() -> None:
+    moved, still = stream(), Stream(small_images()._replace(flip=False), protocol("drnas", {"batch": 32}), 0, CPU)
+    for one, other in zip(moved.epoch(3), still.epoch(3), strict=True):
+        assert torch.equal(one[0].labels, other[0].labels)
+        assert torch.equal(one[1].labels, other[1].labels)
+    assert not {"flip", "crop"} & set(moved.about), "what every run on CIFAR-10 says stays as it was"

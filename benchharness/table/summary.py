@@ -18,7 +18,7 @@ def info(name: str) -> list[tuple[str, str]]:
     table = load_table(name)
     about = {key: table.about[key] for key in ("name", "version", "source", "seed_rule", "note") if key in table.about}
     rows = [(key.replace("_", " "), str(value)) for key, value in about.items()]
-    rows += [("recipe", _listed(table.about[key])) for key in ("network", "recipe") if key in table.about]
+    rows += [(key, _listed(table.about[key])) for key in ("network", "recipe") if key in table.about]
     rows.append(("coverage", str(quality.coverage(table))))
     if added := len(with_measured(table)) - len(table):
         rows.append(("measured here", f"{added:,} further architectures, in {measured_path(table)}"))
