@@ -44,8 +44,8 @@ def execute_away(
                     assert run is not None, "nobody else knows this folder"
                     unpack(run, known[spec.run_id])
         outcomes = execute(job, where._replace(store=store), make, source)
-        new = [outcome for outcome in outcomes if outcome.spec.run_id not in known]
-        return _packed(outcomes, {outcome.spec.run_id: store.folder(outcome.spec) for outcome in new})
+        new = [spec for spec in job.specs if spec.run_id not in known and store.folder(spec).is_dir()]
+        return _packed(outcomes, {spec.run_id: store.folder(spec) for spec in new})
 
 
 def _packed(outcomes: list[Outcome], folders: Mapping[str, Path]) -> Carried:
@@ -58,6 +58,9 @@ def _packed(outcomes: list[Outcome], folders: Mapping[str, Path]) -> Carried:
 def deliver(carried: Carried, store: Store) -> Iterator[Outcome]:
     """Write what came back into `store`, each run once: what another process has finished meanwhile stays as it is."""
     for outcome in carried.outcomes:
+        if outcome.state == "failed" and outcome.spec.run_id not in carried.parcels:
+            yield outcome  # it was not begun, for want of a supernet, or is too large
+            continue
         with store.claim(outcome.spec) as run:
             if run is None:
                 yield Outcome(outcome.spec, "busy")

@@ -22,7 +22,7 @@ from benchharness.records import Status
 from benchharness.store import Store, read
 from benchharness.store.parcel import Parcel
 from benchharness.suite import Suite
-from benchharness.worker import Outcome, Where, devices, execute
+from benchharness.worker import Outcome, Where, devices, execute, finished
 
 __all__ = ["Means", "Outcome", "Where", "devices", "execute", "perform", "plan_of", "run", "share"]
 
@@ -137,9 +137,7 @@ def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterat
     store = Store(store.root.absolute(), store.suite)  # workers may be elsewhere
     elsewhere = means.executor == "dask"
     places = [means.device] if elsewhere else devices(means.device, means.jobs)
-    plan = list(plan)
-    states = store.statuses(spec for job in plan for spec in job.specs)
-    left = {key: job for key, job in enumerate(plan) if any(states[spec.run_id] != Status.DONE for spec in job.specs)}
+    left = {key: job for key, job in enumerate(plan) if not finished(store, job)}
     sources = _sources(left.values())
     if left and not elsewhere:
         _fetch(left.values())

@@ -7,6 +7,7 @@ whole cells. Beside (b), (c), (d) stands what the operations' parameter counts a
 """
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from benchharness import space, stats, store
-from benchharness.report.lookup import by_code
+from benchharness.report.lookup import by_code, codes_of
 from benchharness.table import Tables
 
 COLUMNS: Final = ("run_id", "kind", "criterion", "with_none", "edge", "tau")
@@ -27,6 +28,7 @@ CELL_RUNS: Final = 25
 """Runs of a method, first seeds first, whose scores are also compared with all cells (kind d), which takes longest."""
 Arrays = Mapping[str, Mapping[str, np.ndarray]]
 Scores = Float[np.ndarray, "edges ops"]
+Cells = Float[np.ndarray, "archs"]
 Row = tuple[str, str, str, bool, str, float]
 """Run id, kind, criterion, use of `none`, edge and tau."""
 
@@ -53,10 +55,11 @@ def agreement(frame: pd.DataFrame, tables: Tables = None, arrays: Arrays | None 
     rows: list[Row] = []
     done = frame[frame["arch"].notna()].sort_values("seed", kind="stable")
     nth = done.groupby("method", observed=True).cumcount()
-    for run, place in zip(done.to_dict("records"), nth, strict=True):
-        held = (arrays or {}).get(str(run["run_id"])) or store.arrays(run["path"])
+    every = [held_by(run_id, path, arrays) for run_id, path in zip(done["run_id"], done["path"], strict=True)]
+    conditional = _conditional(done, every, truths)
+    for run, place, held, decided in zip(done.to_dict("records"), nth, every, conditional, strict=True):
         criteria = _criteria(str(run["selection"]), held)
-        pairings += _pairings(run, held, criteria, truths[run["dataset"]])
+        pairings += _pairings(run, criteria, truths[run["dataset"]], decided)
         if place < CELL_RUNS:
             rows += _cells(str(run["run_id"]), criteria, truths[run["dataset"]])
     found = pd.concat([_edges(pairings), pd.DataFrame(rows, columns=list(COLUMNS))], ignore_index=True)
@@ -69,18 +72,35 @@ def supernet_ranking(frame: pd.DataFrame, tables: Tables, arrays: Arrays | None 
     `tau`, `top_tau` (best tenth by the table) and `sparse_tau` (the table rounded to 0.1 points) over the `archs` cells
     of the `probed` ones that the table holds; `top_tau` is NaN of fewer than 100, whose best tenth is too few to rank.
     """
-    rows = []
-    for run in frame.to_dict("records"):
-        held = (arrays or {}).get(str(run["run_id"])) or store.arrays(run["path"])
-        if "ranking_codes" in held and run["supernet"] == run["run_id"]:
-            truth = by_code(tables, run["dataset"], "test", own=True)[held["ranking_codes"]]
-            scores = held["ranking_accuracy_pct"]
-            probed, known = len(truth), np.isfinite(truth)
-            truth, scores = truth[known], scores[known]
-            top = stats.top_tau(scores, truth) if len(truth) >= LEAST else np.nan
-            taus = (stats.tau(scores, truth), top, stats.sparse_tau(scores, truth))
-            rows.append((run["method"], run["dataset"], run["seed"], run["run_id"], probed, len(truth), *taus))
-    return pd.DataFrame(rows, columns=list(RANKING_COLUMNS))
+    truths = {name: by_code(tables, name, "test", own=True) for name in frame["dataset"].unique()}
+    rows, pairs = [], []
+    for run in frame[frame["supernet"] == frame["run_id"]].to_dict("records"):
+        held = held_by(run["run_id"], run["path"], arrays)
+        if "ranking_codes" in held:
+            truth = truths[run["dataset"]][held["ranking_codes"]]
+            known = np.isfinite(truth)
+            pairs.append((held["ranking_accuracy_pct"][known], truth[known]))
+            rows.append((run["method"], run["dataset"], run["seed"], run["run_id"], len(truth), int(known.sum())))
+    found = pd.DataFrame(rows, columns=list(RANKING_COLUMNS[:6]))
+    return found.join(pd.DataFrame(_ranked(pairs), columns=list(RANKING_COLUMNS[6:])))
+
+
+def held_by(run_id: str, path: Path, arrays: Arrays | None) -> Mapping[str, np.ndarray]:
+    """A run's arrays, from those that have been read already where it is among them."""
+    return (arrays or {}).get(run_id) or store.arrays(path)
+
+
+def _ranked(pairs: Sequence[tuple[Cells, Cells]]) -> Float[np.ndarray, "supernets 3"]:
+    """`tau`, `top_tau` and `sparse_tau` of each supernet's scores and truth; those of one length are taken at once."""
+    found = np.full((len(pairs), 3), np.nan)
+    lengths = np.array([len(truth) for _, truth in pairs])
+    for length in np.unique(lengths):
+        rows = np.flatnonzero(lengths == length).tolist()
+        scores, truth = (np.stack([pairs[row][side] for row in rows]) for side in (0, 1))
+        found[rows, 0], found[rows, 2] = stats.taus(scores, truth), stats.taus(scores, stats.sparse(truth))
+        if length >= LEAST:
+            found[rows, 1] = stats.taus(scores, np.stack([stats.top(*pairs[row]) for row in rows]))
+    return found
 
 
 class Truth:
@@ -112,21 +132,34 @@ def _criteria(selection: str, arrays: Mapping[str, np.ndarray]) -> dict[str, Sco
     return {name: np.where(dead, np.nan, scores) for name, scores in (found | {NULL: stats.parameter_counts()}).items()}
 
 
+def _conditional(
+    done: pd.DataFrame, arrays: Sequence[Mapping[str, np.ndarray]], truths: Mapping[str, Truth]
+) -> list[dict[str, Scores]]:
+    """Each run's conditional truths, by how cells are summed up."""
+    found: list[dict[str, Scores]] = [{} for _ in arrays]
+    archs, datasets = space.all_ops()[codes_of(done["arch"])].astype(int), done["dataset"].to_numpy()
+    orders = np.array([one.get("order", np.arange(len(space.EDGES))) for one in arrays]).reshape(-1, len(space.EDGES))
+    for dataset, truth in truths.items():
+        rows = np.flatnonzero(datasets == dataset)
+        for reduce in REDUCES:
+            conditional = stats.conditional_truth(truth.accuracy_pct, archs[rows], orders[rows], reduce)
+            for row, scores in zip(rows, conditional, strict=True):
+                found[row][reduce] = scores
+    return found
+
+
 def _pairings(
-    run: Mapping[Hashable, Any], arrays: Mapping[str, np.ndarray], criteria: Mapping[str, Scores], truth: Truth
+    run: Mapping[Hashable, Any], criteria: Mapping[str, Scores], truth: Truth, conditional: Mapping[str, Scores]
 ) -> Iterator[Pairing]:
     if not criteria:
         return
     run_id, selection = str(run["run_id"]), str(run["selection"])
     if selection != "magnitude":
         yield Pairing(run_id, "a", selection, criteria[selection], criteria["magnitude"])
-    arch = np.array(space.from_string(str(run["arch"])))
-    order = arrays.get("order", np.arange(len(space.EDGES)))
     for reduce in REDUCES:
-        conditional = stats.conditional_truth(truth.accuracy_pct, arch, order, reduce)
         for name, scores in criteria.items():
             yield Pairing(run_id, f"b {reduce}", name, scores, truth.edges[reduce])
-            yield Pairing(run_id, f"c {reduce}", name, scores, conditional)
+            yield Pairing(run_id, f"c {reduce}", name, scores, conditional[reduce])
 
 
 def _cells(run_id: str, criteria: Mapping[str, Scores], truth: Truth) -> Iterator[Row]:
@@ -141,7 +174,8 @@ def _edges(pairings: Sequence[Pairing]) -> pd.DataFrame:
         return pd.DataFrame(columns=list(COLUMNS))
     scores, targets = (np.stack([getattr(one, name) for one in pairings]) for name in ("scores", "target"))
     taus = np.stack([stats.edge_taus(scores, targets, with_none) for with_none in (True, False)], axis=1)
-    names = np.array([one[:3] for one in pairings]).repeat(taus[0].size, axis=0)
-    edges = np.tile(space.EDGE_NAMES, len(pairings) * 2)
+    found = pd.DataFrame([one[:3] for one in pairings], columns=list(COLUMNS[:3]))
+    found = found.loc[found.index.repeat(taus[0].size)].reset_index(drop=True)
     with_none = np.tile(np.repeat([True, False], len(space.EDGES)), len(pairings))
-    return pd.DataFrame(dict(zip(COLUMNS, (*names.T, with_none, edges, taus.ravel()), strict=True)))
+    edges = pd.Series(space.EDGE_NAMES).take(np.tile(np.arange(len(space.EDGES)), len(pairings) * 2))
+    return found.assign(with_none=with_none, edge=edges.array, tau=taus.ravel())

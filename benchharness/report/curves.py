@@ -1,6 +1,7 @@
 """What every supernet went through, epoch by epoch, and what its argmax cell would have reached."""
 
 from collections.abc import Mapping
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -29,12 +30,12 @@ def curves(frame: pd.DataFrame, tables: Tables = None, arrays: Mapping[str, Arra
     `skip_margin` and `eigenvalue` are NaN where a run recorded no expected weights or was not probed.
     """
     runs = supernets(frame)
-    traces = [store.trace(path) for path in runs["path"]]
+    traces = [store.lines(path) for path in runs["path"]]
     lengths = [len(trace) for trace in traces]
     if not sum(lengths):
         return pd.DataFrame(columns=["method", "dataset", "seed", "run_id", "epoch", *COLUMNS])
     about = runs[["method", "dataset", "seed", "run_id"]].loc[runs.index.repeat(lengths)].reset_index(drop=True)
-    found = about.join(pd.concat([trace for trace in traces if len(trace)], ignore_index=True))
+    found = about.join(pd.DataFrame(list(chain.from_iterable(traces)), columns=list(store.EPOCH_COLUMNS)))
     keys = zip(runs["run_id"], runs["path"], strict=True)
     held = [(arrays or {}).get(run_id) or store.arrays(path) for run_id, path in keys]
     found["skip_margin"] = np.concatenate([*map(_margin, held, lengths)])

@@ -88,7 +88,7 @@ def gather_runs(runs: pd.DataFrame, tables: Tables) -> tuple[pd.DataFrame, list[
 
 def _evidence(name: str, runs: pd.DataFrame, tables: Tables, several: bool) -> Evidence:
     done = runs[runs["status"] == Status.DONE]
-    arrays = {str(run_id): store.arrays(path) for run_id, path in zip(done["run_id"], done["path"], strict=True)}
+    arrays = store.arrays_of(done)
     dataset, spec = str(runs["dataset"].iloc[0]), runs["spec"].iloc[0]
     return Evidence(
         name=name,

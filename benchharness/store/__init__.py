@@ -5,13 +5,11 @@ Each holds `spec.json` (what was asked), `trace.jsonl` (one line an epoch), `tra
 `record.json`, whose presence means done.
 """
 
-from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchharness.records import RunSpec, Status
-from benchharness.store import index
 from benchharness.store.reading import COSTS, EPOCH_COLUMNS, MEASURES, arrays, arrays_of, lines, read, results, trace
 from benchharness.store.run import Run, claimed, status
 
@@ -49,16 +47,6 @@ class Store:
     def status(self, spec: RunSpec) -> Status:
         """Where the run stands, as its folder tells; raises `UserError` where another version wrote it."""
         return status(self.folder(spec))
-
-    def statuses(self, specs: Iterable[RunSpec]) -> dict[str, Status]:
-        """The same of many runs, by run id; those that the index knows as finished are not read again."""
-        known = index.load(self.path)
-        return {spec.run_id: self._status(spec, known) for spec in specs}
-
-    def _status(self, spec: RunSpec, known: Mapping[str, index.Entry]) -> Status:
-        folder = self.folder(spec)
-        entry = known.get(folder.relative_to(self.path).as_posix())
-        return Status.DONE if entry is not None and entry.mark == index.mark(folder) else status(folder)
 
     def claim(self, spec: RunSpec) -> AbstractContextManager[Run | None]:
         """The run as this process's own until the block is left; None where another process is working on it."""

@@ -60,15 +60,6 @@ def runs(folder: Path) -> Iterator[tuple[str, Mark]]:
             yield place, _marked(files)
 
 
-def mark(folder: Path) -> Mark:
-    """The mark of one run's folder; empty where there is none."""
-    try:
-        with os.scandir(folder) as entries:
-            return _marked([entry for entry in entries if entry.name in SOURCES])
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
 def load(folder: Path) -> dict[str, Entry]:
     """The index of `folder` by path from there; empty where there is none, or none that can be read."""
     try:

@@ -43,7 +43,9 @@ def words(out: Path, methods: str = "ostr", seeds: str = "0", **options: Any) ->
     settings = [
         f"{key}={value}" for key, value in {**SETTINGS, "epochs": EPOCHS, **options.pop("settings", {})}.items()
     ]
-    more = [word for key, value in options.items() for word in (f"--{key}", str(value))]
+    more = [
+        word for key, value in options.items() for word in ([f"--{key}"] if value is True else (f"--{key}", str(value)))
+    ]
     where = ["--out", str(out), "--suite", "mine", "--device", "cpu"]
     return ["run", "--methods", methods, "--seeds", seeds, *more, *where, "--set", *settings]
 

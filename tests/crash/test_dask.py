@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import pytest
 from benchharness import executors
 from benchharness.errors import UserError
 from tests.crash.commands import finish, killed_group, leftovers, machines, results, start, wait_for_epoch
+from tests.tiny import install_images
 
 pytest.importorskip("distributed")
 
@@ -39,11 +41,12 @@ def dask(home: Path) -> Iterator[Start]:
     folder = home / "somewhere"
     folder.mkdir()
 
-    def begin(*words: str) -> "subprocess.Popen[str]":
+    def begin(*words: str, **variables: str) -> "subprocess.Popen[str]":
         log = (home / f"dask-{len(processes)}.log").open("w")
         command = [sys.executable, "-m", "distributed.cli.dask_" + words[0], *words[1:]]
+        env = os.environ | QUIET | variables
         process = subprocess.Popen(
-            command, stdout=log, stderr=log, text=True, cwd=folder, env=os.environ | QUIET, start_new_session=True
+            command, stdout=log, stderr=log, text=True, cwd=folder, env=env, start_new_session=True
         )
         log.close()
         processes.append(process)
@@ -65,9 +68,10 @@ def scheduler(dask: Start, home: Path) -> str:
     return str(json.loads(file.read_text())["address"])
 
 
-def worker(dask: Start, address: str) -> "subprocess.Popen[str]":
-    """A worker without a nanny, so that killing it is killing it."""
-    return dask("worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--memory-limit", "0")
+def worker(dask: Start, address: str, local: Path | None = None, **variables: str) -> "subprocess.Popen[str]":
+    """A worker without a nanny, so that killing it is killing it, with a folder of its own and more `variables`."""
+    words = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--memory-limit", "0")
+    return dask("worker", address, *words, *(("--local-directory", str(local)) if local else ()), **variables)
 
 
 def square(number: int) -> int:
@@ -116,3 +120,41 @@ def test_a_killed_worker_costs_no_run_and_changes_no_bit(home: Path, dask: Start
     assert sorted(len(machine["attempts"]) for machine in machines(home / "results"))[-2:] == [1, 2]
     assert leftovers(home / "results") == []
     assert len(list((home / "results").rglob("method.py"))) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_results_come_back_from_workers_that_share_no_folder(home: Path, dask: Start) -> None:
+    """Workers in another working folder, with their own data and temporary folders; one is killed on the way."""
+    (home / "mine.py").write_text(MINE)
+    request = {"methods": f"ostr,{home}/mine.py", "seeds": "0-2", "settings": {"epochs": 12}}
+    finish(start(home / "calm", **request))
+    install_images(home / "theirs")
+    address = scheduler(dask, home)
+    places = [home / f"local-{number}" for number in range(2)]
+    workers = [worker(dask, address, place, BENCHHARNESS_DATA=str(home / "theirs")) for place in places]
+    runner = start(home / "results", executor="dask", scheduler=address, **{"return-results": True}, **request)
+    wait_for_epoch(places[0], 3)
+    assert not list((home / "results").rglob("trace.jsonl")), "it is written once it is done, by the command alone"
+    workers[0].kill()
+    finish(runner)
+    assert results(home / "results") == results(home / "calm")
+    assert [len(machine["attempts"]) for machine in machines(home / "results")] == [1] * 9
+    assert leftovers(home / "results") == []
+    assert not list((home / "results").rglob("checkpoint.pt"))
+    assert not list(places[1].rglob("record.json"))
+    assert len(list((home / "results").rglob("method.py"))) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [{}, {"return-results": True}], ids=["shared folder", "returned"])
+def test_a_worker_without_the_images_stops_the_command_with_a_sentence(
+    home: Path, dask: Start, more: dict[str, bool]
+) -> None:
+    address = scheduler(dask, home)
+    worker(dask, address, home / "local", BENCHHARNESS_DATA=str(home / "nothing"))
+    told = finish(start(home / "results", "darts", executor="dask", scheduler=address, **more), code=2)
+    assert "Traceback" not in told
+    assert f"on the dask worker at {socket.gethostname()}: no images 'cifar10' in {home / 'nothing'}" in told
+    assert "`benchharness data import PATH`" in told
+    assert not list((home / "results").rglob("record.json"))

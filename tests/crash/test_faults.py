@@ -30,8 +30,17 @@ class Mine(Method):
     def draw(self, progress):
         return self.alpha.softmax(-1) * float("nan")
 '''
+KILLED = '''
+import os, signal
+from benchharness import Method
+
+class Mine(Method):
+    """Ends as a process does that the kernel chose when memory ran out."""
+    def draw(self, progress):
+        os.kill(os.getpid(), signal.SIGKILL)
+'''
 DEVOURS = '''
-import resource, torch
+import torch
 from benchharness import Method
 
 class Mine(Method):
@@ -91,6 +100,18 @@ def test_a_method_that_diverges_or_devours_fails_alone(home: Path) -> None:
     assert "can't allocate memory" in devours or "out of memory" in devours
     assert told.count("FAILED") == 2
     assert len(list((home / "results").rglob("record.json"))) == 1
+
+
+@pytest.mark.slow
+def test_a_worker_that_the_kernel_kills_takes_no_other_run_with_it(home: Path) -> None:
+    (home / "killed.py").write_text(KILLED)
+    told = finish(start(home / "results", f"darts,random,{home}/killed.py", "0-1", jobs=2), code=1)
+    assert [failure.split(":")[1].strip() for failure in failures(home / "results")] == ["its process died"] * 2
+    assert told.count("FAILED  its process died") == 2
+    assert len(list((home / "results").rglob("record.json"))) == 4
+    finish(start(home / "calm", "darts,random", "0-1"))
+    calm = results(home / "calm")
+    assert {path: held for path, held in results(home / "results").items() if path in calm} == calm
 
 
 @pytest.mark.slow

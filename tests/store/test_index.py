@@ -103,14 +103,3 @@ def test_few_runs_are_not_indexed(results: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(index, "LEAST", 5)
     store.read(results)
     assert not (results.parent / "xdg_cache_home").exists()
-
-
-def test_states_of_many_runs_are_those_of_each(results: Path) -> None:
-    specs = [spec for job in (*PLAN, *jobs("random", (9,))) for spec in job.specs]
-    where = Store(results, "mine")
-    one_by_one = {spec.run_id: where.status(spec) for spec in specs}
-    assert where.statuses(specs) == one_by_one
-    store.read(results / "mine")
-    assert where.statuses(specs) == one_by_one
-    (where.folder(specs[0]) / "record.json").unlink()
-    assert where.statuses(specs)[specs[0].run_id] == "stale"
