@@ -41,6 +41,7 @@ def unpack(run: Run, parcel: Parcel) -> None:
         raise UserError(f"what came back for run {run.spec.run_id} is larger than {LIMIT_BYTES} bytes")
     if "record.json" in parcel:
         _check(run, parcel)
+        (run.folder / "failure.json").unlink(missing_ok=True)
     for name in NAMES:
         if name in parcel:
             files.write_bytes(run.folder / name, parcel[name])
