@@ -11,7 +11,15 @@ from benchharness import methods, pages
 def looked_up() -> pd.DataFrame:
     shared = {"method": "darts", "dataset": "cifar10", "protocol": "cpu", "images_label": "CIFAR-10 (JPEG)"}
     rows = [
-        {**shared, "seed": seed, "arch": arch, "benchmark_dataset": "cifar10", "valid": 90.0 + seed, "test": test}
+        {
+            **shared,
+            "seed": seed,
+            "arch": arch,
+            "benchmark_dataset": "cifar10",
+            "table_epochs": 200,
+            "valid": 90.0 + seed,
+            "test": test,
+        }
         for seed, arch, test in ((0, "a", 93.0), (1, "b", 94.0), (2, "b", 95.0), (3, None, float("nan")))
     ]
     return pd.DataFrame(rows)
@@ -31,6 +39,7 @@ def test_figures_are_those_of_the_finished_runs_with_their_command() -> None:
     text = pages.page("darts", looked_up())
     assert "| CIFAR-10 (JPEG) | cpu | cifar10 | 3 | 2 | 91.00±1.00 | 94.00±1.00 |" in text
     assert "benchharness run --methods darts --seeds 0,1,2 --dataset cifar10 --protocol cpu" in text
+    assert "Accuracy after 200 epochs of training" in text
     assert "No search by this method" in pages.page("snas", looked_up())
 
 
