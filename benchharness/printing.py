@@ -139,14 +139,14 @@ def _spread(values: "pd.Series[float]") -> str:
 
 def _print(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     console = Console(highlight=False, markup=False)
-    rows = [tuple(map(str, row)) for row in rows]
-    if len(rows) > MANY:
-        _print_many(tuple(heads), rows)
+    told = [tuple(map(str, row)) for row in rows]
+    if len(told) > MANY:
+        _print_many(tuple(heads), told)
         return
     if not console.is_terminal:
         console.width = WIDE
     grid = Grid(*heads, box=None, pad_edge=False, header_style="bold")
-    for row in rows:
+    for row in told:
         grid.add_row(*row)
     # Printed by Python and not by rich, which ends the process when whoever reads our output has seen enough.
     with console.capture() as text:
