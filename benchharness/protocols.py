@@ -14,7 +14,7 @@ class Protocol:
     name: str
     epochs: int = 100
     images: int = 0
-    """Training images used, drawn by seed and halved into train and valid; 0 takes them all."""
+    """Training images used at most, drawn by seed and halved into train and valid; 0 takes them all."""
     channels: int = 16
     cells: int = 5
     """Cells per stage, N in the benchmark's notation; there are three stages."""

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from benchharness.data import Split, Stream, split
-from benchharness.errors import UserError
 from benchharness.protocols import protocol
 from tests.sets import SIZE, small_images
 
@@ -58,9 +57,10 @@ def test_a_part_is_drawn_by_seed_from_both_halves() -> None:
     assert set(first.train) != set(second.train)
 
 
-def test_more_images_than_there_are_is_refused() -> None:
-    with pytest.raises(UserError, match="images=1000 is more than"):
-        split(small_images(), protocol("drnas", {"images": 1000}), 0)
+def test_a_set_with_fewer_images_than_asked_for_is_taken_whole() -> None:
+    whole, asked = (split(small_images(), protocol("drnas", {"images": count}), 0) for count in (0, 1000))
+    assert np.array_equal(whole.train, asked.train)
+    assert np.array_equal(whole.valid, asked.valid)
 
 
 def test_an_epoch_shows_every_training_image_once_and_keeps_the_last_partial_batch() -> None:
