@@ -69,7 +69,7 @@ def cluster(count: int) -> Iterator[tuple[str, list[psutil.Process]]]:
         words = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
         processes = [started("scheduler", *words)]
         try:
-            while not file.exists():
+            while not (file.exists() and file.read_text().endswith("}")):  # it is there before it is written
                 time.sleep(0.1)
             address = str(json.loads(file.read_text())["address"])
             more = [

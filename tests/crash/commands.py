@@ -46,7 +46,7 @@ def words(out: Path, methods: str = "ostr", seeds: str = "0", **options: Any) ->
     more = [
         word for key, value in options.items() for word in ([f"--{key}"] if value is True else (f"--{key}", str(value)))
     ]
-    where = ["--out", str(out), "--suite", "mine", "--device", "cpu"]
+    where = ["--out", str(out), "--suite", "mine", "--dataset", "cifar10", "--device", "cpu"]
     return ["run", "--methods", methods, "--seeds", seeds, *more, *where, "--set", *settings]
 
 

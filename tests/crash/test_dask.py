@@ -63,8 +63,8 @@ def scheduler(dask: Start, home: Path) -> str:
     file = home / "scheduler.json"
     dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
     deadline = time.monotonic() + 60
-    while not file.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    while not (file.exists() and file.read_text().endswith("}")) and time.monotonic() < deadline:
+        time.sleep(0.05)  # it is there before it is written
     return str(json.loads(file.read_text())["address"])
 
 
