@@ -13,7 +13,7 @@ from benchharness.images.kinds import KNOWN
 
 AUTO: Final = "auto"
 """As a data set: CIFAR-10 where it can be searched and looked up, the embedded one elsewhere."""
-_WANTED: Final = {("images", "cifar10"): "images", ("tables", "nas-bench-201"): "table"}
+_WANTED: Final = {("images", "cifar10"): "the image set", ("tables", "nas-bench-201"): "the table"}
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,11 @@ def load(path: Path) -> Suite:
 def _dataset() -> tuple[str, str]:
     """The data set to take where none is asked for, and why that one."""
     held = {(item.kind, item.name) for item in folder.installed()}
-    missing = [f"no {word} {thing[1]!r}" for thing, word in _WANTED.items() if thing not in held]
+    missing = [f"{word} {thing[1]!r}" for thing, word in _WANTED.items() if thing not in held]
     if not missing:
         return "cifar10", "taken since its images and the benchmark's table are installed"
-    return "digits", f"embedded, taken since there is {' and '.join(missing)} (`benchharness data import` brings them)"
+    told = " and ".join(missing) + (" are" if len(missing) > 1 else " is") + " not installed"
+    return "digits", f"embedded, taken since {told} (`benchharness data import PATH` does that)"
 
 
 def named(suite: Suite, name: str) -> Suite:

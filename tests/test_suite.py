@@ -74,7 +74,7 @@ def test_changed_protocols_have_folders_of_their_own() -> None:
 def test_without_the_benchmark_the_embedded_images_are_taken_and_it_says_why(own_home: Path) -> None:
     asked, why = Suite().resolved()
     assert (asked.dataset, asked.protocol, asked.name) == ("digits", "small", "digits-small")
-    assert "no images 'cifar10' and no table 'nas-bench-201'" in why
+    assert "the image set 'cifar10' and the table 'nas-bench-201' are not installed" in why
     assert plan_of(Suite()) == plan_of(asked)
 
 
@@ -83,7 +83,7 @@ def test_images_without_a_table_are_not_enough(own_home: Path, monkeypatch: pyte
     install_images(own_home / "data")
     asked, why = Suite().resolved()
     assert asked.dataset == "digits"
-    assert "there is no table 'nas-bench-201' (" in why
+    assert "since the table 'nas-bench-201' is not installed" in why
 
 
 def test_where_images_and_table_are_installed_cifar10_is_taken(
