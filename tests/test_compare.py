@@ -25,7 +25,7 @@ def test_a_method_against_a_baseline_that_are_both_there(suite: Path, capsys: py
     told = capsys.readouterr()
     assert "6 done" in told.out
     assert "random and darts share no finished seed" in told.out, "without a table there is nothing to compare"
-    assert "without the benchmark's accuracies" in told.err
+    assert "without the accuracies of cells" in told.err
     assert (suite.parent / "told" / "report.md").read_text().startswith("# random against darts")
 
 

@@ -31,6 +31,8 @@ def run(words: list[str]) -> int:
 
     plan, store = plan_of(suite), Store(Path(args.out), suite.name)
     plan = share(plan, args.shard) if args.shard else plan
+    if args.choice:
+        print(f"data set {suite.dataset}: {args.choice}")
     printing.plan(plan, store, every_run=args.dry_run)
     if args.dry_run:
         return DONE
@@ -83,6 +85,8 @@ def _contest(args: argparse.Namespace, words: list[str]) -> int:
     # The last run of a method planned alone is the one asked for: others only train the supernet that it reads out.
     alone = [plan_of(replace(suite, methods=one)) for one in suite.methods.split(",")]
     method, *baselines = [jobs[0].specs[-1] for jobs in alone]
+    if args.choice:
+        print(f"data set {suite.dataset}: {args.choice}")
     printing.plan(plan, store, every_run=args.dry_run)
     if args.dry_run:
         return DONE
@@ -143,8 +147,6 @@ def _suite(args: argparse.Namespace) -> "Suite":
     base = suite.load(Path(given)) if is_file else suite.Suite()
     parts = {key: getattr(args, key) for key in ("methods", "seeds", "dataset", "protocol")}
     asked, args.choice = base.changed(suite.parse_settings(args.set), **parts).resolved()
-    if args.choice:
-        print(f"data set {asked.dataset}: {args.choice}", flush=True)
     return suite.named(asked, given) if given and not is_file else asked
 
 
