@@ -94,6 +94,11 @@ class Journal:
         lines = [Line(**line) for line in files.read_lines(self.path) if set(line) == set(Line._fields)]
         return {(line.code, line.seed): line for line in lines}
 
+    def missing(self, codes: Iterable[int], seeds: int) -> list[tuple[int, int]]:
+        """Of `codes` with training seeds 0 to `seeds` - 1, the pairs that have not been trained."""
+        held = self.held()
+        return [one for code in codes for seed in range(seeds) if (one := (int(code), seed)) not in held]
+
     def add(self, line: Line) -> None:
         """Keep a training; it is on disk when this returns."""
         with self.lock:
@@ -104,10 +109,8 @@ class Journal:
 
         Raises `UserError` where a training fails; what ended before it is kept.
         """
-        held = self.held()
-        wanted = [(int(code), seed) for code in codes for seed in range(seeds)]
-        tasks = [Task(*one, self.images.name, self.recipe, means.device) for one in wanted if one not in held]
-        work = dict(enumerate(tasks))
+        lacking = self.missing(codes, seeds)
+        work = {key: Task(*one, self.images.name, self.recipe, means.device) for key, one in enumerate(lacking)}
         self._ready()
         done = executors.serial(_try, work) if means.jobs == 1 else executors.processes(_try, work, means.jobs)
         for key, line in done:

@@ -1,10 +1,15 @@
 """Search protocols: named presets of every number a search depends on, each one overridable and recorded in the run."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from benchharness.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Settings = TypeVar("Settings", bound="DataclassInstance")
 
 
 @dataclass(frozen=True)
@@ -86,15 +91,32 @@ def protocol(name: str, changes: Mapping[str, Any] | None = None) -> Protocol:
     """The preset called `name` with `changes` made (values may be strings); raises `UserError` on what is not one."""
     if name not in PROTOCOLS:
         raise unknown("protocol", name, PROTOCOLS)
-    kinds = {field.name: field.type for field in fields(Protocol) if field.name != "name"}
-    made = {}
-    for key, value in (changes or {}).items():
-        if key not in kinds:
-            raise unknown("setting", key, kinds)
-        made[key] = coerce(key, value, type(getattr(PROTOCOLS[name], key)))
-    result = replace(PROTOCOLS[name], **made)
+    result = changed(PROTOCOLS[name], changes or {})
     _check(result)
     return result
+
+
+def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+    """A preset, a dataclass with a `name`, with `changes` made; raises `UserError` on what is none of its settings."""
+    keys = [field.name for field in fields(settings) if field.name != "name"]
+    made = {}
+    for key, value in changes.items():
+        if key not in keys:
+            raise unknown("setting", key, keys)
+        made[key] = coerce(key, value, type(getattr(settings, key)))
+    return replace(settings, **made)
+
+
+def check_values(values: Mapping[str, Any], choices: Mapping[str, Sequence[str]], positive: Iterable[str]) -> None:
+    """Raise `UserError` where a value is none of its `choices`, below 0, not finite, or 0 though it is `positive`."""
+    for key, allowed in choices.items():
+        if values[key] not in allowed:
+            raise unknown(key, values[key], allowed)
+    for key, value in values.items():
+        if isinstance(value, int | float) and not (0 <= value < float("inf")):
+            raise UserError(f"{key}={value} is out of range; it must be 0 or more, and finite")
+        if key in positive and value == 0:
+            raise UserError(f"{key}=0 is out of range; it must be above 0")
 
 
 def coerce(key: str, value: Any, kind: type) -> Any:
@@ -111,15 +133,7 @@ def coerce(key: str, value: Any, kind: type) -> Any:
 
 
 def _check(settings: Protocol) -> None:
-    values = asdict(settings)
-    for key, allowed in _CHOICES.items():
-        if values[key] not in allowed:
-            raise unknown(key, values[key], allowed)
-    for key, value in values.items():
-        if isinstance(value, int | float) and not (0 <= value < float("inf")):
-            raise UserError(f"{key}={value} is out of range; it must be 0 or more, and finite")
-        if key in _POSITIVE and value == 0:
-            raise UserError(f"{key}=0 is out of range; it must be above 0")
+    check_values(asdict(settings), _CHOICES, _POSITIVE)
     if settings.channels % settings.partial:
         raise UserError(f"partial={settings.partial} does not divide channels={settings.channels}")
     if settings.images and settings.images < 2 * settings.batch:

@@ -4,6 +4,7 @@ An architecture is a tuple of six small ints, the operation on each edge in the 
 tuple read as a base-5 number. The benchmark's own index order is a property of the table, not of the space.
 """
 
+from functools import cache
 from itertools import product
 from typing import Final, NamedTuple
 
@@ -170,11 +171,14 @@ def class_string(arch: Arch) -> str:
     return nodes[3]
 
 
+@cache
 def classes() -> Integer[np.ndarray, "archs"]:
-    """For every architecture code, the smallest code of its functional class."""
+    """For every architecture code, the smallest code of its functional class; read-only, as it is computed once."""
     first: dict[str, int] = {}
     archs = product(range(len(OPS)), repeat=len(EDGES))
-    return np.array([first.setdefault(class_string(arch), code) for code, arch in enumerate(archs)])
+    found = np.array([first.setdefault(class_string(arch), code) for code, arch in enumerate(archs)])
+    found.setflags(write=False)
+    return found
 
 
 def reaches_output(arch: Arch) -> bool:

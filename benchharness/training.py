@@ -6,7 +6,7 @@ figures come out the same to the last bit.
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass
 from math import cos, pi
 from typing import Any, Final, NamedTuple
 
@@ -19,7 +19,7 @@ from benchharness.errors import UserError, unknown
 from benchharness.images import ImageSet
 from benchharness.network import Network
 from benchharness.pictures import Batch, Pictures
-from benchharness.protocols import coerce
+from benchharness.protocols import changed, check_values
 from benchharness.seeds import generator, seeded
 from benchharness.space import Arch
 
@@ -61,7 +61,7 @@ RECIPES: Final = {
         name="small", epochs=4, batch=128, learning_rate=0.2, warmup=0.1, channels=4, cells=1, measured=5000
     ),
 }
-_TRAINED_ON: Final = ("half", "whole")
+_CHOICES: Final = {"trained_on": ("half", "whole")}
 _POSITIVE: Final = ("epochs", "batch", "learning_rate", "channels", "cells")
 _EVAL_BATCH: Final = 500
 
@@ -88,29 +88,12 @@ def recipe(name: str, changes: Mapping[str, Any] | None = None) -> Recipe:
     """The preset called `name` with `changes` made (values may be strings); raises `UserError` on what is not one."""
     if name not in RECIPES:
         raise unknown("recipe", name, RECIPES)
-    return changed(RECIPES[name], changes or {})
-
-
-def changed(asked: Recipe, changes: Mapping[str, Any]) -> Recipe:
-    """`asked` with `changes` made; raises `UserError` as `recipe` does."""
-    kinds = [field.name for field in fields(Recipe) if field.name != "name"]
-    made = {}
-    for key, value in changes.items():
-        if key not in kinds:
-            raise unknown("setting", key, kinds)
-        made[key] = coerce(key, value, type(getattr(asked, key)))
-    return checked(replace(asked, **made))
+    return checked(changed(RECIPES[name], changes or {}))
 
 
 def checked(asked: Recipe) -> Recipe:
     """The recipe itself; raises `UserError` where it has a value that no training can have."""
-    if asked.trained_on not in _TRAINED_ON:
-        raise unknown("trained_on", asked.trained_on, _TRAINED_ON)
-    for key, value in asdict(asked).items():
-        if isinstance(value, int | float) and not 0 <= value < float("inf"):
-            raise UserError(f"{key}={value} is out of range; it must be 0 or more, and finite")
-        if key in _POSITIVE and value == 0:
-            raise UserError(f"{key}=0 is out of range; it must be above 0")
+    check_values(asdict(asked), _CHOICES, _POSITIVE)
     if asked.warmup >= 1:
         raise UserError(f"warmup={asked.warmup} leaves no step after it; it is a share of all steps, under 1")
     return asked

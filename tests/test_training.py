@@ -9,8 +9,9 @@ import torch
 
 from benchharness.errors import UserError
 from benchharness.images import load_images
+from benchharness.protocols import changed
 from benchharness.space import CONV3, NONE, POOL, Arch
-from benchharness.training import RECIPES, Recipe, Trainer, changed, parts, recipe
+from benchharness.training import RECIPES, Recipe, Trainer, parts, recipe
 from tests.sets import small_images
 
 CPU = torch.device("cpu")

@@ -45,8 +45,7 @@ def build(words: list[str]) -> int:
     if args.seeds < 1:
         raise UserError(f"seeds={args.seeds} is out of range; it must be 1 or more")
     codes, journal = everything[:number].tolist(), measuring.Journal(images, asked)
-    held = journal.held()
-    left = sum((code, seed) not in held for code in codes for seed in range(args.seeds))
+    left = len(journal.missing(codes, args.seeds))
     print(f"{number} functional classes x {args.seeds} seeds on {images.label}: {left} trainings to make", flush=True)
     try:
         means = _here(args.jobs, args.device, left)
@@ -86,7 +85,7 @@ def check(words: list[str]) -> int:
         raise UserError(f"table {table.about['name']!r} holds no {told}; another --recipe or --set epochs=N may fit it")
     rows = retraining.chosen(table, args.archs, args.sample, held[0])
     codes = [to_code(table.arch(row)) for row in rows]
-    total = sum((code, seed) not in journal.held() for code in codes for seed in range(args.seeds))
+    total = len(journal.missing(codes, args.seeds))
     print(f"{len(rows)} architectures x {args.seeds} seeds on {images.label}: {total} trainings to make", flush=True)
     means = _here(args.jobs, args.device, total)
     for _ in counted(journal.measure(codes, args.seeds, means), total, "trained"):
@@ -146,10 +145,11 @@ def _trained(parser: Parser, recipe: str) -> Parser:
 def _recipe(args: argparse.Namespace, own: "Recipe | None" = None) -> "Recipe":
     """The recipe named, else a table's `own`, else the benchmark's, with the changes asked for."""
     from benchharness import suite, training
+    from benchharness.protocols import changed
 
     changes = suite.parse_settings(args.set)
     if own is not None and not args.recipe:
-        return training.changed(own, changes)
+        return training.checked(changed(own, changes))
     return training.recipe(args.recipe or "nas-bench-201", changes)
 
 
