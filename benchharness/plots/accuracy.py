@@ -8,7 +8,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 
 from benchharness import stats
-from benchharness.plots.style import labelled, looks
+from benchharness.plots.style import labelled, looks, many
 
 
 class Accuracy(NamedTuple):
@@ -49,7 +49,10 @@ def draw(info: Accuracy, ax: Axes) -> Axes:
             reach = np.clip([mean.low, mean.high], 0, 100)
             ax.plot(reach, [row + 0.18] * 2, color=colour, linewidth=5, alpha=0.45, solid_capstyle="butt")
         ax.plot([mean.value] * 2, [row + 0.06, row + 0.30], color=colour, linewidth=2.5)
-        ax.scatter(values, row - _spread(values), marker=marker, color=colour, s=42, edgecolor="white", linewidth=0.7)
+        ax.scatter(
+            values, row - _spread(values), marker=marker, color=colour, s=42, edgecolor="white", linewidth=0.7,
+            rasterized=many(values),
+        )  # fmt: skip
     if np.isfinite(info.optimum):
         ax.axvline(info.optimum, color="#444444", linewidth=1, linestyle=(0, (4, 3)))
         ax.text(info.optimum, -0.75, "table's optimum  ", ha="right", va="center", fontsize=8, color="#444444")

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import pandas as pd
 from matplotlib.axes import Axes
 
-from benchharness.plots.style import labelled, looks, methods_of
+from benchharness.plots.style import labelled, looks, many, methods_of
 
 
 class Cost(NamedTuple):
@@ -28,7 +28,7 @@ def draw(info: Cost, ax: Axes) -> Axes:
         colour, marker, _ = look[str(name)]
         ax.scatter(
             part["search_seconds"], part["test"], marker=marker, color=colour, s=60, edgecolor="black", linewidth=0.6,
-            label=str(name),
+            label=str(name), rasterized=many(part),
         )  # fmt: skip
     ax.set_xscale("log")
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=9)

@@ -7,7 +7,7 @@ import pandas as pd
 from jaxtyping import Float
 from matplotlib.axes import Axes
 
-from benchharness.plots.style import labelled, looks
+from benchharness.plots.style import labelled, looks, many
 
 
 class Distribution(NamedTuple):
@@ -36,7 +36,10 @@ def draw(info: Distribution, ax: Axes) -> Axes:
     for name, values in info.runs.items():
         colour, marker, _ = look[name]
         height = 100 * np.searchsorted(info.table, values, side="right") / len(info.table)
-        ax.scatter(values, height, marker=marker, color=colour, s=60, edgecolor="black", linewidth=0.6, label=name)
+        ax.scatter(
+            values, height, marker=marker, color=colour, s=60, edgecolor="black", linewidth=0.6, label=name,
+            rasterized=many(values),
+        )  # fmt: skip
     ax.set_ylim(0, 103)
     ax.legend(loc="upper left", fontsize=9)
     return labelled(ax, "test accuracy (%)", "table's cells that are no better (%)", info.title)

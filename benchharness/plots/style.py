@@ -1,6 +1,6 @@
 """How figures look: one colour, marker and dash a method everywhere, readable in grey, the same bytes every time."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -15,6 +15,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 Dash = str | tuple[int, tuple[int, ...]]
+
+MANY: Final = 500
+"""Marks from which an SVG file holds them as an image: one by one they would make it megabytes."""
 
 
 class Look(NamedTuple):
@@ -118,6 +121,11 @@ def save(figure: Figure, stem: Path) -> None:
             figure.set_layout_engine("none")
         figure.savefig(stem.with_suffix(".png"), metadata={"Software": None})
         figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
+
+
+def many(marks: Sized) -> bool:
+    """Whether these are so many marks that they are to be drawn as an image, even into an SVG file."""
+    return len(marks) >= MANY
 
 
 def labelled(ax: Axes, x: str = "", y: str = "", title: str = "") -> Axes:

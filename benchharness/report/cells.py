@@ -1,5 +1,6 @@
 """The cells themselves: which were derived how often, by which seed, and where they stand in the table."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from functools import partial
 from typing import Final
@@ -31,23 +32,22 @@ def cells(evidence: Evidence) -> list[Block]:
         info = plots.distribution.data(evidence.scores(), column, f"Searched on {evidence.name}")
         draw = partial(drawn, plots.distribution.draw, info)
         blocks.append(Picture(f"distribution{evidence.slug}", "Where the derived cells stand among the table's.", draw))
-    by_arch = own.groupby("arch", sort=False)["method"].agg(["size", _methods])
-    most = by_arch.sort_values("size", ascending=False, kind="stable").head(DRAWN)
+    by_arch = own.groupby("arch", sort=False).size().sort_values(ascending=False, kind="stable")
     caption = "The derived cells" + (f", the {DRAWN} most frequent of {len(by_arch)}." * (len(by_arch) > DRAWN) or ".")
-    infos = [plots.cell.data(from_string(str(arch)), str(row["_methods"])) for arch, row in most.iterrows()]
+    most = {str(arch): own.loc[own["arch"] == arch, "method"] for arch in by_arch.index[:DRAWN]}
+    infos = [plots.cell.data(from_string(arch), _methods(methods)) for arch, methods in most.items()]
     return [*blocks, Picture(f"cells{evidence.slug}", caption, partial(panels, plots.cell.draw, infos, 3, (3.5, 2.5)))]
 
 
 def _distinct(evidence: Evidence, own: pd.DataFrame) -> Grid:
-    groups = own.groupby(["method", "arch"])
-    data = groups.agg(
-        count=("seed", "size"),
-        seeds=("seed", seeds),
-        valid=("valid", "first"),
-        test=("test", "first"),
-        measured_here=("measured_here", "first"),
-    )
-    data = data.reset_index().sort_values(["method", "count", "arch"], ascending=[True, False, True], ignore_index=True)
+    keys, found = ["method", "arch"], defaultdict[tuple[str, str], list[int]](list)
+    for method, arch, seed in own[[*keys, "seed"]].itertuples(index=False):
+        found[method, arch].append(seed)
+    data = own.drop_duplicates(keys)[[*keys, "valid", "test", "measured_here"]]
+    held = [found[method, arch] for method, arch in data[keys].itertuples(index=False)]
+    data.insert(2, "count", list(map(len, held)))
+    data.insert(3, "seeds", list(map(seeds, held)))
+    data = data.sort_values(["method", "count", "arch"], ascending=[True, False, True], ignore_index=True)
     shown = _marked(data.assign(count=data["count"].astype(str)), {"valid": 2, "test": 2})
     note = f"Accuracy in percent on {evidence.dataset} after {counted(evidence.epochs, 'epoch')}.{_footnote(data)}"
     return Grid(f"distinct-cells{evidence.slug}", f"Distinct cells by method, {evidence.name}", data, shown, note)

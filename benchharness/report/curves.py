@@ -30,7 +30,7 @@ def curves(frame: pd.DataFrame, tables: Tables = None, arrays: Mapping[str, Arra
     `skip_margin` and `eigenvalue` are NaN where a run recorded no expected weights or was not probed.
     """
     runs = supernets(frame)
-    traces = [store.lines(path) for path in runs["path"]]
+    traces = store.lines_of(runs)
     lengths = [len(trace) for trace in traces]
     if not sum(lengths):
         return pd.DataFrame(columns=["method", "dataset", "seed", "run_id", "epoch", *COLUMNS])

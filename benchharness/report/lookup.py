@@ -28,8 +28,9 @@ def lookup(frame: pd.DataFrame, tables: Tables) -> pd.DataFrame:
 
 def codes_of(archs: "pd.Series[str]") -> Int[np.ndarray, "runs"]:
     """The code of each architecture string; -1 where there is none."""
-    known = {arch: space.to_code(space.from_string(arch)) for arch in archs.dropna().unique() if arch}
-    return np.array([known.get(arch, -1) for arch in archs], dtype=int)
+    place, distinct = pd.factorize(archs)  # which has -1 for those that are missing
+    codes = [space.to_code(space.from_string(arch)) if arch else -1 for arch in distinct]
+    return np.array([*codes, -1], dtype=int)[place]
 
 
 def by_code(

@@ -15,15 +15,18 @@ from benchharness.report.content import Block, Grid, Picture, Report
 ROWS: Final = 100
 """Rows of a table that Markdown shows; HTML, CSV and LaTeX have them all."""
 _NAMED: Final = ("backslash", "asciitilde", "asciicircum", "bar", "less", "greater")
-_TEX: Final = {
-    **{c: f"\\{c}" for c in "&%$#_{}"},
-    **dict(zip("\\~^|<>", (rf"\text{name}{{}}" for name in _NAMED), strict=True)),
-    "±": r"$\pm$",
-    "–": "--",
-    "∞": r"$\infty$",
-    "é": r"\'e",
-    "†": r"\dag{}",
-}
+_TEX: Final = str.maketrans(
+    {
+        **{c: f"\\{c}" for c in "&%$#_{}"},
+        **dict(zip("\\~^|<>", (rf"\text{name}{{}}" for name in _NAMED), strict=True)),
+        "±": r"$\pm$",
+        "–": "--",
+        "∞": r"$\infty$",
+        "é": r"\'e",
+        "†": r"\dag{}",
+    }
+)
+_MINUS: Final = re.compile(r"(?<![\w.}-])-(?=[\d$])")
 
 
 def write(report: Report, out: Path) -> Path:
@@ -50,8 +53,7 @@ def latex(grid: Grid) -> str:
 
 def tex(text: object) -> str:
     """`text` with everything escaped that means something to LaTeX."""
-    escaped = "".join(_TEX.get(c, c) for c in str(text))
-    return re.sub(r"(?<![\w.}-])-(?=[\d$])", "$-$", escaped)
+    return _MINUS.sub("$-$", str(text).translate(_TEX))
 
 
 def cell(text: object) -> str:

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from benchharness import plots, stats
@@ -94,10 +93,6 @@ def _against(tau: stats.Interval, null: float) -> str:
     if not np.isfinite(tau.low):
         return "in one run, below" if tau.value < null else "in one run, not below"
     return "below" if tau.high < null else "above" if tau.low > null else "not told apart from"
-
-
-def _mean(values: Float[np.ndarray, "*batch runs"]) -> Float[np.ndarray, "*batch"]:
-    return np.asarray(values.mean(-1))
 
 
 def _dead(rows: pd.DataFrame) -> str:
@@ -189,7 +184,6 @@ def _used(evidence: Evidence) -> str:
 
 def _intervals(groups: Any) -> pd.DataFrame:
     """Per group of a grouped column: its mean as `tau`, with `low`, `high` (bootstrapped) and `n`, beside its keys."""
-    found = [
-        (*key, *stats.bootstrap(part.to_numpy(), np.random.default_rng(SEED), _mean, 2000)) for key, part in groups
-    ]
+    keys, parts = zip(*((key, part.to_numpy()) for key, part in groups), strict=True)
+    found = [(*key, *mean) for key, mean in zip(keys, stats.bootstrap_means(parts, SEED), strict=True)]
     return pd.DataFrame(found, columns=[*groups.keys, "tau", "low", "high", "n"]).astype({"method": str})

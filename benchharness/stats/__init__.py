@@ -8,7 +8,7 @@ from benchharness.stats.baseline import Expected, best_of_random, relative_impro
 from benchharness.stats.collapse import Verdict, entropy, first_epoch, skip_margin, verdict
 from benchharness.stats.comparison import Paired, improvement_interval, improvement_probability, pair, profile
 from benchharness.stats.correlation import edge_taus, pairwise_tau, sparse, sparse_tau, tau, taus, top, top_tau
-from benchharness.stats.interval import Interval, Summary, bootstrap, iqm, mean_interval, summarise
+from benchharness.stats.interval import Interval, Summary, bootstrap, bootstrap_means, iqm, mean_interval, summarise
 from benchharness.stats.significance import effect_size, holm, permutation_p, smallest_p, wilcoxon_p
 from benchharness.stats.truth import Reduce, cell_scores, conditional_truth, edge_truth, parameter_counts
 
@@ -21,6 +21,7 @@ __all__ = [
     "Verdict",
     "best_of_random",
     "bootstrap",
+    "bootstrap_means",
     "cell_scores",
     "conditional_truth",
     "edge_taus",

@@ -1,16 +1,20 @@
 """One method against another: paired differences, probability of improvement, performance profiles."""
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from benchharness.stats.interval import Interval, mean_interval, quantiles
+from benchharness.stats.interval import CHUNK, Interval, mean_interval, quantiles
 from benchharness.stats.significance import effect_size, permutation_p, wilcoxon_p
 
 Runs = Float[np.ndarray, "runs *tasks"]
 RunsA = Float[np.ndarray, "runs_a *tasks"]
 RunsB = Float[np.ndarray, "runs_b *tasks"]
+
+PAIRWISE_UP_TO: Final = 400
+"""Runs of a method up to which every pair is looked at; above, sorting them is quicker."""
 
 
 class Paired(NamedTuple):
@@ -39,18 +43,19 @@ def improvement_probability(a: RunsA, b: RunsB) -> float:
 
     The probability of improvement of Agarwal et al. (2021): Mann and Whitney's U over the number of pairs.
     """
-    return float(np.nanmean([wins.mean() if wins.size else np.nan for wins in _wins(a, b)]))
+    shares = [_beaten(x, y).sum() / (x.size * y.size) if x.size and y.size else np.nan for x, y in _tasks(a, b)]
+    return float(np.nanmean(shares))
 
 
 def improvement_interval(
     a: RunsA, b: RunsB, rng: np.random.Generator, replicates: int = 1000, level: float = 0.95
 ) -> Interval:
     """The probability of improvement with its bootstrap interval, runs of both drawn again within each task."""
-    tables = [wins for wins in _wins(a, b) if wins.size]
-    n = sum(min(wins.shape) for wins in tables)
+    tasks = [(x, y) for x, y in _tasks(a, b) if x.size and y.size]
+    n = sum(min(x.size, y.size) for x, y in tasks)
     if n < 2:
         return Interval(improvement_probability(a, b) if n else np.nan, np.nan, np.nan, n)
-    drawn = np.mean([_resampled(wins, rng, replicates) for wins in tables], axis=0)
+    drawn = np.mean([_resampled(x, y, rng, replicates) for x, y in tasks], axis=0)
     return Interval(improvement_probability(a, b), *quantiles(drawn, level), n)
 
 
@@ -65,19 +70,53 @@ def profile(
     return np.stack([np.mean([reached.mean(0) for reached in above], axis=0), *band])
 
 
-def _wins(a: RunsA, b: RunsB) -> list[Float[np.ndarray, "kept_a kept_b"]]:
+def _tasks(a: RunsA, b: RunsB) -> list[tuple[Float[np.ndarray, "kept_a"], Float[np.ndarray, "kept_b"]]]:
     tasks = zip(a.reshape(len(a), -1).T, b.reshape(len(b), -1).T, strict=True)
-    finite = [(x[np.isfinite(x)], y[np.isfinite(y)]) for x, y in tasks]
-    return [(np.sign(x[:, None] - y) + 1) / 2 for x, y in finite]
+    return [(x[np.isfinite(x)], y[np.isfinite(y)]) for x, y in tasks]
+
+
+def _beaten(x: Float[np.ndarray, "kept_a"], y: Float[np.ndarray, "kept_b"]) -> Float[np.ndarray, "kept_a"]:
+    """How many of `y` each of `x` beats, ties counting half."""
+    ordered = np.sort(y)
+    return np.asarray((np.searchsorted(ordered, x, "left") + np.searchsorted(ordered, x, "right")) / 2)
 
 
 def _resampled(
-    wins: Float[np.ndarray, "runs_a runs_b"], rng: np.random.Generator, replicates: int
+    x: Float[np.ndarray, "kept_a"], y: Float[np.ndarray, "kept_b"], rng: np.random.Generator, replicates: int
 ) -> Float[np.ndarray, "replicates"]:
+    """The share of wins in each replicate."""
+    if max(x.size, y.size) > PAIRWISE_UP_TO:
+        return np.concatenate([_resampled_by_rank(x, y, rng, rows) for rows in _chunks(replicates, x.size + y.size)])
+    wins = (np.sign(x[:, None] - y) + 1) / 2
     first, second = (_weights(n, rng, replicates) for n in wins.shape)
     return np.asarray(((first @ wins) * second).sum(-1))
 
 
+def _resampled_by_rank(
+    x: Float[np.ndarray, "kept_a"], y: Float[np.ndarray, "kept_b"], rng: np.random.Generator, replicates: int
+) -> Float[np.ndarray, "replicates"]:
+    """The same without a look at every pair: by how many runs of the other side lie below each."""
+    first, second = (_counts(n, rng, replicates) for n in (x.size, y.size))
+    below = np.pad(second[:, np.argsort(y)].cumsum(-1), ((0, 0), (1, 0)))
+    ordered = np.sort(y)
+    beaten = below[:, np.searchsorted(ordered, x, "left")] + below[:, np.searchsorted(ordered, x, "right")]
+    return np.asarray((first * beaten).sum(-1) / (2 * x.size * y.size))
+
+
+def _chunks(replicates: int, runs: int) -> Iterator[int]:
+    """So many replicates at a time as memory is to hold."""
+    step = max(1, CHUNK // runs)
+    return (min(step, replicates - start) for start in range(0, replicates, step))
+
+
 def _weights(n: int, rng: np.random.Generator, replicates: int) -> Float[np.ndarray, "replicates runs"]:
     """How much each of `n` runs counts in a bootstrap replicate: how often it was drawn, over n."""
+    if n > PAIRWISE_UP_TO:
+        return _counts(n, rng, replicates) / n
     return rng.multinomial(n, np.full(n, 1 / n), size=replicates) / n
+
+
+def _counts(n: int, rng: np.random.Generator, replicates: int) -> Int[np.ndarray, "replicates runs"]:
+    """How often each of `n` runs was drawn; for thousands of runs quicker than the multinomial distribution."""
+    drawn = rng.integers(n, size=(replicates, n)) + n * np.arange(replicates)[:, None]
+    return np.bincount(drawn.ravel(), minlength=replicates * n).reshape(replicates, n)

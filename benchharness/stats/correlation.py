@@ -1,5 +1,7 @@
 """Kendall's tau-b in the forms that rankings of cells and of operations need."""
 
+import math
+
 import numpy as np
 from jaxtyping import Float
 from scipy import stats
@@ -10,8 +12,8 @@ Scores = Float[np.ndarray, "archs"]
 
 PAIRWISE_UP_TO = 400
 """Entries of a ranking up to which comparing all pairs at once is quicker than SciPy's sorting, one by one."""
-CHUNK = 1 << 20
-"""Pairs that are held in memory at a time, twice over."""
+CHUNK = 1 << 16
+"""Pairs that are looked at together: so few that they stay in the processor's cache."""
 
 
 def tau(scores: Scores, truth: Scores) -> float:
@@ -26,9 +28,7 @@ def taus(scores: Float[np.ndarray, "runs archs"], truth: Float[np.ndarray, "runs
     """`tau` of every row, to the last bit, all at once."""
     if scores.shape[1] > PAIRWISE_UP_TO:
         return np.array([tau(*row) for row in zip(scores, truth, strict=True)])
-    step = max(1, CHUNK // max(1, scores.shape[1] ** 2))
-    parts = [_pairs(scores[i : i + step], truth[i : i + step]) for i in range(0, len(scores), step)]
-    agree, first, second = np.concatenate(parts, axis=1) if parts else np.zeros((3, 0))
+    agree, first, second = _pairs(scores, truth)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.clip(agree / np.sqrt(first) / np.sqrt(second), -1, 1)  # divided twice, as SciPy does
 
@@ -68,10 +68,14 @@ def pairwise_tau(x: Float[np.ndarray, "*batch ops"], y: Float[np.ndarray, "*batc
 def _pairs(x: Float[np.ndarray, "*batch ops"], y: Float[np.ndarray, "*batch ops"]) -> Float[np.ndarray, "3 *batch"]:
     """Of all pairs of entries: those that agree less those that disagree, those untied in `x`, those untied in `y`."""
     first, second = np.triu_indices(x.shape[-1], 1)
-    dx, dy = np.sign(x[..., first] - x[..., second]), np.sign(y[..., first] - y[..., second])
-    both = np.isfinite(dx) & np.isfinite(dy)
-    dx, dy = np.where(both, dx, 0), np.where(both, dy, 0)
-    return np.stack([(dx * dy).sum(-1), (dx**2).sum(-1), (dy**2).sum(-1)])
+    xs, ys = (one.reshape(math.prod(x.shape[:-1]), x.shape[-1]) for one in (x, y))
+    found, step = np.zeros((3, len(xs))), max(1, CHUNK // max(1, first.size))
+    for rows in (slice(start, start + step) for start in range(0, len(xs), step)):
+        dx, dy = (np.sign(one[rows][:, first] - one[rows][:, second]) for one in (xs, ys))
+        unknown = ~(np.isfinite(dx) & np.isfinite(dy))
+        dx[unknown] = dy[unknown] = 0
+        found[:, rows] = np.vecdot(dx, dy), np.vecdot(dx, dx), np.vecdot(dy, dy)
+    return found.reshape(3, *x.shape[:-1])
 
 
 def edge_taus(

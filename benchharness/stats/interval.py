@@ -3,16 +3,19 @@
 Never BCa: where every seed derives the same cell, which is what collapse looks like, its acceleration is 0/0.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy import stats
 
 from benchharness.errors import UserError
 
 Statistic = Callable[[Float[np.ndarray, "*batch runs"]], Float[np.ndarray, "*batch"]]
+
+CHUNK: Final = 1 << 20
+"""Drawn runs that are held in memory at a time."""
 
 
 class Interval(NamedTuple):
@@ -66,9 +69,40 @@ def bootstrap(
     value = float(statistic(pool))
     if max(task.size for task in tasks) < 2:
         return Interval(value, np.nan, np.nan, pool.size)
-    drawn = [task[rng.integers(task.size, size=(replicates, task.size), dtype=np.uint32)] for task in tasks]
-    low, high = quantiles(statistic(np.concatenate(drawn, axis=1)), level)
-    return Interval(value, low, high, pool.size)
+    if len(tasks) == 1:
+        found = np.concatenate([statistic(pool[drawn]) for drawn in _drawn(pool.size, rng, replicates)])
+    else:
+        drawn = [task[rng.integers(task.size, size=(replicates, task.size), dtype=np.uint32)] for task in tasks]
+        found = statistic(np.concatenate(drawn, axis=1))
+    return Interval(value, *quantiles(found, level), pool.size)
+
+
+def bootstrap_means(samples: Sequence[Float[np.ndarray, "runs"]], seed: int, replicates: int = 2000) -> list[Interval]:
+    """`bootstrap` of each sample's mean, each with a generator of this `seed`, to the last bit.
+
+    Samples of one size are drawn alike, so that hundreds of them cost little more than one.
+    """
+    kept = [_finite(sample) for sample in samples]
+    found = np.full((len(kept), replicates), np.nan)
+    for size in {sample.size for sample in kept if sample.size > 1}:
+        rows = [row for row, sample in enumerate(kept) if sample.size == size]
+        done = 0
+        for drawn in _drawn(size, np.random.default_rng(seed), replicates):
+            for row in rows:
+                found[row, done : done + len(drawn)] = kept[row][drawn].mean(-1)
+            done += len(drawn)
+    bounds = (
+        quantiles(row, 0.95) if sample.size > 1 else (np.nan, np.nan) for row, sample in zip(found, kept, strict=True)
+    )
+    return [Interval(float(sample.mean()), *both, sample.size) for sample, both in zip(kept, bounds, strict=True)]
+
+
+def _drawn(size: int, rng: np.random.Generator, replicates: int) -> Iterator[Int[np.ndarray, "chunk runs"]]:
+    """Places among `size` runs, a row a replicate, so many rows at a time as memory is to hold."""
+    step = max(1, CHUNK // size)
+    for start in range(0, replicates, step):
+        rows = min(step, replicates - start)
+        yield rng.integers(size, size=(rows, size), dtype=np.uint32).astype(np.intp)
 
 
 def summarise(values: Float[np.ndarray, "runs"], rng: np.random.Generator, replicates: int = 5000) -> Summary:

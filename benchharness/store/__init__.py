@@ -10,7 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchharness.records import RunSpec, Status
-from benchharness.store.reading import COSTS, EPOCH_COLUMNS, MEASURES, arrays, arrays_of, lines, read, results, trace
+from benchharness.store.reading import (
+    COSTS,
+    EPOCH_COLUMNS,
+    MEASURES,
+    arrays,
+    arrays_of,
+    lines,
+    lines_of,
+    read,
+    results,
+    trace,
+)
 from benchharness.store.run import Run, claimed, status
 
 __all__ = [
@@ -22,6 +33,7 @@ __all__ = [
     "arrays",
     "arrays_of",
     "lines",
+    "lines_of",
     "read",
     "results",
     "trace",

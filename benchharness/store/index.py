@@ -9,7 +9,9 @@ import hashlib
 import json
 import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +19,7 @@ import platformdirs
 
 from benchharness.npz import replacing
 from benchharness.records import RunRecord, RunSpec
+from benchharness.store import waiting
 
 LEAST: Final = 500
 """Finished runs from which a folder is indexed; fewer are read in less than a second."""
@@ -43,21 +46,14 @@ class Entry(NamedTuple):
     parsed: Parsed
 
 
-def runs(folder: Path) -> Iterator[tuple[str, Mark]]:
+def runs(folder: Path) -> list[tuple[str, Mark]]:
     """Every folder with a `spec.json` under `folder`: its path from there and its mark, in the order of the paths."""
-    pending = [""]
-    while pending:
-        place = pending.pop()
-        try:
-            with os.scandir(folder / place) as found:
-                entries = list(found)
-        except PermissionError:
-            continue
-        files = [entry for entry in entries if entry.name in SOURCES]
-        folders = sorted((entry.name for entry in entries if entry.is_dir(follow_symlinks=False)), reverse=True)
-        pending += [f"{place}/{name}" if place else name for name in folders]
-        if any(file.name == "spec.json" for file in files):
-            yield place, _marked(files)
+    found, level = list[tuple[str, Mark]](), [""]
+    while level:
+        listed = list(zip(level, waiting.each(partial(_listed, folder), level), strict=True))
+        found += [(place, mark) for place, (mark, _) in listed if any(name == "spec.json" for name, *_ in mark)]
+        level = [f"{place}/{name}" if place else name for place, (_, names) in listed for name in names]
+    return sorted(found, key=lambda run: run[0].split("/"))
 
 
 def load(folder: Path) -> dict[str, Entry]:
@@ -89,12 +85,20 @@ def _place(folder: Path) -> Path:
     return platformdirs.user_cache_path("benchharness") / "index" / f"{key}.json.gz"
 
 
-def _marked(files: "list[os.DirEntry[str]]") -> Mark:
-    found = []
-    for file in sorted(files, key=lambda one: one.name):
-        about = file.stat()
-        found.append([file.name, about.st_ino, about.st_size, about.st_mtime_ns])
-    return found
+def _listed(folder: Path, place: str) -> tuple[Mark, list[str]]:
+    """The mark of the files at `place` under `folder`, and the names of the folders there."""
+    try:
+        with os.scandir(folder / place) as found:
+            entries = list(found)
+    except PermissionError:
+        return [], []
+    mark = []
+    for entry in sorted(entries, key=lambda one: one.name):
+        if entry.name in SOURCES:
+            with suppress(FileNotFoundError):  # a failure's note, gone as its run is tried again
+                about = entry.stat()
+                mark.append([entry.name, about.st_ino, about.st_size, about.st_mtime_ns])
+    return mark, [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
 
 
 def _packed(parsed: Parsed, shared: dict[str, int]) -> list[Any]:

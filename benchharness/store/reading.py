@@ -9,7 +9,7 @@ import pandas as pd
 
 from benchharness.errors import UserError
 from benchharness.records import SCHEMA, RunRecord, RunSpec, Status
-from benchharness.store import files, index
+from benchharness.store import files, index, waiting
 from benchharness.store.index import Entry, Parsed
 from benchharness.store.run import read_record, read_spec, status, supernet_folder
 
@@ -55,7 +55,7 @@ def trace(path: Path) -> pd.DataFrame:
 
 def lines(path: Path) -> list[dict[str, Any]]:
     """The same as one object an epoch, which for thousands of runs is quicker."""
-    return files.read_lines(_trained(path) / "trace.jsonl")
+    return _lines(path, own=False)
 
 
 def arrays(path: Path) -> dict[str, np.ndarray]:
@@ -64,10 +64,17 @@ def arrays(path: Path) -> dict[str, np.ndarray]:
     return own if trained == path else _read_out(files.read_arrays(trained / "trace.npz"), own)
 
 
+def lines_of(frame: pd.DataFrame) -> list[list[dict[str, Any]]]:
+    """What `lines` gives of every run of `frame`, in its order."""
+    own = (frame["supernet"] == frame["run_id"]).tolist()
+    return waiting.each(lambda run: _lines(*run), list(zip(frame["path"], own, strict=True)))
+
+
 def arrays_of(frame: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
     """What `arrays` gives of every run of `frame`, by run id; a supernet that several share is read once."""
     paths = dict(zip(frame["run_id"], frame["path"], strict=True))
-    own = {run_id: files.read_arrays(path / "trace.npz") for run_id, path in paths.items()}
+    held = waiting.each(files.read_arrays, [path / "trace.npz" for path in paths.values()])
+    own = dict(zip(paths, held, strict=True))
     supernets = dict(zip(frame["run_id"], frame["supernet"], strict=True))
     return {
         run_id: held
@@ -77,6 +84,11 @@ def arrays_of(frame: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
         else arrays(paths[run_id])
         for run_id, held in own.items()
     }
+
+
+def _lines(path: Path, own: bool) -> list[dict[str, Any]]:
+    """The trace of the run in folder `path`, of which is known whether it trained its `own` supernet."""
+    return files.read_lines((path if own else _trained(path)) / "trace.jsonl")
 
 
 def _read_out(supernet: dict[str, np.ndarray], own: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -92,23 +104,25 @@ def _trained(path: Path) -> Path:
 
 def _parsed(folder: Path) -> Iterator[tuple[str, Parsed]]:
     """Every run under `folder`, from the index where that still holds; it is written anew where it does not."""
-    known, held = index.load(folder), dict[str, Entry]()
-    for run, mark in index.runs(folder):
-        entry = known.get(run)
-        if entry is None or entry.mark != mark:
-            spec = read_spec(folder / run)
-            if spec is None:
-                continue
-            entry = Entry(mark, Parsed(spec, read_record(folder / run), *map(files.read_json, _asides(folder / run))))
-        if entry.parsed.record is not None:
-            held[run] = entry
-        yield run, entry.parsed
-    if len(held) >= index.LEAST and held != known:
-        index.save(folder, held)
+    known, marks = index.load(folder), dict(index.runs(folder))
+    held = {run: known[run] for run, mark in marks.items() if run in known and known[run].mark == mark}
+    rest = [run for run in marks if run not in held]
+    for run, parsed in zip(rest, waiting.each(_files_of, [folder / run for run in rest]), strict=True):
+        if parsed is not None:
+            held[run] = Entry(marks[run], parsed)
+    finished = {run: held[run] for run in marks if run in held and held[run].parsed.record is not None}
+    if len(finished) >= index.LEAST and finished != known:
+        index.save(folder, finished)
+    return ((run, held[run].parsed) for run in marks if run in held)
 
 
-def _asides(path: Path) -> tuple[Path, Path]:
-    return path / "machine.json", path / "failure.json"
+def _files_of(path: Path) -> Parsed | None:
+    """The run in folder `path`; None where it has no spec that can be read."""
+    spec = read_spec(path)
+    if spec is None:
+        return None
+    machine, failure = (files.read_json(path / name) for name in ("machine.json", "failure.json"))
+    return Parsed(spec, read_record(path), machine, failure)
 
 
 def _row(path: Path, parsed: Parsed, suite: str) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """What each figure's `data` computes, and that `draw` puts it onto the axes."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
 from benchharness import plots, stats
-from benchharness.plots.style import canvas, looks
+from benchharness.plots.style import MANY, canvas, drawn, looks, save
 from benchharness.space import CONV3, SKIP
 
 SCORES = pd.DataFrame({"darts": [54.3, 54.3, 54.3], "ostr": [94.0, 93.0, np.nan], "snas": [np.nan] * 3})
@@ -25,6 +27,24 @@ def test_accuracy_orders_by_mean_and_keeps_equal_seeds_apart() -> None:
     collapsed = np.asarray(ax.collections[1].get_offsets())
     assert len(np.unique(collapsed[:, 1])) == 3
     assert to_hex(ax.collections[1].get_facecolor()[0]) == looks(["darts"])["darts"].colour.lower()
+
+
+@pytest.mark.parametrize(("runs", "image"), [(MANY - 1, False), (MANY, True)])
+def test_marks_by_the_hundred_are_an_image_in_the_svg_and_few_are_not(tmp_path: Path, runs: int, image: bool) -> None:
+    scores = pd.DataFrame({"darts": np.linspace(80, 94, runs)})
+    cost = pd.DataFrame({"method": "darts", "search_seconds": 10.0, "test": scores["darts"]})
+    table = np.linspace(10, 94, 50)
+    for draw, info in (
+        (plots.accuracy.draw, plots.accuracy.data(scores)),
+        (plots.cost.draw, plots.cost.data(cost)),
+        (plots.distribution.draw, plots.distribution.data(scores, table)),
+    ):
+        save(drawn(draw, info), tmp_path / "figure")
+        text = (tmp_path / "figure.svg").read_text()
+        assert ("<image" in text) == image
+        assert ">test accuracy" in text, "what is written stays text"
+        if image:
+            assert len(text) < 120_000
 
 
 def test_accuracy_of_a_method_sticks_to_its_colour_whatever_is_missing() -> None:

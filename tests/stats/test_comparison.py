@@ -6,6 +6,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats as scipy_stats
 
 from benchharness import stats
+from benchharness.stats import comparison
 
 runs = arrays(float, st.integers(1, 8), elements=st.integers(0, 12).map(float))
 
@@ -42,6 +43,30 @@ def test_its_interval_covers_the_truth() -> None:
     draws = rng(4).normal(0, 1, (150, 2, 15))
     found = [stats.improvement_interval(a, b, rng(i), 300) for i, (a, b) in enumerate(draws)]
     assert np.mean([i.low <= 0.5 <= i.high for i in found]) > 0.88
+
+
+@given(a=runs, b=runs)
+@settings(max_examples=30)
+def test_sorting_many_runs_counts_the_wins_that_looking_at_every_pair_counts(a: np.ndarray, b: np.ndarray) -> None:
+    drawn = comparison._resampled_by_rank(a, b, rng(7), 20)
+    chance = rng(7)
+    first, second = (comparison._counts(len(one), chance, 20) for one in (a, b))
+    wins = (np.sign(a[:, None] - b) + 1) / 2
+    np.testing.assert_allclose(drawn, np.einsum("ra,ab,rb->r", first, wins, second) / wins.size)
+    assert (first.sum(1) == len(a)).all()
+
+
+def test_intervals_of_many_runs_are_those_of_every_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = rng(1).normal(90, 2, (2, 150)).round(1)
+    by_pair = stats.improvement_interval(a, b, rng())
+    monkeypatch.setattr(comparison, "PAIRWISE_UP_TO", 100)
+    monkeypatch.setattr(comparison, "CHUNK", 5000)
+    by_rank = stats.improvement_interval(a, b, rng())
+    assert by_rank.value == by_pair.value
+    assert by_rank[1:3] == pytest.approx(by_pair[1:3], abs=0.01)
+    band = stats.profile(a, np.array([88.0, 92.0]), rng())
+    monkeypatch.undo()
+    assert band == pytest.approx(stats.profile(a, np.array([88.0, 92.0]), rng()), abs=0.02)
 
 
 def test_pairs_are_seeds_that_both_have() -> None:

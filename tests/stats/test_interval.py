@@ -79,6 +79,25 @@ def test_bootstrap_of_a_mean_comes_near_its_closed_form() -> None:
     assert found.high == pytest.approx(found.value + 1.96 * error, abs=0.03)
 
 
+def test_means_of_many_samples_have_the_intervals_that_each_has_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = np.array([90.0, np.nan, 94.0, 91.0])
+    samples = [rng(1).normal(90, 2, 30), rng(2).normal(80, 2, 30), np.array([90.0]), missing, rng(3).normal(0, 1, 3)]
+    alone = [stats.bootstrap(sample, rng(5), lambda pool: pool.mean(-1), 200) for sample in samples]
+    assert str(stats.bootstrap_means(samples, 5, 200)) == str(alone), "to the last bit, and NaN of a single run"
+    monkeypatch.setattr("benchharness.stats.interval.CHUNK", 70)
+    assert str(stats.bootstrap_means(samples, 5, 200)) == str(alone), "however many are held in memory at a time"
+    with pytest.raises(UserError, match="every value is missing"):
+        stats.bootstrap_means([missing, missing[1:2]], 5)
+
+
+@pytest.mark.parametrize("chunk", [1, 64, 1000])
+def test_what_is_held_in_memory_changes_no_interval(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    values = rng(1).normal(90, 2, 20)
+    whole = stats.bootstrap(values, rng(), replicates=101)
+    monkeypatch.setattr("benchharness.stats.interval.CHUNK", chunk)
+    assert stats.bootstrap(values, rng(), replicates=101) == whole
+
+
 def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
     draws = rng(2).normal(0, 1, (600, 10))
     t = [stats.mean_interval(row) for row in draws]

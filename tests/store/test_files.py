@@ -63,6 +63,20 @@ def test_any_bytes_are_an_object_or_nothing(tmp_path_factory: pytest.TempPathFac
     assert all(isinstance(line, dict) for line in files.read_lines(path))
 
 
+LINES = st.sampled_from(
+    [b'{"a": 1}', b'{"a": [', b"1]}", b'{"b": "x', b'y"}', b"{}, {}", b"[]", b"", b"{}", b"7", b"\xff"]
+)
+
+
+@given(lines=st.lists(LINES, max_size=5), end=st.sampled_from([b"\n", b"", b"\r\n"]))
+def test_lines_are_read_at_once_as_one_by_one(lines: list[bytes], end: bytes) -> None:
+    whole = (b"\n".join(lines) + end).splitlines(keepends=True)
+    at_once, one_by_one = files._parsed_at_once(whole), list(files._parsed_one_by_one(whole))
+    assert at_once in ([], one_by_one)
+    if len(one_by_one) == len(whole):
+        assert at_once == one_by_one
+
+
 def test_deeply_nested_json_is_damage_not_a_crash(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("[" * 100_000)
     assert files.read_json(tmp_path / "a.json") is None

@@ -1,0 +1,48 @@
+"""Reading many small files: alone where the disk is quick, many at a time where it is waited for, in order always."""
+
+import threading
+import time
+
+import pytest
+
+from benchharness.store import waiting
+
+
+def test_what_is_quick_is_read_by_the_caller_alone_and_in_order() -> None:
+    seen: set[int] = set()
+
+    def read(item: int) -> int:
+        seen.add(threading.get_ident())
+        return sum(range(20_000)) * 0 + item**2
+
+    assert waiting.each(read, range(1200)) == [item**2 for item in range(1200)]
+    assert seen == {threading.get_ident()}
+
+
+def test_what_is_waited_for_is_read_many_at_a_time_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "SAMPLE", 4)
+    seen: set[int] = set()
+
+    def read(item: int) -> int:
+        seen.add(threading.get_ident())
+        time.sleep(0.004)
+        return -item
+
+    assert waiting.each(read, list(range(100))) == [-item for item in range(100)]
+    assert len(seen) > 4
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.002])
+def test_an_error_of_any_item_is_raised(monkeypatch: pytest.MonkeyPatch, wait: float) -> None:
+    monkeypatch.setattr(waiting, "SAMPLE", 4)
+
+    def read(item: int) -> int:
+        time.sleep(wait)
+        return 1 // (item - 70)
+
+    with pytest.raises(ZeroDivisionError):
+        waiting.each(read, range(100))
+
+
+def test_nothing_at_all_is_read_at_once() -> None:
+    assert waiting.each(abs, []) == []
