@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -10,7 +11,7 @@ import numpy as np
 from benchharness.errors import UserError
 from benchharness.records import RunSpec, Status
 from benchharness.space import from_string
-from benchharness.store import files
+from benchharness.store import files, waiting
 from benchharness.store.lease import alive
 from benchharness.store.run import read_record, read_spec, status, supernet_folder
 
@@ -48,7 +49,8 @@ def examine(results: Path) -> Diagnosis:
     folders = [path for path in sorted(results.rglob("seed-*")) if path.is_dir() and _FOLDER.fullmatch(path.name)]
     if not folders and _FOLDER.fullmatch(results.resolve().name):
         folders = [results]
-    return Diagnosis(len(folders), tuple(finding for folder in folders for finding in _folder(folder)))
+    found = waiting.each(lambda folder: list(_folder(folder)), folders)
+    return Diagnosis(len(folders), tuple(chain.from_iterable(found)))
 
 
 def _folder(folder: Path) -> Iterator[Finding]:

@@ -24,7 +24,7 @@ from benchharness.store import waiting
 LEAST: Final = 500
 """Finished runs from which a folder is indexed; fewer are read in less than a second."""
 SOURCES: Final = ("failure.json", "machine.json", "record.json", "spec.json")
-_SCHEMA: Final = 1
+_SCHEMA: Final = 2
 
 Mark = list[list[Any]]
 """Name, inode, size and time of each file that an entry was made from."""
@@ -33,6 +33,8 @@ Mark = list[list[Any]]
 class Parsed(NamedTuple):
     """One run as its files tell."""
 
+    run_id: str
+    """The spec's, which takes longer to work out than to keep."""
     spec: RunSpec
     record: RunRecord | None
     machine: dict[str, Any] | None
@@ -70,14 +72,30 @@ def load(folder: Path) -> dict[str, Entry]:
 
 def save(folder: Path, entries: Mapping[str, Entry]) -> None:
     """Put the index of `folder` into the cache, whole or not at all; a cache that cannot be written is left alone."""
-    shared: dict[str, int] = {}
+    shared: dict[int, tuple[int, Any]] = {}
     held = [[run, entry.mark, _packed(entry.parsed, shared)] for run, entry in entries.items()]
-    about = {"schema": _SCHEMA, "folder": str(folder.resolve()), "runs": held, "shared": list(map(json.loads, shared))}
+    about = {"schema": _SCHEMA, "folder": str(folder.resolve()), "runs": held}
+    about["shared"] = [part for _, part in shared.values()]
     try:
         with replacing(_place(folder)) as temporary, gzip.open(temporary, "wb", compresslevel=1) as file:
             file.write(json.dumps(about).encode())
     except OSError:
         return
+
+
+def slim(parsed: Parsed, known: dict[str, Any]) -> Parsed:
+    """`parsed` with one object for whatever many runs have alike, such as a protocol; `known` has those met so far."""
+
+    def one(value: Any) -> Any:
+        return {name: _met(part, known) if isinstance(part, dict) else part for name, part in value.items()}
+
+    spec, machine = RunSpec(**one(vars(parsed.spec))), parsed.machine and one(parsed.machine)
+    record = parsed.record and RunRecord(**one(vars(parsed.record)))
+    return parsed._replace(spec=spec, record=record, machine=machine)
+
+
+def _met(part: dict[str, Any], known: dict[str, Any]) -> Any:
+    return known.setdefault(json.dumps(part), part)
 
 
 def _place(folder: Path) -> Path:
@@ -88,7 +106,7 @@ def _place(folder: Path) -> Path:
 def _listed(folder: Path, place: str) -> tuple[Mark, list[str]]:
     """The mark of the files at `place` under `folder`, and the names of the folders there."""
     try:
-        with os.scandir(folder / place) as found:
+        with os.scandir(os.path.join(folder, place)) as found:
             entries = list(found)
     except PermissionError:
         return [], []
@@ -101,19 +119,21 @@ def _listed(folder: Path, place: str) -> tuple[Mark, list[str]]:
     return mark, [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
 
 
-def _packed(parsed: Parsed, shared: dict[str, int]) -> list[Any]:
-    """Objects within a run's objects are kept once for all runs, since most runs have the same ones."""
-    values = [vars(part) if isinstance(part, RunSpec | RunRecord) else part for part in parsed]
-    return [value and {key: _reference(part, shared) for key, part in value.items()} for value in values]
+def _packed(parsed: Parsed, shared: dict[int, tuple[int, Any]]) -> list[Any]:
+    """Objects that several runs share are kept once for all of them."""
+    values = [vars(part) if isinstance(part, RunSpec | RunRecord) else part for part in parsed[1:]]
+    packed = [value and {key: _reference(part, shared) for key, part in value.items()} for value in values]
+    return [parsed.run_id, *packed]
 
 
-def _reference(part: Any, shared: dict[str, int]) -> Any:
-    return {"": shared.setdefault(json.dumps(part), len(shared))} if isinstance(part, dict) else part
+def _reference(part: Any, shared: dict[int, tuple[int, Any]]) -> Any:
+    return {"": shared.setdefault(id(part), (len(shared), part))[0]} if isinstance(part, dict) else part
 
 
 def _unpacked(packed: list[Any], shared: list[Any]) -> Parsed:
+    run_id, *rest = packed
     spec, record, machine, failure = (
         value and {key: shared[part[""]] if isinstance(part, dict) else part for key, part in value.items()}
-        for value in packed
+        for value in rest
     )
-    return Parsed(RunSpec(**spec), RunRecord(**record), machine, failure)
+    return Parsed(run_id, RunSpec(**spec), RunRecord(**record), machine, failure)

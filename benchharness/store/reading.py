@@ -1,6 +1,9 @@
 """A results folder as tables: one row a run, one row an epoch. Reads only, and never waits for a runner."""
 
+import gc
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from benchharness.errors import UserError
-from benchharness.records import SCHEMA, RunRecord, RunSpec, Status
+from benchharness.records import SCHEMA, RunRecord, Status
 from benchharness.store import files, index, waiting
 from benchharness.store.index import Entry, Parsed
 from benchharness.store.run import read_record, read_spec, status, supernet_folder
@@ -36,8 +39,10 @@ def read(folder: Path) -> pd.DataFrame:
     if not folder.is_dir():
         raise UserError(f"no results folder {str(folder)!r}; `benchharness run` makes one")
     parts = folder.resolve().parts
-    rows = [_row(folder / run, parsed, (*parts, *Path(run).parts)[-4]) for run, parsed in _parsed(folder)]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    with _uncollected():
+        found = _parsed(folder)
+        rows = [_row(folder / run, parsed, [*parts, *filter(None, run.split("/"))][-4]) for run, parsed in found]
+        return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def results(folder: str | Path = "results") -> pd.DataFrame:
@@ -102,12 +107,25 @@ def _trained(path: Path) -> Path:
     return path if record is None else supernet_folder(path, record) or path
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without garbage collection: of 100,000 runs nothing is garbage, and looking for some took half the time."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
 def _parsed(folder: Path) -> Iterator[tuple[str, Parsed]]:
     """Every run under `folder`, from the index where that still holds; it is written anew where it does not."""
     known, marks = index.load(folder), dict(index.runs(folder))
     held = {run: known[run] for run, mark in marks.items() if run in known and known[run].mark == mark}
     rest = [run for run in marks if run not in held]
-    for run, parsed in zip(rest, waiting.each(_files_of, [folder / run for run in rest]), strict=True):
+    read = waiting.each(partial(_files_of, {}), [folder / run for run in rest])
+    for run, parsed in zip(rest, read, strict=True):
         if parsed is not None:
             held[run] = Entry(marks[run], parsed)
     finished = {run: held[run] for run in marks if run in held and held[run].parsed.record is not None}
@@ -116,20 +134,21 @@ def _parsed(folder: Path) -> Iterator[tuple[str, Parsed]]:
     return ((run, held[run].parsed) for run in marks if run in held)
 
 
-def _files_of(path: Path) -> Parsed | None:
-    """The run in folder `path`; None where it has no spec that can be read."""
+def _files_of(known: dict[str, Any], path: Path) -> Parsed | None:
+    """The run in folder `path`, what it has in common with `known` runs held once; None without a readable spec."""
     spec = read_spec(path)
     if spec is None:
         return None
     machine, failure = (files.read_json(path / name) for name in ("machine.json", "failure.json"))
-    return Parsed(spec, read_record(path), machine, failure)
+    return index.slim(Parsed(spec.run_id, spec, read_record(path), machine, failure), known)
 
 
 def _row(path: Path, parsed: Parsed, suite: str) -> dict[str, Any]:
-    spec, record, machine, failure = parsed
+    run_id, spec, record, machine, failure = parsed
     return {
-        **{name: getattr(spec, name) for name in ("dataset", "method", "trains", "selection", "seed", "run_id")},
-        **_found(path, spec, record),
+        **{name: getattr(spec, name) for name in ("dataset", "method", "trains", "selection", "seed")},
+        **_found(path, run_id, record),
+        "run_id": run_id,
         **{name: (machine or {}).get(name, np.nan) for name in COSTS},
         "suite": suite,
         "status": str(Status.DONE if record else status(path)),
@@ -144,11 +163,11 @@ def _row(path: Path, parsed: Parsed, suite: str) -> dict[str, Any]:
     }
 
 
-def _found(path: Path, spec: RunSpec, record: RunRecord | None) -> dict[str, Any]:
+def _found(path: Path, run_id: str, record: RunRecord | None) -> dict[str, Any]:
     if record is None:
         trains_itself = (path / "trace.jsonl").exists()
         unknown = dict.fromkeys(MEASURES, np.nan)
-        return {**unknown, "arch": None, "supernet": spec.run_id if trains_itself else None}
+        return {**unknown, "arch": None, "supernet": run_id if trains_itself else None}
     data = {"images_label": record.data.get("label"), "split": record.data.get("split")}
     return {
         **{name: record.measures.get(name, np.nan) for name in MEASURES},

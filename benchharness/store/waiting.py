@@ -12,8 +12,8 @@ SAMPLE: Final = 32
 """Items that are read alone, to see how long they are waited for, before as many as `BATCH` follow."""
 BATCH: Final = 480
 THREADS: Final = 16
-PATIENCE: Final = 4.0
-"""Seconds of waiting to a second of work from which threads are worth their turns."""
+PATIENCE: Final = 8.0
+"""Seconds of waiting to a second of work from which threads are worth their turns; other processes cause less."""
 
 T = TypeVar("T")
 R = TypeVar("R")

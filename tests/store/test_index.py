@@ -1,5 +1,6 @@
 """The index of a results folder: quicker, never believed over the files, and no loss when it is lost."""
 
+import gc
 import gzip
 import json
 import os
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchharness import store
+from benchharness.errors import UserError
 from benchharness.runner import Where, execute
 from benchharness.store import Store, index, reading
 from tests.tiny import Walk, jobs
@@ -49,6 +51,30 @@ def test_finished_runs_are_parsed_once_and_others_each_time(results: Path, monke
     assert seen == ["darts"], "the one that failed"
     pd.testing.assert_frame_equal(first, again)
     assert first["status"].tolist() == ["done", "done", "failed", "done", "done"]
+
+
+def test_what_runs_have_alike_is_held_once(results: Path) -> None:
+    for frame in (store.read(results), store.read(results)):
+        first, second = frame[frame["status"] == "done"]["spec"][:2]
+        assert first["protocol"] is second["protocol"]
+        assert first["protocol"]["epochs"] == 3
+
+
+def test_a_note_that_vanishes_while_it_is_looked_at_is_none(results: Path) -> None:
+    """As it does when a failed run is tried again; here it is a link to nothing."""
+    (note,) = results.rglob("failure.json")
+    note.unlink()
+    note.symlink_to("nothing")
+    assert store.read(results)["status"].tolist() == ["done", "done", "stale", "done", "done"]
+
+
+def test_garbage_is_collected_again_after_a_reading(results: Path) -> None:
+    store.read(results)
+    assert gc.isenabled()
+    (next(results.rglob("spec.json"))).write_text('{"schema": 99}')
+    with pytest.raises(UserError, match="schema 99"):
+        store.read(results)
+    assert gc.isenabled()
 
 
 def test_a_run_whose_files_changed_is_read_again(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
