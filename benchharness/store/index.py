@@ -106,7 +106,7 @@ def _place(folder: Path) -> Path:
 def _listed(folder: Path, place: str) -> tuple[Mark, list[str]]:
     """The mark of the files at `place` under `folder`, and the names of the folders there."""
     try:
-        with os.scandir(os.path.join(folder, place)) as found:
+        with os.scandir(folder / place) as found:
             entries = list(found)
     except PermissionError:
         return [], []

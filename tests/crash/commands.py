@@ -105,6 +105,18 @@ def results(folder: Path) -> Mapping[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for name in DETERMINISTIC for path in folder.rglob(name)}
 
 
+def traces(folder: Path) -> Mapping[str, list[dict[str, Any]]]:
+    """Every epoch's line, but for what it took."""
+    took = ("seconds", "peak_memory_bytes")
+    return {
+        str(path.relative_to(folder)): [
+            {name: value for name, value in json.loads(line).items() if name not in took}
+            for line in path.read_text().splitlines()
+        ]
+        for path in folder.rglob("trace.jsonl")
+    }
+
+
 def machines(folder: Path) -> list[dict[str, Any]]:
     """What each run's folder tells about how it came about."""
     return [json.loads(path.read_text()) for path in sorted(folder.rglob("machine.json"))]

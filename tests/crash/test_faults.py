@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 from benchharness.store.doctor import examine
-from tests.crash.commands import Forks, finish, leftovers, machines, results, someone_works, start, wait_for_epoch
+from tests.crash.commands import (
+    DETERMINISTIC,
+    Forks,
+    finish,
+    leftovers,
+    machines,
+    results,
+    someone_works,
+    start,
+    wait_for_epoch,
+)
 
 HANGS = '''
 import time
@@ -47,6 +57,21 @@ class Mine(Method):
     """Asks for more memory than there is."""
     def draw(self, progress):
         return self.alpha.softmax(-1) + torch.empty(2**50).sum()
+'''
+FILLS = '''
+import os, resource, torch
+from benchharness import Method
+
+class Mine(Method):
+    """Takes memory bit by bit until its process is allowed no more, unless there is room."""
+    def draw(self, progress):
+        if "ROOM" not in os.environ:
+            pages = int(open("/proc/self/statm").read().split()[0])
+            resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 2**28, resource.RLIM_INFINITY))
+            held = []
+            while True:
+                held.append(torch.ones(2**20))
+        return self.alpha.softmax(-1)
 '''
 
 
@@ -100,6 +125,29 @@ def test_a_method_that_diverges_or_devours_fails_alone(home: Path) -> None:
     assert "can't allocate memory" in devours or "out of memory" in devours
     assert told.count("FAILED") == 2
     assert len(list((home / "results").rglob("record.json"))) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_process_that_runs_out_of_memory_loses_one_run_until_there_is_room(
+    home: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
+) -> None:
+    """Its memory is limited for good, so that later runs of the same process have to do with what there is."""
+    (home / "fills.py").write_text(FILLS)
+    methods = f"{home}/fills.py,darts,random"
+    told = finish(start(home / "results", methods, "0-1", jobs=jobs), code=1)
+    for failure in failures(home / "results"):
+        assert "can't allocate memory" in failure
+    assert len(failures(home / "results")) == told.count("FAILED") == 2
+    monkeypatch.setenv("ROOM", "1")
+    finish(start(home / "calm", methods, "0-1"))
+    calm = results(home / "calm")
+    others = {path: held for path, held in calm.items() if "fills" not in path}
+    assert len(others) == 4 * len(DETERMINISTIC)
+    assert others == {path: held for path, held in results(home / "results").items() if "fills" not in path}
+    finish(start(home / "results", methods, "0-1", jobs=jobs))
+    assert results(home / "results") == calm
+    assert leftovers(home / "results") == []
 
 
 @pytest.mark.slow

@@ -3,6 +3,8 @@
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,6 +24,7 @@ from tests.crash.commands import (
     results,
     someone_works,
     start,
+    traces,
     wait_for_epoch,
 )
 
@@ -106,13 +109,57 @@ def test_an_interruption_ends_the_workers_and_leaves_a_resumable_folder(
     assert left == []
 
 
+TOGETHER = """
+import os, sys
+from pathlib import Path
+from benchharness.runner import Where, execute
+from benchharness.store import Store
+from tests.tiny import Walk, jobs
+
+def work(folder):
+    where = Where(Store(Path(folder), "mine"), "cpu", 1)
+    found = [outcome.state for job in jobs("darts,ostr,snas", tuple(range(8))) for outcome in execute(job, where, Walk)]
+    return found.count("failed")
+
+for count in map(int, sys.argv[2:]):
+    children = []
+    for _ in range(count):
+        child = os.fork()
+        if not child:
+            os._exit(work(f"{sys.argv[1]}/{count}"))
+        children.append(child)
+    assert not any(os.waitpid(child, 0)[1] for child in children)
+"""
+"""Forked runners that all go through the same jobs in the same order, of searches that take no time."""
+
+
+def test_runners_that_want_the_same_runs_at_the_same_moments_do_each_once(home: Path) -> None:
+    counts = ["1", "2", "4", "8"]
+    command = [sys.executable, "-c", TOGETHER, str(home), *counts]
+    subprocess.run(command, check=True, cwd=Path(__file__).parents[2], timeout=200)
+    alone = results(home / "1")
+    assert len(alone) == 24 * len(DETERMINISTIC)
+    for count in counts:
+        assert results(home / count) == alone
+        assert traces(home / count) == traces(home / "1")
+        assert [len(machine["attempts"]) for machine in machines(home / count)] == [1] * 24
+        assert leftovers(home / count) == []
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("runners", [2, 8])
+@pytest.mark.parametrize("runners", [2, 4, 8])
 def test_runners_on_one_folder_do_every_run_once(home: Path, runners: int) -> None:
-    started = [start(home / "results", "darts,random", "0-7") for _ in range(runners)]
+    request = {"methods": "darts,ostr,random", "seeds": "0-7"}
+    started = [start(home / "results", **request) for _ in range(runners)]
     told = [finish(runner) for runner in started]
-    assert [len(machine["attempts"]) for machine in machines(home / "results")] == [1] * 16
+    finish(start(home / "calm", **request))
+    attempts = [len(machine["attempts"]) for machine in machines(home / "results")]
+    wrong = [path for path, held in results(home / "calm").items() if results(home / "results").get(path) != held]
+    print(f"{runners} runners, {len(attempts)} runs, {sum(attempts) - len(attempts)} duplicates, {len(wrong)} wrong")
+    assert attempts == [1] * 24
+    assert results(home / "results") == results(home / "calm")
+    assert traces(home / "results") == traces(home / "calm")
     assert all("method  seeds  cells" in out for out in told)
     assert leftovers(home / "results") == []
 
