@@ -8,7 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from benchharness.candidates import Candidate, logits
 from benchharness.data import Stream
+from benchharness.space import Arch
 from benchharness.supernet import Supernet
 from benchharness.updates import tally
 
@@ -21,7 +23,12 @@ class Score(NamedTuple):
 
 
 class Evaluation:
-    """A supernet with a half of the images to measure it on, in fixed order and without augmentation."""
+    """A supernet with a half of the images to measure it on, in fixed order and without augmentation.
+
+    Several candidates asked for together are measured batch by batch, each exactly as it would be alone, and cost less
+    than one after the other; `data`, `batches` and `bn` are the half, its first evaluation batches (0 for all of them)
+    and the normalisation as in the protocol's `bn_eval`.
+    """
 
     def __init__(
         self, net: Supernet, stream: Stream, tune: Callable[[Mapping[int, int], int, bool], None] | None = None
@@ -32,12 +39,25 @@ class Evaluation:
     def mixed(
         self, weights: Float[Tensor, "edges ops"], data: str = "valid", batches: int = 0, bn: str = "running"
     ) -> Score:
-        """Loss and accuracy with every cell mixed by `weights`; `bn` as in the protocol's `bn_eval`."""
-        return self._measured(lambda images: self.net(images, weights), data, batches, bn)
+        """Loss and accuracy with every cell mixed by `weights`."""
+        return self.mixes([weights], data, batches, bn)[0]
+
+    def mixes(
+        self, weights: Sequence[Float[Tensor, "edges ops"]], data: str = "valid", batches: int = 0, bn: str = "running"
+    ) -> list[Score]:
+        """What `mixed` gives for each of several edge weights; neighbours should differ on late edges."""
+        return self._measured([Candidate(one) for one in weights], data, batches, bn)
 
     def one_hot(self, cell: Sequence[int], data: str = "valid", batches: int = 0, bn: str = "running") -> Score:
         """Loss and accuracy of one architecture with inherited weights."""
-        return self._measured(lambda images: self.net.one_hot(images, cell), data, batches, bn)
+        return self.cells([tuple(cell)], data, batches, bn)[0]
+
+    def cells(self, cells: Sequence[Arch], data: str = "valid", batches: int = 0, bn: str = "running") -> list[Score]:
+        """What `one_hot` gives for each of several architectures."""
+        order = sorted(set(cells))  # those that begin alike share most
+        found = self._measured([Candidate(cell) for cell in order], data, batches, bn)
+        scores = dict(zip(order, found, strict=True))
+        return [scores[cell] for cell in cells]
 
     def gradient(
         self, weights: Float[Tensor, "edges ops"], data: str = "valid", batches: int = 0, bn: str = "batch"
@@ -59,10 +79,11 @@ class Evaluation:
         self._tune(decided, epochs, alpha)
 
     @torch.no_grad()
-    def _measured(self, logits: Callable[[Tensor], Tensor], data: str, batches: int, bn: str) -> Score:
-        sums = torch.zeros(3, dtype=torch.float64, device=self.stream.valid.device)
+    def _measured(self, candidates: Sequence[Candidate], data: str, batches: int, bn: str) -> list[Score]:
+        sums = torch.zeros(len(candidates), 3, dtype=torch.float64, device=self.stream.valid.device)
         with self.net.evaluating(batch_statistics=bn == "batch"):
             for batch in self.stream.fixed(data, batches):
-                sums += tally(logits(batch.images), batch)
-        loss, right, count = sums.tolist()  # sync: once a measurement
-        return Score(loss / count, 100 * right / count)
+                for total, found in zip(sums, logits(self.net, batch.images, candidates), strict=True):
+                    total += tally(found, batch)
+        means = [(loss / count, 100 * right / count) for loss, right, count in sums.tolist()]  # sync: once
+        return [Score(*mean) for mean in means]

@@ -60,8 +60,8 @@ class Best(Selection):
     def __call__(self, method: Method, evaluation: Evaluation) -> Selected:
         """The first of the most accurate cells; a score is the mean accuracy of the cells with that operation there."""
         cells = self.drawn(method) if self.pool == "drawn" else self.likely(method)
-        found = {cell: evaluation.one_hot(cell, "valid", self.batches, self.bn).accuracy_pct for cell in set(cells)}
-        accuracy = np.array([found[cell] for cell in cells])
+        found = evaluation.cells(cells, "valid", self.batches, self.bn)
+        accuracy = np.array([score.accuracy_pct for score in found])
         carried = np.eye(len(OPS), dtype=bool)[np.array(cells)]
         count = carried.sum(0)
         total = (carried * accuracy[:, None, None]).sum(0)

@@ -1,6 +1,6 @@
 """Selections by what an operation does to the loss: operation strength, and its pruning-style comparator."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -109,7 +109,8 @@ class Strength(Selection):
         base = self._discrete(weights, decided) if self.discretise else weights
         trials = {op: self.trial(base, edge, op) for op in self.candidates()}
         if self.exact:
-            gains = {op: self.gain(asked.score(base), asked.score(tried)) for op, tried in trials.items()}
+            before, *after = asked.scores([base, *trials.values()])
+            gains = {op: self.gain(before, score) for op, score in zip(trials, after, strict=True)}
         else:
             slope = asked.slope(base)
             gains = {op: self.gain(0.0, float((slope * (tried - base)).sum())) for op, tried in trials.items()}
@@ -132,13 +133,15 @@ class _Asked:
         self.how = (options.data, options.batches, options.bn)
         self.seen: dict[bytes, float] = {}
 
-    def score(self, weights: Float[Tensor, "edges ops"]) -> float:
-        """The loss, or the negative accuracy, at these edge weights."""
-        key = weights.cpu().numpy().tobytes()
-        if key not in self.seen:
-            score = self.evaluation.mixed(weights, *self.how)
-            self.seen[key] = score.loss if self.metric == "loss" else -score.accuracy_pct
-        return self.seen[key]
+    def scores(self, weights: Sequence[Float[Tensor, "edges ops"]]) -> list[float]:
+        """The losses, or the negative accuracies, at these edge weights; new ones are measured together."""
+        keys = [one.cpu().numpy().tobytes() for one in weights]
+        new = {key: one for key, one in zip(keys, weights, strict=True) if key not in self.seen}
+        if new:
+            found = self.evaluation.mixes(list(new.values()), *self.how)
+            values = [score.loss if self.metric == "loss" else -score.accuracy_pct for score in found]
+            self.seen |= dict(zip(new, values, strict=True))
+        return [self.seen[key] for key in keys]
 
     def slope(self, weights: Float[Tensor, "edges ops"]) -> Float[Tensor, "edges ops"]:
         """The loss's derivative in the edge weights."""

@@ -1,4 +1,5 @@
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +27,9 @@ class Linear(Evaluation):
         self.asked.append((data, batches, bn))
         loss = float((COST * weights).sum())
         return Score(loss, 50 - 3 * loss)
+
+    def mixes(self, weights: Sequence[torch.Tensor], *how: Any) -> list[Score]:
+        return [self.mixed(one, *how) for one in weights]
 
     def gradient(self, weights: torch.Tensor, data: str = "valid", batches: int = 0, bn: str = "batch") -> torch.Tensor:
         return COST
