@@ -15,6 +15,7 @@ from benchharness.images import ImageSet
 from benchharness.methods import Method
 from benchharness.plan import Job, make_plan, parse_methods
 from benchharness.protocols import protocol
+from benchharness.reads import Reads
 from benchharness.records import RunSpec
 from benchharness.search import Search
 from benchharness.seeds import seeded
@@ -150,6 +151,18 @@ def options_round_trip(kind: type[Method]) -> None:
         raise Nonconforming(f"{', '.join(changed)} came back from text as something else")
 
 
+def reads_nothing_back(kind: type[Method]) -> None:
+    """A draw, its mean and its penalty read no number back into Python."""
+    method = made(kind)
+    with Reads() as reads:
+        drawn = method.draw(0.5)
+        method.penalty(drawn, 0.5)
+        method.expected()
+    if reads.found:
+        name, file, line = reads.found[0]
+        raise Nonconforming(f"{name} in line {line} of {Path(file).name}: on a GPU every step would wait for it")
+
+
 def runs_on_cuda(kind: type[Method]) -> None:
     """A draw waits for no GPU and can be captured in a CUDA graph."""
     if not torch.cuda.is_available():
@@ -199,6 +212,7 @@ CHECKS: Final[tuple[Callable[[type[Method]], None], ...]] = (
     state_round_trip,
     equivariant,
     options_round_trip,
+    reads_nothing_back,
     runs_on_cuda,
 )
 

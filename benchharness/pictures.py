@@ -45,9 +45,13 @@ class Pictures:
         return self.moved(order.split(size), drawn)
 
     def moved(self, parts: Sequence[Tensor], drawn: torch.Generator) -> Iterator[Batch]:
-        """The images at `parts`, a batch each, cropped and perhaps flipped as `drawn` says."""
+        """The images at `parts`, a batch each, cropped and perhaps flipped as `drawn` says.
+
+        All that is random goes to the device before the first batch, so that no later one waits for a copy.
+        """
         rows, columns = self._moves(sum(map(len, parts)), drawn)
-        return self._batches(parts, rows, columns)
+        sizes = [len(part) for part in parts]
+        return self._batches(torch.cat(list(parts)).to(self.device).split(sizes), rows, columns)
 
     def fixed(self, size: int, batches: int = 0) -> Iterator[Batch]:
         """All images in order without augmentation, in batches of `size`; only the first `batches` unless 0."""
@@ -59,11 +63,11 @@ class Pictures:
 
     def _batches(self, parts: Sequence[Tensor], rows: Tensor, columns: Tensor) -> Iterator[Batch]:
         channels, start = torch.arange(3, device=self.device).view(1, 3, 1, 1), 0
-        for part in parts:
-            index, span = part.to(self.device), slice(start, start + len(part))
+        for index in parts:
+            span = slice(start, start + len(index))
             place = (index.view(-1, 1, 1, 1), channels, rows[span, None, :, None], columns[span, None, None, :])
             yield Batch(self._normalised(self.padded[place]), self.labels[index])
-            start += len(part)
+            start += len(index)
 
     def _moves(self, count: int, drawn: torch.Generator) -> tuple[Tensor, Tensor]:
         """Rows and columns of `padded` that a cropped and perhaps flipped image takes: each (images, size)."""

@@ -46,8 +46,8 @@ def plan(jobs: list[Job], store: Store, every_run: bool) -> None:
 def outcome(ended: Outcome, store: Store) -> None:
     """One line for a run that has ended."""
     who = f"{ended.spec.method} seed {ended.spec.seed}"
-    if ended.state == "failed":
-        print(f"{who}  FAILED  {ended.message}", flush=True)
+    if ended.state != "done":
+        print(f"{who}  {ended.state.upper()}  {ended.message}", flush=True)
         return
     row = read(store.folder(ended.spec)).iloc[0]
     spent = clock(row["train_seconds"] + row["selection_seconds"])

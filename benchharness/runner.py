@@ -6,12 +6,13 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
+from itertools import product
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from benchharness import executors
+from benchharness import executors, numerics
 from benchharness.away import Carried, deliver, execute_away, held
 from benchharness.errors import UserError, unknown
 from benchharness.hanging import stacks
@@ -131,33 +132,43 @@ def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterat
     """Work through what the store lacks, yielding each run's outcome as its job ends.
 
     Returns once every run is done or has failed: runs that other processes are working on are waited for, and taken
-    over where those processes die.
+    over where those processes die. Where runs that share a GPU find no memory left on it, they are made again, from
+    where they stopped, with half as many at a time, down to one a GPU.
     """
     means = means.checked()
     store = Store(store.root.absolute(), store.suite)  # workers may be elsewhere
     elsewhere = means.executor == "dask"
     places = [means.device] if elsewhere else devices(means.device, means.jobs)
     left = {key: job for key, job in enumerate(plan) if not finished(store, job)}
+    for place, job in product(() if elsewhere else places, left.values()):
+        numerics.check(job.base.protocol["numerics"], place)
     sources = _sources(left.values())
     if left and not elsewhere:
         _fetch(left.values())
     while left:
-        wheres = {
-            key: Where(store, places[key % len(places)], means.threads, means.timeout, means.choice) for key in left
-        }
+        shared = not elsewhere and means.jobs > len(places)
+        wheres = {key: _where(store, places[key % len(places)], means, shared) for key in left}
         work = {
             key: Task(job, wheres[key], sources[job.source_path], held(job, store) if means.return_results else {})
             for key, job in left.items()
         }
         busy: set[int] = set()
+        crowded: set[int] = set()
         for key, result in _execute(work, means):
             for outcome in _outcomes(left[key], result, wheres[key]):
                 if outcome.state == "busy":
                     busy.add(key)
-                else:
-                    yield outcome
-        left = {key: job for key, job in left.items() if key in busy}
-        time.sleep(POLL_SECONDS if left else 0)
+                    continue
+                if outcome.state == "crowded":
+                    crowded.add(key)
+                yield outcome
+        means = means._replace(jobs=max(len(places), means.jobs // 2)) if crowded else means
+        left = {key: job for key, job in left.items() if key in busy | crowded}
+        time.sleep(POLL_SECONDS if busy else 0)
+
+
+def _where(store: Store, place: str, means: Means, shared: bool) -> Where:
+    return Where(store, place, means.threads, means.timeout, means.choice, shared)
 
 
 def _sources(jobs: Iterable[Job]) -> dict[Path | None, bytes]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from math import cos, isfinite, pi
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchharness import methods, probe, selection, updates
+from benchharness import methods, numerics, probe, selection, updates
 from benchharness.data import Split, Stream
 from benchharness.errors import UserError
 from benchharness.evaluation import Evaluation
@@ -42,8 +43,7 @@ class Search:
     ) -> None:
         self.spec, self.device, self.classes = spec, device, len(images.classes)
         self.settings = Protocol(**spec.protocol)
-        if self.settings.numerics != "float32":
-            raise UserError(f"numerics={self.settings.numerics!r} is not built yet; take float32")
+        numerics.check(self.settings.numerics, device.type)
         self.stream = Stream(images, self.settings, spec.seed, device, split)
         kind = methods.configured(methods.load(method_path or spec.trains), spec.train_options)
         with seeded("alpha", spec.dataset, spec.seed):
@@ -67,6 +67,10 @@ class Search:
 
     def run_epoch(self) -> dict[str, Any]:
         """Train one epoch and return its line of the trace; raises `Diverged` when something is not finite any more."""
+        with self._arithmetic():
+            return self._run_epoch()
+
+    def _run_epoch(self) -> dict[str, Any]:
         started = time.perf_counter()
         rate = _cosine(self.settings, self.epoch)
         progress = self.epoch / max(1, self.epochs - 1)
@@ -116,6 +120,10 @@ class Search:
 
     def read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]:
         """The cell that `spec`'s selection derives, with what was measured; may train the supernet further."""
+        with self._arithmetic():
+            return self._read_out(spec)
+
+    def _read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]:
         evaluation = Evaluation(self.net, self.stream, self._tune)
         chosen = selection.make(selection.of(type(self.method), spec.selection), spec.selection_options)
         magnitude = self.method.expected().detach().cpu().numpy()
@@ -185,6 +193,9 @@ class Search:
             with self._random("tuning", self.epoch):
                 self._check(self._train(self.epoch, self.settings.learning_rate / 10, when))
             self.epoch += 1
+
+    def _arithmetic(self) -> AbstractContextManager[None]:
+        return numerics.arithmetic(self.settings.numerics, self.device)
 
     def _random(self, purpose: str, number: int | str) -> Any:
         """Global random numbers of this run's own, for a block."""

@@ -218,7 +218,7 @@ class Skeleton(nn.Module):
             for cell in stage:
                 x = run_cell(cell, x)
             x = x if block is None else block(x)
-        return self.classifier(F.relu(self.last_norm(x)).mean((2, 3)))
+        return self.classifier(F.relu(self.last_norm(x)).mean((2, 3))).to(images.dtype)
 
     @contextmanager
     def evaluating(self, batch_statistics: bool = False) -> Iterator[None]:

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from benchharness.errors import UserError, unknown
 from benchharness.images import ImageSet
 from benchharness.network import Network
+from benchharness.numerics import arithmetic
 from benchharness.pictures import Batch, Pictures
 from benchharness.protocols import changed, check_values
 from benchharness.seeds import generator, seeded
@@ -140,9 +141,10 @@ class Trainer:
         """
         started = time.perf_counter()
         net = self.network(arch, seed)
-        loss = self.fit(net, seed)
-        with torch.no_grad(), net.evaluating():
-            valid, test = (self._accuracy_pct(net, pictures) for pictures in self.measured)
+        with arithmetic("float32", self.device):
+            loss = self.fit(net, seed)
+            with torch.no_grad(), net.evaluating():
+                valid, test = (self._accuracy_pct(net, pictures) for pictures in self.measured)
         return Trained(valid, test, time.perf_counter() - started, loss)
 
     def fit(self, net: Network, seed: int) -> float:

@@ -45,8 +45,8 @@ class Outcome(NamedTuple):
     """How one run of a job ended this time."""
 
     spec: RunSpec
-    state: Literal["done", "failed", "busy"]
-    """`busy`: another process is working on it."""
+    state: Literal["done", "failed", "busy", "crowded"]
+    """`busy`: another process is working on it. `crowded`: the GPU that it shares with others had no memory left."""
     message: str = ""
     """Why it failed."""
 
@@ -64,6 +64,8 @@ class Where(NamedTuple):
     """Seconds in which an epoch or a reading has to end; a process in which none does is taken for hung. 0 never is."""
     choice: str = ""
     """Why the data set was taken, where it was not asked for by name."""
+    shared: bool = False
+    """Whether runs beside this one use the device, so that one without memory is no failure yet."""
 
 
 def open_search(job: Job, device: torch.device) -> Searcher:
@@ -129,8 +131,18 @@ def execute(job: Job, where: Where, make: Open = open_search, source: bytes = b"
             begin = partial(make, job, torch.device(where.device))
             _train(base, begin, where)
         except Exception as error:
-            return _untrained(job, base, error)
+            return [_crowded(base, where)] if where.shared and _is_full(error) else _untrained(job, base, error)
         return [_read_out(base, spec, begin, where) for spec in job.specs]
+
+
+def _is_full(error: Exception) -> bool:
+    return isinstance(error, torch.OutOfMemoryError)
+
+
+def _crowded(run: Run, where: Where) -> Outcome:
+    """What becomes of a run that its device has no memory left for; what was trained of it is in its checkpoint."""
+    torch.cuda.empty_cache()
+    return Outcome(run.spec, "crowded", f"{where.device} has no memory left for so many at a time; again with half")
 
 
 def _threads(base: Run, where: Where) -> int:
@@ -209,7 +221,7 @@ def _record(run: Run, base: Run, begin: Callable[[], Searcher], where: Where) ->
         seconds = time.perf_counter() - started
         run.finish(record, {**arrays, **found}, _machine(base, where, seconds))
     except Exception as error:
-        return _failed(run, error)
+        return _crowded(run, where) if where.shared and _is_full(error) else _failed(run, error)
     return Outcome(run.spec, "done")
 
 

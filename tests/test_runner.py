@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import benchharness
-from benchharness import runner, store
+from benchharness import executors, runner, store
 from benchharness.errors import UserError
 from benchharness.plan import Job
 from benchharness.records import Status
@@ -237,6 +237,66 @@ def test_runs_elsewhere_are_waited_for(where: Where, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("benchharness.runner._start", lambda task: execute(task.job, task.where, Walk))
     assert states(list(perform([job], where.store, Means(device="cpu")))) == [("darts", "done")]
     assert slept[0] > 0
+
+
+def test_runs_that_find_no_memory_beside_others_go_on_with_half_as_many(
+    where: Where, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_a_time: list[int] = []
+
+    class Greedy(Walk):
+        """A search that needs more memory than four at a time leave it, and finds so in its second epoch."""
+
+        def run_epoch(self) -> dict[str, Any]:
+            if at_a_time[-1] > 2 and self.epoch == 1 and self.spec.seed:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return super().run_epoch()
+
+    def processes(work: Any, left: dict[int, Any], count: int) -> Any:
+        at_a_time.append(count)
+        assert all(task.where.shared for task in left.values())
+        yield from executors.serial(lambda task: execute(task.job, task.where, Greedy), left)
+
+    monkeypatch.setattr("benchharness.runner.executors.processes", processes)
+    monkeypatch.setattr("benchharness.runner.load_images", lambda name: None)
+    plan = jobs("darts", seeds=(0, 1, 2))
+    outcomes = list(perform(plan, where.store, Means(jobs=5, device="cpu")))
+    assert at_a_time == [5, 2]
+    assert [(outcome.spec.seed, outcome.state) for outcome in outcomes] == [
+        (0, "done"), (1, "crowded"), (2, "crowded"), (1, "done"), (2, "done")
+    ]  # fmt: skip
+    assert len(store.trace(where.store.folder(plan[1].base))) == 3, "it went on from its checkpoint"
+    assert not list(where.store.path.rglob("failure.json"))
+
+
+def test_a_run_that_finds_no_memory_though_it_is_alone_has_failed(where: Where) -> None:
+    class Huge(Walk):
+        def run_epoch(self) -> dict[str, Any]:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    (job,) = jobs()
+    assert states(execute(job, where, Huge)) == [("darts", "failed")]
+    assert states(execute(job, where._replace(shared=True), Huge)) == [("darts", "crowded")]
+
+
+def test_a_reading_that_finds_no_memory_is_made_again(where: Where) -> None:
+    class Wide(Walk):
+        def read_out(self, spec: Any) -> Any:
+            if spec.method == "ostr" and crowd.shared:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return super().read_out(spec)
+
+    (job,) = jobs("darts,ostr")
+    crowd = where._replace(shared=True)
+    assert states(execute(job, crowd, Wide)) == [("darts", "done"), ("ostr", "crowded")]
+    crowd = where
+    assert states(execute(job, crowd, Wide)) == [("darts", "done"), ("ostr", "done")]
+
+
+def test_arithmetic_that_the_device_lacks_is_refused_before_any_run(where: Where) -> None:
+    with pytest.raises(UserError, match=r"tf32.*'cpu'; take float32 or bf16"):
+        list(perform(jobs("darts", numerics="tf32"), where.store, Means(device="cpu")))
+    assert not where.store.path.exists()
 
 
 def test_devices() -> None:

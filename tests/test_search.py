@@ -10,7 +10,6 @@ import torch
 from torch.nn import functional as F
 
 from benchharness import methods, probe
-from benchharness.errors import UserError
 from benchharness.evaluation import Evaluation
 from benchharness.protocols import protocol
 from benchharness.records import RunSpec
@@ -228,11 +227,6 @@ def test_a_method_without_training_is_finished_at_once() -> None:
     assert record.arch == search_of("random", seed=3).read_out(search.spec)[0].arch
     others = {search_of("random", seed=seed).read_out(replace(search.spec, seed=seed))[0].arch for seed in range(5)}
     assert len(others) > 3
-
-
-def test_numerics_that_are_not_built_are_refused() -> None:
-    with pytest.raises(UserError, match="take float32"):
-        search_of(numerics="bf16")
 
 
 def test_a_users_file_is_searched_with(tmp_path: Path) -> None:
