@@ -72,7 +72,7 @@ def logits(
     first = next(net.mixed_cells())
     kept: Kept | None = {} if len(candidates) > 1 else None
     for candidate in candidates:
-        yield _rest(net, stem, _runner(candidate, first, kept))
+        yield _rest(net, stem, _runner(candidate, first, kept)).to(images.dtype)
 
 
 def _runner(candidate: Candidate, first: MixedCell, kept: "Kept | None") -> Run:

@@ -1,0 +1,119 @@
+"""The timings under benchmarks/speed run from end to end and print and write what they claim."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchharness.table import load_table
+
+SPEED = Path(__file__).parents[1] / "benchmarks" / "speed"
+SMALL = "--set images=32 channels=2 batch=16 eval_batch=16"
+Timed = Callable[..., dict[str, dict[str, float]]]
+
+TINY_NETWORK = """
+import torch
+from torch import nn
+
+class TinyNetworkDarts(nn.Module):
+    def __init__(self, C, N, max_nodes, num_classes, search_space, affine, track_running_stats):
+        super().__init__()
+        assert (max_nodes, num_classes, affine) == (4, 10, False)
+        assert search_space == ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
+        self.arch_parameters = nn.Parameter(torch.zeros(6, 5))
+        self.layer = nn.Linear(3, num_classes)
+
+    def forward(self, inputs):
+        pooled = inputs.mean((2, 3))
+        return pooled, self.layer(pooled) * self.arch_parameters.softmax(-1).sum()
+"""
+
+
+@pytest.fixture
+def timed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Timed:
+    """Runs a script with words; gives what it found, which it must have printed too."""
+    monkeypatch.syspath_prepend(SPEED)
+
+    def run(script: str, words: str) -> dict[str, dict[str, float]]:
+        spec = importlib.util.spec_from_file_location(f"speed_{script}", SPEED / f"{script}.py")
+        assert spec
+        assert spec.loader
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        out = tmp_path / "found.json"
+        monkeypatch.setattr(sys, "argv", [script, *words.split(), "--out", str(out)])
+        module.main()
+        told: dict[str, Any] = json.loads(out.read_text())
+        assert told["environment"]["processor"]
+        assert told["options"]
+        printed = capsys.readouterr().out.splitlines()
+        for part, figures in told["found"].items():
+            assert f"{part}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()) in printed
+        return told["found"]  # type: ignore[no-any-return]
+
+    return run
+
+
+def test_commands_beside_a_bare_python_and_torch(timed: Timed) -> None:
+    found = timed("start", "--repeats 1 --commands=--help,--version")
+    assert set(found) == {"python", "import torch", "--help", "--version"}
+    assert found["import torch"]["over python"] > 1
+    assert found["--help"]["over import torch"] == found["--help"]["seconds"] / found["import torch"]["seconds"]
+
+
+def test_a_command_that_fails_is_not_timed(timed: Timed, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = subprocess.run
+    monkeypatch.setattr(subprocess, "run", lambda words, **more: real([words[0], "-c", "raise SystemExit(3)"], **more))
+    with pytest.raises(subprocess.CalledProcessError):
+        timed("start", "--repeats 1 --commands=--help")
+
+
+def test_epochs_of_each_method(timed: Timed) -> None:
+    found = timed("epoch", f"--methods darts,gdas --dataset digits --repeats 2 --threads 1 {SMALL}")
+    assert set(found) == {"darts", "gdas"}
+    for figures in found.values():
+        assert figures["fastest"] <= figures["seconds an epoch"] <= figures["slowest"]
+        assert figures["images a second"] == pytest.approx(32 / figures["seconds an epoch"])
+
+
+def test_what_reads_a_supernet_out_gives_the_same_bits_as_the_plain_way(timed: Timed) -> None:
+    found = timed("probes", f"--dataset digits --repeats 1 --threads 1 --cells 5 {SMALL}")
+    assert set(found) == {"strength", "ranking", "eigenvalue", "pass"}
+    for part in ("strength", "ranking"):
+        assert found[part]["same bits"] == 1
+        assert found[part]["plain over together"] == found[part]["plain"] / found[part]["together"]
+    assert found["pass"]["stem's share"] < 1
+
+
+def test_the_package_is_asked_for_a_part_and_scaled(timed: Timed, data_folder: Path) -> None:
+    found = timed("table", "--archs 5 --repeats 1")
+    assert found["nas_201_api's file"]["archs"] == 5
+    assert len(load_table()) == 15_625
+    for part in ("load", "all architectures, six figures"):
+        assert found[part]["scaled"] == pytest.approx(found[part]["nas_201_api"] * 15_625 / 5)
+        assert found[part]["nas_201_api over ours"] == pytest.approx(found[part]["scaled"] / found[part]["ours"])
+    assert found["one look-up"]["bound"] == 5e-6
+
+
+@pytest.mark.parametrize("place", ["xautodl/models", "lib/models"])
+def test_another_projects_supernet_is_found_in_its_checkout(
+    timed: Timed, tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "checkout" / place / "cell_searchs" / "search_model_darts.py"
+    module.parent.mkdir(parents=True)
+    module.write_text(TINY_NETWORK)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    found = timed("autodl", f"{tmp_path / 'checkout'} --channels 2 --cells 1 --batch 4 --repeats 1 --threads 1")
+    assert found["step"]["theirs"] == 2 * found["alpha half-step"]["theirs"]
+    assert found["sizes"]["weights of theirs"] == 3 * 10 + 10
+    assert found["step"]["theirs over ours"] == found["step"]["theirs"] / found["step"]["ours"]
+
+
+def test_a_folder_that_is_no_checkout_is_named(timed: Timed, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="is no checkout of AutoDL-Projects"):
+        timed("autodl", f"{tmp_path} --channels 2 --cells 1")
