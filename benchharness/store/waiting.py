@@ -3,6 +3,7 @@
 Python's threads take turns, so that on a quick disk sixteen of them need three times as long as one.
 """
 
+import resource
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +13,8 @@ SAMPLE: Final = 32
 """Items that are read alone, to see how long they are waited for, before as many as `BATCH` follow."""
 BATCH: Final = 480
 THREADS: Final = 16
-PATIENCE: Final = 8.0
-"""Seconds of waiting to a second of work from which threads are worth their turns; other processes cause less."""
+PATIENCE: Final = 4.0
+"""Seconds of waiting to a second of work from which threads are worth their turns."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -24,9 +25,15 @@ def each(read: Callable[[T], R], items: Sequence[T]) -> list[R]:
     found: list[R] = []
     with ThreadPoolExecutor(THREADS) as pool:  # which starts no thread before it is given something
         while len(found) < len(items):
-            started, worked = time.perf_counter(), time.thread_time()
+            before = _clocks()
             found += map(read, items[len(found) : len(found) + SAMPLE])
-            worked = time.thread_time() - worked
-            waits = time.perf_counter() - started > (1 + PATIENCE) * worked
-            found += (pool.map if waits else map)(read, items[len(found) : len(found) + BATCH])
+            wall, work, waits = (now - then for now, then in zip(_clocks(), before, strict=True))
+            # Time also passes while other processes have the processor, but then nothing was waited for.
+            slow = waits >= SAMPLE and wall > (1 + PATIENCE) * work
+            found += (pool.map if slow else map)(read, items[len(found) : len(found) + BATCH])
     return found
+
+
+def _clocks() -> tuple[float, float, int]:
+    """The time, what this thread has worked, and how often the process gave up the processor of its own accord."""
+    return time.perf_counter(), time.thread_time(), resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw

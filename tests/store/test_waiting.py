@@ -13,7 +13,7 @@ def test_what_is_quick_is_read_by_the_caller_alone_and_in_order() -> None:
 
     def read(item: int) -> int:
         seen.add(threading.get_ident())
-        return sum(range(20_000)) * 0 + item**2
+        return item**2
 
     assert waiting.each(read, range(1200)) == [item**2 for item in range(1200)]
     assert seen == {threading.get_ident()}
@@ -30,6 +30,14 @@ def test_what_is_waited_for_is_read_many_at_a_time_and_in_order(monkeypatch: pyt
 
     assert waiting.each(read, list(range(100))) == [-item for item in range(100)]
     assert len(seen) > 4
+
+
+def test_a_busy_processor_is_not_taken_for_a_slow_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock runs on between two items as it does while others are at work, and nothing is waited for."""
+    clock, seen = time.perf_counter, set[int]()
+    monkeypatch.setattr(time, "perf_counter", lambda: 100 * clock())
+    waiting.each(lambda _: seen.add(threading.get_ident()), range(1200))
+    assert seen == {threading.get_ident()}
 
 
 @pytest.mark.parametrize("wait", [0.0, 0.002])
