@@ -43,6 +43,8 @@ def largest_eigenvalue(method: Method, net: Supernet, stream: Stream, bn: str = 
     """Largest eigenvalue of the Hessian in alpha of the loss at the mean edge weights, on one validation batch.
 
     Exact: the whole Hessian, one backward pass a row (Zela et al., ICLR 2020, who estimate it on one batch too).
+    Rows in one batched pass took 2.6 times as long and weights marked as fixed saved 4 % (C=8, N=1, one thread of an
+    AMD EPYC, n=3), both with the same bits.
     """
     alpha = method.alpha
     batch = next(stream.fixed("valid", 1, stream.settings.batch))

@@ -87,6 +87,15 @@ def test_partial_channels_are_run_whole(weighs_bypass: bool) -> None:
             assert torch.equal(net.one_hot(images, arch), shared)
 
 
+def test_in_half_precision_logits_agree_to_its_rounding() -> None:
+    net, images = made(4, 1)
+    with torch.no_grad(), net.evaluating(), torch.autocast("cpu", torch.bfloat16):
+        pairs = [*zip(mixtures(), logits(net, images, [*map(Candidate, mixtures())]), strict=True)]
+        for weights, shared in pairs:
+            assert shared.dtype == torch.float32
+            torch.testing.assert_close(shared, net(images, weights).float(), atol=0.02, rtol=0)
+
+
 def test_what_candidates_share_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trials of an edge into the output: one stem, and in the first cell one convolution of a kind on every edge."""
     net, images = made(4, 1)

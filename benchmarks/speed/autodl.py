@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional as F
-from turns import Figures, medians, told
+from turns import Figures, medians, parser, told
 
 from benchharness.space import EDGES, OPS
 from benchharness.supernet import Supernet
@@ -27,17 +27,15 @@ PLACES = {".": "xautodl.models.cell_searchs.search_model_darts", "lib": "models.
 
 def main() -> None:
     """Time weight and alpha half-steps of both supernets in turns and print the ratios."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("checkout", type=Path)
-    parser.add_argument("--commit", help="of the checkout, where it is no git repository")
-    parser.add_argument("--channels", type=int, default=16)
-    parser.add_argument("--cells", type=int, default=5)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--out", type=Path, help="also write the figures here, as JSON")
-    args = parser.parse_args()
+    asked = parser(__doc__, 7)
+    asked.add_argument("checkout", type=Path)
+    asked.add_argument("--commit", help="of the checkout, where it is no git repository")
+    asked.add_argument("--channels", type=int, default=16)
+    asked.add_argument("--cells", type=int, default=5)
+    asked.add_argument("--batch", type=int, default=64)
+    asked.add_argument("--threads", type=int, default=torch.get_num_threads())
+    asked.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    args = asked.parse_args()
     args.commit = args.commit or commit_of(args.checkout)
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
@@ -77,7 +75,7 @@ def steps(ours: Supernet, theirs: Any, args: argparse.Namespace) -> dict[str, Fi
         "alpha": lambda: torch.autograd.grad(F.cross_entropy(ours(images, alpha.softmax(-1)), labels), alpha),
         "theirs": lambda: F.cross_entropy(theirs(images)[1], labels).backward(),
     }
-    seconds = medians(ways, args.repeats)
+    seconds = medians(ways, args.repeats, args.clock)
     one, both = seconds["theirs"], {"ours": seconds["weights"] + seconds["alpha"], "theirs": 2 * seconds["theirs"]}
     found = {f"{name} half-step": {"ours": seconds[name], "theirs": one} for name in ("weights", "alpha")}
     return {

@@ -9,22 +9,22 @@ it is installed, else `digits`.
 
 import argparse
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from turns import Figures, medians, told
+from turns import Figures, dataset, medians, parser, told
 
-from benchharness import folder, probe, selection
+from benchharness import probe, selection
 from benchharness.evaluation import Evaluation, Score
 from benchharness.images import load_images
 from benchharness.plan import make_plan, parse_methods
 from benchharness.protocols import protocol
 from benchharness.search import Search
 from benchharness.space import SIZE, Arch, from_code
+from benchharness.suite import parse_settings
 from benchharness.updates import tally
 
 PARTS = ("strength", "ranking", "eigenvalue", "pass")
@@ -32,18 +32,17 @@ PARTS = ("strength", "ranking", "eigenvalue", "pass")
 
 def main() -> None:
     """Time each part, in turns with the plain way to it, and print a line for it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--parts", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
-    parser.add_argument("--dataset", default="cifar10" if "cifar10" in folder.names("images") else "digits")
-    parser.add_argument("--protocol", default="cpu")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="values of the protocol to change")
-    parser.add_argument("--batches", type=int, default=0, help="evaluation batches; 0 takes the whole validation half")
-    parser.add_argument("--cells", type=int, default=100, help="cells that are ranked")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--out", type=Path, help="also write the figures here, as JSON")
-    args = parser.parse_args()
+    asked = parser(__doc__, 3)
+    asked.add_argument("--parts", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
+    asked.add_argument("--dataset")
+    asked.add_argument("--protocol", default="cpu")
+    asked.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="values of the protocol to change")
+    asked.add_argument("--batches", type=int, default=0, help="evaluation batches; 0 takes the whole validation half")
+    asked.add_argument("--cells", type=int, default=100, help="cells that are ranked")
+    asked.add_argument("--threads", type=int, default=torch.get_num_threads())
+    asked.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    args = asked.parse_args()
+    args.dataset = dataset(args.dataset)
     torch.set_num_threads(args.threads)
     search = searched(args)
     found = {part: MEASURED[part](search, args) for part in args.parts.split(",")}
@@ -88,7 +87,7 @@ WAYS = {"together": Evaluation, "alone": Alone, "plain": Plain}
 
 def searched(args: argparse.Namespace) -> Search:
     """A DARTS search after one epoch."""
-    changes = dict(pair.split("=", 1) for pair in args.set) | {"epochs": 1, "eigenvalue_every": 0}
+    changes = parse_settings(args.set) | {"epochs": 1, "eigenvalue_every": 0}
     (job,) = make_plan(parse_methods("darts"), (0,), args.dataset, protocol(args.protocol, changes))
     search = Search(job.base, load_images(args.dataset), torch.device(args.device))
     search.run_epoch()
@@ -102,7 +101,7 @@ def strength(search: Search, args: argparse.Namespace) -> Figures:
     def ask(way: type[Evaluation]) -> list[float]:
         return [*read(search.method, way(search.net, search.stream)).scores.flatten()]
 
-    return compared(ask, args.repeats)
+    return compared(ask, args)
 
 
 def ranking(search: Search, args: argparse.Namespace) -> Figures:
@@ -114,14 +113,14 @@ def ranking(search: Search, args: argparse.Namespace) -> Figures:
         found = way(search.net, search.stream).cells(cells, "valid", args.batches, "batch")
         return [value for score in found for value in score]
 
-    return {"cells": len(cells), **compared(ask, args.repeats)}
+    return {"cells": len(cells), **compared(ask, args)}
 
 
-def compared(ask: Callable[[type[Evaluation]], list[float]], repeats: int) -> Figures:
+def compared(ask: Callable[[type[Evaluation]], list[float]], args: argparse.Namespace) -> Figures:
     """Medians of the three ways, how many times faster the first is, and whether the figures are the same bits."""
     found: dict[str, list[float]] = {}
     ways = {name: lambda name=name: found.__setitem__(name, ask(WAYS[name])) for name in WAYS}
-    seconds = medians(ways, repeats)
+    seconds = medians(ways, args.repeats, args.clock)
     same = all(np.array_equal(one, found["plain"], equal_nan=True) for one in found.values())
     times = {f"plain over {name}": seconds["plain"] / seconds[name] for name in ("alone", "together")}
     return {**seconds, **times, "same bits": float(same)}
@@ -137,7 +136,7 @@ def eigenvalue(search: Search, args: argparse.Namespace) -> Figures:
             torch.autograd.grad(torch.nn.functional.cross_entropy(logits, batch.labels), search.method.alpha)
 
     whole = lambda: probe.largest_eigenvalue(search.method, search.net, search.stream)  # noqa: E731
-    seconds = medians({"eigenvalue": whole, "one gradient": slope}, args.repeats)
+    seconds = medians({"eigenvalue": whole, "one gradient": slope}, args.repeats, args.clock)
     return {**seconds, "gradients' worth": seconds["eigenvalue"] / seconds["one gradient"]}
 
 
@@ -159,7 +158,7 @@ def a_pass(search: Search, args: argparse.Namespace) -> Figures:
         "no_grad": in_mode(torch.no_grad, lambda: net(batch.images, weights)),
         "inference_mode": in_mode(torch.inference_mode, lambda: net(batch.images, weights)),
     }
-    seconds = medians(ways, 5 * args.repeats)
+    seconds = medians(ways, 5 * args.repeats, args.clock)
     whole = seconds["no_grad"]
     shares = {"batch's share": seconds["batch"] / whole, "stem's share": seconds["stem"] / whole}
     return {**seconds, **shares, "no_grad over inference_mode": whole / seconds["inference_mode"]}

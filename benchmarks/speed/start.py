@@ -4,12 +4,11 @@ Every command is a process of its own; beside each stand a Python that does noth
 needs the real table.
 """
 
-import argparse
 import subprocess
 import sys
 from pathlib import Path
 
-from turns import medians, told
+from turns import medians, parser, told
 
 COMMANDS = {
     "python": ["-c", "pass"],
@@ -24,19 +23,19 @@ ROOT = Path(__file__).parents[2]
 
 def main() -> None:
     """Time the commands in turns and print one line each."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--commands", default=",".join(COMMANDS), help=f"of {', '.join(COMMANDS)}")
-    parser.add_argument("--repeats", type=int, default=11)
-    parser.add_argument("--out", type=Path, help="also write the figures here, as JSON")
-    args = parser.parse_args()
+    asked = parser(__doc__, 11)
+    asked.add_argument("--commands", default=",".join(COMMANDS), help=f"of {', '.join(COMMANDS)}")
+    args = asked.parse_args()
     names = list(dict.fromkeys(["python", "import torch", *args.commands.split(",")]))
-    seconds = medians({name: lambda words=COMMANDS[name]: ran(words) for name in names}, args.repeats)
+    seconds = medians({name: lambda words=COMMANDS[name]: ran(words) for name in names}, args.repeats, args.clock)
     told({name: beside(name, seconds) for name in names}, vars(args), args.out)
 
 
 def ran(words: list[str]) -> None:
-    """Run Python with `words`; raises where it fails."""
-    subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, check=True)
+    """Run Python with `words`; exits with what it said where it fails."""
+    done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(words)} failed: {done.stderr.strip()}")
 
 
 def beside(name: str, seconds: dict[str, float]) -> dict[str, float]:

@@ -6,7 +6,6 @@ machines have. Its time for a full table is what it took times 15,625 over `--ar
 installed table of all architectures, which holds final accuracies and no learning curves. Needs the real table.
 """
 
-import argparse
 import os
 import tempfile
 import warnings
@@ -18,7 +17,7 @@ from unittest.mock import patch
 import numpy as np
 import psutil
 from nas_201_api import NASBench201API
-from turns import Figures, medians, timed, told
+from turns import Figures, medians, parser, timed, told
 
 from benchharness import space
 from benchharness.table import Table, load_table
@@ -37,17 +36,15 @@ ASKED = {
 
 def main() -> None:
     """Time loading, looking up and reading whole figures, and print a line for each."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--archs", type=int, default=1000, help="architectures in the package's file")
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--out", type=Path, help="also write the figures here, as JSON")
-    args = parser.parse_args()
+    asked = parser(__doc__, 7)
+    asked.add_argument("--archs", type=int, default=1000, help="architectures in the package's file")
+    args = asked.parse_args()
     table = load_table()
     with tempfile.TemporaryDirectory() as scratch:
         file = made(Path(scratch) / "official.pth", args.archs)
         megabytes = file.stat().st_size / 1e6
         before = psutil.Process().memory_info().rss
-        api, load = loaded(file)
+        api, load = loaded(file, args.clock)
         memory = {
             "archs": args.archs,
             "file MB": megabytes,
@@ -55,9 +52,13 @@ def main() -> None:
         }
     whole = space.SIZE / args.archs
     parts = {
-        "load": {"ours": medians({"": load_table}, args.repeats)[""], "nas_201_api": load, "scaled": load * whole},
-        "one look-up": looked_up(table, api, args.repeats),
-        "all architectures, six figures": every(table, api, args.repeats, whole),
+        "load": {
+            "ours": medians({"": load_table}, args.repeats, args.clock)[""],
+            "nas_201_api": load,
+            "scaled": load * whole,
+        },
+        "one look-up": looked_up(table, api, args.repeats, args.clock),
+        "all architectures, six figures": every(table, api, args.repeats, args.clock),
     }
     found = {name: {**part, **verdict(part, BOUNDS[name])} for name, part in parts.items()}
     told({"nas_201_api's file": memory, **found}, vars(args), args.out)
@@ -71,15 +72,15 @@ def made(path: Path, archs: int) -> Path:
         return releases.as_pth(path, zipped=True)
 
 
-def loaded(path: Path) -> tuple[Any, float]:
+def loaded(path: Path, clock: str) -> tuple[Any, float]:
     """The package's own table and the seconds it took; torch's default would refuse the file, which is ours."""
     held: list[Any] = []
     with patch.dict(os.environ, {"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"}), warnings.catch_warnings(action="ignore"):
-        seconds = timed(lambda: held.append(NASBench201API(str(path), verbose=False)))
+        seconds = timed(lambda: held.append(NASBench201API(str(path), verbose=False)), clock)
     return held[0], seconds
 
 
-def looked_up(table: Table, api: Any, repeats: int) -> Figures:
+def looked_up(table: Table, api: Any, repeats: int, clock: str) -> Figures:
     """Seconds of one look-up of a test accuracy, a mean over 100 of them."""
     index = api.evaluated_indexes[len(api.evaluated_indexes) // 2]
     name = str(space.to_string(table.arch(index)))
@@ -88,11 +89,11 @@ def looked_up(table: Table, api: Any, repeats: int) -> Figures:
         "ours, by name": lambda: table.accuracy(name, "cifar10", "test", 200),
         "nas_201_api": lambda: api.get_more_info(index, "cifar10", hp="200", is_random=False)["test-accuracy"],
     }
-    times = medians({key: lambda act=act: [act() for _ in range(100)] for key, act in ways.items()}, 5 * repeats)
+    times = medians({key: lambda act=act: [act() for _ in range(100)] for key, act in ways.items()}, 5 * repeats, clock)
     return {key: seconds / 100 for key, seconds in times.items()}
 
 
-def every(table: Table, api: Any, repeats: int, whole: float) -> Figures:
+def every(table: Table, api: Any, repeats: int, clock: str) -> Figures:
     """Seconds of six figures of all architectures that each of them has."""
     rows = np.arange(len(table))
 
@@ -102,9 +103,9 @@ def every(table: Table, api: Any, repeats: int, whole: float) -> Figures:
                 said = api.get_more_info(index, name, hp="200", is_random=False)
                 [said[f"{part}-accuracy"] for part in parts]
 
-    times = medians({"ours": lambda: [table.accuracy(rows, *figure, 200) for figure in SIX]}, 10 * repeats)
-    theirs = medians({"": asked}, max(1, repeats // 2), warm=0)[""]
-    return {**times, "nas_201_api": theirs, "scaled": theirs * whole}
+    times = medians({"ours": lambda: [table.accuracy(rows, *figure, 200) for figure in SIX]}, 10 * repeats, clock)
+    theirs = medians({"": asked}, max(1, repeats // 2), clock, warm=0)[""]
+    return {**times, "nas_201_api": theirs, "scaled": theirs * space.SIZE / len(api.evaluated_indexes)}
 
 
 def verdict(part: Figures, bound: float) -> Figures:

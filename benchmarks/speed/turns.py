@@ -1,7 +1,9 @@
 """What the timings here share: ways to one end, timed in turns, so that a drift of the machine's speed meets all."""
 
+import argparse
 import json
 import os
+import resource
 import statistics
 import sys
 import time
@@ -11,29 +13,54 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from benchharness import folder
 from benchharness.environment import describe
 
 Figures = dict[str, float]
 
 
-def medians(ways: Mapping[str, Callable[[], object]], repeats: int, warm: int = 1) -> Figures:
+def processor() -> float:
+    """Processor seconds of this process and of those it has waited for: what to compare by on a busy machine."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "processor": processor}
+
+
+def parser(told: str | None, repeats: int) -> argparse.ArgumentParser:
+    """A parser with what all timings can be told."""
+    made = argparse.ArgumentParser(description=told)
+    made.add_argument("--repeats", type=int, default=repeats, help="turns that count")
+    made.add_argument("--clock", choices=CLOCKS, default="wall", help="processor: where other work takes its share")
+    made.add_argument("--out", type=Path, help="also write the figures here, as JSON")
+    return made
+
+
+def dataset(asked: str | None) -> str:
+    """The data set asked for, or CIFAR-10 where its images are installed and `digits` where not."""
+    held = {item.name for item in ([] if asked else folder.installed()) if item.kind == "images"}
+    return asked or ("cifar10" if "cifar10" in held else "digits")
+
+
+def medians(ways: Mapping[str, Callable[[], object]], repeats: int, clock: str, warm: int = 1) -> Figures:
     """Median seconds of each way over `repeats` turns, after `warm` turns that do not count."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(warm + repeats):
         for name, act in ways.items():
-            seconds = timed(act)
+            seconds = timed(act, clock)
             if turn >= warm:
                 taken[name].append(seconds)
     return {name: statistics.median(all_) for name, all_ in taken.items()}
 
 
-def timed(act: Callable[[], object]) -> float:
-    """Seconds that `act` takes, a device's work included."""
+def timed(act: Callable[[], object], clock: str) -> float:
+    """Seconds that `act` takes by a clock, a device's work included."""
     finish()
-    started = time.perf_counter()
+    started = CLOCKS[clock]()
     act()
     finish()
-    return time.perf_counter() - started
+    return CLOCKS[clock]() - started
 
 
 def finish() -> None:
