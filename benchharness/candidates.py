@@ -73,11 +73,11 @@ def logits(
 
     Neighbours had better differ on late edges: the first cell keeps what the last candidate needed of its nodes.
     """
-    stem = net.stem_norm(net.stem(images))
+    stem = net.begin(images)
     first = next(net.mixed_cells())
     kept: Kept | None = {} if len(candidates) > 1 else None
     for candidate in candidates:
-        yield _rest(net, stem, _runner(candidate, first, kept)).to(images.dtype)
+        yield net.onward(stem, _runner(candidate, first, kept)).to(images.dtype)
 
 
 def _runner(candidate: Candidate, first: MixedCell, kept: "Kept | None") -> Run:
@@ -91,16 +91,6 @@ def _runner(candidate: Candidate, first: MixedCell, kept: "Kept | None") -> Run:
         return _output(cell, x, candidate, kept if cell is first else None)
 
     return run
-
-
-def _rest(net: Supernet, x: Tensor, run: Run) -> Tensor:
-    """Logits from the stem's features."""
-    for stage, block in zip(net.stages, [*net.blocks, None], strict=True):
-        assert isinstance(stage, nn.ModuleList)
-        for cell in stage:
-            x = run(cell, x)
-        x = x if block is None else block(x)
-    return net.classifier(F.relu(net.last_norm(x)).mean((2, 3)))
 
 
 def _output(cell: MixedCell, x: Tensor, candidate: Candidate, kept: "Kept | None") -> Tensor:

@@ -11,15 +11,15 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from benchharness.folder import Installed
-from benchharness.plan import Job
 from benchharness.progress import clock
-from benchharness.runner import Outcome
 from benchharness.space import SIZE, to_string
 from benchharness.store import Store, read
 from benchharness.table import Table, Tables, table_of
 
 if TYPE_CHECKING:
+    from benchharness.plan import Job
     from benchharness.retraining import Comparison
+    from benchharness.runner import Outcome
     from benchharness.training import Recipe
 
 MANY: Final = 500
@@ -28,7 +28,7 @@ WIDE: Final = 200
 """Columns where stdout is no terminal: whoever reads a log has no use for cut lines."""
 
 
-def plan(jobs: list[Job], store: Store, every_run: bool) -> None:
+def plan(jobs: "list[Job]", store: Store, every_run: bool) -> None:
     """What will be run and what is done already; with `every_run` a line each."""
     states = {spec.run_id: store.status(spec) for job in jobs for spec in job.specs}
     counts = Counter(states.values())
@@ -43,7 +43,7 @@ def plan(jobs: list[Job], store: Store, every_run: bool) -> None:
         _print(("method", "seed", "run", "status", "reads out the supernet of"), rows)
 
 
-def outcome(ended: Outcome, store: Store) -> None:
+def outcome(ended: "Outcome", store: Store) -> None:
     """One line for a run that has ended."""
     who = f"{ended.spec.method} seed {ended.spec.seed}"
     if ended.state != "done":
@@ -56,7 +56,7 @@ def outcome(ended: Outcome, store: Store) -> None:
     print(f"{who}  {row['arch']}  {accuracy}  {spent}", flush=True)
 
 
-def summary(results: Path, jobs: Iterable[Job], tables: Tables) -> None:
+def summary(results: Path, jobs: "Iterable[Job]", tables: Tables) -> None:
     """What each method of the plan derived: valid/test of the cells found, mean and deviation over seeds."""
     from benchharness.report import lookup
     from benchharness.report.ground import trained

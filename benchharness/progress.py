@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -12,10 +12,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from benchharness.plan import Job
 from benchharness.records import RunSpec, Status
 from benchharness.store import Store
 from benchharness.store.files import read_lines
+
+if TYPE_CHECKING:
+    from benchharness.plan import Job
 
 REFRESH_SECONDS: Final = 1.0
 PLAIN_LINES: Final = 10
@@ -57,7 +59,7 @@ class Survey(NamedTuple):
         return self.done / self.total if self.total else 1.0
 
 
-def survey(plan: Iterable[Job], store: Store, finished: set[str]) -> Survey:
+def survey(plan: "Iterable[Job]", store: Store, finished: set[str]) -> Survey:
     """How far the runs of `plan` are, as their folders tell.
 
     `finished` remembers the run ids already seen done from one survey to the next: those folders are not read again.
@@ -79,7 +81,7 @@ def survey(plan: Iterable[Job], store: Store, finished: set[str]) -> Survey:
     return Survey(done, total, tuple(running))
 
 
-def look(job: Job, store: Store) -> Sight | None:
+def look(job: "Job", store: Store) -> Sight | None:
     """The job's search as its trace tells; None where it has not begun."""
     folder = store.folder(job.base)
     if not folder.is_dir():
@@ -100,7 +102,7 @@ def _status(store: Store, spec: RunSpec, finished: set[str]) -> Status:
 
 
 @contextmanager
-def shown(plan: list[Job], store: Store, console: Console | None = None) -> Iterator[None]:
+def shown(plan: "list[Job]", store: Store, console: Console | None = None) -> Iterator[None]:
     """Keep the person at the keyboard informed until the block is left: a live display, or plain lines in a file."""
     console = console or Console()
     over = threading.Event()
@@ -140,7 +142,7 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def _show_live(plan: list[Job], store: Store, console: Console, over: threading.Event) -> None:
+def _show_live(plan: "list[Job]", store: Store, console: Console, over: threading.Event) -> None:
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("epochs and readings"), TimeElapsedColumn())
     bar = Progress(TextColumn("all"), *columns, TextColumn("{task.fields[left]}"), console=console)
     finished: set[str] = set()
@@ -166,7 +168,7 @@ def _table(running: Iterable[Sight]) -> Table:
     return table
 
 
-def _show_lines(plan: list[Job], store: Store, console: Console, over: threading.Event) -> None:
+def _show_lines(plan: "list[Job]", store: Store, console: Console, over: threading.Event) -> None:
     told: dict[tuple[str, int], int] = {}
     finished: set[str] = set()
     while not over.wait(REFRESH_SECONDS):

@@ -239,9 +239,9 @@ class Search:
         if not self.settings.ranking or not self.epochs:
             return {}
         codes = torch.randperm(SIZE, generator=generator("ranking", self.spec.seed))[: self.settings.ranking].numpy()
-        batches = self.settings.ranking_batches
-        scores = [evaluation.one_hot(from_code(int(code)), batches=batches, bn="batch").accuracy_pct for code in codes]
-        return {"ranking_codes": codes, "ranking_accuracy_pct": np.array(scores)}
+        cells = [from_code(int(code)) for code in codes]
+        scores = evaluation.cells(cells, batches=self.settings.ranking_batches, bn="batch")
+        return {"ranking_codes": codes, "ranking_accuracy_pct": np.array([score.accuracy_pct for score in scores])}
 
 
 def _weight_optimizer(net: Supernet, settings: Protocol) -> torch.optim.Optimizer:

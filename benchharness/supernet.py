@@ -212,13 +212,20 @@ class Skeleton(nn.Module):
 
     def through(self, images: Tensor, run_cell: Callable[[nn.Module, Tensor], Tensor]) -> Tensor:
         """Logits (batch, classes) of normalised `images` (batch, 3, height, width), each cell applied by `run_cell`."""
-        x = self.stem_norm(self.stem(images))
+        return self.onward(self.begin(images), run_cell)
+
+    def begin(self, images: Tensor) -> Tensor:
+        """The stem's features, which the first cell takes."""
+        return self.stem_norm(self.stem(images))
+
+    def onward(self, x: Tensor, run_cell: Callable[[nn.Module, Tensor], Tensor]) -> Tensor:
+        """Logits from the stem's features `x`."""
         for stage, block in zip(self.stages, [*self.blocks, None], strict=True):
             assert isinstance(stage, nn.ModuleList)
             for cell in stage:
                 x = run_cell(cell, x)
             x = x if block is None else block(x)
-        return self.classifier(F.relu(self.last_norm(x)).mean((2, 3))).to(images.dtype)
+        return self.classifier(F.relu(self.last_norm(x)).mean((2, 3))).to(self.classifier.weight.dtype)
 
     @contextmanager
     def evaluating(self, batch_statistics: bool = False) -> Iterator[None]:

@@ -245,9 +245,17 @@ def _device_name(device: str) -> str:
 
 
 def _failed(run: Run, error: Exception) -> Outcome:
-    message = f"{type(error).__name__}: {error}"
+    message = _plainly(error)
     try:
         run.fail(error)
     except OSError as full:
         message += f" (and {run.folder} cannot be written to: {full})"
     return Outcome(run.spec, "failed", message)
+
+
+def _plainly(error: Exception) -> str:
+    """The error in words, with what to do where memory ran out, which torch says in the words of its allocators."""
+    message = f"{type(error).__name__}: {error}"
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in message:
+        return f"no memory left; take fewer --jobs, or a smaller batch with --set batch=N ({message})"
+    return message

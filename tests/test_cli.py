@@ -209,6 +209,12 @@ def test_query_prints_every_figure(real_table: None, capsys: pytest.CaptureFixtu
     assert json.loads(capsys.readouterr().out)["index"] == 6111
 
 
+def test_looking_an_architecture_up_imports_no_torch(data_folder: Path) -> None:
+    code = "import sys; from benchharness.cli import main; main(['query', '6111']); print('torch' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.splitlines()[-1] == "False"
+
+
 def test_a_misspelt_architecture(real_table: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert "did you mean 'nor_conv_3x3'" in refusal(capsys, "query", OPTIMUM.replace("nor_conv_3x3", "conv_3x3"))
     assert "15625 is no index" in refusal(capsys, "query", "15625")

@@ -124,6 +124,7 @@ def test_a_method_that_diverges_or_devours_fails_alone(home: Path) -> None:
     assert diverges.startswith("Diverged: train_loss, valid_loss, alpha not finite in epoch 1")
     assert "can't allocate memory" in devours or "out of memory" in devours
     assert told.count("FAILED") == 2
+    assert told.count("FAILED  no memory left; take fewer --jobs, or a smaller batch") == 1
     assert len(list((home / "results").rglob("record.json"))) == 1
 
 
