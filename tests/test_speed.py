@@ -102,6 +102,13 @@ def test_the_package_is_asked_for_a_part_and_scaled(timed: Timed, data_folder: P
     assert found["one look-up"]["bound"] == 5e-6
 
 
+def test_other_arithmetic_takes_part_in_the_race_of_steps(timed: Timed) -> None:
+    found = timed("step", "--channels 2 --cells 1 --batch 4 --repeats 1 --threads 1 --device cpu --numerics bf16")
+    for part in ("weights half-step", "alpha half-step"):
+        assert found[part]["plain over shared work"] == found[part]["plain"] / found[part]["shared work"]
+        assert found[part]["plain over shared work, bf16"] == found[part]["plain"] / found[part]["shared work, bf16"]
+
+
 @pytest.mark.parametrize("place", ["xautodl/models", "lib/models"])
 def test_another_projects_supernet_is_found_in_its_checkout(
     timed: Timed, tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch

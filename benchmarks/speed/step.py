@@ -1,83 +1,106 @@
 """One search step of the shared-work supernet against the plain formulation: `python benchmarks/speed/step.py`.
 
-Both take turns in one process, so that a drift of the machine's speed meets both; the ratio is that of the medians.
-Run from the repository's root, where the plain twin lies under tests/.
+All take turns in one process, so that a drift of the machine's speed meets each; ratios are those of the medians.
+`--numerics` and `--compile` let more take part: the supernet in other arithmetic, and with its cells compiled by
+torch.compile, which takes minutes at first; the seconds of that are told apart. Run from the repository's root, where
+the plain twin lies under tests/.
 """
 
-import argparse
-import json
-import statistics
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from turns import Figures, finish, medians, parser, told
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from benchharness.environment import describe
+from benchharness.numerics import arithmetic
 from benchharness.space import EDGES, OPS
 from benchharness.supernet import Supernet
 from tests.parity.plain import PlainSupernet
 
 
+class Way(NamedTuple):
+    """A network on its images, in one arithmetic."""
+
+    net: nn.Module
+    images: Tensor
+    numerics: str = "float32"
+
+
 def main() -> None:
-    """Time both networks' weight and alpha steps and print the ratios."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--channels", type=int, default=16)
-    parser.add_argument("--cells", type=int, default=5)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--out", type=Path, help="also write the figures here, as JSON")
-    args = parser.parse_args()
+    """Time every network's weight and alpha half-steps and print the ratios."""
+    asked = parser(__doc__, 7)
+    asked.add_argument("--channels", type=int, default=16)
+    asked.add_argument("--cells", type=int, default=5)
+    asked.add_argument("--batch", type=int, default=64)
+    asked.add_argument("--threads", type=int, default=torch.get_num_threads())
+    asked.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    asked.add_argument("--numerics", nargs="*", default=[], help="others than float32 to be timed too: bf16 tf32")
+    asked.add_argument("--compile", action="store_true", help="time the compiled cells too")
+    args = asked.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
-    nets = {kind.__name__: kind(10, args.channels, args.cells).to(args.device) for kind in (PlainSupernet, Supernet)}
     images = torch.randn(args.batch, 3, 32, 32, device=args.device)
-    labels = torch.randint(10, (args.batch,), device=args.device)
-    alpha = torch.zeros(len(EDGES), len(OPS), device=args.device, requires_grad=True)
-    steps = {
-        "weights": lambda net: F.cross_entropy(net(images, alpha.detach().softmax(-1)), labels).backward(),
-        "alpha": lambda net: torch.autograd.grad(F.cross_entropy(net(images, alpha.softmax(-1)), labels), alpha),
+    size = (10, args.channels, args.cells)
+    shared = Supernet(*size).to(args.device)
+    ways = {"plain": Way(PlainSupernet(*size).to(args.device), images), "shared work": Way(shared, images)}
+    ways |= {f"shared work, {name}": Way(shared, images, name) for name in args.numerics}
+    if args.compile:
+        ways["compiled"] = compiled(Supernet(*size).to(args.device), images)
+    told(compared(ways, args.repeats, args.clock), vars(args), args.out)
+
+
+def compiled(net: Supernet, images: Tensor) -> Way:
+    """`net` with channels last and every cell compiled for its shapes."""
+    # A graph each for three widths, first cells and others, with and without a gradient to the edge weights.
+    torch._dynamo.config.recompile_limit = 32
+    net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for cell in net.mixed_cells():
+        cell.compile(dynamic=False)
+    return Way(net, images.contiguous(memory_format=torch.channels_last))
+
+
+def compared(ways: dict[str, Way], repeats: int, clock: str) -> dict[str, Figures]:
+    """Per half-step: each way's first and median seconds, and the plain one's over every other's."""
+    labels = torch.randint(10, (len(ways["plain"].images),), device=ways["plain"].images.device)
+    alpha = torch.zeros(len(EDGES), len(OPS), device=labels.device, requires_grad=True)
+
+    def weights(way: Way) -> None:
+        loss(way, alpha.detach()).backward()
+
+    def alphas(way: Way) -> None:
+        torch.autograd.grad(loss(way, alpha), alpha)
+
+    def loss(way: Way, at: Tensor) -> Tensor:
+        with arithmetic(way.numerics, labels.device):
+            return F.cross_entropy(way.net(way.images, at.softmax(-1)), labels)
+
+    return {
+        "weights half-step": raced(weights, ways, repeats, clock),
+        "alpha half-step": raced(alphas, ways, repeats, clock),
     }
-    found = {name: compared(step, nets, args.repeats) for name, step in steps.items()}
-    for name, figures in found.items():
-        print(f"{name} step: {figures['PlainSupernet']:.4f} s plain, {figures['Supernet']:.4f} s shared work, "
-              f"ratio {figures['ratio']:.2f}")  # fmt: skip
-    if args.out:
-        options = {key: value for key, value in vars(args).items() if key != "out"}
-        args.out.write_text(json.dumps({"options": options, "seconds": found, "environment": describe()}, indent=1))
 
 
-def compared(step: Callable[[nn.Module], object], nets: dict[str, nn.Module], repeats: int) -> dict[str, float]:
-    """Median seconds of each network over `repeats` turns after one warm-up, and plain over shared."""
-    taken: dict[str, list[float]] = {name: [] for name in nets}
-    for turn in range(repeats + 1):
-        for name, net in nets.items():
-            seconds = timed(lambda net=net: step(net))
-            if turn:
-                taken[name].append(seconds)
-    medians = {name: statistics.median(all_) for name, all_ in taken.items()}
-    return {**medians, "ratio": medians["PlainSupernet"] / medians["Supernet"]}
+def raced(step: Callable[[Way], None], ways: dict[str, Way], repeats: int, clock: str) -> Figures:
+    """First and median seconds of one half-step by each way, and the ratios."""
+    first = {f"{name}, first": seconds(lambda way=way: step(way)) for name, way in ways.items()}
+    found = medians({name: lambda way=way: step(way) for name, way in ways.items()}, repeats, clock, warm=1)
+    ratios = {f"plain over {name}": found["plain"] / found[name] for name in ways if name != "plain"}
+    return {**first, **found, **ratios}
 
 
-def timed(call: Callable[[], Tensor | object]) -> float:
-    """Seconds that `call` takes, the device's work included."""
-    _finish()
+def seconds(act: Callable[[], None]) -> float:
+    """Seconds by the clock on the wall that `act` takes, compilers that it starts included."""
     started = time.perf_counter()
-    call()
-    _finish()
+    act()
+    finish()
     return time.perf_counter() - started
-
-
-def _finish() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
 
 
 if __name__ == "__main__":
