@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 
-from benchharness.plots.style import labelled, looks
+from benchharness.plots.style import labelled, legend, looks
 
 
 class Band(NamedTuple):
@@ -48,7 +48,7 @@ def draw(info: Anytime, ax: Axes) -> Axes:
     ax.axhline(info.optimum, color="0.4", linewidth=1, linestyle=":", label="optimum")
     lowest = min((np.nanmin(band.mean) for band in info.by_method.values() if np.isfinite(band.mean).any()), default=0)
     ax.set_ylim(lowest - 0.5, info.optimum + 0.5)  # a single early cell at chance would flatten all that is of interest
-    ax.legend(loc="lower right", fontsize=9)
+    legend(ax, "lower right")
     return labelled(ax, "simulated seconds", "test accuracy (%)", info.title)
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from jaxtyping import Float
 from matplotlib.axes import Axes
 
-from benchharness.plots.style import labelled, looks, many
+from benchharness.plots.style import labelled, legend, looks, many
 
 
 class Distribution(NamedTuple):
@@ -41,5 +41,5 @@ def draw(info: Distribution, ax: Axes) -> Axes:
             rasterized=many(values),
         )  # fmt: skip
     ax.set_ylim(0, 103)
-    ax.legend(loc="upper left", fontsize=9)
+    legend(ax, "upper left")
     return labelled(ax, "test accuracy (%)", "table's cells that are no better (%)", info.title)

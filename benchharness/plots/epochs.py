@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from benchharness.plots.style import labelled, looks, methods_of
+from benchharness.plots.style import labelled, legend, looks, methods_of
 
 LABELS: Final = {
     "test": "table accuracy (%)",
@@ -62,7 +62,7 @@ def draw(info: Curves, ax: Axes) -> Axes:
     if info.column in COUNTS:
         ax.set_ylim(-0.2, 6.2)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.legend(loc="best", fontsize=9)
+    legend(ax, "best")
     return labelled(ax, "epoch", LABELS[info.column], info.title)
 
 

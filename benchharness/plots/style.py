@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence, Sized
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 from zlib import crc32
 
 import matplotlib as mpl
@@ -18,6 +18,10 @@ Dash = str | tuple[int, tuple[int, ...]]
 
 MANY: Final = 500
 """Marks from which an SVG file holds them as an image: one by one they would make it megabytes."""
+
+
+INSIDE: Final = 7
+"""Entries up to which a legend has its place among what is drawn."""
 
 
 class Look(NamedTuple):
@@ -64,13 +68,21 @@ _STYLE: Final[dict[str, Any]] = {
 
 
 def looks(methods: Iterable[str]) -> dict[str, Look]:
-    """The look of each method. A built-in's is fixed; another's follows from its name, unless a namesake took it."""
+    """The look of each method. Five are fixed; another's follows from its name, unless a namesake took it.
+
+    Once all spare looks are taken, colours come again with other markers and dashes.
+    """
     found = {method: _FIXED[method] for method in methods if method in _FIXED}
     for method in sorted(set(methods) - set(_FIXED)):
         start = crc32(method.encode())
-        ring = [_SPARE[(start + step) % len(_SPARE)] for step in range(len(_SPARE))]
+        ring = [_spare(start + step, turn) for turn in range(len(_SPARE)) for step in range(len(_SPARE))]
         found[method] = next((look for look in ring if look not in found.values()), ring[0])
     return found
+
+
+def _spare(place: int, turn: int) -> Look:
+    """A spare look's colour, with the marker and dash of the one `turn` places on."""
+    return _SPARE[(place + turn) % len(_SPARE)]._replace(colour=_SPARE[place % len(_SPARE)].colour)
 
 
 def methods_of(frame: pd.DataFrame) -> list[str]:
@@ -126,6 +138,14 @@ def save(figure: Figure, stem: Path) -> None:
 def many(marks: Sized) -> bool:
     """Whether these are so many marks that they are to be drawn as an image, even into an SVG file."""
     return len(marks) >= MANY
+
+
+def legend(ax: Axes, loc: Literal["best", "upper left", "lower right"]) -> None:
+    """A legend at `loc`, or beside the axes where it has so many entries that it would hide what is drawn."""
+    if len(ax.get_legend_handles_labels()[1]) > INSIDE:
+        ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=9)
+    else:
+        ax.legend(loc=loc, fontsize=9)
 
 
 def labelled(ax: Axes, x: str = "", y: str = "", title: str = "") -> Axes:

@@ -21,6 +21,19 @@ def test_more_methods_than_looks_still_get_one_each() -> None:
     found = style.looks(names)
     assert set(found) == set(names)
     assert len({look.colour for look in found.values()}) == 7, "all spare ones are used before any is used twice"
+    assert len(set(found.values())) == 20
+
+
+@pytest.mark.parametrize(("entries", "beside"), [(style.INSIDE, False), (style.INSIDE + 1, True)])
+def test_a_long_legend_stands_beside_the_axes(entries: int, beside: bool) -> None:
+    figure, (ax,) = style.canvas(7, 4)
+    for number in range(entries):
+        ax.plot([0, 1], [0, number], label=f"method{number}")
+    style.legend(ax, "best")
+    figure.canvas.draw()
+    shown = ax.get_legend()
+    assert shown is not None
+    assert (shown.get_window_extent().x0 >= ax.get_window_extent().x1) == beside
 
 
 def test_looks_differ_in_grey_too() -> None:
