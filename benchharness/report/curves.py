@@ -5,7 +5,7 @@ from itertools import chain
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from benchharness import space, stats, store
 from benchharness.report.lookup import by_code, codes_of
@@ -27,7 +27,8 @@ def curves(frame: pd.DataFrame, tables: Tables = None, arrays: Mapping[str, Arra
 
     `skips` and `parameter_free` count operations of the argmax cell; `test` and `valid` are what the table has for it
     on the data set searched (percent); `valid_accuracy_pct` is the supernet's own; `entropy` is in nats;
-    `skip_margin` and `eigenvalue` are NaN where a run recorded no expected weights or was not probed.
+    `skip_margin` and `eigenvalue` are NaN where a run recorded no expected weights or was not probed, the argmax cell's
+    figures where all operations weigh the same on every edge, so that there is no such cell.
     """
     runs = supernets(frame)
     traces = store.lines_of(runs)
@@ -47,12 +48,21 @@ def curves(frame: pd.DataFrame, tables: Tables = None, arrays: Mapping[str, Arra
         found[split] = np.nan
         for dataset, rows in found.groupby("dataset").groups.items():
             found.loc[rows, split] = by_code(tables, str(dataset), split)[codes[rows]]
+    undecided = np.concatenate([*map(_undecided, held, lengths)])
+    argmax = ["skips", "parameter_free", "test", "valid"]
+    found[argmax] = found[argmax].astype(float).mask(pd.Series(undecided))
     return found
 
 
 def _margin(arrays: Arrays, epochs: int) -> Float[np.ndarray, "epochs"]:
     expected = arrays.get("expected")
     return _aligned(None if expected is None else stats.skip_margin(expected), epochs)
+
+
+def _undecided(arrays: Arrays, epochs: int) -> Bool[np.ndarray, "epochs"]:
+    expected = arrays.get("expected", np.zeros((0, 1, 2)))
+    same = (expected == expected[..., :1]).all((-1, -2)).astype(float)
+    return _aligned(same, epochs) == 1
 
 
 def _eigenvalue(arrays: Arrays, epochs: int) -> Float[np.ndarray, "epochs"]:

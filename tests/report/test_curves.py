@@ -47,6 +47,19 @@ def test_eigenvalues_are_there_where_they_were_measured(tmp_path: Path) -> None:
     assert found["eigenvalue"].tolist() == pytest.approx(eigenvalue, nan_ok=True)
 
 
+def test_where_nothing_is_decided_there_is_no_argmax_cell(tmp_path: Path, table: Table) -> None:
+    """A method that moves no alpha weighs all operations alike; its argmax would be the first of them, `none`."""
+    alike = np.full((folder.EPOCHS, 6, 5), 0.2)
+    later = alike.copy()
+    later[2:, 0, 1] = 0.3
+    for seed, expected in enumerate((alike, later)):
+        folder.add(tmp_path / "s", folder.spec("darts", seed), folder.GOOD, arrays={"expected": expected})
+    found = report.curves(store.read(tmp_path / "s"), table)
+    known = found[["skips", "parameter_free", "test", "valid"]].notna().all(axis=1)
+    assert known.tolist() == [False] * folder.EPOCHS + [False] * 2 + [True] * (folder.EPOCHS - 2)
+    assert found["valid_accuracy_pct"].notna().all()
+
+
 def test_nothing_trained_gives_no_curve(tmp_path: Path) -> None:
     folder.add(tmp_path / "s", folder.spec("random", 0), folder.GOOD)
     found = report.curves(store.read(tmp_path / "s"))
