@@ -24,7 +24,7 @@ from benchharness.space import CONV1, CONV3, EDGES, NONE, OPS, POOL, SKIP, Arch
 from benchharness.supernet import LEAVING, Fan, MixedCell, Supernet, pool
 
 Run = Callable[[nn.Module, Tensor], Tensor]
-Kept = dict[int, tuple[object, "_Kept"]]
+Kept = dict[int, tuple[object, "_Node"]]
 """Nodes by number, each with what it depends on."""
 
 
@@ -77,7 +77,7 @@ def logits(
     first = next(net.mixed_cells())
     kept: Kept | None = {} if len(candidates) > 1 else None
     for candidate in candidates:
-        yield net.onward(stem, _runner(candidate, first, kept)).to(images.dtype)
+        yield net.onward(stem, _runner(candidate, first, kept))
 
 
 def _runner(candidate: Candidate, first: MixedCell, kept: "Kept | None") -> Run:
@@ -96,16 +96,12 @@ def _runner(candidate: Candidate, first: MixedCell, kept: "Kept | None") -> Run:
 def _output(cell: MixedCell, x: Tensor, candidate: Candidate, kept: "Kept | None") -> Tensor:
     """The cell's output; with `kept`, nodes are taken from there where they are the same, and left there."""
     nodes: dict[int, _Node] = {}
-    for number in range(3):
-        if not candidate.leaves(number):
-            continue
-        if kept is None:
-            nodes[number] = _Node(cell, number, _arriving(x, number, nodes, candidate), candidate.is_cell)
-        else:
-            key = candidate.before(number)
-            if number not in kept or kept[number][0] != key:
-                kept[number] = key, _Kept(cell, number, _arriving(x, number, nodes, candidate), candidate.is_cell)
-            nodes[number] = kept[number][1]
+    kind, kept = (_Node, {}) if kept is None else (_Kept, kept)
+    for number in filter(candidate.leaves, range(3)):
+        key = candidate.before(number)
+        if number not in kept or kept[number][0] != key:
+            kept[number] = key, kind(cell, number, _arriving(x, number, nodes, candidate), candidate.is_cell)
+        nodes[number] = kept[number][1]
     return _arriving(x, 3, nodes, candidate)
 
 

@@ -1,7 +1,6 @@
 """What every method must pass, built in or a user's own: checks that say what failed and why."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -15,7 +14,7 @@ from benchharness.images import ImageSet
 from benchharness.methods import Method
 from benchharness.plan import Job, make_plan, parse_methods
 from benchharness.protocols import protocol
-from benchharness.reads import Reads
+from benchharness.reads import Reads, no_sync
 from benchharness.records import RunSpec
 from benchharness.search import Search
 from benchharness.seeds import seeded
@@ -170,7 +169,7 @@ def runs_on_cuda(kind: type[Method]) -> None:
     method = made(kind).cuda()
     for _ in range(3):
         method.draw(0.5)
-    with _no_sync():
+    with no_sync():
         method.draw(0.5)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
@@ -263,15 +262,6 @@ def _drawn(method: Method) -> Tensor:
 def _set(method: Method, alpha: Tensor) -> None:
     with torch.no_grad():
         method.alpha.copy_(alpha)
-
-
-@contextmanager
-def _no_sync() -> Iterator[None]:
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        yield
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
 
 
 def _search(job: Job) -> Search:

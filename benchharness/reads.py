@@ -1,9 +1,11 @@
 """Where Python reads a tensor's numbers: on a GPU each such place waits for all that the device was given before."""
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
+import torch
 from torch.overrides import TorchFunctionMode
 
 _READING: Final = frozenset(
@@ -24,8 +26,8 @@ class Read(NamedTuple):
 class Reads(TorchFunctionMode):
     """Notes every read of a tensor's numbers within a `with` block, whichever device the tensor is on.
 
-    It sees what Python asks for; numbers that torch's own kernels read it cannot see, which on a CUDA device
-    `torch.cuda.set_sync_debug_mode` does.
+    It sees what Python asks for; numbers that torch's own kernels read it cannot see, which on a CUDA device `no_sync`
+    does.
     """
 
     def __init__(self) -> None:
@@ -40,3 +42,13 @@ class Reads(TorchFunctionMode):
             caller = sys._getframe(1)
             self.found.append(Read(name, caller.f_code.co_filename, caller.f_lineno))
         return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def no_sync() -> Iterator[None]:
+    """A block in which CUDA raises `RuntimeError` wherever Python waits for it."""
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

@@ -131,12 +131,13 @@ def execute(job: Job, where: Where, make: Open = open_search, source: bytes = b"
             begin = partial(make, job, torch.device(where.device))
             _train(base, begin, where)
         except Exception as error:
-            return [_crowded(base, where)] if where.shared and _is_full(error) else _untrained(job, base, error)
+            return [_crowded(base, where)] if _crowds(error, where) else _untrained(job, base, error)
         return [_read_out(base, spec, begin, where) for spec in job.specs]
 
 
-def _is_full(error: Exception) -> bool:
-    return isinstance(error, torch.OutOfMemoryError)
+def _crowds(error: Exception, where: Where) -> bool:
+    """Whether it is for others on the same device that a run found no memory."""
+    return where.shared and isinstance(error, torch.OutOfMemoryError)
 
 
 def _crowded(run: Run, where: Where) -> Outcome:
@@ -221,7 +222,7 @@ def _record(run: Run, base: Run, begin: Callable[[], Searcher], where: Where) ->
         seconds = time.perf_counter() - started
         run.finish(record, {**arrays, **found}, _machine(base, where, seconds))
     except Exception as error:
-        return _crowded(run, where) if where.shared and _is_full(error) else _failed(run, error)
+        return _crowded(run, where) if _crowds(error, where) else _failed(run, error)
     return Outcome(run.spec, "done")
 
 

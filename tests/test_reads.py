@@ -9,7 +9,7 @@ import torch
 from benchharness import methods
 from benchharness.methods import Method
 from benchharness.protocols import protocol
-from benchharness.reads import Reads
+from benchharness.reads import Reads, no_sync
 from benchharness.records import RunSpec
 from benchharness.search import Search
 from benchharness.updates import When
@@ -66,10 +66,7 @@ def test_an_epoch_waits_for_no_gpu(method: str) -> None:
     search.net.train()
     steps, when = search.stream.epoch(1), When(1.0, alpha=search.method.moves_alpha(1.0))
     first = next(steps)
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    with no_sync():
         search.update.step(*first, when)
         for train, valid in steps:
             search.update.step(train, valid, when)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import pandas as pd
 from matplotlib.axes import Axes
 
-from benchharness.plots.style import labelled, looks, many, methods_of
+from benchharness.plots.style import labelled, legend, looks, many, methods_of
 
 
 class Cost(NamedTuple):
@@ -31,5 +31,5 @@ def draw(info: Cost, ax: Axes) -> Axes:
             label=str(name), rasterized=many(part),
         )  # fmt: skip
     ax.set_xscale("log")
-    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=9)
+    legend(ax)
     return labelled(ax, "search cost (seconds)", "test accuracy (%)", info.title)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from benchharness import stats
-from benchharness.plots.style import labelled, looks
+from benchharness.plots.style import labelled, legend, looks
 
 
 class Profile(NamedTuple):
@@ -44,5 +44,5 @@ def draw(info: Profile, ax: Axes) -> Axes:
         ax.step(info.thresholds, share, where="mid", color=colour, linestyle=dash, label=name)
     ax.set_ylim(-0.03, 1.03)
     ax.yaxis.set_major_formatter(PercentFormatter(1.0))
-    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=9)
+    legend(ax)
     return labelled(ax, "test accuracy (%)", "runs that reach it", info.title)

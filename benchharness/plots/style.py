@@ -140,9 +140,9 @@ def many(marks: Sized) -> bool:
     return len(marks) >= MANY
 
 
-def legend(ax: Axes, loc: Literal["best", "upper left", "lower right"]) -> None:
-    """A legend at `loc`, or beside the axes where it has so many entries that it would hide what is drawn."""
-    if len(ax.get_legend_handles_labels()[1]) > INSIDE:
+def legend(ax: Axes, loc: Literal["best", "upper left", "lower right"] | None = None) -> None:
+    """A legend at `loc`; beside the axes without one, or where so many entries would hide what is drawn."""
+    if loc is None or len(ax.get_legend_handles_labels()[1]) > INSIDE:
         ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=9)
     else:
         ax.legend(loc=loc, fontsize=9)

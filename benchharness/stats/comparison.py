@@ -1,12 +1,11 @@
 """One method against another: paired differences, probability of improvement, performance profiles."""
 
-from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from benchharness.stats.interval import CHUNK, Interval, mean_interval, quantiles
+from benchharness.stats.interval import Interval, chunks, mean_interval, quantiles
 from benchharness.stats.significance import effect_size, permutation_p, wilcoxon_p
 
 Runs = Float[np.ndarray, "runs *tasks"]
@@ -86,7 +85,7 @@ def _resampled(
 ) -> Float[np.ndarray, "replicates"]:
     """The share of wins in each replicate."""
     if max(x.size, y.size) > PAIRWISE_UP_TO:
-        return np.concatenate([_resampled_by_rank(x, y, rng, rows) for rows in _chunks(replicates, x.size + y.size)])
+        return np.concatenate([_resampled_by_rank(x, y, rng, rows) for rows in chunks(replicates, x.size + y.size)])
     wins = (np.sign(x[:, None] - y) + 1) / 2
     first, second = (_weights(n, rng, replicates) for n in wins.shape)
     return np.asarray(((first @ wins) * second).sum(-1))
@@ -101,12 +100,6 @@ def _resampled_by_rank(
     ordered = np.sort(y)
     beaten = below[:, np.searchsorted(ordered, x, "left")] + below[:, np.searchsorted(ordered, x, "right")]
     return np.asarray((first * beaten).sum(-1) / (2 * x.size * y.size))
-
-
-def _chunks(replicates: int, runs: int) -> Iterator[int]:
-    """So many replicates at a time as memory is to hold."""
-    step = max(1, CHUNK // runs)
-    return (min(step, replicates - start) for start in range(0, replicates, step))
 
 
 def _weights(n: int, rng: np.random.Generator, replicates: int) -> Float[np.ndarray, "replicates runs"]:

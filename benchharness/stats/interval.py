@@ -97,11 +97,15 @@ def bootstrap_means(samples: Sequence[Float[np.ndarray, "runs"]], seed: int, rep
     return [Interval(float(sample.mean()), *both, sample.size) for sample, both in zip(kept, bounds, strict=True)]
 
 
+def chunks(replicates: int, runs: int) -> Iterator[int]:
+    """How many of the replicates, of so many runs each, to draw at a time, as memory is to hold."""
+    step = max(1, CHUNK // runs)
+    return (min(step, replicates - start) for start in range(0, replicates, step))
+
+
 def _drawn(size: int, rng: np.random.Generator, replicates: int) -> Iterator[Int[np.ndarray, "chunk runs"]]:
     """Places among `size` runs, a row a replicate, so many rows at a time as memory is to hold."""
-    step = max(1, CHUNK // size)
-    for start in range(0, replicates, step):
-        rows = min(step, replicates - start)
+    for rows in chunks(replicates, size):
         yield rng.integers(size, size=(rows, size), dtype=np.uint32).astype(np.intp)
 
 

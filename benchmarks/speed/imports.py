@@ -1,6 +1,6 @@
 """What importing a benchmark's table costs in each form: `python benchmarks/speed/imports.py --archs 1000`.
 
-From the repository's root; needs the real table for CSV, JSON and Parquet, and the extra `dev`. Official releases are
+From the repository's root; needs the real table for CSV, JSON and Parquet, and the extra `test`. Official releases are
 made up, with the classes of the package that is made to read them; each import is a process of its own. Deviations are
 those of a release of three architectures from what its own package says of it.
 """

@@ -154,7 +154,7 @@ def a_pass(search: Search, args: argparse.Namespace) -> Figures:
 
     ways = {
         "batch": lambda: next(search.stream.fixed("valid", 1)),
-        "stem": in_mode(torch.no_grad, lambda: net.stem_norm(net.stem(batch.images))),
+        "stem": in_mode(torch.no_grad, lambda: net.begin(batch.images)),
         "no_grad": in_mode(torch.no_grad, lambda: net(batch.images, weights)),
         "inference_mode": in_mode(torch.inference_mode, lambda: net(batch.images, weights)),
     }
