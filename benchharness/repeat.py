@@ -14,7 +14,7 @@ from benchharness.store import Store, arrays, files
 from benchharness.store.run import read_record, read_spec, status, supernet_folder
 from benchharness.worker import Open, Where, execute, open_search
 
-TIMES = frozenset({"seconds", "peak_memory_bytes"})
+TIMES = frozenset({"seconds", "compile_seconds", "peak_memory_bytes"})
 """What a trace's lines tell of the machine and the day."""
 
 
@@ -42,14 +42,14 @@ def find(results: Path, run_id: str) -> Path:
 def repeat(folder: Path, scratch: Path, device: str, make: Open = open_search) -> Repeat:
     """Make the finished run in `folder` again in `scratch`, from the beginning, with as many threads as it had.
 
-    A user's method is run from the copy beside its supernet. Raises `UserError` where the run is not finished, where
-    its supernet's folder is missing, or where it fails this time.
+    It is compiled where it was then, and a user's method is run from the copy beside its supernet. Raises `UserError`
+    where the run is not finished, where its supernet's folder is missing, or where it fails this time.
     """
     job, base = _job(folder)
-    threads = _machine(base).get("threads", 1)
+    threads, compile_ = _machine(base).get("threads", 1), "on" if _machine(base).get("compiled") else "off"
     store = Store(scratch.absolute(), "again")
     source = (base / "method.py").read_bytes() if job.base.source else b""
-    outcomes = execute(job, Where(store, device, threads), make, source)
+    outcomes = execute(job, Where(store, device, threads, compile=compile_), make, source)
     again = store.folder(job.specs[-1])
     if outcomes[-1].state != "done":
         raise UserError(f"run {job.specs[-1].run_id} cannot be repeated: {outcomes[-1].message}")

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from benchharness import executors, numerics
+from benchharness import compiling, executors, numerics
 from benchharness.away import Carried, deliver, execute_away, held
 from benchharness.errors import UserError, unknown
 from benchharness.hanging import stacks
@@ -34,7 +34,10 @@ _alone = threading.Lock()
 
 
 class Means(NamedTuple):
-    """What runs are made with. None of it is part of a run's identity; only `threads` and `device` touch the bits."""
+    """What runs are made with, none of which is part of a run's identity.
+
+    Only `threads`, `device` and `compile` touch the bits.
+    """
 
     jobs: int = 1
     """Runs at a time on this machine, each in a process of its own."""
@@ -48,6 +51,8 @@ class Means(NamedTuple):
     """Address of the dask scheduler."""
     return_results: bool = False
     """Whether dask's workers, which then need not share the results folder, send back what they made."""
+    compile: str = "auto"
+    """Whether the supernet's cells are compiled for training: `on`, `off`, or `auto`, where that pays."""
     choice: str = ""
     """Why the data set is the one it is, where `auto` was asked for; kept with every run."""
 
@@ -59,6 +64,8 @@ class Means(NamedTuple):
             raise UserError("--executor dask and --scheduler tcp://HOST:PORT go together; only one of them is given")
         if self.return_results and self.executor != "dask":
             raise UserError("--return-results goes with --executor dask: other workers share the results folder anyway")
+        if self.compile not in compiling.CHOICES:
+            raise unknown("compile", self.compile, compiling.CHOICES)
         for name, least in (("jobs", 1), ("threads", 1), ("timeout", 0)):
             value = getattr(self, name)
             if not least <= value < float("inf"):
@@ -92,8 +99,8 @@ def run(
     """Make every run of a request that `out` does not hold yet, and return the whole suite as `store.read` gives it.
 
     The arguments are those of `benchharness run`; `changes` override values of the protocol, and `means` are the rest
-    of `Means`: threads, timeout, executor, scheduler, return_results. A failed run is a row with status `failed`, and
-    the same call tries it again. Raises `UserError` on a request that cannot be met.
+    of `Means`: threads, timeout, compile, executor, scheduler, return_results. A failed run is a row with status
+    `failed`, and the same call tries it again. Raises `UserError` on a request that cannot be met.
     """
     asked = Suite(_spelt(methods), _spelt(seeds), dataset, protocol, changes or {}, suite)
     for name in means:
@@ -142,6 +149,7 @@ def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterat
     left = {key: job for key, job in enumerate(plan) if not finished(store, job)}
     for place, job in product(() if elsewhere else places, left.values()):
         numerics.check(job.base.protocol["numerics"], place)
+        compiling.check(means.compile, job.base.protocol["numerics"])
     sources = _sources(left.values())
     if left and not elsewhere:
         _fetch(left.values())
@@ -168,7 +176,7 @@ def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterat
 
 
 def _where(store: Store, place: str, means: Means, shared: bool) -> Where:
-    return Where(store, place, means.threads, means.timeout, means.choice, shared)
+    return Where(store, place, means.threads, means.timeout, means.choice, shared, means.compile)
 
 
 def _sources(jobs: Iterable[Job]) -> dict[Path | None, bytes]:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchharness import methods, numerics, probe, selection, updates
+from benchharness import compiling, methods, numerics, probe, selection, updates
 from benchharness.data import Split, Stream
 from benchharness.errors import UserError
 from benchharness.evaluation import Evaluation
@@ -40,9 +40,10 @@ class Search:
         device: torch.device,
         method_path: Path | None = None,
         split: Split | None = None,
+        compiled: bool = False,
     ) -> None:
         self.spec, self.device, self.classes = spec, device, len(images.classes)
-        self.settings = Protocol(**spec.protocol)
+        self.settings, self.compiled = Protocol(**spec.protocol), compiled
         numerics.check(self.settings.numerics, device.type)
         self.stream = Stream(images, self.settings, spec.seed, device, split)
         kind = methods.configured(methods.load(method_path or spec.trains), spec.train_options)
@@ -71,7 +72,7 @@ class Search:
             return self._run_epoch()
 
     def _run_epoch(self) -> dict[str, Any]:
-        started = time.perf_counter()
+        started, before = time.perf_counter(), compiling.seconds() if self.compiled else 0.0
         rate = _cosine(self.settings, self.epoch)
         progress = self.epoch / max(1, self.epochs - 1)
         self._enter_stage()
@@ -83,8 +84,11 @@ class Search:
         self._remember()
         line |= probe.state_of(self.method)
         self._stop()
-        line |= {"seconds": time.perf_counter() - started, "peak_memory_bytes": probe.peak_memory_bytes(self.device)}
-        return line
+        spent = time.perf_counter() - started
+        if self.compiled:
+            line["compile_seconds"] = compiling.seconds() - before
+            spent -= line["compile_seconds"]
+        return line | {"seconds": spent, "peak_memory_bytes": probe.peak_memory_bytes(self.device)}
 
     def state(self) -> dict[str, Any]:
         """Everything that the next epoch depends on, in types that `torch.load(weights_only=True)` reads."""
@@ -150,6 +154,8 @@ class Search:
     def _hold(self, net: Supernet) -> None:
         """Take `net` as the supernet that is trained, with an optimiser of its own."""
         self.net = net
+        if self.compiled:
+            compiling.attach(net, self.settings.batch)
         self.weight_optimizer = _weight_optimizer(net, self.settings)
         parts = Parts(net, self.method, self.weight_optimizer, self.alpha_optimizer, self.stream)
         self.update = updates.make(self.method.update, parts) if self.epochs else None

@@ -81,9 +81,9 @@ class Fan(nn.Module):
 
 
 @lru_cache(maxsize=16)
-def _band(size: int, dtype: torch.dtype) -> Float[Tensor, "size size"]:
+def band(size: int, dtype: torch.dtype, device: torch.device | None = None) -> Float[Tensor, "size size"]:
     """The matrix that averages each entry with its neighbours, over what is there at the ends."""
-    near = torch.ones(size, size, dtype=dtype).tril(1).triu(-1)
+    near = torch.ones(size, size, dtype=dtype, device=device).tril(1).triu(-1)
     return near / near.sum(1, keepdim=True)
 
 
@@ -95,7 +95,7 @@ def pool(x: Float[Tensor, "*batch height width"]) -> Float[Tensor, "*batch heigh
     """
     if x.is_cuda:
         return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
-    return _band(x.shape[-2], x.dtype) @ (x @ _band(x.shape[-1], x.dtype).T)
+    return band(x.shape[-2], x.dtype) @ (x @ band(x.shape[-1], x.dtype).T)
 
 
 class MixedCell(nn.Module):
@@ -120,7 +120,7 @@ class MixedCell(nn.Module):
             for place, edge in enumerate(LEAVING[source]):
                 arriving[EDGES[edge][0]].append(spread[:, place])
             gains = weights.sum(-1) if self.weighs_bypass else None
-            nodes.append(self._joined(arriving[source + 1], nodes, gains))
+            nodes.append(self.joined(_sum(arriving[source + 1]), nodes, gains))
         return nodes[3]
 
     def one_hot(self, x: Tensor, cell: Sequence[int]) -> Tensor:
@@ -131,7 +131,7 @@ class MixedCell(nn.Module):
             for edge, (node, source) in enumerate(EDGES):
                 if node == target and cell[edge] != NONE:
                     arriving.append(self._operation(edge, cell[edge], nodes[source][:, : self.mixed]))
-            nodes.append(self._joined(arriving or [torch.zeros_like(x[:, : self.mixed])], nodes))
+            nodes.append(self.joined(_sum(arriving) if arriving else torch.zeros_like(x[:, : self.mixed]), nodes))
         return nodes[3]
 
     def operation(self, edge: int, op: int) -> dict[str, Tensor]:
@@ -153,8 +153,8 @@ class MixedCell(nn.Module):
         sent = torch.addcmul(sent, x.unsqueeze(1), own[:, SKIP].view(shape))
         return torch.addcmul(sent, pool(x).unsqueeze(1), own[:, POOL].view(shape))
 
-    def _joined(self, arriving: list[Tensor], nodes: list[Tensor], gains: Tensor | None = None) -> Tensor:
-        total = torch.stack(arriving).sum(0) if len(arriving) > 1 else arriving[0]
+    def joined(self, total: Tensor, nodes: list[Tensor], gains: Tensor | None = None) -> Tensor:
+        """The node after `nodes`: the `total` that arrives there and, with partial channels, what bypasses it."""
         if self.partial == 1:
             return total
         past = torch.stack([node[:, self.mixed :] for node in nodes])
@@ -178,6 +178,10 @@ class MixedCell(nn.Module):
         fan = (self.conv1 if op == CONV1 else self.conv3)[source]
         assert isinstance(fan, Fan)
         return fan, LEAVING[source].index(edge)
+
+
+def _sum(arriving: list[Tensor]) -> Tensor:
+    return torch.stack(arriving).sum(0) if len(arriving) > 1 else arriving[0]
 
 
 class ResidualBlock(nn.Module):
@@ -252,11 +256,16 @@ class Supernet(Skeleton):
     ) -> None:
         super().__init__(lambda width: MixedCell(width, partial, weighs_bypass), classes, channels, cells)
         self.partial = partial
+        self.in_training: Callable[[MixedCell, Tensor, Tensor], Tensor] | None = None
+        """What runs the cells in training mode, channels last, where they are not run as they are."""
 
     def forward(
         self, images: Float[Tensor, "batch 3 height width"], weights: Float[Tensor, "edges ops"]
     ) -> Float[Tensor, "batch classes"]:
         """Logits with every cell's edges mixed by `weights`."""
+        if (run := self.in_training) is not None and self.training:
+            images = images.contiguous(memory_format=torch.channels_last)
+            return self.through(images, lambda cell, x: run(cell, x, weights))  # type: ignore[arg-type]
         return self.through(images, lambda cell, x: cell(x, weights))
 
     def one_hot(
@@ -264,6 +273,21 @@ class Supernet(Skeleton):
     ) -> Float[Tensor, "batch classes"]:
         """Logits of one architecture with inherited weights, computing only its own operations."""
         return self.through(images, lambda mixed, x: mixed.one_hot(x, cell))  # type: ignore[operator]
+
+    @contextmanager
+    def holding_weights(self) -> Iterator[None]:
+        """A forward pass from which no gradient of the supernet's weights will be asked.
+
+        Compiled cells would compute it all the same; without them autograd leaves it out by itself.
+        """
+        held = [weight for weight in self.parameters() if weight.requires_grad] if self.in_training else []
+        for weight in held:
+            weight.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for weight in held:
+                weight.requires_grad_(True)
 
     def mixed_cells(self) -> Iterator[MixedCell]:
         """The cells from input to output."""

@@ -131,7 +131,8 @@ class FirstOrder(Update):
     def step_alpha(self, train: Batch, valid: Batch, when: When) -> Tally:  # noqa: ARG002
         """One step on alpha by the validation loss and the method's penalty, the weights held."""
         drawn = self.drawn(when)
-        logits = self.net(valid.images, drawn)
+        with self.net.holding_weights():
+            logits = self.net(valid.images, drawn)
         loss = F.cross_entropy(logits, valid.labels) + self.method.penalty(drawn, when.progress)
         self.follow(loss)
         return tally(logits, valid)

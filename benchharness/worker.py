@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 import torch
 
-from benchharness import environment, probe
+from benchharness import compiling, environment, probe
 from benchharness.data import Split
 from benchharness.errors import UserError, unknown
 from benchharness.folder import data_folder
@@ -66,11 +66,14 @@ class Where(NamedTuple):
     """Why the data set was taken, where it was not asked for by name."""
     shared: bool = False
     """Whether runs beside this one use the device, so that one without memory is no failure yet."""
+    compile: str = "auto"
+    """Whether runs that begin now are compiled; one that was begun before goes on as it was begun."""
 
 
-def open_search(job: Job, device: torch.device) -> Searcher:
+def open_search(job: Job, device: torch.device, compiled: bool = False) -> Searcher:
     """The real search of a job's supernet, at its beginning."""
-    return Search(job.base, load_images(job.base.dataset), device, job.source_path, _given_split(job.base))
+    images = load_images(job.base.dataset)
+    return Search(job.base, images, device, job.source_path, _given_split(job.base), compiled)
 
 
 def _given_split(spec: RunSpec) -> Split | None:
@@ -124,11 +127,12 @@ def execute(job: Job, where: Where, make: Open = open_search, source: bytes = b"
             return [Outcome(spec, "busy") for spec in job.specs]
         if finished(where.store, job):
             return [Outcome(spec, "done") for spec in job.specs]
-        where = where._replace(device=devices(where.device, 1)[0], threads=_threads(base, where))
+        place = devices(where.device, 1)[0]
+        where = where._replace(device=place, threads=_threads(base, where), compile=_compile(base, where, place))
         torch.set_num_threads(where.threads)
         try:
             job = job._replace(source_path=base.method_file(source)) if source else job
-            begin = partial(make, job, torch.device(where.device))
+            begin = partial(make, job, torch.device(where.device), **_compiled(where))
             _train(base, begin, where)
         except Exception as error:
             return [_crowded(base, where)] if _crowds(error, where) else _untrained(job, base, error)
@@ -151,13 +155,25 @@ def _threads(base: Run, where: Where) -> int:
     return int(attempts[0].get("threads", where.threads))
 
 
+def _compile(base: Run, where: Where, device: str) -> str:
+    """`on` or `off`: as the run was begun, or as is decided now."""
+    attempts = base.machine().get("attempts")
+    if attempts:
+        return "on" if attempts[0].get("compiled") else "off"
+    return "on" if compiling.decided(where.compile, base.spec.protocol, device) else "off"
+
+
+def _compiled(where: Where) -> dict[str, bool]:
+    return {"compiled": True} if where.compile == "on" else {}
+
+
 def _train(base: Run, begin: Callable[[], Searcher], where: Where) -> None:
     """Train the supernet to its end, from its checkpoint where there is one; does nothing where it is at its end."""
     with watched(base.hung, where.timeout):
         search = _resumed(base, begin)
     if not base.done:
         base.keep(search.epoch)
-        base.begin(epoch=search.epoch, device=where.device, threads=where.threads)
+        base.begin(epoch=search.epoch, device=where.device, threads=where.threads, **_compiled(where))
     recorded = base.arrays() if base.done else None
     while not search.finished:
         with watched(base.hung, where.timeout):
@@ -229,6 +245,7 @@ def _record(run: Run, base: Run, begin: Callable[[], Searcher], where: Where) ->
 def _machine(base: Run, where: Where, selection_seconds: float) -> dict[str, Any]:
     """Costs and circumstances; `train_seconds` are those of the supernet, whichever run trained it."""
     lines = base.lines()
+    compiling_seconds = sum(line.get("compile_seconds", 0.0) for line in lines)
     peaks = [line.get("peak_memory_bytes", 0) for line in lines]
     return {
         "train_seconds": sum(line.get("seconds", 0.0) for line in lines),
@@ -237,6 +254,8 @@ def _machine(base: Run, where: Where, selection_seconds: float) -> dict[str, Any
         "device": _device_name(where.device),
         "threads": where.threads,
         "environment": environment.describe(),
+        **_compiled(where),
+        **({"compile_seconds": compiling_seconds} if compiling_seconds else {}),
         **({"dataset_choice": where.choice} if where.choice else {}),
     }
 

@@ -9,6 +9,7 @@ the plain twin lies under tests/.
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from turns import Figures, finish, medians, parser, told
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from benchharness import compiling
 from benchharness.numerics import arithmetic
 from benchharness.space import EDGES, OPS
 from benchharness.supernet import Supernet
@@ -57,13 +59,9 @@ def main() -> None:
 
 
 def compiled(net: Supernet, images: Tensor) -> Way:
-    """`net` with channels last and every cell compiled for its shapes."""
-    # A graph each for three widths, first cells and others, with and without a gradient to the edge weights.
-    torch._dynamo.config.recompile_limit = 32
-    net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    for cell in net.mixed_cells():
-        cell.compile(dynamic=False)
-    return Way(net, images.contiguous(memory_format=torch.channels_last))
+    """`net` as `run --compile on` trains it."""
+    compiling.attach(net, len(images))
+    return Way(net, images)
 
 
 def compared(ways: dict[str, Way], repeats: int, clock: str) -> dict[str, Figures]:
@@ -75,7 +73,9 @@ def compared(ways: dict[str, Way], repeats: int, clock: str) -> dict[str, Figure
         loss(way, alpha.detach()).backward()
 
     def alphas(way: Way) -> None:
-        torch.autograd.grad(loss(way, alpha), alpha)
+        with way.net.holding_weights() if isinstance(way.net, Supernet) else nullcontext():
+            found = loss(way, alpha)
+        torch.autograd.grad(found, alpha)
 
     def loss(way: Way, at: Tensor) -> Tensor:
         with arithmetic(way.numerics, labels.device):
