@@ -46,7 +46,8 @@ def repeat(folder: Path, scratch: Path, device: str, make: Open = open_search) -
     where the run is not finished, where its supernet's folder is missing, or where it fails this time.
     """
     job, base = _job(folder)
-    threads, compile_ = _machine(base).get("threads", 1), "on" if _machine(base).get("compiled") else "off"
+    machine = _machine(base)
+    threads, compile_ = machine.get("threads", 1), "on" if machine.get("compiled") else "off"
     store = Store(scratch.absolute(), "again")
     source = (base / "method.py").read_bytes() if job.base.source else b""
     outcomes = execute(job, Where(store, device, threads, compile=compile_), make, source)

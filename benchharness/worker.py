@@ -127,8 +127,7 @@ def execute(job: Job, where: Where, make: Open = open_search, source: bytes = b"
             return [Outcome(spec, "busy") for spec in job.specs]
         if finished(where.store, job):
             return [Outcome(spec, "done") for spec in job.specs]
-        place = devices(where.device, 1)[0]
-        where = where._replace(device=place, threads=_threads(base, where), compile=_compile(base, where, place))
+        where = _as_begun(base, where._replace(device=devices(where.device, 1)[0]))
         torch.set_num_threads(where.threads)
         try:
             job = job._replace(source_path=base.method_file(source)) if source else job
@@ -150,17 +149,14 @@ def _crowded(run: Run, where: Where) -> Outcome:
     return Outcome(run.spec, "crowded", f"{where.device} has no memory left for so many at a time; again with half")
 
 
-def _threads(base: Run, where: Where) -> int:
-    attempts = base.machine().get("attempts") or [{}]
-    return int(attempts[0].get("threads", where.threads))
-
-
-def _compile(base: Run, where: Where, device: str) -> str:
-    """`on` or `off`: as the run was begun, or as is decided now."""
+def _as_begun(base: Run, where: Where) -> Where:
+    """`where` with the threads that the run was begun with, and `compile` on or off as it was; else as decided now."""
     attempts = base.machine().get("attempts")
     if attempts:
-        return "on" if attempts[0].get("compiled") else "off"
-    return "on" if compiling.decided(where.compile, base.spec.protocol, device) else "off"
+        threads, compiled = int(attempts[0].get("threads", where.threads)), attempts[0].get("compiled", False)
+    else:
+        threads, compiled = where.threads, compiling.decided(where.compile, base.spec.protocol, where.device)
+    return where._replace(threads=threads, compile="on" if compiled else "off")
 
 
 def _compiled(where: Where) -> dict[str, bool]:

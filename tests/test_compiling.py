@@ -16,10 +16,10 @@ from benchharness.errors import UserError
 from benchharness.protocols import PROTOCOLS
 from benchharness.runner import Means
 from benchharness.search import Search
-from benchharness.space import EDGES, OPS
 from benchharness.store import Store, files
 from benchharness.supernet import MixedCell, Supernet
 from benchharness.worker import Where, execute
+from tests.parity.plain import weights_of
 from tests.sets import small_images
 from tests.tiny import Walk, jobs
 
@@ -37,13 +37,6 @@ needs_compiler = pytest.mark.skipif(not compiling.compiler(), reason="no C++ com
 def spelt(monkeypatch: pytest.MonkeyPatch) -> None:
     """What would be compiled is run as Python."""
     monkeypatch.setattr(compiling, "_compiled", lambda: compiling.spelt_out)
-
-
-def weights_of(kind: str) -> Tensor:
-    drawn = torch.rand(len(EDGES), len(OPS), generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-    if kind == "one-hot":
-        return F.one_hot(drawn.argmax(-1), len(OPS)).double()
-    return drawn.softmax(-1) if kind == "softmax" else 3 * drawn - 1
 
 
 def images(count: int = BATCH) -> Tensor:

@@ -2,27 +2,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from benchharness.space import EDGES, OPS, from_code
+from benchharness.space import EDGES, from_code
 from benchharness.supernet import MixedCell, Norm, Supernet, pool
-from tests.parity.plain import pairs, twins
+from tests.parity.plain import one_hot, pairs, twins, weights_of
 
 CELLS = [7284, 1953 * 5, 15624, 0, 3906, 6111, 12345]
-
-
-def one_hot(code: int) -> torch.Tensor:
-    return F.one_hot(torch.tensor(from_code(code)), len(OPS)).double()
-
-
-def weights_of(kind: str) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(3)
-    drawn = torch.rand(len(EDGES), len(OPS), generator=generator, dtype=torch.float64)
-    if kind == "softmax":
-        return drawn.softmax(-1)
-    if kind == "unnormalised":
-        return 3 * drawn - 1
-    if kind == "one zero":
-        return drawn.index_fill(1, torch.tensor([3]), 0.0)
-    return one_hot(7284)
 
 
 def images(size: int = 8, count: int = 6) -> torch.Tensor:

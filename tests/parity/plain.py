@@ -5,8 +5,9 @@ It is the reference that the shared-work supernet has to agree with, so it is wr
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from benchharness.space import EDGES, NONE, OPS, POOL, SKIP
+from benchharness.space import EDGES, NONE, OPS, POOL, SKIP, from_code
 from benchharness.supernet import Supernet
 
 KERNEL = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
@@ -139,3 +140,21 @@ def twins(classes: int = 10, channels: int = 4, cells: int = 2, partial: int = 1
                 theirs.copy_(torch.rand_like(theirs) + 0.5)
             ours.data.copy_(theirs)
     return net, plain
+
+
+def one_hot(code: int) -> Tensor:
+    """The edge weights of one architecture."""
+    return F.one_hot(torch.tensor(from_code(code)), len(OPS)).double()
+
+
+def weights_of(kind: str) -> Tensor:
+    """Edge weights of a kind: softmax, unnormalised, one zero or one-hot."""
+    generator = torch.Generator().manual_seed(3)
+    drawn = torch.rand(len(EDGES), len(OPS), generator=generator, dtype=torch.float64)
+    if kind == "softmax":
+        return drawn.softmax(-1)
+    if kind == "unnormalised":
+        return 3 * drawn - 1
+    if kind == "one zero":
+        return drawn.index_fill(1, torch.tensor([3]), 0.0)
+    return one_hot(7284)
