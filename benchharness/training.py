@@ -61,6 +61,7 @@ RECIPES: Final = {
     "small": Recipe(
         name="small", epochs=4, batch=128, learning_rate=0.2, warmup=0.1, channels=4, cells=1, measured=5000
     ),
+    "digits": Recipe(name="digits", epochs=1, batch=128, channels=8, cells=3, measured=5000),
 }
 _CHOICES: Final = {"trained_on": ("half", "whole")}
 _POSITIVE: Final = ("epochs", "batch", "learning_rate", "channels", "cells")
