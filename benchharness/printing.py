@@ -15,6 +15,7 @@ from benchharness.progress import clock
 from benchharness.space import SIZE, to_string
 from benchharness.store import Store, read
 from benchharness.table import Table, Tables, table_of
+from benchharness.table.figures import after
 
 if TYPE_CHECKING:
     from benchharness.plan import Job
@@ -85,7 +86,7 @@ def architecture(told: dict[str, Any]) -> None:
     heads = ("data set", "split", "epochs", "accuracy %", "rank", "percentile", "regret", "single runs %")
     _print(heads, map(_figure, told["figures"]))
     for item in told["train_seconds"]:
-        print(f"training, {item['dataset']}, {item['epochs']} epochs: {item['seconds']:.0f} s")
+        print(f"training, {item['dataset']} {after(item['epochs'])}: {item['seconds']:.0f} s")
     print(f"accuracy: {told['table']['seed_rule']}; table {told['table']['name']} {told['table']['version']}")
     if told["architectures"] < SIZE:
         held = f"{told['architectures']:,} of {SIZE:,} architectures"
@@ -167,7 +168,7 @@ def comparisons(found: "Iterable[Comparison]", table: Table, asked: "Recipe") ->
     for one in found:
         ours = f"{one.ours.mean():.2f}" + (f"±{one.ours.std(ddof=1):.2f}" if len(one.ours) > 1 else "")
         noise = "" if pd.isna(one.noise) else f"{one.noise:.2f}"
-        noise += f" (of {one.noise_epochs} epochs)" if noise and one.noise_epochs != one.figure.epochs else ""
+        noise += f" ({after(one.noise_epochs)})" if noise and one.noise_epochs != one.figure.epochs else ""
         arch = to_string(table.arch(one.row))
         rows.append(
             (table.numbers[one.row], arch, one.figure, ours, f"{one.theirs:.2f}", f"{one.difference:+.2f}", noise)

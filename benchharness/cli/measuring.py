@@ -31,13 +31,14 @@ def build(words: list[str]) -> int:
     add("--seeds", type=int, default=2, metavar="K", help="trainings of each architecture (default 2)")
     add("--name", default="", help="what to call the table (default: like the data set)")
     add("--out", metavar="FILE.npz", help="write the table there instead of installing it")
-    args = _trained(parser, "small").read(words)
-    from benchharness import measuring
+    args = _trained(parser, "digits for digits, else small").read(words)
+    from benchharness import measuring, training
     from benchharness.images import load_images
     from benchharness.progress import counted
     from benchharness.table import DATASETS
 
-    images, asked = load_images(args.dataset), _recipe(args)
+    images = load_images(args.dataset)
+    asked = _recipe(args, training.RECIPES["digits" if images.name == "digits" else "small"])
     everything = measuring.representatives()
     number = len(everything) if args.all else args.sample or SAMPLE
     if not 1 <= number <= len(everything):
@@ -68,7 +69,7 @@ def check(words: list[str]) -> int:
     add("--dataset", default="cifar10", help="the data set, and so the table (default cifar10)")
     add("--sample", type=int, default=3, metavar="N", help="architectures to draw where none is named (default 3)")
     add("--seeds", type=int, default=1, metavar="K", help="trainings of each (default 1)")
-    args = _trained(parser, "").read(words)
+    args = _trained(parser, "the table's own, else nas-bench-201").read(words)
     from benchharness import measuring, retraining
     from benchharness.images import load_images
     from benchharness.printing import comparisons
@@ -133,9 +134,9 @@ def complete(table: "Table", archs: "Iterable[Arch]", jobs: int | None, device: 
     return True
 
 
-def _trained(parser: Parser, recipe: str) -> Parser:
+def _trained(parser: Parser, default: str) -> Parser:
     add = parser.add_argument
-    add("--recipe", default=recipe, help="small, nas-bench-201 (12 epochs) or nas-bench-201-full (200)")
+    add("--recipe", help=f"small, digits, nas-bench-201 (12 epochs) or nas-bench-201-full (200); default: {default}")
     add("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="change values of the recipe")
     add("--jobs", type=int, metavar="N", help="trainings at a time, a process each (default: one a core, or one a GPU)")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:N (default auto)")

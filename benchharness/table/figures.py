@@ -24,7 +24,12 @@ class Figure(NamedTuple):
     epochs: int
 
     def __str__(self) -> str:
-        return f"{self.dataset} {self.split} after {self.epochs} epochs"
+        return f"{self.dataset} {self.split} {after(self.epochs)}"
+
+
+def after(epochs: int) -> str:
+    """`after 1 epoch`, `after 200 epochs`."""
+    return f"after {epochs} epoch{'' if epochs == 1 else 's'}"
 
 
 def lacking(figure: Figure, held: Iterable[Figure]) -> UserError:

@@ -7,7 +7,7 @@ from benchharness import folder
 from benchharness.errors import UserError
 from benchharness.table import benchmark, quality
 from benchharness.table.benchmark import Check
-from benchharness.table.figures import Figure
+from benchharness.table.figures import Figure, after
 from benchharness.table.load import is_packaged, load_details, load_table
 from benchharness.table.measurements import measured_path, with_measured
 from benchharness.table.table import Table
@@ -28,8 +28,8 @@ def info(name: str) -> list[tuple[str, str]]:
         rows.append(("figure", f"{figure}: best {best.accuracy:.2f} (index {table.numbers[best.row]}){runs}"))
     rows += [row for figure in table.figures() for row in _worth(table, figure)]
     for seeds in (table.about.get("training_seeds") or {}).items():
-        rows.append(("seeds", f"after {seeds[0]} epochs: {', '.join(map(str, seeds[1]))}"))
-    rows += [("seconds", f"{dataset} after {epochs} epochs") for dataset, epochs in table.times]
+        rows.append(("seeds", f"{after(int(seeds[0]))}: {', '.join(map(str, seeds[1]))}"))
+    rows += [("seconds", f"{dataset} {after(epochs)}") for dataset, epochs in table.times]
     try:
         rows += [("curve", str(curve)) for curve in load_details(name).curves]
     except UserError as none:

@@ -13,7 +13,7 @@ from benchharness import space
 from benchharness.errors import UserError, unknown
 from benchharness.space import NETWORKS, Arch, Network
 from benchharness.table import file
-from benchharness.table.figures import Figure, lacking
+from benchharness.table.figures import Figure, after, lacking
 
 Archs = int | str | Integer[np.ndarray, "*archs"] | None
 """Rows of a table: one (or an architecture's string), an array of any shape, or None for all in row order."""
@@ -157,9 +157,9 @@ class Table:
         held = self.times
         epochs = self._figure(dataset, "test", epochs).epochs
         if (dataset, epochs) not in held:
-            names = ", ".join(f"{name} after {count} epochs" for name, count in held)
+            names = ", ".join(f"{name} {after(count)}" for name, count in held)
             raise UserError(
-                f"no training time of {dataset!r} after {epochs} epochs; this table holds: {names or 'none'}"
+                f"no training time of {dataset!r} {after(epochs)}; this table holds: {names or 'none'}"
             )
         return held[dataset, epochs]
 

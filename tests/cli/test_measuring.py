@@ -3,9 +3,13 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from benchharness import cli
+from benchharness.measuring import recipe_of
+from benchharness.suite import parse_settings
 from benchharness.table import load_for
+from benchharness.training import recipe
 
 TINY = ["--set", "epochs=1", "images=128", "measured=50", "channels=2"]
 BUILD = ["table", "build", "--dataset", "digits", "--jobs", "1", *TINY]
@@ -26,6 +30,7 @@ def test_a_table_is_built_then_looked_up_in_and_grown(work: Path, capsys: pytest
     assert "trained  4/4" in told
     first = load_for("digits")
     assert first.about["classes_trained"] == 2
+    assert recipe_of(first) == recipe("digits", parse_settings(TINY[1:]))
 
     assert cli.main([*BUILD, "--sample", "3", "--seeds", "2"]) == cli.DONE
     assert "2 trainings to make" in capsys.readouterr().out
@@ -40,6 +45,16 @@ def test_a_table_is_built_then_looked_up_in_and_grown(work: Path, capsys: pytest
     assert "trained on this machine" in report
     assert cli.main(run) == cli.DONE
     assert "training them here" not in capsys.readouterr().out
+
+
+def test_images_of_ones_own_are_trained_by_the_small_recipe(work: Path) -> None:
+    for name, level in (("black", 0), ("white", 255)):
+        for place in range(40):
+            (folder := work / "photos" / name).mkdir(parents=True, exist_ok=True)
+            Image.new("L", (8, 8), level).save(folder / f"{place}.png")
+    assert cli.main(["data", "import", "photos", "--name", "mine", "--size", "8"]) == cli.DONE
+    assert cli.main(["table", "build", "--dataset", "mine", "--sample", "1", "--seeds", "1", "--jobs", "1"]) == cli.DONE
+    assert recipe_of(load_for("mine")) == recipe("small")
 
 
 def test_a_table_goes_where_it_is_asked_to(work: Path, capsys: pytest.CaptureFixture[str]) -> None:

