@@ -158,9 +158,7 @@ class Table:
         epochs = self._figure(dataset, "test", epochs).epochs
         if (dataset, epochs) not in held:
             names = ", ".join(f"{name} {after(count)}" for name, count in held)
-            raise UserError(
-                f"no training time of {dataset!r} {after(epochs)}; this table holds: {names or 'none'}"
-            )
+            raise UserError(f"no training time of {dataset!r} {after(epochs)}; this table holds: {names or 'none'}")
         return held[dataset, epochs]
 
     def params_m(self, dataset: str = "cifar10") -> Float[np.ndarray, "archs"]:
