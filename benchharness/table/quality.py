@@ -46,12 +46,14 @@ class Spread(NamedTuple):
 
 
 class Noise(NamedTuple):
-    """What single training runs say of a figure: nothing of it is about the mean that the table gives."""
+    """What single training runs say of a figure, over the networks trained on their own."""
 
     trained: int
     """Networks trained on their own: members of a class that share its training count once."""
     points: float
     """Root of the mean variance of an architecture's accuracy over training seeds."""
+    spread: float
+    """Points between the 10th and the 90th percentile of the mean accuracies of the same networks."""
     tau: float
     """Kendall's tau-b between two training seeds' rankings, the mean over pairs of seeds."""
 
@@ -75,11 +77,12 @@ def spread(table: Table, figure: Figure) -> Spread:
 def noise(table: Table, figure: Figure) -> Noise | None:
     """How much training seeds alone move `figure`; None where no architecture was trained twice."""
     runs = table.by_seed.get(figure, np.empty((len(table), 0)))[trained(table, figure)]
-    several = np.isfinite(runs).sum(1) > 1
-    if not several.any():
+    if not len(several := runs[np.isfinite(runs).sum(1) > 1]):
         return None
     pairs = [stats.tau(runs[:, a], runs[:, b]) for a, b in combinations(range(runs.shape[1]), 2)]
-    return Noise(int(several.sum()), float(np.sqrt(np.nanvar(runs[several], axis=1, ddof=1).mean())), _mean(pairs))
+    points = float(np.sqrt(np.nanvar(several, axis=1, ddof=1).mean()))
+    low, high = map(float, np.percentile(np.nanmean(several, axis=1), [10, 90]))
+    return Noise(len(several), points, high - low, _mean(pairs))
 
 
 def tau_between(table: Table, first: Figure, second: Figure) -> float:

@@ -43,7 +43,8 @@ def _worth(table: Table, figure: Figure) -> Iterator[tuple[str, str]]:
     between = f"{tenth:.2f}, {median:.2f}, {ninetieth:.2f}"
     yield "spread", f"{figure}: 10th, 50th, 90th percentile {between}, {found.points:.2f} points from first to last"
     if (noise := quality.noise(table, figure)) is not None:
-        over = f"over {noise.trained:,} networks trained more than once"
+        apart = f"which lie {noise.spread:.2f} points apart from the 10th to the 90th percentile"
+        over = f"over {noise.trained:,} networks trained more than once, {apart}"
         yield "seed noise", f"{figure}: {noise.points:.2f} points between training seeds, {over}"
         yield "tau", f"{figure}: {noise.tau:.3f} between training seeds"
     if figure.split == "test" and (valid := figure._replace(split="valid")) in table.means:

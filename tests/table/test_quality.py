@@ -42,6 +42,7 @@ def test_spread_noise_and_tau_by_hand(pets: Table) -> None:
     assert noise is not None
     assert noise.trained == 300
     assert noise.points == pytest.approx(np.sqrt(((runs[:, 0] - runs[:, 1]) ** 2 / 2).mean()))
+    assert noise.spread == pytest.approx(np.subtract(*np.quantile(runs.mean(1), [0.9, 0.1])))
     assert 0.4 < noise.points < 0.6, "half a point was put in"
     assert noise.tau == pytest.approx(kendalltau(runs[:, 0], runs[:, 1]).statistic)
     assert 0.8 < quality.tau_between(pets, VALID, TEST) < 1
