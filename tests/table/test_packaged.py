@@ -8,9 +8,10 @@ import pytest
 from benchharness.images import load_images
 from benchharness.measuring import REFERENCES, recipe_of, representatives
 from benchharness.space import CONV3, POOL, SKIP, Arch
-from benchharness.table import Table, load_for
-from benchharness.table.quality import coverage
+from benchharness.table import Figure, Table, load_for, quality
 from benchharness.training import RECIPES
+
+TEST = Figure("digits", "test", 1)
 
 
 @pytest.fixture
@@ -20,33 +21,34 @@ def table(own_home: Path) -> Table:
 
 def test_a_clean_machine_has_it(table: Table) -> None:
     assert table.datasets == ["digits"]
-    assert len(table) >= 900
-    assert coverage(table)[0] == len(table)
+    assert len(table) >= 1000
+    assert quality.coverage(table).architectures == len(table)
     assert not table.measured_here.any()
 
 
 def test_it_is_of_the_images_and_the_recipe_that_are_here(table: Table) -> None:
     assert table.about["images_sha256"] == load_images("digits").sha256
-    assert recipe_of(table) == RECIPES["small"]
+    assert recipe_of(table) == RECIPES["digits"]
 
 
 def test_it_holds_the_first_classes_of_the_fixed_order(table: Table) -> None:
     trained = int(table.about["classes_trained"])
     for code in representatives()[:trained].tolist():
-        assert not np.isnan(table.accuracy(int(table.indices(np.array(code))), "digits", "test", 4))
+        assert not np.isnan(table.accuracy(int(table.indices(np.array(code))), "digits", "test", 1))
     for arch in REFERENCES:
         assert table.index(arch) >= 0
 
 
 def test_it_tells_architectures_apart(table: Table) -> None:
-    runs = table.seeds("digits", "test", 4)
-    low, high = np.percentile(runs.mean(1), [10, 90])
-    assert high - low >= 8
-    assert np.sqrt(runs.var(1, ddof=1).mean()) < 0.2 * (high - low)
+    found = quality.noise(table, TEST)
+    assert found is not None
+    assert quality.spread(table, TEST).points >= 8
+    assert found.points <= 0.1 * found.spread
+    assert found.tau >= 0.75
 
 
 def test_the_references_stand_in_the_order_that_they_must(table: Table) -> None:
     def of(arch: Arch) -> float:
-        return float(table.accuracy(table.index(arch), "digits", "test", 4))
+        return float(table.accuracy(table.index(arch), "digits", "test", 1))
 
     assert of((CONV3,) * 6) > of((SKIP,) * 6) > of((POOL,) * 6)
