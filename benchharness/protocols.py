@@ -82,7 +82,7 @@ PROTOCOLS: Final = {
     ),
     # For small images: with it the default command takes minutes, trainings of cells that a table lacks included.
     "small": Protocol(
-        name="small", epochs=15, images=3000, channels=4, cells=1, eigenvalue_every=5, ranking=100, ranking_batches=2
+        name="small", epochs=12, images=3000, channels=4, cells=1, eigenvalue_every=4, ranking=100, ranking_batches=2
     ),
 }
 
