@@ -31,7 +31,7 @@ def run(words: list[str]) -> int:
 
     plan, store = plan_of(suite), Store(Path(args.out), suite.name)
     plan = share(plan, args.shard) if args.shard else plan
-    _announce(plan, store, suite, args)
+    printing.plan(plan, store, every_run=args.dry_run)
     if args.dry_run:
         return DONE
     code = _perform(plan, store, args, ["run", *words])
@@ -75,7 +75,7 @@ def _contest(args: argparse.Namespace, words: list[str]) -> int:
     args.methods = f"{args.method},{args.baselines}"
     suite = _suite(args)
     wait_passively()
-    from benchharness import report
+    from benchharness import printing, report
     from benchharness.runner import plan_of
     from benchharness.store import Store
 
@@ -83,7 +83,7 @@ def _contest(args: argparse.Namespace, words: list[str]) -> int:
     # The last run of a method planned alone is the one asked for: others only train the supernet that it reads out.
     alone = [plan_of(replace(suite, methods=one)) for one in suite.methods.split(",")]
     method, *baselines = [jobs[0].specs[-1] for jobs in alone]
-    _announce(plan, store, suite, args)
+    printing.plan(plan, store, every_run=args.dry_run)
     if args.dry_run:
         return DONE
     code = _perform(plan, store, args, ["compare", *words])
@@ -137,6 +137,7 @@ def _request(parser: Parser) -> Parser:
 
 
 def _suite(args: argparse.Namespace) -> "Suite":
+    """The request; says why this data set, where none was asked for."""
     from benchharness import suite
 
     given = args.suite or ""
@@ -144,16 +145,9 @@ def _suite(args: argparse.Namespace) -> "Suite":
     base = suite.load(Path(given)) if is_file else suite.Suite()
     parts = {key: getattr(args, key) for key in ("methods", "seeds", "dataset", "protocol")}
     asked, args.choice = base.changed(suite.parse_settings(args.set), **parts).resolved()
-    return suite.named(asked, given) if given and not is_file else asked
-
-
-def _announce(plan: "list[Job]", store: "Store", suite: "Suite", args: argparse.Namespace) -> None:
-    """Why this data set, where none was asked for; then the plan."""
-    from benchharness import printing
-
     if args.choice:
-        print(f"data set {suite.dataset}: {args.choice}")
-    printing.plan(plan, store, every_run=args.dry_run)
+        print(f"data set {asked.dataset}: {args.choice}", flush=True)  # before torch is loaded, which takes seconds
+    return suite.named(asked, given) if given and not is_file else asked
 
 
 def _perform(plan: "list[Job]", store: "Store", args: argparse.Namespace, words: list[str]) -> int:
