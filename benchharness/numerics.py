@@ -29,7 +29,8 @@ def arithmetic(numerics: str, device: torch.device) -> Iterator[None]:
     try:
         for backend in _BACKENDS:
             backend.allow_tf32 = numerics == "tf32"
-        with torch.autocast(device.type, torch.bfloat16, enabled=numerics == "bf16"):
+        # Without the cache: it would keep the weights that the first step of the block began with.
+        with torch.autocast(device.type, torch.bfloat16, enabled=numerics == "bf16", cache_enabled=False):
             yield
     finally:
         for backend, allowed in zip(_BACKENDS, before, strict=True):

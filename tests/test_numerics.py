@@ -36,6 +36,16 @@ def test_bf16_rounds_products_and_leaves_weights_losses_and_alphas_in_float32() 
     torch.testing.assert_close(rounded, exact, atol=0.1 * float(exact.std()), rtol=0.05)
 
 
+def test_bf16_computes_with_weights_as_they_are_and_not_as_they_were_when_the_block_began() -> None:
+    conv, images = torch.nn.Conv2d(3, 4, 3), torch.randn(2, 3, 8, 8)
+    with numerics.arithmetic("bf16", CPU):
+        before = conv(images).detach()
+        with torch.no_grad():
+            conv.weight.mul_(-1)
+            conv.bias.mul_(-1)
+        torch.testing.assert_close(conv(images), -before)
+
+
 def test_a_search_in_bf16_learns_as_one_in_float32_does_and_resumes_bit_for_bit() -> None:
     whole, exact, part = search_in("bf16"), search_in("float32"), search_in("bf16")
     lines = [(whole.run_epoch(), exact.run_epoch()) for _ in range(2)]
