@@ -10,6 +10,7 @@ import pandas as pd
 
 from benchharness import stats, store
 from benchharness.errors import UserError
+from benchharness.report.alike import alike
 from benchharness.report.answer import LEVEL, SEED, answer, tests_in_words
 from benchharness.report.cells import cells
 from benchharness.report.collapse import collapse, verdicts
@@ -41,7 +42,8 @@ def against(results: Path, out: Path, tables: Tables, method: str, baselines: Se
 def versions(first: Path, second: Path, out: Path, tables: Tables) -> list[str]:
     """Report every method that two folders of results share, the first folder's runs against the second's.
 
-    Where they share none but hold one method each, these two are compared. Raises `UserError` where that fails too.
+    Their settings may differ: what the difference does is then what the report tells. Where they share no method but
+    hold one each, these two are compared. Raises `UserError` where that fails too.
     """
     frames = [store.read(folder) for folder in (first, second)]
     names = [sorted(frame["method"].unique()) for frame in frames]
@@ -52,9 +54,16 @@ def versions(first: Path, second: Path, out: Path, tables: Tables) -> list[str]:
     if not pairs:
         raise UserError(f"{first} holds {listed(names[0])}, {second} holds {listed(names[1])}: no method to compare")
     tags = _tags(first, second)
-    told = [frame.assign(method=frame["method"] + tag) for frame, tag in zip(frames, tags, strict=True)]
+    told = [_tagged(frame, tag) for frame, tag in zip(frames, tags, strict=True)]
     contests = [Contest(a + tags[0], b + tags[1]) for a, b in pairs]
-    return _write(pd.concat(told, ignore_index=True), out, tables, contests, f"{first} against {second}")
+    runs = pd.concat(told, ignore_index=True)
+    return _write(runs, out, tables, contests, f"{first} against {second}", together=True)
+
+
+def _tagged(frame: pd.DataFrame, tag: str) -> pd.DataFrame:
+    """`frame` with `tag` behind methods and run ids: both folders may hold a run, the same one made by other code."""
+    supernet = frame["supernet"].where(frame["supernet"].isna() | (frame["supernet"] == ""), frame["supernet"] + tag)
+    return frame.assign(method=frame["method"] + tag, run_id=frame["run_id"] + tag, supernet=supernet)
 
 
 def verdict(contest: Contest, paired: stats.Paired, holm: float, tests: int) -> str:
@@ -62,7 +71,7 @@ def verdict(contest: Contest, paired: stats.Paired, holm: float, tests: int) -> 
     n = paired.difference.n
     a, b = contest
     if not n:
-        return f"{a} and {b} share no finished seed, so nothing can be said of them."
+        return f"{a} and {b} share no finished seed whose cells a table has, so nothing can be said of them."
     low, value, high = paired.difference.low, paired.difference.value, paired.difference.high
     around = f" [{low:+.2f}, {high:+.2f}]" if np.isfinite(low) else ""
     found = f"{value:+.2f} points{around} over {counted(n, 'shared seed')}, p={p_value(holm)} after Holm's correction"
@@ -103,17 +112,23 @@ def contests_table(evidence: Evidence, contests: Iterable[Contest]) -> pd.DataFr
     return pd.DataFrame(rows)
 
 
-def _write(runs: pd.DataFrame, out: Path, tables: Tables, contests: Sequence[Contest], title: str) -> list[str]:
+def _write(
+    runs: pd.DataFrame, out: Path, tables: Tables, contests: Sequence[Contest], title: str, together: bool = False
+) -> list[str]:
     names = {name for contest in contests for name in contest}
     if absent := sorted(names - set(runs["method"])):
         raise UserError(f"there are no runs of {listed(absent)}; there are of {listed(sorted(set(runs['method'])))}")
-    runs, settings = gather_runs(runs[runs["method"].isin(names)].assign(suite=""), tables)
+    runs, settings = gather_runs(runs[runs["method"].isin(names)].assign(suite=""), tables, together)
     said: list[str] = []
     blocks: list[Block] = []
     for evidence in settings:
         found = contests_table(evidence, contests)
         said += found["verdict"].tolist()
         blocks += [Bullets(found["verdict"].tolist()), _grid(evidence, found)]
+        if together:
+            bullets, grid = alike(evidence, contests)
+            said += bullets.items
+            blocks += [bullets, grid]
     parts = {"Each method": answer, "Collapse": collapse, "Costs": costs, "Cells": cells, "What ran": setting}
     sections = [Section("Verdict", blocks)]
     sections += [Section(name, [block for one in settings for block in part(one)]) for name, part in parts.items()]
@@ -138,6 +153,8 @@ def _grid(evidence: Evidence, found: pd.DataFrame) -> Grid:
 
 
 def _tags(first: Path, second: Path) -> tuple[str, str]:
-    """What tells two folders' methods apart: their names where these differ, else letters."""
-    names = first.resolve().name, second.resolve().name
+    """What tells two folders' methods apart: the parts of their names that differ, else letters."""
+    parts = [folder.resolve().name.split("+") for folder in (first, second)]
+    own = ["+".join(part for part in mine if part not in others) for mine, others in (parts, parts[::-1])]
+    names = own if all(own) else ["+".join(part) for part in parts]
     return (" (A)", " (B)") if names[0] == names[1] else (f" ({names[0]})", f" ({names[1]})")

@@ -24,7 +24,7 @@ MEASURED: Final = ("eigenvalue_every", "ranking", "ranking_batches")
 
 @dataclass(frozen=True)
 class Evidence:
-    """The finished runs of one setting, or all runs of a folder: nothing in one setting was searched differently."""
+    """The runs of one setting: nothing in it was searched differently, but where two folders are compared."""
 
     name: str
     """`cifar10, protocol drnas`, with the settings that differ from the preset."""
@@ -76,25 +76,38 @@ def gather(results: Path, tables: Tables) -> tuple[pd.DataFrame, list[Evidence]]
     return gather_runs(store.read(results), tables)
 
 
-def gather_runs(runs: pd.DataFrame, tables: Tables) -> tuple[pd.DataFrame, list[Evidence]]:
-    """The same for runs that have been read already; methods and suites may have been renamed."""
+def gather_runs(runs: pd.DataFrame, tables: Tables, together: bool = False) -> tuple[pd.DataFrame, list[Evidence]]:
+    """The same for runs that have been read already; methods and suites may have been renamed.
+
+    `together` makes all settings of a data set one piece of evidence where every method of it has a single one: two
+    folders are compared by what they were searched with.
+    """
     runs = _named_apart(runs.sort_values(["dataset", "method", "seed", "run_id"], ignore_index=True))
     several = runs["suite"].nunique() > 1
     suites = runs["suite"] + ": " if several else ""
     runs["setting"] = suites + runs["spec"].map(_setting)
-    groups = list(runs.groupby("setting"))
+    groups = list(runs.groupby(_joined(runs) if together else "setting"))
     return runs, [_evidence(str(name), group, tables, len(groups) > 1) for name, group in groups]
+
+
+def _joined(runs: pd.DataFrame) -> "pd.Series[str]":
+    """The settings of a run's data set in a row, where no method of it has two; else the run's own."""
+    single = runs.groupby(["dataset", "method"], observed=True)["setting"].transform("nunique") == 1
+    alone = single.groupby(runs["dataset"]).transform("all")
+    every = runs.groupby("dataset")["setting"].transform(lambda names: " and ".join(sorted(set(names))))
+    return runs["setting"].where(~alone, every)
 
 
 def _evidence(name: str, runs: pd.DataFrame, tables: Tables, several: bool) -> Evidence:
     done = runs[runs["status"] == Status.DONE]
     arrays = store.arrays_of(done)
-    dataset, spec = str(runs["dataset"].iloc[0]), runs["spec"].iloc[0]
+    dataset, specs = str(runs["dataset"].iloc[0]), runs.drop_duplicates("setting")["spec"]
+    presets = {"" if changes(spec) else str(spec["protocol"]["name"]) for spec in specs}
     return Evidence(
         name=name,
         slug="-" + slug(name.replace(", protocol", "")) if several else "",
         dataset=dataset,
-        protocol="" if changes(spec) else spec["protocol"]["name"],
+        protocol=presets.pop() if len(presets) == 1 else "",
         table=table_of(tables, dataset),
         runs=runs,
         arrays=arrays,

@@ -1,6 +1,7 @@
 """How the results came about: all that a reader needs to judge or repeat them, and what is missing."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import pandas as pd
@@ -9,7 +10,7 @@ from benchharness.records import Status
 from benchharness.report.content import Block, Bullets, Grid, Text
 from benchharness.report.evidence import Evidence, changes
 from benchharness.report.ground import about, held, probed
-from benchharness.report.words import counted, listed, seeds
+from benchharness.report.words import counted, listed, seeds, slug
 from benchharness.table import Table
 
 RULE: Final = (
@@ -46,7 +47,21 @@ def _standing(runs: pd.DataFrame) -> str:
 
 
 def setting(evidence: Evidence) -> list[Block]:
-    """Protocol, data, seeds and read-outs of one setting."""
+    """Protocol, data, seeds and read-outs of one setting, or of each where folders of two are compared."""
+    parts = list(evidence.runs.groupby("setting"))
+    if len(parts) == 1:
+        return _setting(evidence)
+    found = evidence.long["run_id"]
+    alone = [
+        replace(
+            evidence, name=str(name), slug=f"-{slug(name)}", runs=runs, long=evidence.long[found.isin(runs["run_id"])]
+        )
+        for name, runs in parts
+    ]
+    return [block for one in alone for block in (Text(f"{one.name}:"), *_setting(one))]
+
+
+def _setting(evidence: Evidence) -> list[Block]:
     runs, spec = evidence.runs, evidence.runs["spec"].iloc[0]
     done = runs[runs["status"] == Status.DONE]
     changed = ", ".join(f"{key}={value}" for key, value in sorted(changes(spec).items()))

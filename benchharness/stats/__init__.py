@@ -9,12 +9,14 @@ from benchharness.stats.collapse import Verdict, entropy, first_epoch, skip_marg
 from benchharness.stats.comparison import Paired, improvement_interval, improvement_probability, pair, profile
 from benchharness.stats.correlation import edge_taus, pairwise_tau, sparse, sparse_tau, tau, taus, top, top_tau
 from benchharness.stats.interval import Interval, Summary, bootstrap, bootstrap_means, iqm, mean_interval, summarise
+from benchharness.stats.likeness import Likeness, likeness
 from benchharness.stats.significance import effect_size, holm, permutation_p, smallest_p, wilcoxon_p
 from benchharness.stats.truth import Reduce, cell_scores, conditional_truth, edge_truth, parameter_counts
 
 __all__ = [
     "Expected",
     "Interval",
+    "Likeness",
     "Paired",
     "Reduce",
     "Summary",
@@ -33,6 +35,7 @@ __all__ = [
     "improvement_interval",
     "improvement_probability",
     "iqm",
+    "likeness",
     "mean_interval",
     "pair",
     "pairwise_tau",

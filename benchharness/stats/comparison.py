@@ -1,5 +1,6 @@
 """One method against another: paired differences, probability of improvement, performance profiles."""
 
+from math import prod
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -70,7 +71,7 @@ def profile(
 
 
 def _tasks(a: RunsA, b: RunsB) -> list[tuple[Float[np.ndarray, "kept_a"], Float[np.ndarray, "kept_b"]]]:
-    tasks = zip(a.reshape(len(a), -1).T, b.reshape(len(b), -1).T, strict=True)
+    tasks = zip(*(np.reshape(runs, (len(runs), prod(runs.shape[1:]))).T for runs in (a, b)), strict=True)
     return [(x[np.isfinite(x)], y[np.isfinite(y)]) for x, y in tasks]
 
 

@@ -1,0 +1,63 @@
+"""Whether two ways of searching derive cells alike, beyond what seeds do: a test paired by seed."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from benchharness.stats.significance import Flips, share_as_far
+
+Cells = Int[np.ndarray, "seeds edges"]
+Equal = Float[np.ndarray, "seeds seeds"]
+
+
+class Likeness(NamedTuple):
+    """How many edges of two cells carry the same operation, in the mean, and what a test says of two sets of cells."""
+
+    paired: float
+    """Cells of the two sides with the same seed."""
+    crossed: float
+    """Cells of the two sides with different seeds."""
+    within: tuple[float, float]
+    """Cells of one side with different seeds, for either side."""
+    p: float
+    """Of the hypothesis that both sides derive the same distribution of operations on every edge."""
+    n: int
+    """Seeds that both sides have."""
+
+
+def likeness(a: Cells, b: Cells, rng: np.random.Generator) -> Likeness:
+    """Compare cells given as operation codes, row i of `a` and of `b` from the same seed.
+
+    The statistic is the energy distance (Székely & Rizzo 2013, "Energy statistics") with the number of differing edges
+    as the distance, without pairs of one seed: an unbiased estimate of the squared differences of operation
+    frequencies, summed over edges and operations. Its p is one-sided and exchanges the sides within seeds (see
+    `share_as_far`); 1 of one seed, NaN of none.
+    """
+    n = len(a)
+    if n < 2:
+        same = float((a == b).sum(-1).mean()) if n else np.nan
+        return Likeness(same, np.nan, (np.nan, np.nan), 1.0 if n else np.nan, n)
+    in_a, in_b, between = _equal(a, a), _equal(b, b), _equal(a, b)
+    apart = ~np.eye(n, dtype=bool)
+    within = float(in_a[apart].mean()), float(in_b[apart].mean())
+    p = _p(in_a, in_b, between, rng)
+    return Likeness(float(np.diag(between).mean()), float(between[apart].mean()), within, p, n)
+
+
+def _equal(a: Cells, b: Cells) -> Equal:
+    """On how many edges every cell of `a` has the operation that every cell of `b` has."""
+    return (a[:, None] == b[None]).sum(-1).astype(float)
+
+
+def _p(in_a: Equal, in_b: Equal, between: Equal, rng: np.random.Generator) -> float:
+    """The share of exchanges that set the sides at least as far apart; exchanging a seed turns the sign of its row."""
+    kernel = in_a + in_b - between - between.T
+    np.fill_diagonal(kernel, 0)
+    least = kernel.sum() - 0.5  # sums are whole numbers
+
+    def as_far(flips: Flips) -> int:
+        signs = 1.0 - 2.0 * flips
+        return int((((signs @ kernel) * signs).sum(-1) >= least).sum())
+
+    return share_as_far(len(kernel), as_far, rng)
