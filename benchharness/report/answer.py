@@ -15,6 +15,8 @@ from benchharness.report.ground import sampled
 from benchharness.report.words import counted, listed, number, p_value, plus_minus, spans
 
 LEVEL: Final = 0.05
+MANY: Final = 30
+"""Comparisons above which a report shows those with the leader and the significant ones alone."""
 FEW: Final = 10
 """Seeds below which a report warns."""
 SEED: Final = 0
@@ -144,12 +146,16 @@ def tests_in_words(tested: pd.DataFrame, first: str, second: str, better: str) -
 
 
 def _test_grid(evidence: Evidence, tested: pd.DataFrame) -> Grid:
-    shown = tests_in_words(tested, "a", "b", "P(a better) [95 %]")
+    told = tested if len(tested) <= MANY else tested[(tested["a"] == tested["a"].iloc[0]) | (tested["holm"] < LEVEL)]
+    shown = tests_in_words(told, "a", "b", "P(a better) [95 %]")
     note = (
         "Paired by seed; tests fixed beforehand: sign-flip permutation test of the mean difference (the one that Holm "
         "corrects, over all pairs) and Wilcoxon signed-rank test, two-sided. d: Cohen's d of the paired differences. "
         "P(a better): probability that a run of a beats one of b, ties half."
     )
+    if len(told) < len(tested):
+        kept = "those with the leader and those significant after Holm's correction"
+        note += f" Of {len(tested)} comparisons {kept} are shown here, and all are in the CSV file."
     return Grid(f"comparisons{evidence.slug}", f"Paired comparisons, {evidence.name}", tested, shown, note)
 
 

@@ -20,7 +20,7 @@ class Bullets(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """A table: `data` with raw numbers goes to CSV, `shown` with the same rows in words goes to readers."""
+    """A table: `data` with raw numbers goes to CSV; `shown`, its rows (or the few that matter) in words, to readers."""
 
     name: str
     title: str

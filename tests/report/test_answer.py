@@ -1,9 +1,14 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from benchharness import report, stats
-from benchharness.report.answer import sentence
+from benchharness.report.answer import answer, sentence
+from benchharness.report.content import Grid
+from benchharness.table import Table
+from tests.report.folder import add, spec
 
 THREE = pd.DataFrame({"good": [94.0, 93.5, 93.8], "bad": [54.3, 54.3, 54.3]})
 
@@ -57,3 +62,17 @@ def test_equal_methods_with_enough_seeds_are_not_excused() -> None:
 
 def test_one_method_alone_is_compared_with_nothing() -> None:
     assert "only method" in said(THREE[["good"]])
+
+
+def test_of_many_comparisons_those_with_the_leader_are_shown_and_all_are_kept(tmp_path: Path, table: Table) -> None:
+    source = np.random.default_rng(0)
+    for method in range(9):
+        for seed in range(2):
+            add(tmp_path, spec(f"m{method}", seed), source.integers(0, 5, 6))
+    _, (evidence,) = report.gather(tmp_path, table)
+    (grid,) = [block for block in answer(evidence) if isinstance(block, Grid) and block.name == "comparisons"]
+    leader = report.ranking(evidence.scores())["method"].iloc[0]
+    assert len(grid.data) == 36
+    assert len(grid.shown) == 8
+    assert grid.shown["a - b"].str.startswith(f"{leader} - ").all()
+    assert "Of 36 comparisons those with the leader" in grid.note
