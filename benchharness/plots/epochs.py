@@ -42,9 +42,15 @@ class Curves(NamedTuple):
 
 
 def data(curves: pd.DataFrame, column: str, title: str = "") -> Curves:
-    """From the frame that `report.curves` gives; methods without a value of `column` are left out."""
-    kept = curves[curves[column].notna()]
-    by_method = {str(name): _curve(part, column) for name, part in kept.groupby("method", observed=True)}
+    """From the frame that `report.curves` gives; runs and methods without any value of `column` are left out.
+
+    So is an epoch at which a run of the method has none, as where a table of a part of the space lacks its cell: every
+    mean of a line is over the same runs.
+    """
+    known = curves[column].notna()
+    kept = curves[known.groupby(curves["run_id"]).transform("any")]
+    whole = known[kept.index].groupby([kept["method"], kept["epoch"]], observed=True).transform("all")
+    by_method = {str(name): _curve(part, column) for name, part in kept[whole].groupby("method", observed=True)}
     return Curves(column, title, methods_of(curves), by_method)
 
 

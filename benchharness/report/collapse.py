@@ -20,6 +20,7 @@ CAPTIONS: Final = {
     "skip_margin": "Expected weight of the skip connection minus the mean of the two convolutions.",
     "eigenvalue": "Largest eigenvalue of the validation loss's Hessian in alpha.",
 }
+_PARTLY: Final = " Epochs at which the table lacks the cell of a seed are left out."
 
 
 def collapse(evidence: Evidence) -> list[Block]:
@@ -76,10 +77,11 @@ def _curves(evidence: Evidence) -> list[Block]:
     title = f"Searched on {evidence.name}"
     found: list[Block] = []
     for column, caption in CAPTIONS.items():
-        if evidence.curves[column].notna().any():
-            info = plots.epochs.data(evidence.curves, column, title)
+        info = plots.epochs.data(evidence.curves, column, title)
+        if info.by_method:
             draw = partial(drawn, plots.epochs.draw, info, 7.0, 3.8)
             caption = caption.format(trained=counted(evidence.epochs, "epoch"))
+            caption += _PARTLY if column == "test" and evidence.table and not evidence.table.complete else ""
             found.append(Picture(f"{NAMES.get(column, slug(column))}{evidence.slug}", caption + note, draw))
     return found
 

@@ -73,6 +73,23 @@ def test_epochs_average_over_seeds_with_their_reach() -> None:
     assert ax.get_ylim()[1] > 6
 
 
+def test_every_mean_over_epochs_is_over_the_same_runs() -> None:
+    frame = pd.DataFrame(
+        {
+            "method": ["darts"] * 9,
+            "run_id": list("aaabbbccc"),
+            "epoch": [1, 2, 3] * 3,
+            "test": [10.0, np.nan, 90.0, 20.0, 30.0, 80.0, np.nan, np.nan, np.nan],
+        }
+    )
+    curve = plots.epochs.data(frame, "test").by_method["darts"]
+    assert curve.epochs.tolist() == [1, 3]
+    assert curve.mean == pytest.approx([15, 85])
+    assert curve.n == 2
+    apart = frame.assign(test=[10.0, np.nan, np.nan, np.nan, 30.0, np.nan, np.nan, np.nan, 50.0])
+    assert not plots.epochs.data(apart, "test").by_method
+
+
 def test_alphas_are_cut_to_the_shortest_run_and_averaged() -> None:
     short, long = np.full((2, 6, 5), 0.2), np.full((3, 6, 5), 0.4)
     info = plots.alphas.data([short, long])
