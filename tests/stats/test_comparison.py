@@ -86,6 +86,12 @@ def test_methods_without_a_shared_seed_have_no_test() -> None:
     assert found.improvement.value == 1
 
 
+def test_no_seed_at_all_is_no_evidence_either() -> None:
+    found = stats.pair(np.array([]), np.array([]), rng())
+    assert found.difference.n == 0
+    assert np.isnan([found.permutation_p, found.improvement.value]).all()
+
+
 def test_equal_cells_everywhere_are_no_evidence_of_anything() -> None:
     collapsed = np.full(10, 54.3)
     found = stats.pair(collapsed, collapsed, rng())
