@@ -74,10 +74,10 @@ def test_a_read_out_is_called_by_its_own_name(
     suite: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for seed in range(3):
-        (job,) = plan_of(Suite(methods="ostr", seeds=str(seed)))
+        (job,) = plan_of(Suite(methods="ostr", seeds=str(seed), dataset="cifar10"))
         add(suite, job.specs[-1], GOOD, supernet=job.base)
     asked: list[object] = []
     monkeypatch.setattr("benchharness.report.against", lambda *args: asked.extend(args) or ["said"])
-    assert main(["compare", "--method", "ostr", "--out", str(suite.parent)]) == 0
+    assert main(["compare", "--method", "ostr", "--dataset", "cifar10", "--out", str(suite.parent)]) == 0
     assert asked[3:] == ["ostr", ["darts"]]
     assert "said" in capsys.readouterr().out
