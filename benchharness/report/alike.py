@@ -6,12 +6,11 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
 from benchharness import space, stats
 from benchharness.report.answer import LEVEL, SEED
 from benchharness.report.content import Bullets, Grid
-from benchharness.report.evidence import Evidence
+from benchharness.report.evidence import Evidence, by_seed
 from benchharness.report.lookup import codes_of
 from benchharness.report.words import counted, number, p_value, plus_minus, span, spans
 from benchharness.stats import Interval
@@ -33,9 +32,9 @@ def likeness_table(evidence: Evidence, contests: Iterable[Sequence[str]]) -> pd.
     its own. `stats.Likeness` of the cells. `valid_holm`, `cells_holm`: both p's of all rows corrected together.
     """
     last = evidence.curves.sort_values("epoch").groupby(["method", "seed"], observed=True).tail(1)
-    accuracy = _wide(last.assign(value=last["valid_accuracy_pct"].astype(float)))
+    accuracy = by_seed(last.astype({"valid_accuracy_pct": float}), "valid_accuracy_pct")
     done = evidence.own().drop_duplicates(["method", "seed"])
-    cells = _wide(done.assign(value=codes_of(done["arch"])))
+    cells = by_seed(done.assign(code=codes_of(done["arch"])), "code")
     rows = [_row(a, b, accuracy, cells) for a, b in contests]
     holm = stats.holm(np.array([[row["valid_p"], row["cells_p"]] for row in rows], float).ravel()).reshape(-1, 2)
     return pd.DataFrame(rows).assign(valid_holm=holm[:, 0], cells_holm=holm[:, 1])
@@ -59,31 +58,22 @@ def sentence(row: Mapping[Hashable, Any]) -> str:
 def _row(a: str, b: str, accuracy: pd.DataFrame, cells: pd.DataFrame) -> dict[str, Any]:
     rng = np.random.default_rng
     valid = accuracy.reindex(columns=[a, b]).dropna()
-    first, second = valid[a].to_numpy(float), valid[b].to_numpy(float)
-    paired = stats.pair(first, second, rng(SEED))
+    paired = stats.pair(valid[a].to_numpy(float), valid[b].to_numpy(float), rng(SEED))
     derived = space.all_ops()[cells.reindex(columns=[a, b]).dropna().to_numpy(int)].astype(int)
     found = stats.likeness(derived[:, 0], derived[:, 1], rng(SEED))
     return {
         "method": a,
         "baseline": b,
         "n": found.n,
-        **dict(zip(("valid", "valid_std"), _mean_std(first), strict=True)),
-        **dict(zip(("baseline_valid", "baseline_valid_std"), _mean_std(second), strict=True)),
+        "valid": valid[a].mean(),
+        "valid_std": valid[a].std(),
+        "baseline_valid": valid[b].mean(),
+        "baseline_valid_std": valid[b].std(),
         **dict(zip(("difference", "low", "high"), paired.difference[:3], strict=True)),
         "valid_p": paired.permutation_p,
         **dict(zip(_EDGES, (found.paired, found.crossed, *found.within), strict=True)),
         "cells_p": found.p,
     }
-
-
-def _wide(frame: pd.DataFrame) -> pd.DataFrame:
-    """`value` by seed and method, NaN where a run is missing."""
-    return frame.astype({"method": str}).pivot_table(index="seed", columns="method", values="value")
-
-
-def _mean_std(values: Float[np.ndarray, "runs"]) -> tuple[float, float]:
-    mean = float(values.mean()) if values.size else np.nan
-    return mean, float(values.std(ddof=1)) if values.size > 1 else np.nan
 
 
 def _grid(evidence: Evidence, found: pd.DataFrame) -> Grid:

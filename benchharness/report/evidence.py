@@ -64,11 +64,16 @@ class Evidence:
         return self.long[self.long["benchmark_dataset"] == self.dataset]
 
     def scores(self) -> pd.DataFrame:
-        """Test accuracy on the data set searched: a row per seed, a column per method, NaN where a run is missing.
+        """Test accuracy on the data set searched, `by_seed`."""
+        return by_seed(self.own(), "test")
 
-        Every method of the folder has a column, so that figures of one setting share colours with those of another.
-        """
-        return self.own().pivot_table(index="seed", columns="method", values="test", dropna=False, observed=False)
+
+def by_seed(runs: pd.DataFrame, column: str) -> pd.DataFrame:
+    """`column` of `runs`: a row per seed, a column per method, NaN where a run is missing.
+
+    Every method of the folder has a column, so that figures of one setting share colours with those of another.
+    """
+    return runs.pivot_table(index="seed", columns="method", values=column, dropna=False, observed=False)
 
 
 def gather(results: Path, tables: Tables) -> tuple[pd.DataFrame, list[Evidence]]:

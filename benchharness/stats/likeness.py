@@ -35,14 +35,13 @@ def likeness(a: Cells, b: Cells, rng: np.random.Generator) -> Likeness:
     `share_as_far`); 1 of one seed, NaN of none.
     """
     n = len(a)
+    same = float((a == b).sum(-1).mean()) if n else np.nan
     if n < 2:
-        same = float((a == b).sum(-1).mean()) if n else np.nan
         return Likeness(same, np.nan, (np.nan, np.nan), 1.0 if n else np.nan, n)
     in_a, in_b, between = _equal(a, a), _equal(b, b), _equal(a, b)
     apart = ~np.eye(n, dtype=bool)
     within = float(in_a[apart].mean()), float(in_b[apart].mean())
-    p = _p(in_a, in_b, between, rng)
-    return Likeness(float(np.diag(between).mean()), float(between[apart].mean()), within, p, n)
+    return Likeness(same, float(between[apart].mean()), within, _p(in_a, in_b, between, rng), n)
 
 
 def _equal(a: Cells, b: Cells) -> Equal:
