@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from benchharness.errors import UserError
 from benchharness.space import CONV1, CONV3, EDGES, POOL, SKIP
-from benchharness.supernet import LEAVING, MixedCell, Supernet, band
+from benchharness.supernet import LEAVING, MixedCell, Supernet, band, leaving
 
 CHOICES: Final = ("auto", "on", "off")
 WORTH_SECONDS: Final = 1800.0
@@ -80,7 +80,7 @@ def spelt_out(cell: MixedCell, x: Tensor, weights: Tensor, rows: Tensor, columns
     gains = weights.sum(-1) if cell.weighs_bypass else None
     for source in range(3):
         node = nodes[source][:, : cell.mixed]
-        own = weights[list(LEAVING[source])]
+        own = leaving(source, weights)
         active, pooled = F.relu(node), _pooled(node, rows, columns)
         sent = cell.conv1[source](active, own[:, CONV1]) + cell.conv3[source](active, own[:, CONV3])
         for place, (edge, part) in enumerate(zip(LEAVING[source], sent.split(cell.mixed, 1), strict=True)):

@@ -1,4 +1,4 @@
-"""Where Python reads a tensor's numbers: on a GPU each such place waits for all that the device was given before."""
+"""Where Python reads a tensor's numbers or sends it some: on a GPU each such place waits for the device."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,13 +12,15 @@ _READING: Final = frozenset(
     {"item", "tolist", "cpu", "numpy", "nonzero", "equal", "allclose", "is_nonzero", "masked_select", "unique"}
     | {"__bool__", "__int__", "__float__", "__index__", "__array__", "__contains__"}
 )
+_SENDING: Final = frozenset({"tensor", "as_tensor", "asarray", "from_numpy", "new_tensor"})
+_INDEXING: Final = frozenset({"__getitem__", "__setitem__"})
 
 
 class Read(NamedTuple):
-    """One place where a number was read."""
+    """One place where numbers were read or sent."""
 
     name: str
-    """Of the function, such as `item`."""
+    """Of the function, such as `item` or `tensor`."""
     file: str
     line: int
 
@@ -26,8 +28,11 @@ class Read(NamedTuple):
 class Reads(TorchFunctionMode):
     """Notes every read of a tensor's numbers within a `with` block, whichever device the tensor is on.
 
+    And what sends a tensor numbers: one made of Python's, an index that is a list, which is copied, or a mask, which is
+    counted.
+
     It sees what Python asks for; numbers that torch's own kernels read it cannot see, which on a CUDA device `no_sync`
-    does.
+    does, and on a `meta` device, which holds no numbers, every kernel.
     """
 
     def __init__(self) -> None:
@@ -38,10 +43,16 @@ class Reads(TorchFunctionMode):
         self, func: Callable[..., Any], types: Iterable[type], args: Any = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         name = getattr(func, "__name__", "")
-        if name in _READING:
+        if name in _READING or name in _SENDING or (name in _INDEXING and _waits(args[1])):
             caller = sys._getframe(1)
             self.found.append(Read(name, caller.f_code.co_filename, caller.f_lineno))
         return func(*args, **(kwargs or {}))
+
+
+def _waits(index: Any) -> bool:
+    """Whether a device has to be waited for before something is taken at `index`."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return any(isinstance(part, list) or (torch.is_tensor(part) and part.dtype == torch.bool) for part in parts)
 
 
 @contextmanager

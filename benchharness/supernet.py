@@ -25,6 +25,11 @@ LEAVING: Final = tuple(tuple(e for e, (_, source) in enumerate(EDGES) if source 
 _KERNEL: Final = {CONV1: 1, CONV3: 3}
 
 
+def leaving(node: int, weights: Float[Tensor, "edges ops"]) -> Float[Tensor, "leaving ops"]:
+    """The rows of the edges that leave `node`; a list as an index would be copied to the device every time."""
+    return torch.stack([weights[edge] for edge in LEAVING[node]])
+
+
 class Norm(nn.Module):
     """Batch normalisation whose gain may be given per call and which can use batch statistics unrecorded."""
 
@@ -93,7 +98,7 @@ def pool(x: Float[Tensor, "*batch height width"]) -> Float[Tensor, "*batch heigh
     On a CPU as two products with band matrices, since rows and columns average independently: forward and backward
     took 4.0 ms where `avg_pool2d` took 12.9 (64x8x32x32, float32, one thread of an AMD EPYC, torch 2.13).
     """
-    if x.is_cuda:
+    if x.device.type != "cpu":
         return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
     return band(x.shape[-2], x.dtype) @ (x @ band(x.shape[-1], x.dtype).T)
 
@@ -145,7 +150,7 @@ class MixedCell(nn.Module):
 
     def _spread(self, source: int, x: Tensor, weights: Tensor) -> Tensor:
         """What node `source` sends along each of its edges: (batch, edges, channels, height, width)."""
-        own = weights[list(LEAVING[source])]
+        own = leaving(source, weights)
         active = F.relu(x)
         sent = self.conv1[source](active, own[:, CONV1]) + self.conv3[source](active, own[:, CONV3])
         shape = (1, -1, 1, 1, 1)
@@ -159,8 +164,8 @@ class MixedCell(nn.Module):
             return total
         past = torch.stack([node[:, self.mixed :] for node in nodes])
         if gains is not None:
-            into = [edge for edge, (target, _) in enumerate(EDGES) if target == len(nodes)]
-            past = past * gains[into].view(-1, 1, 1, 1, 1)
+            into = [gains[edge] for edge, (target, _) in enumerate(EDGES) if target == len(nodes)]
+            past = past * torch.stack(into).view(-1, 1, 1, 1, 1)
         bypass = past.sum(0)
         whole = torch.cat([total, bypass], 1)
         return whole.unflatten(1, (self.partial, -1)).transpose(1, 2).flatten(1, 2)

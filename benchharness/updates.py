@@ -242,7 +242,8 @@ def with_decided(weights: Weights, decided: Mapping[int, int]) -> Weights:
     """`weights` with each decided edge carrying its operation alone, at weight 1."""
     result = weights.clone()
     for edge, op in decided.items():
-        result[edge] = F.one_hot(torch.tensor(op), weights.shape[1]).to(weights)
+        result[edge] = 0
+        result[edge, op] = 1
     return result
 
 
