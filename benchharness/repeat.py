@@ -42,15 +42,16 @@ def find(results: Path, run_id: str) -> Path:
 def repeat(folder: Path, scratch: Path, device: str, make: Open = open_search) -> Repeat:
     """Make the finished run in `folder` again in `scratch`, from the beginning, with as many threads as it had.
 
-    It is compiled where it was then, and a user's method is run from the copy beside its supernet. Raises `UserError`
-    where the run is not finished, where its supernet's folder is missing, or where it fails this time.
+    It is compiled and recorded as it was then, and a user's method is run from the copy beside its supernet. Raises
+    `UserError` where the run is not finished, where its supernet's folder is missing, or where it fails this time.
     """
     job, base = _job(folder)
     machine = _machine(base)
     threads, compile_ = machine.get("threads", 1), "on" if machine.get("compiled") else "off"
     store = Store(scratch.absolute(), "again")
     source = (base / "method.py").read_bytes() if job.base.source else b""
-    outcomes = execute(job, Where(store, device, threads, compile=compile_), make, source)
+    where = Where(store, device, threads, compile=compile_, graphs=machine.get("graphs", False))
+    outcomes = execute(job, where, make, source)
     again = store.folder(job.specs[-1])
     if outcomes[-1].state != "done":
         raise UserError(f"run {job.specs[-1].run_id} cannot be repeated: {outcomes[-1].message}")

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from benchharness import compiling, executors, numerics
+from benchharness import compiling, executors, graphs, numerics
 from benchharness.away import Carried, deliver, execute_away, held
 from benchharness.errors import UserError, unknown
 from benchharness.hanging import stacks
@@ -36,7 +36,7 @@ _alone = threading.Lock()
 class Means(NamedTuple):
     """What runs are made with, none of which is part of a run's identity.
 
-    Only `threads`, `device` and `compile` touch the bits.
+    Only `threads`, `device`, `compile` and `graphs` touch the bits.
     """
 
     jobs: int = 1
@@ -53,6 +53,8 @@ class Means(NamedTuple):
     """Whether dask's workers, which then need not share the results folder, send back what they made."""
     compile: str = "auto"
     """Whether the supernet's cells are compiled for training: `on`, `off`, or `auto`, where that pays."""
+    graphs: bool = False
+    """Whether steps are recorded as CUDA graphs."""
     choice: str = ""
     """Why the data set is the one it is, where `auto` was asked for; kept with every run."""
 
@@ -99,8 +101,8 @@ def run(
     """Make every run of a request that `out` does not hold yet, and return the whole suite as `store.read` gives it.
 
     The arguments are those of `benchharness run`; `changes` override values of the protocol, and `means` are the rest
-    of `Means`: threads, timeout, compile, executor, scheduler, return_results. A failed run is a row with status
-    `failed`, and the same call tries it again. Raises `UserError` on a request that cannot be met.
+    of `Means`: threads, timeout, compile, graphs, executor, scheduler, return_results. A failed run is a row with
+    status `failed`, and the same call tries it again. Raises `UserError` on a request that cannot be met.
     """
     asked = Suite(_spelt(methods), _spelt(seeds), dataset, protocol, changes or {}, suite)
     for name in means:
@@ -150,6 +152,7 @@ def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterat
     for place, job in product(() if elsewhere else places, left.values()):
         numerics.check(job.base.protocol["numerics"], place)
         compiling.check(means.compile, job.base.protocol["numerics"])
+        graphs.check(means.graphs, place)
     sources = _sources(left.values())
     if left and not elsewhere:
         _fetch(left.values())
@@ -176,7 +179,7 @@ def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterat
 
 
 def _where(store: Store, place: str, means: Means, shared: bool) -> Where:
-    return Where(store, place, means.threads, means.timeout, means.choice, shared, means.compile)
+    return Where(store, place, means.threads, means.timeout, means.choice, shared, means.compile, means.graphs)
 
 
 def _sources(jobs: Iterable[Job]) -> dict[Path | None, bytes]:

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchharness import compiling, methods, numerics, probe, selection, updates
+from benchharness import compiling, graphs, methods, numerics, probe, selection, updates
 from benchharness.data import Split, Stream
 from benchharness.errors import UserError
 from benchharness.evaluation import Evaluation
+from benchharness.graphs import Recorder
 from benchharness.images import ImageSet
 from benchharness.protocols import Protocol
 from benchharness.records import RunRecord, RunSpec
@@ -41,9 +42,10 @@ class Search:
         method_path: Path | None = None,
         split: Split | None = None,
         compiled: bool = False,
+        recorder: Recorder | None = None,
     ) -> None:
         self.spec, self.device, self.classes = spec, device, len(images.classes)
-        self.settings, self.compiled = Protocol(**spec.protocol), compiled
+        self.settings, self.compiled, self.recorder = Protocol(**spec.protocol), compiled, recorder
         numerics.check(self.settings.numerics, device.type)
         self.stream = Stream(images, self.settings, spec.seed, device, split)
         kind = methods.configured(methods.load(method_path or spec.trains), spec.train_options)
@@ -79,7 +81,12 @@ class Search:
         with self._random("draws", self.epoch):
             losses = self._train(self.epoch, rate, When(progress, alpha=self.method.moves_alpha(progress)))
         self.epoch += 1
-        line: dict[str, Any] = {"epoch": self.epoch, "learning_rate": rate, **losses}
+        line: dict[str, Any] = {
+            "epoch": self.epoch,
+            "learning_rate": rate,
+            **losses,
+            **(self.steps.told() if self.steps else {}),
+        }
         self._check(losses)
         self._remember()
         line |= probe.state_of(self.method)
@@ -111,7 +118,10 @@ class Search:
         self.net.load_state_dict(state["net"])
         self.method.load_state_dict(state["method"])
         self.weight_optimizer.load_state_dict(state["weight_optimizer"])
+        on_device = [group.get("capturable") for group in self.alpha_optimizer.param_groups]
         self.alpha_optimizer.load_state_dict(state["alpha_optimizer"])
+        for group, counts in zip(self.alpha_optimizer.param_groups, on_device, strict=True):
+            group.update({} if counts is None else {"capturable": counts})  # the state may be of another device
         self.epoch, self.stopped, self.tuned = state["epoch"], state.get("stopped", 0), False
         self.history = {name: list(kept) for name, kept in state["history"].items()}
 
@@ -159,6 +169,7 @@ class Search:
         self.weight_optimizer = _weight_optimizer(net, self.settings)
         parts = Parts(net, self.method, self.weight_optimizer, self.alpha_optimizer, self.stream)
         self.update = updates.make(self.method.update, parts) if self.epochs else None
+        self.steps = graphs.steps(self.update, self.device, self.recorder) if self.update else None
 
     def _enter_stage(self) -> None:
         """Where a new stage begins, let more channels through the mix and the method prune itself."""
@@ -173,15 +184,15 @@ class Search:
     def _train(self, epoch: int, rate: float, when: When) -> dict[str, float]:
         """One pass over the training half; losses and accuracies of the halves met, as met during training."""
         assert self.update is not None
-        for group in self.weight_optimizer.param_groups:
-            group["lr"] = rate
-        sums = torch.zeros(2, 3, dtype=torch.float64, device=self.device)
+        assert self.steps is not None
+        self.steps.set_rate(rate)
         self.net.train()
-        for train, valid in self.stream.epoch(epoch):
-            sums += self.update.step(train, valid, when)
+        with self.steps.epoch(when) as step:
+            for train, valid in self.stream.epoch(epoch):
+                step(train, valid)
         self.update.finish(when)
-        means: dict[str, float] = {}
-        for name, (loss, right, count) in zip(("train", "valid"), sums.tolist(), strict=True):  # sync: once an epoch
+        means: dict[str, float] = {**self.steps.told()}
+        for name, (loss, right, count) in zip(("train", "valid"), self.steps.sums.tolist(), strict=True):  # sync
             if count:
                 means |= {f"{name}_loss": loss / count, f"{name}_accuracy_pct": 100 * right / count}
         return means

@@ -13,6 +13,7 @@ from benchharness import compiling, environment, probe
 from benchharness.data import Split
 from benchharness.errors import UserError, unknown
 from benchharness.folder import data_folder
+from benchharness.graphs import CudaRecorder, check
 from benchharness.hanging import watched
 from benchharness.images import benchmark_split, load_images
 from benchharness.plan import Job
@@ -68,12 +69,16 @@ class Where(NamedTuple):
     """Whether runs beside this one use the device, so that one without memory is no failure yet."""
     compile: str = "auto"
     """Whether runs that begin now are compiled; one that was begun before goes on as it was begun."""
+    graphs: bool = False
+    """Whether steps of runs that begin now are recorded as CUDA graphs; one that was begun before goes on as begun."""
 
 
-def open_search(job: Job, device: torch.device, compiled: bool = False) -> Searcher:
+def open_search(job: Job, device: torch.device, compiled: bool = False, graphs: bool = False) -> Searcher:
     """The real search of a job's supernet, at its beginning."""
     images = load_images(job.base.dataset)
-    return Search(job.base, images, device, job.source_path, _given_split(job.base), compiled)
+    check(graphs, device.type)
+    recorder = CudaRecorder(device) if graphs else None
+    return Search(job.base, images, device, job.source_path, _given_split(job.base), compiled, recorder)
 
 
 def _given_split(spec: RunSpec) -> Split | None:
@@ -131,7 +136,7 @@ def execute(job: Job, where: Where, make: Open = open_search, source: bytes = b"
         torch.set_num_threads(where.threads)
         try:
             job = job._replace(source_path=base.method_file(source)) if source else job
-            begin = partial(make, job, torch.device(where.device), **_compiled(where))
+            begin = partial(make, job, torch.device(where.device), **_ways(where))
             _train(base, begin, where)
         except Exception as error:
             return [_crowded(base, where)] if _crowds(error, where) else _untrained(job, base, error)
@@ -150,17 +155,20 @@ def _crowded(run: Run, where: Where) -> Outcome:
 
 
 def _as_begun(base: Run, where: Where) -> Where:
-    """`where` with the threads that the run was begun with, and `compile` on or off as it was; else as decided now."""
+    """`where` with the threads that the run was begun with, compiled and recorded or not as it was; else as of now."""
     attempts = base.machine().get("attempts")
-    if attempts:
-        threads, compiled = int(attempts[0].get("threads", where.threads)), attempts[0].get("compiled", False)
-    else:
-        threads, compiled = where.threads, compiling.decided(where.compile, base.spec.protocol, where.device)
-    return where._replace(threads=threads, compile="on" if compiled else "off")
+    if not attempts:
+        compiled = compiling.decided(where.compile, base.spec.protocol, where.device)
+        return where._replace(compile="on" if compiled else "off")
+    begun = attempts[0]
+    threads, compiled = int(begun.get("threads", where.threads)), begun.get("compiled", False)
+    recorded = begun.get("graphs", False) and where.device.startswith("cuda")
+    return where._replace(threads=threads, compile="on" if compiled else "off", graphs=recorded)
 
 
-def _compiled(where: Where) -> dict[str, bool]:
-    return {"compiled": True} if where.compile == "on" else {}
+def _ways(where: Where) -> dict[str, bool]:
+    """In which ways a search is made that touch its last bits, by their names in `machine.json`."""
+    return {name: True for name, on in (("compiled", where.compile == "on"), ("graphs", where.graphs)) if on}
 
 
 def _train(base: Run, begin: Callable[[], Searcher], where: Where) -> None:
@@ -169,7 +177,7 @@ def _train(base: Run, begin: Callable[[], Searcher], where: Where) -> None:
         search = _resumed(base, begin)
     if not base.done:
         base.keep(search.epoch)
-        base.begin(epoch=search.epoch, device=where.device, threads=where.threads, **_compiled(where))
+        base.begin(epoch=search.epoch, device=where.device, threads=where.threads, **_ways(where))
     recorded = base.arrays() if base.done else None
     while not search.finished:
         with watched(base.hung, where.timeout):
@@ -250,7 +258,7 @@ def _machine(base: Run, where: Where, selection_seconds: float) -> dict[str, Any
         "device": _device_name(where.device),
         "threads": where.threads,
         "environment": environment.describe(),
-        **_compiled(where),
+        **_ways(where),
         **({"compile_seconds": compiling_seconds} if compiling_seconds else {}),
         **({"dataset_choice": where.choice} if where.choice else {}),
     }

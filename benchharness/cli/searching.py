@@ -124,6 +124,7 @@ def _request(parser: Parser) -> Parser:
     add("--jobs", type=int, metavar="N", help="runs at a time, a process each (default: one a core, or one a GPU)")
     add("--threads", type=int, default=1, metavar="N", help="torch's threads per run on the CPU; others, other bits")
     add("--compile", default="auto", help="auto, on or off: compile the cells; other bits (auto: on a CPU, if it pays)")
+    add("--graphs", action="store_true", help="on a GPU: record whole steps as CUDA graphs and replay them")
     add("--timeout", type=float, default=0, metavar="SECONDS", help="end a run that finishes no epoch for so long")
     add("--executor", default="local", help="local, or dask with --scheduler (default local)")
     add("--scheduler", default="", metavar="tcp://HOST:PORT", help="the dask scheduler whose workers make the runs")
