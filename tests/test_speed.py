@@ -75,6 +75,27 @@ def test_a_command_that_fails_is_not_timed(timed: Timed, monkeypatch: pytest.Mon
         timed("start", "--repeats 1 --commands=--help")
 
 
+def test_searches_at_a_time(timed: Timed) -> None:
+    found = timed("several", f"--at-a-time 1,2 --epochs 1 --repeats 1 --dataset digits {SMALL}")
+    assert set(found) == {"1 at a time", "2 at a time"}
+    one, two = found.values()
+    assert one["times the first"] == 1
+    assert two["times the first"] == two["epochs an hour"] / one["epochs an hour"] > 0
+    assert one["peak memory of one in MB"] > 100
+
+
+def test_searches_that_come_to_nothing_are_told_as_none(timed: Timed) -> None:
+    found = timed("several", f"--at-a-time 1,2 --epochs 1 --repeats 1 --dataset digits --method nothing {SMALL}")
+    assert [figures["epochs an hour"] for figures in found.values()] == [0, 0]
+
+
+def test_the_script_for_a_gpu_names_its_parts(tmp_path: Path) -> None:
+    words = ["bash", str(SPEED.parent / "gpu.sh"), "everything", str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "everything is no part: check, speed or search\n"
+
+
 def test_epochs_of_each_method(timed: Timed) -> None:
     found = timed("epoch", f"--methods darts,gdas --dataset digits --repeats 2 --clock processor --threads 1 {SMALL}")
     assert set(found) == {"darts", "gdas"}

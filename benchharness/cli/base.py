@@ -1,6 +1,7 @@
 """What every command of the command line shares: exit codes, the parser with our errors, the table if there is one."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -55,6 +56,15 @@ def beside(results: Path, name: str) -> Path:
     """The folder `reports/<name>` beside a suite's results, as seen from here where it lies below."""
     path, here = results.resolve().parents[1] / "reports" / name, Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def stoppable() -> None:
+    """Take a scheduler's SIGTERM like Ctrl-C, and SIGINT too, which shells make their background jobs ignore.
+
+    Whoever sends one of them to a job means it.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 def complain(sentence: str, code: int) -> int:

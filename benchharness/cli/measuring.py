@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from benchharness.cli.base import DONE, INTERRUPTED, Parser, complain, tables_if_installed
+from benchharness.cli.base import DONE, INTERRUPTED, Parser, complain, stoppable, tables_if_installed
 from benchharness.errors import UserError
 
 if TYPE_CHECKING:
-    from benchharness.measuring import Means
+    from benchharness.measuring import Journal, Means
     from benchharness.space import Arch
     from benchharness.table import Table, Tables
     from benchharness.training import Recipe
@@ -34,7 +34,6 @@ def build(words: list[str]) -> int:
     args = _trained(parser, "digits for digits, else small").read(words)
     from benchharness import measuring, training
     from benchharness.images import load_images
-    from benchharness.progress import counted
     from benchharness.table import DATASETS
 
     images = load_images(args.dataset)
@@ -48,12 +47,8 @@ def build(words: list[str]) -> int:
     codes, journal = everything[:number].tolist(), measuring.Journal(images, asked)
     left = len(journal.missing(codes, args.seeds))
     print(f"{number} functional classes x {args.seeds} seeds on {images.label}: {left} trainings to make", flush=True)
-    try:
-        means = _here(args.jobs, args.device, left)
-        for _ in counted(journal.measure(codes, args.seeds, means), left, "trained"):
-            pass
-    except KeyboardInterrupt:
-        return complain("interrupted; what is trained is kept, and the same command goes on from here", INTERRUPTED)
+    if not _trained_all(journal, codes, args, left):
+        return INTERRUPTED
     name = args.name or (f"{images.name}-measured" if images.name in DATASETS else images.name)
     table = journal.table(codes, args.seeds, name)
     print(f"{len(table)} architectures in {_kept(table, args.out)}")
@@ -73,7 +68,6 @@ def check(words: list[str]) -> int:
     from benchharness import measuring, retraining
     from benchharness.images import load_images
     from benchharness.printing import comparisons
-    from benchharness.progress import counted
     from benchharness.space import to_code
     from benchharness.table import load_for
 
@@ -88,11 +82,24 @@ def check(words: list[str]) -> int:
     codes = [to_code(table.arch(row)) for row in rows]
     total = len(journal.missing(codes, args.seeds))
     print(f"{len(rows)} architectures x {args.seeds} seeds on {images.label}: {total} trainings to make", flush=True)
-    means = _here(args.jobs, args.device, total)
-    for _ in counted(journal.measure(codes, args.seeds, means), total, "trained"):
-        pass
+    if not _trained_all(journal, codes, args, total):
+        return INTERRUPTED
     comparisons(retraining.compare(table, rows, journal, args.seeds), table, asked)
     return DONE
+
+
+def _trained_all(journal: "Journal", codes: "list[int]", args: argparse.Namespace, left: int) -> bool:
+    """Make the `left` trainings that a journal lacks; whether none of them was stopped by Ctrl-C or SIGTERM."""
+    from benchharness.progress import counted
+
+    stoppable()
+    try:
+        for _ in counted(journal.measure(codes, args.seeds, _here(args.jobs, args.device, left)), left, "trained"):
+            pass
+    except KeyboardInterrupt:
+        complain("interrupted; what is trained is kept, and the same command goes on from here", INTERRUPTED)
+        return False
+    return True
 
 
 def completed(results: Path, jobs: int | None = None, device: str = "auto") -> "Tables":

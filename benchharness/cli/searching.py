@@ -3,12 +3,11 @@
 import argparse
 import os
 import shlex
-import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchharness.cli.base import DONE, FAILED, INTERRUPTED, Parser, beside, complain, tables_if_installed
+from benchharness.cli.base import DONE, FAILED, INTERRUPTED, Parser, beside, complain, stoppable, tables_if_installed
 from benchharness.cli.measuring import completed
 from benchharness.cli.reading import build
 from benchharness.errors import UserError
@@ -158,10 +157,7 @@ def _perform(plan: "list[Job]", store: "Store", args: argparse.Namespace, words:
     from benchharness.worker import slots
 
     args.jobs = args.jobs if args.jobs is not None else slots(args.device, len(plan))
-
-    # A scheduler's SIGTERM is taken like Ctrl-C. Shells make background jobs ignore SIGINT; whoever sends one means it.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+    stoppable()
     failed = 0
     try:
         with shown(plan, store):

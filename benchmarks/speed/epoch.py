@@ -1,7 +1,8 @@
 """One epoch of a search: `python benchmarks/speed/epoch.py --methods darts,snas,drnas`, from the repository's root.
 
 Epochs of the real search loop, data and augmentation included, the methods taking turns; the first epoch of each does
-not count. Without probes between epochs. CIFAR-10 where it is installed, else `digits`.
+not count. Without probes between epochs. `--graphs` lets each method take part a second time, with its steps recorded.
+CIFAR-10 where it is installed, else `digits`.
 """
 
 import statistics
@@ -9,6 +10,8 @@ import statistics
 import torch
 from turns import Figures, dataset, parser, timed, told
 
+from benchharness import graphs
+from benchharness.graphs import CudaRecorder
 from benchharness.images import load_images
 from benchharness.plan import make_plan, parse_methods
 from benchharness.protocols import protocol
@@ -25,20 +28,31 @@ def main() -> None:
     asked.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="values of the protocol to change")
     asked.add_argument("--threads", type=int, default=torch.get_num_threads())
     asked.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    asked.add_argument("--graphs", action="store_true", help="on a GPU: epochs of recorded steps too")
     args = asked.parse_args()
+    graphs.check(args.graphs, args.device)
     args.dataset = dataset(args.dataset)
     torch.set_num_threads(args.threads)
     changes = parse_settings(args.set) | {"eigenvalue_every": 0, "epochs": args.repeats + 1}
     jobs = make_plan(parse_methods(args.methods), (0,), args.dataset, protocol(args.protocol, changes))
     images = load_images(args.dataset)
-    searches = {job.base.method: Search(job.base, images, torch.device(args.device)) for job in jobs}
+    device = torch.device(args.device)
+    searches = {job.base.method: Search(job.base, images, device) for job in jobs}
+    if args.graphs:
+        recorded = {job.base.method: Search(job.base, images, device, recorder=CudaRecorder(device)) for job in jobs}
+        searches |= {f"{name}, graphs": search for name, search in recorded.items()}
     seconds: dict[str, list[float]] = {name: [] for name in searches}
     for turn in range(args.repeats + 1):
         for name, search in searches.items():
             taken = timed(search.run_epoch, args.clock)
             if turn:
                 seconds[name].append(taken)
-    told({name: figures(searches[name], every) for name, every in seconds.items()}, vars(args), args.out)
+    found = {name: figures(searches[name], every) for name, every in seconds.items()}
+    for name in (name for name in found if f"{name}, graphs" in found):
+        found[f"{name}, graphs"]["times as fast"] = (
+            found[name]["seconds an epoch"] / found[f"{name}, graphs"]["seconds an epoch"]
+        )
+    told(found, vars(args), args.out)
 
 
 def figures(search: Search, seconds: list[float]) -> Figures:

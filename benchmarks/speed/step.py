@@ -1,9 +1,9 @@
 """One search step of the shared-work supernet against the plain formulation: `python benchmarks/speed/step.py`.
 
 All take turns in one process, so that a drift of the machine's speed meets each; ratios are those of the medians.
-`--numerics` and `--compile` let more take part: the supernet in other arithmetic, and with its cells compiled by
-torch.compile, which takes minutes at first; the seconds of that are told apart. Run from the repository's root, where
-the plain twin lies under tests/.
+`--numerics`, `--compile` and `--graphs` let more take part: the supernet in other arithmetic, with its cells compiled
+by torch.compile, which takes minutes at first, and on a GPU with half-steps recorded as CUDA graphs; the seconds of the
+first half-step are told apart. Run from the repository's root, where the plain twin lies under tests/.
 """
 
 import sys
@@ -20,7 +20,8 @@ from turns import Figures, finish, medians, parser, told
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from benchharness import compiling
+from benchharness import compiling, graphs
+from benchharness.graphs import CudaRecorder, Recorder
 from benchharness.numerics import arithmetic
 from benchharness.space import EDGES, OPS
 from benchharness.supernet import Supernet
@@ -33,6 +34,8 @@ class Way(NamedTuple):
     net: nn.Module
     images: Tensor
     numerics: str = "float32"
+    recorder: Recorder | None = None
+    """What records its half-steps, where they are to be replayed."""
 
 
 def main() -> None:
@@ -45,7 +48,9 @@ def main() -> None:
     asked.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     asked.add_argument("--numerics", nargs="*", default=[], help="others than float32 to be timed too: bf16 tf32")
     asked.add_argument("--compile", action="store_true", help="time the compiled cells too")
+    asked.add_argument("--graphs", action="store_true", help="on a GPU: time recorded half-steps too, in each numerics")
     args = asked.parse_args()
+    graphs.check(args.graphs, args.device)
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     images = torch.randn(args.batch, 3, 32, 32, device=args.device)
@@ -55,6 +60,9 @@ def main() -> None:
     ways |= {f"shared work, {name}": Way(shared, images, name) for name in args.numerics}
     if args.compile:
         ways["compiled"] = compiled(Supernet(*size).to(args.device), images)
+    if args.graphs:
+        recorder = CudaRecorder(torch.device(args.device))
+        ways |= {f"{name}, graphs": way._replace(recorder=recorder) for name, way in ways.items()}
     told(compared(ways, args.repeats, args.clock), vars(args), args.out)
 
 
@@ -89,10 +97,20 @@ def compared(ways: dict[str, Way], repeats: int, clock: str) -> dict[str, Figure
 
 def raced(step: Callable[[Way], None], ways: dict[str, Way], repeats: int, clock: str) -> Figures:
     """First and median seconds of one half-step by each way, and the ratios."""
-    first = {f"{name}, first": seconds(lambda way=way: step(way)) for name, way in ways.items()}
-    found = medians({name: lambda way=way: step(way) for name, way in ways.items()}, repeats, clock, warm=1)
+    acts = {name: act_of(way, step) for name, way in ways.items()}
+    first = {f"{name}, first": seconds(act) for name, act in acts.items()}
+    found = medians(acts, repeats, clock, warm=1)
     ratios = {f"plain over {name}": found["plain"] / found[name] for name in ways if name != "plain"}
     return {**first, **found, **ratios}
+
+
+def act_of(way: Way, step: Callable[[Way], None]) -> Callable[[], None]:
+    """What takes a half-step: Python, or what was recorded once a first one had been taken."""
+    if way.recorder is None:
+        return lambda: step(way)
+    with way.recorder.lane():
+        step(way)
+        return way.recorder.record(lambda: step(way))
 
 
 def seconds(act: Callable[[], None]) -> float:

@@ -1,5 +1,6 @@
 """`table build`, `table check`, and cells that a measured table lacks, from the command line."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,26 @@ def test_an_interruption_keeps_what_is_trained(
     assert "the same command goes on from here" in capsys.readouterr().err
     assert cli.main([*BUILD, "--sample", "2", "--seeds", "1"]) == cli.DONE
     assert "1 trainings to make" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words", [[*BUILD, "--sample", "1"], ["table", "check", "--dataset", "digits", "--sample", "1", *TINY]]
+)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_background_job_is_interrupted_too(
+    words: list[str],
+    number: signal.Signals,
+    work: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from benchharness import measuring
+
+    monkeypatch.setattr(measuring, "_train", lambda _: signal.raise_signal(number))
+    before = {each: signal.signal(each, signal.SIG_IGN) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        assert cli.main([*words, "--sample", "1", "--seeds", "1"]) == cli.INTERRUPTED
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    assert "what is trained is kept" in capsys.readouterr().err
