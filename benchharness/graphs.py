@@ -71,7 +71,7 @@ class CudaRecorder:
     def record(self, act: Callable[[], None]) -> Callable[[], None]:
         """A graph of `act`; raises `RuntimeError` where that does what no graph can hold."""
         graph, pool = torch.cuda.CUDAGraph(), self.graph.pool() if self.graph else None
-        with torch.cuda.graph(graph, pool, self.stream, "thread_local"):
+        with torch.cuda.graph(graph, pool=pool, stream=self.stream, capture_error_mode="thread_local"):
             act()
         self.graph = graph
         return graph.replay
