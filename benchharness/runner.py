@@ -151,7 +151,7 @@ def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterat
     left = {key: job for key, job in enumerate(plan) if not finished(store, job)}
     for place, job in product(() if elsewhere else places, left.values()):
         numerics.check(job.base.protocol["numerics"], place)
-        compiling.check(means.compile, job.base.protocol["numerics"])
+        compiling.check(means.compile)
         graphs.check(means.graphs, place)
     sources = _sources(left.values())
     if left and not elsewhere:

@@ -60,6 +60,7 @@ def main() -> None:
     ways |= {f"shared work, {name}": Way(shared, images, name) for name in args.numerics}
     if args.compile:
         ways["compiled"] = compiled(Supernet(*size).to(args.device), images)
+        ways |= {f"compiled, {name}": ways["compiled"]._replace(numerics=name) for name in args.numerics}
     if args.graphs:
         recorder = CudaRecorder(torch.device(args.device))
         ways |= {f"{name}, graphs": way._replace(recorder=recorder) for name, way in ways.items()}
