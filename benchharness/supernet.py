@@ -9,7 +9,7 @@ supernet knows nothing of alpha.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import pairwise
 from typing import Final
 
@@ -23,11 +23,20 @@ from benchharness.space import CONV1, CONV3, EDGES, NONE, POOL, SKIP
 LEAVING: Final = tuple(tuple(e for e, (_, source) in enumerate(EDGES) if source == node) for node in range(3))
 """The edges that leave nodes 0, 1 and 2, in the order in which a wide convolution holds them."""
 _KERNEL: Final = {CONV1: 1, CONV3: 3}
+Columns = tuple[tuple[Float[Tensor, " leaving"], ...], ...]
 
 
 def leaving(node: int, weights: Float[Tensor, "edges ops"]) -> Float[Tensor, "leaving ops"]:
     """The rows of the edges that leave `node`; a list as an index would be copied to the device every time."""
     return torch.stack([weights[edge] for edge in LEAVING[node]])
+
+
+def columns(weights: Float[Tensor, "edges ops"]) -> Columns:
+    """Of the edges that leave nodes 0, 1 and 2, every operation's weights.
+
+    Made once for all cells: on a GPU each piece of thirty numbers costs as much as a layer.
+    """
+    return tuple(leaving(node, weights).unbind(1) for node in range(3))
 
 
 class Norm(nn.Module):
@@ -116,14 +125,15 @@ class MixedCell(nn.Module):
         self.conv1 = nn.ModuleList(Fan(self.mixed, len(edges), 1) for edges in LEAVING)
         self.conv3 = nn.ModuleList(Fan(self.mixed, len(edges), 3) for edges in LEAVING)
 
-    def forward(self, x: Tensor, weights: Float[Tensor, "edges ops"]) -> Tensor:
-        """Features of the output node, same shape as `x` (batch, channels, height, width)."""
+    def forward(self, x: Tensor, weights: Float[Tensor, "edges ops"], apart: Columns | None = None) -> Tensor:
+        """Features of the output node, same shape as `x` (batch, channels, height, width); `apart` are the columns."""
         nodes: list[Tensor] = [x]
         arriving: dict[int, list[Tensor]] = {1: [], 2: [], 3: []}
+        apart = columns(weights) if apart is None else apart
         for source in range(3):
-            spread = self._spread(source, nodes[source][:, : self.mixed], weights)
-            for place, edge in enumerate(LEAVING[source]):
-                arriving[EDGES[edge][0]].append(spread[:, place])
+            spread = self._spread(source, nodes[source][:, : self.mixed], apart[source])
+            for edge, part in zip(LEAVING[source], spread.unbind(1), strict=True):
+                arriving[EDGES[edge][0]].append(part)
             gains = weights.sum(-1) if self.weighs_bypass else None
             nodes.append(self.joined(_sum(arriving[source + 1]), nodes, gains))
         return nodes[3]
@@ -148,15 +158,14 @@ class MixedCell(nn.Module):
         held = {"weight": fan.convolution.weight, "mean": fan.norm.running_mean, "var": fan.norm.running_var}
         return {name: tensor.detach()[span] for name, tensor in held.items()}
 
-    def _spread(self, source: int, x: Tensor, weights: Tensor) -> Tensor:
+    def _spread(self, source: int, x: Tensor, own: tuple[Tensor, ...]) -> Tensor:
         """What node `source` sends along each of its edges: (batch, edges, channels, height, width)."""
-        own = leaving(source, weights)
         active = F.relu(x)
-        sent = self.conv1[source](active, own[:, CONV1]) + self.conv3[source](active, own[:, CONV3])
+        sent = self.conv1[source](active, own[CONV1]) + self.conv3[source](active, own[CONV3])
         shape = (1, -1, 1, 1, 1)
         sent = sent.unflatten(1, (len(LEAVING[source]), -1))
-        sent = torch.addcmul(sent, x.unsqueeze(1), own[:, SKIP].view(shape))
-        return torch.addcmul(sent, pool(x).unsqueeze(1), own[:, POOL].view(shape))
+        sent = torch.addcmul(sent, x.unsqueeze(1), own[SKIP].view(shape))
+        return torch.addcmul(sent, pool(x).unsqueeze(1), own[POOL].view(shape))
 
     def joined(self, total: Tensor, nodes: list[Tensor], gains: Tensor | None = None) -> Tensor:
         """The node after `nodes`: the `total` that arrives there and, with partial channels, what bypasses it."""
@@ -186,7 +195,7 @@ class MixedCell(nn.Module):
 
 
 def _sum(arriving: list[Tensor]) -> Tensor:
-    return torch.stack(arriving).sum(0) if len(arriving) > 1 else arriving[0]
+    return reduce(torch.add, arriving)
 
 
 class ResidualBlock(nn.Module):
@@ -260,7 +269,7 @@ class Supernet(Skeleton):
         self, classes: int = 10, channels: int = 16, cells: int = 5, partial: int = 1, weighs_bypass: bool = False
     ) -> None:
         super().__init__(lambda width: MixedCell(width, partial, weighs_bypass), classes, channels, cells)
-        self.partial = partial
+        self.partial, self.weighs_bypass = partial, weighs_bypass
         self.in_training: Callable[[MixedCell, Tensor, Tensor], Tensor] | None = None
         """What runs the cells in training mode, channels last, where they are not run as they are."""
 
@@ -271,7 +280,8 @@ class Supernet(Skeleton):
         if (run := self.in_training) is not None and self.training:
             images = images.contiguous(memory_format=torch.channels_last)
             return self.through(images, lambda cell, x: run(cell, x, weights))  # type: ignore[arg-type]
-        return self.through(images, lambda cell, x: cell(x, weights))
+        apart = None if self.weighs_bypass else columns(weights)
+        return self.through(images, lambda cell, x: cell(x, weights, apart))
 
     def one_hot(
         self, images: Float[Tensor, "batch 3 height width"], cell: Sequence[int]
