@@ -26,7 +26,6 @@ from benchharness.updates import Update, When
 
 Step = Callable[[Batch, Batch], None]
 
-
 _KNOWN: Final = frozenset(updates.UPDATES.values())
 _PLAIN: Final = (bool, int, float, str)
 _HOLDING: Final = (list, tuple, dict, set)
@@ -107,8 +106,8 @@ class Steps:
         self.sums.zero_()
         yield lambda train, valid: self._take(train, valid, when)
 
-    def told(self) -> dict[str, int]:
-        """What a line of the trace says of the last epoch's steps."""
+    def told(self) -> dict[str, Any]:
+        """What a line of the trace says of how the last epoch's steps were taken."""
         return {}
 
     def _take(self, train: Batch, valid: Batch, when: When) -> None:
@@ -148,9 +147,9 @@ class RecordedSteps(Steps):
             self.sums.zero_()
             yield lambda train, valid: self._step(train, valid, when)
 
-    def told(self) -> dict[str, int]:
-        """How many of the last epoch's steps were replayed."""
-        return {"replayed_steps": self.replayed}
+    def told(self) -> dict[str, Any]:
+        """How many of the last epoch's steps were replayed, and why none was where Python decides in them."""
+        return {"replayed_steps": self.replayed, **({"not_recorded": self.deciding} if self.deciding else {})}
 
     def _step(self, train: Batch, valid: Batch, when: When) -> None:
         sizes = (train.images.shape, valid.images.shape)

@@ -14,8 +14,8 @@ from benchharness.store import Store, arrays, files
 from benchharness.store.run import read_record, read_spec, status, supernet_folder
 from benchharness.worker import Open, Where, execute, open_search
 
-TIMES = frozenset({"seconds", "compile_seconds", "peak_memory_bytes"})
-"""What a trace's lines tell of the machine and the day."""
+TIMES = frozenset({"seconds", "compile_seconds", "peak_memory_bytes", "replayed_steps"})
+"""What a trace's lines tell of the machine and the day, and of where a run was taken up again."""
 
 
 class Repeat(NamedTuple):

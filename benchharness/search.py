@@ -89,7 +89,7 @@ class Search:
         }
         self._check(losses)
         self._remember()
-        line |= probe.state_of(self.method)
+        line |= {**probe.state_of(self.method), **(self.steps.told() if self.steps else {})}
         self._stop()
         spent = time.perf_counter() - started
         if self.compiled:
@@ -191,7 +191,7 @@ class Search:
             for train, valid in self.stream.epoch(epoch):
                 step(train, valid)
         self.update.finish(when)
-        means: dict[str, float] = {**self.steps.told()}
+        means: dict[str, float] = {}
         for name, (loss, right, count) in zip(("train", "valid"), self.steps.sums.tolist(), strict=True):  # sync
             if count:
                 means |= {f"{name}_loss": loss / count, f"{name}_accuracy_pct": 100 * right / count}

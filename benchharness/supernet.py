@@ -280,7 +280,8 @@ class Supernet(Skeleton):
         if (run := self.in_training) is not None and self.training:
             images = images.contiguous(memory_format=torch.channels_last)
             return self.through(images, lambda cell, x: run(cell, x, weights))  # type: ignore[arg-type]
-        apart = None if self.weighs_bypass else columns(weights)
+        # Elsewhere the last bits of second derivatives, or of the sums of edges, would be others than they were.
+        apart = columns(weights) if self.training and not self.weighs_bypass else None
         return self.through(images, lambda cell, x: cell(x, weights, apart))
 
     def one_hot(

@@ -106,3 +106,15 @@ def test_pool_is_average_pooling_without_counting_the_border(size: tuple[int, in
 def test_operations_without_weights_hold_none() -> None:
     assert MixedCell(4).operation(0, 1) == {}
     assert Norm(3, affine=False).weight is None
+
+
+def test_columns_shared_by_all_cells_leave_every_bit_as_it_is() -> None:
+    torch.manual_seed(0)
+    net, images, labels = Supernet(10, 4, 2), torch.randn(8, 3, 12, 12), torch.arange(8)
+    found = []
+    for logits_of in (net, lambda x, weights: net.through(x, lambda cell, y: cell(y, weights))):
+        weights = torch.linspace(-1, 1, 30).view(6, 5).softmax(-1).requires_grad_()
+        logits = logits_of(images, weights)
+        slopes = torch.autograd.grad(F.cross_entropy(logits, labels), [weights, *net.parameters()])
+        found.append([logits, *slopes])
+    assert all(map(torch.equal, *found))
