@@ -29,14 +29,16 @@ archive() {
 
 case $part in
 check)
-    $PYTHON -m pytest -q -m gpu tests 2>&1 | tee "$folder/tests.txt"
+    grep -rl mark.gpu tests --include="*.py" | xargs $PYTHON -m pytest -q -m gpu -W default 2>&1 | tee "$folder/tests.txt"
     for method in ${METHODS//,/ }; do $PYTHON -m benchharness check "$method"; done 2>&1 | tee "$folder/checks.txt"
     ;;
 speed)
     cd benchmarks/speed
     # shellcheck disable=SC2086
     {
+        nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv || true
         $PYTHON step.py --device "$DEVICE" $STEP $GRAPHS --numerics bf16 $([ "$DEVICE" = cpu ] || echo tf32) --out "$folder/step.json"
+        $PYTHON step.py --device "$DEVICE" $STEP $GRAPHS --numerics bf16 --compile --out "$folder/step-compiled.json"
         $PYTHON epoch.py --device "$DEVICE" --protocol drnas --set $SETTINGS --methods "$METHODS" $GRAPHS --repeats 3 --out "$folder/epoch.json"
         $PYTHON several.py --device "$DEVICE" --protocol drnas --set $SETTINGS $GRAPHS --at-a-time 1,2,4 --repeats 1 --epochs 2 --out "$folder/several.json"
         $PYTHON probes.py --device "$DEVICE" --protocol drnas --set $SETTINGS --parts strength --repeats 1 --out "$folder/strength.json"
