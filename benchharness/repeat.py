@@ -35,7 +35,8 @@ def find(results: Path, run_id: str) -> Path:
         raise UserError(f"{run_id[:40]!r} is no run id; it is 4 to 16 of the digits at the end of a run's folder name")
     found = sorted(path.parent for path in results.rglob(f"seed-*-{run_id}*/spec.json"))
     if len(found) != 1:
-        raise UserError(f"{len(found)} runs under {results} have an id that begins with {run_id}; one would be right")
+        apart = "; more digits of it, or the folder of one suite as --results, tell them apart" if found else ""
+        raise UserError(f"{len(found) or 'no'} runs under {results} have an id that begins with {run_id}{apart}")
     return found[0]
 
 

@@ -1,6 +1,7 @@
 """Making a run again: the same bits are found the same, and any other bit is named."""
 
 import hashlib
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -62,10 +63,14 @@ def test_other_records_versions_and_traces_are_named(where: Where, tmp_path: Pat
 def test_runs_are_found_by_the_beginning_of_their_id(where: Where) -> None:
     root, run_id = where.store.root, JOB.base.run_id
     assert repeat.find(root, run_id[:8]) == repeat.find(root, run_id) == where.store.folder(JOB.base)
-    with pytest.raises(UserError, match=r"0 runs under .* begins with 0123456789"):
+    with pytest.raises(UserError, match=r"no runs under .* begins with 0123456789$"):
         repeat.find(root, "0123456789")
     with pytest.raises(UserError, match="is no run id"):
         repeat.find(root, "../..")
+    shutil.copytree(where.store.path, root / "other")
+    with pytest.raises(UserError, match=r"2 runs under .*; more digits of it, or the folder of one suite as --results"):
+        repeat.find(root, run_id)
+    assert repeat.find(root / "other", run_id).is_relative_to(root / "other")
 
 
 def test_what_cannot_be_repeated_is_refused(where: Where, tmp_path: Path) -> None:
