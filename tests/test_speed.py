@@ -146,6 +146,8 @@ def test_other_arithmetic_takes_part_in_the_race_of_steps(timed: Timed) -> None:
     for part in ("weights half-step", "alpha half-step"):
         assert found[part]["plain over shared work"] == found[part]["plain"] / found[part]["shared work"]
         assert found[part]["plain over shared work, bf16"] == found[part]["plain"] / found[part]["shared work, bf16"]
+        assert 0 < found[part]["shared work, operations"] < found[part]["plain, operations"]
+        assert 0 < found[part]["shared work, GB"] < found[part]["plain, GB"]
 
 
 @pytest.mark.parametrize("place", ["xautodl/models", "lib/models"])

@@ -3,19 +3,22 @@
 All take turns in one process, so that a drift of the machine's speed meets each; ratios are those of the medians.
 `--numerics`, `--compile` and `--graphs` let more take part: the supernet in other arithmetic, with its cells compiled
 by torch.compile, which takes minutes at first, and on a GPU with half-steps recorded as CUDA graphs; the seconds of the
-first half-step are told apart. Run from the repository's root, where the plain twin lies under tests/.
+first half-step are told apart. Counted are the operations of torch's that a half-step is, and the memory that they read
+and write. Run from the repository's root, where the plain twin lies under tests/.
 """
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from turns import Figures, finish, medians, parser, told
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -97,12 +100,42 @@ def compared(ways: dict[str, Way], repeats: int, clock: str) -> dict[str, Figure
 
 
 def raced(step: Callable[[Way], None], ways: dict[str, Way], repeats: int, clock: str) -> Figures:
-    """First and median seconds of one half-step by each way, and the ratios."""
+    """First and median seconds of one half-step by each way, what it asks of the device, and the ratios."""
     acts = {name: act_of(way, step) for name, way in ways.items()}
     first = {f"{name}, first": seconds(act) for name, act in acts.items()}
+    for name in ("plain", "shared work"):
+        with Work() as work:
+            step(ways[name])
+        first |= {f"{name}, operations": work.operations, f"{name}, GB": work.bytes / 1e9}
     found = medians(acts, repeats, clock, warm=1)
     ratios = {f"plain over {name}": found["plain"] / found[name] for name in ways if name != "plain"}
     return {**first, **found, **ratios}
+
+
+class Work(TorchDispatchMode):
+    """Counts torch's operations that write something, and the bytes that they read and write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations, self.bytes = 0, 0
+
+    def __torch_dispatch__(
+        self, func: Callable[..., Any], types: Iterable[type], args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Do it and count it, unless all it gives is another view of what it was given."""
+        found = func(*args, **(kwargs or {}))
+        given, made = (tensors(tree) for tree in ((args, kwargs), found))
+        held = {tensor.untyped_storage().data_ptr() for tensor in given}
+        fresh = [tensor for tensor in made if tensor.untyped_storage().data_ptr() not in held]
+        if fresh or func._schema.is_mutable:
+            self.operations += 1
+            self.bytes += sum(tensor.nbytes for tensor in (*given, *fresh))
+        return found
+
+
+def tensors(tree: Any) -> list[Tensor]:
+    """The tensors in whatever an operation is given or gives."""
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
 
 
 def act_of(way: Way, step: Callable[[Way], None]) -> Callable[[], None]:
