@@ -75,7 +75,7 @@ def adam_on_the_device() -> Iterator[None]:
     """Let Adam count its steps in a tensor on a CPU too, as it does on CUDA where graphs hold its steps."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
-            import_module("torch.optim.adam"), "_get_capturable_supported_devices", lambda *_, **__: ["cpu"]
+            import_module("torch.optim.adam"), "_get_capturable_supported_devices", lambda *_, **__: ["cpu", "cuda"]
         )
         yield
 
