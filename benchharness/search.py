@@ -81,12 +81,7 @@ class Search:
         with self._random("draws", self.epoch):
             losses = self._train(self.epoch, rate, When(progress, alpha=self.method.moves_alpha(progress)))
         self.epoch += 1
-        line: dict[str, Any] = {
-            "epoch": self.epoch,
-            "learning_rate": rate,
-            **losses,
-            **(self.steps.told() if self.steps else {}),
-        }
+        line: dict[str, Any] = {"epoch": self.epoch, "learning_rate": rate, **losses}
         self._check(losses)
         self._remember()
         line |= {**probe.state_of(self.method), **(self.steps.told() if self.steps else {})}

@@ -60,6 +60,12 @@ def test_other_records_versions_and_traces_are_named(where: Where, tmp_path: Pat
     assert any(word.startswith("python: 2.7 then, 3.") for word in found.circumstances)
 
 
+def test_a_run_of_recorded_steps_is_repeated_without_them_on_a_processor(where: Where, tmp_path: Path) -> None:
+    folder = where.store.folder(JOB.base)
+    files.write_json(folder / "machine.json", {**(files.read_json(folder / "machine.json") or {}), "graphs": True})
+    assert not repeat.repeat(folder, tmp_path / "again", "cpu", Walk).differences
+
+
 def test_runs_are_found_by_the_beginning_of_their_id(where: Where) -> None:
     root, run_id = where.store.root, JOB.base.run_id
     assert repeat.find(root, run_id[:8]) == repeat.find(root, run_id) == where.store.folder(JOB.base)
