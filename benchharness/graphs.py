@@ -1,9 +1,9 @@
 """Whole steps of a search as CUDA graphs: what a step asks of the device is recorded once, then given to it in one go.
 
 A step of the full-size supernet is thousands of small kernels, which Python may give out more slowly than a fast GPU
-works them off. A recorded step does the same work in the same memory; numbers that Python computed are recorded with it. Whatever
-changes them has the step recorded anew, but for the learning rate, which is a tensor. Steps in which Python decides
-something, such as which one cell to run, are found out and done as ever.
+works them off. A recorded step does the same work in the same memory; numbers that Python computed are recorded with
+it. Whatever changes them has the step recorded anew, but for the learning rate, which is a tensor. Steps in which
+Python decides something, such as which one cell to run, are found out and done as ever.
 """
 
 import random
