@@ -12,7 +12,7 @@ from benchharness.plan import Job
 from benchharness.records import RunSpec, Status
 from benchharness.store import Store, arrays, files
 from benchharness.store.run import read_record, read_spec, status, supernet_folder
-from benchharness.worker import Open, Where, devices, execute, open_search
+from benchharness.worker import Open, Where, as_made, devices, execute, open_search
 
 TIMES = frozenset({"seconds", "compile_seconds", "peak_memory_bytes", "replayed_steps"})
 """What a trace's lines tell of the machine and the day, and of where a run was taken up again."""
@@ -48,12 +48,9 @@ def repeat(folder: Path, scratch: Path, device: str, make: Open = open_search) -
     is missing, or where it fails this time.
     """
     job, base = _job(folder)
-    machine = _machine(base)
-    threads, compile_ = machine.get("threads", 1), "on" if machine.get("compiled") else "off"
     store = Store(scratch.absolute(), "again")
     source = (base / "method.py").read_bytes() if job.base.source else b""
-    recorded = machine.get("graphs", False) and devices(device, 1)[0].startswith("cuda")
-    where = Where(store, device, threads, compile=compile_, graphs=recorded)
+    where = as_made(Where(store, devices(device, 1)[0], 1), _machine(base))
     outcomes = execute(job, where, make, source)
     again = store.folder(job.specs[-1])
     if outcomes[-1].state != "done":

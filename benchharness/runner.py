@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
-from itertools import product
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -149,10 +148,11 @@ def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterat
     elsewhere = means.executor == "dask"
     places = [means.device] if elsewhere else devices(means.device, means.jobs)
     left = {key: job for key, job in enumerate(plan) if not finished(store, job)}
-    for place, job in product(() if elsewhere else places, left.values()):
-        numerics.check(job.base.protocol["numerics"], place)
+    for place in places if left and not elsewhere else ():
         compiling.check(means.compile)
         graphs.check(means.graphs, place)
+        for job in left.values():
+            numerics.check(job.base.protocol["numerics"], place)
     sources = _sources(left.values())
     if left and not elsewhere:
         _fetch(left.values())

@@ -135,7 +135,7 @@ class MixedCell(nn.Module):
             for edge, part in zip(LEAVING[source], spread.unbind(1), strict=True):
                 arriving[EDGES[edge][0]].append(part)
             gains = weights.sum(-1) if self.weighs_bypass else None
-            nodes.append(self.joined(_sum(arriving[source + 1]), nodes, gains))
+            nodes.append(self.joined(reduce(torch.add, arriving[source + 1]), nodes, gains))
         return nodes[3]
 
     def one_hot(self, x: Tensor, cell: Sequence[int]) -> Tensor:
@@ -146,7 +146,8 @@ class MixedCell(nn.Module):
             for edge, (node, source) in enumerate(EDGES):
                 if node == target and cell[edge] != NONE:
                     arriving.append(self._operation(edge, cell[edge], nodes[source][:, : self.mixed]))
-            nodes.append(self.joined(_sum(arriving) if arriving else torch.zeros_like(x[:, : self.mixed]), nodes))
+            total = reduce(torch.add, arriving) if arriving else torch.zeros_like(x[:, : self.mixed])
+            nodes.append(self.joined(total, nodes))
         return nodes[3]
 
     def operation(self, edge: int, op: int) -> dict[str, Tensor]:
@@ -192,10 +193,6 @@ class MixedCell(nn.Module):
         fan = (self.conv1 if op == CONV1 else self.conv3)[source]
         assert isinstance(fan, Fan)
         return fan, LEAVING[source].index(edge)
-
-
-def _sum(arriving: list[Tensor]) -> Tensor:
-    return reduce(torch.add, arriving)
 
 
 class ResidualBlock(nn.Module):

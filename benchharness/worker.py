@@ -157,13 +157,17 @@ def _crowded(run: Run, where: Where) -> Outcome:
 def _as_begun(base: Run, where: Where) -> Where:
     """`where` with the threads that the run was begun with, compiled and recorded or not as it was; else as of now."""
     attempts = base.machine().get("attempts")
-    if not attempts:
-        compiled = compiling.decided(where.compile, base.spec.protocol, where.device)
-        return where._replace(compile="on" if compiled else "off")
-    begun = attempts[0]
-    threads, compiled = int(begun.get("threads", where.threads)), begun.get("compiled", False)
-    recorded = begun.get("graphs", False) and where.device.startswith("cuda")
-    return where._replace(threads=threads, compile="on" if compiled else "off", graphs=recorded)
+    if attempts:
+        return as_made(where, attempts[0])
+    compiled = compiling.decided(where.compile, base.spec.protocol, where.device)
+    return where._replace(compile="on" if compiled else "off")
+
+
+def as_made(where: Where, machine: Mapping[str, Any]) -> Where:
+    """`where` in the ways of a run of which `machine` tells, but for recorded steps where the device has none."""
+    recorded = machine.get("graphs", False) and where.device.startswith("cuda")
+    compiled, threads = "on" if machine.get("compiled") else "off", int(machine.get("threads", where.threads))
+    return where._replace(threads=threads, compile=compiled, graphs=recorded)
 
 
 def _ways(where: Where) -> dict[str, bool]:

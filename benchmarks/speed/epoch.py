@@ -8,7 +8,7 @@ CIFAR-10 where it is installed, else `digits`.
 import statistics
 
 import torch
-from turns import Figures, dataset, parser, timed, told
+from turns import Figures, dataset, of_searches, parser, timed, told
 
 from benchharness import graphs
 from benchharness.graphs import CudaRecorder
@@ -21,13 +21,9 @@ from benchharness.suite import parse_settings
 
 def main() -> None:
     """Train every method for some epochs and print seconds an epoch and images a second."""
-    asked = parser(__doc__, 5)
+    asked = of_searches(parser(__doc__, 5))
     asked.add_argument("--methods", default="darts,snas,drnas,gdas")
-    asked.add_argument("--dataset")
-    asked.add_argument("--protocol", default="cpu")
-    asked.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="values of the protocol to change")
     asked.add_argument("--threads", type=int, default=torch.get_num_threads())
-    asked.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     asked.add_argument("--graphs", action="store_true", help="on a GPU: epochs of recorded steps too")
     args = asked.parse_args()
     graphs.check(args.graphs, args.device)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from turns import Figures, dataset, medians, parser, told
+from turns import Figures, dataset, medians, of_searches, parser, told
 
 from benchharness import probe, selection
 from benchharness.evaluation import Evaluation, Score
@@ -32,15 +32,11 @@ PARTS = ("strength", "ranking", "eigenvalue", "pass")
 
 def main() -> None:
     """Time each part, in turns with the plain way to it, and print a line for it."""
-    asked = parser(__doc__, 3)
+    asked = of_searches(parser(__doc__, 3))
     asked.add_argument("--parts", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
-    asked.add_argument("--dataset")
-    asked.add_argument("--protocol", default="cpu")
-    asked.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="values of the protocol to change")
     asked.add_argument("--batches", type=int, default=0, help="evaluation batches; 0 takes the whole validation half")
     asked.add_argument("--cells", type=int, default=100, help="cells that are ranked")
     asked.add_argument("--threads", type=int, default=torch.get_num_threads())
-    asked.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = asked.parse_args()
     args.dataset = dataset(args.dataset)
     torch.set_num_threads(args.threads)

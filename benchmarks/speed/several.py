@@ -14,7 +14,7 @@ import sys
 import time
 
 import torch
-from turns import Figures, dataset, finish, parser, told
+from turns import Figures, dataset, finish, of_searches, parser, told
 
 from benchharness import graphs, probe
 from benchharness.plan import make_plan, parse_methods
@@ -25,14 +25,10 @@ from benchharness.worker import open_search
 
 def main() -> None:
     """Let every number of searches train at a time, in turns, and print epochs an hour."""
-    asked = parser(__doc__, 3)
+    asked = of_searches(parser(__doc__, 3))
     asked.add_argument("--at-a-time", default="1,2,4", help="numbers of searches; the first is what others are held to")
     asked.add_argument("--method", default="darts")
     asked.add_argument("--epochs", type=int, default=3, help="epochs that count, of each search")
-    asked.add_argument("--dataset")
-    asked.add_argument("--protocol", default="cpu")
-    asked.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="values of the protocol to change")
-    asked.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     asked.add_argument("--graphs", action="store_true", help="on a GPU: with recorded steps")
     asked.add_argument("--seed", type=int, help=argparse.SUPPRESS)
     args = asked.parse_args()

@@ -37,6 +37,17 @@ def parser(told: str | None, repeats: int) -> argparse.ArgumentParser:
     return made
 
 
+def of_searches(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """The parser with what timings of searches can be told besides."""
+    import torch  # other timings do without
+
+    made.add_argument("--dataset")
+    made.add_argument("--protocol", default="cpu")
+    made.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="values of the protocol to change")
+    made.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    return made
+
+
 def dataset(asked: str | None) -> str:
     """The data set asked for, or CIFAR-10 where its images are installed and `digits` where not."""
     held = {item.name for item in ([] if asked else folder.installed()) if item.kind == "images"}
