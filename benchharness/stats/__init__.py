@@ -8,12 +8,22 @@ from benchharness.stats.baseline import Expected, best_of_random, relative_impro
 from benchharness.stats.collapse import Verdict, entropy, first_epoch, skip_margin, verdict
 from benchharness.stats.comparison import Paired, improvement_interval, improvement_probability, pair, profile
 from benchharness.stats.correlation import edge_taus, pairwise_tau, sparse, sparse_tau, tau, taus, top, top_tau
+from benchharness.stats.decision import (
+    LEAD,
+    Decision,
+    decision,
+    drift_p,
+    majority_of_decisions,
+    summary_of_decisions,
+)
 from benchharness.stats.interval import Interval, Summary, bootstrap, bootstrap_means, iqm, mean_interval, summarise
 from benchharness.stats.likeness import Likeness, likeness
 from benchharness.stats.significance import effect_size, holm, permutation_p, smallest_p, wilcoxon_p
 from benchharness.stats.truth import Reduce, cell_scores, conditional_truth, edge_truth, parameter_counts
 
 __all__ = [
+    "LEAD",
+    "Decision",
     "Expected",
     "Interval",
     "Likeness",
@@ -26,6 +36,8 @@ __all__ = [
     "bootstrap_means",
     "cell_scores",
     "conditional_truth",
+    "decision",
+    "drift_p",
     "edge_taus",
     "edge_truth",
     "effect_size",
@@ -36,6 +48,7 @@ __all__ = [
     "improvement_probability",
     "iqm",
     "likeness",
+    "majority_of_decisions",
     "mean_interval",
     "pair",
     "pairwise_tau",
@@ -48,6 +61,7 @@ __all__ = [
     "sparse",
     "sparse_tau",
     "summarise",
+    "summary_of_decisions",
     "tau",
     "taus",
     "top",

@@ -1,0 +1,93 @@
+"""Whether a search decided, judged on searches whose answer is known."""
+
+import numpy as np
+import pytest
+
+from benchharness import stats
+
+EPOCHS, EDGES, OPS = 20, 6, 5
+
+
+def softmax(alphas):
+    exponentials = np.exp(alphas - alphas.max(-1, keepdims=True))
+    return exponentials / exponentials.sum(-1, keepdims=True)
+
+
+def drifting(rate, noise=0.0, seed=0):
+    """Alphas that move `rate` an epoch towards one operation per edge, plus a random walk of `noise` an epoch."""
+    rng = np.random.default_rng(seed)
+    towards = np.eye(OPS)[rng.integers(OPS, size=EDGES)]
+    steps = rate * towards + noise * rng.normal(size=(EPOCHS, EDGES, OPS))
+    return softmax(steps.cumsum(0)), towards.argmax(-1)
+
+
+def test_a_steady_drift_with_a_large_lead_is_decided():
+    weights, winners = drifting(0.1, noise=0.01)
+    judged = stats.decision(weights)
+    assert judged.verdict == "decided"
+    assert judged.winner.tolist() == winners.tolist()
+    assert judged.decided.all()
+
+
+def test_the_same_drift_with_a_small_lead_is_undecided_but_leans():
+    judged = stats.decision(drifting(0.003)[0])
+    assert judged.verdict == "undecided"
+    assert judged.leaning.all()
+    assert (judged.lead < stats.LEAD).all()
+
+
+def test_random_walks_with_large_leads_are_undecided():
+    verdicts = [stats.decision(drifting(0.0, noise=0.2, seed=seed)[0]).verdict for seed in range(40)]
+    assert verdicts.count("decided") == 0
+
+
+def test_the_level_of_the_drift_test_holds_for_random_walks():
+    p = np.concatenate([stats.drift_p(drifting(0.0, noise=0.1, seed=seed)[0]) for seed in range(60)])
+    assert (p <= 0.05).mean() < 0.09  # 360 edges at 5 %: three standard errors are 3.4 points
+    assert (p <= 0.5).mean() == pytest.approx(0.5, abs=0.09)
+
+
+def test_a_winner_that_changed_in_the_last_fifth_is_not_stable():
+    weights, winners = drifting(0.1)
+    weights[-3, 0] = np.roll(np.eye(OPS)[winners[0]], 1) * 0.6 + 0.08
+    judged = stats.decision(weights)
+    assert judged.stable.tolist() == [False, *[True] * (EDGES - 1)]
+
+
+def test_uniform_weights_have_no_alpha():
+    judged = stats.decision(np.full((EPOCHS, EDGES, OPS), 0.2))
+    assert judged.verdict == "no alpha"
+    assert judged.entropy == pytest.approx(1)
+    assert stats.summary_of_decisions([judged]) == "has no alpha that could decide"
+
+
+def test_weights_of_an_edge_are_judged_whatever_they_sum_to():
+    weights, _ = drifting(0.1, noise=0.02)
+    scales = np.random.default_rng(1).uniform(0.1, 3, (1, EDGES, 1))
+    plain, scaled = stats.decision(weights), stats.decision(weights * scales)
+    assert scaled.lead == pytest.approx(plain.lead)
+    assert (scaled.p == plain.p).all()
+
+
+def test_pruned_operations_do_not_count_as_decided():
+    weights, _ = drifting(0.0, noise=0.001)
+    weights[10:, :, 3:] = 0
+    judged = stats.decision(weights)
+    assert judged.verdict == "undecided"
+    assert judged.entropy > 0.99  # of ln 3
+
+
+def test_too_few_epochs_cannot_decide():
+    weights, _ = drifting(0.5)
+    assert stats.decision(weights[:4]).verdict == "undecided"
+    with pytest.raises(ValueError, match="one epoch"):
+        stats.decision(weights[:0])
+
+
+def test_a_method_is_decided_where_most_of_its_searches_are():
+    yes, no = stats.decision(drifting(0.1)[0]), stats.decision(drifting(0.001)[0])
+    assert stats.majority_of_decisions([yes, yes, no]) == "decided"
+    assert stats.majority_of_decisions([yes, no]) == "undecided"
+    assert stats.summary_of_decisions([yes, yes, no]).startswith("decided in 2 of 3 searches (mean lead 0.")
+    assert "leaning on 6.0 edges" in stats.summary_of_decisions([no])
+    assert stats.summary_of_decisions([]) == "recorded no edge weights"
