@@ -10,11 +10,13 @@ from jaxtyping import Integer
 from torch import Tensor
 
 from benchharness.images import ImageSet
+from benchharness.images.official import is_reordered
 from benchharness.pictures import Batch, Pictures
 from benchharness.protocols import Protocol
 from benchharness.seeds import generator
 
 _MISSING = " (drawn by seed: the benchmark's own split file is not installed)"
+_REORDERED = " (whose indices count the images in their official order, and these are in another)"
 
 
 class Split(NamedTuple):
@@ -36,7 +38,8 @@ def split(images: ImageSet, settings: Protocol, seed: int, given: Split | None =
     if settings.split == "benchmark" and images.name != "cifar10":
         whole = _nats(images, given)
     elif settings.split == "benchmark" and given is not None:
-        whole = given
+        reordered = is_reordered(images.name, images.train_labels, images.test_labels)
+        whole = given._replace(words=given.words + _REORDERED * reordered)
     elif settings.split == "halves":
         whole = Split(np.arange(total // 2), np.arange(total // 2, total), "first half / last half")
     else:

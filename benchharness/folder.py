@@ -27,7 +27,7 @@ KINDS: Final = {
     "splits": "benchharness.images.splits",
 }
 """Packages of importers by kind; imported when a source is looked at, as pyarrow and pillow are slow to import."""
-_SCHEMA: Final = 2
+_SCHEMA: Final = 3
 """Of the manifest and of what is converted; raised with the format of either, so that no old conversion is read."""
 _NAME: Final = re.compile(r"\w[\w.+-]{0,99}", re.ASCII)
 """Names become file names, and tables name themselves: none may lead out of the folder."""
@@ -185,11 +185,11 @@ def _cached(kind: str, name: str, path: Path) -> Path:
 
 def _places(root: Path) -> Iterator[Path]:
     """Where a source may stand in `root`: its entries, and theirs."""
-    ours = {root / kind for kind in KINDS}
-    children = [path for path in _entries(root) if path not in ours]
-    yield from children
+    ours = {root / kind: ending for kind, ending in _SUFFIXES.items()}
+    children = _entries(root)
+    yield from (path for path in children if path not in ours)
     for child in children:
-        yield from _entries(child)
+        yield from (path for path in _entries(child) if path.suffix != ours.get(child))  # which is installed there
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from benchharness.data import Split, Stream, split
+from benchharness.images.official import OFFICIAL, Digests
 from benchharness.protocols import protocol
 from tests.sets import SIZE, small_images
 
@@ -32,8 +33,20 @@ def test_a_missing_benchmark_split_is_drawn_and_said() -> None:
 
 def test_a_given_benchmark_split_is_taken() -> None:
     given = Split(np.arange(0, 400, 2), np.arange(1, 400, 2), "mine")
+    train, valid, words = split(small_images(), protocol("nb201"), 0, given)
+    assert (train.tolist(), valid.tolist()) == (given.train.tolist(), given.valid.tolist())
+    assert words.startswith("mine")
+    assert "mine" not in split(small_images(), protocol("drnas"), 0, given).words
+
+
+def test_a_benchmark_split_of_images_in_another_order_is_said_to_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = Split(np.arange(0, 400, 2), np.arange(1, 400, 2), "the benchmark's own split")
+    assert split(small_images(), protocol("nb201"), 0, given).words == (
+        "the benchmark's own split (whose indices count the images in their official order, and these are in another)"
+    )
+    labels = np.concatenate([small_images().train_labels, small_images().test_labels])
+    monkeypatch.setitem(OFFICIAL, "cifar10", Digests("", hashlib.sha256(labels.data).hexdigest(), ""))
     assert split(small_images(), protocol("nb201"), 0, given) == given
-    assert split(small_images(), protocol("drnas"), 0, given).words != "mine"
 
 
 def test_nats_trains_on_all_images_and_validates_on_half_of_the_test_images() -> None:

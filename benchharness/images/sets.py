@@ -9,6 +9,7 @@ from jaxtyping import Int, UInt8
 
 from benchharness import npz
 from benchharness.errors import UserError
+from benchharness.images import official
 from benchharness.images.kinds import CROP, KNOWN, Part, check, moments
 
 KIND: Final = "benchharness images"
@@ -50,7 +51,10 @@ class ImageSet(NamedTuple):
         if not _is_whole(values):
             raise UserError(f"{path} is a damaged set of images: it holds {sorted(map(str, values))}")
         found = cls(**values)
-        check(found.name, Part(found.train, found.train_labels), Part(found.test, found.test_labels), found.classes)
+        train, test = Part(found.train, found.train_labels), Part(found.test, found.test_labels)
+        check(found.name, train, test, found.classes)
+        if found.name in KNOWN and found.label == KNOWN[found.name].title:  # files of old say so of any pixels
+            return found._replace(label=_known_label(found.name, train, test, found.sha256))
         return found
 
     def save(self, path: Path | str) -> None:
@@ -78,21 +82,24 @@ def build(
 ) -> ImageSet:
     """The set called `name` of these parts; `reencoded` names a lossy format the images have been through.
 
-    One of the benchmark's data sets is labelled and normalised as papers do; any other is called `label`, or by its
+    One of the benchmark's data sets is normalised as papers do, and labelled by its title where its images are the
+    official ones; any other is called `label`, or by its
     name, and normalised by its own training images. Raises `UserError` where the images or labels are not of that data
     set's kind.
     """
     known = KNOWN.get(name)
     classes = classes or tuple(map(str, range(known.classes if known else int(train.labels.max(initial=-1)) + 1)))
     check(name, train, test, classes)
-    label = _known_label(name, train, test, reencoded) if known else label or name
+    sha256 = _digest(*train, *test)
+    label = _known_label(name, train, test, sha256, reencoded) if known else label or name
     mean, std = (known.mean, known.std) if known else moments(train.images)
-    return ImageSet(name, label, *train, *test, classes, mean, std, _digest(*train, *test), flip, crop)
+    return ImageSet(name, label, *train, *test, classes, mean, std, sha256, flip, crop)
 
 
-def _known_label(name: str, train: Part, test: Part, reencoded: str) -> str:
+def _known_label(name: str, train: Part, test: Part, sha256: str, reencoded: str = "") -> str:
+    """The data set's title, with what sets these images apart from the official ones."""
     counts = (len(train.labels), len(test.labels))
-    marks = [reencoded] * bool(reencoded)
+    marks = [mark] if (mark := reencoded or official.difference(name, sha256, train, test)) else []
     marks += [f"{counts[0]} + {counts[1]} images"] * (counts != KNOWN[name].counts)
     return f"{KNOWN[name].title} ({', '.join(marks)})" if marks else KNOWN[name].title
 

@@ -24,7 +24,7 @@ def test_cifar10_folder(cifar10: Path) -> None:
     assert found.train_labels.tolist() == [item % 10 for item in range(20)]
     assert found.test_labels.tolist() == [0, 1, 2, 3]
     assert found.classes == tuple(f"class{item}" for item in range(10))
-    assert (found.label, found.mean) == ("CIFAR-10 (20 + 4 images)", (0.4914, 0.4822, 0.4465))
+    assert (found.label, found.mean) == ("CIFAR-10 (other pixels, 20 + 4 images)", (0.4914, 0.4822, 0.4465))
 
 
 def test_packed_and_unpacked_are_the_same(cifar10: Path, packed: Callable[[Path], Path]) -> None:

@@ -1,5 +1,6 @@
 """Image sets: their file, their checksum, and the real CIFAR-10."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 
 from benchharness import folder, npz
 from benchharness.errors import UserError
-from benchharness.images import ImageSet, known, load_images, names
-from benchharness.images.kinds import Part
+from benchharness.images import ImageSet, known, load_images, names, official
+from benchharness.images.kinds import KNOWN, Part
+from benchharness.images.official import OFFICIAL, Digests, is_reordered
 from benchharness.images.sets import KIND, build
 
 
@@ -74,13 +76,61 @@ def test_a_misspelt_name_and_a_missing_set(own_home: Path) -> None:
         load_images("cifar100")
 
 
+def of_ten(count: int = 20) -> tuple[Part, Part]:
+    draw = np.random.default_rng(0)
+    images = draw.integers(0, 256, (count + 4, 3, 32, 32), np.uint8)
+    labels = draw.integers(0, 10, count + 4)
+    return Part(images[:count], labels[:count]), Part(images[count:], labels[count:])
+
+
+@pytest.fixture
+def ten(monkeypatch: pytest.MonkeyPatch) -> tuple[Part, Part]:
+    """24 images that are the whole of CIFAR-10 for a test."""
+    train, test = of_ten()
+    labels = hashlib.sha256(np.concatenate([train.labels, test.labels]).data).hexdigest()
+    digests = Digests(build("cifar10", train, test).sha256, labels, official.unordered((train, test)))
+    monkeypatch.setitem(OFFICIAL, "cifar10", digests)
+    monkeypatch.setitem(KNOWN, "cifar10", KNOWN["cifar10"]._replace(counts=(20, 4)))
+    return train, test
+
+
+def test_only_the_official_pixels_bear_the_plain_label(ten: tuple[Part, Part]) -> None:
+    train, test = ten
+    assert build("cifar10", train, test).label == "CIFAR-10"
+    spoilt = train.images.copy()
+    spoilt[3, 1, 5, 5] ^= 1
+    assert build("cifar10", Part(spoilt, train.labels), test).label == "CIFAR-10 (other pixels)"
+    assert build("cifar10", Part(spoilt, train.labels), test, reencoded="JPEG").label == "CIFAR-10 (JPEG)"
+    assert build("cifar10", Part(train.images, train.labels[::-1].copy()), test).label == "CIFAR-10 (other pixels)"
+    order = np.arange(20)[::-1]
+    reordered = Part(train.images[order], train.labels[order])
+    assert build("cifar10", reordered, test).label == "CIFAR-10 (other order)"
+    assert is_reordered("cifar10", reordered.labels, test.labels)
+    assert not is_reordered("cifar10", train.labels, test.labels)
+    assert not is_reordered("cifar100", reordered.labels, test.labels), "whose order is not known"
+
+
+def test_a_plain_label_in_a_file_of_old_is_not_believed(ten: tuple[Part, Part], tmp_path: Path) -> None:
+    train, test = ten
+    other = build("cifar10", Part(255 - train.images, train.labels), test)
+    other._replace(label="CIFAR-10").save(tmp_path / "old.npz")
+    assert ImageSet.open(tmp_path / "old.npz").label == "CIFAR-10 (other pixels)"
+    build("cifar10", train, test).save(tmp_path / "right.npz")
+    assert ImageSet.open(tmp_path / "right.npz").label == "CIFAR-10"
+
+
+def test_images_that_changed_where_they_are_installed_are_not_searched_on(own_home: Path) -> None:
+    pets()._replace(sha256="0" * 64).save(folder.data_folder() / "images" / "pets.npz")
+    with pytest.raises(UserError, match="the images of pets do not have their own checksum; import them again"):
+        load_images("pets")
+
+
 def test_the_real_images(data_folder: Path) -> None:
     found = load_images("cifar10")
-    assert (found.label, found.train.shape, found.test.shape) == (
-        "CIFAR-10 (JPEG)",
-        (50_000, 3, 32, 32),
-        (10_000, 3, 32, 32),
-    )
+    originals = found.sha256 == OFFICIAL["cifar10"].whole
+    assert found.label == ("CIFAR-10" if originals else "CIFAR-10 (JPEG)")
+    assert (found.train.shape, found.test.shape) == ((50_000, 3, 32, 32), (10_000, 3, 32, 32))
+    assert is_reordered("cifar10", found.train_labels, found.test_labels) is not originals
     assert np.bincount(found.train_labels).tolist() == [5000] * 10
     assert np.bincount(found.test_labels).tolist() == [1000] * 10
     assert (found.classes[0], found.classes[9]) == ("airplane", "truck")

@@ -82,6 +82,29 @@ def test_a_split_that_stands_in_the_folder_is_found(data: Path) -> None:
         folder.find("splits", "cifar10")
 
 
+def test_a_split_in_a_folder_called_splits_is_found_where_it_stands(data: Path) -> None:
+    (data / "splits").mkdir(parents=True)
+    written(data / "splits" / "cifar100-test-split.txt", **halves(10_000))
+    assert [(item.kind, item.name) for item in folder.installed()] == [("splits", "cifar100")]
+    standing = benchmark_split("cifar100")
+    assert standing is not None
+    folder.install(data / "splits" / "cifar100-test-split.txt")
+    assert [item.path.name for item in folder.installed()] == ["cifar100.json"], "once installed, it is offered once"
+    installed = benchmark_split("cifar100")
+    assert installed is not None
+    assert installed.sha256 == standing.sha256
+
+
+def test_the_released_split_files_are_used_in_place(data_folder: Path) -> None:
+    if not (data_folder / "splits" / "cifar-split.txt").exists():
+        pytest.skip("this data folder holds no split files")
+    sizes = {"cifar10": (25_000, 25_000), "cifar100": (0, 5_000), "imagenet16-120": (0, 3_000)}
+    for name, (train, valid) in sizes.items():
+        found = benchmark_split(name)
+        assert found is not None
+        assert (len(found.train), len(found.valid)) == (train, valid)
+
+
 def test_a_split_is_the_same_installed_standing_and_however_spelt(data: Path, tmp_path: Path) -> None:
     assert benchmark_split("cifar100") is None
     data.mkdir()
