@@ -1,10 +1,12 @@
 """Where and with what a run was made: versions, git state, processor, GPUs, driver, flags. Never imports torch."""
 
+import hashlib
 import os
 import platform
 import subprocess
 import sys
 from functools import cache
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +28,22 @@ def describe() -> dict[str, Any]:
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
         "torch": _torch_flags(),
     }
+
+
+@cache
+def source_sha256() -> str:
+    """SHA-256 of this package's Python files, names and contents; read once a process, near the time they are loaded.
+
+    Line endings do not count, nor do files that cannot be imported; empty where there are no files to read.
+    """
+    package = Path(import_module("benchharness").__path__[0])
+    modules = sorted((path.relative_to(package).with_suffix("").parts, path) for path in package.rglob("*.py"))
+    importable = [(parts, path) for parts, path in modules if all(map(str.isidentifier, parts))]
+    digest = hashlib.sha256()
+    for parts, path in importable:
+        content = path.read_bytes().replace(b"\r\n", b"\n")
+        digest.update(f"{'.'.join(parts)} {len(content)}\n".encode() + content)
+    return digest.hexdigest() if importable else ""
 
 
 def cores() -> int:

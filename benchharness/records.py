@@ -88,6 +88,8 @@ class RunRecord:
     """The images searched on: `label`, `sha256`, `train_images`, `valid_images`, `split`."""
     notes: Mapping[str, Any] = field(default_factory=dict)
     """What a selection has to say, e.g. `dead_edges` and `order`."""
+    package_sha256: str = ""
+    """Of this package's source in the process that read the cell out; empty in records older than this field."""
 
     @classmethod
     def from_json(cls, text: str) -> "RunRecord":
@@ -144,7 +146,7 @@ def _from_object(cls: Any, value: Mapping[str, Any]) -> Any:
     return cls(**held)
 
 
-_LATER: Final = {"split_sha256"}
+_LATER: Final = {"split_sha256", "package_sha256"}
 _KINDS: Final = {
     cls: {item.name: item.type if item.type in (str, int) else dict for item in fields(cls)}
     for cls in (RunSpec, RunRecord)

@@ -55,7 +55,7 @@ def repeat(folder: Path, scratch: Path, device: str, make: Open = open_search) -
     again = store.folder(job.specs[-1])
     if outcomes[-1].state != "done":
         raise UserError(f"run {job.specs[-1].run_id} cannot be repeated: {outcomes[-1].message}")
-    return Repeat(again, tuple(_differences(folder, again)), tuple(_circumstances(_machine(folder), _machine(again))))
+    return Repeat(again, tuple(_differences(folder, again)), tuple(_circumstances(folder, again)))
 
 
 def _job(folder: Path) -> tuple[Job, Path]:
@@ -84,7 +84,7 @@ def _machine(folder: Path) -> dict[str, Any]:
 
 def _differences(first: Path, again: Path) -> Iterator[str]:
     one, other = (files.read_json(path / "record.json") or {} for path in (first, again))
-    for key in sorted(one | other):
+    for key in sorted((one | other).keys() - {"package_sha256"}):
         if one.get(key) != other.get(key):
             yield f"{key}: {one.get(key)} then, {other.get(key)} now"
     before, after = arrays(first), arrays(again)
@@ -108,14 +108,16 @@ def _lines(folder: Path) -> list[dict[str, Any]]:
     return [{key: value for key, value in line.items() if key not in TIMES} for line in lines]
 
 
-def _circumstances(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
-    before, after = _flat(then), _flat(now)
+def _circumstances(first: Path, again: Path) -> Iterator[str]:
+    before, after = _flat(first), _flat(again)
     for key in before:
         if before[key] != after.get(key):
             yield f"{key}: {before[key]} then, {after.get(key)} now"
 
 
-def _flat(machine: dict[str, Any]) -> dict[str, Any]:
+def _flat(folder: Path) -> dict[str, Any]:
+    machine, record = _machine(folder), files.read_json(folder / "record.json") or {}
     about = machine.get("environment") or {}
-    told = {"device": machine.get("device"), "threads": machine.get("threads"), "python": about.get("python")}
+    source = {"source of benchharness": record["package_sha256"]} if record.get("package_sha256") else {}
+    told = {**source, "device": machine.get("device"), "threads": machine.get("threads"), "python": about.get("python")}
     return {**told, "processor": about.get("processor"), **(about.get("packages") or {})}

@@ -3,6 +3,7 @@
 import pickle
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -175,13 +176,18 @@ def _ways(where: Where) -> dict[str, bool]:
     return {name: True for name, on in (("compiled", where.compile == "on"), ("graphs", where.graphs)) if on}
 
 
+def _means(where: Where) -> dict[str, Any]:
+    """What each attempt notes of where and with what it was made."""
+    return {"device": where.device, "threads": where.threads, "package_sha256": environment.source_sha256()}
+
+
 def _train(base: Run, begin: Callable[[], Searcher], where: Where) -> None:
     """Train the supernet to its end, from its checkpoint where there is one; does nothing where it is at its end."""
     with watched(base.hung, where.timeout):
         search = _resumed(base, begin)
     if not base.done:
         base.keep(search.epoch)
-        base.begin(epoch=search.epoch, device=where.device, threads=where.threads, **_ways(where))
+        base.begin(epoch=search.epoch, **_means(where), **_ways(where))
     recorded = base.arrays() if base.done else None
     while not search.finished:
         with watched(base.hung, where.timeout):
@@ -230,7 +236,7 @@ def _read_out(base: Run, spec: RunSpec, begin: Callable[[], Searcher], where: Wh
         if run is None:
             return Outcome(spec, "busy")
         if not run.done:
-            run.begin(epoch=0, device=where.device, threads=where.threads)
+            run.begin(epoch=0, **_means(where))
         return _record(run, base, begin, where)
 
 
@@ -244,6 +250,7 @@ def _record(run: Run, base: Run, begin: Callable[[], Searcher], where: Where) ->
         with watched(run.hung, where.timeout):
             record, found = search.read_out(run.spec)
         seconds = time.perf_counter() - started
+        record = replace(record, package_sha256=environment.source_sha256())
         run.finish(record, {**arrays, **found}, _machine(base, where, seconds))
     except Exception as error:
         return _crowded(run, where) if _crowds(error, where) else _failed(run, error)

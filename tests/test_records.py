@@ -45,6 +45,15 @@ def test_the_split_is_part_of_a_run_that_used_one_and_of_no_other() -> None:
         RunRecord.from_json(record)
 
 
+def test_records_older_than_the_source_digest_are_read_and_written_as_they_were() -> None:
+    assert "package_sha256" not in RECORD.to_json()
+    assert RunRecord.from_json(RECORD.to_json()).package_sha256 == ""
+    now = replace(RECORD, package_sha256="ab" * 32)
+    assert RunRecord.from_json(now.to_json()) == now
+    with pytest.raises(UserError, match="package_sha256"):
+        RunSpec.from_json(json.dumps({**json.loads(SPEC.to_json()), "package_sha256": "ab"}))
+
+
 @pytest.mark.parametrize("value", [SPEC, RECORD], ids=["spec", "record"])
 def test_json_round_trip(value: RunSpec | RunRecord) -> None:
     again = type(value).from_json(value.to_json())

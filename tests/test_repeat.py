@@ -1,6 +1,7 @@
 """Making a run again: the same bits are found the same, and any other bit is named."""
 
 import hashlib
+import json
 import shutil
 from functools import partial
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchharness import repeat
+from benchharness import environment, repeat
 from benchharness.cli import main
 from benchharness.errors import UserError
 from benchharness.runner import Where, execute
@@ -77,6 +78,21 @@ def test_runs_are_found_by_the_beginning_of_their_id(where: Where) -> None:
     with pytest.raises(UserError, match=r"2 runs under .*; more digits of it, or the folder of one suite as --results"):
         repeat.find(root, run_id)
     assert repeat.find(root / "other", run_id).is_relative_to(root / "other")
+
+
+def test_another_source_is_a_circumstance_and_no_difference(
+    where: Where, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = where.store.folder(JOB.base)
+    source = json.loads((folder / "record.json").read_text())["package_sha256"]
+    assert source == environment.source_sha256()
+    assert {attempt["package_sha256"] for attempt in json.loads((folder / "machine.json").read_text())["attempts"]} == {
+        source
+    }
+    monkeypatch.setattr(environment, "source_sha256", lambda: "ab" * 32)
+    again = repeat.repeat(folder, tmp_path / "again", "cpu", Walk)
+    assert again.differences == ()
+    assert again.circumstances == (f"source of benchharness: {source} then, {'ab' * 32} now",)
 
 
 def test_what_cannot_be_repeated_is_refused(where: Where, tmp_path: Path) -> None:
