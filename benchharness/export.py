@@ -22,7 +22,7 @@ COLUMNS: Final = (
         "supernet",
         "status",
     ),
-    *("arch", "images_label", "split", *store.MEASURES, *store.COSTS, "device"),
+    *("arch", "images_label", "images_sha256", "split", *store.MEASURES, "measures_bn", *store.COSTS, "device"),
     *("benchmark_dataset", "valid", "test", "regret", "rank", "percentile"),
     *("table_epochs", "measured_here"),
 )

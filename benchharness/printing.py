@@ -53,8 +53,8 @@ def outcome(ended: "Outcome", store: Store) -> None:
     row = read(store.folder(ended.spec)).iloc[0]
     spent = clock(row["train_seconds"] + row["selection_seconds"])
     derived = row["derived_accuracy_pct"]
-    accuracy = "untrained" if pd.isna(derived) else f"derived {derived:.2f} %"
-    print(f"{who}  {row['arch']}  {accuracy}  {spent}", flush=True)
+    accuracy = "untrained" if pd.isna(derived) else f"derived {derived:.2f} % ({row['measures_bn']} statistics)"
+    print("  ".join(filter(None, (who, row["arch"], accuracy, spent, ended.message))), flush=True)
 
 
 def summary(results: Path, jobs: "Iterable[Job]", tables: Tables) -> None:

@@ -83,7 +83,8 @@ class RunRecord:
     supernet: str
     """Run id under which the supernet was trained: this run's own, or that of the run it shares a supernet with."""
     measures: Mapping[str, float]
-    """`mixed_*` of the supernet, `derived_*` of the one-hot cell with inherited weights: `accuracy_pct`, `loss`."""
+    """`mixed_batch_*` of the supernet, `derived_batch_*` of the one-hot cell with inherited weights: `accuracy_pct`,
+    `loss`; both by batch statistics. Older records have `mixed_*` and `derived_*` by the protocol's `bn_eval`."""
     data: Mapping[str, Any]
     """The images searched on: `label`, `sha256`, `train_images`, `valid_images`, `split`."""
     notes: Mapping[str, Any] = field(default_factory=dict)

@@ -22,6 +22,7 @@ from benchharness.records import RunRecord, RunSpec, Status
 from benchharness.search import Search
 from benchharness.store import Run, Store, files
 
+_IMAGES: Final = "images_sha256"
 _DAMAGED: Final = (RuntimeError, EOFError, OSError, KeyError, ValueError, TypeError, pickle.UnpicklingError)
 
 
@@ -33,6 +34,8 @@ class Searcher(Protocol):
     def epoch(self) -> int: ...  # noqa: D102
     @property
     def finished(self) -> bool: ...  # noqa: D102
+    @property
+    def images_sha256(self) -> str: ...  # noqa: D102
     def run_epoch(self) -> dict[str, Any]: ...  # noqa: D102
     def state(self) -> dict[str, Any]: ...  # noqa: D102
     def load(self, state: Mapping[str, Any]) -> None: ...  # noqa: D102
@@ -50,7 +53,7 @@ class Outcome(NamedTuple):
     state: Literal["done", "failed", "busy", "crowded"]
     """`busy`: another process is working on it. `crowded`: the GPU that it shares with others had no memory left."""
     message: str = ""
-    """Why it failed."""
+    """Why it failed; or, of a run that is done, what its maker should know."""
 
 
 class Where(NamedTuple):
@@ -138,10 +141,11 @@ def execute(job: Job, where: Where, make: Open = open_search, source: bytes = b"
         try:
             job = job._replace(source_path=base.method_file(source)) if source else job
             begin = partial(make, job, torch.device(where.device), **_ways(where))
-            _train(base, begin, where)
+            anew = _train(base, begin, where)
         except Exception as error:
             return [_crowded(base, where)] if _crowds(error, where) else _untrained(job, base, error)
-        return [_read_out(base, spec, begin, where) for spec in job.specs]
+        own, *others = [_read_out(base, spec, begin, where) for spec in job.specs]
+        return [own._replace(message=own.message or anew), *others]
 
 
 def _crowds(error: Exception, where: Where) -> bool:
@@ -181,13 +185,17 @@ def _means(where: Where) -> dict[str, Any]:
     return {"device": where.device, "threads": where.threads, "package_sha256": environment.source_sha256()}
 
 
-def _train(base: Run, begin: Callable[[], Searcher], where: Where) -> None:
-    """Train the supernet to its end, from its checkpoint where there is one; does nothing where it is at its end."""
+def _train(base: Run, begin: Callable[[], Searcher], where: Where) -> str:
+    """Train the supernet to its end, from its checkpoint where there is one; does nothing where it is at its end.
+
+    Returns why it was trained anew where a sound checkpoint was of no use, else nothing.
+    """
     with watched(base.hung, where.timeout):
-        search = _resumed(base, begin)
+        search, anew = _resumed(base, begin)
     if not base.done:
         base.keep(search.epoch)
-        base.begin(epoch=search.epoch, **_means(where), **_ways(where))
+        facts = {"images_sha256": search.images_sha256, **({"anew": anew} if anew else {}), **_ways(where)}
+        base.begin(epoch=search.epoch, **_means(where), **facts)
     recorded = base.arrays() if base.done else None
     while not search.finished:
         with watched(base.hung, where.timeout):
@@ -197,19 +205,45 @@ def _train(base: Run, begin: Callable[[], Searcher], where: Where) -> None:
         else:
             _check_same(search, recorded["alphas"])
         with base.saving() as path:
-            torch.save(search.state(), path)
+            torch.save({**search.state(), _IMAGES: search.images_sha256}, path)
+    return anew
 
 
-def _resumed(base: Run, begin: Callable[[], Searcher]) -> Searcher:
-    """The search as its checkpoint holds it; at its beginning where that is missing, damaged or ahead of the trace."""
+def _resumed(base: Run, begin: Callable[[], Searcher]) -> tuple[Searcher, str]:
+    """The search as its checkpoint holds it; at its beginning where that is missing, damaged or ahead of the trace.
+
+    At its beginning too, and then with the reason, where the checkpoint was trained on other images. Raises `UserError`
+    where the run is done, since none but those can then be read out of its supernet.
+    """
     search = begin()
+    if base.done:
+        _check_images(base, search.images_sha256)
     if not files.is_sound(base.checkpoint):  # torch loads a tensor whose bytes were garbled without a word
-        return search
+        return search, ""
     try:
-        search.load(torch.load(base.checkpoint, map_location="cpu", weights_only=True))
+        state = torch.load(base.checkpoint, map_location="cpu", weights_only=True)
+        if (images := state.get(_IMAGES, search.images_sha256)) != search.images_sha256:
+            return search, _on_others(base, images, search.images_sha256)
+        search.load(state)
     except _DAMAGED:
-        return begin()
-    return search if len(base.lines()) >= search.epoch else begin()
+        return begin(), ""
+    return (search if len(base.lines()) >= search.epoch else begin()), ""
+
+
+def _check_images(base: Run, here: str) -> None:
+    there = base.record_data().get("sha256", here)
+    if there != here:
+        raise UserError(
+            f"run {base.spec.run_id} was searched on images of sha256 {there[:16]}..., and {base.spec.dataset} in "
+            f"{data_folder()} is now {here[:16]}...: import those again, or give another --out"
+        )
+
+
+def _on_others(base: Run, there: Any, here: str) -> str:
+    epochs = len(base.lines())
+    return (
+        f"searched anew: its epochs so far ({epochs}) were on images of sha256 {str(there)[:16]}..., not {here[:16]}..."
+    )
 
 
 def _untrained(job: Job, base: Run, error: Exception) -> list[Outcome]:
@@ -244,7 +278,7 @@ def _record(run: Run, base: Run, begin: Callable[[], Searcher], where: Where) ->
     if run.done:
         return Outcome(run.spec, "done")
     try:
-        search = _resumed(base, begin)
+        search, _ = _resumed(base, begin)
         arrays = search.arrays() if run is base else {}
         started = time.perf_counter()
         with watched(run.hung, where.timeout):

@@ -61,7 +61,7 @@ def test_a_search_in_bf16_learns_as_one_in_float32_does_and_resumes_bit_for_bit(
     pairs = zip(resumed.net.parameters(), whole.net.parameters(), strict=True)
     assert all(torch.equal(one, other) for one, other in pairs)
     record, _ = whole.read_out(whole.spec)
-    assert record.measures["mixed_loss"] == pytest.approx(lines[-1][0]["valid_loss"], rel=0.5)
+    assert record.measures["mixed_batch_loss"] == pytest.approx(lines[-1][0]["valid_loss"], rel=0.5)
 
 
 def test_tf32_is_of_cuda_devices() -> None:

@@ -331,7 +331,7 @@ def test_real_searches_end_to_end(own_home: Path, monkeypatch: pytest.MonkeyPatc
     frame = run("first")
     assert frame[["method", "status"]].to_numpy().tolist() == [["darts", "done"], ["ostr", "done"], ["random", "done"]]
     assert frame["suite"].unique().tolist() == [Suite(dataset="cifar10", protocol="cpu", settings=SETTINGS).name]
-    assert frame["images_label"].str.startswith("CIFAR-10 (96 + 16 images)").all()
+    assert frame["images_label"].str.startswith("CIFAR-10 (other pixels, 96 + 16 images)").all()
     arrays = store.arrays(frame["path"][1])
     assert arrays["alphas"].shape == (3, 6, 5)
     assert np.isfinite(arrays["alphas"]).all()

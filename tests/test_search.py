@@ -249,3 +249,19 @@ def test_the_searching_side_cannot_reach_the_table() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("preset", ["drnas", "nats"])
+def test_the_gap_is_measured_by_batch_statistics_under_every_protocol(preset: str) -> None:
+    search = finished(search_of(preset=preset))
+    record, _ = search.read_out(search.spec)
+    evaluation = Evaluation(search.net, search.stream)
+    mixed = evaluation.mixed(search.method.expected().detach(), bn="batch")
+    derived = evaluation.one_hot(from_string(record.arch), bn="batch")
+    assert record.measures == {
+        "mixed_batch_loss": mixed.loss,
+        "mixed_batch_accuracy_pct": mixed.accuracy_pct,
+        "derived_batch_loss": derived.loss,
+        "derived_batch_accuracy_pct": derived.accuracy_pct,
+    }
+    assert derived != evaluation.one_hot(from_string(record.arch), bn="running"), "they do differ"

@@ -1,14 +1,19 @@
-"""What a worker looks at before it begins: the split that a run was planned with."""
+"""What a worker looks at before it begins: the split that a run was planned with, the images that it was begun on."""
 
 import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchharness.errors import UserError
 from benchharness.plan import Job, make_plan, parse_methods
 from benchharness.protocols import protocol
-from benchharness.worker import _given_split
+from benchharness.store import Store, read
+from benchharness.store.run import read_record
+from benchharness.worker import Where, _given_split, execute
+from tests import tiny
+from tests.tiny import Walk
 
 
 @pytest.fixture
@@ -46,3 +51,52 @@ def test_a_run_on_the_benchmarks_split_says_which_and_is_made_with_no_other(data
     (data / "cifar100-test-split.json").unlink()
     with pytest.raises(UserError, match="there is none"):
         _given_split(job.base)
+
+
+def begun(tmp_path: Path, images: str) -> tuple[Job, Where]:
+    """A run of three epochs that broke in its second, on images of that digest."""
+    (job,), where = tiny.jobs(), Where(Store(tmp_path / "results", "mine"), "cpu", 1)
+    (outcome,) = execute(job, where, lambda job, device: Walk(job, device, broken=2, images=images))
+    assert outcome.state == "failed"
+    return job, where
+
+
+def test_a_run_begun_on_other_images_is_searched_anew_and_says_so(tmp_path: Path) -> None:
+    job, where = begun(tmp_path, "a" * 64)
+    seen = []
+
+    def watched(job: Job, device: torch.device) -> Walk:
+        seen.append(Walk(job, device, images="b" * 64))
+        return seen[-1]
+
+    (outcome,) = execute(job, where, watched)
+    assert outcome.state == "done"
+    assert outcome.message == (
+        "searched anew: its epochs so far (1) were on images of sha256 aaaaaaaaaaaaaaaa..., not bbbbbbbbbbbbbbbb..."
+    )
+    folder = where.store.folder(job.base)
+    record = read_record(folder)
+    assert record is not None
+    assert record.data["sha256"] == "b" * 64
+    (run,) = read(folder).to_dict("records")
+    attempts = run["machine"]["attempts"]
+    assert [attempt["epoch"] for attempt in attempts] == [0, 0], "nothing of the first attempt is left in it"
+    assert [attempt["images_sha256"] for attempt in attempts] == ["a" * 64, "b" * 64]
+    assert attempts[1]["anew"] == outcome.message
+
+
+def test_a_run_goes_on_with_the_images_that_it_was_begun_on(tmp_path: Path) -> None:
+    job, where = begun(tmp_path, "a" * 64)
+    (outcome,) = execute(job, where, Walk)
+    (run,) = read(where.store.folder(job.base)).to_dict("records")
+    assert (outcome.state, outcome.message) == ("done", "")
+    assert [attempt["epoch"] for attempt in run["machine"]["attempts"]] == [0, 1]
+
+
+def test_a_finished_supernet_is_not_read_out_on_other_images(tmp_path: Path) -> None:
+    (job,), where = tiny.jobs("darts,ostr"), Where(Store(tmp_path / "results", "mine"), "cpu", 1)
+    execute(job._replace(readouts=()), where, Walk)
+    outcomes = execute(job, where, lambda job, device: Walk(job, device, images="b" * 64))
+    assert [outcome.state for outcome in outcomes] == ["done", "failed"]
+    assert "was searched on images of sha256 aaaaaaaaaaaaaaaa..., and cifar10 in" in outcomes[1].message
+    assert "is now bbbbbbbbbbbbbbbb...: import those again, or give another --out" in outcomes[1].message

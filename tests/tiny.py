@@ -41,13 +41,17 @@ def jobs(methods: str = "darts", seeds: tuple[int, ...] = (0,), **changes: Any) 
 class Walk:
     """A search without a supernet: alphas walk at random, reproducibly. `broken` names an epoch that fails."""
 
-    def __init__(self, job: Job, device: torch.device, broken: int = -1) -> None:
-        self.spec, self.broken = job.base, broken
+    def __init__(self, job: Job, device: torch.device, broken: int = -1, images: str = "a" * 64) -> None:
+        self.spec, self.broken, self.images = job.base, broken, images
         self.alphas: list[torch.Tensor] = []
 
     @property
     def epoch(self) -> int:
         return len(self.alphas)
+
+    @property
+    def images_sha256(self) -> str:
+        return self.images
 
     @property
     def finished(self) -> bool:
@@ -74,7 +78,8 @@ class Walk:
     def read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]:
         arch = to_string(from_code(int(abs(self.alphas[-1].sum()) * 100)))
         self.alphas.append(torch.full((6, 5), 99.0))  # reading out may spoil the search, and must not matter
-        measures = {"mixed_accuracy_pct": 50.0, "derived_accuracy_pct": 40.0, "mixed_loss": 1.0, "derived_loss": 2.0}
-        data = {"label": "CIFAR-10 (random)", "split": "halves"}
+        values = {"mixed_batch_accuracy_pct": 50.0, "derived_batch_accuracy_pct": 40.0}
+        measures = {**values, "mixed_batch_loss": 1.0, "derived_batch_loss": 2.0}
+        data = {"label": "CIFAR-10 (random)", "split": "halves", "sha256": self.images}
         scores = np.full((6, 5), float(len(spec.method)))
         return RunRecord(spec.run_id, arch, self.spec.run_id, measures, data), {"scores": scores}

@@ -45,7 +45,8 @@ def collapse(evidence: Evidence) -> list[Block]:
         "Collapsed: four skip connections or more in the derived cell. First epoch: median over collapsed seeds of the "
         "first epoch whose argmax cell has four. Skips, parameter-free (none, skip, pool): mean count in the derived "
         "cells, of 6. Gap: discretisation gap, the supernet's validation accuracy with mixed edges minus that of the "
-        "derived one-hot cell with the same weights and batch-normalisation mode, in points."
+        "derived one-hot cell with the same weights, both normalised by batch statistics, in points; of older runs, "
+        "which were measured by the mixture's running statistics, it is left out."
     )
     grid = Grid(f"collapse{evidence.slug}", f"Collapse, {evidence.name}", table, shown, note)
     return [said, grid, *_curves(evidence), *_heat_maps(evidence)]
@@ -65,7 +66,7 @@ def verdicts(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
         cut_off = [not space.reaches_output(space.from_string(arch)) for arch in part["arch"]]
         known = [firsts.get(run_id) for run_id in part["supernet"]]
         found = stats.verdict(skips.tolist(), free.tolist(), known, cut_off)
-        gap = part["mixed_accuracy_pct"] - part["derived_accuracy_pct"]
+        gap = (part["mixed_accuracy_pct"] - part["derived_accuracy_pct"])[part["measures_bn"] == "batch"]
         entropy = part["supernet"].map(last).astype(float).mean()
         rows.append((str(name), *found, skips.mean(), free.mean(), entropy, gap.mean(), gap.std()))
     columns = ["method", "collapsed", "n", "epoch", "sentence", "skips", "parameter_free", "entropy", "gap", "gap_std"]

@@ -29,7 +29,19 @@ def title(name: str, runs: pd.DataFrame) -> str:
 def standing(runs: pd.DataFrame) -> str:
     """What stands under the title: why this data set, where nobody named one, and how complete the folder is."""
     choices = _distinct(str(machine["dataset_choice"]) for machine in runs["machine"] if _chosen(machine))
-    return " ".join([*(f"{why[:1].upper()}{why[1:]}." for why in choices), _standing(runs)])
+    return " ".join([*(f"{why[:1].upper()}{why[1:]}." for why in choices), _standing(runs), *_mixed(runs)])
+
+
+def _mixed(runs: pd.DataFrame) -> list[str]:
+    """A warning for each data set that runs of this folder searched on different images of."""
+    done = runs[runs["images_sha256"].notna()]
+    images = done["images_label"].astype(str) + " (sha256 " + done["images_sha256"].astype(str).str[:16] + ")"
+    said = []
+    for dataset, kinds in images.groupby(done["dataset"]):
+        if kinds.nunique() > 1:
+            each = [f"{count} on {name}" for name, count in kinds.value_counts().items()]
+            said.append(f"Runs on {dataset} saw different images: {listed(each)}; comparing them compares images too.")
+    return said
 
 
 def _chosen(machine: Any) -> bool:

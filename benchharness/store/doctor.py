@@ -1,7 +1,8 @@
 """Is a results folder sound? What is wrong with which run, and what to do about it. Reads only."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -17,6 +18,7 @@ from benchharness.store.run import read_record, read_spec, status, supernet_fold
 
 AGAIN: Final = "the command that made it, given again, puts it right"
 UNDO: Final = "delete record.json there; the command that made it, given again, then makes the run anew"
+APART: Final = "comparing them compares images too; move one kind to a suite of its own"
 _FOLDER: Final = re.compile(r"seed-\d{3,}-([0-9a-f]{16})")
 _KNOWN: Final = (
     *("spec.json", "record.json", "machine.json", "failure.json", "trace.jsonl", "trace.npz"),
@@ -50,7 +52,31 @@ def examine(results: Path) -> Diagnosis:
     if not folders and _FOLDER.fullmatch(results.resolve().name):
         folders = [results]
     found = waiting.each(lambda folder: list(_folder(folder)), folders)
-    return Diagnosis(len(folders), tuple(chain.from_iterable(found)))
+    return Diagnosis(len(folders), (*chain.from_iterable(found), *_mixed(folders)))
+
+
+def _mixed(folders: Sequence[Path]) -> Iterator[Finding]:
+    """Suites of which some runs searched on other images than the rest, though the data set's name is the same."""
+    seen: dict[tuple[Path, str], Counter[str]] = {}
+    for folder, images in zip(folders, waiting.each(_images, folders), strict=True):
+        if images is not None:
+            dataset, told = images
+            seen.setdefault((folder.parent.parent, dataset), Counter())[told] += 1
+    for (place, dataset), counts in seen.items():
+        if len(counts) > 1:
+            each = ", ".join(f"{count} on {told}" for told, count in counts.items())
+            yield Finding(place, f"runs on {dataset} saw different images: {each}", APART)
+
+
+def _images(folder: Path) -> tuple[str, str] | None:
+    """Data set and images of a finished run, None of any other."""
+    try:
+        spec, record = read_spec(folder), read_record(folder)
+    except (UserError, OSError):  # which have a finding of their own
+        return None
+    if spec is None or record is None or "sha256" not in record.data:
+        return None
+    return spec.dataset, f"{record.data.get('label')} (sha256 {str(record.data['sha256'])[:16]})"
 
 
 def _folder(folder: Path) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from benchharness.errors import UserError
-from benchharness.records import SCHEMA, RunRecord, Status
+from benchharness.records import SCHEMA, RunRecord, RunSpec, Status
 from benchharness.store import files, index, waiting
 from benchharness.store.index import Entry, Parsed
 from benchharness.store.run import read_record, read_spec, status, supernet_folder
@@ -20,7 +20,7 @@ MEASURES: Final = ("mixed_accuracy_pct", "derived_accuracy_pct", "mixed_loss", "
 COSTS: Final = ("train_seconds", "selection_seconds", "peak_memory_bytes")
 COLUMNS: Final = (
     *("suite", "dataset", "method", "trains", "selection", "seed", "run_id", "status", "arch", "supernet"),
-    *("protocol", "epochs", "images_label", "split", *MEASURES, *COSTS, "device"),
+    *("protocol", "epochs", "images_label", "images_sha256", "split", *MEASURES, "measures_bn", *COSTS, "device"),
     *("spec", "record", "machine", "failure", "path"),
 )
 EPOCH_COLUMNS: Final = (
@@ -147,7 +147,7 @@ def _row(path: Path, parsed: Parsed, suite: str) -> dict[str, Any]:
     run_id, spec, record, machine, failure = parsed
     return {
         **{name: getattr(spec, name) for name in ("dataset", "method", "trains", "selection", "seed")},
-        **_found(path, run_id, record),
+        **_found(path, spec, run_id, record),
         "run_id": run_id,
         **{name: (machine or {}).get(name, np.nan) for name in COSTS},
         "suite": suite,
@@ -163,15 +163,24 @@ def _row(path: Path, parsed: Parsed, suite: str) -> dict[str, Any]:
     }
 
 
-def _found(path: Path, run_id: str, record: RunRecord | None) -> dict[str, Any]:
+def _found(path: Path, spec: RunSpec, run_id: str, record: RunRecord | None) -> dict[str, Any]:
     if record is None:
         trains_itself = (path / "trace.jsonl").exists()
         unknown = dict.fromkeys(MEASURES, np.nan)
         return {**unknown, "arch": None, "supernet": run_id if trains_itself else None}
-    data = {"images_label": record.data.get("label"), "split": record.data.get("split")}
+    data = {"images_label": record.data.get("label"), "images_sha256": record.data.get("sha256")}
     return {
-        **{name: record.measures.get(name, np.nan) for name in MEASURES},
+        **_measured(spec, record),
         **data,
+        "split": record.data.get("split"),
         "arch": record.arch,
         "supernet": record.supernet,
     }
+
+
+def _measured(spec: RunSpec, record: RunRecord) -> dict[str, Any]:
+    """The `MEASURES`, and by which statistics they were measured; older records have the protocol's."""
+    later = any("_batch_" in name for name in record.measures)
+    keys = {name: name.replace("_", "_batch_", 1) if later else name for name in MEASURES}
+    values = {name: record.measures.get(key, np.nan) for name, key in keys.items()}
+    return {**values, "measures_bn": "batch" if later else spec.protocol.get("bn_eval")}

@@ -70,6 +70,11 @@ class Run:
         """The arrays of a finished run."""
         return files.read_arrays(self.folder / "trace.npz")
 
+    def record_data(self) -> Mapping[str, Any]:
+        """What the record of a finished run says of its images; nothing where there is none."""
+        record = read_record(self.folder)
+        return record.data if record else {}
+
     def machine(self) -> dict[str, Any]:
         """What depends on the machine and the day; `attempts` says how the run came about."""
         return files.read_json(self.folder / "machine.json") or {}

@@ -143,7 +143,7 @@ def _lines(rng: np.random.Generator, expected: np.ndarray) -> Iterator[dict[str,
 
 
 def _measures(rng: np.random.Generator) -> dict[str, float]:
-    names = ("mixed_accuracy_pct", "derived_accuracy_pct", "mixed_loss", "derived_loss")
+    names = ("mixed_batch_accuracy_pct", "derived_batch_accuracy_pct", "mixed_batch_loss", "derived_batch_loss")
     return dict(zip(names, rng.normal(40, 5, 4).tolist(), strict=True))
 
 

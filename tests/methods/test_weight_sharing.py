@@ -46,7 +46,7 @@ def test_every_method_searches_resumes_bit_for_bit_and_reads_out(name: str) -> N
     spec = whole.spec if whole.spec.selection != "prune" else whole.spec.read_out_as("m", "magnitude", {})
     record = whole.read_out(spec)[0]
     assert record == resumed.read_out(spec)[0]
-    assert {"mixed_loss", "derived_accuracy_pct"} <= set(record.measures)
+    assert {"mixed_batch_loss", "derived_batch_accuracy_pct"} <= set(record.measures)
 
 
 def test_gdas_draws_one_operation_as_often_as_the_softmax_says() -> None:

@@ -105,7 +105,7 @@ def _finish(folder: Path, run: RunSpec, arch: Sequence[int], supernet: RunSpec, 
     scored = {"scores": expected[-1], "magnitude": expected[-1], "order": np.arange(6)}
     np.savez(folder / "trace.npz", **{**own, **scored, **arrays})
     string = space.to_string(tuple(int(op) for op in arch))
-    measures = {"mixed_accuracy_pct": 60.0 + run.seed, "derived_accuracy_pct": 40.0}
+    measures = {"mixed_batch_accuracy_pct": 60.0 + run.seed, "derived_batch_accuracy_pct": 40.0}
     record = RunRecord(run.run_id, string, supernet.run_id, measures, DATA, {})
     (folder / "machine.json").write_text(json.dumps(MACHINE))
     (folder / "record.json").write_text(record.to_json())

@@ -25,6 +25,11 @@ def test_gap_and_entropy_are_those_of_the_supernet(evidence: report.Evidence) ->
     assert np.isnan(found.loc["random", "entropy"])
 
 
+def test_a_gap_by_the_mixtures_running_statistics_is_left_out(evidence: report.Evidence) -> None:
+    older = evidence.runs.assign(measures_bn="running")
+    assert np.isnan(report.verdicts(older, evidence.curves)["gap"].astype(float)).all()
+
+
 def test_figures_are_those_there_is_something_for(evidence: report.Evidence) -> None:
     names = [block.name for block in collapse(evidence) if isinstance(block, Picture)]
     assert names == ["degeneration", "parameter-free", "entropy", "skip-margin", "alphas-darts"]

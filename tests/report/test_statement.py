@@ -17,6 +17,16 @@ def test_a_finished_folder_says_so(suite: Path) -> None:
     assert standing(runs.head(0)) == "This folder holds no runs."
 
 
+def test_a_folder_whose_runs_saw_different_images_says_so(suite: Path) -> None:
+    runs, _ = report.gather(suite, None)
+    first = runs["seed"] == 0
+    mixed = runs.assign(images_sha256=runs["images_sha256"].where(first, "f" * 64))
+    said = standing(mixed)
+    assert "Runs on cifar10 saw different images: " in said
+    assert f"{(~first).sum()} on CIFAR-10 (JPEG) (sha256 ffffffffffffffff)" in said
+    assert said.endswith("comparing them compares images too.")
+
+
 def test_an_unfinished_folder_says_what_is_missing_and_why(tmp_path: Path) -> None:
     folder.add(tmp_path / "s", folder.spec("darts", 0), folder.GOOD)
     folder.add(tmp_path / "s", folder.spec("snas", 0), folder.GOOD)

@@ -112,3 +112,11 @@ def test_a_reading_without_its_supernet_and_strangers(where: Where) -> None:
     assert f"the supernet it was read out of, run {JOB.base.run_id}, is not here" in text
     assert "notes.txt is not ours" in text
     assert "record.json.tmp was left by a process that was killed" in text
+
+
+def test_a_suite_that_mixes_images_of_one_name_is_told(where: Where) -> None:
+    for job in jobs("darts", (1, 2)):
+        execute(job, where, lambda job, device: Walk(job, device, images="b" * 64))
+    (word,) = told(where)
+    assert "runs on cifar10 saw different images: 2 on CIFAR-10 (random) (sha256 aaaaaaaaaaaaaaaa), 2 on" in word
+    assert "sha256 bbbbbbbbbbbbbbbb" in word

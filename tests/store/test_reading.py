@@ -45,6 +45,15 @@ def test_one_row_a_run(results: Path) -> None:
     assert done["train_seconds"] == row(frame, "darts", 0)["train_seconds"] == 1.5
 
 
+def test_measures_say_by_which_statistics(results: Path) -> None:
+    frame = store.read(results)
+    assert row(frame, "ostr", 0)["measures_bn"] == "batch"
+    path = Path(str(row(frame, "ostr", 0)["path"])) / "record.json"
+    path.write_text(path.read_text().replace("_batch_", "_"))
+    older = row(store.read(results), "ostr", 0)
+    assert (older["measures_bn"], older["derived_accuracy_pct"]) == ("running", 40.0)
+
+
 def test_an_unfinished_run_has_a_row_with_what_is_known(results: Path) -> None:
     failed = row(store.read(results), "darts", 1)
     assert pd.isna(failed["arch"])  # type: ignore[call-overload]
