@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from benchharness.folder import Installed
-from benchharness.progress import clock
+from benchharness.progress import clock, look
 from benchharness.space import SIZE, to_string
 from benchharness.store import Store, read
 from benchharness.table import Table, Tables, table_of
@@ -19,6 +19,7 @@ from benchharness.table.figures import after
 
 if TYPE_CHECKING:
     from benchharness.plan import Job
+    from benchharness.records import RunSpec
     from benchharness.retraining import Comparison
     from benchharness.runner import Outcome
     from benchharness.training import Recipe
@@ -29,19 +30,32 @@ WIDE: Final = 200
 """Columns where stdout is no terminal: whoever reads a log has no use for cut lines."""
 
 
-def plan(jobs: "list[Job]", store: Store, every_run: bool) -> None:
-    """What will be run and what is done already; with `every_run` a line each."""
+def plan(jobs: "list[Job]", store: Store, every_run: bool, epochs_now: int = 0) -> None:
+    """What will be run and what is done already; with `every_run` a line each, and where training pauses."""
     states = {spec.run_id: store.status(spec) for job in jobs for spec in job.specs}
     counts = Counter(states.values())
     told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
     print(f"{store.path}: {len(states)} runs from {len(jobs)} supernets ({told})")
+    epochs = {int(job.base.protocol["epochs"]) for job in jobs}
+    if 0 < epochs_now < max(epochs, default=0):
+        print(f"of each supernet the first {epochs_now} of {max(epochs)} epochs are trained, to go on another time")
     if every_run:
         rows = [
-            (spec.method, spec.seed, spec.run_id, states[spec.run_id], "" if spec == job.base else job.base.method)
+            (spec.method, spec.seed, spec.run_id, states[spec.run_id], _trained(job, spec, store), _base(job, spec))
             for job in jobs
             for spec in job.specs
         ]
-        _print(("method", "seed", "run", "status", "reads out the supernet of"), rows)
+        _print(("method", "seed", "run", "status", "epochs", "reads out the supernet of"), rows)
+
+
+def _trained(job: "Job", spec: "RunSpec", store: Store) -> str:
+    """How many of the epochs of a run with a supernet of its own are trained; nothing of one that trains none."""
+    sight = look(job, store) if spec == job.base else None
+    return f"{sight.epoch}/{sight.epochs}" if sight and sight.epoch else ""
+
+
+def _base(job: "Job", spec: "RunSpec") -> str:
+    return "" if spec == job.base else job.base.method
 
 
 def outcome(ended: "Outcome", store: Store) -> None:

@@ -54,6 +54,10 @@ class Means(NamedTuple):
     """Whether the supernet's cells are compiled for training: `on`, `off`, or `auto`, where that pays."""
     graphs: bool = False
     """Whether steps are recorded as CUDA graphs."""
+    epochs_now: int = 0
+    """Epochs of the schedule after which every training pauses, to be gone on with another time; 0 trains them all."""
+    until: float = 0.0
+    """When whatever goes on pauses, at the end of an epoch, in seconds since 1970; 0 never."""
     choice: str = ""
     """Why the data set is the one it is, where `auto` was asked for; kept with every run."""
 
@@ -67,7 +71,9 @@ class Means(NamedTuple):
             raise UserError("--return-results goes with --executor dask: other workers share the results folder anyway")
         if self.compile not in compiling.CHOICES:
             raise unknown("compile", self.compile, compiling.CHOICES)
-        for name, least in (("jobs", 1), ("threads", 1), ("timeout", 0)):
+        if self.return_results and (self.epochs_now or self.until):
+            raise UserError("--return-results leaves checkpoints behind, so that --epochs-now and --for cannot go on")
+        for name, least in (("jobs", 1), ("threads", 1), ("timeout", 0), ("epochs_now", 0), ("until", 0)):
             value = getattr(self, name)
             if not least <= value < float("inf"):
                 raise UserError(f"{name}={value} is out of range; it must be {least} or more, and finite")
@@ -100,8 +106,8 @@ def run(
     """Make every run of a request that `out` does not hold yet, and return the whole suite as `store.read` gives it.
 
     The arguments are those of `benchharness run`; `changes` override values of the protocol, and `means` are the rest
-    of `Means`: threads, timeout, compile, graphs, executor, scheduler, return_results. A failed run is a row with
-    status `failed`, and the same call tries it again. Raises `UserError` on a request that cannot be met.
+    of `Means`: threads, timeout, compile, graphs, executor, scheduler, return_results, epochs_now, until. A failed run
+    is a row with status `failed`, and the same call tries it again. Raises `UserError` on a request that cannot be met.
     """
     asked = Suite(_spelt(methods), _spelt(seeds), dataset, protocol, changes or {}, suite)
     for name in means:
@@ -174,12 +180,17 @@ def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterat
                     crowded.add(key)
                 yield outcome
         means = means._replace(jobs=max(len(places), means.jobs // 2)) if crowded else means
+        if busy and 0 < means.until < time.time():
+            yield from (Outcome(spec, "paused", "others are at it") for key in busy for spec in left[key].specs)
+            return
         left = {key: job for key, job in left.items() if key in busy | crowded}
         time.sleep(POLL_SECONDS if busy else 0)
 
 
 def _where(store: Store, place: str, means: Means, shared: bool) -> Where:
-    return Where(store, place, means.threads, means.timeout, means.choice, shared, means.compile, means.graphs)
+    threads, timeout, choice, until = means.threads, means.timeout, means.choice, means.until
+    ways = means.compile, means.graphs
+    return Where(store, place, threads, timeout, choice, shared, *ways, means.epochs_now, until)
 
 
 def _sources(jobs: Iterable[Job]) -> dict[Path | None, bytes]:

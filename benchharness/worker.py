@@ -50,10 +50,11 @@ class Outcome(NamedTuple):
     """How one run of a job ended this time."""
 
     spec: RunSpec
-    state: Literal["done", "failed", "busy", "crowded"]
-    """`busy`: another process is working on it. `crowded`: the GPU that it shares with others had no memory left."""
+    state: Literal["done", "failed", "busy", "crowded", "paused"]
+    """`busy`: another process is working on it. `crowded`: the GPU that it shares with others had no memory left.
+    `paused`: it goes on another time, as its epochs or its time for now are used up."""
     message: str = ""
-    """Why it failed; or, of a run that is done, what its maker should know."""
+    """Why it failed, or how far it is; of a run that is done, what its maker should know."""
 
 
 class Where(NamedTuple):
@@ -75,6 +76,14 @@ class Where(NamedTuple):
     """Whether runs that begin now are compiled; one that was begun before goes on as it was begun."""
     graphs: bool = False
     """Whether steps of runs that begin now are recorded as CUDA graphs; one that was begun before goes on as begun."""
+    epochs_now: int = 0
+    """Epochs of the schedule after which training pauses; 0 trains all of them."""
+    until: float = 0.0
+    """When to pause, in seconds since 1970; 0 never."""
+
+    def pauses(self, epochs: int = 0, seconds: float = 0.0) -> bool:
+        """Whether to stop after so many `epochs` rather than to begin what is going to take so many `seconds`."""
+        return 0 < self.epochs_now <= epochs or 0 < self.until < time.time() + seconds
 
 
 def open_search(job: Job, device: torch.device, compiled: bool = False, graphs: bool = False) -> Searcher:
@@ -131,6 +140,8 @@ def execute(job: Job, where: Where, make: Open = open_search, source: bytes = b"
     `source` is the user's method file; it is kept in the supernet's folder and run from there, so that a run can be
     repeated, and a worker elsewhere needs nothing but the folder.
     """
+    if where.pauses() and not finished(where.store, job):
+        return [Outcome(spec, "paused", "the time is up") for spec in job.specs]
     with where.store.claim(job.base) as base:
         if base is None:
             return [Outcome(spec, "busy") for spec in job.specs]
@@ -141,9 +152,11 @@ def execute(job: Job, where: Where, make: Open = open_search, source: bytes = b"
         try:
             job = job._replace(source_path=base.method_file(source)) if source else job
             begin = partial(make, job, torch.device(where.device), **_ways(where))
-            anew = _train(base, begin, where)
+            anew, pause = _train(base, begin, where)
         except Exception as error:
             return [_crowded(base, where)] if _crowds(error, where) else _untrained(job, base, error)
+        if pause:
+            return [Outcome(spec, "paused", pause) for spec in job.specs if not (spec == job.base and base.done)]
         own, *others = [_read_out(base, spec, begin, where) for spec in job.specs]
         return [own._replace(message=own.message or anew), *others]
 
@@ -185,10 +198,11 @@ def _means(where: Where) -> dict[str, Any]:
     return {"device": where.device, "threads": where.threads, "package_sha256": environment.source_sha256()}
 
 
-def _train(base: Run, begin: Callable[[], Searcher], where: Where) -> str:
+def _train(base: Run, begin: Callable[[], Searcher], where: Where) -> tuple[str, str]:
     """Train the supernet to its end, from its checkpoint where there is one; does nothing where it is at its end.
 
-    Returns why it was trained anew where a sound checkpoint was of no use, else nothing.
+    Returns why it was trained anew where a sound checkpoint was of no use, and where it pauses, if it does: at the end
+    of an epoch, before one that would take longer than there is time, and with what it has so far in `trace.npz`.
     """
     with watched(base.hung, where.timeout):
         search, anew = _resumed(base, begin)
@@ -196,8 +210,9 @@ def _train(base: Run, begin: Callable[[], Searcher], where: Where) -> str:
         base.keep(search.epoch)
         facts = {"images_sha256": search.images_sha256, **({"anew": anew} if anew else {}), **_ways(where)}
         base.begin(epoch=search.epoch, **_means(where), **facts)
-    recorded = base.arrays() if base.done else None
-    while not search.finished:
+    recorded, seconds = base.arrays() if base.done else None, 0.0
+    while not search.finished and not where.pauses(search.epoch, seconds):
+        started = time.time()
         with watched(base.hung, where.timeout):
             line = search.run_epoch()
         if recorded is None:
@@ -206,7 +221,12 @@ def _train(base: Run, begin: Callable[[], Searcher], where: Where) -> str:
             _check_same(search, recorded["alphas"])
         with base.saving() as path:
             torch.save({**search.state(), _IMAGES: search.images_sha256}, path)
-    return anew
+        seconds = time.time() - started
+    if search.finished:
+        return anew, ""
+    if recorded is None:
+        base.pause(search.arrays())
+    return anew, f"{search.epoch} of {base.spec.protocol['epochs']} epochs are trained"
 
 
 def _resumed(base: Run, begin: Callable[[], Searcher]) -> tuple[Searcher, str]:
@@ -264,6 +284,8 @@ def _check_same(search: Searcher, recorded: np.ndarray) -> None:
 
 def _read_out(base: Run, spec: RunSpec, begin: Callable[[], Searcher], where: Where) -> Outcome:
     """Read one run out of the trained supernet; each gets the supernet as training left it."""
+    if where.pauses() and where.store.status(spec) != Status.DONE:
+        return Outcome(spec, "paused", "trained, to be read out")
     if spec == base.spec:
         return _record(base, base, begin, where)
     with where.store.claim(spec) as run:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Final
 
-from benchharness.cli.base import DONE, FAILED, INTERRUPTED, REFUSED, complain
+from benchharness.cli.base import DONE, FAILED, INTERRUPTED, MORE, REFUSED, complain
 from benchharness.errors import UserError, unknown
 
-__all__ = ["DONE", "FAILED", "INTERRUPTED", "REFUSED", "main"]
+__all__ = ["DONE", "FAILED", "INTERRUPTED", "MORE", "REFUSED", "main"]
 
 OVERVIEW: Final = """\
 usage: benchharness COMMAND [options]
@@ -32,7 +32,7 @@ Differentiable architecture searches on NAS-Bench-201, run for real and compared
   rerun     make a finished run again and compare every bit
 
 `benchharness COMMAND --help` lists a command's options. Exit codes: 0 all done, 1 something failed, 2 bad request,
-130 interrupted.
+75 told to pause with more to do, 130 interrupted.
 """
 
 

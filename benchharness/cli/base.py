@@ -13,8 +13,9 @@ from benchharness.errors import UserError, unknown
 if TYPE_CHECKING:
     from benchharness.table import Table
 
-DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes: all as asked; some run (or check) failed; a request that cannot be met; stopped by Ctrl-C or SIGTERM."""
+DONE, FAILED, REFUSED, MORE, INTERRUPTED = 0, 1, 2, 75, 130
+"""Exit codes: all as asked; some run (or check) failed; a request that cannot be met; more to do, as told to pause;
+stopped by Ctrl-C or SIGTERM."""
 
 
 class Parser(argparse.ArgumentParser):

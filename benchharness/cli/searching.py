@@ -2,12 +2,24 @@
 
 import argparse
 import os
+import re
 import shlex
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchharness.cli.base import DONE, FAILED, INTERRUPTED, Parser, beside, complain, stoppable, tables_if_installed
+from benchharness.cli.base import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    MORE,
+    Parser,
+    beside,
+    complain,
+    stoppable,
+    tables_if_installed,
+)
 from benchharness.cli.measuring import completed
 from benchharness.cli.reading import build
 from benchharness.errors import UserError
@@ -30,13 +42,13 @@ def run(words: list[str]) -> int:
 
     plan, store = plan_of(suite), Store(Path(args.out), suite.name)
     plan = share(plan, args.shard) if args.shard else plan
-    printing.plan(plan, store, every_run=args.dry_run)
+    printing.plan(plan, store, args.dry_run, args.epochs_now)
     if args.dry_run:
         return DONE
     code = _perform(plan, store, args, ["run", *words])
     if args.shard:
         print(f"report, once every shard is done: benchharness report {shlex.quote(str(store.path))}")
-    elif code != INTERRUPTED:
+    elif code not in (INTERRUPTED, MORE):
         tables = completed(store.path, args.jobs, args.device)
         printing.summary(store.path, plan, tables)
         print(f"report: {build(store.path, args.reports, tables)}")
@@ -82,11 +94,11 @@ def _contest(args: argparse.Namespace, words: list[str]) -> int:
     # The last run of a method planned alone is the one asked for: others only train the supernet that it reads out.
     alone = [plan_of(replace(suite, methods=one)) for one in suite.methods.split(",")]
     method, *baselines = [jobs[0].specs[-1] for jobs in alone]
-    printing.plan(plan, store, every_run=args.dry_run)
+    printing.plan(plan, store, args.dry_run, args.epochs_now)
     if args.dry_run:
         return DONE
     code = _perform(plan, store, args, ["compare", *words])
-    if code == INTERRUPTED:
+    if code in (INTERRUPTED, MORE):
         return code
     out = Path(args.reports) if args.reports else beside(store.path, f"{suite.name}-{method.label}")
     tables = completed(store.path, args.jobs, args.device)
@@ -125,6 +137,8 @@ def _request(parser: Parser) -> Parser:
     add("--compile", default="auto", help="auto, on or off: compile the cells; other bits (auto: on a CPU, if it pays)")
     add("--graphs", action="store_true", help="on a GPU: record whole steps as CUDA graphs and replay them")
     add("--timeout", type=float, default=0, metavar="SECONDS", help="end a run that finishes no epoch for so long")
+    add("--epochs-now", type=int, default=0, metavar="E", help="pause after E epochs; without it again, it goes on")
+    add("--for", dest="until", default="", metavar="TIME", help="pause after 540s, 9m, 1h30m, ...")
     add("--executor", default="local", help="local, or dask with --scheduler (default local)")
     add("--scheduler", default="", metavar="tcp://HOST:PORT", help="the dask scheduler whose workers make the runs")
     add("--return-results", action="store_true", help="with dask: workers send results back and share no folder")
@@ -140,6 +154,7 @@ def _suite(args: argparse.Namespace) -> "Suite":
     """The request; says why this data set, where none was asked for."""
     from benchharness import suite
 
+    args.until = _until(args.until) if args.until else 0.0
     given = args.suite or ""
     is_file = given.endswith(".toml") or os.sep in given
     base = suite.load(Path(given)) if is_file else suite.Suite()
@@ -158,13 +173,27 @@ def _perform(plan: "list[Job]", store: "Store", args: argparse.Namespace, words:
 
     args.jobs = args.jobs if args.jobs is not None else slots(args.device, len(plan))
     stoppable()
-    failed = 0
+    failed = paused = 0
     try:
         with shown(plan, store):
             for outcome in perform(plan, store, Means(**{name: getattr(args, name) for name in Means._fields})):
                 failed += outcome.state == "failed"
+                paused += outcome.state == "paused"
                 printing.outcome(outcome, store)
     except KeyboardInterrupt:
         command = shlex.join(["benchharness", *words])
         return complain(f"interrupted; nothing finished is lost, and this goes on from here: {command}", INTERRUPTED)
+    if paused:
+        why = f"{paused} of {sum(len(job.specs) for job in plan)} runs pause"
+        turn = "without --epochs-now it goes on with them" if args.epochs_now else "the same command goes on with them"
+        return complain(f"more to do: {why}; {turn}", MORE)
     return FAILED if failed else DONE
+
+
+def _until(text: str) -> float:
+    """When so much time has passed from now, as the clock tells it: `540s`, `9m`, `1h30m`, or plain seconds."""
+    match = re.fullmatch(r"(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s?)?", text.strip(), re.ASCII)
+    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    if not (total := 3600 * hours + 60 * minutes + seconds):
+        raise UserError(f"--for {text[:40]!r} is no time; write 540s, 9m or 1h30m")
+    return time.time() + total

@@ -65,9 +65,11 @@ class Run:
     def keep(self, epochs: int) -> None:
         """Cut the trace to its first `epochs` lines: those that the checkpoint knows of."""
         files.keep_lines(self.folder / "trace.jsonl", epochs)
+        if len(self.arrays().get("alphas", ())) > epochs:  # as a pause left them
+            (self.folder / "trace.npz").unlink()
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The arrays of a finished run."""
+        """The arrays of a finished run, or those that a pause left."""
         return files.read_arrays(self.folder / "trace.npz")
 
     def record_data(self) -> Mapping[str, Any]:
@@ -84,6 +86,10 @@ class Run:
         attempts = [*self.machine().get("attempts", ()), {"started": now(), **facts}]
         files.write_json(self.folder / "machine.json", {**self.machine(), "attempts": attempts})
         (self.folder / "failure.json").unlink(missing_ok=True)
+
+    def pause(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Leave what there is so far where readers find it; the next attempt goes on from the checkpoint."""
+        files.write_arrays(self.folder / "trace.npz", arrays)
 
     def finish(self, record: RunRecord, arrays: Mapping[str, np.ndarray], machine: Mapping[str, Any]) -> None:
         """Write the run's results, the record last: from then on it is done."""
