@@ -1,5 +1,7 @@
 """The command line: parsing, and which code a command calls. Imports nothing heavy before the command is known."""
 
+import codecs
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -34,11 +36,14 @@ Differentiable architecture searches on NAS-Bench-201, run for real and compared
 `benchharness COMMAND --help` lists a command's options. Exit codes: 0 all done, 1 something failed, 2 bad request,
 75 told to pause with more to do, 130 interrupted.
 """
+_SPELT: Final = str.maketrans({"±": "+-", "–": "-", "…": "...", "×": "x", "→": "->", "†": "*", "·": "*", "∞": "inf"})
+"""How signs that we print are spelt where an encoding lacks them."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    print_anyway()
     try:
         return _dispatch(words)
     except UserError as error:
@@ -51,6 +56,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return DONE
     except OSError as error:
         return complain(str(error), FAILED)
+
+
+def print_anyway() -> None:
+    """Print in any encoding: what it lacks is spelt out, so that no terminal decides whether results are told."""
+    codecs.register_error("spelt", _spelt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="spelt")
+
+
+def _spelt(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return error.object[error.start : error.end].translate(_SPELT).encode("ascii", "replace").decode(), error.end
 
 
 def _dispatch(words: list[str]) -> int:

@@ -12,13 +12,27 @@ if TYPE_CHECKING:
 
 
 def report(words: list[str]) -> int:
-    """Write the report of a results folder anew."""
+    """Write the report of a results folder anew, or of every suite in a folder of several."""
     parser = Parser("report", "Write the report of a results folder anew; the same results give the same bytes.")
-    parser.add_argument("results", metavar="RESULTS", help="a suite's folder, such as results/cifar10-cpu")
+    parser.add_argument("results", metavar="RESULTS", help="a suite's folder, such as results/cifar10-cpu, or of all")
     parser.add_argument("--out", metavar="FOLDER", help="default: reports/SUITE beside the results")
     args = parser.read(words)
-    print(build(Path(args.results), args.out, tables_if_installed()))
+    tables, folders = tables_if_installed(), suites(Path(args.results))
+    for folder in folders:
+        out = str(Path(args.out, folder.name)) if args.out and len(folders) > 1 else args.out
+        print(build(folder, out, tables))
     return DONE
+
+
+def suites(results: Path) -> list[Path]:
+    """The suites at `results`: itself, or those it holds. Raises `UserError` where it is a part of one."""
+    if any(results.glob("*/*/seed-*/spec.json")):
+        return [results]
+    for parts in range(3):
+        if any(results.glob("*/" * parts + "spec.json")):
+            whole = results.resolve().parents[2 - parts]
+            raise UserError(f"{str(results)!r} is a part of the suite {str(whole)!r}; name that")
+    return sorted({run.parents[3] for run in results.glob("*/*/*/seed-*/spec.json")}) or [results]
 
 
 def build(results: Path, out: str | None, tables: "Tables") -> Path:

@@ -3,6 +3,7 @@
 `benchharness.plots.style.canvas` makes empty axes in the common style; any other axes will do as well.
 """
 
+from benchharness.plots import backend  # isort: skip  # before anything else loads matplotlib
 from benchharness.plots import (
     accuracy,
     agreement,
@@ -23,6 +24,7 @@ __all__ = [
     "agreement",
     "alphas",
     "anytime",
+    "backend",
     "cell",
     "cost",
     "distribution",

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 from zlib import crc32
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -59,6 +59,7 @@ _STYLE: Final[dict[str, Any]] = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "legend.frameon": False,
+    "text.parse_math": False,  # a method may be called what its author likes
     "lines.linewidth": 2,
     "svg.hashsalt": "benchharness",
     "svg.fonttype": "none",
@@ -92,9 +93,8 @@ def methods_of(frame: pd.DataFrame) -> list[str]:
 
 
 def styled() -> AbstractContextManager[None]:
-    """A context in which whatever is drawn has this style."""
-    rc: Any = {**sns.axes_style("whitegrid"), **_STYLE}
-    return mpl.rc_context(rc)
+    """A context in which whatever is drawn has this style, and nothing of the user's own matplotlibrc."""
+    return style.context(["default", {**sns.axes_style("whitegrid"), **_STYLE}])
 
 
 def canvas(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:

@@ -11,6 +11,7 @@ from benchharness.report.collapse import collapse
 from benchharness.report.content import Block, Report, Section
 from benchharness.report.costs import costs
 from benchharness.report.evidence import Evidence, gather
+from benchharness.report.folder import check_place
 from benchharness.report.render import write
 from benchharness.report.statement import method, missing, setting, standing, title
 from benchharness.report.taus import taus
@@ -34,10 +35,11 @@ def build(results: Path, out: Path, tables: Tables) -> Path:
     `tables` is the ground truth: one table, or, as runs may have been made on several data sets, a mapping or function
     that gives each of these its own.
 
-    Beside it: `report.html`, one file with everything in it; `figures/` as PNG and SVG; `tables/` as CSV and LaTeX.
-    What an earlier report left in these two folders is removed. The same results and table give the same bytes. Raises
-    `UserError` where there is no such folder.
+    Beside it: `report.html`, one file with everything in it; `figures/` as PNG and SVG; `tables/` as CSV and LaTeX;
+    the list of these files. An earlier report there is replaced in whole. The same results and table give the same
+    bytes. Raises `UserError` where there is no folder `results`, and where `out` holds what no report wrote.
     """
+    check_place(Path(out))
     return write(compose(Path(results), tables), Path(out))
 
 

@@ -1,10 +1,12 @@
 """What a report is made of, before it is Markdown, HTML or LaTeX: sections of text, tables and figures."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
-from matplotlib.figure import Figure as Canvas
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
 
 
 class Text(NamedTuple):
@@ -34,7 +36,7 @@ class Picture(NamedTuple):
 
     name: str
     title: str
-    draw: Callable[[], Canvas]
+    draw: "Callable[[], Canvas]"
 
 
 Block = Text | Bullets | Grid | Picture

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from benchharness.plots.style import save, styled
 from benchharness.report.content import Block, Grid, Picture, Report
+from benchharness.report.folder import swapped
 
 ROWS: Final = 100
 """Rows of a table that Markdown shows; HTML, CSV and LaTeX have them all."""
@@ -30,20 +31,21 @@ _MINUS: Final = re.compile(r"(?<![\w.}-])-(?=[\d$])")
 
 
 def write(report: Report, out: Path) -> Path:
-    """Write everything into `out`; returns the Markdown's path."""
-    for folder, endings in (("figures", (".png", ".svg")), ("tables", (".csv", ".tex"))):
-        (out / folder).mkdir(parents=True, exist_ok=True)
-        for old in (out / folder).iterdir():
-            if old.suffix in endings:
-                old.unlink()
+    """Write everything into the folder `out`, in whole or not at all; returns the Markdown's path. See `swapped`."""
+    with swapped(out) as new:
+        _write(report, new)
+    return out / "report.md"
+
+
+def _write(report: Report, out: Path) -> None:
+    for folder in ("figures", "tables"):
+        (out / folder).mkdir()
     for block in _blocks(report):
         _write_block(block, out)
     names = [block.name for block in _blocks(report) if isinstance(block, Picture)]
     drawn = {name: _inline(out / "figures" / f"{name}.svg") for name in names}
     (out / "report.html").write_text(_rendered("report.html", report, drawn=drawn), encoding="utf-8")
-    path = out / "report.md"
-    path.write_text(_rendered("report.md", report, rows=ROWS), encoding="utf-8")
-    return path
+    (out / "report.md").write_text(_rendered("report.md", report, rows=ROWS), encoding="utf-8")
 
 
 def latex(grid: Grid) -> str:
@@ -67,7 +69,7 @@ def _write_block(block: Block, out: Path) -> None:
         with styled():
             save(block.draw(), out / "figures" / block.name)
     if isinstance(block, Grid):
-        block.data.to_csv(out / "tables" / f"{block.name}.csv", index=False, lineterminator="\n")
+        block.data.to_csv(out / "tables" / f"{block.name}.csv", index=False, lineterminator="\n", encoding="utf-8")
         (out / "tables" / f"{block.name}.tex").write_text(latex(block), encoding="utf-8")
 
 

@@ -1,11 +1,10 @@
 """Kendall's tau: whether operation strength ranks operations better than magnitude does, beside its null."""
 
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from benchharness import plots, stats
 from benchharness.plots.style import canvas, panels, styled
@@ -18,6 +17,9 @@ from benchharness.report.lookup import by_code
 from benchharness.report.words import MISSING, number, plus_minus, slug, span, spans
 from benchharness.space import OPS, SIZE, all_ops
 from benchharness.table.quality import coverage
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MEANING: Final = (
     "a: operation strength (or what else reads the cell out) against magnitude, on each edge: do they agree.",
@@ -145,7 +147,7 @@ def _score_pictures(evidence: Evidence) -> list[Block]:
     return found
 
 
-def _edges(info: plots.scores.EdgeScores) -> Figure:
+def _edges(info: plots.scores.EdgeScores) -> "Figure":
     with styled():
         figure, axes = canvas(10.0, 6.0, 2, 3)
         plots.scores.draw(info, axes)

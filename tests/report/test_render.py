@@ -2,7 +2,6 @@ import re
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
 from benchharness.report.content import Bullets, Grid, Report, Section, Text
 from benchharness.report.render import ROWS, cell, latex, tex, write
@@ -70,14 +69,3 @@ def test_html_escapes_and_needs_no_other_file(tmp_path: Path) -> None:
     assert "Cells &amp; such" in page
     assert not re.findall(r'(?:src|href)="(?!data:|#)', page)
     assert page.count("<th><button") == 2
-
-
-@pytest.mark.parametrize("left", ["tables/old.csv", "figures/old.svg"])
-def test_what_an_earlier_report_left_is_removed_and_nothing_else(tmp_path: Path, left: str) -> None:
-    for name in (left, "tables/notes.txt", "mine.csv"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("x")
-    written(tmp_path, grid())
-    assert not (tmp_path / left).exists()
-    assert (tmp_path / "tables/notes.txt").exists()
-    assert (tmp_path / "mine.csv").exists()

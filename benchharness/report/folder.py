@@ -1,0 +1,156 @@
+"""A report's folder: written whole beside its place and swapped in; what no report wrote is never lost."""
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from benchharness.errors import UserError
+
+LIST: Final = "report.files.json"
+"""The files of a report and their digests, in its own folder: these alone may be replaced."""
+_WRITER: Final = "benchharness report"
+_LITTER: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+"""What file managers leave in every folder that they show."""
+_LEFT_SECONDS: Final = 3600
+"""Age from which an unfinished report beside `out` is that of a process that was killed."""
+_ATTEMPTS: Final = 100
+"""Swaps to try where other reports go to the same place at the same time."""
+
+
+@contextmanager
+def swapped(out: Path) -> Iterator[Path]:
+    """An empty folder to write a report into; on leaving it takes the place of `out`, on an error it is removed.
+
+    Of two reports at once the later one stays, whole. Raises `UserError` where `out` holds what no report wrote, and
+    where it cannot be written.
+    """
+    out = out.resolve()
+    check_place(out)
+    new = (out if _fixed(out) else out.parent) / f".report-{secrets.token_hex(6)}.new"
+    try:
+        new.mkdir(parents=True)
+        _clear(new.parent)
+        with suppress(FileNotFoundError):  # there is none yet, or another report is just being swapped in
+            shutil.copymode(out, new)
+        yield new
+        _list(new)
+        _swap(new, out)
+    except OSError as error:
+        raise UserError(f"no report is written to {out}, what was there is untouched: {error}") from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def check_place(out: Path) -> None:
+    """Raise `UserError` where a report written to `out` would lose what no report wrote there."""
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out} is a file; a report takes a folder")
+    lost = foreign(out)
+    if lost:
+        more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
+        raise UserError(
+            f"{out} holds files that no report wrote, or that were changed since, and a report there would lose them: "
+            f"{', '.join(lost[:3])}{more}; move them, or name another folder"
+        )
+
+
+def foreign(folder: Path) -> list[str]:
+    """The files under `folder`, by path from there, that are not on its list as they are now; none without a folder."""
+    while True:
+        listed = _listed(folder)
+        lost = [name for name, path in _files(folder) if listed.get(name) != _digest(path)]
+        if listed == _listed(folder):  # else another report was swapped in meanwhile
+            return lost
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Every file and link under `folder` but its list and what file managers leave."""
+    for place, folders, names in os.walk(folder):
+        links = [name for name in folders if Path(place, name).is_symlink()]
+        for name in sorted([*names, *links]):
+            path = Path(place, name)
+            if name not in _LITTER and not (path == folder / LIST and _listed(folder)):
+                yield path.relative_to(folder).as_posix(), path
+
+
+def _clear(place: Path) -> None:
+    """Remove what killed reports left in `place`."""
+    for left in [*place.glob(".report-*.new"), *place.glob(".report-*.old")]:
+        with suppress(FileNotFoundError):  # that report is ready
+            if time.time() - left.stat().st_mtime > _LEFT_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _digest(path: Path) -> str:
+    """The sha256 of a regular file; empty for anything else."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() and not path.is_symlink() else ""
+    except OSError:
+        return ""
+
+
+def _list(folder: Path) -> None:
+    """Put the list of what is in `folder` there."""
+    files = {name: _digest(path) for name, path in _files(folder)}
+    (folder / LIST).write_text(json.dumps({"written by": _WRITER, "files": files}, indent=1) + "\n", encoding="utf-8")
+
+
+def _listed(folder: Path) -> dict[str, str]:
+    """What the list in `folder` says; nothing where there is none of ours."""
+    try:
+        about = json.loads((folder / LIST).read_bytes())
+        return dict(about["files"]) if about["written by"] == _WRITER else {}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return {}
+
+
+def _fixed(out: Path) -> bool:
+    """Whether `out` itself has to stay: somebody stands in it, it is a mount point, or nothing may be put beside it."""
+    try:
+        return out.is_dir() and (Path.cwd().is_relative_to(out) or out.is_mount() or not os.access(out.parent, os.W_OK))
+    except FileNotFoundError:  # another report is just being swapped in, so it does not stay
+        return False
+
+
+def _swap(new: Path, out: Path) -> None:
+    """Put `new` in the place of `out`; entry by entry where `out` has to stay."""
+    old = new.with_suffix(".old")
+    if new.parent == out:
+        old.mkdir()
+        for entry in [path for path in out.iterdir() if path not in (new, old)]:
+            entry.rename(old / entry.name)
+        for entry in list(new.iterdir()):
+            entry.rename(out / entry.name)
+    else:
+        _swap_whole(new, out, old)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _swap_whole(new: Path, out: Path, old: Path) -> None:
+    """The same in two renamings, begun again where another report came in between."""
+    for attempt in range(_ATTEMPTS):
+        moved = False
+        try:
+            out.rename(old)
+            moved = True
+        except FileNotFoundError:
+            pass
+        if moved and foreign(old):
+            old.rename(out)
+            check_place(out)
+        try:
+            new.rename(out)
+            return
+        except OSError:
+            if moved and not out.exists():
+                old.rename(out)
+            if not out.exists() or attempt == _ATTEMPTS - 1:
+                raise
+            shutil.rmtree(old, ignore_errors=True)
