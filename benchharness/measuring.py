@@ -79,13 +79,18 @@ def representatives() -> Int[np.ndarray, "classes"]:
     return np.array([*first, *(code for code in drawn.tolist() if code not in first)])
 
 
+def settings(recipe: Recipe) -> dict[str, Any]:
+    """What makes a training another one. A later setting is left out at its default, so that older journals hold."""
+    later = {"rate_by": "step"}
+    return {key: value for key, value in asdict(recipe).items() if key != "name" and later.get(key) != value}
+
+
 class Journal:
     """Every training made on this machine with one recipe on one data set."""
 
     def __init__(self, images: ImageSet, recipe: Recipe) -> None:
         self.images, self.recipe = images, recipe
-        settings = {key: value for key, value in asdict(recipe).items() if key != "name"}
-        key = hashlib.sha256(canonical([images.name, images.sha256, settings]).encode()).hexdigest()[:16]
+        key = hashlib.sha256(canonical([images.name, images.sha256, settings(recipe)]).encode()).hexdigest()[:16]
         self.path = folder.measured_folder() / f"{images.name}-{key}.jsonl"
         self.lock = FileLock(self.path.with_suffix(".lock"))
 

@@ -76,6 +76,16 @@ def test_recipes_and_images_do_not_share_a_journal(journal: Journal) -> None:
     assert Journal(images, replace(TINY, name="called otherwise")).path == journal.path
 
 
+def test_a_rate_held_within_an_epoch_makes_another_training_and_older_journals_hold(journal: Journal) -> None:
+    names = "batch cells channels epochs images learning_rate measured momentum nesterov trained_on warmup weight_decay"
+    assert sorted(measuring.settings(RECIPES["digits"])) == names.split(), (
+        "the key is that of before there was a choice"
+    )
+    assert measuring.settings(RECIPES["nas-bench-201"])["rate_by"] == "epoch"
+    held = replace(journal.recipe, rate_by="epoch")
+    assert Journal(journal.images, held).path != journal.path
+
+
 def test_processes_measure_what_one_process_does(journal: Journal) -> None:
     alone = {line[:4] for line in measure(journal, CHEAP, OTHER)}
     journal.path.unlink()

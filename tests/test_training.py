@@ -27,6 +27,18 @@ def test_the_benchmarks_recipe() -> None:
     assert (asked.epochs, asked.batch, asked.learning_rate, asked.momentum) == (12, 256, 0.1, 0.9)
     assert (asked.nesterov, asked.weight_decay, asked.channels, asked.cells) == (True, 5e-4, 16, 5)
     assert recipe("nas-bench-201-full").epochs == 200
+    assert asked.rate_by == recipe("nas-bench-201-full").rate_by == "epoch"
+    assert recipe("small").rate_by == recipe("digits").rate_by == "step", "as the tables were made that exist"
+
+
+def test_the_benchmarks_recipe_holds_the_rate_within_an_epoch() -> None:
+    held = Trainer(small_images(), recipe("nas-bench-201", {"batch": 50, "channels": 4, "cells": 1}), CPU)
+    rates = [held.rate(step) for step in range(12 * held.steps)]
+    assert held.steps == 4
+    by_epoch = np.reshape(rates, (12, 4))
+    assert (by_epoch == by_epoch[:, :1]).all()
+    assert by_epoch[:, 0] == pytest.approx([0.05 * (1 + cos(pi * epoch / 12)) for epoch in range(12)])
+    assert by_epoch[-1, 0] == pytest.approx(0.0017, abs=5e-5)
 
 
 @pytest.mark.parametrize(
