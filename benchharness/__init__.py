@@ -7,20 +7,20 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from benchharness.methods._base import Method
-    from benchharness.runner import run
-    from benchharness.selection import Selected, Selection
+    from benchharness.methods._updates import Update
+    from benchharness.runs.runner import run
+    from benchharness.search.selection import Selected, Selection
     from benchharness.store import results
     from benchharness.table import Table
-    from benchharness.updates import Update
 
 _HOME = {
     "Method": "benchharness.methods._base",
-    "Selected": "benchharness.selection",
-    "Selection": "benchharness.selection",
+    "Selected": "benchharness.search.selection",
+    "Selection": "benchharness.search.selection",
     "Table": "benchharness.table",
-    "Update": "benchharness.updates",
+    "Update": "benchharness.methods._updates",
     "results": "benchharness.store",
-    "run": "benchharness.runner",
+    "run": "benchharness.runs.runner",
 }
 __all__ = ["Method", "Selected", "Selection", "Table", "Update", "__version__", "results", "run"]
 

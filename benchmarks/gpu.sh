@@ -2,7 +2,7 @@
 # What needs a GPU, in parts that can be made one by one; each leaves a few small files in FOLDER.
 #
 #   benchmarks/gpu.sh check FOLDER                     tests marked gpu, and the ten checks of some methods
-#   benchmarks/gpu.sh speed FOLDER                     the timings of benchmarks/speed, a JSON file each
+#   benchmarks/gpu.sh speed FOLDER                     the timings of benchmarks, a JSON file each
 #   benchmarks/gpu.sh search FOLDER SUITE SECONDS ...  `benchharness run --suite SUITE ... --graphs`, ended after SECONDS;
 #                                                      the same again goes on, and results.tgz never lacks a finished run
 #
@@ -33,7 +33,7 @@ check)
     for method in ${METHODS//,/ }; do $PYTHON -m benchharness check "$method"; done 2>&1 | tee "$folder/checks.txt"
     ;;
 speed)
-    cd benchmarks/speed
+    cd benchmarks
     # shellcheck disable=SC2086
     {
         nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv || true

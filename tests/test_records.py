@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchharness.config import protocol
 from benchharness.errors import UserError
-from benchharness.protocols import protocol
 from benchharness.records import SCHEMA, RunRecord, RunSpec
 
 SPEC = RunSpec("darts", "darts", "magnitude", "cifar10", 7, asdict(protocol("cpu")))

@@ -87,7 +87,7 @@ SIZES = [space.Network(), space.Network(8, 1, 12, 10), space.Network(12, 2, 16, 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("arch", [(3, 2, 0, 1, 2, 4), (3,) * 6, (0,) * 6])
 def test_parameters_of_any_network_are_those_of_the_network_itself(size: space.Network, arch: space.Arch) -> None:
-    from benchharness.network import Network
+    from benchharness.models.standalone import Network
 
     net = Network(arch, size.classes, size.channels, size.cells)
     assert net.parameter_count == round(float(space.params_m(np.array(arch), size)) * 1e6)
@@ -97,8 +97,8 @@ def test_parameters_of_any_network_are_those_of_the_network_itself(size: space.N
 def test_multiply_adds_of_any_network_counted_layer_by_layer(size: space.Network) -> None:
     import torch
 
-    from benchharness.network import Bundle, Network
-    from benchharness.supernet import Norm
+    from benchharness.models.standalone import Bundle, Network
+    from benchharness.models.supernet import Norm
 
     net, counted = Network((3,) * 6, size.classes, size.channels, size.cells), [0]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Final
 
-from benchharness.cli.base import DONE, FAILED, INTERRUPTED, MORE, REFUSED, complain
+from benchharness.cli.parser import DONE, FAILED, INTERRUPTED, MORE, REFUSED, complain
 from benchharness.errors import UserError, unknown
 
 __all__ = ["DONE", "FAILED", "INTERRUPTED", "MORE", "REFUSED", "main"]
@@ -100,18 +100,18 @@ def _later(module: str, name: str) -> Callable[[list[str]], int]:
 
 
 COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
-    "run": _later("searching", "run"),
-    "compare": _later("searching", "compare"),
-    "report": _later("reading", "report"),
-    "query": _later("reading", "query"),
-    "methods": _later("reading", "methods"),
+    "run": _later("run", "run"),
+    "compare": _later("run", "compare"),
+    "report": _later("report", "report"),
+    "query": _later("report", "query"),
+    "methods": _later("report", "methods"),
     "data": _later("data", "data"),
     "table": _later("table", "table"),
-    "export": _later("reading", "export"),
-    "new": _later("authoring", "new"),
-    "check": _later("authoring", "check"),
-    "baselines": _later("authoring", "baselines"),
-    "pages": _later("authoring", "pages"),
-    "doctor": _later("checking", "doctor"),
-    "rerun": _later("checking", "rerun"),
+    "export": _later("report", "export"),
+    "new": _later("methods", "new"),
+    "check": _later("methods", "check"),
+    "baselines": _later("methods", "baselines"),
+    "pages": _later("methods", "pages"),
+    "doctor": _later("results", "doctor"),
+    "rerun": _later("results", "rerun"),
 }

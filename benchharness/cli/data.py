@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from benchharness.cli.base import DONE, FAILED, REFUSED, Parser
+from benchharness.cli.parser import DONE, FAILED, REFUSED, Parser
 from benchharness.errors import unknown
 
 
@@ -31,16 +31,17 @@ def _import(words: list[str]) -> int:
     add("--size", type=int, metavar="N", help="their height and width in pixels, resized to that (default 32)")
     add("--no-flip", action="store_true", help="training is not to mirror them: mirrored they are of another class")
     args = parser.read(words)
-    from benchharness import folder, printing
-    from benchharness.images.importers import by_class
-    from benchharness.images.importing import import_images
+    from benchharness.cli import console
+    from benchharness.data.importers import image_folder
+    from benchharness.data.install import import_images
+    from benchharness.io import catalog
 
     path = Path(args.path).expanduser()
-    if args.name or args.size is not None or args.no_flip or by_class.holds(path):
-        size = by_class.SIZE if args.size is None else args.size
-        printing.installed([import_images(path, args.name, size, not args.no_flip)])
+    if args.name or args.size is not None or args.no_flip or image_folder.holds(path):
+        size = image_folder.SIZE if args.size is None else args.size
+        console.installed([import_images(path, args.name, size, not args.no_flip)])
     else:
-        printing.installed(folder.install(path))
+        console.installed(catalog.install(path))
     return DONE
 
 
@@ -53,26 +54,28 @@ def _fetch(words: list[str]) -> int:
         "--from", dest="origin", default="", metavar="URL|PATH", help="another place, or a file of yours"
     )
     args = parser.read(words)
-    from benchharness import fetch, printing
+    from benchharness.cli import console
+    from benchharness.io import download
 
-    printing.installed(fetch.fetch(args.name, args.origin))
+    console.installed(download.fetch(args.name, args.origin))
     return DONE
 
 
 def _list(words: list[str]) -> int:
     Parser("data list", "What is installed.").read(words)
-    from benchharness import folder, printing
+    from benchharness.cli import console
+    from benchharness.io import catalog
 
-    print(f"data folder: {folder.data_folder()}")
-    printing.installed(folder.installed())
+    print(f"data folder: {catalog.data_folder()}")
+    console.installed(catalog.installed())
     return DONE
 
 
 def _verify(words: list[str]) -> int:
     Parser("data verify", "Compute the checksums of everything installed anew.").read(words)
-    from benchharness import folder
+    from benchharness.io import catalog
 
-    found = folder.verify()
+    found = catalog.verify()
     for item in found:
         print(f"{item.item.kind}/{item.item.name}: {item.problem or 'as installed'}")
     return FAILED if any(item.problem for item in found) else DONE

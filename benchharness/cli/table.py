@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchharness.cli import measuring
-from benchharness.cli.base import DONE, FAILED, REFUSED, Parser
+from benchharness.cli import table_build
+from benchharness.cli.parser import DONE, FAILED, REFUSED, Parser
 from benchharness.errors import UserError, unknown
 
 _USAGE = """usage: benchharness table import PATH | info [NAME] | export [NAME] --out FILE | verify [NAME]
@@ -18,8 +18,8 @@ def table(words: list[str]) -> int:
         "info": _info,
         "export": _export,
         "verify": _verify,
-        "build": measuring.build,
-        "check": measuring.check,
+        "build": table_build.build,
+        "check": table_build.check,
     }
     if not words or words[0] in ("-h", "--help"):
         print(_USAGE)
@@ -43,10 +43,10 @@ def _import(words: list[str]) -> int:
         help="columns under other names, such as arch=cell cifar10_test_200=accuracy",
     )
     args = parser.read(words)
-    from benchharness import printing
-    from benchharness.table.importing import import_table
+    from benchharness.cli import console
+    from benchharness.table.install import import_table
 
-    printing.installed([import_table(Path(args.path), args.name, _mapping(args.map))])
+    console.installed([import_table(Path(args.path), args.name, _mapping(args.map))])
     return DONE
 
 

@@ -10,9 +10,9 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
 
+from benchharness.config import coerce
 from benchharness.errors import UserError, unknown
 from benchharness.methods._base import Method, Weights
-from benchharness.protocols import coerce
 
 __all__ = ["Method", "Weights", "canonical", "configured", "load", "names", "options", "summary"]
 

@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from benchharness.protocols import Protocol
+from benchharness.config import Protocol
+from benchharness.methods._updates import Loss, Update, Weights
 from benchharness.space import Arch
-from benchharness.updates import Loss, Update, Weights
 
 __all__ = ["Arch", "Loss", "Method", "Weights", "uniform_cell"]
 

@@ -7,10 +7,10 @@ from jaxtyping import Float, Integer
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
+from benchharness.config import Protocol
+from benchharness.data.pictures import Batch
 from benchharness.methods._base import Arch, Loss, Method, Weights
-from benchharness.pictures import Batch
-from benchharness.protocols import Protocol
-from benchharness.updates import Tallies, Update, When, unmet
+from benchharness.methods._updates import Tallies, Update, When, unmet
 
 Reward = Callable[[Arch], float]
 

@@ -1,16 +1,16 @@
 """Reports: a results folder and a table in, evidence out, as a folder of files or as tidy frames for a notebook."""
 
-from benchharness.report.agreement import agreement, supernet_ranking
-from benchharness.report.answer import comparisons, ranking
+from benchharness.analysis.experiment import Evidence, gather
+from benchharness.analysis.lookup import by_code, lookup
+from benchharness.analysis.published import published
+from benchharness.analysis.rank_correlation import agreement, supernet_ranking
+from benchharness.analysis.search_curves import curves
 from benchharness.report.build import build, compose
-from benchharness.report.collapse import verdicts
-from benchharness.report.contest import against, versions
-from benchharness.report.costs import search_seconds
-from benchharness.report.curves import curves
-from benchharness.report.evidence import Evidence, gather
-from benchharness.report.lookup import by_code, lookup
-from benchharness.report.published import published
-from benchharness.report.taus import overall_taus
+from benchharness.report.sections.collapse import verdicts
+from benchharness.report.sections.costs import search_seconds
+from benchharness.report.sections.method_comparison import against, versions
+from benchharness.report.sections.rank_correlation import overall_taus
+from benchharness.report.sections.ranking import comparisons, ranking
 
 __all__ = [
     "Evidence",

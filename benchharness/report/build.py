@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from benchharness.report.accuracy import accuracy
-from benchharness.report.alone import alone
-from benchharness.report.answer import answer
-from benchharness.report.cells import cells
-from benchharness.report.collapse import collapse
-from benchharness.report.content import Block, Report, Section
-from benchharness.report.costs import costs
-from benchharness.report.evidence import Evidence, gather
+from benchharness.analysis.experiment import Evidence, gather
+from benchharness.report.blocks import Block, Report, Section
 from benchharness.report.folder import check_place
 from benchharness.report.render import write
-from benchharness.report.statement import method, missing, setting, standing, title
-from benchharness.report.taus import taus
+from benchharness.report.sections.accuracy import accuracy
+from benchharness.report.sections.cells import cells
+from benchharness.report.sections.collapse import collapse
+from benchharness.report.sections.costs import costs
+from benchharness.report.sections.provenance import method, missing, setting, standing, title
+from benchharness.report.sections.rank_correlation import taus
+from benchharness.report.sections.ranking import answer
+from benchharness.report.sections.tabular_search import alone
 from benchharness.table import Tables
 
 PARTS: dict[str, Callable[[Evidence], list[Block]]] = {

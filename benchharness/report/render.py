@@ -10,7 +10,7 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from benchharness.plots.style import save, styled
-from benchharness.report.content import Block, Grid, Picture, Report
+from benchharness.report.blocks import Block, Grid, Picture, Report
 from benchharness.report.folder import swapped
 
 ROWS: Final = 100

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchharness.records import RunSpec, Status
-from benchharness.store.reading import (
+from benchharness.store.frame import (
     COSTS,
     EPOCH_COLUMNS,
     MEASURES,
@@ -22,7 +22,7 @@ from benchharness.store.reading import (
     results,
     trace,
 )
-from benchharness.store.run import Run, claimed, status
+from benchharness.store.run_folder import Run, claimed, status
 
 __all__ = [
     "COSTS",

@@ -10,11 +10,12 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from benchharness.errors import UserError
+from benchharness.io import files
 from benchharness.records import RunSpec, Status
 from benchharness.space import from_string
-from benchharness.store import files, waiting
-from benchharness.store.lease import alive
-from benchharness.store.run import read_record, read_spec, status, supernet_folder
+from benchharness.store import parallel_read
+from benchharness.store.lock import alive
+from benchharness.store.run_folder import read_record, read_spec, status, supernet_folder
 
 AGAIN: Final = "the command that made it, given again, puts it right"
 UNDO: Final = "delete record.json there; the command that made it, given again, then makes the run anew"
@@ -51,14 +52,14 @@ def examine(results: Path) -> Diagnosis:
     folders = [path for path in sorted(results.rglob("seed-*")) if path.is_dir() and _FOLDER.fullmatch(path.name)]
     if not folders and _FOLDER.fullmatch(results.resolve().name):
         folders = [results]
-    found = waiting.each(lambda folder: list(_folder(folder)), folders)
+    found = parallel_read.each(lambda folder: list(_folder(folder)), folders)
     return Diagnosis(len(folders), (*chain.from_iterable(found), *_mixed(folders)))
 
 
 def _mixed(folders: Sequence[Path]) -> Iterator[Finding]:
     """Suites of which some runs searched on other images than the rest, though the data set's name is the same."""
     seen: dict[tuple[Path, str], Counter[str]] = {}
-    for folder, images in zip(folders, waiting.each(_images, folders), strict=True):
+    for folder, images in zip(folders, parallel_read.each(_images, folders), strict=True):
         if images is not None:
             dataset, told = images
             seen.setdefault((folder.parent.parent, dataset), Counter())[told] += 1

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Integer
 
-from benchharness.table import file
-from benchharness.table.figures import Figure
+from benchharness.table import storage
+from benchharness.table.metric import Figure
 from benchharness.table.table import Table
 
 SEED_RULE = "mean over the released training seeds"
@@ -37,7 +37,7 @@ def build(
         by_seed={key: _frozen(np.round(column, _DECIMALS)) for key, column in (by_seed or {}).items()},
         times={key: _frozen(column) for key, column in (times or {}).items()},
     )
-    return replace(table, about={"seed_rule": SEED_RULE, **about, "sha256": file.digest(table)})
+    return replace(table, about={"seed_rule": SEED_RULE, **about, "sha256": storage.digest(table)})
 
 
 def _frozen(values: Any, dtype: Any = np.float64) -> Any:

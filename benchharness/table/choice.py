@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from benchharness.table.figures import DATASETS
+from benchharness.table.metric import DATASETS
 from benchharness.table.table import Table
 
 Tables = Table | Mapping[str, Table] | Callable[[str], Table | None] | None

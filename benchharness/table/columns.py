@@ -9,9 +9,9 @@ import numpy as np
 
 from benchharness import space
 from benchharness.errors import UserError
-from benchharness.npz import replacing
+from benchharness.io.npz import replacing
 from benchharness.space import Network
-from benchharness.table.figures import DATASETS, SPLITS, Figure
+from benchharness.table.metric import DATASETS, SPLITS, Figure
 from benchharness.table.table import Table
 
 if TYPE_CHECKING:

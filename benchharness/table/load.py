@@ -2,13 +2,13 @@
 
 from importlib.resources import as_file, files
 
-from benchharness import folder
 from benchharness.errors import UserError
-from benchharness.table.details import Details
-from benchharness.table.figures import DATASETS
+from benchharness.io import catalog
+from benchharness.table.importers._trials import details_path
+from benchharness.table.learning_curves import Details
 from benchharness.table.measurements import with_measured
+from benchharness.table.metric import DATASETS
 from benchharness.table.table import Table
-from benchharness.table.trials import details_path
 
 _PACKAGED = ("digits",)
 """Tables that come with the package, for whoever has installed no other of that name."""
@@ -18,12 +18,12 @@ def load_table(name: str = "nas-bench-201") -> Table:
     """The table called `name`; raises `UserError` saying which command brings it where it is missing."""
     if is_packaged(name):
         return _packaged(name)
-    return Table.open(folder.find("tables", name))
+    return Table.open(catalog.find("tables", name))
 
 
 def is_packaged(name: str) -> bool:
     """Whether the table called `name` is one that comes with the package, as no other has been installed."""
-    return name in _PACKAGED and name not in folder.names("tables")
+    return name in _PACKAGED and name not in catalog.names("tables")
 
 
 def load_for(dataset: str) -> Table:
@@ -34,8 +34,8 @@ def load_for(dataset: str) -> Table:
     """
     if dataset in DATASETS:
         return with_measured(load_table())
-    if dataset not in (*_PACKAGED, *folder.names("tables")):
-        told = f"no table of {dataset!r} in {folder.data_folder()}"
+    if dataset not in (*_PACKAGED, *catalog.names("tables")):
+        told = f"no table of {dataset!r} in {catalog.data_folder()}"
         raise UserError(f"{told}; `benchharness table build --dataset {dataset}` measures one")
     table = load_table(dataset)
     if dataset not in table.datasets:
@@ -51,7 +51,7 @@ def load_details(name: str = "nas-bench-201") -> Details:
     """
     if is_packaged(name):
         raise UserError(f"table {name!r} comes without learning curves")
-    path = folder.find("tables", name)
+    path = catalog.find("tables", name)
     place = details_path(path)
     if not place.is_file():
         raise UserError(f"table {name!r} came without learning curves; the official files have them")

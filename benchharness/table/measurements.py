@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from benchharness import folder
 from benchharness.errors import UserError
+from benchharness.io import catalog
 from benchharness.table.table import Table, codes
 
 
 def measured_path(table: Table) -> Path:
     """Where what this machine has added to `table` is kept; the file may not be there."""
-    return folder.measured_folder() / f"{table.about['name']}-{table.about['sha256'][:16]}.npz"
+    return catalog.measured_folder() / f"{table.about['name']}-{table.about['sha256'][:16]}.npz"
 
 
 def with_measured(table: Table) -> Table:

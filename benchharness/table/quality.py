@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from benchharness import space, stats
-from benchharness.table.figures import Figure
+from benchharness.table.metric import Figure
 from benchharness.table.table import Table, codes
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchharness import folder
 from benchharness.errors import UserError
-from benchharness.table import benchmark, quality
-from benchharness.table.benchmark import Check
-from benchharness.table.figures import Figure, after
+from benchharness.io import catalog
+from benchharness.table import nas_bench_201, quality
 from benchharness.table.load import is_packaged, load_details, load_table
 from benchharness.table.measurements import measured_path, with_measured
+from benchharness.table.metric import Figure, after
+from benchharness.table.nas_bench_201 import Check
 from benchharness.table.table import Table
 
 
@@ -59,9 +59,9 @@ def verify(name: str) -> list[Check]:
     """Everything that can be checked of the installed table called `name`; raises `UserError` where there is none."""
     counted = "costs are computed in closed form; those a source states beside its accuracies were compared with them"
     if is_packaged(name):
-        return [*benchmark.checks(load_table(name)), Check(counted, "")]
-    folder.find("tables", name)
-    found = [Check(f"{item.item.path} is as it came", item.problem) for item in folder.verify("tables", name)]
+        return [*nas_bench_201.checks(load_table(name)), Check(counted, "")]
+    catalog.find("tables", name)
+    found = [Check(f"{item.item.path} is as it came", item.problem) for item in catalog.verify("tables", name)]
     if any(check.problem for check in found):
         return found
-    return [*found, *benchmark.checks(load_table(name)), Check(counted, "")]
+    return [*found, *nas_bench_201.checks(load_table(name)), Check(counted, "")]

@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float, Int, Integer, UInt8
 from benchharness import space
 from benchharness.errors import UserError, unknown
 from benchharness.space import NETWORKS, Arch, Network
-from benchharness.table import file
-from benchharness.table.figures import Figure, after, lacking
+from benchharness.table import storage
+from benchharness.table.metric import Figure, after, lacking
 
 Archs = int | str | Integer[np.ndarray, "*archs"] | None
 """Rows of a table: one (or an architecture's string), an array of any shape, or None for all in row order."""
@@ -58,11 +58,11 @@ class Table:
     @classmethod
     def open(cls, path: Path | str) -> "Table":
         """The table that `save` wrote to `path`; raises `UserError` where there is none."""
-        return cls(**file.read(Path(path)))
+        return cls(**storage.read(Path(path)))
 
     def save(self, path: Path | str) -> None:
         """Write the table to `path`, replacing what is there only once it is written whole."""
-        file.write(Path(path), self)
+        storage.write(Path(path), self)
 
     def __len__(self) -> int:
         return len(self.ops)

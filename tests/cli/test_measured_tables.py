@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchharness import cli, folder, space
+from benchharness import cli, space
+from benchharness.io import catalog
 from benchharness.table import Table
-from benchharness.table.importers import own
+from benchharness.table.importers import native
 from benchharness.table.measurements import measured_path
-from tests.measured import measured_table
+from tests.support.measured import measured_table
 
 ABSENT = (3, 3, 3, 1, 3, 3)
 
@@ -23,7 +24,7 @@ def pets(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Table:
     monkeypatch.setenv("BENCHHARNESS_DATA", str(own_home / "data"))
     table = measured_table(classes=40, without=[ABSENT])
     table.save(own_home / "pets.npz")
-    folder.install_with("tables", "pets", own_home / "pets.npz", own)
+    catalog.install_with("tables", "pets", own_home / "pets.npz", native)
     added = measured_table(classes=6_466)
     added.save(measured_path(table))
     return table

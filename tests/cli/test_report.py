@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from benchharness.cli import main, print_anyway
-from benchharness.cli.reading import suites
-from tests.report import folder
+from benchharness.cli.report import suites
+from tests.support import report_folder
 
 
 def run(suite: Path, seed: int = 0) -> Path:
-    return folder.add(suite, folder.spec("darts", seed), folder.GOOD)
+    return report_folder.add(suite, report_folder.spec("darts", seed), report_folder.GOOD)
 
 
 def test_a_folder_of_suites_is_a_report_each(tmp_path: Path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]

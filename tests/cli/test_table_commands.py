@@ -8,7 +8,7 @@ import pytest
 
 from benchharness import cli
 from benchharness.table import load_table
-from tests.table import releases
+from tests.support import releases
 
 ONE = "|nor_conv_3x3~0|+|none~0|none~1|+|skip_connect~0|none~1|avg_pool_3x3~2|"
 TWO = "|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"

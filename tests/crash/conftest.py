@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny import install_images
+from tests.support.tiny import install_images
 
 
 @pytest.fixture

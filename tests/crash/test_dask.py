@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from benchharness import executors
+from benchharness.compute import executors
 from benchharness.errors import UserError
-from tests.crash.commands import finish, killed_group, leftovers, machines, results, start, wait_for_epoch
-from tests.tiny import install_images
+from tests.support.commands import finish, killed_group, leftovers, machines, results, start, wait_for_epoch
+from tests.support.tiny import install_images
 
 pytest.importorskip("distributed")
 

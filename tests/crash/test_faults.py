@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchharness.store.doctor import examine
-from tests.crash.commands import (
+from tests.support.commands import (
     DETERMINISTIC,
     Forks,
     finish,

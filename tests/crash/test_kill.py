@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.crash.commands import (
+from tests.support.commands import (
     DETERMINISTIC,
     Forks,
     alive_in_group,
@@ -112,9 +112,9 @@ def test_an_interruption_ends_the_workers_and_leaves_a_resumable_folder(
 TOGETHER = """
 import os, sys
 from pathlib import Path
-from benchharness.runner import Where, execute
+from benchharness.runs.runner import Where, execute
 from benchharness.store import Store
-from tests.tiny import Walk, jobs
+from tests.support.tiny import Walk, jobs
 
 def work(folder):
     where = Where(Store(Path(folder), "mine"), "cpu", 1)

@@ -23,21 +23,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchharness import folder, space
+from benchharness import space
+from benchharness.data import ImageSet, load_split
+from benchharness.data.image_set import Part
+from benchharness.data.image_set import build as build_images
+from benchharness.data.importers import cifar as cifar_archive
+from benchharness.data.importers import huggingface, imagenet16
+from benchharness.data.split_importers import lists
 from benchharness.errors import UserError
-from benchharness.images import ImageSet, load_split
-from benchharness.images.importers import cifar_archive, hf_parquet, imagenet16
-from benchharness.images.sets import Part
-from benchharness.images.sets import build as build_images
-from benchharness.images.splits import lists
+from benchharness.io import catalog
 from benchharness.records import RunRecord, RunSpec
+from benchharness.runs.suite import load as load_suite
 from benchharness.store import arrays, read, trace
-from benchharness.suite import load as load_suite
 from benchharness.table import Details, Figure, Table
 from benchharness.table.build import build
-from benchharness.table.details import Curve
 from benchharness.table.importers import check as check_table
-from benchharness.table.importers import columns, official
+from benchharness.table.importers import columnar, official
+from benchharness.table.learning_curves import Curve
 
 EXAMPLES = int(os.environ.get("BENCHHARNESS_FUZZ", "60"))
 FEW = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
@@ -170,9 +172,9 @@ def tables(path: Path) -> dict[str, bytes]:
 READERS: dict[str, Callable[[Path], object]] = {
     "x.npz": check_table,
     "d.details": Details.open,
-    "x.csv": lambda path: columns.read_as(path, "x"),
-    "x.json": lambda path: columns.read_as(path, "x"),
-    "x.parquet": lambda path: columns.read_as(path, "x"),
+    "x.csv": lambda path: columnar.read_as(path, "x"),
+    "x.json": lambda path: columnar.read_as(path, "x"),
+    "x.parquet": lambda path: columnar.read_as(path, "x"),
     "x.pth": lambda path: official.read_as(path, "x"),
     "x.pickle.pbz2": lambda path: official.read_as(path, "x"),
 }
@@ -189,7 +191,7 @@ def test_tables(tmp_path: Path, name: str, changes: list[Any]) -> None:
     path = tmp_path / name
     path.write_bytes(spoilt((tmp_path / "honest" / name).read_bytes(), changes))
     answers(lambda: READERS[name](path))
-    for importer in (columns, official, lists):
+    for importer in (columnar, official, lists):
         importer.recognises(path)
 
 
@@ -242,7 +244,7 @@ def test_image_archives(tmp_path: Path, layer: str, changes: list[Any]) -> None:
     path = tmp_path / "cifar-100-python.tar.gz"
     path.write_bytes(spoilt(content, changes) if layer == "packed" else content)
     if cifar_archive.recognises(path):
-        answers(lambda: folder._read(folder._Source("images", "cifar100", path, cifar_archive)))
+        answers(lambda: catalog._read(catalog._Source("images", "cifar100", path, cifar_archive)))
 
 
 @given(changes=Spoil, which=st.sampled_from(["train_data_batch_1", "val_data"]))
@@ -251,7 +253,7 @@ def test_image_folders(tmp_path: Path, changes: list[Any], which: str) -> None:
     for name in ("val_data", *(f"train_data_batch_{number}" for number in range(1, 11))):
         held = pickle.dumps({"data": np.zeros((2, 768), np.uint8), "labels": [1, 120]}, 2)
         (tmp_path / name).write_bytes(spoilt(held, changes) if name == which else held)
-    answers(lambda: folder._read(folder._Source("images", "imagenet16-120", tmp_path, imagenet16)))
+    answers(lambda: catalog._read(catalog._Source("images", "imagenet16-120", tmp_path, imagenet16)))
 
 
 @given(changes=Spoil)
@@ -262,8 +264,8 @@ def test_image_tables_and_our_own_image_files(tmp_path: Path, changes: list[Any]
         rows.to_parquet(tmp_path / name)
     path = tmp_path / "train-0.parquet"
     path.write_bytes(spoilt(path.read_bytes(), changes))
-    if hf_parquet.recognises(tmp_path):
-        answers(lambda: folder._read(folder._Source("images", "cifar10", tmp_path, hf_parquet)))
+    if huggingface.recognises(tmp_path):
+        answers(lambda: catalog._read(catalog._Source("images", "cifar10", tmp_path, huggingface)))
     part = Part(np.zeros((2, 3, 16, 16), np.uint8), np.array([0, 1]))
     build_images("imagenet16-120", part, part).save(tmp_path / "x.npz")
     (tmp_path / "x.npz").write_bytes(spoilt((tmp_path / "x.npz").read_bytes(), changes))
@@ -294,8 +296,8 @@ def test_manifests(tmp_path: Path, changes: list[Any]) -> None:
     (tmp_path / "manifest.json").write_bytes(spoilt(json.dumps({"schema": 2, "installed": [row]}).encode(), changes))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BENCHHARNESS_DATA", str(tmp_path))
-        answers(folder.installed)
-        answers(folder.verify)
+        answers(catalog.installed)
+        answers(catalog.verify)
 
 
 def test_a_zip_of_terabytes_is_refused_unopened(tmp_path: Path) -> None:

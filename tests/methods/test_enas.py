@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from benchharness.config import protocol
 from benchharness.methods.enas import Enas
-from benchharness.protocols import protocol
-from benchharness.search import Search
+from benchharness.search.loop import Search
 from tests.methods.test_methods import make
-from tests.sets import small_images
-from tests.test_search import CPU, equal, finished, reloaded, search_of
+from tests.search.test_loop import CPU, equal, finished, reloaded, search_of
+from tests.support.sets import small_images
 
 BEST = (3, 1, 2, 4, 3, 0)
 

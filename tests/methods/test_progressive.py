@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from benchharness.errors import UserError
+from benchharness.models.supernet import Supernet, widen
 from benchharness.space import EDGES, OPS
-from benchharness.supernet import Supernet, widen
 from tests.methods.test_methods import make
-from tests.test_search import equal, finished, reloaded, search_of
+from tests.search.test_loop import equal, finished, reloaded, search_of
 
 ALPHA = torch.randn(6, 5, generator=torch.Generator().manual_seed(3))
 

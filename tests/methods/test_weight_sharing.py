@@ -11,16 +11,16 @@ from scipy import stats
 from torch.nn import functional as F
 
 from benchharness import methods
+from benchharness.config import protocol
 from benchharness.errors import UserError
 from benchharness.methods import Method
-from benchharness.plan import make_plan, parse_methods
-from benchharness.protocols import protocol
-from benchharness.search import Search
+from benchharness.methods._updates import When
+from benchharness.runs.plan import make_plan, parse_methods
+from benchharness.search.loop import Search
 from benchharness.space import EDGES
-from benchharness.updates import When
 from tests.methods.test_methods import ALPHA, draws, make
-from tests.sets import small_images
-from tests.test_search import CPU, equal, finished, reloaded, search_of
+from tests.search.test_loop import CPU, equal, finished, reloaded, search_of
+from tests.support.sets import small_images
 
 SEARCHED = (
     "gdas", "setn", "rsps", "pc-darts", "beta-darts", "sdarts-rs", "sdarts-adv", "darts-es", "darts-pt-fixed",

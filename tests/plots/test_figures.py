@@ -63,12 +63,12 @@ def test_epochs_average_over_seeds_with_their_reach() -> None:
             "eigenvalue": [np.nan, 0.5, np.nan, 0.7, np.nan, np.nan],
         }
     )
-    info = plots.epochs.data(frame, "skips")
+    info = plots.search_curves.data(frame, "skips")
     assert info.by_method["darts"].mean == pytest.approx([1, 4])
     assert info.by_method["darts"].high == pytest.approx([1.8, 5.6])
     assert (info.by_method["darts"].n, info.by_method["snas"].n) == (2, 1)
-    assert list(plots.epochs.data(frame, "eigenvalue").by_method) == ["darts"]
-    ax = plots.epochs.draw(info, axes()[0])
+    assert list(plots.search_curves.data(frame, "eigenvalue").by_method) == ["darts"]
+    ax = plots.search_curves.draw(info, axes()[0])
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["darts (n=2)", "snas (n=1)"]
     assert ax.get_ylim()[1] > 6
 
@@ -82,19 +82,19 @@ def test_every_mean_over_epochs_is_over_the_same_runs() -> None:
             "test": [10.0, np.nan, 90.0, 20.0, 30.0, 80.0, np.nan, np.nan, np.nan],
         }
     )
-    curve = plots.epochs.data(frame, "test").by_method["darts"]
+    curve = plots.search_curves.data(frame, "test").by_method["darts"]
     assert curve.epochs.tolist() == [1, 3]
     assert curve.mean == pytest.approx([15, 85])
     assert curve.n == 2
     apart = frame.assign(test=[10.0, np.nan, np.nan, np.nan, 30.0, np.nan, np.nan, np.nan, 50.0])
-    assert not plots.epochs.data(apart, "test").by_method
+    assert not plots.search_curves.data(apart, "test").by_method
 
 
 def test_alphas_are_cut_to_the_shortest_run_and_averaged() -> None:
     short, long = np.full((2, 6, 5), 0.2), np.full((3, 6, 5), 0.4)
-    info = plots.alphas.data([short, long])
+    info = plots.edge_weights.data([short, long])
     assert info.weights == pytest.approx(np.full((2, 6, 5), 0.3))
-    ax = plots.alphas.draw(info, axes()[0])
+    ax = plots.edge_weights.draw(info, axes()[0])
     assert len(ax.get_yticklabels()) == 30
     assert ax.get_yticklabels()[6].get_text() == "2<-0  skip_connect"
 
@@ -103,12 +103,12 @@ def test_scores_are_standardised_within_each_edge_and_dead_edges_counted() -> No
     scores = np.arange(30.0).reshape(6, 5)
     dead = scores.copy()
     dead[5] = np.nan
-    info = plots.scores.data({"strength": [scores, dead], "magnitude": [np.ones((6, 5))]}, 10 * scores)
+    info = plots.operation_scores.data({"strength": [scores, dead], "magnitude": [np.ones((6, 5))]}, 10 * scores)
     assert info.criteria["strength"][0] == pytest.approx(info.truth)
     assert info.truth.mean(-1) == pytest.approx(np.zeros(6))
     assert info.truth.std(-1) == pytest.approx(np.ones(6))
     assert info.criteria["magnitude"] == pytest.approx(np.zeros((1, 6, 5))), "all operations tie"
-    drawn = plots.scores.draw(info, axes(6))
+    drawn = plots.operation_scores.draw(info, axes(6))
     assert [ax.get_title() for ax in drawn][4:] == ["edge 3<-1", "edge 3<-2 (dead 1x)"]
 
 
@@ -123,32 +123,32 @@ def test_agreement_keeps_the_order_of_kinds_and_the_null_grey() -> None:
             "n": 3,
         }
     )
-    info = plots.agreement.data(rows)
+    info = plots.rank_correlation.data(rows)
     assert info.kinds == ["a", "b mean"]
     assert info.by_criterion["strength"]["b mean"] == stats.Interval(0.3, 0.2, 0.4, 3)
-    ax = plots.agreement.draw(info, axes()[0])
+    ax = plots.rank_correlation.draw(info, axes()[0])
     labelled = {line.get_label(): line for line in ax.lines}
     assert labelled["parameter count"].get_color() == "#7F7F7F"
     assert labelled["strength"].get_xdata() == pytest.approx([0.1, 0.3])
 
 
 def test_improvement_is_a_matrix_that_adds_up_to_one() -> None:
-    info = plots.improvement.data(SCORES)
+    info = plots.win_probability.data(SCORES)
     assert info.methods == ["ostr", "darts"]
     assert info.probability == pytest.approx(np.array([[np.nan, 1], [0, np.nan]]), nan_ok=True)
-    ax = plots.improvement.draw(info, axes()[0])
+    ax = plots.win_probability.draw(info, axes()[0])
     assert sorted(text.get_text() for text in ax.texts) == ["0.00", "1.00"]
 
 
 def test_profile_spans_all_runs() -> None:
-    info = plots.profile.data(SCORES, np.random.default_rng(0))
+    info = plots.performance_profile.data(SCORES, np.random.default_rng(0))
     assert set(info.shares) == {"darts", "ostr"}
     assert info.thresholds[0] < 54.3 < 94 < info.thresholds[-1]
     for share, low, high in info.shares.values():
         assert (share[0], share[-1]) == (1, 0)
         assert (low <= share).all()
         assert (share <= high).all()
-    assert len(plots.profile.draw(info, axes()[0]).get_legend().get_texts()) == 2
+    assert len(plots.performance_profile.draw(info, axes()[0]).get_legend().get_texts()) == 2
 
 
 def test_distribution_puts_cells_where_they_rank() -> None:

@@ -6,9 +6,9 @@ import pytest
 from benchharness import report
 from benchharness.errors import UserError
 from benchharness.plots.style import styled
-from benchharness.report.content import Grid, Picture, Report, Text
+from benchharness.report.blocks import Grid, Picture, Report, Text
 from benchharness.table import Table
-from tests.report import folder
+from tests.support import report_folder
 
 ORDER = [
     *("Answer", "Accuracy beside published figures", "Collapse", "Kendall's tau", "Searches without a supernet"),
@@ -76,12 +76,12 @@ def test_without_a_table_the_report_has_what_needs_none(suite: Path) -> None:
 def test_a_table_of_a_part_of_the_cells_is_enough(suite: Path, sample: Table, tmp_path: Path) -> None:
     assert "taus" in drawn(report.compose(suite, sample))
     for seed in (0, 1):
-        folder.add(tmp_path / "s", folder.spec("darts", seed), sample.arch(seed))
+        report_folder.add(tmp_path / "s", report_folder.spec("darts", seed), sample.arch(seed))
     assert {"accuracy", "distribution", "cells"} <= set(drawn(report.compose(tmp_path / "s", sample)))
 
 
 def test_one_seed_is_reported_without_intervals(tmp_path: Path, table: Table) -> None:
-    found = report.compose(folder.suite(tmp_path / "s", seeds=[0]), table)
+    found = report.compose(report_folder.suite(tmp_path / "s", seeds=[0]), table)
     assert {"accuracy", "improvement", "taus", "scores-ostr"} <= set(drawn(found))
     ranking = found.sections[0].blocks[1]
     assert isinstance(ranking, Grid)
@@ -90,13 +90,13 @@ def test_one_seed_is_reported_without_intervals(tmp_path: Path, table: Table) ->
 
 def test_methods_without_a_supernet_are_enough(tmp_path: Path, table: Table) -> None:
     for seed in range(3):
-        folder.add(tmp_path / "s", folder.spec("random", seed), folder.GOOD)
+        report_folder.add(tmp_path / "s", report_folder.spec("random", seed), report_folder.GOOD)
     wanted = {"accuracy", "anytime", "cost", "distribution", "cells"}
     assert set(drawn(report.compose(tmp_path / "s", table))) == wanted
 
 
 def test_a_folder_where_nothing_finished_yet(tmp_path: Path, table: Table) -> None:
-    folder.add(tmp_path / "s", folder.spec("darts", 0), None)
+    report_folder.add(tmp_path / "s", report_folder.spec("darts", 0), None)
     found = report.compose(tmp_path / "s", table)
     assert found.standing.startswith("This folder is unfinished: 0 of 1 run finished, 1 stale.")
     assert set(drawn(found)) == {"degeneration", "parameter-free", "entropy"}
@@ -109,9 +109,9 @@ def test_an_empty_folder_is_a_report_and_no_folder_is_an_error(tmp_path: Path, t
 
 
 def test_settings_are_never_mixed(tmp_path: Path, table: Table) -> None:
-    folder.add(tmp_path / "s", folder.spec("darts", 0), folder.GOOD)
-    folder.add(tmp_path / "s", folder.spec("darts", 1), folder.GOOD)
-    folder.add(tmp_path / "s", folder.spec("darts", 0, batch=32), folder.ALL_SKIP)
+    report_folder.add(tmp_path / "s", report_folder.spec("darts", 0), report_folder.GOOD)
+    report_folder.add(tmp_path / "s", report_folder.spec("darts", 1), report_folder.GOOD)
+    report_folder.add(tmp_path / "s", report_folder.spec("darts", 0, batch=32), report_folder.ALL_SKIP)
     found = names(report.compose(tmp_path / "s", table))
     assert [name for name in found if name.startswith("ranking")] == [
         "ranking-cifar10-cpu-batch-32-epochs-6",
@@ -126,7 +126,7 @@ def test_an_edited_method_file_is_another_method(tmp_path: Path) -> None:
     from dataclasses import replace
 
     for source in ("aaaaaaaa", "bbbbbbbb"):
-        folder.add(tmp_path / "s", replace(folder.spec("mine", 0), source=source), folder.GOOD)
+        report_folder.add(tmp_path / "s", replace(report_folder.spec("mine", 0), source=source), report_folder.GOOD)
     runs, _ = report.gather(tmp_path / "s", None)
     assert sorted(runs["method"]) == ["mine@aaaaaa", "mine@bbbbbb"]
 
@@ -136,7 +136,7 @@ def test_probed_supernets_are_a_table_with_a_row_per_method(tmp_path: Path, tabl
     for seed in range(3):
         accuracy = np.random.default_rng(seed).normal(50, 10, len(codes))
         arrays = {"ranking_codes": codes, "ranking_accuracy_pct": accuracy}
-        folder.add(tmp_path / "s", folder.spec("darts", seed), folder.GOOD, arrays=arrays)
+        report_folder.add(tmp_path / "s", report_folder.spec("darts", seed), report_folder.GOOD, arrays=arrays)
     found = report.compose(tmp_path / "s", table)
     (grid,) = [b for s in found.sections for b in s.blocks if isinstance(b, Grid) and b.name == "supernets"]
     assert grid.shown.columns.tolist() == ["method", "supernets", "cells", "sparse", "tau", "top"]

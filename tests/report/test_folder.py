@@ -15,7 +15,7 @@ import pytest
 
 from benchharness.errors import UserError
 from benchharness.plots.style import canvas
-from benchharness.report.content import Grid, Picture, Report, Section, Text
+from benchharness.report.blocks import Grid, Picture, Report, Section, Text
 from benchharness.report.folder import LIST, foreign
 from benchharness.report.render import write
 
@@ -168,7 +168,7 @@ axes.prop_cycle: cycler('color', ['red'])
 WRITE = """
 from pathlib import Path
 from benchharness.plots import accuracy, style
-from benchharness.report.content import Picture, Report, Section, Text
+from benchharness.report.blocks import Picture, Report, Section, Text
 from benchharness.report.render import write
 import pandas as pd
 scores = pd.DataFrame({"darts": [90.0, 91.0], "a$b_c$": [92.0, 93.0]})

@@ -8,15 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchharness import export, report, space, stats
-from benchharness.report.accuracy import accuracy
-from benchharness.report.content import Bullets, Grid, Text
+from benchharness import report, space, stats
+from benchharness.analysis import export
+from benchharness.report.blocks import Bullets, Grid, Text
+from benchharness.report.sections.accuracy import accuracy
 from benchharness.table import Table
 from benchharness.table.build import build
 from benchharness.table.measurements import merged
 from benchharness.table.table import codes
-from tests.measured import measured_table
-from tests.report import folder
+from tests.support import report_folder
+from tests.support.measured import measured_table
 
 MISSING = re.compile(r"(?<![\w])nan(?![\w])", re.IGNORECASE)
 
@@ -24,7 +25,7 @@ MISSING = re.compile(r"(?<![\w])nan(?![\w])", re.IGNORECASE)
 @pytest.fixture(scope="module")
 def pets() -> Table:
     """2,000 classes, and besides them, measured here, the good cells that ostr derives."""
-    cells = [(*folder.GOOD[:5], op) for op in (2, 3)]
+    cells = [(*report_folder.GOOD[:5], op) for op in (2, 3)]
     whole, every = measured_table(classes=2000, without=cells), space.classes()
     good = np.flatnonzero(np.isin(every, [every[space.to_code(cell)] for cell in cells]))
     runs = {figure: np.full((len(good), 2), 91.0) for figure in whole.means}
@@ -37,7 +38,7 @@ def pets() -> Table:
 def pet_suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     drawn = np.random.default_rng(5)
     probes = {"ranking_codes": drawn.permutation(space.SIZE)[:400], "ranking_accuracy_pct": drawn.normal(50, 9, 400)}
-    return folder.suite(tmp_path_factory.mktemp("results") / "pets-cpu", dataset="pets", probes=probes)
+    return report_folder.suite(tmp_path_factory.mktemp("results") / "pets-cpu", dataset="pets", probes=probes)
 
 
 @pytest.fixture(scope="module")
@@ -127,8 +128,8 @@ def test_supernets_are_ranked_on_the_cells_that_are_held(pet_suite: Path, pets: 
 
 
 def test_every_data_set_of_a_folder_is_looked_up_in_its_own_table(tmp_path: Path, pets: Table, table: Table) -> None:
-    folder.suite(tmp_path / "both", seeds=[0], dataset="pets")
-    folder.suite(tmp_path / "both", seeds=[0])
+    report_folder.suite(tmp_path / "both", seeds=[0], dataset="pets")
+    report_folder.suite(tmp_path / "both", seeds=[0])
     asked = {"pets": pets, "cifar10": table}
     frame = report.lookup(report.gather(tmp_path / "both", None)[0], asked)
     assert frame.groupby("dataset")["benchmark_dataset"].nunique().to_dict() == {"cifar10": 3, "pets": 1}

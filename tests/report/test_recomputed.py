@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchharness import export
+from benchharness.analysis import export
 from benchharness.table import Table
 
 STUDENT_T_3 = 4.302652729911275

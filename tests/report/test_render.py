@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchharness.report.content import Bullets, Grid, Report, Section, Text
+from benchharness.report.blocks import Bullets, Grid, Report, Section, Text
 from benchharness.report.render import ROWS, cell, latex, tex, write
 
 ARCH = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"

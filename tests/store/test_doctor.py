@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from benchharness.errors import UserError
-from benchharness.runner import Where, execute
-from benchharness.store import Store, files
+from benchharness.io import files
+from benchharness.runs.runner import Where, execute
+from benchharness.store import Store
 from benchharness.store.doctor import examine
-from tests.tiny import Walk, jobs
+from tests.support.tiny import Walk, jobs
 
 (JOB,) = jobs("darts,ostr")
 

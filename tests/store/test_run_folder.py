@@ -10,7 +10,7 @@ import pytest
 from benchharness.errors import UserError
 from benchharness.records import RunRecord, RunSpec, Status
 from benchharness.store import Store
-from tests.tiny import jobs
+from tests.support.tiny import jobs
 
 ARCH = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
 
@@ -89,7 +89,7 @@ def test_the_record_comes_last(store: Store, spec: RunSpec, monkeypatch: pytest.
     """Whatever stops `finish` before its end leaves a run that is not done."""
     with store.claim(spec) as run:
         assert run is not None
-    monkeypatch.setattr("benchharness.store.files.os.fsync", full_after(2))
+    monkeypatch.setattr("benchharness.io.files.os.fsync", full_after(2))
     with pytest.raises(OSError, match="full"):
         run.finish(record(spec), {}, {})
     monkeypatch.undo()

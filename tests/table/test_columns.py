@@ -14,7 +14,7 @@ from benchharness import space
 from benchharness.errors import UserError
 from benchharness.table import Table
 from benchharness.table.columns import frame, write
-from benchharness.table.importers import columns
+from benchharness.table.importers import columnar
 from tests.table.conftest import TEST, VALID
 
 ARCHS = [space.to_string(space.from_code(code)) for code in (7, 9_000, 3)]
@@ -25,7 +25,7 @@ ROWS = {"arch": ARCHS, "cifar10_test_200": [90.0, 80.5, 70.0], "index": [5, 9, 2
 def test_a_table_comes_back_as_it_went_out(sample: Table, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out{suffix}"
     assert write(sample, path) == 40
-    found = columns.read_as(path, "made-up")
+    found = columnar.read_as(path, "made-up")
     assert found.about["sha256"] == sample.about["sha256"]
     np.testing.assert_array_equal(found.seeds(*TEST), sample.seeds(*TEST))
     np.testing.assert_array_equal(found.accuracy(None, *VALID), sample.accuracy(None, *VALID))
@@ -46,8 +46,8 @@ def test_names_that_cannot_be_written_are_refused(sample: Table, tmp_path: Path)
 )
 def test_every_layout_of_json(tmp_path: Path, held: object) -> None:
     (tmp_path / "x.json").write_text(json.dumps(held))
-    assert columns.recognises(tmp_path / "x.json") == "x"
-    found = columns.read(tmp_path / "x.json")
+    assert columnar.recognises(tmp_path / "x.json") == "x"
+    found = columnar.read(tmp_path / "x.json")
     assert found.numbers.tolist() == [2, 5, 9]
     assert found.accuracy(None, "cifar10", "test").tolist() == [70.0, 90.0, 80.5]
     assert found.accuracy(ARCHS[1], "cifar10", "test") == 80.5
@@ -56,9 +56,9 @@ def test_every_layout_of_json(tmp_path: Path, held: object) -> None:
 def test_columns_by_other_names(tmp_path: Path) -> None:
     pd.DataFrame({"cell": ARCHS, "acc": [1.5, 2, 3], "arch": ["x"] * 3}).to_csv(tmp_path / "x.csv", index=False)
     mapping = {"arch": "cell", "imagenet16_120_valid_12": "acc"}
-    found = columns.read_as(tmp_path / "x.csv", "x", mapping)
+    found = columnar.read_as(tmp_path / "x.csv", "x", mapping)
     assert found.accuracy(ARCHS[0], "imagenet16-120", "valid", 12) == 1.5
-    assert columns.recognises(tmp_path / "x.csv") is None
+    assert columnar.recognises(tmp_path / "x.csv") is None
 
 
 def test_runs_and_seconds_are_read(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_runs_and_seconds_are_read(tmp_path: Path) -> None:
     held["cifar10_test_200_by_seed"] = ["90.5 89.5", "80.5", "70.0 nan 70.0"]
     held["train_seconds_200_cifar10_valid"] = [1.0, 2.0, 3.0]
     held.to_csv(tmp_path / "x.csv", index=False)
-    found = columns.read(tmp_path / "x.csv")
+    found = columnar.read(tmp_path / "x.csv")
     nan = np.nan
     np.testing.assert_array_equal(
         found.seeds("cifar10", "test"), [[70.0, nan, 70.0], [90.5, 89.5, nan], [80.5, nan, nan]]
@@ -101,7 +101,7 @@ def test_what_is_no_table_is_refused(tmp_path: Path, held: pd.DataFrame, sentenc
     for name, save in (("x.csv", held.to_csv), ("x.json", held.to_json)):
         save(tmp_path / name, **({"index": False} if name == "x.csv" else {"orient": "records"}))
         with pytest.raises(UserError, match=sentence):
-            columns.read_as(tmp_path / name, "x")
+            columnar.read_as(tmp_path / name, "x")
 
 
 @pytest.mark.parametrize(
@@ -121,9 +121,9 @@ def test_what_is_no_table_is_refused(tmp_path: Path, held: pd.DataFrame, sentenc
 )
 def test_damaged_files_are_refused(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
-    assert columns.recognises(tmp_path / name) is None or name == "x.csv"
+    assert columnar.recognises(tmp_path / name) is None or name == "x.csv"
     with pytest.raises(UserError):
-        columns.read_as(tmp_path / name, "x")
+        columnar.read_as(tmp_path / name, "x")
 
 
 def test_a_small_file_of_billions_of_values_is_refused(tmp_path: Path) -> None:
@@ -131,18 +131,18 @@ def test_a_small_file_of_billions_of_values_is_refused(tmp_path: Path) -> None:
     parquet.write_table(pa.table({"arch": ["x"] * 30, "cifar10_test_200_by_seed": runs}), tmp_path / "x.parquet")
     assert (tmp_path / "x.parquet").stat().st_size < 100_000
     with pytest.raises(UserError, match="it unpacks to more values than any table has"):
-        columns.read_as(tmp_path / "x.parquet", "x")
+        columnar.read_as(tmp_path / "x.parquet", "x")
 
 
 def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     held = pa.table([ARCHS, [1.0] * 3, [2.0] * 3], ["arch", "cifar10_test_200", "cifar10_test_200"])
     parquet.write_table(held, tmp_path / "x.parquet")
     with pytest.raises(UserError, match=r"two columns of one name|cannot be read as PARQUET"):
-        columns.read_as(tmp_path / "x.parquet", "x")
+        columnar.read_as(tmp_path / "x.parquet", "x")
 
 
 def test_too_many_rows_are_refused(make: Callable[..., Table], tmp_path: Path) -> None:
     held = frame(make(10))
     pd.concat([held] * 6_251).to_csv(tmp_path / "x.csv", index=False)
     with pytest.raises(UserError, match="has 62501 rows; NAS-Bench-201 has 15,625"):
-        columns.read_as(tmp_path / "x.csv", "x")
+        columnar.read_as(tmp_path / "x.csv", "x")

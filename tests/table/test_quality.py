@@ -8,7 +8,7 @@ from scipy.stats import kendalltau
 
 from benchharness import space
 from benchharness.table import Figure, Table, quality
-from tests.measured import measured_table
+from tests.support.measured import measured_table
 
 TEST, VALID = Figure("pets", "test", 7), Figure("pets", "valid", 7)
 

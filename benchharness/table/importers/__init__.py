@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from benchharness.table.benchmark import checked
-from benchharness.table.details import Details
+from benchharness.table.importers._trials import details_path
+from benchharness.table.learning_curves import Details
+from benchharness.table.nas_bench_201 import checked
 from benchharness.table.table import Table
-from benchharness.table.trials import details_path
 
 
 def check(path: Path) -> None:

@@ -1,6 +1,6 @@
 """NAS-Bench-201 and NATS-Bench as their authors released them (Dong & Yang 2020; Dong et al. 2021).
 
-All are pickles. They are read by `benchharness.pickles`, which runs nothing they name, an architecture at a time: a
+All are pickles. They are read by `benchharness.io.pickles`, which runs nothing they name, an architecture at a time: a
 folder or archive of 15,625 small files as well as one file of gigabytes takes less than 1 GB of memory. The files that
 hold trained weights (`-full`, `-archive`) are not read; nothing in them is needed for a table.
 """
@@ -17,11 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from benchharness import pickles, space
+from benchharness import space
 from benchharness.errors import UserError
-from benchharness.table.benchmark import NAME, checked
-from benchharness.table.trials import Gathered, Imported
-from benchharness.waiting import shown
+from benchharness.io import pickles
+from benchharness.io.progress import shown
+from benchharness.table.importers._trials import Gathered, Imported
+from benchharness.table.nas_bench_201 import NAME, checked
 
 LAYOUT: Final = "NAS-Bench-201 (.pth) or NATS-Bench topology (.pickle.pbz2, or the -simple folder or .tar) as released"
 PART: Final = f"{NAME}-part"

@@ -1,0 +1,1 @@
+"""What runs say, as data frames: looked up, correlated, compared."""

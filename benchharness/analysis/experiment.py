@@ -1,0 +1,142 @@
+"""Everything a report is drawn from, read and looked up once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from benchharness import store
+from benchharness.analysis.lookup import epochs_of, lookup
+from benchharness.analysis.rank_correlation import agreement, supernet_ranking
+from benchharness.analysis.search_curves import curves
+from benchharness.config import PROTOCOLS
+from benchharness.io.files import slug
+from benchharness.records import Status
+from benchharness.table import DATASETS, Table, Tables, table_of
+
+MEASURED: Final = ("eigenvalue_every", "ranking", "ranking_batches")
+"""Settings that measure a search without changing it."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The runs of one setting: nothing in it was searched differently, but where two folders are compared."""
+
+    name: str
+    """`cifar10, protocol drnas`, with the settings that differ from the preset."""
+    slug: str
+    """Put behind the names of files where a report has several settings; else empty."""
+    dataset: str
+    protocol: str
+    """Name of the preset, empty where a setting differs from it, so that no published figure is comparable."""
+    table: Table | None
+    runs: pd.DataFrame
+    """As `results` gives them, finished or not."""
+    arrays: Mapping[str, Mapping[str, np.ndarray]]
+    """By run id: what `store.arrays` holds."""
+    long: pd.DataFrame
+    """Finished runs by benchmark data set: see `lookup`."""
+    curves: pd.DataFrame
+    agreement: pd.DataFrame
+    ranking: pd.DataFrame
+
+    @property
+    def epochs(self) -> int:
+        """Training epochs behind the accuracies that are looked up."""
+        return epochs_of(self.table, self.dataset)
+
+    @property
+    def benchmark(self) -> bool:
+        """Whether it was searched on a data set of NAS-Bench-201, whose cells are looked up on all three."""
+        return self.dataset in DATASETS
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods that have a finished run, in alphabetical order."""
+        return sorted(self.long["method"].unique())
+
+    def own(self) -> pd.DataFrame:
+        """Finished runs with what the table has for their cells on the data set searched."""
+        return self.long[self.long["benchmark_dataset"] == self.dataset]
+
+    def scores(self) -> pd.DataFrame:
+        """Test accuracy on the data set searched, `by_seed`."""
+        return by_seed(self.own(), "test")
+
+
+def by_seed(runs: pd.DataFrame, column: str) -> pd.DataFrame:
+    """`column` of `runs`: a row per seed, a column per method, NaN where a run is missing.
+
+    Every method of the folder has a column, so that figures of one setting share colours with those of another.
+    """
+    return runs.pivot_table(index="seed", columns="method", values=column, dropna=False, observed=False)
+
+
+def gather(results: Path, tables: Tables) -> tuple[pd.DataFrame, list[Evidence]]:
+    """All runs of the folder in a fixed order, and the evidence of every setting that has runs."""
+    return gather_runs(store.read(results), tables)
+
+
+def gather_runs(runs: pd.DataFrame, tables: Tables, together: bool = False) -> tuple[pd.DataFrame, list[Evidence]]:
+    """The same for runs that have been read already; methods and suites may have been renamed.
+
+    `together` makes all settings of a data set one piece of evidence where every method of it has a single one: two
+    folders are compared by what they were searched with.
+    """
+    runs = _named_apart(runs.sort_values(["dataset", "method", "seed", "run_id"], ignore_index=True))
+    several = runs["suite"].nunique() > 1
+    suites = runs["suite"] + ": " if several else ""
+    runs["setting"] = suites + runs["spec"].map(_setting)
+    groups = list(runs.groupby(_joined(runs) if together else "setting"))
+    return runs, [_evidence(str(name), group, tables, len(groups) > 1) for name, group in groups]
+
+
+def _joined(runs: pd.DataFrame) -> "pd.Series[str]":
+    """The settings of a run's data set in a row, where no method of it has two; else the run's own."""
+    single = runs.groupby(["dataset", "method"], observed=True)["setting"].transform("nunique") == 1
+    alone = single.groupby(runs["dataset"]).transform("all")
+    every = runs.groupby("dataset")["setting"].transform(lambda names: " and ".join(sorted(set(names))))
+    return runs["setting"].where(~alone, every)
+
+
+def _evidence(name: str, runs: pd.DataFrame, tables: Tables, several: bool) -> Evidence:
+    done = runs[runs["status"] == Status.DONE]
+    arrays = store.arrays_of(done)
+    dataset, specs = str(runs["dataset"].iloc[0]), runs.drop_duplicates("setting")["spec"]
+    presets = {"" if changes(spec) else str(spec["protocol"]["name"]) for spec in specs}
+    return Evidence(
+        name=name,
+        slug="-" + slug(name.replace(", protocol", "")) if several else "",
+        dataset=dataset,
+        protocol=presets.pop() if len(presets) == 1 else "",
+        table=table_of(tables, dataset),
+        runs=runs,
+        arrays=arrays,
+        long=lookup(done, tables),
+        curves=curves(runs, tables, arrays),
+        agreement=agreement(done, tables, arrays),
+        ranking=supernet_ranking(done, tables, arrays),
+    )
+
+
+def changes(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings in which a run departs from the protocol it is named after; all of them if that is unknown."""
+    chosen = dict(spec["protocol"])
+    preset = vars(PROTOCOLS[chosen["name"]]) if chosen["name"] in PROTOCOLS else {}
+    return {key: value for key, value in chosen.items() if preset.get(key) != value and key not in MEASURED}
+
+
+def _setting(spec: Mapping[str, Any]) -> str:
+    changed = ", ".join(f"{key}={value}" for key, value in sorted(changes(spec).items()))
+    given = ", on the benchmark's split file" if spec.get("split_sha256") else ""
+    return f"{spec['dataset']}, protocol {spec['protocol']['name']}" + (f" ({changed})" if changed else "") + given
+
+
+def _named_apart(runs: pd.DataFrame) -> pd.DataFrame:
+    """`runs` with `@source` behind the name of a method whose file was edited between runs: these are two methods."""
+    sources = runs["spec"].map(lambda spec: spec["source"][:6])
+    several = sources.groupby(runs["method"]).transform("nunique") > 1
+    return runs.assign(method=runs["method"].where(~several, runs["method"] + "@" + sources).astype("category"))

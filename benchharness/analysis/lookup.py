@@ -1,0 +1,73 @@
+"""Looking derived cells up: the reading side's first step, done again whenever a better table is installed."""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+
+from benchharness import space
+from benchharness.table import DATASETS, Figure, Table, Tables, table_of
+from benchharness.table.table import codes
+
+EPOCHS: Final = 200
+"""Training epochs that are spoken of where there is no table: NAS-Bench-201's."""
+
+
+def epochs_of(table: Table | None, dataset: str) -> int:
+    """Training epochs behind what `table` says of `dataset`, unless something else is stated."""
+    return table.epochs(dataset) if table is not None and dataset in table.datasets else EPOCHS
+
+
+def lookup(frame: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+    """One row per run of `frame` (as `results` gives it) and benchmark data set: what the derived cell reaches.
+
+    A cell searched on one of NAS-Bench-201's data sets is looked up on all three, any other on its own alone. Adds
+    `benchmark_dataset`, `table_epochs`, `valid` and `test` (percent, after so many epochs, mean over training seeds),
+    of the test figure `regret` (points below the table's optimum), `rank` (1 is best) and `percentile`, and whether
+    this machine measured the cell besides the table (`measured_here`). Accuracies are NaN where a run has derived no
+    cell yet, the table does not hold it, or there is no table.
+    """
+    found, searched_on = codes_of(frame["arch"]), frame["dataset"]
+    own = searched_on.isin(DATASETS).to_numpy(bool)
+    groups = [(dataset, own) for dataset in DATASETS] if own.any() or frame.empty else []
+    groups += [(name, (searched_on == name).to_numpy(bool)) for name in sorted(set(searched_on) - set(DATASETS))]
+    return pd.concat([_on(frame[rows], found[rows], tables, name) for name, rows in groups], ignore_index=True)
+
+
+def codes_of(archs: "pd.Series[str]") -> Int[np.ndarray, "runs"]:
+    """The code of each architecture string; -1 where there is none."""
+    place, distinct = pd.factorize(archs)  # which has -1 for those that are missing
+    codes = [space.to_code(space.from_string(arch)) if arch else -1 for arch in distinct]
+    return np.array([*codes, -1], dtype=int)[place]
+
+
+def by_code(
+    tables: Tables, dataset: str, split: str, epochs: int | None = None, own: bool = False
+) -> Float[np.ndarray, "archs"]:
+    """A figure of all 15,625 architectures in order of their code, in percent; NaN where the table does not hold it.
+
+    After the most `epochs` that the table holds for the data set, unless others are asked for. With `own`, without
+    the cells that this machine has added: searches found these, so they would spoil what is said of cells at large.
+    """
+    column, table = np.full(space.SIZE, np.nan), table_of(tables, dataset)
+    figure = Figure(dataset, split, epochs_of(table, dataset) if epochs is None else epochs)
+    if table is not None and figure in table.means:
+        column[codes(table.ops)] = np.where(own & table.measured_here, np.nan, table.means[figure])
+    return column
+
+
+def _on(frame: pd.DataFrame, archs: Int[np.ndarray, "runs"], tables: Tables, dataset: str) -> pd.DataFrame:
+    table = table_of(tables, dataset)
+    columns = {split: by_code(tables, dataset, split) for split in ("valid", "test")}
+    figures = {split: np.where(archs >= 0, column[archs], np.nan) for split, column in columns.items()}
+    held = np.isfinite(figures["test"])
+    for name in ("regret", "rank", "percentile"):
+        figures[name] = np.full(len(frame), np.nan)
+        if table is not None and held.any():
+            figures[name][held] = getattr(table, name)(table.indices(archs[held]), dataset, "test")
+    here = np.zeros(len(frame), bool)
+    if table is not None and held.any():
+        here[held] = table.measured_here[table.indices(archs[held])]
+    of = {"benchmark_dataset": dataset, "table_epochs": np.full(len(frame), epochs_of(table, dataset))}
+    return frame.assign(**of, **figures, measured_here=here)  # type: ignore[arg-type]

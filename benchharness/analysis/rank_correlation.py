@@ -1,0 +1,181 @@
+"""Kendall's tau of what criteria say about operations, against each other and against the table's truth.
+
+Four kinds: (a) operation strength against magnitude on each edge; (b) a criterion against the mean, or best, table
+accuracy of the cells with that operation there; (c) the same among cells that share the edges decided before it, which
+is what a sequential selection has to rank; (d) the sum of a criterion's scores over edges against the accuracy of
+whole cells. Beside (b), (c), (d) stands what the operations' parameter counts alone reach.
+"""
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from benchharness import space, stats, store
+from benchharness.analysis.lookup import by_code, codes_of
+from benchharness.table import Tables
+
+COLUMNS: Final = ("run_id", "kind", "criterion", "with_none", "edge", "tau")
+KINDS: Final = ("a", "b mean", "b max", "c mean", "c max", "d all", "d top 10 %")
+NULL: Final = "parameter count"
+RANKING_COLUMNS: Final = ("method", "dataset", "seed", "run_id", "probed", "archs", "tau", "top_tau", "sparse_tau")
+REDUCES: Final[tuple[stats.Reduce, ...]] = ("mean", "max")
+LEAST: Final = 100
+CELL_RUNS: Final = 25
+"""Runs of a method, first seeds first, whose scores are also compared with all cells (kind d), which takes longest."""
+Arrays = Mapping[str, Mapping[str, np.ndarray]]
+Scores = Float[np.ndarray, "edges ops"]
+Cells = Float[np.ndarray, "archs"]
+Row = tuple[str, str, str, bool, str, float]
+"""Run id, kind, criterion, use of `none`, edge and tau."""
+
+
+class Pairing(NamedTuple):
+    """Two scorings of the operations on every edge, to be compared for one run."""
+
+    run_id: str
+    kind: str
+    criterion: str
+    scores: Scores
+    target: Scores
+
+
+def agreement(frame: pd.DataFrame, tables: Tables = None, arrays: Arrays | None = None) -> pd.DataFrame:
+    """One row per finished run, kind, criterion and edge: `tau`, with and without `none` among the operations.
+
+    `edge` is empty for kind d, which is about whole cells, and of the first 25 seeds of each method at most. `tau` is
+    NaN where it is undefined: on a dead edge (left out for every criterion of that run, so that all are compared on the
+    same edges) and where all operations tie.
+    """
+    truths = {dataset: Truth(by_code(tables, dataset, "test", own=True)) for dataset in frame["dataset"].unique()}
+    pairings: list[Pairing] = []
+    rows: list[Row] = []
+    done = frame[frame["arch"].notna()].sort_values("seed", kind="stable")
+    nth = done.groupby("method", observed=True).cumcount()
+    every = [held_by(run_id, path, arrays) for run_id, path in zip(done["run_id"], done["path"], strict=True)]
+    conditional = _conditional(done, every, truths)
+    for run, place, held, decided in zip(done.to_dict("records"), nth, every, conditional, strict=True):
+        criteria = _criteria(str(run["selection"]), held)
+        pairings += _pairings(run, criteria, truths[run["dataset"]], decided)
+        if place < CELL_RUNS:
+            rows += _cells(str(run["run_id"]), criteria, truths[run["dataset"]])
+    found = pd.concat([_edges(pairings), pd.DataFrame(rows, columns=list(COLUMNS))], ignore_index=True)
+    return frame[["method", "dataset", "seed", "run_id"]].merge(found, on="run_id")
+
+
+def supernet_ranking(frame: pd.DataFrame, tables: Tables, arrays: Arrays | None = None) -> pd.DataFrame:
+    """One row per supernet that was probed: how its one-hot cells, weights inherited, rank against the table.
+
+    `tau`, `top_tau` (best tenth by the table) and `sparse_tau` (the table rounded to 0.1 points) over the `archs` cells
+    of the `probed` ones that the table holds; `top_tau` is NaN of fewer than 100, whose best tenth is too few to rank.
+    """
+    truths = {name: by_code(tables, name, "test", own=True) for name in frame["dataset"].unique()}
+    rows, pairs = [], []
+    for run in frame[frame["supernet"] == frame["run_id"]].to_dict("records"):
+        held = held_by(run["run_id"], run["path"], arrays)
+        if "ranking_codes" in held:
+            truth = truths[run["dataset"]][held["ranking_codes"]]
+            known = np.isfinite(truth)
+            pairs.append((held["ranking_accuracy_pct"][known], truth[known]))
+            rows.append((run["method"], run["dataset"], run["seed"], run["run_id"], len(truth), int(known.sum())))
+    found = pd.DataFrame(rows, columns=list(RANKING_COLUMNS[:6]))
+    return found.join(pd.DataFrame(_ranked(pairs), columns=list(RANKING_COLUMNS[6:])))
+
+
+def held_by(run_id: str, path: Path, arrays: Arrays | None) -> Mapping[str, np.ndarray]:
+    """A run's arrays, from those that have been read already where it is among them."""
+    return (arrays or {}).get(run_id) or store.arrays(path)
+
+
+def _ranked(pairs: Sequence[tuple[Cells, Cells]]) -> Float[np.ndarray, "supernets 3"]:
+    """`tau`, `top_tau` and `sparse_tau` of each supernet's scores and truth; those of one length are taken at once."""
+    found = np.full((len(pairs), 3), np.nan)
+    lengths = np.array([len(truth) for _, truth in pairs])
+    for length in np.unique(lengths):
+        rows = np.flatnonzero(lengths == length).tolist()
+        scores, truth = (np.stack([pairs[row][side] for row in rows]) for side in (0, 1))
+        found[rows, 0], found[rows, 2] = stats.taus(scores, truth), stats.taus(scores, stats.sparse(truth))
+        if length >= LEAST:
+            found[rows, 1] = stats.taus(scores, np.stack([stats.top(*pairs[row]) for row in rows]))
+    return found
+
+
+class Truth:
+    """A data set's test accuracies by architecture code, and what follows from them for every run alike."""
+
+    def __init__(self, accuracy_pct: Float[np.ndarray, "archs"]) -> None:
+        self.accuracy_pct = accuracy_pct
+        self.edges = {reduce: stats.edge_truth(accuracy_pct, reduce) for reduce in REDUCES}
+        without = space.count(space.all_ops(), space.NONE) == 0
+        self._targets = {True: accuracy_pct, False: np.where(without, accuracy_pct, np.nan)}
+        self._taus: dict[bytes, list[tuple[str, bool, float]]] = {}
+
+    def cells(self, scores: Scores) -> list[tuple[str, bool, float]]:
+        """Kind, use of `none` and tau of summed scores against cells; kept, since runs often share their scores."""
+        key = scores.tobytes()
+        if key not in self._taus:
+            summed, kinds = stats.cell_scores(scores), {"d all": stats.tau, "d top 10 %": stats.top_tau}
+            both = self._targets.items()
+            self._taus[key] = [(kind, none, tau(summed, cells)) for none, cells in both for kind, tau in kinds.items()]
+        return self._taus[key]
+
+
+def _criteria(selection: str, arrays: Mapping[str, np.ndarray]) -> dict[str, Scores]:
+    """A run's scores by name, its own selection's first, and the null; a dead edge is left open in all of them."""
+    if selection == "uniform" or "scores" not in arrays:
+        return {}
+    dead = ~np.isfinite(arrays["scores"]).any(-1, keepdims=True)
+    found = {selection: arrays["scores"], "magnitude": arrays.get("magnitude", arrays["scores"])}
+    return {name: np.where(dead, np.nan, scores) for name, scores in (found | {NULL: stats.parameter_counts()}).items()}
+
+
+def _conditional(
+    done: pd.DataFrame, arrays: Sequence[Mapping[str, np.ndarray]], truths: Mapping[str, Truth]
+) -> list[dict[str, Scores]]:
+    """Each run's conditional truths, by how cells are summed up."""
+    found: list[dict[str, Scores]] = [{} for _ in arrays]
+    archs, datasets = space.all_ops()[codes_of(done["arch"])].astype(int), done["dataset"].to_numpy()
+    orders = np.array([one.get("order", np.arange(len(space.EDGES))) for one in arrays]).reshape(-1, len(space.EDGES))
+    for dataset, truth in truths.items():
+        rows = np.flatnonzero(datasets == dataset)
+        for reduce in REDUCES:
+            conditional = stats.conditional_truth(truth.accuracy_pct, archs[rows], orders[rows], reduce)
+            for row, scores in zip(rows, conditional, strict=True):
+                found[row][reduce] = scores
+    return found
+
+
+def _pairings(
+    run: Mapping[Hashable, Any], criteria: Mapping[str, Scores], truth: Truth, conditional: Mapping[str, Scores]
+) -> Iterator[Pairing]:
+    if not criteria:
+        return
+    run_id, selection = str(run["run_id"]), str(run["selection"])
+    if selection != "magnitude":
+        yield Pairing(run_id, "a", selection, criteria[selection], criteria["magnitude"])
+    for reduce in REDUCES:
+        for name, scores in criteria.items():
+            yield Pairing(run_id, f"b {reduce}", name, scores, truth.edges[reduce])
+            yield Pairing(run_id, f"c {reduce}", name, scores, conditional[reduce])
+
+
+def _cells(run_id: str, criteria: Mapping[str, Scores], truth: Truth) -> Iterator[Row]:
+    for name, scores in criteria.items():
+        for kind, with_none, tau in truth.cells(scores):
+            yield (run_id, kind, name, with_none, "", tau)
+
+
+def _edges(pairings: Sequence[Pairing]) -> pd.DataFrame:
+    """The rows of all pairings; their taus are taken at once, which is what makes 1,000 runs quick."""
+    if not pairings:
+        return pd.DataFrame(columns=list(COLUMNS))
+    scores, targets = (np.stack([getattr(one, name) for one in pairings]) for name in ("scores", "target"))
+    taus = np.stack([stats.edge_taus(scores, targets, with_none) for with_none in (True, False)], axis=1)
+    found = pd.DataFrame([one[:3] for one in pairings], columns=list(COLUMNS[:3]))
+    found = found.loc[found.index.repeat(taus[0].size)].reset_index(drop=True)
+    with_none = np.tile(np.repeat([True, False], len(space.EDGES)), len(pairings))
+    edges = pd.Series(space.EDGE_NAMES).take(np.tile(np.arange(len(space.EDGES)), len(pairings) * 2))
+    return found.assign(with_none=with_none, edge=edges.array, tau=taus.ravel())

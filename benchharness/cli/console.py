@@ -1,0 +1,192 @@
+"""What commands print for people: the plan, each run's end, the summary, one architecture, the methods, the data."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table as Grid
+
+from benchharness.io.catalog import Installed
+from benchharness.runs.progress import clock, look
+from benchharness.space import SIZE, to_string
+from benchharness.store import Store, read
+from benchharness.table import Table, Tables, table_of
+from benchharness.table.metric import after
+
+if TYPE_CHECKING:
+    from benchharness.records import RunSpec
+    from benchharness.runs.plan import Job
+    from benchharness.runs.runner import Outcome
+    from benchharness.training.table_check import Comparison
+    from benchharness.training.trainer import Recipe
+
+MANY: Final = 500
+"""Rows above which a listing is for a pager or a search, not for a screen."""
+WIDE: Final = 200
+"""Columns where stdout is no terminal: whoever reads a log has no use for cut lines."""
+
+
+def plan(jobs: "list[Job]", store: Store, every_run: bool, epochs_now: int = 0) -> None:
+    """What will be run and what is done already; with `every_run` a line each, and where training pauses."""
+    states = {spec.run_id: store.status(spec) for job in jobs for spec in job.specs}
+    counts = Counter(states.values())
+    told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+    print(f"{store.path}: {len(states)} runs from {len(jobs)} supernets ({told})")
+    epochs = {int(job.base.protocol["epochs"]) for job in jobs}
+    if 0 < epochs_now < max(epochs, default=0):
+        print(f"of each supernet the first {epochs_now} of {max(epochs)} epochs are trained, to go on another time")
+    if every_run:
+        rows = [
+            (spec.method, spec.seed, spec.run_id, states[spec.run_id], _trained(job, spec, store), _base(job, spec))
+            for job in jobs
+            for spec in job.specs
+        ]
+        _print(("method", "seed", "run", "status", "epochs", "reads out the supernet of"), rows)
+
+
+def _trained(job: "Job", spec: "RunSpec", store: Store) -> str:
+    """How many of the epochs of a run with a supernet of its own are trained; nothing of one that trains none."""
+    sight = look(job, store) if spec == job.base else None
+    return f"{sight.epoch}/{sight.epochs}" if sight and sight.epoch else ""
+
+
+def _base(job: "Job", spec: "RunSpec") -> str:
+    return "" if spec == job.base else job.base.method
+
+
+def outcome(ended: "Outcome", store: Store) -> None:
+    """One line for a run that has ended."""
+    who = f"{ended.spec.method} seed {ended.spec.seed}"
+    if ended.state != "done":
+        print(f"{who}  {ended.state.upper()}  {ended.message}", flush=True)
+        return
+    row = read(store.folder(ended.spec)).iloc[0]
+    spent = clock(row["train_seconds"] + row["selection_seconds"])
+    derived = row["derived_accuracy_pct"]
+    accuracy = "untrained" if pd.isna(derived) else f"derived {derived:.2f} % ({row['measures_bn']} statistics)"
+    print("  ".join(filter(None, (who, row["arch"], accuracy, spent, ended.message))), flush=True)
+
+
+def summary(results: Path, jobs: "Iterable[Job]", tables: Tables) -> None:
+    """What each method of the plan derived: valid/test of the cells found, mean and deviation over seeds."""
+    from benchharness.report import lookup
+    from benchharness.report.ground_truth import trained
+
+    asked = {spec.run_id for job in jobs for spec in job.specs}
+    frame = read(results)
+    found = lookup(frame[frame["run_id"].isin(asked) & (frame["status"] == "done")], tables)
+    datasets = list(dict.fromkeys(found["benchmark_dataset"]))
+    rows = [
+        (method, group["run_id"].nunique(), group["arch"].nunique(), *(_pair(group, name) for name in datasets))
+        for method, group in found.groupby("method", sort=False)
+    ]
+    if rows:
+        _print(("method", "seeds", "cells", *(f"{name} valid / test" for name in datasets)), rows)
+        held = {name: table_of(tables, name) for name in datasets}
+        told = {name: trained(table, name) for name, table in held.items() if table is not None}
+        for words in dict.fromkeys(told.values()):
+            names = ", ".join(name for name, own in told.items() if own == words)
+            print(f"accuracy in % ({names}: {words}); mean±std over search seeds")
+
+
+def architecture(told: dict[str, Any]) -> None:
+    """Everything a table holds about one architecture."""
+    print(f"{told['arch']}\nindex {told['index']}   FLOPs {told['flops_m']:.2f} M")
+    print("parameters  " + "   ".join(f"{name} {value:.3f} M" for name, value in told["params_m"].items()))
+    heads = ("data set", "split", "epochs", "accuracy %", "rank", "percentile", "regret", "single runs %")
+    _print(heads, map(_figure, told["figures"]))
+    for item in told["train_seconds"]:
+        print(f"training, {item['dataset']} {after(item['epochs'])}: {item['seconds']:.0f} s")
+    print(f"accuracy: {told['table']['seed_rule']}; table {told['table']['name']} {told['table']['version']}")
+    if told["architectures"] < SIZE:
+        held = f"{told['architectures']:,} of {SIZE:,} architectures"
+        print(f"rank, percentile and regret are among the {held} that this table holds")
+    if told["measured_here"]:
+        print("trained on this machine: no part of the table as it came")
+
+
+def methods() -> None:
+    """The built-in methods and selections, one line each."""
+    from benchharness import methods as built_in
+    from benchharness.search import selection
+
+    found = {name: built_in.load(name) for name in built_in.names()}
+    rows = [(name, built_in.summary(kind), _options(built_in.options(kind))) for name, kind in found.items()]
+    _print(("method", "what it is", "options"), rows)
+    ways = [(name, (kind.__doc__ or "").splitlines()[0]) for name, kind in selection.SELECTIONS.items()]
+    _print(("selection", "what it is", "options"), [(*way, _options(selection.options(way[0]))) for way in ways])
+
+
+def installed(items: Iterable[Installed]) -> None:
+    """Tables and images in the data folder."""
+    rows = [(item.kind, item.name, item.path, f"{item.bytes / 1e6:.1f}", item.source_sha256[:16]) for item in items]
+    if rows:
+        _print(("kind", "name", "path", "MB", "sha256 of the source"), rows)
+    else:
+        print("nothing; `benchharness data import PATH` installs tables and images")
+
+
+def _figure(item: dict[str, Any]) -> tuple[object, ...]:
+    runs = " ".join(f"{run:.2f}" for run in item["runs_pct"])
+    numbers = (f"{item['percentile']:.2f}", f"{item['regret']:.2f}", runs)
+    return item["dataset"], item["split"], item["epochs"], f"{item['accuracy_pct']:.2f}", item["rank"], *numbers
+
+
+def _options(options: dict[str, Any]) -> str:
+    return " ".join(f"{key}={value}" for key, value in options.items())
+
+
+def _pair(group: pd.DataFrame, dataset: str) -> str:
+    """`valid / test` of one method on one data set; a deviation needs two seeds."""
+    rows = group[group["benchmark_dataset"] == dataset]
+    if rows["test"].isna().all():
+        return "no table"
+    return " / ".join(_spread(rows[split]) for split in ("valid", "test"))
+
+
+def _spread(values: "pd.Series[float]") -> str:
+    return f"{values.mean():.2f}" + (f"±{values.std():.2f}" if values.count() > 1 else "")
+
+
+def _print(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    console = Console(highlight=False, markup=False)
+    told = [tuple(map(str, row)) for row in rows]
+    if len(told) > MANY:
+        _print_many(tuple(heads), told)
+        return
+    if not console.is_terminal:
+        console.width = WIDE
+    grid = Grid(*heads, box=None, pad_edge=False, header_style="bold")
+    for row in told:
+        grid.add_row(*row)
+    # Printed by Python and not by rich, which ends the process when whoever reads our output has seen enough.
+    with console.capture() as text:
+        console.print(grid)
+    print(text.get(), end="")
+
+
+def _print_many(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """The same columns unwrapped: rich takes 4 s of CPU to lay out 10,000 rows, this takes 0.02."""
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in (heads, *rows))
+    print("\n".join(lines))
+
+
+def comparisons(found: "Iterable[Comparison]", table: Table, asked: "Recipe") -> None:
+    """Architectures trained here beside a table's figures, in percent, with the table's own seed noise in points."""
+    rows = []
+    for one in found:
+        ours = f"{one.ours.mean():.2f}" + (f"±{one.ours.std(ddof=1):.2f}" if len(one.ours) > 1 else "")
+        noise = "" if pd.isna(one.noise) else f"{one.noise:.2f}"
+        noise += f" ({after(one.noise_epochs)})" if noise and one.noise_epochs != one.figure.epochs else ""
+        arch = to_string(table.arch(one.row))
+        rows.append(
+            (table.numbers[one.row], arch, one.figure, ours, f"{one.theirs:.2f}", f"{one.difference:+.2f}", noise)
+        )
+    _print(("index", "architecture", "figure", "here", "table", "difference", "the table's seed noise"), rows)
+    settings = ", ".join(f"{key}={value}" for key, value in asdict(asked).items() if key != "name")
+    print(f"here: recipe {asked.name} ({settings})")

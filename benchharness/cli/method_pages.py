@@ -1,0 +1,118 @@
+"""A page a method, made from its docstrings and from the results there are: what it is, and what to expect of it."""
+
+import inspect
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchharness import methods, store
+from benchharness.analysis.lookup import lookup
+from benchharness.methods import Method
+from benchharness.search import selection
+from benchharness.table import Tables, baselines
+
+RULES: Mapping[str, str] = {
+    "first": "first order: weights by the training batch, alpha by the validation batch",
+    "second": "second order: alpha looks one step of the weights ahead",
+    "single": "one level: weights and alpha by the training batch",
+    "none": "nothing is trained",
+}
+_NO_RESULTS = "No search by this method is among the results yet."
+
+
+def write(folder: Path, results: Path | None, tables: Tables) -> list[Path]:
+    """Write a page for every built-in method and one for the table-only baselines; give the files."""
+    frame = store.read(results) if results else None
+    found = lookup(frame, tables) if frame is not None and tables is not None and len(frame) else None
+    texts = {name: page(name, found) for name in methods.names()}
+    texts["table-only"] = table_only()
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (folder / f"{name}.md").write_text(text, encoding="utf-8")
+    return [folder / f"{name}.md" for name in texts]
+
+
+def page(name: str, found: pd.DataFrame | None) -> str:
+    """The page of one method; `found` is `report.lookup`'s frame, or None where there are no results."""
+    kind = methods.load(name)
+    module = inspect.getdoc(inspect.getmodule(kind)) or ""
+    parts = [
+        f"# {name}",
+        module,
+        "## What is implemented",
+        inspect.getdoc(kind) or "",
+        "\n".join(f"- {line}" for line in _facts(kind)),
+        "## Options",
+        _options(kind),
+        "## Expected figures",
+        _figures(name, found),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def table_only() -> str:
+    """The page of the searches that train nothing."""
+    told = [f"- `{name}`: {inspect.getdoc(one)}" for name, one in baselines.SEARCHES.items()]
+    budgets = ", ".join(f"{seconds:,.0f} s ({name})" for name, seconds in baselines.BUDGETS.items())
+    return (
+        "\n\n".join(
+            [
+                "# Table-only baselines",
+                inspect.getdoc(baselines) or "",
+                "\n".join(told),
+                f"Simulated budgets: {budgets}.",
+            ]
+        )
+        + "\n"
+    )
+
+
+def _facts(kind: type[Method]) -> Iterable[str]:
+    rule = kind.update
+    if kind.trains_as:
+        yield f"Supernet: that of `{kind.trains_as}`."
+    elif isinstance(rule, str):
+        yield f"Update: {RULES[rule]}."
+    else:
+        yield f"Update: {(inspect.getdoc(rule) or rule.__name__).splitlines()[0]}"
+    changed = "".join(f", {key}={value}" for key, value in kind.selection_options.items())
+    yield f"Read out by: `{selection.name_of(kind.selection)}`{changed}."
+
+
+def _options(kind: type[Method]) -> str:
+    rows = [f"| `{key}` | {value} |" for key, value in methods.options(kind).items()]
+    return "\n".join(["| option | default |", "| --- | --- |", *rows]) if rows else "None of its own."
+
+
+def _figures(name: str, found: pd.DataFrame | None) -> str:
+    own = None if found is None else found[(found["method"] == name) & found["test"].notna()]
+    if own is None or own.empty:
+        return _NO_RESULTS
+    keys = ["dataset", "protocol", "images_label", "benchmark_dataset"]
+    rows = [_row(key, group) for key, group in own.groupby(keys, sort=True)]
+    heads = "| searched on | protocol | looked up on | seeds | cells | valid (%) | test (%) |"
+    commands = [_command(name, key, group) for key, group in own.groupby(keys[:2], sort=True)]
+    epochs = " or ".join(map(str, sorted(own["table_epochs"].unique(), reverse=True)))
+    note = (
+        f"Accuracy after {epochs} epochs of training, mean over the table's training seeds; mean±std over search seeds."
+    )
+    return "\n".join([heads, "| --- | --- | --- | --- | --- | --- | --- |", *rows, "", note, "", *commands])
+
+
+def _row(key: Any, group: pd.DataFrame) -> str:
+    dataset, protocol, label, looked_up = key
+    seeds, cells = group["seed"].nunique(), group["arch"].nunique()
+    figures = [_spread(group[split]) for split in ("valid", "test")]
+    return f"| {label or dataset} | {protocol} | {looked_up} | {seeds} | {cells} | {figures[0]} | {figures[1]} |"
+
+
+def _spread(values: "pd.Series[Any]") -> str:
+    return f"{values.mean():.2f}" + (f"±{values.std():.2f}" if values.count() > 1 else "")
+
+
+def _command(name: str, key: Any, group: pd.DataFrame) -> str:
+    dataset, protocol = key
+    seeds = ",".join(map(str, sorted(group["seed"].unique())))
+    return f"    benchharness run --methods {name} --seeds {seeds} --dataset {dataset} --protocol {protocol}"

@@ -1,0 +1,72 @@
+"""Commands for whoever writes a method: `new`, `check`, `pages`; and searches without a supernet: `baselines`."""
+
+from pathlib import Path
+
+from benchharness.cli.parser import DONE, FAILED, Parser, tables_if_installed
+from benchharness.cli.run import wait_passively
+
+
+def new(words: list[str]) -> int:
+    """Write the file of a method of one's own."""
+    parser = Parser("new", "Write the file of a method of your own: commented, and running already.")
+    parser.add_argument("file", metavar="FILE.py")
+    args = parser.read(words)
+    from benchharness.methods import _template
+
+    _template.write(Path(args.file))
+    print(f"{args.file} written; next: benchharness check {args.file}")
+    return DONE
+
+
+def check(words: list[str]) -> int:
+    """Run the conformance checks of a method and say what failed and why."""
+    parser = Parser("check", "Run the conformance checks of a method. A file of your own is run.")
+    parser.add_argument("method", metavar="FILE.py|NAME")
+    args = parser.read(words)
+    wait_passively()
+    from benchharness.runs.conformance import check as checked
+
+    found = checked(args.method)
+    for finding in found:
+        print(f"{finding.state:8}{finding.check}" + (f": {finding.reason}" if finding.reason else ""))
+    return FAILED if any(finding.state == "failed" for finding in found) else DONE
+
+
+def pages(words: list[str]) -> int:
+    """Write a page for every built-in method."""
+    parser = Parser("pages", "Write a page for every built-in method, from docstrings and results.")
+    parser.add_argument("--results", metavar="RESULTS", help="a results folder whose figures the pages quote")
+    parser.add_argument("--out", default="docs/methods", metavar="FOLDER", help="default docs/methods")
+    args = parser.read(words)
+    from benchharness.cli import method_pages as made
+
+    tables = tables_if_installed() if args.results else None
+    print(
+        f"{len(made.write(Path(args.out), Path(args.results) if args.results else None, tables))} pages in {args.out}"
+    )
+    return DONE
+
+
+def baselines(words: list[str]) -> int:
+    """Run the table-only searches and print what they derive."""
+    parser = Parser("baselines", "Searches of the table on simulated budgets, which see 12-epoch validation alone.")
+    add = parser.add_argument
+    add("--seeds", default="0-499", help="0-499, 5 (that one seed) or 0,3,7 (default 0-499)")
+    add("--dataset", default="cifar10", help="a data set whose table is complete (default cifar10)")
+    add("--budget", type=float, default=12_000.0, metavar="SECONDS", help="simulated seconds (default 12000)")
+    add("--out", metavar="FILE.csv", help="also write one row per run")
+    args = parser.read(words)
+    import pandas as pd
+
+    from benchharness.runs.plan import parse_seeds
+    from benchharness.table import baselines as searches
+    from benchharness.table import load_for
+
+    table, seeds = load_for(args.dataset), parse_seeds(args.seeds)
+    found = pd.concat([searches.trials(name, table, seeds, args.dataset, args.budget) for name in searches.names()])
+    for name, rows in found.groupby("method", sort=False):
+        told = "   ".join(f"{split} {rows[split].mean():.2f}±{rows[split].std():.2f}" for split in ("valid", "test"))
+        print(f"{name:14}{len(rows)} seeds   {rows['visits'].mean():.0f} cells   {told}")
+    if args.out:
+        found.to_csv(args.out, index=False)
+    return DONE

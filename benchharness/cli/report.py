@@ -1,0 +1,86 @@
+"""Commands that read: `report`, `query`, `methods`, `export`."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchharness.cli.parser import DONE, Parser, beside, tables_if_installed
+from benchharness.errors import UserError
+
+if TYPE_CHECKING:
+    from benchharness.table import Tables
+
+
+def report(words: list[str]) -> int:
+    """Write the report of a results folder anew, or of every suite in a folder of several."""
+    parser = Parser("report", "Write the report of a results folder anew; the same results give the same bytes.")
+    parser.add_argument("results", metavar="RESULTS", help="a suite's folder, such as results/cifar10-cpu, or of all")
+    parser.add_argument("--out", metavar="FOLDER", help="default: reports/SUITE beside the results")
+    args = parser.read(words)
+    tables, folders = tables_if_installed(), suites(Path(args.results))
+    for folder in folders:
+        out = str(Path(args.out, folder.name)) if args.out and len(folders) > 1 else args.out
+        print(build(folder, out, tables))
+    return DONE
+
+
+def suites(results: Path) -> list[Path]:
+    """The suites at `results`: itself, or those it holds. Raises `UserError` where it is a part of one."""
+    if any(results.glob("*/*/seed-*/spec.json")):
+        return [results]
+    for parts in range(3):
+        if any(results.glob("*/" * parts + "spec.json")):
+            whole = results.resolve().parents[2 - parts]
+            raise UserError(f"{str(results)!r} is a part of the suite {str(whole)!r}; name that")
+    return sorted({run.parents[3] for run in results.glob("*/*/*/seed-*/spec.json")}) or [results]
+
+
+def build(results: Path, out: str | None, tables: "Tables") -> Path:
+    """Write the report of `results` into `out`, by default into its place beside the results."""
+    from benchharness import report
+
+    return report.build(results, Path(out) if out else beside(results, results.resolve().name), tables)
+
+
+def query(words: list[str]) -> int:
+    """Print all figures of one architecture."""
+    parser = Parser("query", "All figures of one architecture, with data set, split, epochs and seed rule.")
+    parser.add_argument("arch", metavar="ARCH|INDEX", help="'|op~0|+|op~0|op~1|+|op~0|op~1|op~2|', or its index")
+    parser.add_argument("--dataset", default="cifar10", help="whose table is asked (default cifar10: NAS-Bench-201)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    args = parser.read(words)
+    from benchharness.table import load_for
+
+    told = load_for(args.dataset).describe(args.arch)
+    if args.json:
+        print(json.dumps(told, indent=1))
+    else:
+        from benchharness.cli import console
+
+        console.architecture(told)
+    return DONE
+
+
+def methods(words: list[str]) -> int:
+    """Print the methods and selections there are."""
+    Parser("methods", "The methods and selections there are, one line each, with their options.").read(words)
+    from benchharness.cli import console
+
+    console.methods()
+    return DONE
+
+
+def export(words: list[str]) -> int:
+    """Write all runs into one tidy file."""
+    parser = Parser("export", "All runs as one tidy file: a row per run and benchmark data set.")
+    parser.add_argument("results", metavar="RESULTS", help="a results folder, of one suite or of all")
+    parser.add_argument(
+        "--out", required=True, metavar="FILE", help="where to write: a name ending in .csv or .parquet"
+    )
+    args = parser.read(words)
+    if Path(args.out).suffix not in (".csv", ".parquet"):
+        raise UserError(f"{args.out!r} ends in neither .csv nor .parquet")
+    from benchharness.analysis import export
+
+    print(f"{export.write(Path(args.results), Path(args.out), tables_if_installed())} rows in {args.out}")
+    return DONE

@@ -1,0 +1,48 @@
+"""Commands that check: `doctor`, `rerun`."""
+
+import tempfile
+from pathlib import Path
+
+from benchharness.cli.parser import DONE, FAILED, Parser
+from benchharness.cli.run import wait_passively
+
+
+def doctor(words: list[str]) -> int:
+    """Look at every run of a results folder and say what is wrong and what to do."""
+    parser = Parser("doctor", "Look at every run of a results folder: what is wrong, and what to do. Changes nothing.")
+    parser.add_argument("results", metavar="RESULTS", help="a results folder, of one suite or of all")
+    args = parser.read(words)
+    from benchharness.store.doctor import examine
+
+    found = examine(Path(args.results))
+    for finding in found.findings:
+        print(finding)
+    print(f"{found.runs} runs looked at, {len({finding.path for finding in found.findings})} with something to say")
+    return FAILED if found.findings else DONE
+
+
+def rerun(words: list[str]) -> int:
+    """Make a finished run again, and compare."""
+    parser = Parser("rerun", "Make a finished run again from what its folder holds. A user's own method is run again.")
+    add = parser.add_argument
+    add("run_id", metavar="RUN_ID", help="the end of the run's folder name, or the first four digits of that or more")
+    add("--check", action="store_true", help="in a folder that is then removed; only compare records and arrays")
+    add("--results", default="results", metavar="FOLDER", help="where the run is (default results)")
+    add("--out", default="rerun", metavar="FOLDER", help="where it is made again, without --check (default rerun)")
+    add("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    args = parser.read(words)
+    wait_passively()
+    from benchharness.runs.reproduce import find, repeat
+
+    folder = find(Path(args.results), args.run_id)
+    with tempfile.TemporaryDirectory(prefix="benchharness-") as scratch:
+        found = repeat(folder, Path(scratch if args.check else args.out), args.device)
+    for change in found.circumstances:
+        print(f"not as it was: {change}")
+    for difference in found.differences:
+        print(f"DIFFERS  {difference}")
+    if not found.differences:
+        print(f"{folder.name}: made again, and every bit of its record, arrays and trace is the same")
+    if not args.check:
+        print(f"made again in {found.folder}")
+    return FAILED if found.differences else DONE

@@ -1,0 +1,200 @@
+"""Commands that search: `run`, `compare`."""
+
+import argparse
+import os
+import re
+import shlex
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchharness.cli.parser import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    MORE,
+    Parser,
+    beside,
+    complain,
+    stoppable,
+    tables_if_installed,
+)
+from benchharness.cli.report import build
+from benchharness.cli.table_build import completed
+from benchharness.errors import UserError
+
+if TYPE_CHECKING:
+    from benchharness.runs.plan import Job
+    from benchharness.runs.suite import Suite
+    from benchharness.store import Store
+
+
+def run(words: list[str]) -> int:
+    """Make the searches of a plan, then tell what they derived."""
+    parser = Parser("run", "Make the searches of a plan. Runs that are done already are left alone.")
+    args = _request(parser).read(words)
+    suite = _suite(args)
+    wait_passively()
+    from benchharness.cli import console
+    from benchharness.runs.runner import plan_of, share
+    from benchharness.store import Store
+
+    plan, store = plan_of(suite), Store(Path(args.out), suite.name)
+    plan = share(plan, args.shard) if args.shard else plan
+    console.plan(plan, store, args.dry_run, args.epochs_now)
+    if args.dry_run:
+        return DONE
+    code = _perform(plan, store, args, ["run", *words])
+    if args.shard:
+        print(f"report, once every shard is done: benchharness report {shlex.quote(str(store.path))}")
+    elif code not in (INTERRUPTED, MORE):
+        tables = completed(store.path, args.jobs, args.device)
+        console.summary(store.path, plan, tables)
+        print(f"report: {build(store.path, args.reports, tables)}")
+    return code
+
+
+def compare(words: list[str]) -> int:
+    """A method against its baselines, or one results folder against another; prints the verdicts."""
+    parser = Parser("compare", "A method against its baselines: runs what is missing, then says what may be said.")
+    parser.add_argument("folders", nargs="*", metavar="RESULTS", help="two results folders, for one against the other")
+    parser.add_argument("--method", help="the method in question, spelt as for `run`")
+    parser.add_argument("--baselines", default="darts", help="what it is held against, spelt as for `run --methods`")
+    args = _request(parser).read(words)
+    if args.shard:
+        raise UserError("compare takes no --shard; `benchharness run` does")
+    if args.folders:
+        return _folders(args)
+    if not args.method or args.methods:
+        raise UserError("compare takes --method and --baselines, or two results folders")
+    return _contest(args, words)
+
+
+def _folders(args: argparse.Namespace) -> int:
+    if len(args.folders) != 2 or args.method:
+        raise UserError(f"compare takes two results folders and no method, not {len(args.folders)} folders")
+    from benchharness import report
+
+    first, second = (Path(folder) for folder in args.folders)
+    name = f"{first.resolve().name}-against-{second.resolve().name}"
+    out = Path(args.reports) if args.reports else beside(first, name)
+    return _told(report.versions(first, second, out, tables_if_installed()), out)
+
+
+def _contest(args: argparse.Namespace, words: list[str]) -> int:
+    args.methods = f"{args.method},{args.baselines}"
+    suite = _suite(args)
+    wait_passively()
+    from benchharness import report
+    from benchharness.cli import console
+    from benchharness.runs.runner import plan_of
+    from benchharness.store import Store
+
+    plan, store = plan_of(suite), Store(Path(args.out), suite.name)
+    # The last run of a method planned alone is the one asked for: others only train the supernet that it reads out.
+    alone = [plan_of(replace(suite, methods=one)) for one in suite.methods.split(",")]
+    method, *baselines = [jobs[0].specs[-1] for jobs in alone]
+    console.plan(plan, store, args.dry_run, args.epochs_now)
+    if args.dry_run:
+        return DONE
+    code = _perform(plan, store, args, ["compare", *words])
+    if code in (INTERRUPTED, MORE):
+        return code
+    out = Path(args.reports) if args.reports else beside(store.path, f"{suite.name}-{method.label}")
+    tables = completed(store.path, args.jobs, args.device)
+    _told(report.against(store.path, out, tables, method.method, [one.method for one in baselines]), out)
+    return code
+
+
+def _told(verdicts: list[str], out: Path) -> int:
+    print("\n".join(verdicts))
+    print(f"report: {out / 'report.md'}")
+    return DONE
+
+
+def wait_passively() -> None:
+    """Keep torch's threads from spinning while they wait for each other; to be called before torch is loaded.
+
+    On two cores with other work on them a small search's selection took 20 to 63 s spinning and 4 s so (n = 4, 2).
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def _request(parser: Parser) -> Parser:
+    """`parser` with the options that say what to run, and where."""
+    add = parser.add_argument
+    add("--suite", metavar="FILE|NAME", help="a TOML file with the plan, or only a name for the results' folder")
+    add(
+        "--methods",
+        help="comma-separated: NAME[:key=value][+SELECTION[:key=value]], or your own file.py (which is run)",
+    )
+    add("--seeds", help="0-4, 5 (that one seed) or 0,3,7 (default 0-2)")
+    add("--dataset", help="cifar10, digits, ... or auto: cifar10 where it is installed, else digits (default auto)")
+    add("--protocol", help="drnas, nats, nb201, cpu or small (default: cpu; small on data of your own)")
+    add("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="change values of the protocol")
+    add("--jobs", type=int, metavar="N", help="runs at a time, a process each (default: one a core, or one a GPU)")
+    add("--threads", type=int, default=1, metavar="N", help="torch's threads per run on the CPU; others, other bits")
+    add("--compile", default="auto", help="auto, on or off: compile the cells; other bits (auto: on a CPU, if it pays)")
+    add("--graphs", action="store_true", help="on a GPU: record whole steps as CUDA graphs and replay them")
+    add("--timeout", type=float, default=0, metavar="SECONDS", help="end a run that finishes no epoch for so long")
+    add("--epochs-now", type=int, default=0, metavar="E", help="pause after E epochs; without it again, it goes on")
+    add("--for", dest="until", default="", metavar="TIME", help="pause after 540s, 9m, 1h30m, ...")
+    add("--executor", default="local", help="local, or dask with --scheduler (default local)")
+    add("--scheduler", default="", metavar="tcp://HOST:PORT", help="the dask scheduler whose workers make the runs")
+    add("--return-results", action="store_true", help="with dask: workers send results back and share no folder")
+    add("--shard", metavar="I/N", help="only part I of N, for N such commands that share --out; then write the report")
+    add("--device", default="auto", help="auto, cpu, cuda or cuda:N (default auto: every GPU there is, else the CPU)")
+    add("--out", default="results", metavar="FOLDER", help="where results go, in a folder per suite (default results)")
+    add("--reports", metavar="FOLDER", help="where the report goes (default: reports/SUITE beside the results)")
+    add("--dry-run", action="store_true", help="print the plan, with what is done already, and stop")
+    return parser
+
+
+def _suite(args: argparse.Namespace) -> "Suite":
+    """The request; says why this data set, where none was asked for."""
+    from benchharness.runs import suite
+
+    args.until = _until(args.until) if args.until else 0.0
+    given = args.suite or ""
+    is_file = given.endswith(".toml") or os.sep in given
+    base = suite.load(Path(given)) if is_file else suite.Suite()
+    parts = {key: getattr(args, key) for key in ("methods", "seeds", "dataset", "protocol")}
+    asked, args.choice = base.changed(suite.parse_settings(args.set), **parts).resolved()
+    if args.choice:
+        print(f"data set {asked.dataset}: {args.choice}", flush=True)  # before torch is loaded, which takes seconds
+    return suite.named(asked, given) if given and not is_file else asked
+
+
+def _perform(plan: "list[Job]", store: "Store", args: argparse.Namespace, words: list[str]) -> int:
+    from benchharness.cli import console
+    from benchharness.runs.progress import shown
+    from benchharness.runs.runner import Means, perform
+    from benchharness.runs.worker import slots
+
+    args.jobs = args.jobs if args.jobs is not None else slots(args.device, len(plan))
+    stoppable()
+    failed = paused = 0
+    try:
+        with shown(plan, store):
+            for outcome in perform(plan, store, Means(**{name: getattr(args, name) for name in Means._fields})):
+                failed += outcome.state == "failed"
+                paused += outcome.state == "paused"
+                console.outcome(outcome, store)
+    except KeyboardInterrupt:
+        command = shlex.join(["benchharness", *words])
+        return complain(f"interrupted; nothing finished is lost, and this goes on from here: {command}", INTERRUPTED)
+    if paused:
+        why = f"{paused} of {sum(len(job.specs) for job in plan)} runs pause"
+        turn = "without --epochs-now it goes on with them" if args.epochs_now else "the same command goes on with them"
+        return complain(f"more to do: {why}; {turn}", MORE)
+    return FAILED if failed else DONE
+
+
+def _until(text: str) -> float:
+    """When so much time has passed from now, as the clock tells it: `540s`, `9m`, `1h30m`, or plain seconds."""
+    match = re.fullmatch(r"(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s?)?", text.strip(), re.ASCII)
+    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    if not (total := 3600 * hours + 60 * minutes + seconds):
+        raise UserError(f"--for {text[:40]!r} is no time; write 540s, 9m or 1h30m")
+    return time.time() + total

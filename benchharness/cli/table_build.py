@@ -1,0 +1,187 @@
+"""Training architectures for a table: `table build`, `table check`, and what a look-up finds missing."""
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from benchharness.cli.parser import DONE, INTERRUPTED, Parser, complain, stoppable, tables_if_installed
+from benchharness.errors import UserError
+
+if TYPE_CHECKING:
+    from benchharness.space import Arch
+    from benchharness.table import Table, Tables
+    from benchharness.training.journal import Journal, Means
+    from benchharness.training.trainer import Recipe
+
+
+SAMPLE: Final = 500
+"""Functional classes that `table build` trains unless told how many."""
+
+
+def build(words: list[str]) -> int:
+    """Train a sample of architectures, or all, on a data set, and install the table of what they reach."""
+    told = "Measure a table by training one architecture of every functional class asked for."
+    parser = Parser("table build", f"{told} The same command goes on where it stopped.")
+    add = parser.add_argument
+    add("--dataset", required=True, help="images that `benchharness data list` shows, or digits")
+    many = parser.add_mutually_exclusive_group()
+    many.add_argument("--sample", type=int, default=0, metavar="N", help="functional classes trained (default 500)")
+    many.add_argument("--all", action="store_true", help="train all 6,466")
+    add("--seeds", type=int, default=2, metavar="K", help="trainings of each architecture (default 2)")
+    add("--name", default="", help="what to call the table (default: like the data set)")
+    add("--out", metavar="FILE.npz", help="write the table there instead of installing it")
+    args = _trained(parser, "digits for digits, else small").read(words)
+    from benchharness.data import load_images
+    from benchharness.table import DATASETS
+    from benchharness.training import journal as measuring
+    from benchharness.training import trainer
+
+    images = load_images(args.dataset)
+    asked = _recipe(args, trainer.RECIPES["digits" if images.name == "digits" else "small"])
+    everything = measuring.representatives()
+    number = len(everything) if args.all else args.sample or SAMPLE
+    if not 1 <= number <= len(everything):
+        raise UserError(f"sample={number} is out of range; there are 1 to {len(everything)} functional classes")
+    if args.seeds < 1:
+        raise UserError(f"seeds={args.seeds} is out of range; it must be 1 or more")
+    codes, journal = everything[:number].tolist(), measuring.Journal(images, asked)
+    left = len(journal.missing(codes, args.seeds))
+    print(f"{number} functional classes x {args.seeds} seeds on {images.label}: {left} trainings to make", flush=True)
+    if not _trained_all(journal, codes, args, left):
+        return INTERRUPTED
+    name = args.name or (f"{images.name}-measured" if images.name in DATASETS else images.name)
+    table = journal.table(codes, args.seeds, name)
+    print(f"{len(table)} architectures in {_kept(table, args.out)}")
+    return DONE
+
+
+def check(words: list[str]) -> int:
+    """Train architectures anew and set what they reach beside a table's figures."""
+    told = "Train architectures by a table's own recipe and compare: are our networks the benchmark's networks?"
+    parser = Parser("table check", told)
+    add = parser.add_argument
+    add("archs", nargs="*", metavar="ARCH", help="a table's index or an architecture string (default: 3 drawn by seed)")
+    add("--dataset", default="cifar10", help="the data set, and so the table (default cifar10)")
+    add("--sample", type=int, default=3, metavar="N", help="architectures to draw where none is named (default 3)")
+    add("--seeds", type=int, default=1, metavar="K", help="trainings of each (default 1)")
+    args = _trained(parser, "the table's own, else nas-bench-201").read(words)
+    from benchharness.cli.console import comparisons
+    from benchharness.data import load_images
+    from benchharness.space import to_code
+    from benchharness.table import load_for
+    from benchharness.training import journal as measuring
+    from benchharness.training import table_check
+
+    table, images = load_for(args.dataset), load_images(args.dataset)
+    asked = _recipe(args, measuring.recipe_of(table))
+    journal = measuring.Journal(images, asked)
+    held = [figure for figure in journal.figures() if figure in table.figures()]
+    if not held:
+        told = " or ".join(map(str, journal.figures()))
+        raise UserError(f"table {table.about['name']!r} holds no {told}; another --recipe or --set epochs=N may fit it")
+    rows = table_check.chosen(table, args.archs, args.sample, held[0])
+    codes = [to_code(table.arch(row)) for row in rows]
+    total = len(journal.missing(codes, args.seeds))
+    print(f"{len(rows)} architectures x {args.seeds} seeds on {images.label}: {total} trainings to make", flush=True)
+    if not _trained_all(journal, codes, args, total):
+        return INTERRUPTED
+    comparisons(table_check.compare(table, rows, journal, args.seeds), table, asked)
+    return DONE
+
+
+def _trained_all(journal: "Journal", codes: "list[int]", args: argparse.Namespace, left: int) -> bool:
+    """Make the `left` trainings that a journal lacks; whether none of them was stopped by Ctrl-C or SIGTERM."""
+    from benchharness.runs.progress import counted
+
+    stoppable()
+    try:
+        for _ in counted(journal.measure(codes, args.seeds, _here(args.jobs, args.device, left)), left, "trained"):
+            pass
+    except KeyboardInterrupt:
+        complain("interrupted; what is trained is kept, and the same command goes on from here", INTERRUPTED)
+        return False
+    return True
+
+
+def completed(results: Path, jobs: int | None = None, device: str = "auto") -> "Tables":
+    """The tables of what was searched in `results`, with every derived cell that a measured one lacked trained here.
+
+    Stopped by Ctrl-C, what is trained so far is kept and the other cells are left without a figure.
+    """
+    from benchharness.space import from_string
+    from benchharness.store import read
+
+    tables = tables_if_installed()
+    runs = read(results)
+    trained = False
+    try:
+        for dataset, archs in runs.dropna(subset="arch").groupby("dataset")["arch"]:
+            table = tables(str(dataset))
+            if table is not None:
+                trained |= complete(table, map(from_string, archs.unique()), jobs, device)
+    except KeyboardInterrupt:
+        complain("interrupted; what is trained is kept, and the other cells are left without a figure", INTERRUPTED)
+        trained = True
+    return tables_if_installed() if trained else tables
+
+
+def complete(table: "Table", archs: "Iterable[Arch]", jobs: int | None, device: str) -> bool:
+    """Train those of `archs` that a measured table lacks; whether there were any. A benchmark's own stays as it is."""
+    if "recipe" not in table.about:
+        return False
+    from benchharness.runs.progress import counted
+    from benchharness.training import journal as measuring
+
+    archs = list(archs)
+    if not (codes := measuring.lacking(table, archs)):
+        return False
+    name, total = table.about["name"], len(codes) * measuring.seeds_of(table)
+    print(f"{len(codes)} of the cells are not in table {name!r}: training them here, {total} trainings", flush=True)
+    for _ in counted(measuring.complete(table, archs, _here(jobs, device, total)), total, "trained"):
+        pass
+    return True
+
+
+def _trained(parser: Parser, default: str) -> Parser:
+    add = parser.add_argument
+    add("--recipe", help=f"small, digits, nas-bench-201 (12 epochs) or nas-bench-201-full (200); default: {default}")
+    add("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="change values of the recipe")
+    add("--jobs", type=int, metavar="N", help="trainings at a time, a process each (default: one a core, or one a GPU)")
+    add("--device", default="auto", help="auto, cpu, cuda or cuda:N (default auto)")
+    return parser
+
+
+def _recipe(args: argparse.Namespace, own: "Recipe | None" = None) -> "Recipe":
+    """The recipe named, else a table's `own`, else the benchmark's, with the changes asked for."""
+    from benchharness.config import changed
+    from benchharness.runs import suite
+    from benchharness.training import trainer
+
+    changes = suite.parse_settings(args.set)
+    if own is not None and not args.recipe:
+        return trainer.checked(changed(own, changes))
+    return trainer.recipe(args.recipe or "nas-bench-201", changes)
+
+
+def _here(jobs: int | None, device: str, most: int) -> "Means":
+    from benchharness.runs.worker import devices, slots
+    from benchharness.training.journal import Means
+
+    jobs = slots(device, most) if jobs is None else jobs
+    return Means(jobs, devices(device, jobs)[0])
+
+
+def _kept(table: "Table", out: str | None) -> Path:
+    """Where the table is now: the file asked for, or installed in the data folder."""
+    if out:
+        table.save(out)
+        return Path(out)
+    from tempfile import TemporaryDirectory
+
+    from benchharness.io import catalog
+    from benchharness.table.importers import native
+
+    with TemporaryDirectory() as made:
+        table.save(path := Path(made) / f"{table.about['name']}.npz")
+        return catalog.install_with("tables", str(table.about["name"]), path, native).path

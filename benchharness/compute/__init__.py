@@ -1,0 +1,1 @@
+"""Where searches run: processes, devices, threads, and what watches over them."""

@@ -1,0 +1,111 @@
+"""Where and with what a run was made: versions, git state, processor, GPUs, driver, flags. Never imports torch."""
+
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+from functools import cache
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+PACKAGES: Final = ("benchharness", "torch", "numpy", "scipy", "pandas", "pyarrow", "joblib")
+VARIABLES: Final = ("CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def describe() -> dict[str, Any]:
+    """The environment of this process, as JSON can hold it; what cannot be told is None."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "git": _git(),
+        "processor": _processor(),
+        "cores": cores(),
+        "gpus": _gpus(),
+        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+        "torch": _torch_flags(),
+    }
+
+
+@cache
+def source_sha256() -> str:
+    """SHA-256 of this package's Python files, names and contents; read once a process, near the time they are loaded.
+
+    Line endings do not count, nor do files that cannot be imported; empty where there are no files to read.
+    """
+    package = Path(import_module("benchharness").__path__[0])
+    modules = sorted((path.relative_to(package).with_suffix("").parts, path) for path in package.rglob("*.py"))
+    importable = [(parts, path) for parts, path in modules if all(map(str.isidentifier, parts))]
+    digest = hashlib.sha256()
+    for parts, path in importable:
+        content = path.read_bytes().replace(b"\r\n", b"\n")
+        digest.update(f"{'.'.join(parts)} {len(content)}\n".encode() + content)
+    return digest.hexdigest() if importable else ""
+
+
+def cores() -> int:
+    """Processor cores that this process may use, where the system tells."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+@cache
+def _git() -> dict[str, Any] | None:
+    """The commit this package is checked out at, and whether it was changed since; None for an installed wheel."""
+    here = Path(__file__).resolve().parents[2]
+    if not (here / ".git").exists():
+        return None
+    commit = _output("git", "-C", str(here), "rev-parse", "HEAD")
+    changes = _output("git", "-C", str(here), "status", "--porcelain", "--untracked-files=no", "--", "benchharness")
+    return {"commit": commit, "changed": None if changes is None else bool(changes)}
+
+
+@cache
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+@cache
+def _gpus() -> list[dict[str, str]]:
+    """Name, driver and memory of every NVIDIA GPU in the machine, as the driver's own tool tells them."""
+    listing = _output("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader")
+    keys = ("name", "driver", "memory")
+    rows = [line.split(", ") for line in (listing or "").splitlines()]
+    return [dict(zip(keys, row, strict=True)) for row in rows if len(row) == len(keys)]
+
+
+def _torch_flags() -> dict[str, Any] | None:
+    """What decides torch's numbers, where this process has torch loaded at all."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return None
+    return {
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version() if torch.cuda.is_available() else None,
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "matmul_precision": torch.get_float32_matmul_precision(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _output(*command: str) -> str | None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,16 @@
+"""Image data sets as arrays, however they were released, and the split files that say which images validate."""
+
+from benchharness.data.image_set import ImageSet
+from benchharness.data.load import benchmark_split, known, load_images, names
+from benchharness.data.splits import Split, check_benchmark_split, load_split
+
+__all__ = [
+    "ImageSet",
+    "Split",
+    "benchmark_split",
+    "check_benchmark_split",
+    "known",
+    "load_images",
+    "load_split",
+    "names",
+]

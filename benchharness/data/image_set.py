@@ -1,0 +1,128 @@
+"""`ImageSet`: all images of a data set with their labels, and its file."""
+
+import hashlib
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from jaxtyping import Int, UInt8
+
+from benchharness.data import official
+from benchharness.data.kinds import CROP, KNOWN, Part, check, moments
+from benchharness.errors import UserError
+from benchharness.io import npz
+
+KIND: Final = "benchharness images"
+FORMAT: Final = 1
+LIMIT_BYTES: Final = 1 << 30
+LIMIT_CROP: Final = 64
+_ARRAYS: Final = ("train", "train_labels", "test", "test_labels")
+
+
+class ImageSet(NamedTuple):
+    """A data set; images are rows of (channels, height, width), labels count from 0 in the order of `classes`."""
+
+    name: str
+    label: str
+    """What figures got on these images are to be called: it says where they differ from the official ones."""
+    train: UInt8[np.ndarray, "images 3 height width"]
+    train_labels: Int[np.ndarray, "images"]
+    test: UInt8[np.ndarray, "tests 3 height width"]
+    test_labels: Int[np.ndarray, "tests"]
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    """Of each channel over the official training images, in units of full brightness (0 to 1)."""
+    std: tuple[float, ...]
+    sha256: str
+    """Of all images and labels."""
+    flip: bool = True
+    """Whether a mirrored image still is one of its class, so that training may mirror it."""
+    crop: int = CROP
+    """Pixels of black border from which training takes random crops; 0 takes the images as they are."""
+
+    @classmethod
+    def open(cls, path: Path | str) -> "ImageSet":
+        """The images that `save` wrote to `path`; raises `UserError` where there are none."""
+        header, arrays = npz.read(Path(path), KIND, LIMIT_BYTES)
+        if header.get("format") != FORMAT:
+            raise UserError(f"{path} holds images of format {header.get('format')!r}; this version reads {FORMAT}")
+        values: dict[str, Any] = {name: arrays[name] for name in _ARRAYS if name in arrays}
+        values |= {name: tuple(value) if isinstance(value, list) else value for name, value in header["about"].items()}
+        if not _is_whole(values):
+            raise UserError(f"{path} is a damaged set of images: it holds {sorted(map(str, values))}")
+        found = cls(**values)
+        train, test = Part(found.train, found.train_labels), Part(found.test, found.test_labels)
+        check(found.name, train, test, found.classes)
+        if found.name in KNOWN and found.label == KNOWN[found.name].title:  # files of old say so of any pixels
+            return found._replace(label=_known_label(found.name, train, test, found.sha256))
+        return found
+
+    def save(self, path: Path | str) -> None:
+        """Write the images to `path`, replacing what is there only once they are written whole."""
+        values = self._asdict()
+        arrays = {name: values.pop(name) for name in _ARRAYS}
+        npz.write(Path(path), {"kind": KIND, "format": FORMAT, "about": values}, arrays)
+
+    def checked(self) -> "ImageSet":
+        """The set itself; raises `UserError` where its images do not have the checksum it states."""
+        if _digest(*self[2:6]) != self.sha256:
+            raise UserError(f"the images of {self.name} do not have their own checksum; import them again")
+        return self
+
+
+def build(
+    name: str,
+    train: Part,
+    test: Part,
+    classes: tuple[str, ...] = (),
+    reencoded: str = "",
+    label: str = "",
+    flip: bool = True,
+    crop: int = CROP,
+) -> ImageSet:
+    """The set called `name` of these parts; `reencoded` names a lossy format the images have been through.
+
+    One of the benchmark's data sets is normalised as papers do, and labelled by its title where its images are the
+    official ones; any other is called `label`, or by its
+    name, and normalised by its own training images. Raises `UserError` where the images or labels are not of that data
+    set's kind.
+    """
+    known = KNOWN.get(name)
+    classes = classes or tuple(map(str, range(known.classes if known else int(train.labels.max(initial=-1)) + 1)))
+    check(name, train, test, classes)
+    sha256 = _digest(*train, *test)
+    label = _known_label(name, train, test, sha256, reencoded) if known else label or name
+    mean, std = (known.mean, known.std) if known else moments(train.images)
+    return ImageSet(name, label, *train, *test, classes, mean, std, sha256, flip, crop)
+
+
+def _known_label(name: str, train: Part, test: Part, sha256: str, reencoded: str = "") -> str:
+    """The data set's title, with what sets these images apart from the official ones."""
+    counts = (len(train.labels), len(test.labels))
+    marks = [mark] if (mark := reencoded or official.difference(name, sha256, train, test)) else []
+    marks += [f"{counts[0]} + {counts[1]} images"] * (counts != KNOWN[name].counts)
+    return f"{KNOWN[name].title} ({', '.join(marks)})" if marks else KNOWN[name].title
+
+
+def _is_whole(values: dict[str, Any]) -> bool:
+    """Whether what a file holds is all of an image set, each thing of its kind; files of old say less."""
+    fields, lately = set(ImageSet._fields), set(ImageSet._field_defaults)
+    if not fields - lately <= set(values) <= fields:
+        return False
+    texts = all(isinstance(values[key], str) and values[key] for key in ("name", "label", "sha256"))
+    numbers = all(_are(values[key], float | int) and len(values[key]) == 3 for key in ("mean", "std"))
+    flip, crop = values.get("flip", True), values.get("crop", CROP)
+    moved = type(flip) is bool and type(crop) is int and 0 <= crop < LIMIT_CROP
+    return texts and numbers and moved and _are(values["classes"], str) and min(values["std"]) > 0
+
+
+def _are(values: Any, kind: Any) -> bool:
+    return isinstance(values, tuple) and all(isinstance(value, kind) for value in values)
+
+
+def _digest(*arrays: Any) -> str:
+    content = hashlib.sha256()
+    for array in arrays:
+        content.update(f"{array.dtype.str} {array.shape}".encode())
+        content.update(np.ascontiguousarray(array).data)
+    return content.hexdigest()

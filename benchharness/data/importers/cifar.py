@@ -1,0 +1,122 @@
+"""CIFAR-10 and CIFAR-100 as their official python archives, packed (`.tar.gz`) or unpacked: batches of pickles."""
+
+import tarfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from benchharness.data.image_set import ImageSet, build
+from benchharness.data.kinds import Part
+from benchharness.errors import UserError
+from benchharness.io import pickles
+
+LAYOUT: Final = "CIFAR-10 or CIFAR-100 as the official python archive (.tar.gz, or its folder)"
+_MEMBERS_LIMIT: Final = 1000
+
+
+class _Layout(NamedTuple):
+    name: str
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+    meta: str
+    labels: str
+    classes: str
+
+
+_LAYOUTS: Final = {
+    "cifar-10-batches-py": _Layout(
+        "cifar10",
+        tuple(f"data_batch_{number}" for number in range(1, 6)),
+        ("test_batch",),
+        "batches.meta",
+        "labels",
+        "label_names",
+    ),
+    "cifar-100-python": _Layout("cifar100", ("train",), ("test",), "meta", "fine_labels", "fine_label_names"),
+}
+
+
+def recognises(path: Path) -> str | None:
+    """`cifar10` or `cifar100` where `path` is its archive or the folder that came out of it, else None."""
+    layout = _layout(path)
+    return layout.name if layout else None
+
+
+def read(path: Path) -> ImageSet:
+    """The images of the archive at `path`; nothing that its pickles may name is run.
+
+    Raises `UserError` where a batch is missing, damaged or names a class, and where the archive's paths leave it.
+    """
+    layout = _layout(path)
+    assert layout is not None
+    found: dict[str, Any] = {}
+    for name, data in _members(path, {*layout.train, *layout.test, layout.meta}):
+        held = pickles.read(data, f"{path}: {name}")
+        found[name] = held[layout.classes] if name == layout.meta else _part(held, layout.labels, f"{path}: {name}")
+    for name in (*layout.train, *layout.test, layout.meta):
+        if name not in found:
+            raise UserError(f"{path} has no {name!r}; it is not the whole archive")
+    train, test = (_joined([found[name] for name in names]) for names in (layout.train, layout.test))
+    return build(layout.name, train, test, tuple(map(str, found[layout.meta])))
+
+
+def _layout(path: Path) -> _Layout | None:
+    if path.is_dir():
+        found = _LAYOUTS.get(path.name)
+        return found if found and (path / found.meta).is_file() else None
+    if not path.name.endswith((".tar.gz", ".tgz", ".tar")) or not path.is_file():
+        return None
+    try:
+        with tarfile.open(path) as archive:
+            first = archive.next()
+        return _LAYOUTS.get(PurePosixPath(first.name).parts[0]) if first else None
+    except (OSError, tarfile.TarError, zlib.error, EOFError, IndexError):
+        return None
+
+
+def _members(path: Path, wanted: set[str]) -> Iterator[tuple[str, bytes]]:
+    """The `wanted` files of a folder or archive, one after the other; nothing is ever unpacked to disk."""
+    if path.is_dir():
+        for name in sorted(wanted):
+            if (path / name).is_file():
+                yield name, _limited(path / name, (path / name).stat().st_size).read_bytes()
+        return
+    try:
+        with tarfile.open(path) as archive:
+            for count, member in enumerate(archive):
+                _check_member(path, count, member)
+                name = PurePosixPath(member.name).name
+                if name in wanted and member.isfile():
+                    file = archive.extractfile(member)
+                    yield name, file.read() if file else b""
+    except (tarfile.TarError, zlib.error, EOFError) as error:
+        raise UserError(f"{path} is a damaged archive ({error})") from None
+
+
+def _check_member(path: Path, count: int, member: tarfile.TarInfo) -> None:
+    place = PurePosixPath(member.name)
+    if place.is_absolute() or ".." in place.parts or not (member.isfile() or member.isdir()):
+        raise UserError(f"{path} is refused: its member {member.name[:80]!r} is a link or leads out of the archive")
+    if count >= _MEMBERS_LIMIT:
+        raise UserError(f"{path} is refused: it has more than {_MEMBERS_LIMIT} members")
+    _limited(path, member.size)
+
+
+def _limited(path: Path, size: int) -> Path:
+    if size > pickles.LIMIT_BYTES:
+        raise UserError(f"{path} is refused: a batch of {size} bytes is larger than any of CIFAR")
+    return path
+
+
+def _part(held: dict[str, Any], labels: str, where: str) -> Part:
+    try:
+        return Part(held["data"].reshape(-1, 3, 32, 32), np.array(held[labels], np.int64))
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise UserError(f"{where} is no batch of CIFAR ({type(error).__name__}: {str(error)[:80]})") from None
+
+
+def _joined(parts: list[Part]) -> Part:
+    return Part(np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts]))

@@ -1,0 +1,100 @@
+"""CIFAR-10 and CIFAR-100 as the Parquet files of their Hugging Face data sets: encoded images beside their labels."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from benchharness.data.image_set import ImageSet, build
+from benchharness.data.kinds import Part
+from benchharness.errors import UserError
+from benchharness.io import arrow
+
+LAYOUT: Final = "CIFAR-10 or CIFAR-100 as a Hugging Face folder (train-*.parquet, test-*.parquet)"
+_LABELS: Final = {"label": "cifar10", "fine_label": "cifar100"}
+_FORMATS: Final = ("PNG", "JPEG")
+_PIXELS: Final = 32
+_ROWS_LIMIT: Final = 1 << 20
+
+
+def recognises(path: Path) -> str | None:
+    """`cifar10` or `cifar100` where the folder `path` holds it in this layout, else None."""
+    if not path.is_dir() or not all(_files(path, part) for part in ("train", "test")):
+        return None
+    try:
+        names = _schema(path).names
+    except (OSError, ValueError):
+        return None
+    return _LABELS[_label(names)] if "img" in names and _label(names) else None
+
+
+def read(path: Path) -> ImageSet:
+    """The images in the folder `path`, decoded; raises `UserError` where one is not 32x32 and RGB."""
+    schema = _schema(path)
+    label = _label(schema.names)
+    with arrow.reading():
+        parts = {part: _read(_files(path, part), label) for part in ("train", "test")}
+    formats = {name for _, found in parts.values() for name in found}
+    reencoded = "JPEG" if "JPEG" in formats else ""
+    return build(_LABELS[label], parts["train"][0], parts["test"][0], _classes(schema, label), reencoded)
+
+
+def _files(path: Path, part: str) -> list[Path]:
+    return sorted(path.glob(f"{part}-*.parquet"))
+
+
+def _schema(path: Path) -> Any:
+    import pyarrow.parquet as parquet  # 0.2 s, and only needed where images are imported
+
+    with arrow.reading():
+        return parquet.read_schema(_files(path, "train")[0])
+
+
+def _label(names: list[str]) -> str:
+    return next((name for name in reversed(_LABELS) if name in names), "")
+
+
+def _classes(schema: Any, label: str) -> tuple[str, ...]:
+    """The classes' names as the files state them, none where they do not."""
+    try:
+        told = json.loads((schema.metadata or {})[b"huggingface"])
+        return tuple(map(str, told["info"]["features"][label]["names"]))
+    except (KeyError, ValueError, TypeError):
+        return ()
+
+
+def _read(files: list[Path], label: str) -> tuple[Part, set[str]]:
+    """All images of `files` in order, and the formats they were in."""
+    import pyarrow.parquet as parquet
+
+    opened = [parquet.ParquetFile(file) for file in files]
+    rows = sum(file.metadata.num_rows for file in opened)
+    if rows > _ROWS_LIMIT:
+        raise UserError(f"{files[0].parent} has {rows} images; CIFAR has 60,000")
+    images = np.empty((rows, 3, _PIXELS, _PIXELS), np.uint8)
+    labels, formats, row = np.empty(rows, np.int64), set(), 0
+    for file in opened:
+        for batch in file.iter_batches(1024, columns=["img", label]):
+            labels[row : row + len(batch)] = batch.column(label).to_numpy(zero_copy_only=False)
+            for encoded in batch.column("img").field("bytes"):
+                images[row], kind = _decoded(encoded.as_py(), row)
+                formats.add(kind)
+                row += 1
+    return Part(images, labels), formats
+
+
+def _decoded(encoded: bytes | None, row: int) -> tuple[Any, str]:
+    """One image as (channels, height, width), and its format."""
+    from PIL import Image
+
+    try:
+        image = Image.open(io.BytesIO(encoded or b""), formats=_FORMATS)
+        if image.size != (_PIXELS, _PIXELS) or image.mode != "RGB":
+            raise UserError(f"image {row} is {image.size[0]}x{image.size[1]} {image.mode}; expected 32x32 RGB")
+        return np.asarray(image).transpose(2, 0, 1), str(image.format)
+    except UserError:
+        raise
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"image {row} cannot be decoded: {str(error)[:120]}") from None

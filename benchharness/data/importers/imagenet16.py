@@ -1,0 +1,49 @@
+"""ImageNet16-120: the first 120 classes of downsampled ImageNet at 16x16 (Chrabaszcz et al. 2017), official batches."""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from benchharness.data.image_set import ImageSet, build
+from benchharness.data.kinds import Part
+from benchharness.errors import UserError
+from benchharness.io import pickles
+
+LAYOUT: Final = "ImageNet16-120 as the official folder (train_data_batch_1 to train_data_batch_10, val_data)"
+_NAME: Final = "imagenet16-120"
+_TRAIN: Final = tuple(f"train_data_batch_{number}" for number in range(1, 11))
+_TEST: Final = "val_data"
+_CLASSES: Final = 120
+
+
+def recognises(path: Path) -> str | None:
+    """`imagenet16-120` where the folder `path` holds the batches, else None."""
+    return _NAME if path.is_dir() and (path / _TRAIN[0]).is_file() and (path / _TEST).is_file() else None
+
+
+def read(path: Path) -> ImageSet:
+    """The images of the batches in `path` whose class is 1 to 120, as classes 0 to 119.
+
+    Raises `UserError` where a batch is missing, damaged or names a class.
+    """
+    train = [_batch(path / name) for name in _TRAIN]
+    images = np.concatenate([part.images for part in train])
+    labels = np.concatenate([part.labels for part in train])
+    return build(_NAME, Part(images, labels), _batch(path / _TEST))
+
+
+def _batch(path: Path) -> Part:
+    """The images of one batch that belong to the first 120 classes."""
+    if not path.is_file():
+        raise UserError(f"{path} is missing; ImageNet16-120 needs all ten training batches and {_TEST!r}")
+    if path.stat().st_size > pickles.LIMIT_BYTES:
+        raise UserError(f"{path} is larger than any batch of 16x16 images")
+    held = pickles.read(path.read_bytes(), path)
+    try:
+        labels = np.array(held["labels"], np.int64)
+        images = held["data"].reshape(len(labels), 3, 16, 16)
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise UserError(f"{path} is no batch of 16x16 images ({type(error).__name__}: {str(error)[:80]})") from None
+    kept = (labels >= 1) & (labels <= _CLASSES)
+    return Part(images[kept], labels[kept] - 1)

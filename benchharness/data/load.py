@@ -1,0 +1,44 @@
+"""Finding an image set by its name: one that comes with the package, or an installed one."""
+
+from benchharness.data.image_set import ImageSet
+from benchharness.data.kinds import DIGITS, KNOWN
+from benchharness.data.splits import Split, check_benchmark_split, load_split
+from benchharness.errors import UserError, unknown
+from benchharness.io import catalog
+
+
+def names() -> tuple[str, ...]:
+    """The data sets that may be asked for: the benchmark's three, the one in the package, and what is installed."""
+    return tuple(dict.fromkeys((*KNOWN, DIGITS, *catalog.names("images"))))
+
+
+def known(name: str) -> str:
+    """`name`; raises `UserError` where no data set is called so, which says how one is brought in."""
+    if name not in (found := names()):
+        raise UserError(f"{unknown('data set', name, found)}; `benchharness data import PATH` brings in others")
+    return name
+
+
+def load_images(name: str) -> ImageSet:
+    """The images called `name` (`cifar10`, `digits`, or any other of `names`), all in memory.
+
+    Raises `UserError` for another name, where the images are missing (it says which command brings them), and where
+    they do not have the checksum that results got on them are going to state.
+    """
+    if known(name) == DIGITS:
+        from benchharness.data.digits import digits
+
+        return digits()
+    return ImageSet.open(catalog.find("images", name)).checked()  # 0.1 s for CIFAR-10
+
+
+def benchmark_split(name: str) -> Split | None:
+    """The benchmark's own split of the images called `name`, installed or merely standing in the data folder.
+
+    None where the folder has none; raises `UserError` where its file is damaged or is another split.
+    """
+    installed = catalog.data_folder() / "splits" / f"{name}.json"
+    if not installed.is_file() and ("splits", name) not in {item[:2] for item in catalog.installed()}:
+        return None
+    found = load_split(catalog.find("splits", name))
+    return check_benchmark_split(found) if name == "cifar10" else found

@@ -1,0 +1,126 @@
+"""The two halves of a data set that a search learns from, and their batches, epoch by epoch."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Integer
+from torch import Tensor
+
+from benchharness.config import Protocol
+from benchharness.data import ImageSet
+from benchharness.data.official import is_reordered
+from benchharness.data.pictures import Batch, Pictures
+from benchharness.seeding import generator
+
+_MISSING = " (drawn by seed: the benchmark's own split file is not installed)"
+_REORDERED = " (whose indices count the images in their official order, and these are in another)"
+
+
+class Split(NamedTuple):
+    """Indices into the training images followed by the test images, and how they were chosen in words."""
+
+    train: Integer[np.ndarray, " train"]
+    valid: Integer[np.ndarray, " valid"]
+    words: str
+
+
+def split(images: ImageSet, settings: Protocol, seed: int, given: Split | None = None) -> Split:
+    """The two halves that `settings` asks for; with `settings.images`, no more of each, drawn by `seed`.
+
+    The `benchmark` split halves CIFAR-10's training images; on any other data set it is the NATS-Bench one, where
+    weights learn from all training images and alphas from the x-valid half of the test images. `given` is the released
+    file of either; without it a seeded draw takes its place and `words` says so.
+    """
+    total = len(images.train_labels)
+    if settings.split == "benchmark" and images.name != "cifar10":
+        whole = _nats(images, given)
+    elif settings.split == "benchmark" and given is not None:
+        reordered = is_reordered(images.name, images.train_labels, images.test_labels)
+        whole = given._replace(words=given.words + _REORDERED * reordered)
+    elif settings.split == "halves":
+        whole = Split(np.arange(total // 2), np.arange(total // 2, total), "first half / last half")
+    else:
+        missing = _MISSING if settings.split == "benchmark" else ""
+        whole = Split(*_random_halves(images.name, total), f"seeded random halves{missing}")
+    if not settings.images or settings.images // 2 > min(map(len, whole[:2])):
+        return whole
+    return _part(whole, images.name, settings.images // 2, seed)
+
+
+def _nats(images: ImageSet, given: Split | None) -> Split:
+    total = len(images.train_labels)
+    validating = _random_halves(images.name, len(images.test_labels))[1] if given is None else given.valid
+    missing = _MISSING if given is None else ""
+    words = f"all training images / x-valid half of the test images{missing}"
+    return Split(np.arange(total), total + validating, words)
+
+
+def _random_halves(name: str, count: int) -> tuple[Integer[np.ndarray, " train"], Integer[np.ndarray, " valid"]]:
+    order = torch.randperm(count, generator=generator("split", name)).numpy()
+    return np.sort(order[: count // 2]), np.sort(order[count // 2 :])
+
+
+def _part(whole: Split, name: str, size: int, seed: int) -> Split:
+    drawn = generator("images", name, seed)
+    train, valid = (half[torch.randperm(len(half), generator=drawn)[:size].numpy()] for half in whole[:2])
+    return Split(train, valid, f"{size} + {size} images drawn by seed from: {whole.words}")
+
+
+class Stream:
+    """Batches of both halves. A pure function of (data set, seed, epoch): nothing to save, nothing to lose."""
+
+    def __init__(
+        self, images: ImageSet, settings: Protocol, seed: int, device: torch.device, given: Split | None = None
+    ) -> None:
+        self.settings, self.seed, self.name = settings, seed, images.name
+        self.split = split(images, settings, seed, given)
+        self.train, self.valid = (Pictures(images, index, device) for index in self.split[:2])
+        self.about: dict[str, Any] = {
+            "label": images.label,
+            "sha256": images.sha256,
+            "train_images": len(self.train),
+            "valid_images": len(self.valid),
+            "split": self.split.words,
+            "split_sha256": _digest(self.split),
+            **_unlike_cifar(images),
+        }
+
+    @property
+    def steps(self) -> int:
+        """Steps in an epoch; the last batch may be smaller."""
+        return -(-len(self.train) // self.settings.batch)
+
+    def epoch(self, number: int) -> Iterator[tuple[Batch, Batch]]:
+        """Augmented (training, validation) batches of one epoch; everything random is drawn before the first batch."""
+        drawn = generator("batches", self.name, self.seed, number)
+        order = torch.randperm(len(self.train), generator=drawn)
+        other = self._valid_order(order, drawn)
+        yield from zip(
+            self.train.moved(order.split(self.settings.batch), drawn), self.valid.moved(other, drawn), strict=True
+        )
+
+    def fixed(self, which: str = "valid", batches: int = 0, size: int = 0) -> Iterator[Batch]:
+        """A half in fixed order without augmentation, in batches of `size`; only the first `batches` unless 0."""
+        half = self.valid if which == "valid" else self.train
+        return half.fixed(size or self.settings.eval_batch, batches)
+
+    def _valid_order(self, order: Tensor, drawn: torch.Generator) -> tuple[Tensor, ...]:
+        """Which validation images each step sees: one for every training image, or a fresh batch."""
+        count, size = len(self.valid), self.settings.batch
+        if self.settings.alpha_batch == "paired":
+            return torch.randint(count, order.shape, generator=drawn).split(size)
+        return tuple(torch.randperm(count, generator=drawn)[:size] for _ in range(self.steps))
+
+
+def _unlike_cifar(images: ImageSet) -> dict[str, Any]:
+    """How images are moved in training, where that is not as on CIFAR-10."""
+    default = ImageSet._field_defaults
+    return {key: getattr(images, key) for key in ("flip", "crop") if getattr(images, key) != default[key]}
+
+
+def _digest(halves: Split) -> str:
+    text = "|".join(",".join(map(str, sorted(half.tolist()))) for half in halves[:2])
+    return hashlib.sha256(text.encode()).hexdigest()

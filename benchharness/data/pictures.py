@@ -1,0 +1,83 @@
+"""A part of a data set on the device: batches without any work per image, augmented or in fixed order."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Integer
+from torch import Tensor
+from torch.nn import functional as F
+
+from benchharness.data import ImageSet
+
+
+class Batch(NamedTuple):
+    """Normalised images and their labels."""
+
+    images: Float[Tensor, "batch 3 height width"]
+    labels: Integer[Tensor, " batch"]
+
+
+class Pictures:
+    """The images of a set at `index`, which counts the training images first and the test images after them.
+
+    Augmentation is the set's own: a crop out of a black border `images.crop` pixels wide, and a mirror image half of
+    the time where `images.flip` says that it still belongs to its class.
+    """
+
+    def __init__(self, images: ImageSet, index: Integer[np.ndarray, " images"], device: torch.device) -> None:
+        self.device, self.crop, self.flip = device, images.crop, images.flip
+        total = len(images.train_labels)
+        inner, outer = index[index < total], index[index >= total] - total
+        pixels = torch.from_numpy(np.concatenate([images.train[inner], images.test[outer]]))
+        labels = torch.from_numpy(np.concatenate([images.train_labels[inner], images.test_labels[outer]])).long()
+        self.padded, self.labels = F.pad(pixels, (self.crop,) * 4).to(device), labels.to(device)
+        shape = (1, 3, 1, 1)
+        self.mean = torch.tensor(images.mean, device=device).view(shape) * 255
+        self.std = torch.tensor(images.std, device=device).view(shape) * 255
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def augmented(self, order: Tensor, size: int, drawn: torch.Generator) -> Iterator[Batch]:
+        """Batches of the images at `order`, `size` at a time; everything random is drawn before the first batch."""
+        return self.moved(order.split(size), drawn)
+
+    def moved(self, parts: Sequence[Tensor], drawn: torch.Generator) -> Iterator[Batch]:
+        """The images at `parts`, a batch each, cropped and perhaps flipped as `drawn` says.
+
+        All that is random goes to the device before the first batch, so that no later one waits for a copy.
+        """
+        rows, columns = self._moves(sum(map(len, parts)), drawn)
+        sizes = [len(part) for part in parts]
+        return self._batches(torch.cat(list(parts)).to(self.device).split(sizes), rows, columns)
+
+    def fixed(self, size: int, batches: int = 0) -> Iterator[Batch]:
+        """All images in order without augmentation, in batches of `size`; only the first `batches` unless 0."""
+        count = -(-len(self) // size)
+        inner = slice(self.crop, self.padded.shape[2] - self.crop), slice(self.crop, self.padded.shape[3] - self.crop)
+        for start in range(0, min(count, batches or count) * size, size):
+            pixels = self.padded[start : start + size, :, *inner]
+            yield Batch(self._normalised(pixels), self.labels[start : start + size])
+
+    def _batches(self, parts: Sequence[Tensor], rows: Tensor, columns: Tensor) -> Iterator[Batch]:
+        channels, start = torch.arange(3, device=self.device).view(1, 3, 1, 1), 0
+        for index in parts:
+            span = slice(start, start + len(index))
+            place = (index.view(-1, 1, 1, 1), channels, rows[span, None, :, None], columns[span, None, None, :])
+            yield Batch(self._normalised(self.padded[place]), self.labels[index])
+            start += len(index)
+
+    def _moves(self, count: int, drawn: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Rows and columns of `padded` that a cropped and perhaps flipped image takes: each (images, size)."""
+        height, width = (extent - 2 * self.crop for extent in self.padded.shape[2:])
+        down, right = torch.randint(2 * self.crop + 1, (2, count, 1), generator=drawn)
+        columns = torch.arange(width).expand(count, width)
+        mirrored = torch.rand(count, 1, generator=drawn) < 0.5
+        if self.flip:
+            columns = torch.where(mirrored, width - 1 - columns, columns)
+        return (torch.arange(height) + down).to(self.device), (columns + right).to(self.device)
+
+    def _normalised(self, pixels: Tensor) -> Tensor:
+        return (pixels.float() - self.mean) / self.std

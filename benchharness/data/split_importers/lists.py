@@ -1,0 +1,61 @@
+"""The benchmark's split files: JSON lists of image indices, in the spelling it was released with or plainly."""
+
+import json
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from benchharness.data.splits import Split, check_benchmark_split, load_split
+from benchharness.errors import UserError
+from benchharness.io.npz import replacing
+
+LAYOUT: Final = "the benchmark's split files (cifar-split.txt, cifar100-test-split.txt, imagenet-16-120-test-split.txt)"
+_TESTS: Final = {10_000: "cifar100", 6_000: "imagenet16-120"}
+"""Data sets by their number of test images, which x-valid and x-test divide."""
+
+
+class SplitFile(NamedTuple):
+    """A split, and the data set it belongs to."""
+
+    dataset: str
+    split: Split
+
+    def save(self, path: Path) -> None:
+        """Write it to `path` as plain lists."""
+        halves = (self.split.train, self.split.valid) if self.dataset == "cifar10" else (self.split.valid,)
+        names = ("train", "valid") if self.dataset == "cifar10" else ("xvalid",)
+        lists = {name: half.tolist() for name, half in zip(names, halves, strict=True)}
+        if self.dataset != "cifar10":
+            total = next(count for count, name in _TESTS.items() if name == self.dataset)
+            lists["xtest"] = np.setdiff1d(np.arange(total), self.split.valid).tolist()
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(lists))
+
+
+def recognises(path: Path) -> str | None:
+    """The data set whose split file is at `path`, None where there is none."""
+    if path.suffix not in (".txt", ".json") or not path.is_file():
+        return None
+    try:
+        return _dataset(load_split(path))
+    except (UserError, OSError):
+        return None
+
+
+def read(path: Path) -> SplitFile:
+    """The split at `path`; raises `UserError` where it is not the benchmark's own, or not of halves of test images."""
+    found = load_split(path)
+    dataset = _dataset(found)
+    if dataset == "cifar10":
+        return SplitFile(dataset, check_benchmark_split(found))
+    if dataset is None:
+        raise UserError(f"{path} divides neither CIFAR-10's training images nor the test images of another data set")
+    return SplitFile(dataset, found)
+
+
+def _dataset(split: Split) -> str | None:
+    """CIFAR-10's halves are of 25,000 training images each; those of test images come without training ones."""
+    if len(split.train) == len(split.valid) == 25_000:
+        return "cifar10"
+    return None if len(split.train) else _TESTS.get(2 * len(split.valid))

@@ -1,0 +1,1 @@
+"""Files and downloads: formats, atomic writing, the catalogue of installed data."""

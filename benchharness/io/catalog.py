@@ -1,0 +1,336 @@
+"""The per-user data folder: tables and images installed with checksums, or used from where they stand.
+
+`BENCHHARNESS_DATA` overrides where it is. A source in a known layout that merely stands in the folder is converted once
+into the cache, so that a read-only folder works as well.
+"""
+
+import hashlib
+import json
+import os
+import pkgutil
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol, runtime_checkable
+
+import platformdirs
+from filelock import FileLock
+
+from benchharness.errors import UserError
+from benchharness.io.npz import replacing
+
+KINDS: Final = {
+    "tables": "benchharness.table.importers",
+    "images": "benchharness.data.importers",
+    "splits": "benchharness.data.split_importers",
+}
+"""Packages of importers by kind; imported when a source is looked at, as pyarrow and pillow are slow to import."""
+_SCHEMA: Final = 3
+"""Of the manifest and of what is converted; raised with the format of either, so that no old conversion is read."""
+_NAME: Final = re.compile(r"\w[\w.+-]{0,99}", re.ASCII)
+"""Names become file names, and tables name themselves: none may lead out of the folder."""
+_SUFFIXES: Final = {"tables": ".npz", "images": ".npz", "splits": ".json"}
+_ENTRIES: Final = 256
+"""Entries of a folder that are looked at for sources; whatever has more is no folder of data sets."""
+
+
+class Installed(NamedTuple):
+    """A table, image set or split file in the data folder."""
+
+    kind: str
+    """`tables`, `images` or `splits`."""
+    name: str
+    path: Path
+    """The installed file, or the source itself where it is used from where it stands."""
+    source: str
+    """What it was made from."""
+    source_sha256: str
+    """Empty for a source used from where it stands that has not been asked for yet."""
+    sha256: str
+    """Of the installed file; empty for a source used from where it stands."""
+    bytes: int
+
+
+class Verified(NamedTuple):
+    """What `verify` found of one installed thing."""
+
+    item: Installed
+    problem: str
+    """One sentence, empty where everything is right."""
+
+
+@runtime_checkable
+class Importer(Protocol):
+    """A module that reads one layout of sources."""
+
+    LAYOUT: str
+    """What it reads, for the error that lists what can be imported."""
+
+    def recognises(self, path: Path) -> str | None:
+        """The name of what is at `path`, None where it is in another layout. Quick, and raises nothing."""
+
+    def read(self, path: Path) -> "Saved":
+        """What is at `path`; raises `UserError` where it is not as it should be."""
+
+
+@runtime_checkable
+class Saved(Protocol):
+    """A table, an image set or a split."""
+
+    def save(self, path: Path) -> None:
+        """Write it to `path` in our format."""
+
+
+class _Source(NamedTuple):
+    kind: str
+    name: str
+    path: Path
+    importer: Importer
+
+
+def data_folder() -> Path:
+    """Where tables and images are installed: `BENCHHARNESS_DATA`, else the system's place for a user's data."""
+    given = os.environ.get("BENCHHARNESS_DATA")
+    return Path(given).expanduser() if given else platformdirs.user_data_path("benchharness")
+
+
+def measured_folder() -> Path:
+    """Where trainings made on this machine are kept: with what is converted, since the data folder may be read-only."""
+    return _cache("measured")
+
+
+def install(path: Path | str) -> list[Installed]:
+    """Install every table, image set and split file found at `path` (a file, or a folder searched two levels down).
+
+    Raises `UserError` where there is nothing known, where a source is damaged, or where the folder cannot be written.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise UserError(f"{path} does not exist; give a file or folder to import")
+    sources = _sources(path, itself=True)
+    if not sources:
+        raise UserError(f"{path} holds nothing that can be imported; known: {'; '.join(sorted(_layouts()))}")
+    return [_install(source) for source in sources]
+
+
+def install_with(kind: str, name: str, path: Path, importer: Importer) -> Installed:
+    """Install what `importer` reads at `path` under `name`; raises `UserError` as `install` does."""
+    if not _named(name):
+        raise UserError(f"{name[:80]!r} is no name; use letters, digits and any of _ . + -")
+    if not path.exists():
+        raise UserError(f"{path} does not exist; give a file or folder to import")
+    return _install(_Source(kind, name, path, importer))
+
+
+def installed() -> list[Installed]:
+    """What the data folder offers: everything installed, then sources used from where they stand."""
+    items = _manifest()
+    names = {(item.kind, item.name) for item in items}
+    standing = [source for source in _sources(data_folder()) if (source.kind, source.name) not in names]
+    return items + [_standing(source) for source in standing]
+
+
+def verify(kind: str = "", name: str = "") -> list[Verified]:
+    """Everything `installed`, or of one kind or name, its checksums computed anew and its content checked."""
+    items = [item for item in installed() if kind in ("", item.kind) and name in ("", item.name)]
+    return [Verified(item, _problem(item)) for item in items]
+
+
+def find(kind: str, name: str) -> Path:
+    """The file in our format of the `kind` of thing called `name`, converted now if it only stands in the folder.
+
+    Raises `UserError` that says which command brings it where it is missing.
+    """
+    place = data_folder() / kind / f"{name}{_SUFFIXES[kind]}"
+    named = _named(name)
+    if named and place.is_file():
+        return place
+    cached = set(_cache(kind).glob(f"{name}-*{_SUFFIXES[kind]}")) if named else set()
+    for path in _places(data_folder()) if cached else ():
+        if (target := _cached(kind, name, path)) in cached:
+            return target
+    for source in _sources(data_folder()):
+        if (source.kind, source.name) == (kind, name):
+            return _convert(source, _cached(kind, name, source.path))
+    what = {"tables": "table", "images": "images", "splits": "split file"}[kind]
+    raise UserError(f"no {what} {name!r} in {data_folder()}; `benchharness data import PATH` brings it in from a file")
+
+
+def names(kind: str) -> list[str]:
+    """What the folder offers in our own format, installed or standing there; quick, as nothing else is looked at."""
+    ending = _SUFFIXES[kind]
+    held = [path.name.removesuffix(ending) for path in _entries(data_folder() / kind) if path.name.endswith(ending)]
+    own = import_module(f"{KINDS[kind]}.native")
+    held += [own.recognises(path) or "" for path in _places(data_folder()) if path.suffix == ending]
+    return sorted({name for name in held if _named(name)})
+
+
+def _named(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None and not name.endswith(".details")
+
+
+def _cache(kind: str) -> Path:
+    return platformdirs.user_cache_path("benchharness") / kind
+
+
+def _cached(kind: str, name: str, path: Path) -> Path:
+    """Where the conversion of `path` is cached: a name that changes whenever the source does."""
+    parts = [path, *sorted(path.iterdir())] if path.is_dir() else [path]
+    stats = [(str(part.absolute()), part.stat().st_size, part.stat().st_mtime_ns) for part in parts]
+    key = hashlib.sha256(repr((_SCHEMA, stats)).encode()).hexdigest()[:16]
+    return _cache(kind) / f"{name}-{key}{_SUFFIXES[kind]}"
+
+
+def _places(root: Path) -> Iterator[Path]:
+    """Where a source may stand in `root`: its entries, and theirs."""
+    ours = {root / kind: ending for kind, ending in _SUFFIXES.items()}
+    children = _entries(root)
+    yield from (path for path in children if path not in ours)
+    for child in children:
+        yield from (path for path in _entries(child) if path.suffix != ours.get(child))  # which is installed there
+
+
+def _entries(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    visible = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    return visible if len(visible) <= _ENTRIES else []
+
+
+def _sources(root: Path, itself: bool = False) -> list[_Source]:
+    """The first source of every name at `root`; `root` itself may be one."""
+    found: dict[tuple[str, str], _Source] = {}
+    for path in (*([root] if itself else []), *_places(root)):
+        for kind in KINDS:
+            for importer in _importers(kind):
+                if (name := importer.recognises(path)) and _named(name):
+                    found.setdefault((kind, name), _Source(kind, name, path, importer))
+    return list(found.values())
+
+
+def _importers(kind: str) -> list[Importer]:
+    package = import_module(KINDS[kind])
+    names = [item.name for item in pkgutil.iter_modules(package.__path__) if not item.name.startswith("_")]
+    return [import_module(f"{KINDS[kind]}.{name}") for name in names]
+
+
+def _layouts() -> list[str]:
+    return [importer.LAYOUT for kind in KINDS for importer in _importers(kind)]
+
+
+@contextmanager
+def _writing(root: Path, lock: Path) -> Iterator[None]:
+    """The block alone may write what `lock` guards; where `root` cannot be written, the error says so."""
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(lock):
+            yield
+    except OSError as error:
+        hint = "set BENCHHARNESS_DATA (or XDG_CACHE_HOME, for what is converted) to a folder of yours"
+        raise UserError(f"cannot write {root} ({error.strerror or error}); {hint}") from error
+
+
+def _read(source: _Source) -> Saved:
+    try:
+        return source.importer.read(source.path)
+    except UserError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError) as error:
+        told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise UserError(f"{source.path} cannot be read as {source.importer.LAYOUT} ({told})") from error
+
+
+def _convert(source: _Source, target: Path) -> Path:
+    """`target`, made from `source` unless another process has just made it."""
+    with _writing(target.parent, target.with_suffix(".lock")):
+        if not target.is_file():
+            _read(source).save(target)
+            sums = {"source_sha256": _sha256(source.path), "sha256": _sha256(target)}
+            with replacing(_sums(target)) as temporary:
+                temporary.write_text(json.dumps(sums))
+    return target
+
+
+def _sums(converted: Path) -> Path:
+    """Where the checksums of a conversion and of its source are."""
+    return converted.with_name(f"{converted.name}.sums")
+
+
+def _read_sums(converted: Path) -> dict[str, str]:
+    try:
+        found = json.loads(_sums(converted).read_text())
+        return {key: str(found[key]) for key in ("source_sha256", "sha256")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"source_sha256": "", "sha256": ""}
+
+
+def _install(source: _Source) -> Installed:
+    root = data_folder()
+    target = root / source.kind / f"{source.name}{_SUFFIXES[source.kind]}"
+    made = _read(source)  # before the lock is taken: an official file takes minutes
+    with _writing(root, root / "manifest.lock"):
+        made.save(target)
+        item = Installed(source.kind, source.name, target, str(source.path), _sha256(source.path), _sha256(target), 0)
+        item = item._replace(bytes=target.stat().st_size)
+        kept = [other for other in _manifest() if (other.kind, other.name) != (item.kind, item.name)]
+        rows = [row._asdict() | {"path": str(row.path.relative_to(root))} for row in sorted([*kept, item])]
+        with replacing(root / "manifest.json") as temporary:
+            temporary.write_text(json.dumps({"schema": _SCHEMA, "installed": rows}, indent=1))
+    return item
+
+
+def _standing(source: _Source) -> Installed:
+    files = sorted(source.path.iterdir()) if source.path.is_dir() else [source.path]
+    size = sum(file.stat().st_size for file in files)
+    known = _read_sums(_cached(source.kind, source.name, source.path))["source_sha256"]
+    return Installed(source.kind, source.name, source.path, str(source.path), known, "", size)
+
+
+def _manifest() -> list[Installed]:
+    path = data_folder() / "manifest.json"
+    if not path.is_file():
+        return []
+    try:
+        rows = json.loads(path.read_text())["installed"]
+        return [Installed(**row | {"path": data_folder() / row["path"]}) for row in rows]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged ({error}); import the data again after deleting it") from None
+
+
+def _sha256(path: Path) -> str:
+    """Of a file's content, or of the names and checksums of what is in a folder."""
+    if path.is_dir():
+        held = [item for item in sorted(path.iterdir()) if item.is_file() or _is_visible_folder(item)]
+        listed = [f"{item.name} {_sha256(item)}" for item in held]
+        return hashlib.sha256("\n".join(listed).encode()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_visible_folder(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith(".")
+
+
+def _problem(item: Installed) -> str:
+    if not item.path.exists():
+        return f"{item.path} is missing; import it again"
+    if item.sha256 and _sha256(item.path) != item.sha256:
+        return f"{item.path} has changed since it was installed; import it again"
+    try:
+        place = find(item.kind, item.name)
+        import_module(KINDS[item.kind]).check(place)
+    except UserError as error:
+        return str(error)
+    return "" if item.sha256 else _standing_problem(item, place)
+
+
+def _standing_problem(item: Installed, place: Path) -> str:
+    """What has happened to a source or to its conversion since the one was made of the other."""
+    sums = _read_sums(place)
+    if _sha256(place) != sums["sha256"]:
+        return f"{place} has changed since it was made of {item.path}; delete it, and it is made anew"
+    if _sha256(item.path) != sums["source_sha256"]:
+        return f"{item.path} has changed, keeping its size and time, since {place} was made of it; delete that"
+    return ""

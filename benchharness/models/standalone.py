@@ -1,0 +1,134 @@
+"""One architecture as a network of its own, as the benchmark trains them to measure its ground truth.
+
+Dong & Yang (ICLR 2020): the skeleton of `supernet` with plain cells. Batch normalisation has affine weights here, every
+edge's operation has weights whether or not its output is used, and so the network has 73,306 + 28,000 n1x1 +
+243,040 n3x3 parameters at C=16, N=5, ten classes.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from benchharness.models.supernet import Norm, Skeleton
+from benchharness.space import CONV1, CONV3, EDGES, NONE, POOL, SKIP, Arch
+
+Node = Tensor | None
+"""Features of a node; None where nothing arrives, which stands for zeros."""
+
+
+class Bundle(nn.Module):
+    """Convolutions of one kind that read the same node, run as one wider ReLU, convolution and normalisation."""
+
+    def __init__(self, channels: int, op: int, edges: list[int]) -> None:
+        super().__init__()
+        self.edges, self.channels, kernel = edges, channels, 3 if op == CONV3 else 1
+        self.convolution = nn.Conv2d(channels, len(edges) * channels, kernel, padding=kernel // 2, bias=False)
+        self.norm = Norm(len(edges) * channels)
+
+    def forward(self, active: Tensor) -> tuple[Tensor, ...]:
+        """Each edge's output, from the node's rectified features."""
+        return self.norm(self.convolution(active)).split(self.channels, 1)
+
+    def silent(self, like: Tensor) -> tuple[Tensor, ...]:
+        """The same from a node of zeros: the normalisation of zeros is its bias."""
+        batch, _, height, width = like.shape
+        bias = self.norm.bias
+        assert bias is not None
+        return bias.view(1, -1, 1, 1).expand(batch, -1, height, width).split(self.channels, 1)
+
+
+class Cell(nn.Module):
+    """The cell of one architecture; operations that cannot reach its output hold weights but are not computed."""
+
+    def __init__(self, channels: int, arch: Arch) -> None:
+        super().__init__()
+        self.arch = arch
+        self.used = _used(arch)
+        self.bundles = nn.ModuleList(
+            Bundle(channels, op, edges)
+            for source in range(3)
+            for op in (CONV1, CONV3)
+            for edges in _alike(arch, source, op, self.used)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features of the output node, same shape as `x` (batch, channels, height, width)."""
+        arriving: dict[int, list[Tensor]] = {1: [], 2: [], 3: []}
+        for source in range(3):
+            if source in self.used:
+                self._send(source, x if source == 0 else _sum(arriving[source]), x, arriving)
+        total = _sum(arriving[3])
+        return torch.zeros_like(x) if total is None else total
+
+    def _send(self, source: int, node: Node, like: Tensor, arriving: dict[int, list[Tensor]]) -> None:
+        """What node `source` sends along the edges that lead to the output."""
+        bundles = list(self._leaving(source))
+        active = F.relu(node) if bundles and node is not None else None
+        for bundle in bundles:
+            outputs = bundle.silent(like) if active is None else bundle(active)
+            for edge, output in zip(bundle.edges, outputs, strict=True):
+                arriving[EDGES[edge][0]].append(output)
+        if node is None:
+            return
+        pooled = None
+        for edge, (target, start) in enumerate(EDGES):
+            if start != source or target not in self.used:
+                continue
+            if self.arch[edge] == SKIP:
+                arriving[target].append(node)
+            elif self.arch[edge] == POOL:
+                pooled = F.avg_pool2d(node, 3, 1, 1, count_include_pad=False) if pooled is None else pooled
+                arriving[target].append(pooled)
+
+    def _leaving(self, source: int) -> Iterator[Bundle]:
+        for bundle in self.bundles:
+            assert isinstance(bundle, Bundle)
+            target, start = EDGES[bundle.edges[0]]
+            if start == source and target in self.used:
+                yield bundle
+
+
+class Network(Skeleton):
+    """The stand-alone network of `arch`."""
+
+    def __init__(self, arch: Arch, classes: int = 10, channels: int = 16, cells: int = 5) -> None:
+        super().__init__(lambda width: Cell(width, arch), classes, channels, cells)
+        self.arch = arch
+
+    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch classes"]:
+        """Logits."""
+        return self.through(images, lambda cell, x: cell(x))
+
+    @property
+    def parameter_count(self) -> int:
+        """How many weights the network has."""
+        return sum(weight.numel() for weight in self.parameters())
+
+
+def _used(arch: Arch) -> set[int]:
+    """The nodes from which a path of operations leads to the output."""
+    used = {3}
+    for edge in reversed(range(len(EDGES))):
+        target, source = EDGES[edge]
+        if target in used and arch[edge] != NONE:
+            used.add(source)
+    return used
+
+
+def _alike(arch: Arch, source: int, op: int, used: set[int]) -> Iterator[list[int]]:
+    """The edges that carry `op` away from `source`: those that lead to the output, then those that do not."""
+    edges = [edge for edge, (_, start) in enumerate(EDGES) if start == source and arch[edge] == op]
+    leading = [edge for edge in edges if EDGES[edge][0] in used]
+    yield from filter(None, (leading, [edge for edge in edges if edge not in leading]))
+
+
+def _sum(tensors: list[Tensor]) -> Node:
+    if not tensors:
+        return None
+    total = tensors[0]
+    for tensor in tensors[1:]:
+        total = total + tensor
+    return total

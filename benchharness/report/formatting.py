@@ -1,0 +1,71 @@
+"""Numbers as a report prints them."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from benchharness.stats import Interval
+
+MISSING = "–"
+
+
+def number(value: float, digits: int = 2) -> str:
+    """`value` with so many decimals; a dash where it is missing."""
+    if not np.isfinite(value):
+        return MISSING if np.isnan(value) else ("∞" if value > 0 else "-∞")
+    return f"{value:.{digits}f}".replace("-0." + "0" * digits, "0." + "0" * digits)
+
+
+def plus_minus(mean: float, std: float, digits: int = 2) -> str:
+    """`mean±std`, the mean alone where one run gives no deviation."""
+    return number(mean, digits) + (f"±{number(std, digits)}" if np.isfinite(std) else "")
+
+
+def span(interval: Interval, digits: int = 2) -> str:
+    """`value [low, high]`, the value alone where there is no interval."""
+    if not np.isfinite(interval.low):
+        return number(interval.value, digits)
+    return f"{number(interval.value, digits)} [{number(interval.low, digits)}, {number(interval.high, digits)}]"
+
+
+def p_value(p: float) -> str:
+    """A p-value with three decimals, never as 0."""
+    return "<0.001" if p < 0.001 else number(p, 3)
+
+
+def seconds(value: float) -> str:
+    """A duration in the unit that suits it."""
+    if not np.isfinite(value):
+        return MISSING
+    for unit, size in (("h", 3600), ("min", 60)):
+        if value >= 2 * size:
+            return f"{value / size:.1f} {unit}"
+    return f"{value:.1f} s"
+
+
+def seeds(values: Iterable[int]) -> str:
+    """Seeds in short: `0-2, 5`."""
+    parts: list[list[int]] = []
+    for seed in sorted({int(value) for value in values}):
+        if parts and parts[-1][-1] == seed - 1:
+            parts[-1].append(seed)
+        else:
+            parts.append([seed])
+    return ", ".join(f"{part[0]}-{part[-1]}" if len(part) > 1 else str(part[0]) for part in parts)
+
+
+def listed(names: Iterable[str]) -> str:
+    """`a, b and c`."""
+    *rest, last = list(names) or ["none"]
+    return f"{', '.join(rest)} and {last}" if rest else last
+
+
+def spans(frame: pd.DataFrame, *columns: str, digits: int = 2) -> list[str]:
+    """`span` of every row of `frame`, whose `columns` hold value, low and high."""
+    return [span(Interval(value, low, high, 0), digits) for value, low, high in frame[list(columns)].to_numpy(float)]
+
+
+def counted(n: int, noun: str) -> str:
+    """`1 seed`, `3 seeds`."""
+    return f"{n} {noun}{'' if n == 1 else 's'}"

@@ -1,0 +1,93 @@
+"""What a report says of its ground truth: after how many epochs, by which rule, and for how much of the space."""
+
+from typing import Final
+
+import pandas as pd
+
+from benchharness.analysis.lookup import epochs_of
+from benchharness.report.formatting import counted, listed
+from benchharness.space import SIZE
+from benchharness.table import DATASETS, SPLITS, Table
+from benchharness.table.quality import coverage
+
+HERE: Final = "†"
+"""Behind figures that are no part of the table as it came."""
+_TRAINED_ON: Final = {
+    "half": {
+        "valid": "accuracy on the last half of the training images after training on the first",
+        "test": "accuracy on the test images after the same training",
+    },
+    "whole": {
+        "valid": "accuracy on one half of the test images after training on all training images",
+        "test": "accuracy on the other half of the test images after the same training",
+    },
+}
+
+
+def trained(table: Table | None, dataset: str) -> str:
+    """How the figures came about, in words that follow `in percent` or stand in brackets."""
+    rule = table.about["seed_rule"] if table is not None else "mean over training seeds"
+    return f"after {counted(epochs_of(table, dataset), 'epoch')}, {rule}"
+
+
+def sampled(table: Table | None) -> str:
+    """A sentence on what a part of the space means for figures that rank; empty for a whole table, or none."""
+    if table is None or table.complete:
+        return ""
+    own = coverage(table)._replace(measured_here=0)
+    if not table.rows_measured_here:
+        return f" The table holds {own}: optimum, regret, rank, percentile and random cells are among these."
+    return (
+        f" The table came with {own}: rank, percentile and random cells are among these; the optimum, and so regret, "
+        f"also among the {len(table.rows_measured_here):,} trained on this machine."
+    )
+
+
+def held(table: Table | None) -> str:
+    """How much of the space `table` came with, in short."""
+    return "no table" if table is None else f"{len(table) - len(table.rows_measured_here):,} of {SIZE:,}"
+
+
+def probed(ranking: pd.DataFrame) -> str:
+    """Of the cells that supernets were probed on, those that the table holds: `15-17 of 100`."""
+    counts, of = (sorted(set(ranking[name])) for name in ("archs", "probed"))
+    used, asked = (f"{many[0]}-{many[-1]}" if len(many) > 1 else str(many[0]) for many in (counts, of))
+    return asked if used == asked else f"{used} of {asked}"
+
+
+def about(table: Table | None) -> list[str]:
+    """Which table a report looked cells up in, how its figures were got, and what its splits are."""
+    if table is None:
+        return ["No table was installed, so nothing was looked up."]
+    told = table.about
+    sources = f"{coverage(table)}, sha256 {told['sha256'][:16]}, from {told['source']}"
+    counts = {name: table.epochs(name) for name in table.datasets}
+    several = len(set(counts.values())) > 1
+    after = listed(dict.fromkeys(counted(n, "epoch") + f" on {name}" * several for name, n in counts.items()))
+    first = (
+        f"Table {told['name']}, version {told['version']}, {sources}. Accuracies are after {after}, "
+        f"{told['seed_rule']}, unless stated otherwise."
+    )
+    return [first, *_recipe(table), *_splits(table)]
+
+
+def _recipe(table: Table) -> list[str]:
+    found = []
+    if "recipe" in table.about:
+        settings = ", ".join(f"{key}={value}" for key, value in table.about["recipe"].items() if key != "name")
+        found.append(
+            f"Recipe {table.about['recipe'].get('name', 'of its own')} of table {table.about['name']}: {settings}."
+        )
+    if "network" in table.about:
+        sizes = ", ".join(f"{key}={value}" for key, value in table.about["network"].items())
+        found.append(f"Networks of table {table.about['name']}: {sizes} (cells in each of three stages).")
+    return found
+
+
+def _splits(table: Table) -> list[str]:
+    """What validation and test accuracy are; a table of one's own may not say."""
+    recipe = table.about.get("recipe", {})
+    words = (
+        SPLITS if all(name in DATASETS for name in table.datasets) else _TRAINED_ON.get(recipe.get("trained_on"), {})
+    )
+    return [f"{split.capitalize()}: {words[split]}." for split in ("valid", "test") if split in words]

@@ -1,0 +1,132 @@
+"""The table as papers print it: valid and test accuracy on the three data sets, beside published figures and chance."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from benchharness.analysis import published
+from benchharness.analysis.experiment import Evidence
+from benchharness.analysis.lookup import by_code
+from benchharness.report.blocks import Block, Grid, Text
+from benchharness.report.formatting import counted, listed, number, plus_minus
+from benchharness.report.ground_truth import sampled
+from benchharness.report.sections.random_baseline import chance
+from benchharness.space import CONV3, EDGES, SKIP, to_code
+from benchharness.table import DATASETS, Table
+
+SPLITS: Final = ("valid", "test")
+
+
+def accuracy(evidence: Evidence) -> list[Block]:
+    """Our rows, the published ones of the same protocol, trivial baselines, and what chance reaches at equal cost."""
+    if not len(evidence.long) or evidence.table is None:
+        return [Text("Nothing to look up: this takes finished runs and an installed table.")]
+    ours, known = paper_rows(evidence.long), evidence.benchmark and evidence.protocol
+    theirs = _published_rows(published.comparable(evidence.protocol)) if known else pd.DataFrame()
+    baselines = pd.DataFrame(_baselines(evidence.table, datasets(evidence)))
+    rows = pd.concat([ours, theirs, baselines], ignore_index=True)
+    note = (
+        f"Mean±std over search seeds, in percent after {counted(evidence.epochs, 'epoch')}. Cells were searched on "
+        f"{evidence.dataset}{_transferred(evidence)}. {_comparability(evidence, not theirs.empty)}"
+        f"{sampled(evidence.table)}"
+    )
+    grid = _grid(f"accuracy{evidence.slug}", f"Accuracy of the cells found, {evidence.name}", rows, note)
+    return [grid, *_elsewhere(evidence), *chance(evidence, evidence.table)]
+
+
+def datasets(evidence: Evidence) -> tuple[str, ...]:
+    """The data sets whose accuracies have columns: the benchmark's three, or the one searched on."""
+    return DATASETS if evidence.benchmark else (evidence.dataset,)
+
+
+def paper_rows(long: pd.DataFrame) -> pd.DataFrame:
+    """One row per method of a frame as `lookup` gives it: `n`, and per data set and split a mean and a std (n - 1)."""
+    rows = []
+    for name, part in long.groupby("method", observed=True):
+        known = part.loc[part["test"].notna(), "seed"].nunique()
+        row: dict[str, object] = {"method": str(name), "seeds": known, "source": "this report"}
+        for dataset, values in part.groupby("benchmark_dataset"):
+            for split in SPLITS:
+                row |= {f"{dataset} {split}": values[split].mean(), f"{dataset} {split} std": values[split].std()}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _published_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for (name, source), part in frame.groupby(["method", "source"], sort=False):
+        row: dict[str, object] = {"method": str(name), "seeds": part["seeds"].iloc[0], "source": str(source)}
+        for item in part.to_dict("records"):
+            key = f"{item['dataset']} {item['split']}"
+            row |= {key: item["mean"], f"{key} std": item["std"]}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _baselines(table: Table, datasets: Sequence[str]) -> list[dict[str, object]]:
+    """Cells and draws that need no search."""
+    cells = {"all 3x3 convolutions": (CONV3,) * len(EDGES), "all skip connections": (SKIP,) * len(EDGES)}
+    rows = [
+        {"method": name, "source": "table"} | _figures(table, datasets, to_code(arch)) for name, arch in cells.items()
+    ]
+    random: dict[str, object] = {"method": "a random cell", "source": "table, exact"}
+    best: dict[str, object] = {"method": "optimum of each column", "source": "table"}
+    for dataset in datasets:
+        for split in SPLITS:
+            column = by_code(table, dataset, split, own=True)
+            column = column[np.isfinite(column)]
+            if column.size:
+                key = f"{dataset} {split}"
+                random |= {key: column.mean(), f"{key} std": column.std()}
+                best |= {key: np.nanmax(by_code(table, dataset, split))}
+    return [*rows, random, best]
+
+
+def _figures(table: Table, datasets: Sequence[str], code: int) -> dict[str, object]:
+    return {f"{dataset} {split}": by_code(table, dataset, split)[code] for dataset in datasets for split in SPLITS}
+
+
+def _grid(name: str, title: str, rows: pd.DataFrame, note: str) -> Grid:
+    keys = [name for name in map(str, rows) if name.endswith(tuple(f" {split}" for split in SPLITS))]
+    empty = pd.Series(np.nan, index=rows.index)
+    shown = pd.DataFrame({"method": rows["method"], "seeds": rows.get("seeds", empty).map(_whole)})
+    for key in keys:
+        pairs = zip(rows[key].astype(float), rows.get(f"{key} std", empty).astype(float), strict=True)
+        shown[key] = [plus_minus(mean, std) for mean, std in pairs]
+    return Grid(name, title, rows, shown.assign(source=rows["source"]), note)
+
+
+def _whole(value: float) -> str:
+    return number(float(value), 0)
+
+
+def _transferred(evidence: Evidence) -> str:
+    return "; the other data sets' columns are the same cells transferred" if evidence.benchmark else ""
+
+
+def _comparability(evidence: Evidence, found: bool) -> str:
+    if not evidence.benchmark:
+        return "Nobody has published figures on this data set, so none stand here."
+    if not found:
+        return "Nobody has published figures of this protocol, so no row of another one stands here."
+    if evidence.protocol == "nb201":
+        return "Published rows are of the same protocol, cells searched on cifar10 and transferred."
+    return "Published rows searched on each data set anew: only the columns of the data set searched here compare."
+
+
+def _elsewhere(evidence: Evidence) -> list[Block]:
+    said: list[Block] = []
+    if not evidence.benchmark:
+        return said
+    if any("ostr" in name for name in evidence.methods):
+        said.append(Text("No figure of OStr-DARTS on NAS-Bench-201 is public, so none is printed as published."))
+    rows = _published_rows(published.elsewhere(evidence.methods, evidence.protocol))
+    if rows.empty:
+        return said
+    note = (
+        "Another protocol, or one the source does not state: for orientation, not to be compared with the rows above."
+    )
+    title = f"Published under other protocols: {listed(rows['method'].unique())}"
+    return [*said, _grid(f"elsewhere{evidence.slug}", title, rows, note)]

@@ -1,0 +1,81 @@
+"""The cells themselves: which were derived how often, by which seed, and where they stand in the table."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import partial
+from typing import Final
+
+import pandas as pd
+
+from benchharness import plots
+from benchharness.analysis.experiment import Evidence
+from benchharness.analysis.lookup import by_code
+from benchharness.plots.style import drawn, panels
+from benchharness.report.blocks import Block, Grid, Picture, Text
+from benchharness.report.formatting import counted, number, seeds
+from benchharness.report.ground_truth import HERE, sampled
+from benchharness.space import from_string
+
+DRAWN: Final = 6
+"""Cells that are drawn as graphs."""
+COLUMNS: Final = ("method", "seed", "arch", "valid", "test", "regret", "rank", "percentile", "run_id", "measured_here")
+
+
+def cells(evidence: Evidence) -> list[Block]:
+    """Distinct cells with counts, the cell of every seed, their place in the table, and the cells as graphs."""
+    own = evidence.own().astype({"method": str})
+    if own.empty:
+        return [Text("No finished run yet.")]
+    blocks: list[Block] = [_distinct(evidence, own), _per_seed(evidence, own)]
+    if own["test"].notna().any():
+        column = by_code(evidence.table, evidence.dataset, "test", own=True)
+        info = plots.distribution.data(evidence.scores(), column, f"Searched on {evidence.name}")
+        draw = partial(drawn, plots.distribution.draw, info)
+        blocks.append(Picture(f"distribution{evidence.slug}", "Where the derived cells stand among the table's.", draw))
+    by_arch = own.groupby("arch", sort=False).size().sort_values(ascending=False, kind="stable")
+    caption = "The derived cells" + (f", the {DRAWN} most frequent of {len(by_arch)}." * (len(by_arch) > DRAWN) or ".")
+    most = {str(arch): own.loc[own["arch"] == arch, "method"] for arch in by_arch.index[:DRAWN]}
+    infos = [plots.cell.data(from_string(arch), _methods(methods)) for arch, methods in most.items()]
+    return [*blocks, Picture(f"cells{evidence.slug}", caption, partial(panels, plots.cell.draw, infos, 3, (3.5, 2.5)))]
+
+
+def _distinct(evidence: Evidence, own: pd.DataFrame) -> Grid:
+    keys, found = ["method", "arch"], defaultdict[tuple[str, str], list[int]](list)
+    for method, arch, seed in own[[*keys, "seed"]].itertuples(index=False):
+        found[method, arch].append(seed)
+    data = own.drop_duplicates(keys)[[*keys, "valid", "test", "measured_here"]]
+    held = [found[method, arch] for method, arch in data[keys].itertuples(index=False)]
+    data.insert(2, "count", list(map(len, held)))
+    data.insert(3, "seeds", list(map(seeds, held)))
+    data = data.sort_values(["method", "count", "arch"], ascending=[True, False, True], ignore_index=True)
+    shown = _marked(data.assign(count=data["count"].astype(str)), {"valid": 2, "test": 2})
+    note = f"Accuracy in percent on {evidence.dataset} after {counted(evidence.epochs, 'epoch')}.{_footnote(data)}"
+    return Grid(f"distinct-cells{evidence.slug}", f"Distinct cells by method, {evidence.name}", data, shown, note)
+
+
+def _per_seed(evidence: Evidence, own: pd.DataFrame) -> Grid:
+    data = own[list(COLUMNS)].reset_index(drop=True)
+    digits = {"valid": 2, "test": 2, "regret": 2, "rank": 0, "percentile": 1}
+    shown = _marked(data, digits)
+    note = (
+        f"On {evidence.dataset}, {counted(evidence.epochs, 'epoch')}; regret, rank (1 is best) and percentile are of "
+        f"the test figure.{sampled(evidence.table)}{_footnote(data)}"
+    )
+    title = f"The cell of every seed, {evidence.name}"
+    return Grid(f"cells{evidence.slug}", title, data, shown.astype({"seed": str}), note)
+
+
+def _marked(data: pd.DataFrame, digits: Mapping[str, int]) -> pd.DataFrame:
+    """`data` in words, with a mark behind figures that this machine has measured besides the table."""
+    shown = data.assign(**{name: data[name].map(partial(number, digits=places)) for name, places in digits.items()})
+    marks = data["measured_here"].map({True: HERE, False: ""})
+    return shown.assign(**{name: shown[name] + marks for name in ("valid", "test")}).drop(columns="measured_here")
+
+
+def _footnote(data: pd.DataFrame) -> str:
+    return f" {HERE} Trained on this machine: no part of the table as it came." if data["measured_here"].any() else ""
+
+
+def _methods(column: "pd.Series[str]") -> str:
+    counts = column.value_counts().sort_index()
+    return ", ".join(f"{name} x{count}" for name, count in counts.items())

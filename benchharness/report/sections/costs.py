@@ -1,0 +1,53 @@
+"""What the searches cost: seconds, memory, machines."""
+
+from functools import partial
+from typing import Final
+
+import pandas as pd
+
+from benchharness import plots
+from benchharness.analysis.experiment import Evidence
+from benchharness.plots.style import drawn
+from benchharness.report.blocks import Block, Grid, Picture, Text
+from benchharness.report.formatting import MISSING, number, seconds
+
+MEANS: Final = ("train_seconds", "selection_seconds", "search_seconds", "peak_memory_bytes")
+
+
+def costs(evidence: Evidence) -> list[Block]:
+    """Seconds and memory by method, and accuracy against seconds."""
+    runs = search_seconds(evidence.own())
+    if runs.empty:
+        return [Text("No finished run yet.")]
+    by_method = runs.groupby("method", observed=True)
+    data = by_method[list(MEANS)].mean().assign(n=by_method.size(), device=by_method["device"].agg(_devices))
+    data = data.reset_index().astype({"method": str})
+    shown = pd.DataFrame(
+        {
+            "method": data["method"],
+            "seeds": data["n"].astype(str),
+            "training": data["train_seconds"].map(seconds),
+            "selection": data["selection_seconds"].map(seconds),
+            "search": data["search_seconds"].map(seconds),
+            "peak memory (MiB)": (data["peak_memory_bytes"] / 2**20).map(partial(number, digits=0)),
+            "device": data["device"],
+        }
+    )
+    note = (
+        "Mean wall-clock time over seeds. A method that reads out another's supernet is charged for its training too."
+    )
+    grid = Grid(f"costs{evidence.slug}", f"Costs, {evidence.name}", data, shown, note)
+    info = plots.cost.data(runs, f"Searched on {evidence.name}")
+    if info.runs.empty:
+        return [grid]
+    caption = "Test accuracy of the derived cell against what its search cost, a mark per run."
+    return [grid, Picture(f"cost{evidence.slug}", caption, partial(drawn, plots.cost.draw, info))]
+
+
+def search_seconds(runs: pd.DataFrame) -> pd.DataFrame:
+    """`runs` with `search_seconds`: training of the supernet, even where another run shares it, plus the selection."""
+    return runs.assign(search_seconds=runs["train_seconds"] + runs["selection_seconds"])
+
+
+def _devices(column: "pd.Series[str]") -> str:
+    return ", ".join(sorted({str(value) for value in column.dropna()})) or MISSING

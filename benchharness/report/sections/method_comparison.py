@@ -1,0 +1,160 @@
+"""One method against its baselines: paired by seed, with a verdict in a sentence each."""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from benchharness import stats, store
+from benchharness.analysis.experiment import Evidence, gather_runs
+from benchharness.errors import UserError
+from benchharness.report.blocks import Block, Bullets, Grid, Report, Section
+from benchharness.report.formatting import counted, listed, number, p_value
+from benchharness.report.render import write
+from benchharness.report.sections.cells import cells
+from benchharness.report.sections.collapse import collapse, verdicts
+from benchharness.report.sections.costs import costs, search_seconds
+from benchharness.report.sections.provenance import missing, setting, standing
+from benchharness.report.sections.ranking import LEVEL, SEED, answer, tests_in_words
+from benchharness.report.sections.search_similarity import alike
+from benchharness.table import Tables
+
+
+class Contest(NamedTuple):
+    """A method against one baseline."""
+
+    method: str
+    baseline: str
+
+
+def against(results: Path, out: Path, tables: Tables, method: str, baselines: Sequence[str]) -> list[str]:
+    """Report `method` against each of `baselines`, all in the folder `results`; returns the verdicts.
+
+    The report goes to the folder `out`, as `build` writes one. Raises `UserError` where `results` has no such method.
+    """
+    contests = [Contest(method, baseline) for baseline in baselines]
+    return _write(store.read(results), out, tables, contests, f"{method} against {listed(baselines)}")
+
+
+def versions(first: Path, second: Path, out: Path, tables: Tables) -> list[str]:
+    """Report every method that two folders of results share, the first folder's runs against the second's.
+
+    Their settings may differ: what the difference does is then what the report tells. Where they share no method but
+    hold one each, these two are compared. Raises `UserError` where that fails too.
+    """
+    frames = [store.read(folder) for folder in (first, second)]
+    names = [sorted(frame["method"].unique()) for frame in frames]
+    shared = sorted(set(names[0]) & set(names[1]))
+    pairs = [(name, name) for name in shared] or (
+        [(names[0][0], names[1][0])] if list(map(len, names)) == [1, 1] else []
+    )
+    if not pairs:
+        raise UserError(f"{first} holds {listed(names[0])}, {second} holds {listed(names[1])}: no method to compare")
+    tags = _tags(first, second)
+    told = [_tagged(frame, tag) for frame, tag in zip(frames, tags, strict=True)]
+    contests = [Contest(a + tags[0], b + tags[1]) for a, b in pairs]
+    runs = pd.concat(told, ignore_index=True)
+    return _write(runs, out, tables, contests, f"{first} against {second}", together=True)
+
+
+def _tagged(frame: pd.DataFrame, tag: str) -> pd.DataFrame:
+    """`frame` with `tag` behind methods and run ids: both folders may hold a run, the same one made by other code."""
+    supernet = frame["supernet"].where(frame["supernet"].isna() | (frame["supernet"] == ""), frame["supernet"] + tag)
+    return frame.assign(method=frame["method"] + tag, run_id=frame["run_id"] + tag, supernet=supernet)
+
+
+def verdict(contest: Contest, paired: stats.Paired, holm: float, tests: int) -> str:
+    """What may be said of a contest among `tests` of them, honest about few seeds."""
+    n = paired.difference.n
+    a, b = contest
+    if not n:
+        return f"{a} and {b} share no finished seed whose cells a table has, so nothing can be said of them."
+    low, value, high = paired.difference.low, paired.difference.value, paired.difference.high
+    around = f" [{low:+.2f}, {high:+.2f}]" if np.isfinite(low) else ""
+    found = f"{value:+.2f} points{around} over {counted(n, 'shared seed')}, p={p_value(holm)} after Holm's correction"
+    if holm < LEVEL:
+        return f"{a} finds {'better' if value > 0 else 'worse'} cells than {b}: {found}."
+    needed = next(count for count in range(1, 65) if stats.smallest_p(count) * tests < LEVEL)
+    few = f" With so few seeds none could be: it takes {needed} or more." if n < needed else ""
+    return f"No difference between {a} and {b} is shown: {found}.{few}"
+
+
+def contests_table(evidence: Evidence, contests: Iterable[Contest]) -> pd.DataFrame:
+    """One row per contest: `stats.Paired`, Holm's p over all rows, cost ratio, collapsed seeds, and the verdict."""
+    asked = list(contests)
+    scores, rng = evidence.scores(), np.random.default_rng
+    paired = [stats.pair(scores[a].to_numpy(), scores[b].to_numpy(), rng(SEED)) for a, b in asked]
+    holm = stats.holm(np.array([one.permutation_p for one in paired], float))
+    tests = int(np.isfinite(holm).sum())
+    seconds = search_seconds(evidence.own()).groupby("method", observed=True)["search_seconds"].mean()
+    fallen = verdicts(evidence.runs, evidence.curves).set_index("method")["collapsed"]
+    rows = [
+        {
+            "method": contest.method,
+            "baseline": contest.baseline,
+            "n": one.difference.n,
+            **dict(zip(("difference", "low", "high"), one.difference[:3], strict=True)),
+            "permutation_p": one.permutation_p,
+            "holm": p,
+            "wilcoxon_p": one.wilcoxon_p,
+            "effect": one.effect,
+            **dict(zip(("improvement", "improvement_low", "improvement_high"), one.improvement[:3], strict=True)),
+            "cost_ratio": seconds.get(contest.method, np.nan) / seconds.get(contest.baseline, np.nan),
+            "collapsed": fallen.get(contest.method, 0),
+            "baseline_collapsed": fallen.get(contest.baseline, 0),
+            "verdict": verdict(contest, one, p, max(1, tests)),
+        }
+        for contest, one, p in zip(asked, paired, holm, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _write(
+    runs: pd.DataFrame, out: Path, tables: Tables, contests: Sequence[Contest], title: str, together: bool = False
+) -> list[str]:
+    names = {name for contest in contests for name in contest}
+    if absent := sorted(names - set(runs["method"])):
+        raise UserError(f"there are no runs of {listed(absent)}; there are of {listed(sorted(set(runs['method'])))}")
+    runs, settings = gather_runs(runs[runs["method"].isin(names)].assign(suite=""), tables, together)
+    said: list[str] = []
+    blocks: list[Block] = []
+    for evidence in settings:
+        found = contests_table(evidence, contests)
+        said += found["verdict"].tolist()
+        blocks += [Bullets(found["verdict"].tolist()), _grid(evidence, found)]
+        if together:
+            bullets, grid = alike(evidence, contests)
+            said += bullets.items
+            blocks += [bullets, grid]
+    parts = {"Each method": answer, "Collapse": collapse, "Costs": costs, "Cells": cells, "What ran": setting}
+    sections = [Section("Verdict", blocks)]
+    sections += [Section(name, [block for one in settings for block in part(one)]) for name, part in parts.items()]
+    write(Report(title, standing(runs), [*sections, Section("Missing or failed", missing(runs))]), out)
+    return said
+
+
+def _grid(evidence: Evidence, found: pd.DataFrame) -> Grid:
+    tests = tests_in_words(found, "method", "baseline", "P(better) [95 %]").drop(columns="Wilcoxon p")
+    shown = tests.assign(
+        **{
+            "cost ratio": found["cost_ratio"].map(partial(number, digits=2)),
+            "collapsed": found["collapsed"].astype(str) + " / " + found["baseline_collapsed"].astype(str),
+        }
+    )
+    note = (
+        f"Test accuracy on {evidence.dataset} in points, paired by seed; sign-flip permutation test, two-sided, Holm "
+        "over the rows. P(better): probability that a run of the method beats one of the baseline, ties half. Cost "
+        "ratio: mean search seconds of the method over the baseline's. Collapsed: seeds with four skips or more."
+    )
+    return Grid(f"contests{evidence.slug}", f"Against the baselines, {evidence.name}", found, shown, note)
+
+
+def _tags(first: Path, second: Path) -> tuple[str, str]:
+    """What tells two folders' methods apart: the parts of their names that differ, else letters."""
+    parts = [folder.resolve().name.split("+") for folder in (first, second)]
+    own = ["+".join(part for part in mine if part not in others) for mine, others in (parts, parts[::-1])]
+    names = own if all(own) else ["+".join(part) for part in parts]
+    return (" (A)", " (B)") if names[0] == names[1] else (f" ({names[0]})", f" ({names[1]})")

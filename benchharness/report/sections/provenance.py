@@ -1,0 +1,161 @@
+"""How the results came about: all that a reader needs to judge or repeat them, and what is missing."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import pandas as pd
+
+from benchharness.analysis.experiment import Evidence, changes
+from benchharness.io.files import slug
+from benchharness.records import Status
+from benchharness.report.blocks import Block, Bullets, Grid, Text
+from benchharness.report.formatting import counted, listed, seeds
+from benchharness.report.ground_truth import about, held, probed
+from benchharness.table import Table
+
+RULE: Final = (
+    "No test figure influenced a choice: the code that searches and selects cannot import the table; "
+    "cells are looked up afterwards, by this report."
+)
+
+
+def title(name: str, runs: pd.DataFrame) -> str:
+    """The report's title: the folder's name, and what was searched on, as the images are labelled."""
+    labels = _distinct(record["data"]["label"] for record in runs["record"] if record and record["data"].get("label"))
+    found = labels or _distinct(runs["dataset"])
+    return f"{name}: searches on {listed(found)}" if found else name
+
+
+def standing(runs: pd.DataFrame) -> str:
+    """What stands under the title: why this data set, where nobody named one, and how complete the folder is."""
+    choices = _distinct(str(machine["dataset_choice"]) for machine in runs["machine"] if _chosen(machine))
+    return " ".join([*(f"{why[:1].upper()}{why[1:]}." for why in choices), _standing(runs), *_mixed(runs)])
+
+
+def _mixed(runs: pd.DataFrame) -> list[str]:
+    """A warning for each data set that runs of this folder searched on different images of."""
+    done = runs[runs["images_sha256"].notna()]
+    images = done["images_label"].astype(str) + " (sha256 " + done["images_sha256"].astype(str).str[:16] + ")"
+    said = []
+    for dataset, kinds in images.groupby(done["dataset"]):
+        if kinds.nunique() > 1:
+            each = [f"{count} on {name}" for name, count in kinds.value_counts().items()]
+            said.append(f"Runs on {dataset} saw different images: {listed(each)}; comparing them compares images too.")
+    return said
+
+
+def _chosen(machine: Any) -> bool:
+    return isinstance(machine, dict) and bool(machine.get("dataset_choice"))
+
+
+def _standing(runs: pd.DataFrame) -> str:
+    counts = runs["status"].value_counts().sort_index()
+    done = int(counts.get(Status.DONE, 0))
+    if done == len(runs):
+        return f"All {counted(done, 'run')} of this folder are finished." if done else "This folder holds no runs."
+    rest = listed(f"{count} {status}" for status, count in counts.items() if status != Status.DONE)
+    of = f"{done} of {counted(len(runs), 'run')} finished, {rest}"
+    return f"This folder is unfinished: {of}. Every figure below is of the finished runs alone."
+
+
+def setting(evidence: Evidence) -> list[Block]:
+    """Protocol, data, seeds and read-outs of one setting, or of each where folders of two are compared."""
+    parts = list(evidence.runs.groupby("setting"))
+    if len(parts) == 1:
+        return _setting(evidence)
+    found = evidence.long["run_id"]
+    alone = [
+        replace(
+            evidence, name=str(name), slug=f"-{slug(name)}", runs=runs, long=evidence.long[found.isin(runs["run_id"])]
+        )
+        for name, runs in parts
+    ]
+    return [block for one in alone for block in (Text(f"{one.name}:"), *_setting(one))]
+
+
+def _setting(evidence: Evidence) -> list[Block]:
+    runs, spec = evidence.runs, evidence.runs["spec"].iloc[0]
+    done = runs[runs["status"] == Status.DONE]
+    changed = ", ".join(f"{key}={value}" for key, value in sorted(changes(spec).items()))
+    said = [
+        f"Protocol {spec['protocol']['name']}, " + (f"changed: {changed}." if changed else "unchanged."),
+        *_distinct(_images(record["data"]) for record in done["record"]),
+        *(f"{name}: seeds {seeds(part['seed'])}." for name, part in done.groupby("method", observed=True)),
+        *_distinct(_read_out(run) for run in runs.to_dict("records")),
+        *_covered(evidence),
+    ]
+    settings = pd.DataFrame(sorted(spec["protocol"].items()), columns=["setting", "value"]).astype(str)
+    return [Bullets(said), Grid(f"protocol{evidence.slug}", f"Every setting, {evidence.name}", settings, settings)]
+
+
+def method(runs: pd.DataFrame, tables: Iterable[Table | None]) -> list[Block]:
+    """Tables, machines, versions, and the rules that hold for every report."""
+    machines = [machine for machine in runs["machine"] if machine and "environment" in machine]
+    looked_up = _distinct(line for table in tables for line in about(table))
+    lines = [line(machine) for line in (_machine, _versions) for machine in machines]
+    return [Bullets([*looked_up, RULE, *_distinct(lines)])]
+
+
+def missing(runs: pd.DataFrame) -> list[Block]:
+    """Runs that did not finish, with reasons; and seeds that some methods have and others lack."""
+    done, late = runs[runs["status"] == Status.DONE], runs[runs["status"] != Status.DONE]
+    said = [line for name, part in done.groupby("setting") for line in _uneven(str(name), part)]
+    blocks: list[Block] = [Bullets(said)] if said else []
+    if late.empty:
+        return [*blocks, Text("Every run of this folder finished.")]
+    data = late[["setting", "method", "seed", "status", "run_id"]].reset_index(drop=True).astype(str)
+    data["reason"] = [f"{found['type']}: {found['message']}" if found else "" for found in late["failure"]]
+    note = "The command that began them goes on with them."
+    return [*blocks, Grid("missing", "Runs that are missing or failed", data, data, note)]
+
+
+def _uneven(name: str, done: pd.DataFrame) -> list[str]:
+    by_method = done.groupby("method", observed=True)["seed"].agg(set)
+    every: set[int] = set().union(*by_method)
+    lacking = [f"{method} lacks {seeds(every - held)}" for method, held in by_method.items() if held != every]
+    return [f"{name}: seeds differ, {listed(lacking)}; paired comparisons use the shared ones."] if lacking else []
+
+
+def _covered(evidence: Evidence) -> list[str]:
+    """What a table of a part of the space can say of this setting; nothing where it is whole."""
+    table = evidence.table
+    if table is None or table.complete:
+        return []
+    cells = evidence.long[evidence.long["benchmark_dataset"] == evidence.dataset]
+    archs = cells.drop_duplicates("arch")
+    added = f", {archs['measured_here'].sum()} of them trained on this machine" if archs["measured_here"].any() else ""
+    found = f"{archs['test'].notna().sum()} of {len(archs)} distinct cells derived{added}"
+    probes = f"; {probed(evidence.ranking)} of the cells that probed supernets ranked" if len(evidence.ranking) else ""
+    return [f"Table {table.about['name']} holds {held(table)} architectures, and of this setting {found}{probes}."]
+
+
+def _images(data: Mapping[str, Any]) -> str:
+    sizes = f"{data.get('train_images')} images train the weights, {data.get('valid_images')} the architecture"
+    return (
+        f"Searched on {data.get('label')}, split {data.get('split')}: {sizes} (sha256 {str(data.get('sha256'))[:16]})."
+    )
+
+
+def _read_out(run: Mapping[Any, Any]) -> str:
+    options = ", ".join(f"{key}={value}" for key, value in sorted(run["spec"]["selection_options"].items()))
+    trained = "" if run["trains"] == run["method"] else f" is the supernet of {run['trains']}"
+    return f"{run['method']}{trained}, read out by {run['selection']}" + (f" ({options})." if options else ".")
+
+
+def _machine(machine: Mapping[str, Any]) -> str:
+    where = machine["environment"]
+    gpus = ", ".join(f"{gpu['name']}, driver {gpu['driver']}" for gpu in where.get("gpus") or []) or "no GPU"
+    return f"Device {machine.get('device')}: {where.get('processor')}, {where.get('cores')} cores, {gpus}."
+
+
+def _versions(machine: Mapping[str, Any]) -> str:
+    where = machine["environment"]
+    packages = [f"{name} {version}" for name, version in sorted((where.get("packages") or {}).items()) if version]
+    git = where.get("git") or {}
+    commit = [f"commit {git['commit'][:10]}" + " with changes" * bool(git.get("changed"))] if git.get("commit") else []
+    return ", ".join([f"Python {where.get('python')}", *packages, *commit]) + "."
+
+
+def _distinct(lines: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(lines))

@@ -1,0 +1,111 @@
+"""Against chance: a random cell, and the best of as many random cells as the search's time would have trained."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from benchharness import stats
+from benchharness.analysis.experiment import Evidence
+from benchharness.analysis.lookup import EPOCHS, by_code
+from benchharness.report.blocks import Block, Grid, Text
+from benchharness.report.formatting import counted, number, plus_minus
+from benchharness.report.formatting import seconds as in_unit
+from benchharness.report.ground_truth import held
+from benchharness.report.sections.costs import search_seconds
+from benchharness.space import SIZE
+from benchharness.table import Figure, Table
+from benchharness.table.table import codes
+
+FIRST_ORDER_SECONDS: Final = 10_890
+"""What 50 epochs of first-order DARTS on 50,000 images cost on one 2019 GPU (Dong & Yang, ICLR 2020, table 5)."""
+FEEDBACK_EPOCHS: Final = 12
+
+
+def chance(evidence: Evidence, table: Table) -> list[Block]:
+    """Improvement over a random cell, and over the best of as many as a random search could have trained meanwhile.
+
+    On a data set of NAS-Bench-201 its cost is simulated from published ones; on any other it is the search's own
+    against what the table says its trainings took.
+    """
+    return _simulated(evidence, table) if evidence.benchmark else _measured(evidence, table)
+
+
+def simulated_seconds(epochs: int, images: int) -> float:
+    """What a first-order search would have cost on the benchmark's GPU: in proportion to its epochs times images.
+
+    The supernet counts as full-sized even where it was scaled down, so that chance is rather given too much time.
+    """
+    return FIRST_ORDER_SECONDS * (epochs / 50) * (images / 50_000)
+
+
+def _simulated(evidence: Evidence, table: Table) -> list[Block]:
+    dataset, protocol = evidence.dataset, evidence.runs["spec"].iloc[0]["protocol"]
+    test, feedback = by_code(table, dataset, "test", EPOCHS), by_code(table, dataset, "valid", FEEDBACK_EPOCHS)
+    if (dataset, EPOCHS) not in table.times or not np.isfinite(test).any() or not np.isfinite(feedback).any():
+        return [
+            Text(f"The table lacks what a random search at equal cost needs: {FEEDBACK_EPOCHS}-epoch figures, times.")
+        ]
+    one = float(np.nanmean(table.train_seconds(dataset, EPOCHS))) * FEEDBACK_EPOCHS / EPOCHS
+    budget = simulated_seconds(int(protocol["epochs"]), _images(evidence))
+    n = max(1, int(budget / one))
+    best, cell = stats.best_of_random(feedback, test, n), stats.best_of_random(feedback, test, 1)
+    means = evidence.scores().mean().dropna().sort_values(ascending=False, kind="stable")
+    data = pd.DataFrame({"method": [str(name) for name in means.index], "mean": means.to_numpy(float)})
+    data["over_random_pct"] = stats.relative_improvement(means.to_numpy(float), cell.mean)
+    data["over_best_pct"] = stats.relative_improvement(means.to_numpy(float), best.mean)
+    shown = data.map(lambda value: value if isinstance(value, str) else number(value))
+    shown.columns = pd.Index(["method", "mean test", "over a random cell (%)", f"over the best of {n} (%)"])
+    note = (
+        f"Relative improvement, 100 (method - random) / random, of mean test accuracy on {dataset}. A random cell: "
+        f"{plus_minus(*cell)}. The best of {n} by validation accuracy after {FEEDBACK_EPOCHS} epochs: "
+        f"{plus_minus(*best)}. Both are exact. A random search trains {counted(n, 'cell')}, at {one:,.0f} s each, one "
+        f"or more, in the {budget:,.0f} s that a first-order search of so many epochs and images costs on the "
+        "benchmark's GPU (the published 10,890 s, scaled; the supernet counts as full-sized)."
+    )
+    return [Grid(f"chance{evidence.slug}", f"Against chance, {evidence.name}", data, shown, note)]
+
+
+def _measured(evidence: Evidence, table: Table) -> list[Block]:
+    """The same where both costs are measured: every method against a random search as long as its own."""
+    dataset, figure = evidence.dataset, Figure(evidence.dataset, "valid", evidence.epochs)
+    test, feedback = by_code(table, dataset, "test", own=True), _single(table, figure)
+    if (dataset, evidence.epochs) not in table.times or not np.isfinite(test + feedback).any():
+        return [Text("The table lacks what a random search at equal cost needs: validation accuracies, seconds.")]
+    one = float(np.nanmean(table.train_seconds(dataset)))
+    cell = stats.best_of_random(feedback, test, 1)
+    seconds = search_seconds(evidence.own()).groupby("method", observed=True)["search_seconds"].mean()
+    means = evidence.scores().mean().dropna().sort_values(ascending=False, kind="stable")
+    data = pd.DataFrame({"method": [str(name) for name in means.index], "mean": means.to_numpy(float)})
+    data["search_seconds"] = seconds.reindex(means.index).to_numpy(float)
+    data["n"] = (data["search_seconds"].fillna(0) / one).astype(int).clip(lower=1)
+    best = np.array([stats.best_of_random(feedback, test, n).mean for n in data["n"]])
+    data["over_random_pct"] = stats.relative_improvement(means.to_numpy(float), cell.mean)
+    data["over_best_pct"] = 100 * (data["mean"] - best) / best
+    shown = data.assign(n=data["n"].astype(str), search_seconds=data["search_seconds"].map(in_unit))
+    shown = shown.map(lambda value: value if isinstance(value, str) else number(value))
+    shown.columns = pd.Index(["method", "mean test", "search", "n", "over a random cell (%)", "over the best of n (%)"])
+    note = (
+        f"Relative improvement, 100 (method - random) / random, of mean test accuracy on {dataset}. A random cell: "
+        f"{plus_minus(*cell)}, among the {held(table)} architectures that the table holds. n: random cells, one at "
+        f"least, that can be trained in the method's own search time, at {one:.1f} s each as the table's took on the "
+        "machine that made it; of these the best by validation accuracy of one training. Both are exact."
+    )
+    return [Grid(f"chance{evidence.slug}", f"Against chance, {evidence.name}", data, shown, note)]
+
+
+def _single(table: Table, figure: Figure) -> Float[np.ndarray, "archs"]:
+    """What one training of each architecture says, by code; the mean over trainings where single ones are not held."""
+    column = np.full(SIZE, np.nan)
+    if figure in table.means:
+        runs = table.by_seed.get(figure)
+        column[codes(table.ops)] = table.means[figure] if runs is None else runs[:, 0]
+    return column
+
+
+def _images(evidence: Evidence) -> int:
+    """Images that one epoch goes through; all 50,000 where no run says."""
+    about: Mapping[str, int] = next((record["data"] for record in evidence.runs["record"] if record), {})
+    return about.get("train_images", 0) + about.get("valid_images", 0) or 50_000

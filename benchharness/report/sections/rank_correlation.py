@@ -1,0 +1,192 @@
+"""Kendall's tau: whether operation strength ranks operations better than magnitude does, beside its null."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+from benchharness import plots, stats
+from benchharness.analysis.experiment import Evidence
+from benchharness.analysis.lookup import by_code
+from benchharness.analysis.rank_correlation import CELL_RUNS, KINDS, NULL, Truth
+from benchharness.io.files import slug
+from benchharness.plots.style import canvas, panels, styled
+from benchharness.report.blocks import Block, Bullets, Grid, Picture, Text
+from benchharness.report.formatting import MISSING, number, plus_minus, span, spans
+from benchharness.report.ground_truth import probed
+from benchharness.report.sections.ranking import SEED
+from benchharness.space import OPS, SIZE, all_ops
+from benchharness.table.quality import coverage
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MEANING: Final = (
+    "a: operation strength (or what else reads the cell out) against magnitude, on each edge: do they agree.",
+    "b: a criterion against the table's truth on each edge: the mean (max: the best) test accuracy of the 3,125 cells "
+    "that have the operation there.",
+    "c: the same against the conditional truth, computed here and published nowhere: once edges are decided, in the "
+    "order in which the run decided them, only cells with the run's choices on those edges count for the next. The "
+    "first edge is thus judged by 3,125 cells an operation, the last by one.",
+    "d: the sum over edges of a criterion's scores against the accuracy of whole cells, all of them or the best tenth; "
+    f"of the first {CELL_RUNS} seeds at most.",
+)
+
+
+def taus(evidence: Evidence) -> list[Block]:
+    """What the kinds mean, the taus by method with intervals over seeds, by edge, and how supernets rank cells."""
+    rows = evidence.agreement
+    if not rows["tau"].notna().any():
+        return [Text("No finished run has scores of operations to compare."), *_supernets(evidence)]
+    overall = overall_taus(rows)
+    said = Text(
+        "Tau-b per edge, mean over edges and then over seeds, with 95 % bootstrap intervals over seeds. "
+        f"'{NULL}' is the null: operations ranked by how many weights they have, without any search. {_dead(rows)}"
+    )
+    blocks: list[Block] = [Bullets(closeness(overall)), said, *_coverage(evidence), Bullets(list(MEANING))]
+    blocks += [_overall_grid(evidence, overall), _edge_grid(evidence, rows)]
+    return [*blocks, _tau_picture(evidence, overall), *_score_pictures(evidence), *_supernets(evidence)]
+
+
+def _coverage(evidence: Evidence) -> list[Block]:
+    """How many cells stand behind each truth where the table holds a part of them; nothing where it is whole."""
+    table = evidence.table
+    if table is None or table.complete:
+        return []
+    truth = np.isfinite(by_code(table, evidence.dataset, "test"))
+    behind = [np.bincount(column, weights=truth, minlength=len(OPS)) for column in all_ops().T]
+    own, least, most = coverage(table)._replace(measured_here=0), int(np.min(behind)), int(np.max(behind))
+    return [
+        Text(
+            f"The table covers {own}. The truth of an operation on an edge is of {least:,} to {most:,} cells and not "
+            f"of {SIZE // len(OPS):,}; kind c, which narrows them down edge by edge, soon is of few, or "
+            "of none and undefined; kind d ranks the cells that the table holds."
+        )
+    ]
+
+
+def overall_taus(rows: pd.DataFrame) -> pd.DataFrame:
+    """From the frame `agreement` gives: per method, kind, criterion and use of `none`, `tau` with `low`, `high`, `n`.
+
+    Edges are averaged within a run first, undefined ones left out; the interval bootstraps runs.
+    """
+    keys = ["method", "kind", "criterion", "with_none"]
+    per_run = rows.groupby([*keys, "run_id"], observed=True, sort=False)["tau"].mean().dropna().reset_index()
+    frame = _intervals(per_run.groupby(keys, observed=True, sort=False)["tau"])
+    frame["kind"] = pd.Categorical(frame["kind"], KINDS)
+    frame = frame.sort_values(keys, ascending=[True, True, True, False], kind="stable", ignore_index=True)
+    return frame.astype({"kind": str})
+
+
+def closeness(overall: pd.DataFrame) -> list[str]:
+    """Per method and criterion how near it comes to the table (kinds b and c), and whether that beats the null."""
+    wide = overall[overall["with_none"] & overall["kind"].isin(["b mean", "c mean"])]
+    nulls = wide[wide["criterion"] == NULL].set_index(["method", "kind"])["tau"]
+    said = []
+    for row in wide[wide["criterion"] != NULL].to_dict("records"):
+        tau = stats.Interval(*(row[name] for name in ("tau", "low", "high", "n")))
+        null = float(nulls.get((row["method"], row["kind"]), np.nan))
+        about = f"{row['method']}, kind {row['kind'][0]}: tau of {row['criterion']} is {span(tau)}"
+        said.append(f"{about}, {_against(tau, null)} that of parameter counts ({number(null)}).")
+    return said
+
+
+def _against(tau: stats.Interval, null: float) -> str:
+    if not np.isfinite(tau.low):
+        return "in one run, below" if tau.value < null else "in one run, not below"
+    return "below" if tau.high < null else "above" if tau.low > null else "not told apart from"
+
+
+def _dead(rows: pd.DataFrame) -> str:
+    own = rows[(rows["kind"] == "b mean") & rows["with_none"] & (rows["criterion"] == NULL)]
+    return f"Edges left out as dead or tied: {own['tau'].isna().sum()} of {len(own)}." if len(own) else ""
+
+
+def _overall_grid(evidence: Evidence, overall: pd.DataFrame) -> Grid:
+    values = overall.assign(cell=spans(overall, "tau", "low", "high"))
+    values["none"] = np.where(values["with_none"], "with", "without")
+    wide = values.pivot(index=["method", "criterion", "none"], columns="kind", values="cell").reset_index()
+    shown = wide[["method", "criterion", "none", *[kind for kind in KINDS if kind in wide]]].fillna(MISSING)
+    note = "Kinds in the columns, operations with or without 'none' in the rows; value [95 % interval over seeds]."
+    return Grid(
+        f"taus{evidence.slug}", f"Kendall's tau, {evidence.name}", overall, shown.rename_axis(columns=None), note
+    )
+
+
+def _edge_grid(evidence: Evidence, rows: pd.DataFrame) -> Grid:
+    keys = ["method", "kind", "criterion", "edge"]
+    own = rows[rows["with_none"] & (rows["edge"] != "") & rows["kind"].isin(["a", "b mean", "c mean"])]
+    groups = own.astype({"method": str}).groupby(keys, sort=False)["tau"]
+    data = groups.agg(["mean", "std", "count"]).reset_index()
+    shown = data.assign(cell=[plus_minus(*row) for row in data[["mean", "std"]].to_numpy(float)])
+    shown = shown.pivot(index=keys[:3], columns="edge", values="cell").reset_index().rename_axis(columns=None)
+    note = "Mean±std over seeds of tau-b, 'none' among the operations; a dash where it is undefined in every run."
+    return Grid(f"edge-taus{evidence.slug}", f"Kendall's tau by edge, {evidence.name}", data, shown, note)
+
+
+def _tau_picture(evidence: Evidence, overall: pd.DataFrame) -> Picture:
+    kept = overall[overall["with_none"]]
+    infos = [plots.rank_correlation.data(part, str(name)) for name, part in kept.groupby("method")]
+    caption = "Kendall's tau by kind, 'none' among the operations, with 95 % intervals over seeds."
+    return Picture(f"taus{evidence.slug}", caption, partial(panels, plots.rank_correlation.draw, infos, 2, (5.2, 4.0)))
+
+
+def _score_pictures(evidence: Evidence) -> list[Block]:
+    """A figure per method that is read out by something else than magnitude, where there is a table to compare with."""
+    runs = evidence.runs[evidence.runs["arch"].notna() & ~evidence.runs["selection"].isin(["magnitude", "uniform"])]
+    truth = Truth(by_code(evidence.table, evidence.dataset, "test", own=True)).edges["mean"]
+    found: list[Block] = []
+    for (name, selection), part in runs.groupby(["method", "selection"], observed=True):
+        held = [evidence.arrays[run_id] for run_id in part["run_id"]]
+        scores = {str(selection): [one["scores"] for one in held if "scores" in one]}
+        scores["magnitude"] = [one["magnitude"] for one in held if "magnitude" in one]
+        if all(scores.values()) and evidence.table is not None:
+            draw = partial(_edges, plots.operation_scores.data(scores, truth))
+            caption = f"{name}: {selection} and magnitude of every operation beside the table's truth, on each edge."
+            found.append(Picture(f"scores-{slug(name)}{evidence.slug}", caption, draw))
+    return found
+
+
+def _edges(info: plots.operation_scores.EdgeScores) -> "Figure":
+    with styled():
+        figure, axes = canvas(10.0, 6.0, 2, 3)
+        plots.operation_scores.draw(info, axes)
+    return figure
+
+
+def _supernets(evidence: Evidence) -> list[Block]:
+    every = evidence.ranking
+    if every.empty:
+        return []
+    used = every.groupby("method", observed=True)[["probed", "archs"]].apply(probed)
+    every = every.assign(cells=every["method"].map(used).astype(str))
+    measures = every.melt(["method", "cells"], ["tau", "top_tau", "sparse_tau"], "measure", "value").dropna()
+    if measures.empty:
+        return []
+    data = _intervals(measures.groupby(["method", "cells", "measure"], observed=True, sort=False)["value"])
+    shown = data.assign(cell=spans(data, "tau", "low", "high"), supernets=data["n"].astype(str))
+    shown = shown.pivot(index=["method", "supernets", "cells"], columns="measure", values="cell").reset_index()
+    shown = shown.rename(columns={"top_tau": "top", "sparse_tau": "sparse"}).rename_axis(columns=None)
+    note = (
+        "Tau-b between accuracy of one-hot cells with inherited weights on the validation half and the table's test "
+        "accuracy, on a sample of cells drawn by seed, batch normalisation by the batch's own statistics; mean over "
+        "supernets [95 % bootstrap interval]. Top: among the best tenth by the table, where the sample has 100 cells. "
+        "Sparse: the table rounded to 0.1 points."
+    )
+    title = f"How supernets rank cells, {evidence.name}"
+    return [Grid(f"supernets{evidence.slug}", title, data, shown.fillna(MISSING), note + _used(evidence))]
+
+
+def _used(evidence: Evidence) -> str:
+    """Which of the probed cells count, where that is not all of them."""
+    if (evidence.ranking["archs"] == evidence.ranking["probed"]).all():
+        return ""
+    return f" Of the cells probed, {probed(evidence.ranking)} are in the table and count."
+
+
+def _intervals(groups: Any) -> pd.DataFrame:
+    """Per group of a grouped column: its mean as `tau`, with `low`, `high` (bootstrapped) and `n`, beside its keys."""
+    keys, parts = zip(*((key, part.to_numpy()) for key, part in groups), strict=True)
+    found = [(*key, *mean) for key, mean in zip(keys, stats.bootstrap_means(parts, SEED), strict=True)]
+    return pd.DataFrame(found, columns=[*groups.keys, "tau", "low", "high", "n"]).astype({"method": str})

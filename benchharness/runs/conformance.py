@@ -1,0 +1,275 @@
+"""What every method must pass, built in or a user's own: checks that say what failed and why."""
+
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchharness import methods
+from benchharness.config import protocol
+from benchharness.data import ImageSet
+from benchharness.methods import Method
+from benchharness.records import RunSpec
+from benchharness.runs.plan import Job, make_plan, parse_methods
+from benchharness.search.host_sync import Reads, no_sync
+from benchharness.search.loop import Search
+from benchharness.seeding import seeded
+from benchharness.space import EDGES, OPS
+
+SHAPE: Final = (len(EDGES), len(OPS))
+EXTREME: Final = 40.0
+"""An alpha at which exponentials and their inverses get close to the ends of float32."""
+TINY: Final = {
+    "epochs": 2,
+    "images": 32,
+    "channels": 4,
+    "cells": 1,
+    "batch": 16,
+    "eval_batch": 16,
+    "eigenvalue_every": 0,
+    "ranking": 0,
+}
+CHEAP: Final = {"tuning": 1, "batches": 1, "samples": 4, "controller_steps": 2, "controller_samples": 2}
+"""Options that would make a check slow, where a method or a selection has them."""
+
+
+class Finding(NamedTuple):
+    """What came of one check."""
+
+    check: str
+    state: Literal["passed", "failed", "skipped"]
+    reason: str = ""
+
+
+class Nonconforming(Exception):  # noqa: N818
+    """A check's reason to fail."""
+
+
+class Skipped(Exception):  # noqa: N818
+    """A check's reason not to apply."""
+
+
+def check(name: str | Path) -> list[Finding]:
+    """Every check of the method called `name` or defined by that file; raises `UserError` where there is none."""
+    kind = methods.load(name)
+    return [_finding(kind, one) for one in CHECKS] + [_finding(name, searches)]
+
+
+def _finding(subject: Any, one: Callable[[Any], None]) -> Finding:
+    title = (one.__doc__ or one.__name__).splitlines()[0].rstrip(".")
+    try:
+        with seeded("conformance", one.__name__):
+            one(subject)
+    except Skipped as reason:
+        return Finding(title, "skipped", str(reason))
+    except Nonconforming as reason:
+        return Finding(title, "failed", str(reason))
+    except Exception as error:  # a user's code may raise anything
+        return Finding(title, "failed", f"{type(error).__name__}: {error}")
+    return Finding(title, "passed")
+
+
+def draws_on_the_support(kind: type[Method]) -> None:
+    """Draws and means are finite, non-negative and sum to 1 on every edge."""
+    method = made(kind)
+    for progress in (0.0, 0.5, 1.0):
+        _distribution(method.draw(progress), f"draw({progress})", kind.weighs_bypass)
+    _distribution(method.expected(), "expected()", kind.weighs_bypass)
+    _distribution(method.probabilities(), "probabilities()", False)
+    if not bool(torch.isfinite(method.penalty(method.draw(0.5), 0.5))):
+        raise Nonconforming("penalty() is not finite")
+
+
+def gradients_reach_every_alpha(kind: type[Method]) -> None:
+    """The gradient of a draw reaches every alpha."""
+    method = _learning(kind)
+    reached = torch.zeros(SHAPE)
+    for turn in range(20):
+        (slope,) = torch.autograd.grad((method.draw(turn / 40) * torch.randn(SHAPE)).sum(), method.alpha)
+        reached += slope.abs()
+    if not bool((reached > 0).all()):
+        edge, op = (int(index) for index in (reached == 0).nonzero()[0])
+        raise Nonconforming(f"none of 20 draws gave alpha[{edge}, {op}] a gradient: is it detached or cut off?")
+
+
+def same_seed_same_draws(kind: type[Method]) -> None:
+    """The same seed gives the same draws."""
+    method = made(kind)
+    first, second = (_drawn(method) for _ in range(2))
+    if not torch.equal(first, second):
+        raise Nonconforming("two draws with one seed differ: draw from torch's global generator alone")
+
+
+def survives_extremes(kind: type[Method]) -> None:
+    """Draws, means and gradients stay finite at |alpha| = 40."""
+    method = made(kind)
+    signs = torch.randint(2, SHAPE) * 2.0 - 1
+    for pattern in (signs, torch.ones(SHAPE), -torch.ones(SHAPE)):
+        _set(method, EXTREME * pattern)
+        for progress in (0.0, 1.0):
+            drawn = method.draw(progress)
+            _distribution(drawn, f"draw({progress}) at |alpha| = 40", kind.weighs_bypass)
+            if drawn.requires_grad:
+                (slope,) = torch.autograd.grad((drawn * torch.randn(SHAPE)).sum(), method.alpha, allow_unused=True)
+                if slope is not None and not bool(slope.isfinite().all()):
+                    raise Nonconforming(f"the gradient of draw({progress}) is not finite at |alpha| = 40")
+        _distribution(method.expected(), "expected() at |alpha| = 40", kind.weighs_bypass)
+
+
+def state_round_trip(kind: type[Method]) -> None:
+    """A method loaded from its state draws the same."""
+    method, other = made(kind), made(kind)
+    file = BytesIO()
+    torch.save(method.state_dict(), file)
+    file.seek(0)
+    other.load_state_dict(torch.load(file, weights_only=True))
+    if not torch.equal(_drawn(method), _drawn(other)):
+        raise Nonconforming("what it draws depends on more than its state: keep numbers in parameters or buffers")
+
+
+def equivariant(kind: type[Method]) -> None:
+    """Operations are treated alike: permuting alpha permutes the means."""
+    method = made(kind)
+    order = torch.randperm(len(OPS))
+    before = method.expected().detach()
+    _set(method, method.alpha.detach()[:, order])
+    if not torch.allclose(method.expected(), before[:, order], atol=1e-6):
+        raise Nonconforming("expected() favours an operation by its place; say so in the docstring if that is meant")
+
+
+def options_round_trip(kind: type[Method]) -> None:
+    """Options can be spelt on the command line."""
+    known = methods.options(kind)
+    again = methods.options(methods.configured(kind, {key: str(value) for key, value in known.items()}))
+    if again != known:
+        changed = sorted(key for key in known if again.get(key) != known[key])
+        raise Nonconforming(f"{', '.join(changed)} came back from text as something else")
+
+
+def reads_nothing_back(kind: type[Method]) -> None:
+    """A draw, its mean and its penalty read no number back into Python and send none."""
+    method = made(kind)
+    method.draw(0.5)  # what is made once and kept may be sent
+    with Reads() as reads:
+        drawn = method.draw(0.5)
+        method.penalty(drawn, 0.5)
+        method.expected()
+    if reads.found:
+        name, file, line = reads.found[0]
+        raise Nonconforming(f"{name} in line {line} of {Path(file).name}: on a GPU every step would wait for it")
+
+
+def runs_on_cuda(kind: type[Method]) -> None:
+    """A draw waits for no GPU and can be captured in a CUDA graph."""
+    if not torch.cuda.is_available():
+        raise Skipped("no CUDA device here")
+    method = made(kind).cuda()
+    for _ in range(3):
+        method.draw(0.5)
+    with no_sync():
+        method.draw(0.5)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        drawn = method.draw(0.5)
+    graph.replay()
+    _distribution(drawn.cpu(), "draw(0.5) replayed from a CUDA graph", kind.weighs_bypass)
+
+
+def searches(name: str | Path) -> None:
+    """A search of two epochs trains, resumes bit for bit and is read out."""
+    own = methods.options(methods.load(name))
+    asked = "".join(f":{key}={value}" for key, value in CHEAP.items() if key in own)
+    (job,) = make_plan(parse_methods(f"{name}{asked}"), (0,), "cifar10", protocol("cpu", TINY))
+    whole, part = (_search(job) for _ in range(2))
+    if whole.finished:
+        raise Skipped("it trains nothing")
+    first = whole.run_epoch()
+    whole.run_epoch()
+    part.run_epoch()
+    part.load(part.state())
+    resumed = _search(job)
+    resumed.load(part.state())
+    resumed.run_epoch()
+    if not np.array_equal(whole.arrays()["alphas"], resumed.arrays()["alphas"]):
+        raise Nonconforming("a resumed search differs from an uninterrupted one: something is missing from its state")
+    if not np.isfinite(first["train_loss"]):
+        raise Nonconforming("the training loss is not finite after one epoch")
+    state = whole.state()
+    for spec in job.specs:
+        whole.load(state)
+        whole.read_out(_cheaper(spec))
+
+
+CHECKS: Final[tuple[Callable[[type[Method]], None], ...]] = (
+    draws_on_the_support,
+    gradients_reach_every_alpha,
+    same_seed_same_draws,
+    survives_extremes,
+    state_round_trip,
+    equivariant,
+    options_round_trip,
+    reads_nothing_back,
+    runs_on_cuda,
+)
+
+
+def made(kind: type[Method]) -> Method:
+    """A method with alphas that differ."""
+    method = kind(*SHAPE)
+    _set(method, torch.randn(SHAPE))
+    return method
+
+
+def images() -> ImageSet:
+    """Forty images of noise a class, its brightness the class, at 16x16."""
+    random = np.random.default_rng(0)
+    labels = np.arange(120) % 10
+    pixels = (random.integers(0, 120, (120, 3, 16, 16)) + 12 * labels[:, None, None, None]).astype(np.uint8)
+    names = tuple(map(str, range(10)))
+    halves = (pixels[:80], labels[:80], pixels[80:], labels[80:])
+    return ImageSet("cifar10", "noise", *halves, names, (0.4,) * 3, (0.2,) * 3, "0" * 64)
+
+
+def _distribution(weights: Tensor, what: str, below_one: bool) -> None:
+    if tuple(weights.shape) != SHAPE:
+        raise Nonconforming(f"{what} has shape {tuple(weights.shape)}, not {SHAPE}: one row per edge")
+    if not bool(weights.isfinite().all()):
+        raise Nonconforming(f"{what} is not finite")
+    if bool((weights < -1e-6).any()):
+        raise Nonconforming(f"{what} is negative: {float(weights.min().detach()):g}")
+    sums = weights.detach().sum(-1)
+    if bool(((sums - 1).abs() > 1e-4).any()) and not (below_one and bool((sums < 1 + 1e-4).all())):
+        raise Nonconforming(f"{what} sums to {float(sums[(sums - 1).abs().argmax()]):.4f} on an edge, not to 1")
+
+
+def _learning(kind: type[Method]) -> Method:
+    method = made(kind)
+    if not method.alpha.requires_grad or not method.draw(0.5).requires_grad:
+        if method.alpha.requires_grad and any(method.moves_alpha(place / 10) for place in range(11)):
+            raise Nonconforming("draw() does not depend on alpha, or is detached from it")
+        raise Skipped("its alpha does not learn by gradient")
+    return method
+
+
+def _drawn(method: Method) -> Tensor:
+    torch.manual_seed(3)
+    return torch.stack([method.draw(place / 4).detach() for place in range(5)])
+
+
+def _set(method: Method, alpha: Tensor) -> None:
+    with torch.no_grad():
+        method.alpha.copy_(alpha)
+
+
+def _search(job: Job) -> Search:
+    return Search(job.base, images(), torch.device("cpu"), job.source_path)
+
+
+def _cheaper(spec: RunSpec) -> RunSpec:
+    asked: Mapping[str, Any] = spec.selection_options
+    cheap = {key: min(value, asked[key]) if asked[key] else asked[key] for key, value in CHEAP.items() if key in asked}
+    return spec.read_out_as(spec.method, spec.selection, {**asked, **cheap})

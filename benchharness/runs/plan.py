@@ -1,0 +1,224 @@
+"""From `--methods darts,snas+ostr --seeds 0-4` to the runs to make: each supernet once, with all its readings."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from benchharness import data, methods
+from benchharness.config import Protocol
+from benchharness.errors import UserError, unknown
+from benchharness.records import RunSpec
+from benchharness.search import selection
+from benchharness.space import EDGES, OPS
+
+SEEDS_AT_MOST: Final = 100_000
+
+_OPTIONS: Final = r"((?::[^:+]*)*)"
+_METHOD: Final = re.compile(rf"(.+?\.py|[^:+]*){_OPTIONS}(?:\+([^:+]*){_OPTIONS})?")
+
+
+class Asked(NamedTuple):
+    """A method as spelt in a request: `NAME[:key=value]*[+SELECTION[:key=value]*]`."""
+
+    name: str
+    options: Mapping[str, str]
+    selection: str | None
+    selection_options: Mapping[str, str]
+
+
+class Job(NamedTuple):
+    """One supernet to train, and everything that is read out of it."""
+
+    base: RunSpec
+    """The supernet's own run: its method, read out by that method's own selection."""
+    readouts: tuple[RunSpec, ...]
+    """Further runs that share the supernet."""
+    source_path: Path | None = None
+    """The user's file, absolute, where the trained method is not built in."""
+
+    @property
+    def specs(self) -> tuple[RunSpec, ...]:
+        """All runs of this job, the supernet's own first."""
+        return (self.base, *self.readouts)
+
+
+class _Supernet(NamedTuple):
+    label: str
+    trains: str
+    options: dict[str, Any]
+    selection: str
+    selection_options: dict[str, Any]
+    path: Path | None
+
+
+class _Reading(NamedTuple):
+    method: str
+    selection: str
+    options: dict[str, Any]
+
+
+def parse_methods(text: str) -> list[Asked]:
+    """The methods in a comma-separated request; raises `UserError` on what is not spelt like one."""
+    return [_parse(part.strip()) for part in text.split(",")]
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """The seeds in `0-4`, `5` (that one seed) or `0,3,7-9`, each once, in ascending order."""
+    seeds: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", part.strip(), re.ASCII)
+        if not match:
+            raise UserError(f"seeds={text[:80]!r} names no seeds; write them as 0-4, 5 or 0,3,7")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if not 0 <= last - first < SEEDS_AT_MOST:
+            raise UserError(f"seeds {part.strip()} is no range of 1 to {SEEDS_AT_MOST} seeds")
+        seeds.update(range(first, last + 1))
+    return tuple(sorted(seeds))
+
+
+def make_plan(asked: Iterable[Asked], seeds: Iterable[int], dataset: str, settings: Protocol) -> list[Job]:
+    """The jobs of a request, seed by seed; raises `UserError` on an unknown method, selection, option or data set.
+
+    A supernet's own run is always planned: `ostr` alone also gives `darts`, which costs no more than reading out. A
+    protocol on the benchmark's own split takes its file from the data folder where that has it, and the runs say which.
+    """
+    data.known(dataset)
+    groups: dict[str, tuple[_Supernet, dict[str, _Reading]]] = {}
+    for request in asked:
+        supernet, reading = _resolve(request)
+        _, readings = groups.setdefault(supernet.label, (supernet, {}))
+        if (reading.selection, reading.options) != (supernet.selection, supernet.selection_options):
+            readings[reading.method] = reading
+    given = data.benchmark_split(dataset) if settings.split == "benchmark" else None
+    return [
+        _job(supernet, list(readings.values()), seed, dataset, settings, given.sha256 if given else "")
+        for seed in seeds
+        for supernet, readings in groups.values()
+    ]
+
+
+def _parse(text: str) -> Asked:
+    match = _METHOD.fullmatch(text)
+    if not match or not match[1] or match[3] == "":
+        raise UserError(f"{text[:80]!r} is no method; write NAME[:key=value][+SELECTION[:key=value]]")
+    return Asked(match[1], _pairs(match[2], text), match[3], _pairs(match[4] or "", text))
+
+
+def _pairs(text: str, whole: str) -> dict[str, str]:
+    pairs = {}
+    for part in text.split(":")[1:]:
+        key, equals, value = part.partition("=")
+        if not (key and equals and value):
+            raise UserError(f"{part[:80]!r} in {whole[:80]!r} is no option; write key=value")
+        pairs[key] = value
+    return pairs
+
+
+def _resolve(asked: Asked) -> tuple[_Supernet, _Reading]:
+    """What has to be trained for a request, and how it is read out.
+
+    Options right after the name go to the method where it has them, otherwise to its selection.
+    """
+    named, name, path = _load(asked.name)
+    trained = named.trains_as
+    if trained and not isinstance(named.selection, str):
+        raise UserError(f"{name} has a selection class of its own, so it trains its own supernet: leave trains_as out")
+    trainee, trains, source = _load(trained) if trained else (named, name, path)
+    known = methods.options(trainee)
+    own = {key: value for key, value in asked.options.items() if key in known}
+    rest = {key: value for key, value in asked.options.items() if key not in known}
+    _refuse_unknown(asked, rest, known, named.selection)
+    supernet = _supernet(trainee, trains, source, own)
+    if asked.selection is not None:
+        return supernet, _borrowed(asked, supernet)
+    reading = _reading(named.selection, {**_preset(named), **rest})
+    changed = _changed(_reading(named.selection, _preset(named)).options, reading.options)
+    return supernet, reading._replace(method=_label(name, {**_changed(known, supernet.options), **changed}))
+
+
+def _refuse_unknown(asked: Asked, rest: Mapping[str, str], known: Mapping[str, Any], chosen: str | type) -> None:
+    """With a selection of its own named, only the method can take the first options."""
+    allowed = {**known, **({} if asked.selection else selection.options(chosen))}
+    for key in rest:
+        if key not in allowed:
+            raise unknown(f"option of {asked.name}", key, allowed)
+
+
+def _borrowed(asked: Asked, supernet: _Supernet) -> _Reading:
+    """The reading `+SELECTION`, a selection's own name or that of a method which has one."""
+    given = asked.selection or ""
+    chosen: str | type = given
+    preset: dict[str, Any] = {}
+    if given not in selection.names():
+        given = methods.canonical(given)
+    if given in methods.names():
+        lender = methods.load(given)
+        chosen, preset = lender.selection, _preset(lender)
+    elif given not in selection.names():
+        raise unknown("selection", given, [*selection.names(), *methods.names()])
+    reading = _reading(chosen, {**preset, **asked.selection_options})
+    changed = _changed(_reading(chosen, preset).options, reading.options)
+    return reading._replace(method=f"{supernet.label}+{_label(given, changed)}")
+
+
+def _load(name: str) -> tuple[Any, str, Path | None]:
+    """The method, what it is called in tables, and its file where it is the user's."""
+    if not name.endswith(".py"):
+        return methods.load(name), methods.canonical(name), None
+    path = Path(name).resolve()
+    method = methods.load(path)
+    if path.stem in methods.names():
+        raise UserError(f"{name} is called like the built-in method {path.stem!r}; rename the file")
+    return method, path.stem, path
+
+
+def _preset(method: Any) -> dict[str, Any]:
+    """The options that a method sets about its own selection."""
+    return dict(getattr(method, "selection_options", {}))
+
+
+def _supernet(method: Any, name: str, path: Path | None, changes: Mapping[str, str]) -> _Supernet:
+    made = methods.configured(method, changes)
+    try:
+        made(len(EDGES), len(OPS))
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"method {name!r} cannot be made: {type(error).__name__}: {error}") from error
+    label = _label(name, _changed(methods.options(method), methods.options(made)))
+    reading = _reading(method.selection, _preset(method))
+    return _Supernet(label, name, methods.options(made), reading.selection, reading.options, path)
+
+
+def _reading(kind: str | type, changes: Mapping[str, Any]) -> _Reading:
+    return _Reading("", selection.name_of(kind), asdict(selection.make(kind, changes)))
+
+
+def _changed(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that are not the default: two spellings of one request get one label, and so one run id."""
+    return {key: value for key, value in values.items() if value != defaults[key]}
+
+
+def _label(name: str, options: Mapping[str, Any]) -> str:
+    return ":".join([name, *(f"{key}={options[key]}" for key in sorted(options))])
+
+
+def _job(
+    supernet: _Supernet, readings: list[_Reading], seed: int, dataset: str, settings: Protocol, split_sha256: str
+) -> Job:
+    base = RunSpec(
+        method=supernet.label,
+        trains=supernet.trains,
+        selection=supernet.selection,
+        dataset=dataset,
+        seed=seed,
+        protocol=asdict(settings),
+        train_options=supernet.options,
+        selection_options=supernet.selection_options,
+        source=hashlib.sha256(supernet.path.read_bytes()).hexdigest() if supernet.path else "",
+        split_sha256=split_sha256,
+    )
+    return Job(base, tuple(base.read_out_as(*reading) for reading in readings), supernet.path)

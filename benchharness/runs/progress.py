@@ -1,0 +1,180 @@
+"""What is going on while runs are made, told from their folders, so that it is the same for every executor."""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from benchharness.io.files import read_lines
+from benchharness.records import RunSpec, Status
+from benchharness.store import Store
+
+if TYPE_CHECKING:
+    from benchharness.runs.plan import Job
+
+REFRESH_SECONDS: Final = 1.0
+PLAIN_LINES: Final = 10
+"""Lines for a count where stdout is no terminal."""
+PLAIN_SHARES: Final = 5
+"""Lines per search where stdout is no terminal: one each time another fifth of its epochs is done."""
+
+
+class Sight(NamedTuple):
+    """A search as seen from outside."""
+
+    method: str
+    seed: int
+    epoch: int
+    epochs: int
+    accuracy_pct: float | None
+    """Of the supernet on the validation half, in the last finished epoch."""
+    seconds_left: float | None
+
+    def __str__(self) -> str:
+        if self.epoch == self.epochs:
+            return f"{self.method} seed {self.seed}  trained, reading the cell out"
+        accuracy = "" if self.accuracy_pct is None else f"  valid {self.accuracy_pct:5.2f} %"
+        left = "" if self.seconds_left is None else f"  {clock(self.seconds_left)} left"
+        return f"{self.method} seed {self.seed}  epoch {self.epoch}/{self.epochs}{accuracy}{left}"
+
+
+class Survey(NamedTuple):
+    """How far a plan is."""
+
+    done: int
+    """Epochs done, counting every epoch of a finished supernet, and one more for each of its readings."""
+    total: int
+    running: tuple[Sight, ...]
+
+    @property
+    def share(self) -> float:
+        """The part done, 0 to 1."""
+        return self.done / self.total if self.total else 1.0
+
+
+def survey(plan: "Iterable[Job]", store: Store, finished: set[str]) -> Survey:
+    """How far the runs of `plan` are, as their folders tell.
+
+    `finished` remembers the run ids already seen done from one survey to the next: those folders are not read again.
+    """
+    done = total = 0
+    running = []
+    for job in plan:
+        epochs = int(job.base.protocol["epochs"])
+        total += epochs + len(job.specs)
+        states = {spec.run_id: _status(store, spec, finished) for spec in job.specs}
+        done += sum(state == Status.DONE for state in states.values())
+        if states[job.base.run_id] == Status.DONE:
+            done += epochs
+        elif (sight := look(job, store)) is not None:
+            done += sight.epoch
+            running += [sight] if states[job.base.run_id] == Status.RUNNING else []
+        reading = [spec for spec in job.readouts if states[spec.run_id] == Status.RUNNING]
+        running += [Sight(spec.method, spec.seed, epochs, epochs, None, None) for spec in reading]
+    return Survey(done, total, tuple(running))
+
+
+def look(job: "Job", store: Store) -> Sight | None:
+    """The job's search as its trace tells; None where it has not begun."""
+    folder = store.folder(job.base)
+    if not folder.is_dir():
+        return None
+    lines = read_lines(folder / "trace.jsonl")
+    epochs = int(job.base.protocol["epochs"])
+    accuracy = lines[-1].get("valid_accuracy_pct") if lines else None
+    spent = sum(line.get("seconds", 0.0) for line in lines)
+    left = spent / len(lines) * (epochs - len(lines)) if lines else None
+    return Sight(job.base.method, job.base.seed, len(lines), epochs, accuracy, left)
+
+
+def _status(store: Store, spec: RunSpec, finished: set[str]) -> Status:
+    state = Status.DONE if spec.run_id in finished else store.status(spec)
+    if state == Status.DONE:
+        finished.add(spec.run_id)
+    return state
+
+
+@contextmanager
+def shown(plan: "list[Job]", store: Store, console: Console | None = None) -> Iterator[None]:
+    """Keep the person at the keyboard informed until the block is left: a live display, or plain lines in a file."""
+    console = console or Console()
+    over = threading.Event()
+    show = _show_live if console.is_terminal else _show_lines
+    thread = threading.Thread(target=show, args=(plan, store, console, over), name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+Item = TypeVar("Item")
+
+
+def counted(items: Iterable[Item], total: int, what: str, console: Console | None = None) -> Iterator[Item]:
+    """`items` as they come, with a bar (or plain lines in a file) of how many of `total` there have been."""
+    console = console or Console()
+    if not console.is_terminal:
+        started = time.monotonic()
+        for number, item in enumerate(items, 1):
+            yield item
+            if number == total or number * PLAIN_LINES // total > (number - 1) * PLAIN_LINES // total:
+                left = clock((time.monotonic() - started) / number * (total - number))
+                console.print(f"{what}  {number}/{total}  {left} left", highlight=False, soft_wrap=True, markup=False)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), TextColumn("left"), console=console, transient=True) as bar:
+        yield from bar.track(items, total=total, description=what)
+
+
+def clock(seconds: float) -> str:
+    """A duration as 1:02:03, or 2:03 where it is under an hour."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _show_live(plan: "list[Job]", store: Store, console: Console, over: threading.Event) -> None:
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("epochs and readings"), TimeElapsedColumn())
+    bar = Progress(TextColumn("all"), *columns, TextColumn("{task.fields[left]}"), console=console)
+    finished: set[str] = set()
+    first = survey(plan, store, finished)
+    task = bar.add_task("all", total=first.total, completed=first.done, left="")
+    with Live(bar, console=console, transient=True) as live:
+        while not over.wait(REFRESH_SECONDS):
+            now = survey(plan, store, finished)
+            bar.update(task, completed=now.done, left=_left(first, now, bar.tasks[0].elapsed))
+            live.update(Group(bar, _table(now.running)))
+
+
+def _left(first: Survey, now: Survey, elapsed: float | None) -> str:
+    """Time left at the pace kept since `first`."""
+    made = now.done - first.done
+    return f"{clock((elapsed or 0.0) / made * (now.total - now.done))} left" if made > 0 else ""
+
+
+def _table(running: Iterable[Sight]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for sight in running:
+        table.add_row(Text(str(sight)))
+    return table
+
+
+def _show_lines(plan: "list[Job]", store: Store, console: Console, over: threading.Event) -> None:
+    told: dict[tuple[str, int], int] = {}
+    finished: set[str] = set()
+    while not over.wait(REFRESH_SECONDS):
+        now = survey(plan, store, finished)
+        for sight in now.running:
+            fifth = sight.epoch * PLAIN_SHARES // sight.epochs
+            if fifth > told.get((sight.method, sight.seed), 0):
+                told[sight.method, sight.seed] = fifth
+                console.print(f"{sight}  (all: {now.share:.0%})", highlight=False, soft_wrap=True, markup=False)

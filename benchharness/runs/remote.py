@@ -1,0 +1,79 @@
+"""Runs made where the results folder is not: in a store of their own there, from which their files are carried back."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from benchharness.errors import UserError
+from benchharness.records import Status
+from benchharness.runs.plan import Job
+from benchharness.runs.worker import Open, Outcome, Where, execute, open_search
+from benchharness.store import Run, Store
+from benchharness.store.transfer import Parcel, pack, unpack
+
+
+class Carried(NamedTuple):
+    """What comes back for a job."""
+
+    outcomes: list[Outcome]
+    parcels: Mapping[str, Parcel]
+    """By run id."""
+
+
+def held(job: Job, store: Store) -> dict[str, Parcel]:
+    """What `store` has of a job already, for whoever makes the rest: a supernet made again has to be the same."""
+    done = [spec for spec in job.specs if store.status(spec) == Status.DONE]
+    return {spec.run_id: pack(store.folder(spec)) for spec in done}
+
+
+def execute_away(
+    job: Job,
+    where: Where,
+    source: bytes,
+    known: Mapping[str, Parcel],
+    scratch: str | None = None,
+    make: Open = open_search,
+) -> Carried:
+    """`worker.execute` in a temporary store within `scratch`, which begins with what is `known` and is removed."""
+    with tempfile.TemporaryDirectory(prefix="benchharness-", dir=scratch) as folder:
+        store = Store(Path(folder), where.store.suite)
+        for spec in job.specs:
+            if spec.run_id in known:
+                with store.claim(spec) as run:
+                    assert run is not None, "nobody else knows this folder"
+                    unpack(run, known[spec.run_id])
+        outcomes = execute(job, where._replace(store=store), make, source)
+        new = [spec for spec in job.specs if spec.run_id not in known and store.folder(spec).is_dir()]
+        return _packed(outcomes, {spec.run_id: store.folder(spec) for spec in new})
+
+
+def _packed(outcomes: list[Outcome], folders: Mapping[str, Path]) -> Carried:
+    try:
+        return Carried(outcomes, {run_id: pack(folder) for run_id, folder in folders.items()})
+    except UserError as error:
+        return Carried([Outcome(outcome.spec, "failed", str(error)) for outcome in outcomes], {})
+
+
+def deliver(carried: Carried, store: Store) -> Iterator[Outcome]:
+    """Write what came back into `store`, each run once: what another process has finished meanwhile stays as it is."""
+    for outcome in carried.outcomes:
+        if outcome.state == "failed" and outcome.spec.run_id not in carried.parcels:
+            yield outcome  # it was not begun, for want of a supernet, or is too large
+            continue
+        with store.claim(outcome.spec) as run:
+            if run is None:
+                yield Outcome(outcome.spec, "busy")
+            elif run.done:
+                yield Outcome(outcome.spec, "done")
+            else:
+                yield _written(outcome, carried, run)
+
+
+def _written(outcome: Outcome, carried: Carried, run: Run) -> Outcome:
+    try:
+        unpack(run, carried.parcels.get(outcome.spec.run_id, {}))
+    except UserError as error:
+        run.fail(error)
+        return Outcome(outcome.spec, "failed", str(error))
+    return outcome

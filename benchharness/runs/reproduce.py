@@ -1,0 +1,124 @@
+"""Making a finished run once more, from nothing but its folder, and comparing what comes out."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchharness.errors import UserError
+from benchharness.io import files
+from benchharness.records import RunSpec, Status
+from benchharness.runs.plan import Job
+from benchharness.runs.worker import Open, Where, as_made, devices, execute, open_search
+from benchharness.store import Store, arrays
+from benchharness.store.run_folder import read_record, read_spec, status, supernet_folder
+
+TIMES = frozenset({"seconds", "compile_seconds", "peak_memory_bytes", "replayed_steps"})
+"""What a trace's lines tell of the machine and the day, and of where a run was taken up again."""
+
+
+class Repeat(NamedTuple):
+    """What came of making a run once more."""
+
+    folder: Path
+    """Where it was made."""
+    differences: tuple[str, ...]
+    """Where its results are not those of the first time; empty where every bit is the same."""
+    circumstances: tuple[str, ...]
+    """What is not as it was then: versions, processor, device."""
+
+
+def find(results: Path, run_id: str) -> Path:
+    """The folder of a run under `results`, by its id or the first digits of it; raises `UserError` where none is."""
+    if not re.fullmatch(r"[0-9a-f]{4,16}", run_id):
+        raise UserError(f"{run_id[:40]!r} is no run id; it is 4 to 16 of the digits at the end of a run's folder name")
+    found = sorted(path.parent for path in results.rglob(f"seed-*-{run_id}*/spec.json"))
+    if len(found) != 1:
+        apart = "; more digits of it, or the folder of one suite as --results, tell them apart" if found else ""
+        raise UserError(f"{len(found) or 'no'} runs under {results} have an id that begins with {run_id}{apart}")
+    return found[0]
+
+
+def repeat(folder: Path, scratch: Path, device: str, make: Open = open_search) -> Repeat:
+    """Make the finished run in `folder` again in `scratch`, from the beginning, with as many threads as it had.
+
+    It is compiled as it was then, its steps are recorded where they were then and `device` can, and a user's method is
+    run from the copy beside its supernet. Raises `UserError` where the run is not finished, where its supernet's folder
+    is missing, or where it fails this time.
+    """
+    job, base = _job(folder)
+    store = Store(scratch.absolute(), "again")
+    source = (base / "method.py").read_bytes() if job.base.source else b""
+    where = as_made(Where(store, devices(device, 1)[0], 1), _machine(base))
+    outcomes = execute(job, where, make, source)
+    again = store.folder(job.specs[-1])
+    if outcomes[-1].state != "done":
+        raise UserError(f"run {job.specs[-1].run_id} cannot be repeated: {outcomes[-1].message}")
+    return Repeat(again, tuple(_differences(folder, again)), tuple(_circumstances(folder, again)))
+
+
+def _job(folder: Path) -> tuple[Job, Path]:
+    """The job that makes the run in `folder` and nothing else, and the folder of its supernet."""
+    spec, record = _spec(folder), read_record(folder)
+    if record is None or status(folder) != Status.DONE:
+        raise UserError(f"{folder} holds no finished run, so there is nothing to compare with")
+    if record.supernet == spec.run_id:
+        return Job(spec, ()), folder
+    base = supernet_folder(folder, record)
+    if base is None:
+        raise UserError(f"the supernet that {folder} was read out of, run {record.supernet}, is not beside it")
+    return Job(_spec(base), (spec,)), base
+
+
+def _spec(folder: Path) -> RunSpec:
+    spec = read_spec(folder)
+    if spec is None:
+        raise UserError(f"{folder / 'spec.json'} is missing or damaged; `benchharness doctor` says what to do")
+    return spec
+
+
+def _machine(folder: Path) -> dict[str, Any]:
+    return files.read_json(folder / "machine.json") or {}
+
+
+def _differences(first: Path, again: Path) -> Iterator[str]:
+    one, other = (files.read_json(path / "record.json") or {} for path in (first, again))
+    for key in sorted((one | other).keys() - {"package_sha256"}):
+        if one.get(key) != other.get(key):
+            yield f"{key}: {one.get(key)} then, {other.get(key)} now"
+    before, after = arrays(first), arrays(again)
+    for name in sorted(before | after):
+        if name not in before or name not in after:
+            yield f"{name}: in {'the first' if name in before else 'the second'} only"
+        elif not np.array_equal(before[name], after[name], equal_nan=before[name].dtype.kind == "f"):
+            yield f"{name}: {_distance(before[name], after[name])}"
+    if _lines(first) != _lines(again):
+        yield "trace.jsonl: losses or accuracies differ"
+
+
+def _distance(one: np.ndarray, other: np.ndarray) -> str:
+    if one.shape != other.shape:
+        return f"shape {one.shape} then, {other.shape} now"
+    return f"differs by up to {np.nanmax(np.abs(one.astype(float) - other.astype(float))):.3g}"
+
+
+def _lines(folder: Path) -> list[dict[str, Any]]:
+    lines = files.read_lines(folder / "trace.jsonl")
+    return [{key: value for key, value in line.items() if key not in TIMES} for line in lines]
+
+
+def _circumstances(first: Path, again: Path) -> Iterator[str]:
+    before, after = _flat(first), _flat(again)
+    for key in before:
+        if before[key] != after.get(key):
+            yield f"{key}: {before[key]} then, {after.get(key)} now"
+
+
+def _flat(folder: Path) -> dict[str, Any]:
+    machine, record = _machine(folder), files.read_json(folder / "record.json") or {}
+    about = machine.get("environment") or {}
+    source = {"source of benchharness": record["package_sha256"]} if record.get("package_sha256") else {}
+    told = {**source, "device": machine.get("device"), "threads": machine.get("threads"), "python": about.get("python")}
+    return {**told, "processor": about.get("processor"), **(about.get("packages") or {})}

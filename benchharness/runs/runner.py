@@ -1,0 +1,267 @@
+"""Plan -> executor -> store: every run of a plan done exactly once, and none lost on the way."""
+
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import pandas as pd
+
+from benchharness.compute import executors
+from benchharness.compute.watchdog import stacks
+from benchharness.config import protocol as make_protocol
+from benchharness.data import load_images
+from benchharness.errors import UserError, unknown
+from benchharness.models import compiled, precision
+from benchharness.records import Status
+from benchharness.runs.plan import Job, make_plan, parse_methods, parse_seeds
+from benchharness.runs.remote import Carried, deliver, execute_away, held
+from benchharness.runs.suite import Suite
+from benchharness.runs.worker import Outcome, Where, devices, execute, finished
+from benchharness.search import cuda_graphs
+from benchharness.store import Store, read
+from benchharness.store.transfer import Parcel
+
+__all__ = ["Means", "Outcome", "Where", "devices", "execute", "perform", "plan_of", "run", "share"]
+
+POLL_SECONDS: Final = 2.0
+EXECUTORS: Final = ("local", "dask")
+
+_alone = threading.Lock()
+
+
+class Means(NamedTuple):
+    """What runs are made with, none of which is part of a run's identity.
+
+    Only `threads`, `device`, `compile` and `graphs` touch the bits.
+    """
+
+    jobs: int = 1
+    """Runs at a time on this machine, each in a process of its own."""
+    device: str = "auto"
+    threads: int = 1
+    """torch's threads per run on the CPU; one, so that bits depend neither on the cores nor on `jobs`."""
+    timeout: float = 0.0
+    """Seconds in which an epoch or a reading has to end before its process is taken for hung; 0 waits for ever."""
+    executor: str = "local"
+    scheduler: str = ""
+    """Address of the dask scheduler."""
+    return_results: bool = False
+    """Whether dask's workers, which then need not share the results folder, send back what they made."""
+    compile: str = "auto"
+    """Whether the supernet's cells are compiled for training: `on`, `off`, or `auto`, where that pays."""
+    graphs: bool = False
+    """Whether steps are recorded as CUDA graphs."""
+    epochs_now: int = 0
+    """Epochs of the schedule after which every training pauses, to be gone on with another time; 0 trains them all."""
+    until: float = 0.0
+    """When whatever goes on pauses, at the end of an epoch, in seconds since 1970; 0 never."""
+    choice: str = ""
+    """Why the data set is the one it is, where `auto` was asked for; kept with every run."""
+
+    def checked(self) -> "Means":
+        """These means; raises `UserError` on any that cannot be."""
+        if self.executor not in EXECUTORS:
+            raise unknown("executor", self.executor, EXECUTORS)
+        if (self.executor == "dask") != bool(self.scheduler):
+            raise UserError("--executor dask and --scheduler tcp://HOST:PORT go together; only one of them is given")
+        if self.return_results and self.executor != "dask":
+            raise UserError("--return-results goes with --executor dask: other workers share the results folder anyway")
+        if self.compile not in compiled.CHOICES:
+            raise unknown("compile", self.compile, compiled.CHOICES)
+        if self.return_results and (self.epochs_now or self.until):
+            raise UserError("--return-results leaves checkpoints behind, so that --epochs-now and --for cannot go on")
+        for name, least in (("jobs", 1), ("threads", 1), ("timeout", 0), ("epochs_now", 0), ("until", 0)):
+            value = getattr(self, name)
+            if not least <= value < float("inf"):
+                raise UserError(f"{name}={value} is out of range; it must be {least} or more, and finite")
+        return self
+
+
+class Task(NamedTuple):
+    """A job on its way to a worker."""
+
+    job: Job
+    where: Where
+    source: bytes
+    """The user's method file, empty for a built-in method."""
+    known: Mapping[str, Parcel]
+    """What is done of the job already, where the worker cannot see it."""
+
+
+def run(
+    methods: str | Iterable[str] = Suite.methods,
+    seeds: str | Iterable[int] = Suite.seeds,
+    dataset: str = Suite.dataset,
+    protocol: str = Suite.protocol,
+    changes: Mapping[str, Any] | None = None,
+    jobs: int = 1,
+    device: str = "auto",
+    out: str | Path = "results",
+    suite: str = "",
+    **means: Any,
+) -> pd.DataFrame:
+    """Make every run of a request that `out` does not hold yet, and return the whole suite as `store.read` gives it.
+
+    The arguments are those of `benchharness run`; `changes` override values of the protocol, and `means` are the rest
+    of `Means`: threads, timeout, compile, graphs, executor, scheduler, return_results, epochs_now, until. A failed run
+    is a row with status `failed`, and the same call tries it again. Raises `UserError` on a request that cannot be met.
+    """
+    asked = Suite(_spelt(methods), _spelt(seeds), dataset, protocol, changes or {}, suite)
+    for name in means:
+        if name not in Means._fields:
+            raise unknown("argument of run", name, Means._fields)
+    asked, why = asked.resolved()
+    store = Store(Path(out), asked.name)
+    for _ in perform(plan_of(asked), store, Means(jobs, device, choice=why, **means)):
+        pass
+    return read(store.path)
+
+
+def _spelt(value: str | Iterable[Any]) -> str:
+    return value if isinstance(value, str) else ",".join(map(str, value))
+
+
+def plan_of(suite: Suite) -> list[Job]:
+    """The jobs of a request, everything about it checked."""
+    suite, _ = suite.resolved()
+    settings = make_protocol(suite.protocol, suite.settings)
+    return make_plan(parse_methods(suite.methods), parse_seeds(suite.seeds), suite.dataset, settings)
+
+
+def share(plan: list[Job], part: str) -> list[Job]:
+    """Part `i/n` of a plan, i from 1 to n: every n-th supernet, so that the parts are disjoint and make up the plan.
+
+    Raises `UserError` where `part` is none.
+    """
+    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", part, re.ASCII)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise UserError(f"shard {part[:40]!r} is no part; write i/n with i from 1 to n, such as 3/8")
+    return plan[int(match[1]) - 1 :: int(match[2])]
+
+
+def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterator[Outcome]:  # noqa: B008
+    """Work through what the store lacks, yielding each run's outcome as its job ends.
+
+    Returns once every run is done or has failed: runs that other processes are working on are waited for, and taken
+    over where those processes die. Where runs that share a GPU find no memory left on it, they are made again, from
+    where they stopped, with half as many at a time, down to one a GPU.
+    """
+    means = means.checked()
+    store = Store(store.root.absolute(), store.suite)  # workers may be elsewhere
+    elsewhere = means.executor == "dask"
+    places = [means.device] if elsewhere else devices(means.device, means.jobs)
+    left = {key: job for key, job in enumerate(plan) if not finished(store, job)}
+    for place in places if left and not elsewhere else ():
+        compiled.check(means.compile)
+        cuda_graphs.check(means.graphs, place)
+        for job in left.values():
+            precision.check(job.base.protocol["numerics"], place)
+    sources = _sources(left.values())
+    if left and not elsewhere:
+        _fetch(left.values())
+    while left:
+        shared = not elsewhere and means.jobs > len(places)
+        wheres = {key: _where(store, places[key % len(places)], means, shared) for key in left}
+        work = {
+            key: Task(job, wheres[key], sources[job.source_path], held(job, store) if means.return_results else {})
+            for key, job in left.items()
+        }
+        busy: set[int] = set()
+        crowded: set[int] = set()
+        for key, result in _execute(work, means):
+            for outcome in _outcomes(left[key], result, wheres[key]):
+                if outcome.state == "busy":
+                    busy.add(key)
+                    continue
+                if outcome.state == "crowded":
+                    crowded.add(key)
+                yield outcome
+        means = means._replace(jobs=max(len(places), means.jobs // 2)) if crowded else means
+        if busy and 0 < means.until < time.time():
+            yield from (Outcome(spec, "paused", "others are at it") for key in busy for spec in left[key].specs)
+            return
+        left = {key: job for key, job in left.items() if key in busy | crowded}
+        time.sleep(POLL_SECONDS if busy else 0)
+
+
+def _where(store: Store, place: str, means: Means, shared: bool) -> Where:
+    threads, timeout, choice, until = means.threads, means.timeout, means.choice, means.until
+    ways = means.compile, means.graphs
+    return Where(store, place, threads, timeout, choice, shared, *ways, means.epochs_now, until)
+
+
+def _sources(jobs: Iterable[Job]) -> dict[Path | None, bytes]:
+    return {path: path.read_bytes() if path else b"" for path in {job.source_path for job in jobs}}
+
+
+def _execute(work: Mapping[int, Task], means: Means) -> Iterator[tuple[int, list[Outcome] | Carried | Exception]]:
+    if means.executor == "dask" and means.return_results:
+        return executors.cluster(_start_away, work, means.scheduler)
+    if means.executor == "dask":
+        return executors.cluster(_start_there, work, means.scheduler)
+    if means.jobs == 1 and not means.timeout:
+        return executors.serial(_start, work)
+    return executors.processes(_start, work, means.jobs)  # what hangs is ended with its process, which is not this one
+
+
+def _start(task: Task) -> list[Outcome]:
+    with _alone:  # a dask worker may have been given several threads, but torch's random numbers are the process's
+        return execute(task.job, task.where, source=task.source)
+
+
+def _start_there(task: Task) -> list[Outcome]:
+    _check_data(task.job)
+    return _start(task)
+
+
+def _start_away(task: Task) -> Carried:
+    _check_data(task.job)
+    scratch = (
+        import_module("distributed").get_worker().local_directory
+    )  # dask empties it after a worker that was killed
+    with _alone:
+        return execute_away(task.job, task.where, task.source, task.known, scratch)
+
+
+def _check_data(job: Job) -> None:
+    """Stop the command where a worker lacks the images: it would fail run after run, quicker than others work."""
+    try:
+        load_images(job.base.dataset)
+    except UserError as error:
+        raise UserError(f"on the dask worker at {socket.gethostname()}: {error}") from None
+
+
+def _outcomes(job: Job, result: list[Outcome] | Carried | Exception, where: Where) -> list[Outcome]:
+    """What a worker returned, held against the folder; where the worker died, its run has failed."""
+    store = where.store
+    if isinstance(result, Carried):
+        return list(deliver(result, store))
+    if not isinstance(result, Exception):
+        return [_seen(outcome, store) for outcome in result]
+    left = [spec for spec in job.specs if store.status(spec) != Status.DONE]
+    message = str(result)
+    for spec in left[:1]:
+        with store.claim(spec) as run:
+            if run is not None:
+                trail = stacks(run.hung)
+                if trail:
+                    message = f"it hung: no epoch or reading ended in {where.timeout:g} s"
+                run.fail(TimeoutError(message) if trail else result, trail)
+    return [Outcome(spec, "failed", message) for spec in left]
+
+
+def _seen(outcome: Outcome, store: Store) -> Outcome:
+    if outcome.state != "done" or store.status(outcome.spec) == Status.DONE:
+        return outcome
+    return Outcome(outcome.spec, "failed", f"its worker wrote to another {store.path} than this one; share that folder")
+
+
+def _fetch(jobs: Iterable[Job]) -> None:
+    """Have every data set at hand before any worker starts: a missing one is one sentence, not one failure a run."""
+    for name in sorted({job.base.dataset for job in jobs}):
+        load_images(name)

@@ -1,0 +1,112 @@
+"""What is asked of `run`: methods, seeds, data set and protocol, from defaults, a TOML file and the command line."""
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from benchharness.data.kinds import KNOWN
+from benchharness.errors import UserError, unknown
+from benchharness.io import catalog
+
+AUTO: Final = "auto"
+"""As a data set: CIFAR-10 where it can be searched and looked up, the embedded one elsewhere."""
+_WANTED: Final = {("images", "cifar10"): "the image set", ("tables", "nas-bench-201"): "the table"}
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A comparison to run, each part spelt as on the command line."""
+
+    methods: str = "darts,snas,drnas,ostr"
+    seeds: str = "0-2"
+    dataset: str = AUTO
+    protocol: str = AUTO
+    """A preset's name; `auto` is `cpu` on the benchmark's own data sets and `small` on any other."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Values of the protocol that are changed."""
+    given_name: str = ""
+
+    @property
+    def name(self) -> str:
+        """The folder under `results/`: the given name, or one that tells every change, so that rows never mix."""
+        changed = "".join(f"+{key}={value}" for key, value in sorted(self.settings.items()))
+        return self.given_name or _folder(f"{self.dataset}-{self.protocol}{changed}")
+
+    def resolved(self) -> tuple["Suite", str]:
+        """This suite with data set and protocol decided, and why that data set; empty where it was asked for."""
+        dataset, why = _dataset() if self.dataset == AUTO else (self.dataset, "")
+        fitting = "cpu" if dataset in KNOWN else "small"
+        return replace(self, dataset=dataset, protocol=fitting if self.protocol == AUTO else self.protocol), why
+
+    def changed(self, settings: Mapping[str, Any], **parts: str | None) -> "Suite":
+        """This suite with some parts asked for otherwise; a name given to what it was before is extended to say so."""
+        made = {key: value for key, value in parts.items() if value is not None and value != getattr(self, key)}
+        other = {key: value for key, value in made.items() if key in ("dataset", "protocol")} | dict(settings)
+        suffix = "".join(f"+{key}={value}" for key, value in sorted(other.items()))
+        name = _folder(self.given_name + suffix) if self.given_name else ""
+        return replace(self, **made, settings={**self.settings, **settings}, given_name=name)
+
+
+_KEYS: Final = ("methods", "seeds", "dataset", "protocol", "settings")
+
+
+def load(path: Path) -> Suite:
+    """The suite in the TOML file at `path`, named after the file; raises `UserError` where it is none."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"there is no suite file {str(path)!r}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path} is no suite file: {error}") from None
+    for key in content:
+        if key not in _KEYS:
+            raise unknown(f"key of {path}", key, _KEYS)
+    settings = content.pop("settings", {})
+    if not isinstance(settings, dict) or any(isinstance(value, dict | list) for value in settings.values()):
+        raise UserError(f"{path}: settings is a table of single values, such as epochs = 20")
+    parts = {key: _text(path, key, value) for key, value in content.items()}
+    return Suite(**parts, settings=settings, given_name=_folder(path.stem))
+
+
+def _dataset() -> tuple[str, str]:
+    """The data set to take where none is asked for, and why that one."""
+    held = {(kind, name) for kind in ("images", "tables") for name in catalog.names(kind)}
+    if not _WANTED.keys() <= held:  # sources that merely stand in the folder take a second to recognise
+        held |= {(item.kind, item.name) for item in catalog.installed()}
+    missing = [f"{word} {thing[1]!r}" for thing, word in _WANTED.items() if thing not in held]
+    if not missing:
+        return "cifar10", "taken since its images and the benchmark's table are installed"
+    told = " and ".join(missing) + (" are" if len(missing) > 1 else " is") + " not installed"
+    return "digits", f"embedded, taken since {told} (`benchharness data import PATH` does that)"
+
+
+def named(suite: Suite, name: str) -> Suite:
+    """`suite` with the results' folder called `name`; raises `UserError` where no folder may be called so."""
+    if _folder(name) != name or name.strip(".") == "":
+        raise UserError(f"{name[:80]!r} cannot name a folder of results; take letters, digits and + - _ . =")
+    return replace(suite, given_name=name)
+
+
+def parse_settings(pairs: list[str]) -> dict[str, str]:
+    """`--set epochs=2 images=256` as a mapping; raises `UserError` on what is not key=value."""
+    for pair in pairs:
+        if not all(pair.partition("=")):
+            raise UserError(f"{pair[:80]!r} is no setting; write --set key=value")
+    return {key: value for key, _, value in (pair.partition("=") for pair in pairs)}
+
+
+def _text(path: Path, key: str, value: Any) -> str:
+    """A string as it is, a list joined by commas."""
+    items = value if isinstance(value, list) else [value]
+    if not items or not all(isinstance(item, str | int) and not isinstance(item, bool) for item in items):
+        raise UserError(f"{path}: {key} is a string, or a list of strings or whole numbers, not {value!r}")
+    return ",".join(map(str, items))
+
+
+def _folder(name: str) -> str:
+    """`name` as a folder may be called; where it is too long, shortened to something that is still its own."""
+    plain = "".join(c if c.isalnum() or c in "+-_.=" else "_" for c in name)
+    return plain if len(plain) <= 100 else f"{plain[:91]}-{hashlib.sha256(plain.encode()).hexdigest()[:8]}"

@@ -1,0 +1,355 @@
+"""What one worker process does with one job: train its supernet, read all out of it, and store that."""
+
+import pickle
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+
+from benchharness.compute import environment
+from benchharness.compute.watchdog import watched
+from benchharness.data import benchmark_split, load_images
+from benchharness.data.loader import Split
+from benchharness.errors import UserError, unknown
+from benchharness.io import files
+from benchharness.io.catalog import data_folder
+from benchharness.models import compiled as compiling
+from benchharness.records import RunRecord, RunSpec, Status
+from benchharness.runs.plan import Job
+from benchharness.search import diagnostics
+from benchharness.search.cuda_graphs import CudaRecorder, check
+from benchharness.search.loop import Search
+from benchharness.store import Run, Store
+
+_IMAGES: Final = "images_sha256"
+_DAMAGED: Final = (RuntimeError, EOFError, OSError, KeyError, ValueError, TypeError, pickle.UnpicklingError)
+
+
+@runtime_checkable
+class Searcher(Protocol):
+    """What the runner needs of a search; `search.Search` is the real one."""
+
+    @property
+    def epoch(self) -> int: ...  # noqa: D102
+    @property
+    def finished(self) -> bool: ...  # noqa: D102
+    @property
+    def images_sha256(self) -> str: ...  # noqa: D102
+    def run_epoch(self) -> dict[str, Any]: ...  # noqa: D102
+    def state(self) -> dict[str, Any]: ...  # noqa: D102
+    def load(self, state: Mapping[str, Any]) -> None: ...  # noqa: D102
+    def arrays(self) -> dict[str, np.ndarray]: ...  # noqa: D102
+    def read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]: ...  # noqa: D102
+
+
+Open = Callable[[Job, torch.device], Searcher]
+
+
+class Outcome(NamedTuple):
+    """How one run of a job ended this time."""
+
+    spec: RunSpec
+    state: Literal["done", "failed", "busy", "crowded", "paused"]
+    """`busy`: another process is working on it. `crowded`: the GPU that it shares with others had no memory left.
+    `paused`: it goes on another time, as its epochs or its time for now are used up."""
+    message: str = ""
+    """Why it failed, or how far it is; of a run that is done, what its maker should know."""
+
+
+class Where(NamedTuple):
+    """What a worker needs to know apart from its job."""
+
+    store: Store
+    device: str
+    """One that `devices` knows; the worker takes the first it stands for."""
+    threads: int
+    """torch's threads for runs that begin now. One that was begun before keeps the number that it was begun with, since
+    the bits depend on it."""
+    timeout: float = 0.0
+    """Seconds in which an epoch or a reading has to end; a process in which none does is taken for hung. 0 never is."""
+    choice: str = ""
+    """Why the data set was taken, where it was not asked for by name."""
+    shared: bool = False
+    """Whether runs beside this one use the device, so that one without memory is no failure yet."""
+    compile: str = "auto"
+    """Whether runs that begin now are compiled; one that was begun before goes on as it was begun."""
+    graphs: bool = False
+    """Whether steps of runs that begin now are recorded as CUDA graphs; one that was begun before goes on as begun."""
+    epochs_now: int = 0
+    """Epochs of the schedule after which training pauses; 0 trains all of them."""
+    until: float = 0.0
+    """When to pause, in seconds since 1970; 0 never."""
+
+    def pauses(self, epochs: int = 0, seconds: float = 0.0) -> bool:
+        """Whether to stop after so many `epochs` rather than to begin what is going to take so many `seconds`."""
+        return 0 < self.epochs_now <= epochs or 0 < self.until < time.time() + seconds
+
+
+def open_search(job: Job, device: torch.device, compiled: bool = False, graphs: bool = False) -> Searcher:
+    """The real search of a job's supernet, at its beginning."""
+    images = load_images(job.base.dataset)
+    check(graphs, device.type)
+    recorder = CudaRecorder(device) if graphs else None
+    return Search(job.base, images, device, job.source_path, _given_split(job.base), compiled, recorder)
+
+
+def _given_split(spec: RunSpec) -> Split | None:
+    """The benchmark's split where the run was planned with it; any other that is here would make another run."""
+    if not spec.split_sha256:
+        return None
+    found = benchmark_split(spec.dataset)
+    if found is None or found.sha256 != spec.split_sha256:
+        there = "there is none" if found is None else f"that of {found.sha256[:16]}... is there"
+        raise UserError(
+            f"run {spec.run_id} was planned with the {spec.dataset} split file of sha256 {spec.split_sha256[:16]}..., "
+            f"and in {data_folder()} {there}; `benchharness data import PATH` brings it in"
+        )
+    return Split(*found)
+
+
+def devices(wanted: str, jobs: int) -> list[str]:
+    """The devices that `jobs` workers take in turn; raises `UserError` on one that is not there."""
+    gpus = torch.cuda.device_count()
+    kind, _, index = wanted.partition(":")
+    if jobs < 1:
+        raise UserError(f"jobs={jobs} is out of range; it must be 1 or more")
+    if kind not in ("auto", "cpu", "cuda"):
+        raise unknown("device", wanted, ("auto", "cpu", "cuda", *(f"cuda:{gpu}" for gpu in range(gpus))))
+    if kind == "cpu" or (kind == "auto" and not gpus):
+        return ["cpu"]
+    if not gpus or (index and not (index.isdecimal() and int(index) < gpus)):
+        raise UserError(f"device {wanted!r} is not there: torch finds {gpus} CUDA devices; try --device cpu")
+    return [f"cuda:{index}"] if index else [f"cuda:{gpu}" for gpu in range(gpus)]
+
+
+def slots(wanted: str, most: int) -> int:
+    """Runs at a time that suit this machine, `most` at most: one a GPU where `wanted` takes GPUs, else one a core."""
+    found = devices(wanted, 1)
+    return max(1, min(most, environment.cores() if found == ["cpu"] else len(found)))
+
+
+def finished(store: Store, job: Job) -> bool:
+    """Whether every run of the job is done."""
+    return all(store.status(spec) == Status.DONE for spec in job.specs)
+
+
+def execute(job: Job, where: Where, make: Open = open_search, source: bytes = b"") -> list[Outcome]:
+    """Do what the store lacks of one job, in this process: train its supernet, then read everything out of it.
+
+    `source` is the user's method file; it is kept in the supernet's folder and run from there, so that a run can be
+    repeated, and a worker elsewhere needs nothing but the folder.
+    """
+    if where.pauses() and not finished(where.store, job):
+        return [Outcome(spec, "paused", "the time is up") for spec in job.specs]
+    with where.store.claim(job.base) as base:
+        if base is None:
+            return [Outcome(spec, "busy") for spec in job.specs]
+        if finished(where.store, job):
+            return [Outcome(spec, "done") for spec in job.specs]
+        where = _as_begun(base, where._replace(device=devices(where.device, 1)[0]))
+        torch.set_num_threads(where.threads)
+        try:
+            job = job._replace(source_path=base.method_file(source)) if source else job
+            begin = partial(make, job, torch.device(where.device), **_ways(where))
+            anew, pause = _train(base, begin, where)
+        except Exception as error:
+            return [_crowded(base, where)] if _crowds(error, where) else _untrained(job, base, error)
+        if pause:
+            return [Outcome(spec, "paused", pause) for spec in job.specs if not (spec == job.base and base.done)]
+        own, *others = [_read_out(base, spec, begin, where) for spec in job.specs]
+        return [own._replace(message=own.message or anew), *others]
+
+
+def _crowds(error: Exception, where: Where) -> bool:
+    """Whether it is for others on the same device that a run found no memory."""
+    return where.shared and isinstance(error, torch.OutOfMemoryError)
+
+
+def _crowded(run: Run, where: Where) -> Outcome:
+    """What becomes of a run that its device has no memory left for; what was trained of it is in its checkpoint."""
+    torch.cuda.empty_cache()
+    return Outcome(run.spec, "crowded", f"{where.device} has no memory left for so many at a time; again with half")
+
+
+def _as_begun(base: Run, where: Where) -> Where:
+    """`where` with the threads that the run was begun with, compiled and recorded or not as it was; else as of now."""
+    attempts = base.machine().get("attempts")
+    if attempts:
+        return as_made(where, attempts[0])
+    compiled = compiling.decided(where.compile, base.spec.protocol, where.device)
+    return where._replace(compile="on" if compiled else "off")
+
+
+def as_made(where: Where, machine: Mapping[str, Any]) -> Where:
+    """`where` in the ways of a run of which `machine` tells, but for recorded steps where the device has none."""
+    recorded = machine.get("graphs", False) and where.device.startswith("cuda")
+    compiled, threads = "on" if machine.get("compiled") else "off", int(machine.get("threads", where.threads))
+    return where._replace(threads=threads, compile=compiled, graphs=recorded)
+
+
+def _ways(where: Where) -> dict[str, bool]:
+    """In which ways a search is made that touch its last bits, by their names in `machine.json`."""
+    return {name: True for name, on in (("compiled", where.compile == "on"), ("graphs", where.graphs)) if on}
+
+
+def _means(where: Where) -> dict[str, Any]:
+    """What each attempt notes of where and with what it was made."""
+    return {"device": where.device, "threads": where.threads, "package_sha256": environment.source_sha256()}
+
+
+def _train(base: Run, begin: Callable[[], Searcher], where: Where) -> tuple[str, str]:
+    """Train the supernet to its end, from its checkpoint where there is one; does nothing where it is at its end.
+
+    Returns why it was trained anew where a sound checkpoint was of no use, and where it pauses, if it does: at the end
+    of an epoch, before one that would take longer than there is time, and with what it has so far in `trace.npz`.
+    """
+    with watched(base.hung, where.timeout):
+        search, anew = _resumed(base, begin)
+    if not base.done:
+        base.keep(search.epoch)
+        facts = {"images_sha256": search.images_sha256, **({"anew": anew} if anew else {}), **_ways(where)}
+        base.begin(epoch=search.epoch, **_means(where), **facts)
+    recorded, seconds = base.arrays() if base.done else None, 0.0
+    while not search.finished and not where.pauses(search.epoch, seconds):
+        started = time.time()
+        with watched(base.hung, where.timeout):
+            line = search.run_epoch()
+        if recorded is None:
+            base.log(line)
+        else:
+            _check_same(search, recorded["alphas"])
+        with base.saving() as path:
+            torch.save({**search.state(), _IMAGES: search.images_sha256}, path)
+        seconds = time.time() - started
+    if search.finished:
+        return anew, ""
+    if recorded is None:
+        base.pause(search.arrays())
+    return anew, f"{search.epoch} of {base.spec.protocol['epochs']} epochs are trained"
+
+
+def _resumed(base: Run, begin: Callable[[], Searcher]) -> tuple[Searcher, str]:
+    """The search as its checkpoint holds it; at its beginning where that is missing, damaged or ahead of the trace.
+
+    At its beginning too, and then with the reason, where the checkpoint was trained on other images. Raises `UserError`
+    where the run is done, since none but those can then be read out of its supernet.
+    """
+    search = begin()
+    if base.done:
+        _check_images(base, search.images_sha256)
+    if not files.is_sound(base.checkpoint):  # torch loads a tensor whose bytes were garbled without a word
+        return search, ""
+    try:
+        state = torch.load(base.checkpoint, map_location="cpu", weights_only=True)
+        if (images := state.get(_IMAGES, search.images_sha256)) != search.images_sha256:
+            return search, _on_others(base, images, search.images_sha256)
+        search.load(state)
+    except _DAMAGED:
+        return begin(), ""
+    return (search if len(base.lines()) >= search.epoch else begin()), ""
+
+
+def _check_images(base: Run, here: str) -> None:
+    there = base.record_data().get("sha256", here)
+    if there != here:
+        raise UserError(
+            f"run {base.spec.run_id} was searched on images of sha256 {there[:16]}..., and {base.spec.dataset} in "
+            f"{data_folder()} is now {here[:16]}...: import those again, or give another --out"
+        )
+
+
+def _on_others(base: Run, there: Any, here: str) -> str:
+    epochs = len(base.lines())
+    return (
+        f"searched anew: its epochs so far ({epochs}) were on images of sha256 {str(there)[:16]}..., not {here[:16]}..."
+    )
+
+
+def _untrained(job: Job, base: Run, error: Exception) -> list[Outcome]:
+    """What becomes of a job without its supernet. A base run that is done stays done: only its readings are missing."""
+    own = Outcome(base.spec, "done") if base.done else _failed(base, error)
+    return [own, *(Outcome(spec, "failed", f"no supernet: {error}") for spec in job.readouts)]
+
+
+def _check_same(search: Searcher, recorded: np.ndarray) -> None:
+    """A finished supernet whose checkpoint is gone is trained again, which is of use only if it comes out the same."""
+    alphas = search.arrays()["alphas"]
+    if not np.array_equal(alphas, recorded[: len(alphas)]):
+        raise RuntimeError(
+            f"epoch {search.epoch} of the supernet differs from the recorded one, whose checkpoint is not here: "
+            "read it out on the machine that trained it, or move its folder away and train it anew"
+        )
+
+
+def _read_out(base: Run, spec: RunSpec, begin: Callable[[], Searcher], where: Where) -> Outcome:
+    """Read one run out of the trained supernet; each gets the supernet as training left it."""
+    if where.pauses() and where.store.status(spec) != Status.DONE:
+        return Outcome(spec, "paused", "trained, to be read out")
+    if spec == base.spec:
+        return _record(base, base, begin, where)
+    with where.store.claim(spec) as run:
+        if run is None:
+            return Outcome(spec, "busy")
+        if not run.done:
+            run.begin(epoch=0, **_means(where))
+        return _record(run, base, begin, where)
+
+
+def _record(run: Run, base: Run, begin: Callable[[], Searcher], where: Where) -> Outcome:
+    if run.done:
+        return Outcome(run.spec, "done")
+    try:
+        search, _ = _resumed(base, begin)
+        arrays = search.arrays() if run is base else {}
+        started = time.perf_counter()
+        with watched(run.hung, where.timeout):
+            record, found = search.read_out(run.spec)
+        seconds = time.perf_counter() - started
+        record = replace(record, package_sha256=environment.source_sha256())
+        run.finish(record, {**arrays, **found}, _machine(base, where, seconds))
+    except Exception as error:
+        return _crowded(run, where) if _crowds(error, where) else _failed(run, error)
+    return Outcome(run.spec, "done")
+
+
+def _machine(base: Run, where: Where, selection_seconds: float) -> dict[str, Any]:
+    """Costs and circumstances; `train_seconds` are those of the supernet, whichever run trained it."""
+    lines = base.lines()
+    compiling_seconds = sum(line.get("compile_seconds", 0.0) for line in lines)
+    peaks = [line.get("peak_memory_bytes", 0) for line in lines]
+    return {
+        "train_seconds": sum(line.get("seconds", 0.0) for line in lines),
+        "selection_seconds": selection_seconds,
+        "peak_memory_bytes": max([diagnostics.peak_memory_bytes(torch.device(where.device)), *peaks]),
+        "device": _device_name(where.device),
+        "threads": where.threads,
+        "environment": environment.describe(),
+        **_ways(where),
+        **({"compile_seconds": compiling_seconds} if compiling_seconds else {}),
+        **({"dataset_choice": where.choice} if where.choice else {}),
+    }
+
+
+def _device_name(device: str) -> str:
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu"
+
+
+def _failed(run: Run, error: Exception) -> Outcome:
+    message = _plainly(error)
+    try:
+        run.fail(error)
+    except OSError as full:
+        message += f" (and {run.folder} cannot be written to: {full})"
+    return Outcome(run.spec, "failed", message)
+
+
+def _plainly(error: Exception) -> str:
+    """The error in words, with what to do where memory ran out, which torch says in the words of its allocators."""
+    message = f"{type(error).__name__}: {error}"
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in message:
+        return f"no memory left; take fewer --jobs, or a smaller batch with --set batch=N ({message})"
+    return message

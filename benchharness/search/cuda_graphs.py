@@ -1,0 +1,253 @@
+"""Whole steps of a search as CUDA graphs: what a step asks of the device is recorded once, then given to it in one go.
+
+A step of the full-size supernet is thousands of small kernels, which Python may give out more slowly than a fast GPU
+works them off. A recorded step does the same work in the same memory; numbers that Python computed are recorded with
+it. Whatever changes them has the step recorded anew, but for the learning rate, which is a tensor. Steps in which
+Python decides something, such as which one cell to run, are found out and done as ever.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchharness.data.pictures import Batch
+from benchharness.errors import UserError
+from benchharness.methods import Method, _updates
+from benchharness.methods._updates import Update, When
+from benchharness.search.host_sync import Reads
+from benchharness.seeding import seeded
+
+Step = Callable[[Batch, Batch], None]
+
+_KNOWN: Final = frozenset(_updates.UPDATES.values())
+_PLAIN: Final = (bool, int, float, str)
+_HOLDING: Final = (list, tuple, dict, set)
+
+
+def check(wanted: bool, device: str) -> None:
+    """Raise `UserError` where CUDA graphs are wanted on a `device` that is none of CUDA's."""
+    if wanted and not device.startswith("cuda"):
+        raise UserError(f"--graphs records CUDA graphs, and device {device!r} is none of CUDA's; leave it out")
+
+
+class Recorder(Protocol):
+    """What can record work that is given to a device."""
+
+    def lane(self) -> AbstractContextManager[None]:
+        """A block whose work may be recorded."""
+        ...
+
+    def record(self, act: Callable[[], None]) -> Callable[[], None]:
+        """Record `act` without doing it; what comes back does it."""
+        ...
+
+
+class CudaRecorder:
+    """Records CUDA graphs, on a stream of its own, each in the memory of the one before."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.stream = torch.cuda.Stream(device)
+        self.graph: torch.cuda.CUDAGraph | None = None
+
+    @contextmanager
+    def lane(self) -> Iterator[None]:
+        """Work on that stream: after all that was asked for before the block, and before all that is after it."""
+        around = torch.cuda.current_stream(self.stream.device)
+        self.stream.wait_stream(around)
+        try:
+            with torch.cuda.stream(self.stream):
+                yield
+        finally:
+            around.wait_stream(self.stream)
+
+    def record(self, act: Callable[[], None]) -> Callable[[], None]:
+        """A graph of `act`; raises `RuntimeError` where that does what no graph can hold."""
+        graph, pool = torch.cuda.CUDAGraph(), self.graph.pool() if self.graph else None
+        with torch.cuda.graph(graph, pool=pool, stream=self.stream, capture_error_mode="thread_local"):
+            act()
+        self.graph = graph
+        return graph.replay
+
+
+class Recorded(NamedTuple):
+    """A step that can be done again on other batches."""
+
+    when: When
+    places: tuple[int, ...]
+    """Where in memory all that it changes lies."""
+    batches: tuple[Batch, Batch]
+    """What it reads: others are copied there."""
+    again: Callable[[], None]
+
+
+class Steps:
+    """The steps of a search, one after the other, and what they count."""
+
+    def __init__(self, update: Update, device: torch.device) -> None:
+        self.update = update
+        self.sums = torch.zeros(2, 3, dtype=torch.float64, device=device)
+        """The tallies of an epoch's steps so far."""
+
+    def set_rate(self, rate: float) -> None:
+        """Let the weights learn at `rate` from now on."""
+        for group in self.update.parts.weight_optimizer.param_groups:
+            group["lr"] = rate
+
+    @contextmanager
+    def epoch(self, when: When) -> Iterator[Step]:
+        """What takes one step of a new epoch."""
+        self.sums.zero_()
+        yield lambda train, valid: self._take(train, valid, when)
+
+    def told(self) -> dict[str, Any]:
+        """What a line of the trace says of how the last epoch's steps were taken."""
+        return {}
+
+    def _take(self, train: Batch, valid: Batch, when: When) -> None:
+        self.sums += self.update.step(train, valid, when)
+
+
+class RecordedSteps(Steps):
+    """Steps of which, among those alike, the first is done as ever, the second recorded, and others replay it."""
+
+    def __init__(self, update: Update, device: torch.device, recorder: Recorder) -> None:
+        super().__init__(update, device)
+        self.recorder = recorder
+        self.rate = torch.zeros((), device=device)
+        self.recorded: Recorded | None = None
+        self.sizes: tuple[torch.Size, torch.Size] | None = None
+        """Shapes of both batches of the step that was done as ever; others are done so too."""
+        self.deciding = ""
+        """What Python does in a step, for which none is recorded; empty where it does nothing."""
+        self.replayed = 0
+        """How many of the last epoch's steps were replayed."""
+        for group in update.parts.alpha_optimizer.param_groups:
+            group.update({"capturable": True} if "capturable" in group else {})
+
+    def set_rate(self, rate: float) -> None:
+        """Let the weights learn at `rate` from now on, recorded steps too."""
+        super().set_rate(self.rate.fill_(rate))  # type: ignore[arg-type]
+
+    @contextmanager
+    def epoch(self, when: When) -> Iterator[Step]:
+        """What takes one step of a new epoch; raises `UserError` where recording fails."""
+        self.replayed = 0
+        if not (self.recorded and self._fits(self.recorded, when)):
+            self.recorded = self.sizes = None
+        elif not alike(self.update, self.recorded.when.progress, when.progress):
+            self.recorded = None
+        with self.recorder.lane():
+            self.sums.zero_()
+            yield lambda train, valid: self._step(train, valid, when)
+
+    def told(self) -> dict[str, Any]:
+        """How many of the last epoch's steps were replayed, and why none was where Python decides in them."""
+        return {"replayed_steps": self.replayed, **({"not_recorded": self.deciding} if self.deciding else {})}
+
+    def _step(self, train: Batch, valid: Batch, when: When) -> None:
+        sizes = (train.images.shape, valid.images.shape)
+        if not self.deciding and self.sizes is None:
+            self._watched(train, valid, when)
+            self.sizes = sizes
+        elif not self.deciding and self.sizes == sizes:
+            self.recorded = self.recorded or self._record((train, valid), when)
+            self._replay(self.recorded, (train, valid))
+        else:
+            self._take(train, valid, when)
+
+    def _watched(self, train: Batch, valid: Batch, when: When) -> None:
+        """One step as ever, after which it is known whether Python decides anything in it."""
+        before = _decided(self.update)
+        with Reads() as reads:
+            self._take(train, valid, when)
+        if reads.found:
+            name, file, line = reads.found[0]
+            self.deciding = f"{name} in line {line} of {Path(file).name}"
+        elif _decided(self.update) != before:
+            self.deciding = "random numbers of the CPU's, or attributes of the method that change"
+
+    def _record(self, batches: tuple[Batch, Batch], when: When) -> Recorded:
+        train, valid = (Batch(*(tensor.clone() for tensor in batch)) for batch in batches)
+        places = self._places()
+        try:
+            again = self.recorder.record(lambda: self._take(train, valid, when))
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            name = type(self.update.method).__name__
+            raise UserError(f"no CUDA graph can hold a step of {name}; leave out --graphs ({error})") from error
+        return Recorded(when, places, (train, valid), again)
+
+    def _replay(self, recorded: Recorded, batches: tuple[Batch, Batch]) -> None:
+        for here, there in zip(batches, recorded.batches, strict=True):
+            there.images.copy_(here.images)
+            there.labels.copy_(here.labels)
+        recorded.again()
+        self.replayed += 1
+
+    def _fits(self, recorded: Recorded, when: When) -> bool:
+        """Whether what was recorded changes what a step of now would, at whatever point of the search."""
+        return recorded.when._replace(progress=when.progress) == when and recorded.places == self._places()
+
+    def _places(self) -> tuple[int, ...]:
+        parts = self.update.parts
+        optimizers = (parts.weight_optimizer, parts.alpha_optimizer)
+        kept = [value for optimizer in optimizers for state in optimizer.state.values() for value in state.values()]
+        held = [*parts.net.state_dict().values(), *_tensors(_method(self.update))]
+        return tuple(tensor.data_ptr() for tensor in (*held, *kept) if torch.is_tensor(tensor))
+
+
+def steps(update: Update, device: torch.device, recorder: Recorder | None) -> Steps:
+    """The steps that `update` takes, recorded by `recorder` where there is one."""
+    return RecordedSteps(update, device, recorder) if recorder else Steps(update, device)
+
+
+def alike(update: Update, one: float, other: float) -> bool:
+    """Whether a step is the same at two points of the search: what the method draws, its penalty, and their gradients.
+
+    Where the method draws otherwise for the weights, or the update is of a class of its own, that is not looked into.
+    """
+    if one == other:
+        return True
+    if type(_method(update)).draw_for_weights is not Method.draw_for_weights or type(update) not in _KNOWN:
+        return False
+    return all(torch.equal(*pair) for pair in zip(_told(update, one), _told(update, other), strict=True))
+
+
+def _told(update: Update, progress: float) -> list[Tensor]:
+    """A draw and a penalty with the slopes of some function of both, from the same random numbers every time."""
+    with seeded("alike"):
+        drawn = update.method.draw(progress)
+        penalty = update.method.penalty(drawn, progress)
+    value = (drawn * torch.linspace(-1, 1, drawn.numel()).view_as(drawn).to(drawn)).sum() + penalty
+    slopes = torch.autograd.grad(value, update.alphas(), allow_unused=True) if value.requires_grad else ()
+    return [drawn.detach(), penalty.detach(), *(slope for slope in slopes if slope is not None)]
+
+
+def _decided(update: Update) -> list[Any]:
+    """What a step changes where Python decides in it: random numbers not of the device, and the method's attributes."""
+    method, numbers = _method(update), np.random.get_state(legacy=False)
+    drawn = [random.getstate(), str(numbers)]
+    if method.alpha.device.type != "cpu":
+        drawn.append(torch.get_rng_state().tolist())
+    held = [value for module in method.modules() for value in vars(module).values()]
+    plain = [value for value in held if isinstance(value, _PLAIN)]
+    sizes = [len(value) for value in held if isinstance(value, _HOLDING)]
+    return [drawn, plain, sizes, [tensor.data_ptr() for tensor in _tensors(method)]]
+
+
+def _tensors(method: Method) -> list[Tensor]:
+    """All tensors of a method, registered with torch or not."""
+    own = [value for module in method.modules() for value in vars(module).values() if torch.is_tensor(value)]
+    return [*method.parameters(), *method.buffers(), *own]
+
+
+def _method(update: Update) -> Method:
+    assert isinstance(update.method, Method)
+    return update.method

@@ -1,0 +1,89 @@
+"""What a selection may ask of a trained supernet: its loss and accuracy at given edge weights, and a little tuning."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from benchharness.data.loader import Stream
+from benchharness.methods._updates import tally
+from benchharness.models.shared_evaluation import Candidate, logits
+from benchharness.models.supernet import Supernet
+from benchharness.space import Arch
+
+
+class Score(NamedTuple):
+    """Mean cross-entropy in nats, and accuracy in percent."""
+
+    loss: float
+    accuracy_pct: float
+
+
+class Evaluation:
+    """A supernet with a half of the images to measure it on, in fixed order and without augmentation.
+
+    Several candidates asked for together are measured batch by batch, each exactly as it would be alone, and cost less
+    than one after the other; `data`, `batches` and `bn` are the half, its first evaluation batches (0 for all of them)
+    and the normalisation as in the protocol's `bn_eval`.
+    """
+
+    def __init__(
+        self, net: Supernet, stream: Stream, tune: Callable[[Mapping[int, int], int, bool], None] | None = None
+    ) -> None:
+        self.net, self.stream = net, stream
+        self._tune = tune
+
+    def mixed(
+        self, weights: Float[Tensor, "edges ops"], data: str = "valid", batches: int = 0, bn: str = "running"
+    ) -> Score:
+        """Loss and accuracy with every cell mixed by `weights`."""
+        return self.mixes([weights], data, batches, bn)[0]
+
+    def mixes(
+        self, weights: Sequence[Float[Tensor, "edges ops"]], data: str = "valid", batches: int = 0, bn: str = "running"
+    ) -> list[Score]:
+        """What `mixed` gives for each of several edge weights; neighbours should differ on late edges."""
+        return self._measured([Candidate(one) for one in weights], data, batches, bn)
+
+    def one_hot(self, cell: Sequence[int], data: str = "valid", batches: int = 0, bn: str = "running") -> Score:
+        """Loss and accuracy of one architecture with inherited weights."""
+        return self.cells([tuple(cell)], data, batches, bn)[0]
+
+    def cells(self, cells: Sequence[Arch], data: str = "valid", batches: int = 0, bn: str = "running") -> list[Score]:
+        """What `one_hot` gives for each of several architectures."""
+        order = sorted(set(cells))  # those that begin alike share most
+        found = self._measured([Candidate(cell) for cell in order], data, batches, bn)
+        scores = dict(zip(order, found, strict=True))
+        return [scores[cell] for cell in cells]
+
+    def gradient(
+        self, weights: Float[Tensor, "edges ops"], data: str = "valid", batches: int = 0, bn: str = "batch"
+    ) -> Float[Tensor, "edges ops"]:
+        """The derivative of the mean loss with respect to the edge weights."""
+        at = weights.detach().clone().requires_grad_()
+        total, count = torch.zeros_like(at), 0
+        with self.net.evaluating(batch_statistics=bn == "batch"):
+            for images, labels in self.stream.fixed(data, batches):
+                loss = F.cross_entropy(self.net(images, at), labels, reduction="sum")
+                total += torch.autograd.grad(loss, at)[0]
+                count += len(labels)
+        return total / count
+
+    def tune(self, decided: Mapping[int, int], epochs: int, alpha: bool) -> None:
+        """Train on for `epochs`, the edges in `decided` carrying their operation alone; alpha too unless frozen."""
+        if self._tune is None:
+            raise RuntimeError("this evaluation was made without a way to train")
+        self._tune(decided, epochs, alpha)
+
+    @torch.no_grad()
+    def _measured(self, candidates: Sequence[Candidate], data: str, batches: int, bn: str) -> list[Score]:
+        sums = torch.zeros(len(candidates), 3, dtype=torch.float64, device=self.stream.valid.device)
+        with self.net.evaluating(batch_statistics=bn == "batch"):
+            for batch in self.stream.fixed(data, batches):
+                for total, found in zip(sums, logits(self.net, batch.images, candidates), strict=True):
+                    total += tally(found, batch)
+        means = [(loss / count, 100 * right / count) for loss, right, count in sums.tolist()]  # sync: once
+        return [Score(*mean) for mean in means]

@@ -1,0 +1,288 @@
+"""The one search loop: a supernet and a method trained side by side, an epoch at a time, resumable after each."""
+
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from math import cos, isfinite, pi
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchharness import methods
+from benchharness.config import Protocol
+from benchharness.data import ImageSet
+from benchharness.data.loader import Split, Stream
+from benchharness.errors import UserError
+from benchharness.methods import _updates
+from benchharness.methods._updates import Parts, When
+from benchharness.models import compiled as compiling
+from benchharness.models import precision
+from benchharness.models.supernet import Supernet, widen
+from benchharness.records import RunRecord, RunSpec
+from benchharness.search import cuda_graphs, diagnostics, selection
+from benchharness.search.cuda_graphs import Recorder
+from benchharness.search.evaluation import Evaluation
+from benchharness.seeding import generator, seeded
+from benchharness.space import EDGES, OPS, SIZE, from_code, to_string
+
+
+class Diverged(RuntimeError):  # noqa: N818
+    """A search whose loss or alphas stopped being finite numbers."""
+
+
+class Search:
+    """One supernet search. Every epoch is a function of the state before it and of the run's seed, so that a search
+    reloaded from `state` goes on exactly as it would have.
+    """
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        images: ImageSet,
+        device: torch.device,
+        method_path: Path | None = None,
+        split: Split | None = None,
+        compiled: bool = False,
+        recorder: Recorder | None = None,
+    ) -> None:
+        self.spec, self.device, self.classes = spec, device, len(images.classes)
+        self.settings, self.compiled, self.recorder = Protocol(**spec.protocol), compiled, recorder
+        precision.check(self.settings.numerics, device.type)
+        self.stream = Stream(images, self.settings, spec.seed, device, split)
+        kind = methods.configured(methods.load(method_path or spec.trains), spec.train_options)
+        with seeded("alpha", spec.dataset, spec.seed):
+            self.method = kind(len(EDGES), len(OPS)).to(device)
+        self.stages = self.method.partials() or (self.settings.partial,)
+        self.alpha_optimizer = self.method.optimizer(self.settings)
+        with seeded("supernet", spec.dataset, spec.seed):
+            self._hold(self._supernet(self.stages[0]))
+        self.epoch, self.stopped, self.tuned = 0, 0, False
+        self.history: dict[str, list[Tensor]] = {"alphas": [], "expected": [], "eigenvalue": []}
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that the whole search takes; 0 for a method that trains nothing."""
+        return 0 if self.method.update == "none" else self.settings.epochs
+
+    @property
+    def finished(self) -> bool:
+        """Whether every epoch has been trained, or the method has stopped the search."""
+        return self.epoch >= self.epochs or self.stopped > 0
+
+    @property
+    def images_sha256(self) -> str:
+        """Of the images that the search learns from."""
+        return str(self.stream.about["sha256"])
+
+    def run_epoch(self) -> dict[str, Any]:
+        """Train one epoch and return its line of the trace; raises `Diverged` when something is not finite any more."""
+        with self._arithmetic():
+            return self._run_epoch()
+
+    def _run_epoch(self) -> dict[str, Any]:
+        started, before = time.perf_counter(), compiling.seconds() if self.compiled else 0.0
+        rate = _cosine(self.settings, self.epoch)
+        progress = self.epoch / max(1, self.epochs - 1)
+        self._enter_stage()
+        with self._random("draws", self.epoch):
+            losses = self._train(self.epoch, rate, When(progress, alpha=self.method.moves_alpha(progress)))
+        self.epoch += 1
+        line: dict[str, Any] = {"epoch": self.epoch, "learning_rate": rate, **losses}
+        self._check(losses)
+        self._remember()
+        line |= {**diagnostics.state_of(self.method), **(self.steps.told() if self.steps else {})}
+        self._stop()
+        spent = time.perf_counter() - started
+        if self.compiled:
+            line["compile_seconds"] = compiling.seconds() - before
+            spent -= line["compile_seconds"]
+        return line | {"seconds": spent, "peak_memory_bytes": diagnostics.peak_memory_bytes(self.device)}
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next epoch depends on, in types that `torch.load(weights_only=True)` reads."""
+        return {
+            "epoch": self.epoch,
+            "stopped": self.stopped,
+            "partial": self.net.partial,
+            "net": self.net.state_dict(),
+            "method": self.method.state_dict(),
+            "weight_optimizer": self.weight_optimizer.state_dict(),
+            "alpha_optimizer": self.alpha_optimizer.state_dict(),
+            "history": {name: list(kept) for name, kept in self.history.items()},
+        }
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go back to what `state` returned."""
+        partial = state.get("partial", self.net.partial)
+        if partial != self.net.partial:
+            self._hold(self._supernet(partial))
+        self.net.load_state_dict(state["net"])
+        self.method.load_state_dict(state["method"])
+        self.weight_optimizer.load_state_dict(state["weight_optimizer"])
+        on_device = [group.get("capturable") for group in self.alpha_optimizer.param_groups]
+        self.alpha_optimizer.load_state_dict(state["alpha_optimizer"])
+        for group, counts in zip(self.alpha_optimizer.param_groups, on_device, strict=True):
+            group.update({} if counts is None else {"capturable": counts})  # the state may be of another device
+        self.epoch, self.stopped, self.tuned = state["epoch"], state.get("stopped", 0), False
+        self.history = {name: list(kept) for name, kept in state["history"].items()}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Per epoch so far: `alphas` and `expected` (epochs, edges, ops), and `eigenvalue` (epochs,) where measured."""
+        shape = (0, len(EDGES), len(OPS))
+        kept = {name: torch.stack(all_).numpy() for name, all_ in self.history.items() if all_}
+        empty = {name: np.zeros(shape, np.float32) for name in ("alphas", "expected")}
+        return {**empty, **kept}
+
+    def read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]:
+        """The cell that `spec`'s selection derives, with what was measured; may train the supernet further."""
+        with self._arithmetic():
+            return self._read_out(spec)
+
+    def _read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]:
+        evaluation = Evaluation(self.net, self.stream, self._tune)
+        chosen = selection.make(selection.of(type(self.method), spec.selection), spec.selection_options)
+        magnitude = self.method.expected().detach().cpu().numpy()
+        with self._random("selection", spec.method):
+            selected = chosen(self.method, evaluation)
+        record = RunRecord(
+            run_id=spec.run_id,
+            arch=to_string(selected.arch),
+            supernet=self.spec.run_id,
+            measures=self._measures(evaluation, selected.arch),
+            data=self.stream.about,
+            notes={"dead_edges": list(selected.dead), **({"stopped_epoch": self.stopped} if self.stopped else {})},
+        )
+        found = {"scores": selected.scores, "order": np.array(selected.order), "magnitude": magnitude}
+        return record, {**found, **(self._ranking(evaluation) if spec.run_id == self.spec.run_id else {})}
+
+    def _supernet(self, partial: int) -> Supernet:
+        settings = self.settings
+        if settings.channels % partial:
+            raise UserError(f"partial channels {partial} do not divide channels={settings.channels}")
+        net = Supernet(self.classes, settings.channels, settings.cells, partial, self.method.weighs_bypass)
+        return net.to(self.device)
+
+    def _hold(self, net: Supernet) -> None:
+        """Take `net` as the supernet that is trained, with an optimiser of its own."""
+        self.net = net
+        if self.compiled:
+            compiling.attach(net, self.settings.batch)
+        self.weight_optimizer = _weight_optimizer(net, self.settings)
+        parts = Parts(net, self.method, self.weight_optimizer, self.alpha_optimizer, self.stream)
+        self.update = _updates.make(self.method.update, parts) if self.epochs else None
+        self.steps = cuda_graphs.steps(self.update, self.device, self.recorder) if self.update else None
+
+    def _enter_stage(self) -> None:
+        """Where a new stage begins, let more channels through the mix and the method prune itself."""
+        wanted = self.stages[self.epoch * len(self.stages) // self.epochs]
+        if wanted != self.net.partial:
+            net, before = self.net, self.weight_optimizer
+            with self._random("widening", self.epoch):
+                self._hold(self._supernet(wanted))
+            widen(net, before, self.net, self.weight_optimizer)
+            self.method.narrow()
+
+    def _train(self, epoch: int, rate: float, when: When) -> dict[str, float]:
+        """One pass over the training half; losses and accuracies of the halves met, as met during training."""
+        assert self.update is not None
+        assert self.steps is not None
+        self.steps.set_rate(rate)
+        self.net.train()
+        with self.steps.epoch(when) as step:
+            for train, valid in self.stream.epoch(epoch):
+                step(train, valid)
+        self.update.finish(when)
+        means: dict[str, float] = {}
+        for name, (loss, right, count) in zip(("train", "valid"), self.steps.sums.tolist(), strict=True):  # sync
+            if count:
+                means |= {f"{name}_loss": loss / count, f"{name}_accuracy_pct": 100 * right / count}
+        return means
+
+    def _tune(self, decided: Mapping[int, int], epochs: int, alpha: bool) -> None:
+        """Train on after the search with decided edges held discrete, at a tenth of the first learning rate.
+
+        The weights' momentum starts anew once, before the first of these epochs (as DARTS-PT restarts its SGD).
+        """
+        if not self.tuned:
+            self.weight_optimizer.state.clear()
+        self.tuned = True
+        when = When(1.0, dict(decided), alpha and self.method.moves_alpha(1.0))
+        for _ in range(epochs):
+            with self._random("tuning", self.epoch):
+                self._check(self._train(self.epoch, self.settings.learning_rate / 10, when))
+            self.epoch += 1
+
+    def _arithmetic(self) -> AbstractContextManager[None]:
+        return precision.arithmetic(self.settings.numerics, self.device)
+
+    def _random(self, purpose: str, number: int | str) -> Any:
+        """Global random numbers of this run's own, for a block."""
+        return seeded(purpose, self.spec.dataset, self.spec.seed, number)
+
+    def _check(self, line: Mapping[str, float]) -> None:
+        alphas = torch.cat([parameter.detach().flatten() for parameter in self.method.parameters()])
+        bad = [name for name, value in line.items() if not isfinite(value)]
+        bad += [] if bool(alphas.isfinite().all()) else ["alpha"]
+        if bad:
+            rate = self.weight_optimizer.param_groups[0]["lr"]
+            raise Diverged(f"{', '.join(bad)} not finite in epoch {self.epoch}: the search diverged (rate {rate:.3g})")
+
+    def _remember(self) -> None:
+        self.history["alphas"].append(self.method.alpha.detach().cpu().clone())
+        self.history["expected"].append(self.method.expected().detach().cpu().clone())
+        every = 1 if self.method.watches_eigenvalue else self.settings.eigenvalue_every
+        if every and self.method.alpha.requires_grad:
+            due = self.epoch % every == 0 or self.finished
+            value = (
+                diagnostics.largest_eigenvalue(self.method, self.net, self.stream, self.settings.bn_eval)
+                if due
+                else None
+            )
+            self.history["eigenvalue"].append(torch.tensor(float("nan") if value is None else value))
+
+    def _stop(self) -> None:
+        """End the search where its method says so, at the alphas of the epoch that it goes back to."""
+        back = self.method.stop([float(value) for value in self.history["eigenvalue"]])
+        if back is not None:
+            self.stopped = back
+            with torch.no_grad():
+                self.method.alpha.copy_(self.history["alphas"][back - 1])
+
+    def _measures(self, evaluation: Evaluation, arch: Iterable[int]) -> dict[str, float]:
+        """Loss and accuracy of the mix and of the derived cell, both by batch statistics under every protocol."""
+        if not self.epochs:
+            return {}
+        # By running statistics, which are those of the mixture, a one-hot cell is at chance: the gap would be theirs.
+        mixed = evaluation.mixed(self.method.expected().detach(), bn="batch")
+        derived = evaluation.one_hot(tuple(arch), bn="batch")
+        pairs = {"mixed_batch": mixed, "derived_batch": derived}.items()
+        return {f"{name}_{key}": value for name, score in pairs for key, value in score._asdict().items()}
+
+    def _ranking(self, evaluation: Evaluation) -> dict[str, np.ndarray]:
+        """Inherited-weight accuracies of architectures drawn by seed; batch statistics, since none has its own."""
+        if not self.settings.ranking or not self.epochs:
+            return {}
+        codes = torch.randperm(SIZE, generator=generator("ranking", self.spec.seed))[: self.settings.ranking].numpy()
+        cells = [from_code(int(code)) for code in codes]
+        scores = evaluation.cells(cells, batches=self.settings.ranking_batches, bn="batch")
+        return {"ranking_codes": codes, "ranking_accuracy_pct": np.array([score.accuracy_pct for score in scores])}
+
+
+def _weight_optimizer(net: Supernet, settings: Protocol) -> torch.optim.Optimizer:
+    return torch.optim.SGD(
+        net.parameters(),
+        settings.learning_rate,
+        momentum=settings.momentum,
+        nesterov=settings.nesterov,
+        weight_decay=settings.weight_decay,
+        fused=True,
+    )
+
+
+def _cosine(settings: Protocol, epoch: int) -> float:
+    """The learning rate of an epoch: a cosine from the first to the smallest one, per epoch."""
+    low, high = settings.learning_rate_min, settings.learning_rate
+    return low + (high - low) * (1 + cos(pi * epoch / settings.epochs)) / 2

@@ -1,0 +1,64 @@
+"""How a cell is read out of a trained supernet: one frozen dataclass a selection, whose fields are its options."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any, Final
+
+from benchharness.config import coerce
+from benchharness.errors import UserError, unknown
+from benchharness.methods import Method
+from benchharness.search.selection._base import Selected, Selection
+from benchharness.search.selection.direct import Best, Magnitude, Uniform
+from benchharness.search.selection.strength import Prune, Strength, is_dead
+
+__all__ = ["SELECTIONS", "Selected", "Selection", "is_dead", "make", "name_of", "names", "of", "options"]
+
+SELECTIONS: Final[Mapping[str, type[Selection]]] = {
+    "magnitude": Magnitude,
+    "strength": Strength,
+    "prune": Prune,
+    "uniform": Uniform,
+    "best": Best,
+}
+
+
+def names() -> list[str]:
+    """The selections there are."""
+    return list(SELECTIONS)
+
+
+def name_of(kind: str | type) -> str:
+    """What a selection is called in results: its name, or that of the class of a user's own."""
+    return kind if isinstance(kind, str) else kind.__name__.lower()
+
+
+def options(kind: str | type) -> dict[str, Any]:
+    """What can be set about a selection, with defaults; raises `UserError` on an unknown name."""
+    return {field.name: field.default for field in fields(_class(kind))}
+
+
+def make(kind: str | type, changes: Mapping[str, Any]) -> Selection:
+    """A selection with some options changed; raises `UserError` on an unknown name or option, or a bad value."""
+    known = options(kind)
+    for key in changes:
+        if key not in known:
+            raise unknown(f"option of {name_of(kind)}", key, known)
+    made = {key: coerce(key, value, type(known[key])) for key, value in changes.items()}
+    build: Callable[..., Selection] = _class(kind)
+    return build(**made)
+
+
+def of(method: type[Method], name: str) -> str | type:
+    """The selection recorded as `name` in a run of `method`: the method's own class where it is called so."""
+    own = method.selection
+    return own if name_of(own) == name else name
+
+
+def _class(kind: str | type) -> type[Selection]:
+    if isinstance(kind, str):
+        if kind not in SELECTIONS:
+            raise unknown("selection", kind, SELECTIONS)
+        return SELECTIONS[kind]
+    if not issubclass(kind, Selection) or "__dataclass_params__" not in vars(kind):
+        raise UserError(f"selection {kind.__name__} is no dataclass derived from benchharness.Selection")
+    return kind

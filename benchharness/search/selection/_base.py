@@ -1,0 +1,49 @@
+"""The base of every selection: what reads a cell out of a trained supernet."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from benchharness.methods import Method
+from benchharness.search.evaluation import Evaluation
+from benchharness.space import NONE, OPS, Arch
+
+
+class Selected(NamedTuple):
+    """A derived cell with what led to it."""
+
+    arch: Arch
+    scores: Float[np.ndarray, "edges ops"]
+    """Higher is better; NaN where an operation was no candidate or an edge could not be scored."""
+    order: tuple[int, ...] = ()
+    """Edges in the order in which they were decided."""
+    dead: tuple[int, ...] = ()
+    """Edges on which every candidate ties because decided edges cut them off; decided by magnitude."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The base: how a trained method and its supernet become a cell."""
+
+    none: bool = True
+    """Whether `none` may be chosen."""
+
+    def __call__(self, method: Method, evaluation: Evaluation) -> Selected:
+        """The cell read out; may train the supernet further through `evaluation.tune`."""
+        raise NotImplementedError
+
+    def candidates(self) -> list[int]:
+        """The operations that may be chosen."""
+        return [op for op in range(len(OPS)) if self.none or op != NONE]
+
+    def restricted(self, scores: Float[np.ndarray, "edges ops"]) -> Float[np.ndarray, "edges ops"]:
+        """`scores` with NaN for the operations that may not be chosen."""
+        allowed = np.isin(np.arange(len(OPS)), self.candidates())
+        return np.where(allowed, scores, np.nan)
+
+
+def mean_weights(method: Method) -> Float[np.ndarray, "edges ops"]:
+    """The method's mean edge weights in double precision, which magnitude decides by."""
+    return method.expected().detach().cpu().numpy().astype(np.float64)

@@ -1,0 +1,188 @@
+"""Selections by what an operation does to the loss: operation strength, and its pruning-style comparator."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from benchharness.errors import UserError, unknown
+from benchharness.methods import Method
+from benchharness.methods._updates import with_decided
+from benchharness.search.evaluation import Evaluation
+from benchharness.search.selection._base import Selected, Selection, mean_weights
+from benchharness.space import EDGES, NONE, OPS
+
+Scores = Float[np.ndarray, " ops"]
+
+
+@dataclass(frozen=True)
+class Strength(Selection):
+    """Operation strength, our reading of OStr-DARTS: S(o, e) = L(mixed | D) - L(edge e carries o alone | D).
+
+    D are the edges decided so far. The paper's abstract and captions state that an operation's importance is its effect
+    on the final loss when it replaces the mixed operation; whatever they leave open is an option.
+    """
+
+    surviving: str = "one"
+    """Weight of the operation that stays: `one`, or its mixing weight (`beta`)."""
+    data: str = "valid"
+    """Which half scores: `valid` or `train`."""
+    batches: int = 0
+    """Score on the first so many evaluation batches; 0 takes the whole half."""
+    metric: str = "loss"
+    tuning: int = 0
+    """Epochs of training between one edge's decision and the next."""
+    tune_alpha: bool = True
+    """Whether that training updates alpha too."""
+    order: str = "topological"
+    """Which edge is decided next: `topological`, `random`, or the one with the largest `margin` first."""
+    discretise: bool = True
+    """Whether edges already decided are discrete while the others are scored."""
+    exact: bool = True
+    """Whether each candidate is evaluated, or its effect estimated from one gradient (first-order Taylor)."""
+    bn: str = "batch"
+    """Batch normalisation while scoring: `batch` or `running` statistics."""
+
+    _CHOICES: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "surviving": ("one", "beta"),
+        "data": ("valid", "train"),
+        "metric": ("loss", "accuracy"),
+        "order": ("topological", "random", "margin"),
+        "bn": ("batch", "running"),
+    }
+
+    def __post_init__(self) -> None:
+        for key, allowed in self._CHOICES.items():
+            if getattr(self, key) not in allowed:
+                raise unknown(key, getattr(self, key), allowed)
+        if self.batches < 0 or self.tuning < 0:
+            raise UserError(f"batches={self.batches}, tuning={self.tuning}: neither may be below 0")
+        if not self.exact and self.metric == "accuracy":
+            raise UserError("exact=False estimates the loss by its gradient; accuracy has none, so take metric=loss")
+
+    def __call__(self, method: Method, evaluation: Evaluation) -> Selected:
+        """The cell, one edge decided after the other; a dead edge is decided by magnitude and has NaN scores."""
+        scores = np.full((len(EDGES), len(OPS)), np.nan)
+        asked = _Asked(evaluation, self)
+        decided: dict[int, int] = {}
+        dead: list[int] = []
+        while len(decided) < len(EDGES):
+            weights = method.expected().detach()
+            edge, found = self._next(weights, decided, asked)
+            if found is None:
+                dead.append(edge)
+                found = self.restricted(mean_weights(method))[edge]
+            else:
+                scores[edge] = found
+            decided[edge] = int(np.nanargmax(found))
+            if self.tuning and len(decided) < len(EDGES):
+                evaluation.tune(decided, self.tuning, self.tune_alpha)
+                asked = _Asked(evaluation, self)
+        arch = tuple(decided[edge] for edge in range(len(EDGES)))
+        return Selected(arch, scores, tuple(decided), tuple(dead))
+
+    def trial(self, weights: Float[Tensor, "edges ops"], edge: int, op: int) -> Float[Tensor, "edges ops"]:
+        """The edge weights under which operation `op` of `edge` is tried: it carries the edge alone."""
+        return self._discrete(weights, {edge: op})
+
+    def gain(self, before: float, after: float) -> float:
+        """How good it is that the score went from `before` to `after`; the score is a loss or a negative accuracy."""
+        return before - after
+
+    def _next(self, weights: Tensor, decided: dict[int, int], asked: "_Asked") -> tuple[int, Scores | None]:
+        """The edge to decide now and its scores, None where nothing reaches it."""
+        open_edges = [edge for edge in range(len(EDGES)) if edge not in decided]
+        if self.order == "random":
+            open_edges = [open_edges[int(torch.randint(len(open_edges), ()))]]
+        elif self.order == "topological":
+            open_edges = open_edges[:1]
+        scored = {edge: self._scores(weights, edge, decided, asked) for edge in open_edges}
+        return max(scored.items(), key=lambda item: _margin(item[1]))
+
+    def _scores(self, weights: Tensor, edge: int, decided: dict[int, int], asked: "_Asked") -> Scores | None:
+        if is_dead(edge, decided):
+            return None
+        base = self._discrete(weights, decided) if self.discretise else weights
+        trials = {op: self.trial(base, edge, op) for op in self.candidates()}
+        if self.exact:
+            before, *after = asked.scores([base, *trials.values()])
+            gains = {op: self.gain(before, score) for op, score in zip(trials, after, strict=True)}
+        else:
+            slope = asked.slope(base)
+            gains = {op: self.gain(0.0, float((slope * (tried - base)).sum())) for op, tried in trials.items()}
+        return np.array([gains.get(op, np.nan) for op in range(len(OPS))])
+
+    def _discrete(self, weights: Tensor, decided: Mapping[int, int]) -> Tensor:
+        """`weights` with each decided edge carrying its operation alone, at the surviving weight."""
+        result = with_decided(weights, decided)
+        if self.surviving == "beta":
+            for edge, op in decided.items():
+                result[edge] *= weights[edge, op]
+        return result
+
+
+class _Asked:
+    """An evaluation as a selection's options ask for it, which measures nothing twice."""
+
+    def __init__(self, evaluation: Evaluation, options: Strength) -> None:
+        self.evaluation, self.metric = evaluation, options.metric
+        self.how = (options.data, options.batches, options.bn)
+        self.seen: dict[bytes, float] = {}
+
+    def scores(self, weights: Sequence[Float[Tensor, "edges ops"]]) -> list[float]:
+        """The losses, or the negative accuracies, at these edge weights; new ones are measured together."""
+        keys = [one.cpu().numpy().tobytes() for one in weights]
+        new = {key: one for key, one in zip(keys, weights, strict=True) if key not in self.seen}
+        if new:
+            found = self.evaluation.mixes(list(new.values()), *self.how)
+            values = [score.loss if self.metric == "loss" else -score.accuracy_pct for score in found]
+            self.seen |= dict(zip(new, values, strict=True))
+        return [self.seen[key] for key in keys]
+
+    def slope(self, weights: Float[Tensor, "edges ops"]) -> Float[Tensor, "edges ops"]:
+        """The loss's derivative in the edge weights."""
+        return self.evaluation.gradient(weights, *self.how)
+
+
+@dataclass(frozen=True)
+class Prune(Strength):
+    """The pruning-style comparator: how much worse the loss gets when an operation leaves the mix.
+
+    Its weight is set to zero without renormalising the others, as in DARTS-PT.
+    """
+
+    def trial(self, weights: Float[Tensor, "edges ops"], edge: int, op: int) -> Float[Tensor, "edges ops"]:
+        """The edge weights with operation `op` of `edge` removed."""
+        tried = weights.clone()
+        tried[edge, op] = 0
+        return tried
+
+    def gain(self, before: float, after: float) -> float:
+        """The harm done by the removal."""
+        return after - before
+
+
+def is_dead(edge: int, decided: Mapping[int, int]) -> bool:
+    """Whether the edges in `decided` leave `edge` without a path from the cell's input or to its output."""
+    target, source = EDGES[edge]
+    open_edges = [pair for e, pair in enumerate(EDGES) if decided.get(e) != NONE]
+    fed, used = {0}, {3}
+    for to, start in open_edges:
+        if start in fed:
+            fed.add(to)
+    for to, start in reversed(open_edges):
+        if to in used:
+            used.add(start)
+    return source not in fed or target not in used
+
+
+def _margin(scores: Scores | None) -> float:
+    """How far the best candidate leads the second; an edge that cannot be scored comes last."""
+    if scores is None:
+        return -np.inf
+    best = np.sort(scores[~np.isnan(scores)])[::-1]
+    return float(best[0] - best[1])

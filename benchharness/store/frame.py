@@ -1,0 +1,187 @@
+"""A results folder as tables: one row a run, one row an epoch. Reads only, and never waits for a runner."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from benchharness.errors import UserError
+from benchharness.io import files
+from benchharness.records import SCHEMA, RunRecord, RunSpec, Status
+from benchharness.store import cache, parallel_read
+from benchharness.store.cache import Entry, Parsed
+from benchharness.store.run_folder import read_record, read_spec, status, supernet_folder
+
+MEASURES: Final = ("mixed_accuracy_pct", "derived_accuracy_pct", "mixed_loss", "derived_loss")
+COSTS: Final = ("train_seconds", "selection_seconds", "peak_memory_bytes")
+COLUMNS: Final = (
+    *("suite", "dataset", "method", "trains", "selection", "seed", "run_id", "status", "arch", "supernet"),
+    *("protocol", "epochs", "images_label", "images_sha256", "split", *MEASURES, "measures_bn", *COSTS, "device"),
+    *("spec", "record", "machine", "failure", "path"),
+)
+EPOCH_COLUMNS: Final = (
+    *("epoch", "train_loss", "train_accuracy_pct", "valid_loss", "valid_accuracy_pct"),
+    *("learning_rate", "entropy", "seconds", "peak_memory_bytes", "arch"),
+)
+
+
+def read(folder: Path) -> pd.DataFrame:
+    """Every run under `folder`, finished or not, one row each with the columns `COLUMNS`, in the order of the paths.
+
+    Accuracies are in percent; what a run has not got yet is None or NaN. Raises `UserError` where there is no such
+    folder, or where a run in it was written by another version. Large folders are indexed: see `store.index`.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UserError(f"no results folder {str(folder)!r}; `benchharness run` makes one")
+    parts = folder.resolve().parts
+    with _uncollected():
+        found = _parsed(folder)
+        rows = [_row(folder / run, parsed, [*parts, *filter(None, run.split("/"))][-4]) for run, parsed in found]
+        return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def results(folder: str | Path = "results") -> pd.DataFrame:
+    """Every run under `folder` as a table, one row a run: see `read`."""
+    return read(Path(folder))
+
+
+def trace(path: Path) -> pd.DataFrame:
+    """The epochs of the run in folder `path`, one row each with the columns `EPOCH_COLUMNS`.
+
+    A run that was read out of another one's supernet has that one's trace.
+    """
+    return pd.DataFrame(lines(path), columns=list(EPOCH_COLUMNS))
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    """The same as one object an epoch, which for thousands of runs is quicker."""
+    return _lines(path, own=False)
+
+
+def arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of the run in folder `path`: `alphas` and `expected` (epochs, edges, ops), `scores` (edges, ops)."""
+    own, trained = files.read_arrays(path / "trace.npz"), _trained(path)
+    return own if trained == path else _read_out(files.read_arrays(trained / "trace.npz"), own)
+
+
+def lines_of(frame: pd.DataFrame) -> list[list[dict[str, Any]]]:
+    """What `lines` gives of every run of `frame`, in its order."""
+    own = (frame["supernet"] == frame["run_id"]).tolist()
+    return parallel_read.each(lambda run: _lines(*run), list(zip(frame["path"], own, strict=True)))
+
+
+def arrays_of(frame: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
+    """What `arrays` gives of every run of `frame`, by run id; a supernet that several share is read once."""
+    paths = dict(zip(frame["run_id"], frame["path"], strict=True))
+    held = parallel_read.each(files.read_arrays, [path / "trace.npz" for path in paths.values()])
+    own = dict(zip(paths, held, strict=True))
+    supernets = dict(zip(frame["run_id"], frame["supernet"], strict=True))
+    return {
+        run_id: held
+        if supernets[run_id] == run_id
+        else _read_out(own[supernets[run_id]], held)
+        if supernets[run_id] in own
+        else arrays(paths[run_id])
+        for run_id, held in own.items()
+    }
+
+
+def _lines(path: Path, own: bool) -> list[dict[str, Any]]:
+    """The trace of the run in folder `path`, of which is known whether it trained its `own` supernet."""
+    return files.read_lines((path if own else _trained(path)) / "trace.jsonl")
+
+
+def _read_out(supernet: dict[str, np.ndarray], own: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A reading's arrays and those of its supernet, but for the scores of another reading."""
+    return {**{name: held for name, held in supernet.items() if name != "scores"}, **own}
+
+
+def _trained(path: Path) -> Path:
+    """The folder of the run whose supernet the run in `path` was read out of; often `path` itself."""
+    record = read_record(path)
+    return path if record is None else supernet_folder(path, record) or path
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without garbage collection: of 100,000 runs nothing is garbage, and looking for some took half the time."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
+def _parsed(folder: Path) -> Iterator[tuple[str, Parsed]]:
+    """Every run under `folder`, from the index where that still holds; it is written anew where it does not."""
+    known, marks = cache.load(folder), dict(cache.runs(folder))
+    held = {run: known[run] for run, mark in marks.items() if run in known and known[run].mark == mark}
+    rest = [run for run in marks if run not in held]
+    read = parallel_read.each(partial(_files_of, {}), [folder / run for run in rest])
+    for run, parsed in zip(rest, read, strict=True):
+        if parsed is not None:
+            held[run] = Entry(marks[run], parsed)
+    finished = {run: held[run] for run in marks if run in held and held[run].parsed.record is not None}
+    if len(finished) >= cache.LEAST and finished != known:
+        cache.save(folder, finished)
+    return ((run, held[run].parsed) for run in marks if run in held)
+
+
+def _files_of(known: dict[str, Any], path: Path) -> Parsed | None:
+    """The run in folder `path`, what it has in common with `known` runs held once; None without a readable spec."""
+    spec = read_spec(path)
+    if spec is None:
+        return None
+    machine, failure = (files.read_json(path / name) for name in ("machine.json", "failure.json"))
+    return cache.slim(Parsed(spec.run_id, spec, read_record(path), machine, failure), known)
+
+
+def _row(path: Path, parsed: Parsed, suite: str) -> dict[str, Any]:
+    run_id, spec, record, machine, failure = parsed
+    return {
+        **{name: getattr(spec, name) for name in ("dataset", "method", "trains", "selection", "seed")},
+        **_found(path, spec, run_id, record),
+        "run_id": run_id,
+        **{name: (machine or {}).get(name, np.nan) for name in COSTS},
+        "suite": suite,
+        "status": str(Status.DONE if record else status(path)),
+        "protocol": spec.protocol.get("name"),
+        "epochs": spec.protocol.get("epochs"),
+        "device": (machine or {}).get("device"),
+        "spec": {"schema": SCHEMA, **vars(spec)},
+        "record": {"schema": SCHEMA, **vars(record)} if record else None,
+        "machine": machine,
+        "failure": failure,
+        "path": path,
+    }
+
+
+def _found(path: Path, spec: RunSpec, run_id: str, record: RunRecord | None) -> dict[str, Any]:
+    if record is None:
+        trains_itself = (path / "trace.jsonl").exists()
+        unknown = dict.fromkeys(MEASURES, np.nan)
+        return {**unknown, "arch": None, "supernet": run_id if trains_itself else None}
+    data = {"images_label": record.data.get("label"), "images_sha256": record.data.get("sha256")}
+    return {
+        **_measured(spec, record),
+        **data,
+        "split": record.data.get("split"),
+        "arch": record.arch,
+        "supernet": record.supernet,
+    }
+
+
+def _measured(spec: RunSpec, record: RunRecord) -> dict[str, Any]:
+    """The `MEASURES`, and by which statistics they were measured; older records have the protocol's."""
+    later = any("_batch_" in name for name in record.measures)
+    keys = {name: name.replace("_", "_batch_", 1) if later else name for name in MEASURES}
+    values = {name: record.measures.get(key, np.nan) for name, key in keys.items()}
+    return {**values, "measures_bn": "batch" if later else spec.protocol.get("bn_eval")}

@@ -1,0 +1,122 @@
+"""Who is working on a run: a lock that dies with its process, and a heartbeat that tells everybody else.
+
+The lock decides between processes of one machine; it vanishes with the process, however that ends. The heartbeat is for
+readers, who must not touch the lock, and for other machines, where a shared file system's locks cannot be relied on.
+No claim rests on what time it is: another machine's heartbeat counts as stopped once it has been watched for a minute
+of our own steady clock without a beat, so that clocks that jump or disagree cannot give one run to two processes.
+"""
+
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock, Timeout
+
+from benchharness.io.files import read_json
+
+BEAT_SECONDS: Final = 10.0
+EXPIRY_SECONDS: Final = 60.0
+_HEARTBEAT: Final = "heartbeat"
+_LOCK: Final = "run.lock"
+
+_watched: dict[Path, tuple[int, float]] = {}
+"""Other machines' heartbeats as last seen: their time stamp, and when on our steady clock it was first seen."""
+
+
+@contextmanager
+def lease(folder: Path) -> Iterator[bool]:
+    """Whether `folder` is now ours; if so its heartbeat is kept up until the block is left."""
+    lock = FileLock(folder / _LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        yield False
+        return
+    try:
+        if _beats_elsewhere(folder):
+            yield False
+        else:
+            with _beating(folder):
+                yield True
+    finally:
+        lock.release()
+
+
+def alive(folder: Path) -> bool:
+    """Whether somebody works on `folder`: a fresh heartbeat, from a process that still exists where we can tell."""
+    beat = folder / _HEARTBEAT
+    if not _fresh(beat):
+        return False
+    owner = read_json(beat) or {}
+    return owner.get("host") != socket.gethostname() or _exists(owner.get("pid"))
+
+
+def clear(folder: Path) -> None:
+    """Remove the lock file of a finished run."""
+    (folder / _LOCK).unlink(missing_ok=True)
+
+
+def _beats_elsewhere(folder: Path) -> bool:
+    """The lock is ours, so a heartbeat of this very machine is a dead process's, whatever now has its number."""
+    owner = read_json(folder / _HEARTBEAT) or {}
+    return owner.get("host", socket.gethostname()) != socket.gethostname() and not _stopped(folder / _HEARTBEAT)
+
+
+def _stopped(beat: Path) -> bool:
+    """Whether this process has watched the heartbeat for long enough without seeing one."""
+    try:
+        last = beat.stat().st_mtime_ns
+    except FileNotFoundError:
+        return True
+    seen, since = _watched.get(beat, (None, 0.0))
+    if seen != last:
+        _watched[beat] = last, time.monotonic()
+        return False
+    return time.monotonic() - since > EXPIRY_SECONDS
+
+
+def _fresh(beat: Path) -> bool:
+    try:
+        # A heartbeat from the future is a clock that was set back: that alone must not keep a run busy.
+        return abs(time.time() - beat.stat().st_mtime) < EXPIRY_SECONDS
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _exists(pid: object) -> bool:
+    try:
+        os.kill(int(str(pid)), 0)
+    except PermissionError:
+        return True
+    except (OSError, ValueError, OverflowError):
+        return False
+    return True
+
+
+@contextmanager
+def _beating(folder: Path) -> Iterator[None]:
+    beat, over = folder / _HEARTBEAT, threading.Event()
+    # Not atomic on purpose: a half-written heartbeat reads as a stranger's fresh one, which is what it is.
+    beat.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}), encoding="utf-8")
+    thread = threading.Thread(target=_beat, args=(beat, over), name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        beat.unlink(missing_ok=True)
+
+
+def _beat(beat: Path, over: threading.Event) -> None:
+    while not over.wait(BEAT_SECONDS):
+        try:
+            os.utime(beat)
+        except OSError:
+            return  # the folder was moved away under us; the run's own next write will say so

@@ -1,0 +1,57 @@
+"""A run's results as plain bytes, on their way from one store to another whose folder is not shared."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from benchharness.errors import UserError
+from benchharness.io import files
+from benchharness.records import RunRecord
+from benchharness.store.run_folder import Run
+
+Parcel = Mapping[str, bytes]
+"""Content by file name; the record comes last, as it says that the rest is there."""
+
+LIMIT_BYTES: Final = 1 << 26
+NAMES: Final = ("method.py", "failure.json", "trace.jsonl", "trace.npz", "machine.json", "record.json")
+"""What is carried: not the checkpoint, which is large, and not the spec, which the receiver knows better."""
+
+
+def pack(folder: Path) -> dict[str, bytes]:
+    """What the run in `folder` has to show; raises `UserError` where that is more than may be carried."""
+    paths = [folder / name for name in NAMES if (folder / name).is_file()]
+    if (total := sum(path.stat().st_size for path in paths)) > LIMIT_BYTES:
+        raise UserError(
+            f"its results are {total} bytes, more than the {LIMIT_BYTES} that are carried; share the folder"
+        )
+    return {path.name: path.read_bytes() for path in paths}
+
+
+def unpack(run: Run, parcel: Parcel) -> None:
+    """Write `parcel` into the folder of `run`, each file wholly or not at all and the record last.
+
+    Nothing is written where anything in it is not as it should be: that raises `UserError`.
+    """
+    for name in parcel:
+        if name not in NAMES:
+            raise UserError(f"{str(name)[:80]!r} is no file of a run; {', '.join(NAMES)} are")
+    if not all(isinstance(content, bytes) for content in parcel.values()):
+        raise UserError(f"what came back for run {run.spec.run_id} is not made of bytes")
+    if sum(map(len, parcel.values())) > LIMIT_BYTES:
+        raise UserError(f"what came back for run {run.spec.run_id} is larger than {LIMIT_BYTES} bytes")
+    if "record.json" in parcel:
+        _check(run, parcel)
+        (run.folder / "failure.json").unlink(missing_ok=True)
+    for name in NAMES:
+        if name in parcel:
+            files.write_bytes(run.folder / name, parcel[name])
+
+
+def _check(run: Run, parcel: Parcel) -> None:
+    record = RunRecord.from_json(parcel["record.json"].decode("utf-8", "replace"))
+    if record.run_id != run.spec.run_id:
+        raise UserError(f"what came back for run {run.spec.run_id} is the record of run {record.run_id}")
+    if missing := [name for name in ("trace.npz", "machine.json") if name not in parcel]:
+        raise UserError(f"what came back for run {run.spec.run_id} lacks {' and '.join(missing)}")
+    if not files.arrays_in(parcel["trace.npz"]):
+        raise UserError(f"the trace.npz that came back for run {run.spec.run_id} is damaged")

@@ -1,0 +1,90 @@
+"""Baselines that search the table without training: on validation accuracy after few epochs and simulated time alone.
+
+In NAS-Bench-201 these are 12 epochs. The cell with the best such accuracy is derived, and looked up like any other:
+after all epochs, 200 there, mean over seeds.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from benchharness.errors import UserError, unknown
+from benchharness.space import from_code, to_string
+from benchharness.table import Table
+from benchharness.table.baselines.oracle import Feedback, History, Oracle, Spent, feedback_of
+from benchharness.table.baselines.searches import SEARCHES
+
+__all__ = [
+    "BUDGETS",
+    "SEARCHES",
+    "Feedback",
+    "History",
+    "Oracle",
+    "anytime",
+    "feedback_of",
+    "names",
+    "simulate",
+    "trials",
+]
+
+BUDGETS: Final = {"nb201": 12_000.0, "nats": 20_000.0}
+"""Simulated seconds that the benchmark's papers give these searches on CIFAR-10."""
+
+
+def names() -> list[str]:
+    """The searches there are."""
+    return list(SEARCHES)
+
+
+def simulate(name: str, feedback: Feedback, budget_seconds: float, seed: int) -> History:
+    """One search, a function of its name and seed; raises `UserError` on an unknown name or too small a budget."""
+    if name not in SEARCHES:
+        raise unknown("baseline", name, SEARCHES)
+    oracle = Oracle(feedback, budget_seconds)
+    with suppress(Spent):
+        SEARCHES[name](oracle.ask, np.random.default_rng([seed, *name.encode()]))
+    if not oracle.visits:
+        raise UserError(f"budget={budget_seconds:g} seconds train no cell even once; take 12000 or so")
+    return oracle.history()
+
+
+def trials(
+    name: str, table: Table, seeds: Iterable[int], dataset: str = "cifar10", budget_seconds: float = BUDGETS["nb201"]
+) -> pd.DataFrame:
+    """One row per seed: `method`, `dataset`, `seed`, `arch`, `visits`, `seconds`, and `valid` and `test` in percent.
+
+    Only the row's own look-up, made when the search is over, sees the figures of all epochs.
+    """
+    feedback = feedback_of(table, dataset)
+    found = {seed: simulate(name, feedback, budget_seconds, seed) for seed in seeds}
+    rows = table.indices(np.array([history.chosen for history in found.values()], dtype=np.int64))
+    columns = {
+        "method": name,
+        "dataset": dataset,
+        "seed": list(found),
+        "arch": [to_string(from_code(history.chosen)) for history in found.values()],
+        "visits": [len(history.codes) for history in found.values()],
+        "seconds": [float(history.seconds[-1]) for history in found.values()],
+    }
+    looked_up = {split: table.accuracy(rows, dataset, split) for split in ("valid", "test")}
+    return pd.DataFrame({**columns, **looked_up})
+
+
+def anytime(
+    histories: Sequence[History], accuracy_pct: Float[np.ndarray, "archs"], at_seconds: Float[np.ndarray, "times"]
+) -> Float[np.ndarray, "runs times"]:
+    """`accuracy_pct` (by code) of the cell each search would derive at each moment; NaN before its first answer."""
+    found = np.full((len(histories), len(at_seconds)), np.nan)
+    for run, history in enumerate(histories):
+        best = np.maximum.accumulate(history.accuracy_pct)
+        leads = np.maximum.accumulate(np.where(history.accuracy_pct == best, np.arange(len(best)), 0))
+        # Of equal answers the first one is derived, so a later one that only ties does not lead.
+        first = np.searchsorted(best, best[leads], side="left")
+        asked = np.searchsorted(history.seconds, at_seconds, side="right")
+        values = accuracy_pct[history.codes[first]]
+        found[run, asked > 0] = values[asked[asked > 0] - 1]
+    return found

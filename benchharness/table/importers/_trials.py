@@ -1,0 +1,179 @@
+"""Single trainings, as official files hold them, gathered into a table and its details, one architecture at a time."""
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from benchharness import space
+from benchharness.errors import UserError
+from benchharness.table.build import SEED_RULE, build
+from benchharness.table.learning_curves import MISSING, STEPS, Curve, Details
+from benchharness.table.metric import Figure
+from benchharness.table.nas_bench_201 import check_official_costs
+from benchharness.table.table import Table
+
+EPOCHS: Final = {"200": 200, "full": 200, "12": 12, "less": 12}
+"""Epochs of training by what releases call them."""
+FIGURES: Final = {
+    ("cifar10-valid", "x-valid"): ("cifar10", "valid"),
+    ("cifar10-valid", "ori-test"): ("cifar10", "test-halftrain"),
+    ("cifar10", "ori-test"): ("cifar10", "test"),
+    ("cifar100", "x-valid"): ("cifar100", "valid"),
+    ("cifar100", "x-test"): ("cifar100", "test"),
+    ("ImageNet16-120", "x-valid"): ("imagenet16-120", "valid"),
+    ("ImageNet16-120", "x-test"): ("imagenet16-120", "test"),
+}
+"""(data set and split) of a table by (trained on, measured on) of a release."""
+_TIMED: Final = {"cifar10-valid": "cifar10", "cifar100": "cifar100", "ImageNet16-120": "imagenet16-120"}
+_TRAINED_ON: Final = ("cifar10-valid", "cifar10", "cifar100", "ImageNet16-120")
+_SEEDS_LIMIT: Final = 8
+
+
+class Imported(NamedTuple):
+    """A table and the details that came with it."""
+
+    table: Table
+    details: Details
+
+    def save(self, path: Any) -> None:
+        """Write the table to `path` and the details beside it."""
+        self.details.save(details_path(path))
+        self.table.save(path)
+
+
+def details_path(path: Any) -> Any:
+    """Where the details of the table at `path` are."""
+    return path.with_name(f"{path.stem}.details.npz")
+
+
+class Gathered:
+    """Arrays that grow by `add` an architecture at a time: 200 MB for the whole benchmark, however large its files."""
+
+    def __init__(self) -> None:
+        self._ops = np.zeros((space.SIZE, len(space.EDGES)), np.uint8)
+        self._held = np.zeros(space.SIZE, bool)
+        self._runs: dict[tuple[Figure, int], Any] = {}
+        self._times: dict[tuple[str, int], Any] = {}
+        self._curves: dict[Curve, Any] = {}
+        self._latencies: dict[str, Any] = {}
+
+    def add(self, index: Any, states: Any) -> None:
+        """Take in the architecture numbered `index`, given as the plain states of its trainings by their epochs.
+
+        Raises `UserError` where they are not laid out as official files have them, or the costs they state are not
+        those of the architecture.
+        """
+        if type(index) is not int or not 0 <= index < space.SIZE or self._held[index]:
+            raise UserError(f"architecture {str(index)[:40]!r} is no index of the benchmark, or comes twice")
+        try:
+            known = {EPOCHS[name]: state for name, state in states.items() if name in EPOCHS}
+            arch = space.from_string(next(iter(known.values()))["arch_str"])
+            if any(space.from_string(state["arch_str"]) != arch for state in known.values()):
+                raise UserError("its trainings are of different architectures")
+            for epochs, state in known.items():
+                self._add(index, arch, epochs, state["all_results"])
+        except UserError as error:
+            raise UserError(f"architecture {index}: {error}") from None
+        except (KeyError, TypeError, ValueError, AttributeError, StopIteration, OverflowError) as error:
+            told = f"{type(error).__name__}: {str(error)[:80]}"
+            raise UserError(f"architecture {index} is not laid out as official files are ({told})") from None
+        self._ops[index], self._held[index] = arch, True
+
+    def finish(self, name: str, version: str, source: str) -> Imported:
+        """Everything taken in, as the table called `name`."""
+        rows = np.flatnonzero(self._held)
+        figures = sorted({figure for figure, _ in self._runs}, key=lambda figure: (-figure.epochs, figure))
+        seeds = {epochs: self._seeds(epochs) for epochs in {figure.epochs for figure in figures}}
+        by_seed = {figure: self._by_seed(figure, seeds[figure.epochs])[rows] for figure in figures}
+        about = {
+            "name": name,
+            "version": version,
+            "source": source,
+            "seed_rule": SEED_RULE,
+            "training_seeds": {str(epochs): seeds[epochs] for epochs in sorted(seeds)},
+        }
+        means = {figure: _mean(runs) for figure, runs in by_seed.items()}
+        times = {key: column[rows] for key, column in self._times.items()}
+        table = build(about, self._ops[rows], means, by_seed, times, rows)
+        curves = {key: column[rows] for key, column in self._curves.items()}
+        latencies = {key: column[rows] for key, column in self._latencies.items()}
+        return Imported(table, Details({"name": name, "table_sha256": table.about["sha256"]}, curves, latencies))
+
+    def _add(self, index: int, arch: space.Arch, epochs: int, trials: Any) -> None:
+        for trained_on in _TRAINED_ON:
+            runs = {seed: trial for (dataset, seed), trial in sorted(trials.items()) if dataset == trained_on}
+            if not runs:
+                continue
+            for seed, trial in runs.items():
+                check_official_costs(arch, trained_on, trial["params"], trial["flop"])
+                self._add_run(index, epochs, trained_on, seed, trial)
+            self._add_curves(index, epochs, trained_on, list(runs.values()))
+            self._add_costs(index, epochs, trained_on, list(runs.values()))
+
+    def _add_run(self, index: int, epochs: int, trained_on: str, seed: Any, trial: Any) -> None:
+        if type(seed) is not int or trial["epochs"] != epochs:
+            raise UserError(f"a training of {str(trial['epochs'])[:20]} epochs, seed {str(seed)[:20]}")
+        for measured_on in {key.partition("@")[0] for key in trial["eval_acc1es"]}:
+            place = FIGURES.get((trained_on, measured_on))
+            value = trial["eval_acc1es"].get(f"{measured_on}@{epochs - 1}")
+            if place is not None and value is not None:
+                column = self._runs.setdefault((Figure(*place, epochs), seed), None)
+                if column is None:
+                    if len(self._seeds(epochs)) > _SEEDS_LIMIT:
+                        raise UserError(f"more than {_SEEDS_LIMIT} training seeds")
+                    column = self._runs[Figure(*place, epochs), seed] = _column()
+                column[index] = value
+
+    def _add_curves(self, index: int, epochs: int, trained_on: str, trials: list[Any]) -> None:
+        found: dict[str, list[Any]] = {}
+        for trial in trials:
+            for measured_on, values in _curves_of(trial, epochs):
+                found.setdefault(measured_on, []).append(values)
+        for measured_on, runs in found.items():
+            key = Curve(trained_on, measured_on, epochs)
+            if key not in self._curves:
+                self._curves[key] = np.full((space.SIZE, epochs), MISSING, np.uint16)
+            values = np.array(runs, float)
+            if not ((values >= 0) & (values <= 100)).all():
+                raise UserError(f"its curve of {key} is not in percent")
+            self._curves[key][index] = np.round(values.mean(axis=0) * STEPS)
+
+    def _add_costs(self, index: int, epochs: int, trained_on: str, trials: list[Any]) -> None:
+        times = [sum(trial["train_times"].values()) for trial in trials if trial.get("train_times")]
+        if times and trained_on in _TIMED:
+            self._times.setdefault((_TIMED[trained_on], epochs), _column())[index] = np.mean(times)
+        latencies = [np.mean(trial["latency"]) for trial in trials if trial.get("latency")]
+        if latencies and epochs == 200:
+            self._latencies.setdefault(trained_on, _column())[index] = np.mean(latencies)
+
+    def _seeds(self, epochs: int) -> list[int]:
+        return sorted({seed for figure, seed in self._runs if figure.epochs == epochs})
+
+    def _by_seed(self, figure: Figure, seeds: list[int]) -> Any:
+        """A column a seed, up to the last one that any architecture was trained with."""
+        last = max(place for place, seed in enumerate(seeds) if (figure, seed) in self._runs)
+        return np.stack([self._runs.get((figure, seed), _column()) for seed in seeds[: last + 1]], axis=1)
+
+
+def _column() -> Any:
+    return np.full(space.SIZE, np.nan)
+
+
+def _mean(runs: Any) -> Any:
+    held = ~np.isnan(runs)
+    total, count = np.where(held, runs, 0).sum(axis=1), held.sum(axis=1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _curves_of(trial: Any, epochs: int) -> Iterator[tuple[str, Any]]:
+    """What was measured after every epoch; epochs are keys, some releases have them as texts."""
+    held = trial["eval_acc1es"]
+    curves = {
+        name: [held.get(f"{name}@{epoch}") for epoch in range(epochs)] for name in {k.split("@")[0] for k in held}
+    }
+    training = trial["train_acc1es"] or {}
+    curves["train"] = [training.get(epoch, training.get(str(epoch))) for epoch in range(epochs)]
+    for name, values in curves.items():
+        if name in ("train", "x-valid", "x-test", "ori-test") and None not in values:
+            yield name, np.array(values, float)

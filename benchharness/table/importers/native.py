@@ -1,0 +1,29 @@
+"""A table that `Table.save` wrote, on this machine or another."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from benchharness.io import npz
+from benchharness.table.nas_bench_201 import checked
+from benchharness.table.storage import KIND
+from benchharness.table.table import Table
+
+LAYOUT: Final = "a table in the format of benchharness (.npz)"
+
+
+def recognises(path: Path) -> str | None:
+    """The name the table gives itself, None where `path` is no such file."""
+    name = npz.header(path, KIND).get("about", {}).get("name")
+    return str(name) if name else None
+
+
+def read(path: Path) -> Table:
+    """The table in the file at `path`, checked; raises `UserError` where it is not what it says."""
+    return checked(Table.open(path))
+
+
+def read_as(path: Path, name: str) -> Table:
+    """The same under another `name`; under the benchmark's, it has to be that."""
+    table = Table.open(path)
+    return checked(replace(table, about={**table.about, "name": name}))

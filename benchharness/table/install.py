@@ -1,0 +1,49 @@
+"""Importing a table that does not say what it is: under a name, or with its columns mapped by hand."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchharness.errors import UserError
+from benchharness.io import catalog
+from benchharness.io.catalog import Installed
+from benchharness.table.columns import SUFFIXES
+from benchharness.table.importers import columnar, native, official
+
+
+class _Named:
+    """An importer that reads what it is given under a name it is given."""
+
+    def __init__(self, layout: str, reading: Any) -> None:
+        self.LAYOUT, self._reading = layout, reading
+
+    def recognises(self, path: Path) -> str | None:
+        return path.name
+
+    def read(self, path: Path) -> Any:
+        return self._reading(path)
+
+
+def import_table(path: Path | str, name: str = "", mapping: Mapping[str, str] | None = None) -> Installed:
+    """Install the table at `path` under `name`, by default the one it has; `mapping` gives its columns for ours.
+
+    Raises `UserError` where it is in no known layout, is damaged or is not what it says.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise UserError(f"{path} does not exist; give a file or folder to import")
+    if columnar.reads(path):
+        read = partial(columnar.read_as, name=name or columnar.recognises(path) or path.stem, columns=mapping)
+        return catalog.install_with("tables", read.keywords["name"], path, _Named(columnar.LAYOUT, read))
+    if mapping:
+        raise UserError(f"{path.name} has no columns to map; {', '.join(SUFFIXES)} files have")
+    if official.reads(path):
+        called = name or official.recognises(path) or official.PART
+        reading = partial(official.read_as, name=called)
+        return catalog.install_with("tables", called, path, _Named(official.LAYOUT, reading))
+    called = native.recognises(path) or ""
+    if not called:
+        raise UserError(f"{path} is no table; known: {columnar.LAYOUT}; {official.LAYOUT}; {native.LAYOUT}")
+    renamed = partial(native.read_as, name=name or called)
+    return catalog.install_with("tables", name or called, path, _Named(native.LAYOUT, renamed))

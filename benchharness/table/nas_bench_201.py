@@ -1,0 +1,110 @@
+"""What is known of the complete NAS-Bench-201 table, and a check that a table agrees: columns mixed up do not pass."""
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from benchharness import space
+from benchharness.errors import UserError
+from benchharness.table import storage
+from benchharness.table.metric import Figure
+from benchharness.table.table import Table
+
+NAME: Final = "nas-bench-201"
+OPTIMA: Final = {
+    Figure("cifar10", "valid", 200): (91.6067,),
+    Figure("cifar10", "test", 200): (94.3733,),
+    Figure("cifar10", "test-halftrain", 200): (91.5233,),
+    Figure("cifar100", "valid", 200): (73.4933,),
+    Figure("cifar100", "test", 200): (73.5133,),
+    Figure("imagenet16-120", "valid", 200): (46.7333, 46.7667),
+    Figure("imagenet16-120", "test", 200): (47.3111,),
+    Figure("cifar10", "valid", 12): (84.8920,),
+    Figure("cifar10", "test", 12): (89.1600,),
+    Figure("cifar100", "valid", 12): (61.3200,),
+    Figure("cifar100", "test", 12): (61.1800,),
+    Figure("imagenet16-120", "valid", 12): (38.6667,),
+    Figure("imagenet16-120", "test", 12): (38.2667,),
+}
+"""Best accuracy of each figure in percent; releases of the benchmark differ on one of them, so either is right."""
+_ALL_SKIP: Final = (space.SKIP,) * len(space.EDGES)
+_ALL_SKIP_PCT: Final = {("cifar10", "valid"): 39.77, ("cifar10", "test"): 54.30, ("cifar100", "valid"): 15.03}
+_CLOSE: Final = 0.006
+_TRAINED_ON: Final = {
+    "cifar10-valid": "cifar10",
+    "cifar10": "cifar10",
+    "cifar100": "cifar100",
+    "ImageNet16-120": "imagenet16-120",
+}
+
+
+class Check(NamedTuple):
+    """Something a table must hold, and what is wrong with it: one sentence, empty where it is right."""
+
+    what: str
+    problem: str
+
+
+def checks(table: Table) -> Iterator[Check]:
+    """Everything that can be known of `table`; more of the complete benchmark, which goes by its name."""
+    wrong = f"table {table.about['name']!r} does not have the checksum it states; import it again"
+    yield Check("checksum of the content", wrong if storage.digest(table) != table.about.get("sha256") else "")
+    if table.about["name"] != NAME:
+        return
+    short = f"{len(table)} architectures where NAS-Bench-201 has {space.SIZE:,}"
+    yield Check(f"{space.SIZE:,} architectures", "" if table.complete else short)
+    for figure in table.figures() if table.complete else ():
+        if figure in OPTIMA:
+            best = table.optimum(*figure).accuracy
+            near = any(_near(best, known) for known in OPTIMA[figure])
+            mixed = f"the best {figure} is {best:.4f}, not {OPTIMA[figure][0]:.4f}: are its columns mixed up?"
+            yield Check(f"the best {figure} is {best:.2f}", "" if near else mixed)
+    row = table.index(_ALL_SKIP) if table.complete else 0
+    for (dataset, split), known in _ALL_SKIP_PCT.items() if table.complete else ():
+        if Figure(dataset, split, 200) in table.means:
+            found = float(table.accuracy(row, dataset, split))
+            other = f"the all-skip cell has {found:.2f} for {dataset} {split}, not {known:.2f}"
+            what = f"the all-skip cell has {found:.2f} for {dataset} {split}"
+            yield Check(what, "" if _near(found, known) else other)
+
+
+def _near(found: float, known: float) -> bool:
+    return bool(abs(found - known) <= _CLOSE)
+
+
+def checked(table: Table) -> Table:
+    """`table`, if its content has the checksum it states and, under the benchmark's name, is the whole benchmark.
+
+    Raises `UserError` where a checksum, the number of rows, an optimum or the all-skip cell of the papers is not right.
+    """
+    for check in checks(table):
+        if check.problem:
+            raise UserError(check.problem)
+    return table
+
+
+def check_costs(table: Table, params_m: np.ndarray, flops_m: np.ndarray) -> None:
+    """Raise `UserError` where costs given beside the accuracies differ from the closed form: rows are shuffled."""
+    for name, given, right in (("params_m", params_m, table.params_m()), ("flops_m", flops_m, table.flops_m())):
+        wrong = np.flatnonzero(~np.isclose(given, right, rtol=0, atol=1e-4))
+        if len(wrong):
+            row = wrong[0]
+            raise UserError(f"{name} of row {row} is {given[row]:g}, not {right[row]:g}: rows and architectures differ")
+
+
+def check_official_costs(arch: space.Arch, trained_on: str, params_m: Any, flops_m: Any) -> None:
+    """Raise `UserError` where the costs that an official file states are not those of the architecture.
+
+    Its FLOPs count convolutions and the classifier alone, at 32x32 (16x16 for ImageNet16-120): fewer than
+    `Table.flops_m`, which counts normalisation, activation and pooling as well.
+    """
+    ops = np.array(arch)
+    dataset = _TRAINED_ON[trained_on]
+    head = space.params_m(ops * 0, dataset) - space.params_m(ops * 0)
+    area = 0.25 if dataset == "imagenet16-120" else 1.0
+    convolutions = 3.93216 * space.count(ops, space.CONV1) + 35.38944 * space.count(ops, space.CONV3)
+    right = (float(space.params_m(ops, dataset)), float(area * (7.78241 + convolutions) + 0.00064 + head))
+    for name, given, known in zip(("parameters", "FLOPs"), (params_m, flops_m), right, strict=True):
+        if not abs(given - known) < 1e-4:
+            raise UserError(f"{given:g} million {name} on {trained_on} where its architecture has {known:g}")

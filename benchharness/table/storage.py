@@ -1,0 +1,76 @@
+"""A table as one file of ours, every column under its own name, and the digest of its content."""
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from benchharness.errors import UserError
+from benchharness.io import npz
+from benchharness.table.metric import Figure
+
+if TYPE_CHECKING:
+    from benchharness.table.table import Table
+
+KIND: Final = "benchharness table"
+FORMAT: Final = 1
+_SHAPES: Final = {
+    "ops": ("uint8", 2),
+    "numbers": ("int32", 1),
+    "means": ("float64", 1),
+    "by_seed": ("float64", 2),
+    "times": ("float64", 1),
+}
+"""Type and number of axes of every array."""
+_ABOUT: Final = ("name", "version", "source", "seed_rule", "sha256")
+LIMIT_BYTES: Final = 1 << 28
+"""Far above any table of 15,625 architectures; what unpacks to more is not read."""
+
+
+def write(path: Path, table: "Table") -> None:
+    """Write `table` to `path`, replacing what is there only once it is written whole."""
+    npz.write(path, {"kind": KIND, "format": FORMAT, "about": dict(table.about)}, _arrays(table))
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The fields of the `Table` in the file at `path`; raises `UserError` where it holds none."""
+    header, arrays = npz.read(path, KIND, LIMIT_BYTES)
+    if header.get("format") != FORMAT:
+        raise UserError(f"{path} is a table of format {header.get('format')!r}; this version reads format {FORMAT}")
+    fields: dict[str, Any] = {"about": header["about"], "means": {}, "by_seed": {}, "times": {}}
+    try:
+        if not all(isinstance(header["about"][key], str) for key in _ABOUT):
+            raise ValueError("about")
+        for name, array in arrays.items():
+            if (str(array.dtype), array.ndim) != _SHAPES[name.partition("/")[0]]:
+                raise ValueError(f"{name} is {array.ndim} axes of {array.dtype}")
+            array.setflags(write=False)
+            match name.split("/"):
+                case [("ops" | "numbers") as field]:
+                    fields[field] = array
+                case [("means" | "by_seed") as field, dataset, split, epochs]:
+                    fields[field][Figure(dataset, split, int(epochs))] = array
+                case ["times", dataset, epochs]:
+                    fields["times"][dataset, int(epochs)] = array
+                case _:
+                    raise KeyError(name)
+        return fields | {"ops": fields["ops"], "numbers": fields["numbers"]}
+    except (KeyError, ValueError) as error:
+        raise UserError(f"{path} is a damaged table ({type(error).__name__}: {str(error)[:80]})") from None
+
+
+def digest(table: "Table") -> str:
+    """SHA-256 of everything the table says, its `about` left out."""
+    content = hashlib.sha256()
+    for name, array in sorted(_arrays(table).items()):
+        content.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        content.update(np.ascontiguousarray(array).data)
+    return content.hexdigest()
+
+
+def _arrays(table: "Table") -> dict[str, Any]:
+    named: dict[str, Any] = {"ops": table.ops, "numbers": table.numbers}
+    for field in ("means", "by_seed", "times"):
+        named |= {"/".join((field, *map(str, key))): column for key, column in getattr(table, field).items()}
+    return named

@@ -1,0 +1,1 @@
+"""Training stand-alone networks: tables measured on this machine."""

@@ -1,0 +1,201 @@
+"""Training one architecture from scratch: what a table's ground truth is made of, and what checks a table.
+
+A training is a function of (architecture, data set, recipe, training seed); on one thread of one kind of processor its
+figures come out the same to the last bit.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from math import cos, pi
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Integer
+from torch.nn import functional as F
+
+from benchharness.config import changed, check_values
+from benchharness.data import ImageSet
+from benchharness.data.pictures import Batch, Pictures
+from benchharness.errors import UserError, unknown
+from benchharness.models.precision import arithmetic
+from benchharness.models.standalone import Network
+from benchharness.seeding import generator, seeded
+from benchharness.space import Arch
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an architecture is trained; the defaults are NAS-Bench-201's with 12 epochs (Dong & Yang 2020, section 2.2),
+    but for `rate_by`, whose default is what tables that do not say were trained with.
+
+    SGD with momentum, weight decay, and a rate that falls to zero along a half cosine; augmentation is the data set's
+    own.
+    """
+
+    name: str = "nas-bench-201"
+    epochs: int = 12
+    batch: int = 256
+    learning_rate: float = 0.1
+    warmup: float = 0.0
+    """Share of all steps over which the rate first rises linearly."""
+    rate_by: str = "step"
+    """`step`: every step has a rate of its own. `epoch`: the rate of an epoch's first step holds until its end, as in
+    the benchmark, so that its last of 12 epochs has 0.0017."""
+    momentum: float = 0.9
+    nesterov: bool = True
+    weight_decay: float = 5e-4
+    channels: int = 16
+    cells: int = 5
+    """Cells per stage."""
+    trained_on: str = "half"
+    """`half`: the first half of the training images, measured on the other half (valid) and on the test images.
+    `whole`: all training images; the test images are halved by seed into valid and test, but for CIFAR-10, where the
+    benchmark keeps them whole as test."""
+    images: int = 0
+    """Training images used, the first so many of the part trained on; 0 takes them all."""
+    measured: int = 0
+    """Images that accuracy is measured on, the first so many of each part; 0 takes them all."""
+
+
+RECIPES: Final = {
+    "nas-bench-201": Recipe(rate_by="epoch"),
+    "nas-bench-201-full": Recipe(name="nas-bench-201-full", epochs=200, rate_by="epoch"),
+    "small": Recipe(
+        name="small", epochs=4, batch=128, learning_rate=0.2, warmup=0.1, channels=4, cells=1, measured=5000
+    ),
+    "digits": Recipe(name="digits", epochs=1, batch=128, channels=8, cells=3, measured=5000),
+}
+_CHOICES: Final = {"trained_on": ("half", "whole"), "rate_by": ("step", "epoch")}
+_POSITIVE: Final = ("epochs", "batch", "learning_rate", "channels", "cells")
+_EVAL_BATCH: Final = 500
+
+
+class Parts(NamedTuple):
+    """Indices into the training images followed by the test images."""
+
+    train: Integer[np.ndarray, " train"]
+    valid: Integer[np.ndarray, " valid"]
+    test: Integer[np.ndarray, " test"]
+
+
+class Trained(NamedTuple):
+    """What one training gave: accuracies in percent (NaN where the recipe measures none) and its cost."""
+
+    valid: float
+    test: float
+    seconds: float
+    loss: float
+    """Cross-entropy in nats, the mean over the last epoch's steps."""
+
+
+def recipe(name: str, changes: Mapping[str, Any] | None = None) -> Recipe:
+    """The preset called `name` with `changes` made (values may be strings); raises `UserError` on what is not one."""
+    if name not in RECIPES:
+        raise unknown("recipe", name, RECIPES)
+    return checked(changed(RECIPES[name], changes or {}))
+
+
+def checked(asked: Recipe) -> Recipe:
+    """The recipe itself; raises `UserError` where it has a value that no training can have."""
+    check_values(asdict(asked), _CHOICES, _POSITIVE)
+    if asked.warmup >= 1:
+        raise UserError(f"warmup={asked.warmup} leaves no step after it; it is a share of all steps, under 1")
+    return asked
+
+
+def parts(images: ImageSet, asked: Recipe) -> Parts:
+    """Which images train and which measure, as `asked.trained_on` says."""
+    total, tests = len(images.train_labels), len(images.test_labels)
+    outer = total + np.arange(tests)
+    if asked.trained_on == "half":
+        found = Parts(np.arange(total // 2), np.arange(total // 2, total), outer)
+    elif images.name == "cifar10":
+        found = Parts(np.arange(total), np.arange(0), outer)
+    else:
+        order = total + torch.randperm(tests, generator=generator("split", images.name)).numpy()
+        found = Parts(np.arange(total), np.sort(order[: tests // 2]), np.sort(order[tests // 2 :]))
+    limits = (asked.images, asked.measured, asked.measured)
+    return Parts(*(index[:limit] if limit else index for index, limit in zip(found, limits, strict=True)))
+
+
+class Trainer:
+    """Trains architectures on one data set by one recipe; the images are brought to the device once."""
+
+    def __init__(self, images: ImageSet, asked: Recipe, device: torch.device) -> None:
+        self.images, self.recipe, self.device = images, checked(asked), device
+        self.train, *self.measured = (Pictures(images, index, device) for index in parts(images, asked))
+
+    @property
+    def steps(self) -> int:
+        """Steps in an epoch; the last batch may be smaller."""
+        return -(-len(self.train) // self.recipe.batch)
+
+    def network(self, arch: Arch, seed: int) -> Network:
+        """The network of `arch` as training begins; architectures share what they have in common of the draws."""
+        with seeded("network", self.images.name, seed):
+            net = Network(arch, len(self.images.classes), self.recipe.channels, self.recipe.cells)
+        # 1.3 to 1.5 times as fast as the default layout (C=8, N=1, 12x12, batch 64, one thread of an AMD EPYC).
+        return net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def run(self, arch: Arch, seed: int) -> Trained:
+        """Train `arch` with one training seed and measure it.
+
+        Raises `FloatingPointError` where the loss stops being a finite number.
+        """
+        started = time.perf_counter()
+        net = self.network(arch, seed)
+        with arithmetic("float32", self.device):
+            loss = self.fit(net, seed)
+            with torch.no_grad(), net.evaluating():
+                valid, test = (self._accuracy_pct(net, pictures) for pictures in self.measured)
+        return Trained(valid, test, time.perf_counter() - started, loss)
+
+    def fit(self, net: Network, seed: int) -> float:
+        """Train `net` in place through all epochs and return the mean loss of the last one."""
+        asked = self.recipe
+        optimizer = torch.optim.SGD(
+            net.parameters(),
+            asked.learning_rate,
+            momentum=asked.momentum,
+            nesterov=asked.nesterov,
+            weight_decay=asked.weight_decay,
+        )
+        mean = torch.zeros((), device=self.device)
+        for epoch in range(asked.epochs):
+            net.train()
+            losses = []
+            for step, batch in enumerate(self._epoch(seed, epoch)):
+                optimizer.param_groups[0]["lr"] = self.rate(epoch * self.steps + step)
+                loss = F.cross_entropy(net(batch.images), batch.labels)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                losses.append(loss.detach())
+            mean = torch.stack(losses).mean()
+        if not torch.isfinite(mean):
+            raise FloatingPointError(f"the loss of {net.arch} became {mean.item()} in training seed {seed}")
+        return float(mean)
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step, counted over all epochs."""
+        step -= step % self.steps if self.recipe.rate_by == "epoch" else 0
+        total = self.steps * self.recipe.epochs
+        rising = self.recipe.warmup * total
+        if step < rising:
+            return self.recipe.learning_rate * (step + 1) / (rising + 1)
+        return self.recipe.learning_rate * 0.5 * (1 + cos(pi * (step - rising) / (total - rising)))
+
+    def _epoch(self, seed: int, epoch: int) -> Iterator[Batch]:
+        drawn = generator("training", self.images.name, seed, epoch)
+        order = torch.randperm(len(self.train), generator=drawn)
+        yield from self.train.augmented(order, self.recipe.batch, drawn)
+
+    def _accuracy_pct(self, net: Network, pictures: Pictures) -> float:
+        if not len(pictures):
+            return float("nan")
+        right = torch.zeros((), device=self.device)
+        for batch in pictures.fixed(_EVAL_BATCH):
+            right += (net(batch.images).argmax(-1) == batch.labels).sum()
+        return 100 * float(right) / len(pictures)

@@ -1,0 +1,160 @@
+"""One search step of the shared-work supernet against the plain formulation: `python benchmarks/step.py`.
+
+All take turns in one process, so that a drift of the machine's speed meets each; ratios are those of the medians.
+`--numerics`, `--compile` and `--graphs` let more take part: the supernet in other arithmetic, with its cells compiled
+by torch.compile, which takes minutes at first, and on a GPU with half-steps recorded as CUDA graphs; the seconds of the
+first half-step are told apart. Counted are the operations of torch's that a half-step is, and the memory that they read
+and write. Run from the repository's root, where the plain twin lies under tests/.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from timing import Figures, finish, medians, parser, told
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchharness.models import compiled as compiling
+from benchharness.models.precision import arithmetic
+from benchharness.models.supernet import Supernet
+from benchharness.search import cuda_graphs
+from benchharness.search.cuda_graphs import CudaRecorder, Recorder
+from benchharness.space import EDGES, OPS
+from tests.support.plain import PlainSupernet
+
+
+class Way(NamedTuple):
+    """A network on its images, in one arithmetic."""
+
+    net: nn.Module
+    images: Tensor
+    numerics: str = "float32"
+    recorder: Recorder | None = None
+    """What records its half-steps, where they are to be replayed."""
+
+
+def main() -> None:
+    """Time every network's weight and alpha half-steps and print the ratios."""
+    asked = parser(__doc__, 7)
+    asked.add_argument("--channels", type=int, default=16)
+    asked.add_argument("--cells", type=int, default=5)
+    asked.add_argument("--batch", type=int, default=64)
+    asked.add_argument("--threads", type=int, default=torch.get_num_threads())
+    asked.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    asked.add_argument("--numerics", nargs="*", default=[], help="others than float32 to be timed too: bf16 tf32")
+    asked.add_argument("--compile", action="store_true", help="time the compiled cells too")
+    asked.add_argument("--graphs", action="store_true", help="on a GPU: time recorded half-steps too, in each numerics")
+    args = asked.parse_args()
+    cuda_graphs.check(args.graphs, args.device)
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(0)
+    images = torch.randn(args.batch, 3, 32, 32, device=args.device)
+    size = (10, args.channels, args.cells)
+    shared = Supernet(*size).to(args.device)
+    ways = {"plain": Way(PlainSupernet(*size).to(args.device), images), "shared work": Way(shared, images)}
+    ways |= {f"shared work, {name}": Way(shared, images, name) for name in args.numerics}
+    if args.compile:
+        ways["compiled"] = compiled(Supernet(*size).to(args.device), images)
+        ways |= {f"compiled, {name}": ways["compiled"]._replace(numerics=name) for name in args.numerics}
+    if args.graphs:
+        recorder = CudaRecorder(torch.device(args.device))
+        ways |= {f"{name}, graphs": way._replace(recorder=recorder) for name, way in ways.items()}
+    told(compared(ways, args.repeats, args.clock), vars(args), args.out)
+
+
+def compiled(net: Supernet, images: Tensor) -> Way:
+    """`net` as `run --compile on` trains it."""
+    compiling.attach(net, len(images))
+    return Way(net, images)
+
+
+def compared(ways: dict[str, Way], repeats: int, clock: str) -> dict[str, Figures]:
+    """Per half-step: each way's first and median seconds, and the plain one's over every other's."""
+    labels = torch.randint(10, (len(ways["plain"].images),), device=ways["plain"].images.device)
+    alpha = torch.zeros(len(EDGES), len(OPS), device=labels.device, requires_grad=True)
+
+    def weights(way: Way) -> None:
+        loss(way, alpha.detach()).backward()
+
+    def alphas(way: Way) -> None:
+        with way.net.holding_weights() if isinstance(way.net, Supernet) else nullcontext():
+            found = loss(way, alpha)
+        torch.autograd.grad(found, alpha)
+
+    def loss(way: Way, at: Tensor) -> Tensor:
+        with arithmetic(way.numerics, labels.device):
+            return F.cross_entropy(way.net(way.images, at.softmax(-1)), labels)
+
+    return {
+        "weights half-step": raced(weights, ways, repeats, clock),
+        "alpha half-step": raced(alphas, ways, repeats, clock),
+    }
+
+
+def raced(step: Callable[[Way], None], ways: dict[str, Way], repeats: int, clock: str) -> Figures:
+    """First and median seconds of one half-step by each way, what it asks of the device, and the ratios."""
+    acts = {name: act_of(way, step) for name, way in ways.items()}
+    first = {f"{name}, first": seconds(act) for name, act in acts.items()}
+    for name in ("plain", "shared work"):
+        with Work() as work:
+            step(ways[name])
+        first |= {f"{name}, operations": work.operations, f"{name}, GB": work.bytes / 1e9}
+    found = medians(acts, repeats, clock, warm=1)
+    ratios = {f"plain over {name}": found["plain"] / found[name] for name in ways if name != "plain"}
+    return {**first, **found, **ratios}
+
+
+class Work(TorchDispatchMode):
+    """Counts torch's operations that write something, and the bytes that they read and write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations, self.bytes = 0, 0
+
+    def __torch_dispatch__(
+        self, func: Callable[..., Any], types: Iterable[type], args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Do it and count it, unless all it gives is another view of what it was given."""
+        found = func(*args, **(kwargs or {}))
+        given, made = (tensors(tree) for tree in ((args, kwargs), found))
+        held = {tensor.untyped_storage().data_ptr() for tensor in given}
+        fresh = [tensor for tensor in made if tensor.untyped_storage().data_ptr() not in held]
+        if fresh or func._schema.is_mutable:
+            self.operations += 1
+            self.bytes += sum(tensor.nbytes for tensor in (*given, *fresh))
+        return found
+
+
+def tensors(tree: Any) -> list[Tensor]:
+    """The tensors in whatever an operation is given or gives."""
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+
+
+def act_of(way: Way, step: Callable[[Way], None]) -> Callable[[], None]:
+    """What takes a half-step: Python, or what was recorded once a first one had been taken."""
+    if way.recorder is None:
+        return lambda: step(way)
+    with way.recorder.lane():
+        step(way)
+        return way.recorder.record(lambda: step(way))
+
+
+def seconds(act: Callable[[], None]) -> float:
+    """Seconds by the clock on the wall that `act` takes, compilers that it starts included."""
+    started = time.perf_counter()
+    act()
+    finish()
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""The timings under benchmarks run from end to end and print and write what they claim."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchharness.table import load_table
+
+SPEED = Path(__file__).parents[2] / "benchmarks"
+SMALL = "--set images=32 channels=2 batch=16 eval_batch=16"
+Timed = Callable[..., dict[str, dict[str, float]]]
+
+TINY_NETWORK = """
+import torch
+from torch import nn
+
+class TinyNetworkDarts(nn.Module):
+    def __init__(self, C, N, max_nodes, num_classes, search_space, affine, track_running_stats):
+        super().__init__()
+        assert (max_nodes, num_classes, affine) == (4, 10, False)
+        assert search_space == ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
+        self.arch_parameters = nn.Parameter(torch.zeros(6, 5))
+        self.layer = nn.Linear(3, num_classes)
+
+    def forward(self, inputs):
+        pooled = inputs.mean((2, 3))
+        return pooled, self.layer(pooled) * self.arch_parameters.softmax(-1).sum()
+"""
+
+
+@pytest.fixture
+def timed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Timed:
+    """Runs a script with words; gives what it found, which it must have printed too."""
+    monkeypatch.syspath_prepend(SPEED)
+
+    def run(script: str, words: str) -> dict[str, dict[str, float]]:
+        spec = importlib.util.spec_from_file_location(f"speed_{script}", SPEED / f"{script}.py")
+        assert spec
+        assert spec.loader
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        out = tmp_path / "found.json"
+        monkeypatch.setattr(sys, "argv", [script, *words.split(), "--out", str(out)])
+        module.main()
+        told: dict[str, Any] = json.loads(out.read_text())
+        assert told["environment"]["processor"]
+        assert told["options"]
+        printed = capsys.readouterr().out.splitlines()
+        for part, figures in told["found"].items():
+            assert f"{part}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()) in printed
+        return told["found"]  # type: ignore[no-any-return]
+
+    return run
+
+
+def test_commands_beside_a_bare_python_and_torch(timed: Timed) -> None:
+    found = timed("start", "--repeats 1 --commands=--help,--version")
+    assert set(found) == {"python", "import torch", "--help", "--version"}
+    assert found["import torch"]["over python"] > 1
+    assert found["--help"]["over import torch"] == found["--help"]["seconds"] / found["import torch"]["seconds"]
+
+
+def test_a_command_that_fails_is_not_timed(timed: Timed, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = subprocess.run
+    monkeypatch.setattr(
+        subprocess, "run", lambda words, **more: real([words[0], "-c", "raise SystemExit('broken')"], **more)
+    )
+    with pytest.raises(SystemExit, match="failed: broken"):
+        timed("start", "--repeats 1 --commands=--help")
+
+
+def test_searches_at_a_time(timed: Timed) -> None:
+    found = timed("several", f"--at-a-time 1,2 --epochs 1 --repeats 1 --dataset digits {SMALL}")
+    assert set(found) == {"1 at a time", "2 at a time"}
+    one, two = found.values()
+    assert one["times the first"] == 1
+    assert two["times the first"] == two["epochs an hour"] / one["epochs an hour"] > 0
+    assert one["peak memory of one in MB"] > 100
+
+
+def test_searches_that_come_to_nothing_are_told_as_none(timed: Timed) -> None:
+    found = timed("several", f"--at-a-time 1,2 --epochs 1 --repeats 1 --dataset digits --method nothing {SMALL}")
+    assert [figures["epochs an hour"] for figures in found.values()] == [0, 0]
+
+
+def test_the_script_for_a_gpu_names_its_parts(tmp_path: Path) -> None:
+    words = ["bash", str(SPEED / "gpu.sh"), "everything", str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "everything is no part: check, speed or search\n"
+
+
+@pytest.mark.slow
+def test_the_script_for_a_gpu_keeps_every_finished_run(tmp_path: Path) -> None:
+    """Tried on a processor, in a folder that is then all there is of it; the same command again has nothing to do."""
+    small = ["epochs=1", "images=64", "channels=2", "cells=1", "batch=16", "eval_batch=16", "ranking=2"]
+    words = ["bash", str(SPEED / "gpu.sh"), "search", str(tmp_path), "suites/paper.toml", "120"]
+    words += ["--methods", "darts,ostr", "--dataset", "digits", "--seeds", "0", "--shard", "1/1", "--set", *small]
+    around = {**os.environ, "DEVICE": "cpu", "PYTHON": sys.executable}
+    done = [subprocess.run(words, env=around, capture_output=True, text=True, check=True).stdout for _ in range(2)]
+    assert "(2 absent)" in done[0]
+    assert "(2 done)" in done[1]
+    with tarfile.open(tmp_path / "results.tgz") as archive:
+        names = [Path(name).name for name in archive.getnames()]
+    assert names.count("record.json") == 2
+    assert not any("checkpoint" in name for name in names)
+
+
+def test_epochs_of_each_method(timed: Timed) -> None:
+    found = timed("epoch", f"--methods darts,gdas --dataset digits --repeats 2 --clock processor --threads 1 {SMALL}")
+    assert set(found) == {"darts", "gdas"}
+    for figures in found.values():
+        assert figures["fastest"] <= figures["seconds an epoch"] <= figures["slowest"]
+        assert figures["images a second"] == pytest.approx(32 / figures["seconds an epoch"])
+
+
+def test_what_reads_a_supernet_out_gives_the_same_bits_as_the_plain_way(timed: Timed) -> None:
+    found = timed("probes", f"--dataset digits --repeats 1 --threads 1 --cells 5 {SMALL}")
+    assert set(found) == {"strength", "ranking", "eigenvalue", "pass"}
+    for part in ("strength", "ranking"):
+        assert found[part]["same bits"] == 1
+        assert found[part]["plain over together"] == found[part]["plain"] / found[part]["together"]
+    assert found["pass"]["stem's share"] < 1
+
+
+def test_the_package_is_asked_for_a_part_and_scaled(timed: Timed, data_folder: Path) -> None:
+    found = timed("table", "--archs 5 --repeats 1 --clock processor")
+    assert found["nas_201_api's file"]["archs"] == 5
+    assert len(load_table()) == 15_625
+    for part in ("load", "all architectures, six figures"):
+        assert found[part]["scaled"] == pytest.approx(found[part]["nas_201_api"] * 15_625 / 5)
+        assert found[part]["nas_201_api over ours"] == pytest.approx(found[part]["scaled"] / found[part]["ours"])
+    assert found["one look-up"]["bound"] == 5e-6
+
+
+def test_other_arithmetic_takes_part_in_the_race_of_steps(timed: Timed) -> None:
+    found = timed("step", "--channels 2 --cells 1 --batch 4 --repeats 1 --threads 1 --device cpu --numerics bf16")
+    for part in ("weights half-step", "alpha half-step"):
+        assert found[part]["plain over shared work"] == found[part]["plain"] / found[part]["shared work"]
+        assert found[part]["plain over shared work, bf16"] == found[part]["plain"] / found[part]["shared work, bf16"]
+        assert 0 < found[part]["shared work, operations"] < found[part]["plain, operations"]
+        assert 0 < found[part]["shared work, GB"] < found[part]["plain, GB"]
+
+
+@pytest.mark.parametrize("place", ["xautodl/models", "lib/models"])
+def test_another_projects_supernet_is_found_in_its_checkout(
+    timed: Timed, tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "checkout" / place / "cell_searchs" / "search_model_darts.py"
+    module.parent.mkdir(parents=True)
+    module.write_text(TINY_NETWORK)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    found = timed("autodl", f"{tmp_path / 'checkout'} --channels 2 --cells 1 --batch 4 --repeats 1 --threads 1")
+    assert found["step"]["theirs"] == 2 * found["alpha half-step"]["theirs"]
+    assert found["sizes"]["weights of theirs"] == 3 * 10 + 10
+    assert found["step"]["theirs over ours"] == found["step"]["theirs"] / found["step"]["ours"]
+
+
+def test_a_folder_that_is_no_checkout_is_named(timed: Timed, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="is no checkout of AutoDL-Projects"):
+        timed("autodl", f"{tmp_path} --channels 2 --cells 1")

@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import pytest
+
+from benchharness.cli import main
+from benchharness.runs.runner import plan_of
+from benchharness.runs.suite import Suite
+from tests.support.report_folder import ALL_SKIP, GOOD, add, spec
+
+
+@pytest.fixture
+def suite(tmp_path: Path, own_home: Path) -> Path:
+    """A finished cifar10-cpu suite of `darts` and `random`, so that comparing them trains nothing."""
+    folder = tmp_path / "results" / "cifar10-cpu"
+    for seed in range(3):
+        for methods, arch in (("darts", ALL_SKIP), ("random", GOOD)):
+            (job,) = plan_of(Suite(methods=methods, seeds=str(seed), dataset="cifar10"))
+            add(folder, job.base, arch)
+    return folder
+
+
+def test_a_method_against_a_baseline_that_are_both_there(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = ["--out", str(suite.parent), "--reports", str(suite.parent / "told")]
+    assert main(["compare", "--method", "random", "--baselines", "darts", "--dataset", "cifar10", *out]) == 0
+    told = capsys.readouterr()
+    assert "6 done" in told.out
+    assert "random and darts share no finished seed" in told.out, "without a table there is nothing to compare"
+    assert "without the accuracies of cells" in told.err
+    assert (suite.parent / "told" / "report.md").read_text().startswith("# random against darts")
+
+
+def test_two_folders(suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    newer = tmp_path / "newer" / "newer"
+    add(newer, spec("random", 0), GOOD)
+    assert main(["compare", str(suite), str(newer)]) == 0
+    assert "random (cifar10-cpu) and random (newer)" in capsys.readouterr().out
+    assert (tmp_path / "reports" / "cifar10-cpu-against-newer" / "report.html").exists()
+
+
+def test_a_dry_run_says_what_is_missing(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = [
+        "--method",
+        "snas+ostr",
+        "--baselines",
+        "darts",
+        "--dataset",
+        "cifar10",
+        "--dry-run",
+        "--out",
+        str(suite.parent),
+    ]
+    assert main(["compare", *asked]) == 0
+    assert "6 absent" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "takes --method and --baselines, or two results folders"),
+        (["one"], "takes two results folders and no method, not 1 folders"),
+        (["--method", "dart"], "did you mean 'darts'"),
+        (["--method", "darts", "--methods", "snas"], "takes --method and --baselines"),
+        (["here", "there"], "no results folder 'here'"),
+    ],
+)
+def test_bad_requests_are_one_sentence(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", *words]) == 2
+    told = capsys.readouterr().err
+    assert said in told.splitlines()[-1]
+    assert "Traceback" not in told
+
+
+def test_a_read_out_is_called_by_its_own_name(
+    suite: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in range(3):
+        (job,) = plan_of(Suite(methods="ostr", seeds=str(seed), dataset="cifar10"))
+        add(suite, job.specs[-1], GOOD, supernet=job.base)
+    asked: list[object] = []
+    monkeypatch.setattr("benchharness.report.against", lambda *args: asked.extend(args) or ["said"])
+    assert main(["compare", "--method", "ostr", "--dataset", "cifar10", "--out", str(suite.parent)]) == 0
+    assert asked[3:] == ["ostr", ["darts"]]
+    assert "said" in capsys.readouterr().out

@@ -1,0 +1,57 @@
+"""Pages of methods: what docstrings say, options, and figures only where there are results."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from benchharness import methods
+from benchharness.cli import method_pages
+
+
+def looked_up() -> pd.DataFrame:
+    shared = {"method": "darts", "dataset": "cifar10", "protocol": "cpu", "images_label": "CIFAR-10 (JPEG)"}
+    rows = [
+        {
+            **shared,
+            "seed": seed,
+            "arch": arch,
+            "benchmark_dataset": "cifar10",
+            "table_epochs": 200,
+            "valid": 90.0 + seed,
+            "test": test,
+        }
+        for seed, arch, test in ((0, "a", 93.0), (1, "b", 94.0), (2, "b", 95.0), (3, None, float("nan")))
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_a_page_tells_paper_reading_options_and_no_figure_without_results(name: str) -> None:
+    text = method_pages.page(name, None)
+    assert text.startswith(f"# {name}\n")
+    assert methods.summary(methods.load(name)).split(":")[0] in text
+    assert "No search by this method" in text
+    for key, value in methods.options(methods.load(name)).items():
+        assert f"| `{key}` | {value} |" in text
+
+
+def test_figures_are_those_of_the_finished_runs_with_their_command() -> None:
+    text = method_pages.page("darts", looked_up())
+    assert "| CIFAR-10 (JPEG) | cpu | cifar10 | 3 | 2 | 91.00±1.00 | 94.00±1.00 |" in text
+    assert "benchharness run --methods darts --seeds 0,1,2 --dataset cifar10 --protocol cpu" in text
+    assert "Accuracy after 200 epochs of training" in text
+    assert "No search by this method" in method_pages.page("snas", looked_up())
+
+
+def test_pages_say_what_trains_and_what_reads_out() -> None:
+    assert "Supernet: that of `darts`." in method_pages.page("darts-pt", None)
+    assert "Read out by: `prune`, metric=accuracy, order=random, tuning=5." in method_pages.page("darts-pt", None)
+    assert "second order" in method_pages.page("darts2", None)
+    assert "Weights learn on cells that the controller samples" in method_pages.page("enas", None)
+
+
+def test_every_method_gets_a_file(tmp_path: Path) -> None:
+    files = method_pages.write(tmp_path / "methods", None, None)
+    assert {file.stem for file in files} == {*methods.names(), "table-only"}
+    assert "12,000 s (nb201)" in (tmp_path / "methods" / "table-only.md").read_text()

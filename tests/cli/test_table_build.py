@@ -1,0 +1,137 @@
+"""`table build`, `table check`, and cells that a measured table lacks, from the command line."""
+
+import signal
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from benchharness import cli
+from benchharness.runs.suite import parse_settings
+from benchharness.table import load_for
+from benchharness.training.journal import recipe_of
+from benchharness.training.trainer import recipe
+
+TINY = ["--set", "epochs=1", "images=128", "measured=50", "channels=2"]
+BUILD = ["table", "build", "--dataset", "digits", "--jobs", "1", *TINY]
+SEARCH = ["--set", "epochs=1", "images=64", "batch=16", "channels=2", "eval_batch=16", "ranking=4"]
+
+
+@pytest.fixture
+def work(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home that is also the working directory."""
+    monkeypatch.chdir(own_home)
+    return own_home
+
+
+def test_a_table_is_built_then_looked_up_in_and_grown(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*BUILD, "--sample", "2", "--seeds", "2"]) == cli.DONE
+    told = capsys.readouterr().out
+    assert "2 functional classes x 2 seeds on Digits in clutter: 4 trainings to make" in told
+    assert "trained  4/4" in told
+    first = load_for("digits")
+    assert first.about["classes_trained"] == 2
+    assert recipe_of(first) == recipe("digits", parse_settings(TINY[1:]))
+
+    assert cli.main([*BUILD, "--sample", "3", "--seeds", "2"]) == cli.DONE
+    assert "2 trainings to make" in capsys.readouterr().out
+    assert len(load_for("digits")) > len(first)
+
+    run = ["run", "--methods", "random", "--seeds", "0-1", "--dataset", "digits", "--jobs", "1", *SEARCH]
+    assert cli.main(run) == cli.DONE
+    told = capsys.readouterr()
+    assert "are not in table 'digits': training them here, 4 trainings" in told.out
+    assert "no table" not in told.out
+    report = next((work / "reports").rglob("report.md")).read_text()
+    assert "trained on this machine" in report
+    assert cli.main(run) == cli.DONE
+    assert "training them here" not in capsys.readouterr().out
+
+
+def test_images_of_ones_own_are_trained_by_the_small_recipe(work: Path) -> None:
+    for name, level in (("black", 0), ("white", 255)):
+        for place in range(40):
+            (folder := work / "photos" / name).mkdir(parents=True, exist_ok=True)
+            Image.new("L", (8, 8), level).save(folder / f"{place}.png")
+    assert cli.main(["data", "import", "photos", "--name", "mine", "--size", "8"]) == cli.DONE
+    assert cli.main(["table", "build", "--dataset", "mine", "--sample", "1", "--seeds", "1", "--jobs", "1"]) == cli.DONE
+    assert recipe_of(load_for("mine")) == recipe("small")
+
+
+def test_a_table_goes_where_it_is_asked_to(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*BUILD, "--sample", "1", "--seeds", "1", "--out", "here.npz"]) == cli.DONE
+    assert "architectures in here.npz" in capsys.readouterr().out
+    assert not (work / "xdg_data_home").exists()
+
+
+def test_a_table_is_checked_against_itself(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*BUILD, "--sample", "2", "--seeds", "1"]) == cli.DONE
+    capsys.readouterr()
+    assert cli.main(["table", "check", "--dataset", "digits", "--sample", "1", "--jobs", "1"]) == cli.DONE
+    told = capsys.readouterr().out
+    assert "0 trainings to make" in told or "1 trainings to make" in told
+    assert "difference" in told
+    assert "+0.00" in told, "the same code on the same machine gives the same figure"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["build", "--dataset", "digits", "--sample", "7000"], "sample=7000"),
+        (["build", "--dataset", "digits", "--seeds", "0"], "seeds=0"),
+        (["build", "--dataset", "digit"], "did you mean 'digits'"),
+        (["build", "--dataset", "digits", "--recipe", "smal"], "did you mean 'small'"),
+        (["build", "--dataset", "digits", "--set", "epoch=3"], "did you mean 'epochs'"),
+        (["build", "--dataset", "digits", "--device", "cuda:9"], "is not there"),
+        (["build", "--dataset", "digits", "--jobs", "0"], "jobs=0"),
+        (["build", "--sample", "3"], "--dataset"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(
+    work: Path, words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["table", *words]) == cli.REFUSED
+    assert told in capsys.readouterr().err
+
+
+def test_an_interruption_keeps_what_is_trained(
+    work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from benchharness.training import journal
+
+    real, calls = journal._train, iter(range(9))
+
+    def interrupted(task: journal.Task) -> journal.Line:
+        if next(calls) == 1:
+            raise KeyboardInterrupt
+        return real(task)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "_train", interrupted)
+        assert cli.main([*BUILD, "--sample", "2", "--seeds", "1"]) == cli.INTERRUPTED
+    assert "the same command goes on from here" in capsys.readouterr().err
+    assert cli.main([*BUILD, "--sample", "2", "--seeds", "1"]) == cli.DONE
+    assert "1 trainings to make" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words", [[*BUILD, "--sample", "1"], ["table", "check", "--dataset", "digits", "--sample", "1", *TINY]]
+)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_background_job_is_interrupted_too(
+    words: list[str],
+    number: signal.Signals,
+    work: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from benchharness.training import journal
+
+    monkeypatch.setattr(journal, "_train", lambda _: signal.raise_signal(number))
+    before = {each: signal.signal(each, signal.SIG_IGN) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        assert cli.main([*words, "--sample", "1", "--seeds", "1"]) == cli.INTERRUPTED
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    assert "what is trained is kept" in capsys.readouterr().err

@@ -1,0 +1,36 @@
+"""What hangs is ended, even where Python itself cannot act; what does not is left alone."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from benchharness.compute.watchdog import stacks, watched
+
+HOLDS_THE_INTERPRETER = """
+import ctypes, sys
+from pathlib import Path
+from benchharness.compute.watchdog import watched
+def stuck():
+    ctypes.PyDLL(None).sleep(60)  # PyDLL keeps Python's lock while it sleeps
+with watched(Path(sys.argv[1]), 0.5):
+    stuck()
+"""
+
+
+def test_a_process_stuck_in_native_code_is_ended_and_says_where(tmp_path: Path) -> None:
+    note = tmp_path / "hung.txt"
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", HOLDS_THE_INTERPRETER, str(note)], timeout=30)
+    assert done.returncode == 1
+    assert time.monotonic() - started < 20
+    assert "in stuck" in stacks(note)
+
+
+def test_what_ends_in_time_leaves_nothing(tmp_path: Path) -> None:
+    note = tmp_path / "hung.txt"
+    for seconds in (60.0, 0.0):
+        with watched(note, seconds):
+            pass
+        assert not note.exists()
+    assert stacks(note) == ""

@@ -1,0 +1,45 @@
+"""ImageNet16-120 out of the official 16x16 batches."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchharness.data.importers import imagenet16 as importer
+from benchharness.errors import UserError
+
+
+def test_the_first_120_classes_are_kept_and_count_from_zero(imagenet16: Path) -> None:
+    found = importer.read(imagenet16)
+    assert importer.recognises(imagenet16) == found.name == "imagenet16-120"
+    expected = [label for place in range(10) for label in (0, 119, place + 1)]
+    assert (found.train_labels.tolist(), found.test_labels.tolist()) == (expected, [0, 119, 11])
+    batch = np.random.default_rng(3).integers(0, 256, (6, 3, 16, 16), np.uint8)
+    np.testing.assert_array_equal(found.train[9:12], batch[[0, 1, 4]])
+    assert (len(found.classes), found.label) == (120, "ImageNet16-120 (30 + 3 images)")
+
+
+def test_every_batch_is_needed(imagenet16: Path) -> None:
+    (imagenet16 / "train_data_batch_7").unlink()
+    with pytest.raises(UserError, match="train_data_batch_7 is missing; ImageNet16-120 needs all ten"):
+        importer.read(imagenet16)
+
+
+@pytest.mark.parametrize("batch", [{"labels": [1]}, {"data": np.zeros((1, 3072), np.uint8), "labels": [1]}])
+def test_a_batch_of_another_size_is_refused(imagenet16: Path, python2: Callable[[Any], bytes], batch: Any) -> None:
+    (imagenet16 / "val_data").write_bytes(python2(batch))
+    with pytest.raises(UserError, match="val_data is no batch of 16x16 images"):
+        importer.read(imagenet16)
+
+
+def test_a_huge_batch_is_refused_before_it_is_read(imagenet16: Path) -> None:
+    with (imagenet16 / "train_data_batch_3").open("r+b") as file:
+        file.truncate(1 << 29)
+    with pytest.raises(UserError, match="train_data_batch_3 is larger than any batch of 16x16 images"):
+        importer.read(imagenet16)
+
+
+def test_a_folder_of_anything_else_is_not_recognised(cifar10: Path) -> None:
+    assert importer.recognises(cifar10) is None

@@ -1,0 +1,270 @@
+"""The data folder: what is imported is found again, checked, and never half there."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchharness.data import load_images
+from benchharness.data.image_set import Part, build
+from benchharness.errors import UserError
+from benchharness.io import catalog
+from benchharness.table import Figure, Table, load_table
+from benchharness.table.build import build as build_table
+from benchharness.table.importers import native
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """A small image set in our own format, outside of the data folder."""
+    part = Part(np.arange(3 * 768, dtype=np.uint8).reshape(3, 3, 16, 16), np.array([0, 5, 119]))
+    path = tmp_path / "elsewhere" / "small.npz"
+    build("imagenet16-120", part, part).save(path)
+    return path
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """A table of two architectures in our own format, outside of the data folder."""
+    about = {"name": "two", "version": "0", "source": "a test"}
+    figures = {Figure("cifar10", "valid", 200): np.array([80.0, 90.0])}
+    path = tmp_path / "elsewhere" / "two.npz"
+    build_table(about, np.array([[0] * 6, [1] * 6]), figures).save(path)
+    return path
+
+
+@pytest.fixture
+def data(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty data folder that BENCHHARNESS_DATA names."""
+    path = own_home / "data"
+    path.mkdir()
+    monkeypatch.setenv("BENCHHARNESS_DATA", str(path))
+    return path
+
+
+def test_where_the_folder_is(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert own_home in catalog.data_folder().parents
+    monkeypatch.setenv("BENCHHARNESS_DATA", "~/mine")
+    assert catalog.data_folder() == own_home / "mine"
+
+
+def test_what_is_imported_is_found_listed_and_right(data: Path, images: Path, table: Path) -> None:
+    items = catalog.install(images.parent)
+    assert [(item.kind, item.name) for item in items] == [("images", "imagenet16-120"), ("tables", "two")]
+    assert load_table("two").optimum("cifar10", "valid") == (1, 90.0)
+    assert load_images("imagenet16-120").train_labels.tolist() == [0, 5, 119]
+    assert sorted(catalog.installed()) == sorted(items)
+    assert [item.path.relative_to(data).as_posix() for item in items] == ["images/imagenet16-120.npz", "tables/two.npz"]
+    assert [checked.problem for checked in catalog.verify()] == ["", ""]
+
+
+def test_the_manifest_holds_checksums_and_moves_with_the_folder(
+    data: Path, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (item,) = catalog.install(table)
+    told = json.loads((data / "manifest.json").read_text())["installed"]
+    assert [(row["sha256"], row["source_sha256"], row["path"]) for row in told] == [
+        (item.sha256, item.source_sha256, "tables/two.npz")
+    ]
+    shutil.copytree(data, data.parent / "copy")
+    monkeypatch.setenv("BENCHHARNESS_DATA", str(data.parent / "copy"))
+    assert catalog.installed()[0].path == data.parent / "copy" / "tables" / "two.npz"
+    assert [checked.problem for checked in catalog.verify()] == [""]
+
+
+def test_importing_again_replaces(data: Path, table: Path) -> None:
+    catalog.install(table)
+    about = {"name": "two", "version": "1", "source": "a test"}
+    build_table(about, np.array([[2] * 6]), {Figure("cifar10", "valid", 200): np.array([70.0])}).save(table)
+    catalog.install(table)
+    assert (len(catalog.installed()), len(load_table("two"))) == (1, 1)
+
+
+def test_verify_names_what_was_changed_or_lost(data: Path, images: Path, table: Path) -> None:
+    catalog.install(images.parent)
+    with (data / "tables" / "two.npz").open("ab") as file:
+        file.write(b"x")
+    (data / "images" / "imagenet16-120.npz").unlink()
+    problems = {checked.item.name: checked.problem for checked in catalog.verify()}
+    assert problems["two"].endswith("two.npz has changed since it was installed; import it again")
+    assert problems["imagenet16-120"].endswith("imagenet16-120.npz is missing; import it again")
+
+
+def test_missing_data_says_which_command_brings_it(data: Path) -> None:
+    with pytest.raises(UserError, match=f"no table 'nas-bench-201' in {data}; `benchharness data import PATH` brings"):
+        load_table()
+
+
+@pytest.mark.parametrize("name", ["../elsewhere/two", "/etc/passwd", "two\0", "", "*"])
+def test_a_name_is_never_a_path(data: Path, table: Path, name: str) -> None:
+    with pytest.raises(UserError, match="no table"):
+        load_table(name)
+
+
+@pytest.mark.parametrize("name", ["../escaped", "/tmp/escaped", "", "a/b", "two\n"])
+def test_a_table_that_calls_itself_a_path_is_not_imported(data: Path, tmp_path: Path, name: str) -> None:
+    about = {"name": name, "version": "0", "source": "a test"}
+    build_table(about, np.array([[0] * 6]), {}).save(tmp_path / "odd" / "odd.npz")
+    with pytest.raises(UserError, match="holds nothing that can be imported"):
+        catalog.install(tmp_path / "odd" / "odd.npz")
+
+
+def test_what_cannot_be_imported_is_refused_with_what_can(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(UserError, match=r"notes\.txt holds nothing that can be imported; known: .*ImageNet16-120 as"):
+        catalog.install(tmp_path / "notes.txt")
+    with pytest.raises(UserError, match="does not exist; give a file or folder to import"):
+        catalog.install(tmp_path / "nothing")
+
+
+def test_a_damaged_source_leaves_what_was_installed(data: Path, table: Path) -> None:
+    catalog.install(table)
+    content = bytearray(table.read_bytes())
+    content[content.index(np.float64(80).tobytes()) + 3] ^= 1
+    table.write_bytes(content)
+    with pytest.raises(UserError):
+        catalog.install(table)
+    assert len(load_table("two")) == 2
+    assert [checked.problem for checked in catalog.verify()] == [""]
+
+
+def test_a_damaged_manifest_is_a_clear_error(data: Path) -> None:
+    (data / "manifest.json").write_text("{")
+    with pytest.raises(UserError, match=r"manifest\.json is damaged"):
+        catalog.installed()
+
+
+def test_sources_that_stand_in_the_folder_are_used_from_there(data: Path, table: Path, own_home: Path) -> None:
+    (data / "mine").mkdir()
+    shutil.copy(table, data / "mine" / "two.npz")
+    before = sorted(path.as_posix() for path in data.rglob("*"))
+    assert len(load_table("two")) == 2
+    assert sorted(path.as_posix() for path in data.rglob("*")) == before
+    (item,) = catalog.installed()
+    assert (item.path, item.sha256) == (data / "mine" / "two.npz", "")
+    assert [checked.problem for checked in catalog.verify()] == [""]
+
+
+def test_a_standing_source_is_converted_once_and_again_when_it_changes(
+    data: Path, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standing = data / "two.npz"
+    shutil.copy(table, standing)
+    read: list[Path] = []
+    kept = Table.save
+    monkeypatch.setattr(Table, "save", lambda self, path: (read.append(path), kept(self, path))[1])
+    for _ in range(3):
+        load_table("two")
+    assert len(read) == 1
+    about = {"name": "two", "version": "0", "source": "a test"}
+    build_table(about, np.array([[4] * 6]), {Figure("cifar10", "valid", 200): np.array([60.0])}).save(standing)
+    assert len(load_table("two")) == 1
+    assert len(set(read)) == 3
+
+
+def test_a_change_that_keeps_the_size_is_noticed(data: Path) -> None:
+    about = {"name": "two", "version": "0", "source": "a test"}
+    for accuracy, second in ((60.0, 1), (70.0, 2)):
+        made = build_table(about, np.array([[4] * 6]), {Figure("cifar10", "valid", 200): np.array([accuracy])})
+        made.save(data / "two.npz")
+        os.utime(data / "two.npz", (second, second))
+        assert load_table("two").accuracy(0, "cifar10", "valid") == accuracy
+
+
+def test_those_who_wait_for_a_conversion_do_not_repeat_it(
+    data: Path, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(table, data / "two.npz")
+    written: list[Path] = []
+    kept = Table.save
+
+    def slow(self: Table, path: Path) -> None:
+        time.sleep(0.2)
+        written.append(path)
+        kept(self, path)
+
+    monkeypatch.setattr(Table, "save", slow)
+    with ThreadPoolExecutor(3) as pool:
+        assert [len(found) for found in pool.map(load_table, ["two"] * 3)] == [2, 2, 2]
+    assert len(written) == 1
+
+
+def test_what_is_installed_goes_before_what_stands(data: Path, table: Path) -> None:
+    shutil.copy(table, data / "two.npz")
+    catalog.install(table)
+    assert [item.path.parent.name for item in catalog.installed()] == ["tables"]
+    assert catalog.find("tables", "two") == data / "tables" / "two.npz"
+
+
+@pytest.mark.parametrize("blocked", ["data", "cache"])
+def test_a_folder_that_cannot_be_written_says_so(
+    data: Path, table: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch, blocked: str
+) -> None:
+    (own_home / "a file").write_text("")
+    if blocked == "data":
+        monkeypatch.setenv("BENCHHARNESS_DATA", str(own_home / "a file" / "below"))
+        with pytest.raises(UserError, match=r"cannot write .*below .*; set BENCHHARNESS_DATA"):
+            catalog.install(table)
+    else:
+        shutil.copy(table, data / "two.npz")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(own_home / "a file" / "below"))
+        with pytest.raises(UserError, match=r"cannot write .*below"):
+            load_table("two")
+
+
+def test_processes_at_once_all_get_the_whole_table(data: Path, table: Path) -> None:
+    shutil.copy(table, data / "two.npz")
+    code = "from benchharness.table import load_table; print(len(load_table('two')))"
+    started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    assert [process.communicate(timeout=60)[0].strip() for process in started] == ["2"] * 3
+
+
+def test_a_real_data_folder_offers_what_stands_in_it(data_folder: Path) -> None:
+    assert {("tables", "nas-bench-201"), ("images", "cifar10")} <= {item[:2] for item in catalog.installed()}
+
+
+def test_a_standing_source_that_changed_under_its_time_and_size_is_noticed(data: Path, table: Path) -> None:
+    standing = data / "two.npz"
+    shutil.copy(table, standing)
+    load_table("two")
+    (item,) = catalog.installed()
+    assert len(item.source_sha256) == 64
+    before = standing.stat()
+    content = bytearray(standing.read_bytes())
+    content[content.index(np.float64(80).tobytes()) + 3] ^= 1
+    standing.write_bytes(content)
+    os.utime(standing, ns=(before.st_atime_ns, before.st_mtime_ns))
+    (checked,) = catalog.verify()
+    assert "two.npz has changed, keeping its size and time, since" in checked.problem
+
+
+def test_a_conversion_that_changed_is_noticed(data: Path, table: Path) -> None:
+    shutil.copy(table, data / "two.npz")
+    load_table("two")
+    place = catalog.find("tables", "two")
+    with place.open("ab") as file:
+        file.write(b"x")
+    assert "has changed since it was made of" in catalog.verify()[0].problem
+    place.unlink()
+    assert [checked.problem for checked in catalog.verify()] == [""]
+
+
+def test_one_thing_can_be_verified_alone(data: Path, images: Path, table: Path) -> None:
+    catalog.install(images.parent)
+    assert [checked.item.name for checked in catalog.verify("tables", "two")] == ["two"]
+    assert len(catalog.verify()) == 2
+
+
+@pytest.mark.parametrize("name", ["../two", "", "a b", "two.details", "x" * 200])
+def test_a_table_cannot_be_given_a_name_that_is_none(data: Path, table: Path, name: str) -> None:
+    with pytest.raises(UserError, match="is no name; use letters, digits"):
+        catalog.install_with("tables", name, table, native)
+    with pytest.raises(UserError, match="does not exist; give a file or folder"):
+        catalog.install_with("tables", "two", table.with_name("nothing"), native)

@@ -1,0 +1,261 @@
+"""Downloads from a server that truncates, corrupts, stalls and redirects: the file in the end, or a clear error."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchharness.errors import UserError
+from benchharness.io import catalog, download
+from benchharness.table import Figure, load_table
+from benchharness.table.build import build
+
+Answer = Callable[["Server", int], None]
+
+
+class Server(BaseHTTPRequestHandler):
+    """Answers the n-th request as the n-th of `answers` says, and the rest as the last one does."""
+
+    content: bytes
+    answers: tuple[Answer, ...]
+    asked: list[str | None]
+
+    def do_GET(self) -> None:
+        self.asked.append(self.headers.get("Range"))
+        self.answers[min(len(self.asked), len(self.answers)) - 1](self, len(self.asked))
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def give(self, body: bytes, status: int = 200, length: int | None = None, **headers: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body) if length is None else length))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def whole(server: Server, _: int) -> None:
+    server.give(server.content)
+
+
+def ranged(server: Server, _: int) -> None:
+    asked = server.headers.get("Range")
+    if asked is None:
+        return whole(server, _)
+    start = int(asked.removeprefix("bytes=").removesuffix("-"))
+    told = f"bytes {start}-{len(server.content) - 1}/{len(server.content)}"
+    return server.give(server.content[start:], 206, Content_Range=told)
+
+
+def truncated(server: Server, _: int) -> None:
+    server.give(server.content[: len(server.content) // 3], length=len(server.content))
+    server.close_connection = True
+
+
+def corrupted(server: Server, _: int) -> None:
+    server.give(bytes([server.content[0] ^ 1]) + server.content[1:])
+
+
+def stalled(server: Server, _: int) -> None:
+    server.give(server.content[:100], length=len(server.content))
+    time.sleep(1.0)
+    server.close_connection = True
+
+
+def dripping(server: Server, _: int) -> None:
+    server.give(server.content[:10], length=len(server.content))
+    for place in range(10, 40):
+        server.wfile.write(server.content[place : place + 1])
+        server.wfile.flush()
+        time.sleep(0.05)
+    server.close_connection = True
+
+
+def too_much(server: Server, _: int) -> None:
+    server.give(server.content + b"more" * 1000)
+
+
+def broken(server: Server, _: int) -> None:
+    server.send_error(503)
+
+
+def gone(server: Server, _: int) -> None:
+    server.send_error(404)
+
+
+def page(server: Server, _: int) -> None:
+    server.give(b"<html>too many downloads today</html>", Content_Type="text/html; charset=utf-8")
+
+
+def moved(server: Server, count: int) -> None:
+    server.send_response(302)
+    server.send_header("Location", f"/elsewhere/{count}")
+    server.send_header("Content-Length", "0")
+    server.end_headers()
+
+
+def lied(server: Server, _: int) -> None:
+    """A part that is not the one asked for."""
+    server.give(server.content, 206, Content_Range=f"bytes 0-{len(server.content) - 1}/{len(server.content)}")
+
+
+@pytest.fixture
+def data(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("BENCHHARNESS_DATA", str(own_home / "data"))
+    monkeypatch.setattr(download, "WAIT_SECONDS", 0.001)
+    monkeypatch.setattr(download, "TIMEOUT_SECONDS", 0.3)
+    return own_home / "data"
+
+
+@pytest.fixture
+def content(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """A table in a file, which from now on is the public one called `small`."""
+    about = {"name": "small", "version": "0", "source": "a test"}
+    draw = np.random.default_rng(0).uniform(10, 90, (400, 6))
+    ops = np.array([[row // 5**edge % 5 for edge in range(6)] for row in range(400)])
+    build(about, ops, {Figure("cifar10", "test", 200): draw[:, 0]}).save(tmp_path / "small.npz")
+    made = (tmp_path / "small.npz").read_bytes()
+    public = download.Public("small.npz", "", hashlib.sha256(made).hexdigest(), len(made), "https://example.org/small")
+    monkeypatch.setitem(download.PUBLIC, "small", public)
+    return made
+
+
+@pytest.fixture
+def serve(content: bytes) -> Iterator[Callable[..., tuple[str, list[str | None]]]]:
+    """Starts a server that answers as told; gives its URL and the list of ranges that it was asked for."""
+    started: list[ThreadingHTTPServer] = []
+
+    def start(*answers: Answer) -> tuple[str, list[str | None]]:
+        asked: list[str | None] = []
+        kind = type("Told", (Server,), {"content": content, "answers": answers, "asked": asked})
+        started.append(ThreadingHTTPServer(("127.0.0.1", 0), kind))
+        threading.Thread(target=started[-1].serve_forever, args=(0.01,), daemon=True).start()
+        return f"http://127.0.0.1:{started[-1].server_port}/small", asked
+
+    yield start
+    for server in started:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_file_is_fetched_checked_and_installed(data: Path, serve: Any) -> None:
+    url, asked = serve(whole)
+    (item,) = download.fetch("small", url)
+    assert (item.name, len(load_table("small")), asked) == ("small", 400, [None])
+    assert list((data / "downloads").glob("small.npz*")) == [data / "downloads" / "small.npz.lock"]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        (truncated, ranged),
+        (truncated, whole),
+        (truncated, truncated, ranged),
+        (truncated, lied),
+        (truncated, corrupted, ranged),
+        (corrupted, whole),
+        (stalled, ranged),
+        (dripping, ranged),
+        (too_much, whole),
+        (broken, broken, whole),
+        (page, whole),
+        (moved, moved, whole),
+        (moved, truncated, moved, ranged),
+    ],
+)
+def test_whatever_a_server_does_first_the_file_arrives(serve: Any, answers: tuple[Answer, ...]) -> None:
+    url, _ = serve(*answers)
+    download.fetch("small", url)
+    assert [found.problem for found in catalog.verify()] == [""]
+
+
+def test_a_torn_download_goes_on_where_it_stopped(serve: Any, content: bytes) -> None:
+    url, asked = serve(truncated, ranged)
+    download.fetch("small", url)
+    assert asked == [None, f"bytes={len(content) // 3}-"]
+
+
+def test_what_arrived_stays_for_the_next_command(
+    data: Path, serve: Any, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "ATTEMPTS", 1)
+    url, asked = serve(truncated, ranged)
+    with pytest.raises(UserError, match="the same command goes on from what arrived"):
+        download.fetch("small", url)
+    download.fetch("small", url)
+    assert asked[1] == f"bytes={len(content) // 3}-"
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "count"),
+    [
+        (truncated, r"the connection ended after \d+ of \d+ bytes|the server sends", 6),
+        (corrupted, r"what arrived has sha256 \w{16}\.\.\. where it should be", 6),
+        (too_much, r"the server sends more than the \d+ bytes of the file", 6),
+        (broken, "HTTP Error 503", 6),
+        (gone, "HTTP Error 404", 1),
+        (page, "the server sends a web page and not the file", 6),
+        (moved, "HTTP Error 302", 6),
+        (dripping, r"\d+ bytes in|timed out|ended after", 6),
+    ],
+)
+def test_a_server_that_never_gives_it_is_given_up(
+    data: Path, serve: Any, answer: Answer, reason: str, count: int
+) -> None:
+    url, asked = serve(answer)
+    with pytest.raises(UserError, match=reason) as told:
+        download.fetch("small", url)
+    by_hand = "by hand from https://example.org/small and run `benchharness data fetch small --from PATH`"
+    by_hand = f"{by_hand}, or put it into {data}"
+    assert by_hand in str(told.value)
+    assert len(asked) <= 6 * (count + 1)
+    assert catalog.installed() == []
+
+
+def test_nobody_there_is_given_up_at_once_too(data: Path, content: bytes) -> None:
+    with pytest.raises(UserError, match=r"cannot download small\.npz from 127\.0\.0\.1:9 \(.*refused.*\)"):
+        download.fetch("small", "http://127.0.0.1:9/small")
+
+
+def test_a_file_that_is_here_already_is_checked(data: Path, tmp_path: Path, content: bytes) -> None:
+    (item,) = download.fetch("small", str(tmp_path / "small.npz"))
+    assert item.source == str(tmp_path / "small.npz")
+    (tmp_path / "small.npz").write_bytes(content + b"x")
+    with pytest.raises(UserError, match=r"is not small\.npz: sha256 .*; `benchharness data import"):
+        download.fetch("small", str(tmp_path / "small.npz"))
+    with pytest.raises(UserError, match="nothing is no file; give one, or a URL"):
+        download.fetch("small", str(tmp_path / "nothing"))
+
+
+@pytest.mark.parametrize("url", ["http://", "http://[", "https://127.0.0.1:x/small"])
+def test_what_is_no_url_is_a_clear_error(content: bytes, url: str) -> None:
+    with pytest.raises(UserError):
+        download.fetch("small", url)
+
+
+def test_a_place_that_leaves_encryption_is_refused() -> None:
+    request = download.urllib.request.Request("https://example.org/a")
+    with pytest.raises(UserError, match=r"leads to http://example\.org/b, which is not encrypted"):
+        download._Redirects().redirect_request(request, None, 302, "", {}, "http://example.org/b")
+
+
+def test_an_unknown_name_is_told_the_known_ones() -> None:
+    with pytest.raises(UserError, match=r"unknown data set to fetch 'cifar1'; did you mean 'cifar10'\?"):
+        download.fetch("cifar1")
+
+
+def test_known_places_are_whole() -> None:
+    for public in download.PUBLIC.values():
+        assert len(public.sha256) == 64
+        assert public.url.startswith("https://")
+        assert public.bytes > 1e8

@@ -1,0 +1,120 @@
+import pytest
+import torch
+from torch.nn import functional as F
+
+from benchharness.models.supernet import MixedCell, Norm, Supernet, pool
+from benchharness.space import EDGES, from_code
+from tests.support.plain import one_hot, pairs, twins, weights_of
+
+CELLS = [7284, 1953 * 5, 15624, 0, 3906, 6111, 12345]
+
+
+def images(size: int = 8, count: int = 6) -> torch.Tensor:
+    return torch.randn(count, 3, size, size, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    ("partial", "count"), [(1, 1_686_106), (2, 476_506), (4, 174_106)], ids=["whole", "k=2", "k=4"]
+)
+def test_weight_counts_are_the_published_ones(partial: int, count: int) -> None:
+    assert sum(parameter.numel() for parameter in Supernet(partial=partial).parameters()) == count
+
+
+@pytest.mark.parametrize("kind", ["softmax", "unnormalised", "one zero", "one-hot"])
+@pytest.mark.parametrize("partial", [1, 2])
+def test_agrees_with_the_plain_twin_in_training(kind: str, partial: int) -> None:
+    net, plain = twins(partial=partial)
+    found = []
+    for module in (net, plain):
+        weights = weights_of(kind).requires_grad_()
+        logits = module(images(), weights)
+        F.cross_entropy(logits, torch.arange(6)).backward()
+        found.append((logits, weights.grad))
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
+    for ours, theirs in pairs(net, plain):
+        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("partial", [1, 2])
+def test_weight_gradients_agree_with_the_plain_twin(partial: int) -> None:
+    net, plain = twins(partial=partial)
+    for module in (net, plain):
+        F.cross_entropy(module(images(), weights_of("softmax")), torch.arange(6)).backward()
+    for cell, twin in zip(
+        (cell for stage in net.stages for cell in stage), (c for stage in plain.stages for c in stage), strict=True
+    ):
+        for edge, (_, source) in enumerate(EDGES):
+            for op, fans in ((2, cell.conv1), (3, cell.conv3)):
+                place = [e for e, pair in enumerate(EDGES) if pair[1] == source].index(edge)
+                span = slice(place * cell.mixed, (place + 1) * cell.mixed)
+                ours, theirs = fans[source].convolution.weight.grad[span], twin.edges[edge].ops[op][1].weight.grad
+                torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(net.stem.weight.grad, plain.stem[0].weight.grad, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("partial", [1, 2])
+def test_agrees_with_the_plain_twin_in_evaluation(partial: int) -> None:
+    net, plain = twins(partial=partial)
+    plain.eval()
+    with net.evaluating(), torch.no_grad():
+        ours = net(images(), weights_of("softmax"))
+    torch.testing.assert_close(ours, plain(images(), weights_of("softmax")), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("partial", [1, 2])
+@pytest.mark.parametrize("code", CELLS)
+def test_one_cell_equals_one_hot_weights(code: int, partial: int) -> None:
+    net, plain = twins(partial=partial)
+    with net.evaluating(), torch.no_grad():
+        alone, mixed = net.one_hot(images(), from_code(code)), net(images(), one_hot(code))
+    torch.testing.assert_close(alone, mixed, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(alone, plain.eval()(images(), one_hot(code)), rtol=1e-10, atol=1e-10)
+
+
+def test_batch_statistics_at_evaluation_equal_training_and_are_not_recorded() -> None:
+    net, _ = twins()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    with net.evaluating(batch_statistics=True), torch.no_grad():
+        evaluated = net(images(), weights_of("softmax"))
+        cell = net.one_hot(images(), from_code(7284))
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    assert net.training
+    torch.testing.assert_close(evaluated, net(images(), weights_of("softmax")))
+    torch.testing.assert_close(cell, net.one_hot(images(), from_code(7284)))
+
+
+def test_training_one_cell_leaves_other_operations_alone() -> None:
+    net, _ = twins(cells=1)
+    cell = next(net.mixed_cells())
+    used, unused = (
+        from_code(7284),
+        [(e, op) for e, chosen in enumerate(from_code(7284)) for op in (2, 3) if op != chosen],
+    )
+    before = {pair: cell.operation(*pair)["mean"].clone() for pair in unused}
+    net.one_hot(images(), used)
+    assert all(torch.equal(cell.operation(*pair)["mean"], mean) for pair, mean in before.items())
+
+
+@pytest.mark.parametrize("size", [(8, 8), (5, 7), (1, 1)])
+def test_pool_is_average_pooling_without_counting_the_border(size: tuple[int, int]) -> None:
+    x = torch.randn(2, 3, *size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    expected = F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
+    torch.testing.assert_close(pool(x), expected)
+
+
+def test_operations_without_weights_hold_none() -> None:
+    assert MixedCell(4).operation(0, 1) == {}
+    assert Norm(3, affine=False).weight is None
+
+
+def test_columns_shared_by_all_cells_leave_every_bit_as_it_is() -> None:
+    torch.manual_seed(0)
+    net, images, labels = Supernet(10, 4, 2), torch.randn(8, 3, 12, 12), torch.arange(8)
+    found = []
+    for logits_of in (net, lambda x, weights: net.through(x, lambda cell, y: cell(y, weights))):
+        weights = torch.linspace(-1, 1, 30).view(6, 5).softmax(-1).requires_grad_()
+        logits = logits_of(images, weights)
+        slopes = torch.autograd.grad(F.cross_entropy(logits, labels), [weights, *net.parameters()])
+        found.append([logits, *slopes])
+    assert all(map(torch.equal, *found))

@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchharness import report, stats
+from benchharness.report.blocks import Grid, Text
+from benchharness.report.sections.accuracy import accuracy, paper_rows
+from benchharness.report.sections.random_baseline import simulated_seconds
+from benchharness.table import Table
+from tests.support import report_folder
+
+
+def grids(root: Path, table: Table | None) -> dict[str, Grid]:
+    (evidence,) = report.gather(root, table)[1]
+    return {block.name: block for block in accuracy(evidence) if isinstance(block, Grid)}
+
+
+def suite(root: Path, preset: str, **changes: int) -> Path:
+    for seed in (0, 1, 2):
+        report_folder.add(root / "s", report_folder.spec("snas", seed, preset=preset, **changes), report_folder.GOOD)
+    return root / "s"
+
+
+def test_paper_rows_are_mean_and_std_over_seeds(evidence: report.Evidence) -> None:
+    found = paper_rows(evidence.long).set_index("method")
+    own = evidence.long.query("method == 'random' and benchmark_dataset == 'cifar100'")
+    assert found.loc["random", "cifar100 test"] == pytest.approx(own["test"].mean())
+    assert found.loc["random", "cifar100 valid std"] == pytest.approx(np.std(own["valid"], ddof=1))
+    assert found.loc["darts", "cifar10 test std"] == pytest.approx(0)
+    assert found["seeds"].tolist() == [3, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("preset", "epochs", "published"), [("drnas", 100, True), ("nb201", 50, True), ("cpu", 20, False)]
+)
+def test_published_rows_are_of_the_same_protocol_or_absent(
+    tmp_path: Path, table: Table, preset: str, epochs: int, published: bool
+) -> None:
+    found = grids(suite(tmp_path, preset, epochs=epochs), table)["accuracy"]
+    sources = found.data["source"].str.contains("paper")
+    assert sources.any() == published
+    assert ("Nobody has published" in found.note) != published
+    if preset == "drnas":
+        assert "SNAS" in set(found.data["method"])
+        assert "searched on each data set anew" in found.note
+
+
+def test_a_changed_protocol_compares_with_nothing_published(tmp_path: Path, table: Table) -> None:
+    found = grids(suite(tmp_path, "drnas", epochs=5), table)
+    assert not found["accuracy"].data["source"].str.contains("paper").any()
+    assert "not to be compared" in found["elsewhere"].note
+
+
+def test_measuring_more_changes_no_protocol(tmp_path: Path, table: Table) -> None:
+    found = grids(suite(tmp_path, "drnas", epochs=100, ranking=50, eigenvalue_every=5), table)
+    assert found["accuracy"].data["source"].str.contains("paper").any()
+
+
+def test_trivial_baselines_come_from_the_table(evidence: report.Evidence, table: Table) -> None:
+    block = next(block for block in accuracy(evidence) if isinstance(block, Grid))
+    rows = block.data.set_index("method")["cifar10 test"]
+    every = table.accuracy(None, "cifar10", "test")
+    assert rows["optimum of each column"] == every.max()
+    assert rows["a random cell"] == pytest.approx(every.mean())
+    assert rows["all skip connections"] == table.accuracy(table.index(report_folder.ALL_SKIP), "cifar10", "test")
+
+
+def test_chance_gets_the_searchs_simulated_cost(evidence: report.Evidence, table: Table) -> None:
+    assert simulated_seconds(50, 50_000) == 10_890
+    block = next(b for b in accuracy(evidence) if isinstance(b, Grid) and b.name == "chance")
+    n = int(simulated_seconds(report_folder.EPOCHS, 5000) / (1800 * 12 / 200))
+    assert n == 1
+    test, feedback = report.by_code(table, "cifar10", "test"), report.by_code(table, "cifar10", "valid", 12)
+    best = stats.best_of_random(feedback, test, n).mean
+    row = block.data.iloc[0]
+    assert row["method"] == "ostr"
+    assert row["over_best_pct"] == pytest.approx(100 * (row["mean"] - best) / best)
+
+
+def test_no_row_of_ostr_is_printed_as_published(evidence: report.Evidence) -> None:
+    texts = [block.text for block in accuracy(evidence) if isinstance(block, Text)]
+    assert any("OStr-DARTS" in text and "none is printed" in text for text in texts)
+
+
+def test_a_table_without_times_or_no_table_says_what_it_cannot(tmp_path: Path, sample: Table) -> None:
+    report_folder.add(tmp_path / "s", report_folder.spec("darts", 0), sample.arch(0))
+    for table, said in ((sample, "lacks what a random search"), (None, "Nothing to look up")):
+        (evidence,) = report.gather(tmp_path / "s", table)[1]
+        assert any(said in block.text for block in accuracy(evidence) if isinstance(block, Text))

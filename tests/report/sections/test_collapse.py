@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchharness import report
+from benchharness.report.blocks import Bullets, Picture
+from benchharness.report.sections.collapse import collapse
+from tests.support import report_folder
+
+
+def test_the_verdict_is_that_of_the_derived_cells(evidence: report.Evidence) -> None:
+    found = report.verdicts(evidence.runs, evidence.curves).set_index("method")
+    assert found.loc["darts", "sentence"] == "collapsed to all-skip in 3 of 3 seeds, from epoch 1"
+    assert found.loc["ostr", "collapsed"] == 0
+    assert found.loc["ostr", "sentence"].startswith("did not collapse in any of 3 seeds")
+    assert found.loc["darts", ["skips", "parameter_free", "epoch"]].tolist() == [6, 6, 1]
+
+
+def test_gap_and_entropy_are_those_of_the_supernet(evidence: report.Evidence) -> None:
+    found = report.verdicts(evidence.runs, evidence.curves).set_index("method")
+    assert found.loc["darts", ["gap", "gap_std"]].tolist() == pytest.approx([21, 1])
+    last = report_folder.leaning(report_folder.ALL_SKIP)[-1]
+    assert found.loc["ostr", "entropy"] == pytest.approx(float(-(last * np.log(last)).sum(-1).mean()))
+    assert np.isnan(found.loc["random", "entropy"])
+
+
+def test_a_gap_by_the_mixtures_running_statistics_is_left_out(evidence: report.Evidence) -> None:
+    older = evidence.runs.assign(measures_bn="running")
+    assert np.isnan(report.verdicts(older, evidence.curves)["gap"].astype(float)).all()
+
+
+def test_figures_are_those_there_is_something_for(evidence: report.Evidence) -> None:
+    names = [block.name for block in collapse(evidence) if isinstance(block, Picture)]
+    assert names == ["degeneration", "parameter-free", "entropy", "skip-margin", "alphas-darts"]
+
+
+def test_unfinished_runs_have_curves_and_no_verdict(tmp_path: Path) -> None:
+    report_folder.add(tmp_path / "s", report_folder.spec("darts", 0), None)
+    blocks = collapse(report.gather(tmp_path / "s", None)[1][0])
+    assert not any(isinstance(block, Bullets) for block in blocks)
+    assert [block.name for block in blocks if isinstance(block, Picture)] == ["parameter-free", "entropy"]

@@ -1,0 +1,63 @@
+from pathlib import Path
+
+from benchharness import report
+from benchharness.report.blocks import Block, Bullets, Grid
+from benchharness.report.sections.provenance import method, missing, setting, standing
+from benchharness.table import Table
+from tests.support import report_folder
+
+
+def words(blocks: list[Block]) -> str:
+    return " ".join(item for block in blocks if isinstance(block, Bullets) for item in block.items)
+
+
+def test_a_finished_folder_says_so(suite: Path) -> None:
+    runs, _ = report.gather(suite, None)
+    assert standing(runs) == "All 9 runs of this folder are finished."
+    assert standing(runs.head(0)) == "This folder holds no runs."
+
+
+def test_a_folder_whose_runs_saw_different_images_says_so(suite: Path) -> None:
+    runs, _ = report.gather(suite, None)
+    first = runs["seed"] == 0
+    mixed = runs.assign(images_sha256=runs["images_sha256"].where(first, "f" * 64))
+    said = standing(mixed)
+    assert "Runs on cifar10 saw different images: " in said
+    assert f"{(~first).sum()} on CIFAR-10 (JPEG) (sha256 ffffffffffffffff)" in said
+    assert said.endswith("comparing them compares images too.")
+
+
+def test_an_unfinished_folder_says_what_is_missing_and_why(tmp_path: Path) -> None:
+    report_folder.add(tmp_path / "s", report_folder.spec("darts", 0), report_folder.GOOD)
+    report_folder.add(tmp_path / "s", report_folder.spec("snas", 0), report_folder.GOOD)
+    report_folder.add(tmp_path / "s", report_folder.spec("darts", 1), None)
+    report_folder.add(tmp_path / "s", report_folder.spec("snas", 1), None, failure="loss is nan in epoch 3")
+    report_folder.add(tmp_path / "s", report_folder.spec("snas", 2), report_folder.GOOD)
+    runs, _ = report.gather(tmp_path / "s", None)
+    assert standing(runs).startswith("This folder is unfinished: 3 of 5 runs finished, 1 failed and 1 stale.")
+    blocks = missing(runs)
+    (grid,) = [block for block in blocks if isinstance(block, Grid)]
+    assert grid.data["reason"].tolist() == ["", "Diverged: loss is nan in epoch 3"]
+    assert "darts lacks 2; paired comparisons use the shared ones" in words(blocks)
+
+
+def test_what_ran_names_protocol_data_seeds_and_read_outs(evidence: report.Evidence) -> None:
+    said = words(setting(evidence))
+    assert "Protocol cpu, changed: epochs=6." in said
+    assert "CIFAR-10 (JPEG), split halves: 2500 images train the weights, 2500 the architecture" in said
+    assert "ostr: seeds 0-2." in said
+    assert "ostr is the supernet of darts, read out by strength." in said
+
+
+def test_what_holds_for_all_names_table_machine_versions_and_the_rule(evidence: report.Evidence, table: Table) -> None:
+    said = words(method(evidence.runs, [table]))
+    assert "Table toy, version 1, all 15,625 architectures, sha256 cdcdcdcdcdcdcdcd" in said
+    assert "after 200 epochs, one seed" in said
+    assert "No test figure influenced a choice" in said
+    assert "Device cpu: test, 2 cores, no GPU." in said
+    assert "Python 3.11, numpy 2.0." in said
+    assert "No table was installed" in words(method(evidence.runs, [None]))
+
+
+def test_a_table_that_holds_a_part_says_how_much(evidence: report.Evidence, sample: Table) -> None:
+    assert "1,563 of 15,625 architectures" in words(method(evidence.runs, [sample, None]))

@@ -1,0 +1,57 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchharness.report import formatting
+from benchharness.stats import Interval
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (94.366, "94.37"),
+        (0.0, "0.00"),
+        (-0.001, "0.00"),
+        (-1.5, "-1.50"),
+        (np.nan, "–"),
+        (np.inf, "∞"),
+        (-np.inf, "-∞"),
+    ],
+)
+def test_numbers(value: float, shown: str) -> None:
+    assert formatting.number(value) == shown
+
+
+def test_means_with_and_without_deviation_or_interval() -> None:
+    assert formatting.plus_minus(94.366, 0.005) == "94.37±0.01"
+    assert formatting.plus_minus(94.366, np.nan) == "94.37"
+    assert formatting.span(Interval(1.234, -0.5, 3.0, 3)) == "1.23 [-0.50, 3.00]"
+    assert formatting.span(Interval(1.234, np.nan, np.nan, 1)) == "1.23"
+    assert formatting.spans(pd.DataFrame({"v": [1.0], "l": [0.0], "h": [2.0]}), "v", "l", "h") == ["1.00 [0.00, 2.00]"]
+
+
+def test_p_values_are_never_zero() -> None:
+    assert [formatting.p_value(p) for p in (0.25, 0.0004, np.nan)] == ["0.250", "<0.001", "–"]
+
+
+def test_durations_in_the_unit_that_suits() -> None:
+    assert [formatting.seconds(s) for s in (5.0, 119.0, 121.0, 7200.0, np.nan)] == [
+        "5.0 s",
+        "119.0 s",
+        "2.0 min",
+        "2.0 h",
+        "–",
+    ]
+
+
+def test_seeds_in_short() -> None:
+    assert formatting.seeds([2, 0, 1, 5, 7, 8]) == "0-2, 5, 7-8"
+    assert formatting.seeds([]) == ""
+
+
+def test_lists_counts_and_slugs() -> None:
+    assert formatting.listed(["a"]) == "a"
+    assert formatting.listed(["a", "b", "c"]) == "a, b and c"
+    assert formatting.listed([]) == "none"
+    assert (formatting.counted(1, "seed"), formatting.counted(3, "seed")) == ("1 seed", "3 seeds")
+    assert formatting.slug("cifar10, cpu (epochs=5)") == "cifar10-cpu-epochs-5"

@@ -1,0 +1,169 @@
+"""What a request becomes: seeds, methods with options, supernets trained once, run ids that depend on content alone."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchharness.config import protocol
+from benchharness.errors import UserError
+from benchharness.runs.plan import Asked, Job, make_plan, parse_methods, parse_seeds
+
+MINE = """
+from benchharness import Method
+
+class Mine(Method):
+    width = 3
+"""
+
+
+def plan(text: str, seeds: tuple[int, ...] = (0,), dataset: str = "cifar10") -> list[Job]:
+    return make_plan(parse_methods(text), seeds, dataset, protocol("cpu"))
+
+
+def names(text: str) -> list[list[str]]:
+    return [[spec.method for spec in job.specs] for job in plan(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"),
+    [("0-4", (0, 1, 2, 3, 4)), ("5", (5,)), ("0,3,7", (0, 3, 7)), ("7,0-2, 1", (0, 1, 2, 7)), ("3-3", (3,))],
+)
+def test_seeds(text: str, seeds: tuple[int, ...]) -> None:
+    assert parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize("text", ["", "a", "1-", "-1", "4-0", "1.5", "0-999999999", "²", "0,,1"])
+def test_seeds_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(UserError, match="seeds"):
+        parse_seeds(text)
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_seeds_or_a_clear_error(text: str) -> None:
+    with suppress(UserError):
+        assert all(seed >= 0 for seed in parse_seeds(text))
+
+
+def test_spelling_of_methods() -> None:
+    assert parse_methods("darts, snas:tau_max=5:tau_min=1+ostr:metric=accuracy") == [
+        Asked("darts", {}, None, {}),
+        Asked("snas", {"tau_max": "5", "tau_min": "1"}, "ostr", {"metric": "accuracy"}),
+    ]
+    assert parse_methods("a+b/mine.py:x=1+strength") == [Asked("a+b/mine.py", {"x": "1"}, "strength", {})]
+
+
+@pytest.mark.parametrize("text", ["", "darts,", "darts+", "+ostr", "darts:x", "darts:=1", "darts:x=", "a+b+c", ":x=1"])
+def test_misspelt_methods_are_refused(text: str) -> None:
+    with pytest.raises(UserError, match=r"write (NAME|key=value)"):
+        parse_methods(text)
+
+
+def test_a_supernet_is_trained_once_however_many_read_it_out() -> None:
+    assert names("darts,ostr,darts+prune,snas+ostr,snas") == [
+        ["darts", "ostr", "darts+prune"],
+        ["snas", "snas+ostr"],
+    ]
+
+
+def test_the_supernets_own_run_is_always_planned() -> None:
+    assert names("ostr") == [["darts", "ostr"]]
+    (job,) = plan("ostr")
+    assert (job.base.trains, job.base.selection) == ("darts", "magnitude")
+    assert (job.readouts[0].trains, job.readouts[0].selection) == ("darts", "strength")
+
+
+def test_seeds_come_one_after_the_other_with_all_their_methods() -> None:
+    assert [(job.base.seed, job.base.method) for job in plan("darts,snas", (0, 1))] == [
+        (0, "darts"),
+        (0, "snas"),
+        (1, "darts"),
+        (1, "snas"),
+    ]
+
+
+def test_options_go_to_the_method_or_to_its_selection() -> None:
+    (job,) = plan("ostr:metric=accuracy")
+    assert job.readouts[0].selection_options["metric"] == "accuracy"
+    assert job.readouts[0].method == "ostr:metric=accuracy"
+    (job,) = plan("snas:tau_max=5:none=no")
+    assert job.base.method == "snas:tau_max=5.0"
+    assert job.base.train_options["tau_max"] == 5.0
+    assert job.base.selection_options["none"] is True
+    assert job.readouts[0].selection_options["none"] is False
+
+
+def test_options_of_a_borrowed_selection() -> None:
+    (job,) = plan("snas+ostr:tuning=5")
+    assert job.readouts[0].method == "snas+ostr:tuning=5"
+    assert job.readouts[0].selection_options["tuning"] == 5
+
+
+def test_a_default_spelt_out_is_the_same_run() -> None:
+    assert plan("snas:tau_max=10") == plan("snas") == plan("snas,snas+magnitude")
+    assert plan("ostr:metric=loss,ostr") == plan("ostr")
+    assert plan("ostr:tuning=5:metric=accuracy") == plan("ostr:metric=accuracy:tuning=05")
+
+
+def test_everything_a_run_depends_on_changes_its_id() -> None:
+    ids = {spec.run_id for job in plan("darts,ostr,ostr:tuning=1,snas,snas:tau_max=5", (0, 1)) for spec in job.specs}
+    assert len(ids) == 10
+    assert plan("darts", dataset="cifar100")[0].base.run_id not in ids
+
+
+@pytest.mark.parametrize(
+    ("text", "nearest"),
+    [
+        ("dart", "'darts'"),
+        ("snas+strenght", "'strength'"),
+        ("snas:tau_mx=5", "'tau_max'"),
+        ("ostr:metrc=loss", "'metric'"),
+        ("snas+ostr:metrc=loss", "'metric'"),
+        ("ostr:metric=lss", "'loss'"),
+    ],
+)
+def test_what_is_misspelt_gets_the_nearest_right_name(text: str, nearest: str) -> None:
+    with pytest.raises(UserError, match=f"did you mean {nearest}"):
+        plan(text)
+
+
+def test_with_another_selection_named_the_first_options_are_the_methods() -> None:
+    with pytest.raises(UserError, match="unknown option of snas 'metric'"):
+        plan("snas:metric=accuracy+ostr")
+
+
+def test_a_value_of_the_wrong_kind_is_refused() -> None:
+    with pytest.raises(UserError, match="tau_max='hot' is not a float"):
+        plan("snas:tau_max=hot")
+    with pytest.raises(UserError, match="regulariser"):
+        plan("drnas:regulariser=klx")
+
+
+def test_unknown_data_set() -> None:
+    with pytest.raises(UserError, match="did you mean 'cifar100'"):
+        plan("darts", dataset="cifar1000")
+
+
+def test_a_users_file_is_a_method(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(MINE)
+    (job,) = plan(f"{path}:width=4+ostr")
+    assert [spec.method for spec in job.specs] == ["mine:width=4", "mine:width=4+ostr"]
+    assert job.source_path == path
+    before = job.base.run_id
+    path.write_text(MINE + "    depth = 2\n")
+    assert plan(f"{path}:width=4+ostr")[0].base.run_id != before
+
+
+def test_a_users_file_must_not_be_called_like_a_built_in_method(tmp_path: Path) -> None:
+    (tmp_path / "darts.py").write_text(MINE)
+    with pytest.raises(UserError, match="rename the file"):
+        plan(str(tmp_path / "darts.py"))
+
+
+def test_a_users_method_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(MINE + "    def __init__(self, edges, ops):\n        1 / 0\n")
+    with pytest.raises(UserError, match="'mine' cannot be made: ZeroDivisionError"):
+        plan(str(tmp_path / "mine.py"))

@@ -1,0 +1,93 @@
+"""What is going on, told from the folders alone."""
+
+import io
+import re
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from benchharness.runs import progress
+from benchharness.runs.progress import Sight, clock, shown, survey
+from benchharness.runs.runner import Where, execute
+from benchharness.store import Store
+from tests.support.tiny import Walk, jobs
+
+LINE = {"seconds": 30.0, "valid_accuracy_pct": 12.5}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "results", "mine")
+
+
+def test_a_survey_counts_epochs_and_readings(store: Store) -> None:
+    plan = jobs("darts,ostr", (0, 1, 2))
+    assert survey(plan, store, set()) == (0, 15, ())
+    execute(plan[0], Where(store, "cpu", 1), Walk)
+    with store.claim(plan[1].base) as run:
+        assert run is not None
+        run.log({"epoch": 1, **LINE})
+        seen = survey(plan, store, set())
+        assert seen == (6, 15, (Sight("darts", 1, 1, 3, 12.5, 60.0),))
+    assert survey(plan, store, set()).running == ()
+
+
+def test_readings_are_shown_while_they_take_place(store: Store) -> None:
+    (job,) = jobs("darts,ostr")
+    with store.claim(job.readouts[0]):
+        (sight,) = survey([job], store, set()).running
+    assert str(sight) == "ostr seed 0  trained, reading the cell out"
+
+
+def test_finished_runs_are_looked_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = jobs("darts,ostr")
+    execute(plan[0], Where(store, "cpu", 1), Walk)
+    finished: set[str] = set()
+    first = survey(plan, store, finished)
+    monkeypatch.setattr(Store, "status", None)
+    assert survey(plan, store, finished) == first == (5, 5, ())
+    assert first.share == 1
+
+
+def test_a_sight_in_words() -> None:
+    assert str(Sight("darts", 3, 0, 20, None, None)) == "darts seed 3  epoch 0/20"
+    assert str(Sight("snas", 3, 2, 20, 9.5, 3700.0)) == "snas seed 3  epoch 2/20  valid  9.50 %  1:01:40 left"
+
+
+def test_clock() -> None:
+    assert [clock(seconds) for seconds in (0.0, 59.6, 3599.0, 3661.0)] == ["0:00", "1:00", "59:59", "1:01:01"]
+
+
+def watched(store: Store, console: Console, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What is printed while a search makes two epochs."""
+    monkeypatch.setattr(progress, "REFRESH_SECONDS", 0.01)
+    stream = console.file
+    assert isinstance(stream, io.StringIO)
+    (job,) = jobs("darts")
+    with shown([job], store, console), store.claim(job.base) as run:
+        assert run is not None
+        for epoch in (1, 2):
+            run.log({"epoch": epoch, **LINE})
+            deadline = time.monotonic() + 5
+            while f"epoch {epoch}/3" not in stream.getvalue() and time.monotonic() < deadline:
+                time.sleep(0.01)
+    return stream.getvalue()
+
+
+def test_plain_lines_where_nobody_watches(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = watched(store, Console(file=io.StringIO()), monkeypatch)
+    assert told.splitlines() == [
+        "darts seed 0  epoch 1/3  valid 12.50 %  1:00 left  (all: 25%)",
+        "darts seed 0  epoch 2/3  valid 12.50 %  0:30 left  (all: 50%)",
+    ]
+
+
+def test_a_live_display_on_a_terminal(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    told = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", watched(store, console, monkeypatch))
+    assert "epoch 2/3" in told
+    assert "2/4 epochs and readings" in told
+    assert not [thread for thread in threading.enumerate() if thread.name == "progress"]

@@ -1,0 +1,146 @@
+"""Making a run again: the same bits are found the same, and any other bit is named."""
+
+import hashlib
+import json
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchharness.cli import main
+from benchharness.compute import environment
+from benchharness.errors import UserError
+from benchharness.io import files
+from benchharness.runs import reproduce
+from benchharness.runs.runner import Where, execute
+from benchharness.store import Store
+from tests.support.tiny import Walk, jobs
+
+(JOB,) = jobs("darts,ostr", (4,))
+
+
+@pytest.fixture
+def where(tmp_path: Path) -> Where:
+    made = Where(Store(tmp_path / "results", "mine"), "cpu", 1)
+    execute(JOB, made, Walk)
+    return made
+
+
+class Other(Walk):
+    """The same search on a machine that rounds otherwise in its second epoch."""
+
+    def run_epoch(self) -> dict[str, Any]:
+        line = super().run_epoch()
+        if self.epoch == 2:
+            self.alphas[-1] = self.alphas[-1] + 2.0**-10
+        return line
+
+
+@pytest.mark.parametrize("spec", JOB.specs, ids=["supernet", "reading"])
+def test_the_same_bits_are_found_the_same(where: Where, tmp_path: Path, spec: Any) -> None:
+    found = reproduce.repeat(where.store.folder(spec), tmp_path / "again", "cpu", Walk)
+    assert found.differences == ()
+    assert found.circumstances == ()
+    assert (found.folder / "record.json").read_bytes() == (where.store.folder(spec) / "record.json").read_bytes()
+
+
+def test_other_bits_are_named(where: Where, tmp_path: Path) -> None:
+    found = reproduce.repeat(where.store.folder(JOB.base), tmp_path / "again", "cpu", Other)
+    assert "alphas: differs by up to 0.000977" in found.differences
+
+
+def test_other_records_versions_and_traces_are_named(where: Where, tmp_path: Path) -> None:
+    folder = where.store.folder(JOB.base)
+    record = files.read_json(folder / "record.json") or {}
+    files.write_json(folder / "record.json", {**record, "measures": {}})
+    machine = files.read_json(folder / "machine.json") or {}
+    files.write_json(folder / "machine.json", {**machine, "environment": {"python": "2.7"}})
+    files.keep_lines(folder / "trace.jsonl", 2)
+    found = reproduce.repeat(folder, tmp_path / "again", "cpu", Walk)
+    assert [word.partition(":")[0] for word in found.differences] == ["measures", "trace.jsonl"]
+    assert any(word.startswith("python: 2.7 then, 3.") for word in found.circumstances)
+
+
+def test_a_run_of_recorded_steps_is_repeated_without_them_on_a_processor(where: Where, tmp_path: Path) -> None:
+    folder = where.store.folder(JOB.base)
+    files.write_json(folder / "machine.json", {**(files.read_json(folder / "machine.json") or {}), "graphs": True})
+    assert not reproduce.repeat(folder, tmp_path / "again", "cpu", Walk).differences
+
+
+def test_runs_are_found_by_the_beginning_of_their_id(where: Where) -> None:
+    root, run_id = where.store.root, JOB.base.run_id
+    assert reproduce.find(root, run_id[:8]) == reproduce.find(root, run_id) == where.store.folder(JOB.base)
+    with pytest.raises(UserError, match=r"no runs under .* begins with 0123456789$"):
+        reproduce.find(root, "0123456789")
+    with pytest.raises(UserError, match="is no run id"):
+        reproduce.find(root, "../..")
+    shutil.copytree(where.store.path, root / "other")
+    with pytest.raises(UserError, match=r"2 runs under .*; more digits of it, or the folder of one suite as --results"):
+        reproduce.find(root, run_id)
+    assert reproduce.find(root / "other", run_id).is_relative_to(root / "other")
+
+
+def test_another_source_is_a_circumstance_and_no_difference(
+    where: Where, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = where.store.folder(JOB.base)
+    source = json.loads((folder / "record.json").read_text())["package_sha256"]
+    assert source == environment.source_sha256()
+    assert {attempt["package_sha256"] for attempt in json.loads((folder / "machine.json").read_text())["attempts"]} == {
+        source
+    }
+    monkeypatch.setattr(environment, "source_sha256", lambda: "ab" * 32)
+    again = reproduce.repeat(folder, tmp_path / "again", "cpu", Walk)
+    assert again.differences == ()
+    assert again.circumstances == (f"source of benchharness: {source} then, {'ab' * 32} now",)
+
+
+def test_what_cannot_be_repeated_is_refused(where: Where, tmp_path: Path) -> None:
+    reading = where.store.folder(JOB.readouts[0])
+    with pytest.raises(UserError, match="cannot be repeated: RuntimeError: diverged"):
+        reproduce.repeat(
+            where.store.folder(JOB.base), tmp_path / "again", "cpu", lambda job, device: Walk(job, device, broken=1)
+        )
+    where.store.folder(JOB.base).rename(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match="is not beside it"):
+        reproduce.repeat(reading, tmp_path / "again", "cpu", Walk)
+    (reading / "record.json").unlink()
+    with pytest.raises(UserError, match="no finished run"):
+        reproduce.repeat(reading, tmp_path / "again", "cpu", Walk)
+
+
+def test_a_users_method_is_repeated_from_its_copy(tmp_path: Path) -> None:
+    """The plan's file may be gone by then; one that was changed since the plan is refused."""
+    source = b"class Mine: ...\n"
+    base = JOB.base.__class__(**{**vars(JOB.base), "source": hashlib.sha256(source).hexdigest()})
+    job, where = JOB._replace(base=base, readouts=()), Where(Store(tmp_path / "results", "mine"), "cpu", 1)
+    paths = []
+
+    def make(job: Any, device: Any) -> Walk:
+        paths.append(job.source_path)
+        return Walk(job, device)
+
+    (outcome,) = execute(job, where, make, b"class Changed: ...\n")
+    assert "was changed after the plan was made" in outcome.message
+    execute(job, where, make, source)
+    assert set(paths) == {where.store.folder(base) / "method.py"}
+    assert reproduce.repeat(where.store.folder(base), tmp_path / "again", "cpu", make).differences == ()
+
+
+def test_the_commands(where: Where, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = reproduce.repeat
+    monkeypatch.setattr(reproduce, "repeat", partial(real, make=Walk))
+    results = str(where.store.root)
+    assert main(["doctor", results]) == 0
+    assert main(["rerun", JOB.base.run_id, "--check", "--results", results, "--device", "cpu"]) == 0
+    assert "every bit of its record, arrays and trace is the same" in capsys.readouterr().out
+    monkeypatch.setattr(reproduce, "repeat", partial(real, make=Other))
+    again = str(tmp_path / "kept")
+    assert main(["rerun", JOB.base.run_id, "--out", again, "--results", results, "--device", "cpu"]) == 1
+    assert "DIFFERS  alphas" in capsys.readouterr().out
+    assert list(Path(again).rglob("record.json"))
+    (where.store.folder(JOB.base) / "trace.npz").unlink()
+    assert main(["doctor", results]) == 1
+    assert "2 runs looked at, 1 with something to say" in capsys.readouterr().out

@@ -1,0 +1,414 @@
+"""The runner: every run of a plan done once, resumed where it stopped, failures kept from spreading."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import benchharness
+from benchharness import store
+from benchharness.compute import executors
+from benchharness.errors import UserError
+from benchharness.records import Status
+from benchharness.runs import runner
+from benchharness.runs.plan import Job
+from benchharness.runs.runner import Means, Outcome, Where, devices, execute, perform, share
+from benchharness.runs.suite import Suite
+from benchharness.store import Store
+from tests.support.tiny import SETTINGS, Walk, install_images, jobs
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def where(tmp_path: Path) -> Where:
+    return Where(Store(tmp_path / "results", "mine"), "cpu", 1)
+
+
+class Stopped(BaseException):
+    """What a kill looks like from inside: nothing can be done about it."""
+
+
+def stopping(epoch: int) -> Any:
+    """A search that is killed in the middle of an epoch."""
+
+    class Stopping(Walk):
+        def run_epoch(self) -> dict[str, Any]:
+            if self.epoch + 1 == epoch:
+                raise Stopped
+            return super().run_epoch()
+
+    return Stopping
+
+
+def results_of(where: Where, job: Job) -> dict[str, bytes]:
+    """The files that may not depend on when and how often the run was interrupted."""
+    names = ("spec.json", "trace.npz", "record.json")
+    return {
+        f"{spec.method}/{name}": (where.store.folder(spec) / name).read_bytes() for spec in job.specs for name in names
+    }
+
+
+def states(outcomes: list[Outcome]) -> list[tuple[str, str]]:
+    return [(outcome.spec.method, outcome.state) for outcome in outcomes]
+
+
+def test_a_job_trains_once_and_reads_everything_out(where: Where) -> None:
+    (job,) = jobs("darts,ostr,darts+prune")
+    made = []
+
+    def make(job: Job, device: torch.device) -> Walk:
+        made.append(Walk(job, device))
+        return made[-1]
+
+    assert states(execute(job, where, make)) == [("darts", "done"), ("ostr", "done"), ("darts+prune", "done")]
+    assert len(store.trace(where.store.folder(job.base))) == 3
+    made.clear()
+    assert states(execute(job, where, make)) == [("darts", "done"), ("ostr", "done"), ("darts+prune", "done")]
+    assert made == []
+
+
+def test_reading_out_does_not_spoil_the_next_reading(where: Where) -> None:
+    """`Walk.read_out` changes the search; both readings must see it as training left it."""
+    (job,) = jobs("darts,darts+prune")
+    execute(job, where, Walk)
+    records = [json.loads((where.store.folder(spec) / "record.json").read_text()) for spec in job.specs]
+    assert records[0]["arch"] == records[1]["arch"]
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 3])
+def test_a_run_killed_and_resumed_equals_an_undisturbed_one(where: Where, tmp_path: Path, epoch: int) -> None:
+    (job,) = jobs("darts,ostr")
+    calm = Where(Store(tmp_path / "calm", "mine"), "cpu", 1)
+    execute(job, calm, Walk)
+    with pytest.raises(Stopped):
+        execute(job, where, stopping(epoch))
+    assert where.store.status(job.base) == Status.STALE
+    execute(job, where, Walk)
+    assert results_of(where, job) == results_of(calm, job)
+    attempts = json.loads((where.store.folder(job.base) / "machine.json").read_text())["attempts"]
+    assert [attempt["epoch"] for attempt in attempts] == [0, epoch - 1]
+
+
+def test_lines_beyond_the_checkpoint_are_trained_again_once(where: Where, monkeypatch: pytest.MonkeyPatch) -> None:
+    (job,) = jobs("darts")
+    save = torch.save
+
+    def dying(*args: Any) -> None:
+        monkeypatch.setattr(torch, "save", save)
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        execute(job, where, stopping(2))
+    monkeypatch.setattr(torch, "save", dying)
+    with pytest.raises(Stopped):
+        execute(job, where, Walk)
+    assert len(store.trace(where.store.folder(job.base))) == 2
+    execute(job, where, Walk)
+    assert store.trace(where.store.folder(job.base))["epoch"].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("damage", ["gone", "empty", "torn", "garbled", "another", "trace lost"])
+def test_a_damaged_checkpoint_costs_time_and_nothing_else(where: Where, tmp_path: Path, damage: str) -> None:
+    (job,) = jobs("darts")
+    calm = Where(Store(tmp_path / "calm", "mine"), "cpu", 1)
+    execute(job, calm, Walk)
+    with pytest.raises(Stopped):
+        execute(job, where, stopping(3))
+    path = where.store.folder(job.base) / "checkpoint.pt"
+    whole = path.read_bytes()
+    if damage == "trace lost":
+        (path.parent / "trace.jsonl").unlink()
+    elif damage == "another":
+        torch.save({"weights": 1}, path)
+    elif damage == "garbled":  # in the midst of a tensor, which torch would load all the same
+        at = whole.index(torch.load(path)["alphas"][0].numpy().tobytes())
+        path.write_bytes(whole[:at] + bytes(8) + whole[at + 8 :])
+    elif damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(whole[: len(whole) // 2] if damage == "torn" else b"")
+    assert states(execute(job, where, Walk)) == [("darts", "done")]
+    assert results_of(where, job) == results_of(calm, job)
+    assert store.trace(path.parent)["epoch"].tolist() == [1, 2, 3]
+
+
+def test_a_checkpoint_is_loaded_without_running_its_code(where: Where, tmp_path: Path) -> None:
+    (job,) = jobs("darts")
+    with pytest.raises(Stopped):
+        execute(job, where, stopping(2))
+
+    class Evil:
+        def __reduce__(self) -> Any:
+            return Path.touch, (tmp_path / "executed",)
+
+    torch.save(Evil(), where.store.folder(job.base) / "checkpoint.pt")
+    assert states(execute(job, where, Walk)) == [("darts", "done")]
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_supernet_without_checkpoint_is_retrained_for_a_later_reading(where: Where) -> None:
+    (first,), (second,) = jobs("darts"), jobs("darts,ostr")
+    execute(first, where, Walk)
+    folder = where.store.folder(first.base)
+    (folder / "checkpoint.pt").unlink()
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert states(execute(second, where, Walk)) == [("darts", "done"), ("ostr", "done")]
+    assert {name: (folder / name).read_bytes() for name in before} == before
+
+
+def test_a_supernet_that_comes_out_differently_is_not_read_out(where: Where) -> None:
+    (first,), (second,) = jobs("darts"), jobs("darts,ostr")
+    execute(first, where, Walk)
+    (where.store.folder(first.base) / "checkpoint.pt").unlink()
+
+    class OtherMachine(Walk):
+        def run_epoch(self) -> dict[str, Any]:
+            line = super().run_epoch()
+            self.alphas[-1] = self.alphas[-1] + 1e-6
+            return line
+
+    outcomes = execute(second, where, OtherMachine)
+    assert states(outcomes) == [("darts", "done"), ("ostr", "failed")]
+    assert "epoch 1 of the supernet differs" in outcomes[1].message
+    assert not (where.store.folder(first.base) / "failure.json").exists()
+    assert where.store.status(second.readouts[0]) == Status.ABSENT
+    assert where.store.status(second.base) == Status.DONE
+
+
+def test_a_failure_is_recorded_and_tried_again(where: Where) -> None:
+    (job,) = jobs("darts,ostr")
+    outcomes = execute(job, where, lambda job, device: Walk(job, device, broken=3))
+    assert states(outcomes) == [("darts", "failed"), ("ostr", "failed")]
+    assert outcomes[0].message == "RuntimeError: diverged"
+    assert where.store.status(job.base) == Status.FAILED
+    assert states(execute(job, where, Walk)) == [("darts", "done"), ("ostr", "done")]
+    assert not (where.store.folder(job.base) / "failure.json").exists()
+
+
+def test_a_failing_reading_does_not_take_the_others_along(where: Where) -> None:
+    class Picky(Walk):
+        def read_out(self, spec: Any) -> Any:
+            if spec.method == "ostr":
+                raise ValueError("no such cell")
+            return super().read_out(spec)
+
+    (job,) = jobs("darts,ostr,darts+prune")
+    assert states(execute(job, where, Picky)) == [("darts", "done"), ("ostr", "failed"), ("darts+prune", "done")]
+    assert where.store.status(job.readouts[0]) == Status.FAILED
+
+
+def test_a_full_disk_fails_the_run_and_not_the_runner(where: Where, monkeypatch: pytest.MonkeyPatch) -> None:
+    (job,) = jobs("darts")
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("benchharness.io.files.append_line", full)
+    monkeypatch.setattr("benchharness.store.run_folder.Run.fail", full)
+    (outcome,) = execute(job, where, Walk)
+    assert outcome.state == "failed"
+    assert "No space left on device" in outcome.message
+    monkeypatch.undo()
+    assert states(execute(job, where, Walk)) == [("darts", "done")]
+
+
+def test_a_run_elsewhere_is_left_alone(where: Where) -> None:
+    (job,) = jobs("darts,ostr")
+    with where.store.claim(job.base):
+        assert states(execute(job, where, Walk)) == [("darts", "busy"), ("ostr", "busy")]
+
+
+def test_runs_elsewhere_are_waited_for(where: Where, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other process finishes while we sleep; the plan is then done, and nothing is done twice."""
+    (job,) = jobs("darts")
+    monkeypatch.setattr(runner, "_fetch", lambda jobs: None)
+    held = where.store.claim(job.base)
+    held.__enter__()
+    slept = []
+
+    def sleep(seconds: float) -> None:
+        if not slept:
+            held.__exit__(None, None, None)
+        slept.append(seconds)
+
+    monkeypatch.setattr("benchharness.runs.runner.time.sleep", sleep)
+    monkeypatch.setattr("benchharness.runs.runner._start", lambda task: execute(task.job, task.where, Walk))
+    assert states(list(perform([job], where.store, Means(device="cpu")))) == [("darts", "done")]
+    assert slept[0] > 0
+
+
+def test_runs_that_find_no_memory_beside_others_go_on_with_half_as_many(
+    where: Where, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_a_time: list[int] = []
+
+    class Greedy(Walk):
+        """A search that needs more memory than four at a time leave it, and finds so in its second epoch."""
+
+        def run_epoch(self) -> dict[str, Any]:
+            if at_a_time[-1] > 2 and self.epoch == 1 and self.spec.seed:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return super().run_epoch()
+
+    def processes(work: Any, left: dict[int, Any], count: int) -> Any:
+        at_a_time.append(count)
+        assert all(task.where.shared for task in left.values())
+        yield from executors.serial(lambda task: execute(task.job, task.where, Greedy), left)
+
+    monkeypatch.setattr("benchharness.runs.runner.executors.processes", processes)
+    monkeypatch.setattr("benchharness.runs.runner.load_images", lambda name: None)
+    plan = jobs("darts", seeds=(0, 1, 2))
+    outcomes = list(perform(plan, where.store, Means(jobs=5, device="cpu")))
+    assert at_a_time == [5, 2]
+    assert [(outcome.spec.seed, outcome.state) for outcome in outcomes] == [
+        (0, "done"), (1, "crowded"), (2, "crowded"), (1, "done"), (2, "done")
+    ]  # fmt: skip
+    assert len(store.trace(where.store.folder(plan[1].base))) == 3, "it went on from its checkpoint"
+    assert not list(where.store.path.rglob("failure.json"))
+
+
+def test_a_run_that_finds_no_memory_though_it_is_alone_has_failed(where: Where) -> None:
+    class Huge(Walk):
+        def run_epoch(self) -> dict[str, Any]:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    (job,) = jobs()
+    assert states(execute(job, where, Huge)) == [("darts", "failed")]
+    assert states(execute(job, where._replace(shared=True), Huge)) == [("darts", "crowded")]
+
+
+def test_a_reading_that_finds_no_memory_is_made_again(where: Where) -> None:
+    class Wide(Walk):
+        def read_out(self, spec: Any) -> Any:
+            if spec.method == "ostr" and crowd.shared:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return super().read_out(spec)
+
+    (job,) = jobs("darts,ostr")
+    crowd = where._replace(shared=True)
+    assert states(execute(job, crowd, Wide)) == [("darts", "done"), ("ostr", "crowded")]
+    crowd = where
+    assert states(execute(job, crowd, Wide)) == [("darts", "done"), ("ostr", "done")]
+
+
+def test_arithmetic_that_the_device_lacks_is_refused_before_any_run(where: Where) -> None:
+    with pytest.raises(UserError, match=r"tf32.*'cpu'; take float32 or bf16"):
+        list(perform(jobs("darts", numerics="tf32"), where.store, Means(device="cpu")))
+    assert not where.store.path.exists()
+
+
+def test_devices() -> None:
+    if not torch.cuda.is_available():
+        assert devices("auto", 2) == ["cpu"]
+        for wanted in ("cuda", "cuda:0"):
+            with pytest.raises(UserError, match="is not there"):
+                devices(wanted, 1)
+    assert devices("cpu", 4) == ["cpu"]
+    with pytest.raises(UserError, match="did you mean 'cuda'"):
+        devices("cudda", 1)
+    with pytest.raises(UserError, match="jobs=0"):
+        devices("cpu", 0)
+
+
+def test_missing_images_are_one_error_before_any_run(own_home: Path) -> None:
+    with pytest.raises(UserError, match="benchharness data import"):
+        benchharness.run("darts", "0", dataset="cifar10", changes=SETTINGS, out=own_home / "results", device="cpu")
+    assert not (own_home / "results").exists()
+
+
+def test_real_searches_end_to_end(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCHHARNESS_DATA", str(own_home / "data"))
+    monkeypatch.setattr("benchharness.compute.environment.cores", lambda: 1)
+    install_images(own_home / "data")
+
+    def run(out: str) -> Any:
+        return benchharness.run(
+            ["ostr", "random"], [3], dataset="cifar10", changes=SETTINGS, out=own_home / out, device="cpu"
+        )
+
+    frame = run("first")
+    assert frame[["method", "status"]].to_numpy().tolist() == [["darts", "done"], ["ostr", "done"], ["random", "done"]]
+    assert frame["suite"].unique().tolist() == [Suite(dataset="cifar10", protocol="cpu", settings=SETTINGS).name]
+    assert frame["images_label"].str.startswith("CIFAR-10 (other pixels, 96 + 16 images)").all()
+    arrays = store.arrays(frame["path"][1])
+    assert arrays["alphas"].shape == (3, 6, 5)
+    assert np.isfinite(arrays["alphas"]).all()
+    again = run("second")
+    for mine, other in zip(frame["path"], again["path"], strict=True):
+        for name in ("spec.json", "record.json", "trace.npz"):
+            assert (mine / name).read_bytes() == (other / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("means", "word"),
+    [
+        (Means(executor="slurm"), "unknown executor 'slurm'.* local, dask"),
+        (Means(executor="dask"), "go together"),
+        (Means(scheduler="tcp://127.0.0.1:8786"), "go together"),
+        (Means(threads=0), "threads=0 is out of range"),
+        (Means(timeout=float("nan")), "timeout=nan is out of range"),
+        (Means(jobs=0), "jobs=0 is out of range"),
+    ],
+)
+def test_means_that_cannot_be_are_refused(tmp_path: Path, means: Means, word: str) -> None:
+    with pytest.raises(UserError, match=word):
+        list(perform([], Store(tmp_path, "mine"), means))
+    with pytest.raises(UserError, match="unknown argument of run 'thread'; did you mean 'threads'"):
+        benchharness.run("darts", "0", thread=2)
+
+
+def test_shards_are_disjoint_and_make_up_the_plan() -> None:
+    plan = jobs("darts,snas", tuple(range(5)))
+    parts = [share(plan, f"{part}/3") for part in (1, 2, 3)]
+    assert sorted(job.base.run_id for part in parts for job in part) == sorted(job.base.run_id for job in plan)
+    assert [len(part) for part in parts] == [4, 3, 3]
+    for wrong in ("0/3", "4/3", "1", "a/b", "-1/3", "1/3/5", ""):
+        with pytest.raises(UserError, match="write i/n with i from 1 to n"):
+            share(plan, wrong)
+
+
+def test_a_run_keeps_the_threads_it_was_begun_with(where: Where) -> None:
+    """Sums depend on how they are split among threads: a resumed run must split them as before."""
+    (job,) = jobs("darts")
+    seen = []
+
+    class Seeing(Walk):
+        def run_epoch(self) -> dict[str, Any]:
+            seen.append(torch.get_num_threads())
+            return super().run_epoch()
+
+    try:
+        with pytest.raises(Stopped):
+            execute(job, where._replace(threads=2), stopping(2))
+        execute(job, where, Seeing)
+    finally:
+        torch.set_num_threads(1)
+    assert seen == [2, 2]
+    machine = json.loads((where.store.folder(job.base) / "machine.json").read_text())
+    assert machine["threads"] == 2
+
+
+def test_results_that_are_not_here_are_no_results(where: Where, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker elsewhere that does not share the folder has written to one of its own."""
+    (job,) = jobs("darts")
+    monkeypatch.setattr(runner, "_fetch", lambda jobs: None)
+    monkeypatch.setattr(runner, "_start", lambda task: [Outcome(job.base, "done")])
+    (outcome,) = perform([job], where.store, Means(device="cpu"))
+    assert outcome.state == "failed"
+    assert "share that folder" in outcome.message
+
+
+def test_a_hang_is_told_as_one(where: Where, monkeypatch: pytest.MonkeyPatch) -> None:
+    (job,) = jobs("darts,ostr")
+    with where.store.claim(job.base) as run:
+        assert run is not None
+        run.hung.write_text("Timeout!\n  File 'mine.py', line 7 in draw\n")
+    outcomes = runner._outcomes(job, RuntimeError("its process died"), where._replace(timeout=5.0))
+    assert {outcome.message for outcome in outcomes} == {"it hung: no epoch or reading ended in 5 s"}
+    failure = json.loads((where.store.folder(job.base) / "failure.json").read_text())
+    assert failure["type"] == "TimeoutError"
+    assert "line 7 in draw" in failure["traceback"]

@@ -1,0 +1,202 @@
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from benchharness import methods
+from benchharness.errors import UserError
+from benchharness.search import selection
+from benchharness.search.evaluation import Evaluation, Score
+from benchharness.search.selection import Selected, is_dead
+from benchharness.space import EDGES, NONE, OPS
+
+ALPHA = torch.randn(len(EDGES), len(OPS), generator=torch.Generator().manual_seed(5))
+COST = torch.randn(len(EDGES), len(OPS), generator=torch.Generator().manual_seed(6), dtype=torch.float64)
+
+
+class Linear(Evaluation):
+    """A loss that is linear in the edge weights, so that every score has a closed form."""
+
+    def __init__(self) -> None:
+        self.tuned: list[tuple[dict[int, int], int, bool]] = []
+        self.asked: list[tuple[str, int, str]] = []
+        self.net = self.stream = None  # type: ignore[assignment]
+
+    def mixed(self, weights: torch.Tensor, data: str = "valid", batches: int = 0, bn: str = "running") -> Score:
+        self.asked.append((data, batches, bn))
+        loss = float((COST * weights).sum())
+        return Score(loss, 50 - 3 * loss)
+
+    def mixes(self, weights: Sequence[torch.Tensor], *how: Any) -> list[Score]:
+        return [self.mixed(one, *how) for one in weights]
+
+    def gradient(self, weights: torch.Tensor, data: str = "valid", batches: int = 0, bn: str = "batch") -> torch.Tensor:
+        return COST
+
+    def tune(self, decided: Mapping[int, int], epochs: int, alpha: bool) -> None:
+        self.tuned.append((dict(decided), epochs, alpha))
+
+
+def trained(alpha: torch.Tensor = ALPHA) -> methods.Method:
+    method = methods.load("darts")(*alpha.shape)
+    with torch.no_grad():
+        method.alpha.copy_(alpha)
+    return method
+
+
+def chosen(name: str, evaluation: Evaluation | None = None, **options: object) -> Selected:
+    return selection.make(name, options)(trained(), evaluation or Linear())
+
+
+def test_magnitude_is_the_argmax_over_all_five_operations() -> None:
+    found = chosen("magnitude")
+    assert found.arch == tuple(ALPHA.argmax(-1).tolist())
+    np.testing.assert_allclose(found.scores, ALPHA.softmax(-1).numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["magnitude", "strength", "prune", "uniform"])
+def test_none_can_be_ruled_out(name: str) -> None:
+    found = chosen(name, none=False)
+    assert NONE not in found.arch
+    assert np.isnan(found.scores[:, NONE]).all()
+
+
+def test_strength_is_the_loss_saved_by_the_operation_alone() -> None:
+    found = chosen("strength", none=False)
+    beta = ALPHA.softmax(-1).double()
+    saved = (COST * beta).sum(-1, keepdim=True) - COST
+    np.testing.assert_allclose(found.scores[:, 1:], saved[:, 1:].numpy(), atol=1e-6)
+    assert found.arch == tuple((1 + COST[:, 1:].argmin(-1)).tolist())
+    assert found.order == (0, 1, 2, 3, 4, 5)
+
+
+def test_surviving_at_beta_keeps_the_mixing_weight() -> None:
+    found = chosen("strength", none=False, surviving="beta")
+    beta = ALPHA.softmax(-1).double()
+    saved = (COST * beta).sum(-1, keepdim=True) - COST * beta
+    np.testing.assert_allclose(found.scores[:, 1:], saved[:, 1:].numpy(), atol=1e-6)
+
+
+def test_prune_is_the_loss_added_by_the_removal() -> None:
+    found = chosen("prune", none=False)
+    np.testing.assert_allclose(found.scores[:, 1:], -(COST * ALPHA.softmax(-1).double())[:, 1:].numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["strength", "prune"])
+def test_taylor_equals_exact_on_a_linear_loss(name: str) -> None:
+    np.testing.assert_allclose(chosen(name, exact=False).scores, chosen(name).scores, atol=1e-6)
+
+
+def test_accuracy_can_take_the_place_of_the_loss() -> None:
+    by_loss, by_accuracy = chosen("strength", none=False), chosen("strength", none=False, metric="accuracy")
+    np.testing.assert_allclose(by_accuracy.scores, 3 * by_loss.scores, atol=1e-6)
+
+
+def test_the_largest_margin_comes_first() -> None:
+    found = chosen("strength", none=False, order="margin")
+    two = COST[:, 1:].sort(-1).values[:, :2]
+    assert list(found.order) == (two[:, 1] - two[:, 0]).argsort(descending=True).tolist()
+
+
+def test_random_order_follows_the_global_generator() -> None:
+    orders = set()
+    for seed in range(8):
+        torch.manual_seed(seed)
+        orders.add(chosen("strength", order="random", none=False).order)
+    assert len(orders) > 4
+    torch.manual_seed(0)
+    again = chosen("strength", order="random", none=False).order
+    torch.manual_seed(0)
+    assert chosen("strength", order="random", none=False).order == again
+
+
+def test_scoring_uses_the_data_batches_and_statistics_asked_for() -> None:
+    evaluation = Linear()
+    chosen("strength", evaluation, data="train", batches=3, bn="running")
+    assert set(evaluation.asked) == {("train", 3, "running")}
+
+
+def test_nothing_is_measured_twice() -> None:
+    evaluation = Linear()
+    chosen("strength", evaluation, none=False)
+    assert len(evaluation.asked) == 1 + 6 * 4, "each trial once; a winner's loss is the next edge's starting point"
+
+
+def test_tuning_happens_between_decisions_only() -> None:
+    evaluation = Linear()
+    found = chosen("strength", evaluation, tuning=5, tune_alpha=False, none=False)
+    assert [len(decided) for decided, _, _ in evaluation.tuned] == [1, 2, 3, 4, 5]
+    assert {(epochs, alpha) for _, epochs, alpha in evaluation.tuned} == {(5, False)}
+    assert evaluation.tuned[-1][0] == {edge: found.arch[edge] for edge in range(5)}
+
+
+def test_decided_edges_are_discrete_while_others_are_scored_unless_asked_otherwise() -> None:
+    class Coupled(Linear):
+        def mixed(self, weights: torch.Tensor, *rest: object, **more: object) -> Score:
+            return Score(float((COST * weights).sum() * weights[0].max()), 0.0)
+
+    discrete, mixed = (chosen("strength", Coupled(), discretise=flag, none=False) for flag in (True, False))
+    assert np.allclose(discrete.scores[0], mixed.scores[0], equal_nan=True)
+    assert not np.allclose(discrete.scores[1], mixed.scores[1], equal_nan=True)
+
+
+def test_a_dead_edge_is_decided_by_magnitude_marked_and_unscored(monkeypatch: pytest.MonkeyPatch) -> None:
+    cost = COST.clone()
+    cost[1:3, NONE] = -100.0
+    monkeypatch.setitem(globals(), "COST", cost)
+    found = chosen("strength")
+    assert found.arch[1:3] == (NONE, NONE)
+    assert found.dead == (5,)
+    assert np.isnan(found.scores[5]).all()
+    assert found.arch[5] == int(ALPHA[5].argmax())
+
+
+@pytest.mark.parametrize(
+    ("edge", "decided", "dead"),
+    [
+        (5, {1: NONE, 2: NONE}, True),
+        (5, {1: NONE}, False),
+        (5, {0: NONE, 1: NONE}, True),
+        (0, {2: NONE, 4: NONE}, True),
+        (0, {4: NONE, 5: NONE}, True),
+        (0, {}, False),
+        (3, {0: NONE, 1: NONE}, False),
+    ],
+)
+def test_dead_edges_have_no_path_from_the_input_or_to_the_output(
+    edge: int, decided: dict[int, int], dead: bool
+) -> None:
+    assert is_dead(edge, decided) is dead
+
+
+def test_uniform_draws_every_operation_on_every_edge() -> None:
+    torch.manual_seed(0)
+    drawn = np.array([chosen("uniform").arch for _ in range(2000)])
+    counts = np.array([np.bincount(drawn[:, edge], minlength=5) for edge in range(6)])
+    assert counts.min() > 320
+    assert counts.max() < 480
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("strenght", {}, "did you mean 'strength'"),
+        ("strength", {"metrics": "loss"}, "did you mean 'metric'"),
+        ("strength", {"metric": "los"}, "did you mean 'loss'"),
+        ("strength", {"tuning": -1}, "neither may be below 0"),
+        ("strength", {"exact": "no", "metric": "accuracy"}, "take metric=loss"),
+        ("magnitude", {"none": "perhaps"}, "is not a bool"),
+    ],
+)
+def test_bad_options_are_named(name: str, options: dict[str, object], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        selection.make(name, options)
+
+
+def test_every_option_is_listed_with_its_default() -> None:
+    assert set(selection.options("strength")) == {
+        "none", "surviving", "data", "batches", "metric", "tuning", "tune_alpha", "order", "discretise", "exact", "bn",
+    }  # fmt: skip
+    assert selection.names() == ["magnitude", "strength", "prune", "uniform", "best"]

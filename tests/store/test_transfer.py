@@ -1,0 +1,95 @@
+"""What travels of a run, and what is refused of what arrives."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from benchharness.errors import UserError
+from benchharness.runs.runner import Where, execute
+from benchharness.store import Run, Store, transfer
+from tests.support.tiny import Walk, jobs
+
+(JOB,) = jobs("darts")
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> dict[str, bytes]:
+    """The files of a finished run."""
+    store = Store(tmp_path / "there", "mine")
+    execute(JOB, Where(store, "cpu", 1), Walk)
+    return transfer.pack(store.folder(JOB.base))
+
+
+def arrived(tmp_path: Path) -> Run:
+    folder = Store(tmp_path / "here", "mine").folder(JOB.base)
+    folder.mkdir(parents=True, exist_ok=True)
+    return Run(JOB.base, folder)
+
+
+def test_a_run_arrives_as_it_was_without_checkpoint_and_spec(tmp_path: Path, made: dict[str, bytes]) -> None:
+    assert set(made) == {"trace.jsonl", "trace.npz", "machine.json", "record.json"}
+    run = arrived(tmp_path)
+    transfer.unpack(run, made)
+    assert run.done
+    assert transfer.pack(run.folder) == made
+    assert len(list(run.folder.iterdir())) == len(made)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"../../record.json": b""}, r"'\.\./\.\./record\.json' is no file of a run"),
+        ({"checkpoint.pt": b""}, r"'checkpoint\.pt' is no file of a run"),
+        ({"trace.npz": b"PK"}, r"trace\.npz that came back .* is damaged"),
+        ({"trace.npz": None}, r"lacks trace\.npz"),
+        ({"machine.json": "text"}, "not made of bytes"),
+        ({"record.json": b"\xff{"}, "not a RunRecord"),
+        ({"record.json": jobs("snas")[0].base.to_json().encode()}, "not a RunRecord"),
+    ],
+)
+def test_what_is_not_as_it_should_be_is_not_written(
+    tmp_path: Path, made: dict[str, bytes], changes: Mapping[str, Any], word: str
+) -> None:
+    run = arrived(tmp_path)
+    with pytest.raises(UserError, match=word):
+        transfer.unpack(run, {name: held for name, held in {**made, **changes}.items() if held is not None})
+    assert not list(run.folder.iterdir())
+
+
+def test_another_runs_record_is_refused(tmp_path: Path, made: dict[str, bytes]) -> None:
+    other = made["record.json"].replace(JOB.base.run_id.encode(), b"0" * 16)
+    with pytest.raises(UserError, match="is the record of run 0000000000000000"):
+        transfer.unpack(arrived(tmp_path), {**made, "record.json": other})
+
+
+def test_too_much_is_neither_sent_nor_taken(
+    tmp_path: Path, made: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = arrived(tmp_path)
+    transfer.unpack(run, made)
+    monkeypatch.setattr(transfer, "LIMIT_BYTES", 1000)
+    with pytest.raises(UserError, match="more than the 1000 that are carried; share the folder"):
+        transfer.pack(run.folder)
+    with pytest.raises(UserError, match="larger than 1000 bytes"):
+        transfer.unpack(run, made)
+
+
+@given(data=st.data())
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_parcel_is_a_finished_run_or_refused(tmp_path: Path, made: dict[str, bytes], data: st.DataObject) -> None:
+    contents = st.binary(max_size=30) | st.sampled_from(sorted(made.values()))
+    names = st.sampled_from(sorted(made)) | st.text(max_size=8)
+    given_ = data.draw(st.dictionaries(names, contents, max_size=5))
+    run = arrived(tmp_path)
+    try:
+        transfer.unpack(run, given_)
+    except UserError:
+        assert not run.done
+    else:
+        assert run.done == ("record.json" in given_)
+    for file in run.folder.iterdir():
+        file.unlink()

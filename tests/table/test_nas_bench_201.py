@@ -1,0 +1,90 @@
+"""A table that is not the benchmark does not pass for it: above all one with validation and test mixed up."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+
+from benchharness.errors import UserError
+from benchharness.table import Figure, Table, storage
+from benchharness.table.build import build
+from benchharness.table.importers import columnar
+from benchharness.table.nas_bench_201 import OPTIMA, checked
+
+
+def test_every_figure_of_the_real_table_is_known(real: Table) -> None:
+    assert set(real.figures()) == set(OPTIMA)
+    assert checked(real) is real
+
+
+@pytest.mark.parametrize(("one", "other"), list(combinations(OPTIMA, 2)))
+def test_any_two_figures_swapped_are_noticed(real: Table, one: Figure, other: Figure) -> None:
+    means = dict(real.means) | {one: real.means[other], other: real.means[one]}
+    with pytest.raises(UserError, match="are its columns mixed up"):
+        checked(build(real.about | {"sha256": ""}, real.ops, means))
+
+
+def test_a_swap_in_the_file_is_noticed(data_folder: Path, tmp_path: Path) -> None:
+    source = parquet.read_table(data_folder / "nas-bench-201" / "nb201.parquet")
+    names = {"cifar10_valid_200": "cifar10_test_200", "cifar10_test_200": "cifar10_valid_200"}
+    parquet.write_table(
+        source.rename_columns([names.get(name, name) for name in source.column_names]), tmp_path / "s.parquet"
+    )
+    with pytest.raises(UserError, match=r"the best cifar10 valid after 200 epochs is 94\.3733, not 91\.6067"):
+        columnar.read(tmp_path / "s.parquet")
+
+
+def test_a_part_of_the_rows_is_noticed(sample: Table, make: Callable[..., Table]) -> None:
+    with pytest.raises(UserError, match="40 architectures where NAS-Bench-201 has 15,625"):
+        checked(make(40, name="nas-bench-201"))
+    assert checked(sample) is sample
+
+
+def test_made_up_figures_are_noticed(make: Callable[..., Table]) -> None:
+    with pytest.raises(UserError, match="the best cifar10 valid after 200 epochs is"):
+        checked(make(name="nas-bench-201"))
+
+
+def test_optima_right_but_rows_shuffled_are_noticed(real: Table) -> None:
+    shuffled = replace(real, ops=np.roll(real.ops, 1, axis=0))
+    with pytest.raises(UserError, match="the all-skip cell has"):
+        checked(replace(shuffled, about=real.about | {"sha256": storage.digest(shuffled)}))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda table: table.slice(0, 15_624), "has 15624 rows; expected index 0 to 15624, each once"),
+        (lambda table: pa.concat_tables([table] * 5), "has 78125 rows; NAS-Bench-201 has 15,625"),
+        (lambda table: with_column(table, "params_m", 1.0), "params_m of row 0 is 1, not"),
+        (lambda table: with_column(table, "arch", "|none~0|+|none~1|"), "is not an architecture"),
+    ],
+)
+def test_a_parquet_file_that_is_not_whole_is_refused(data_folder: Path, tmp_path: Path, spoil, sentence: str) -> None:  # type: ignore[no-untyped-def]
+    source = parquet.read_table(data_folder / "nas-bench-201" / "nb201.parquet")
+    parquet.write_table(spoil(source), tmp_path / "spoilt.parquet")
+    with pytest.raises(UserError, match=sentence):
+        columnar.read(tmp_path / "spoilt.parquet")
+
+
+def with_column(table: pa.Table, name: str, value: object) -> pa.Table:
+    return table.set_column(table.column_names.index(name), name, pa.array([value] * len(table)))
+
+
+def test_rows_in_another_order_are_put_in_the_benchmarks_own(data_folder: Path, tmp_path: Path, real: Table) -> None:
+    source = parquet.read_table(data_folder / "nas-bench-201" / "nb201.parquet")
+    parquet.write_table(source.take(np.random.default_rng(0).permutation(len(source))), tmp_path / "mixed.parquet")
+    assert columnar.read(tmp_path / "mixed.parquet").about["sha256"] == real.about["sha256"]
+
+
+def test_the_table_equals_the_file_it_came_from(data_folder: Path, real: Table) -> None:
+    source = parquet.read_table(data_folder / "nas-bench-201" / "nb201.parquet").to_pandas()
+    for figure in real.figures():
+        name = f"{figure.dataset}_{figure.split}_{figure.epochs}".replace("-", "_")
+        np.testing.assert_allclose(real.accuracy(None, *figure), source[name], atol=1e-4)
+    assert columnar.recognises(data_folder / "nas-bench-201" / "latency.parquet") is None

@@ -1,0 +1,42 @@
+import random
+
+import numpy as np
+import torch
+
+from benchharness.seeding import generator, seed_for, seeded
+
+
+def drawn() -> tuple[float, float, float]:
+    return random.random(), float(np.random.random()), float(torch.rand(()))
+
+
+def test_seeds_depend_on_every_name_and_on_nothing_else() -> None:
+    names = [("a", 1), ("a", 2), ("b", 1), ("a/1",), ("a",)]
+    assert len({seed_for(*name) for name in names}) == 4, "names are joined by slashes"
+    assert seed_for("supernet", "cifar10", 7) == 1145271766208136668
+    assert torch.rand((), generator=generator("x", 1)) == torch.rand((), generator=generator("x", 1))
+
+
+def test_a_block_has_its_own_numbers_and_gives_the_old_ones_back() -> None:
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    expected = drawn()
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    with seeded("block", 3):
+        first = drawn()
+    assert drawn() == expected
+    with seeded("block", 3):
+        assert drawn() == first
+    with seeded("block", 4):
+        assert drawn() != first
+
+
+def test_the_old_numbers_come_back_after_an_error() -> None:
+    random.seed(1)
+    expected = random.random()
+    random.seed(1)
+    try:
+        with seeded("block"):
+            raise KeyError
+    except KeyError:
+        pass
+    assert random.random() == expected

@@ -1,0 +1,167 @@
+"""Tables by training: which architectures, what is kept, what is never trained twice, and what a table makes of it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchharness import space
+from benchharness.data import load_images
+from benchharness.errors import UserError
+from benchharness.space import CONV1, NONE, SKIP
+from benchharness.table import Figure, Table
+from benchharness.table.measurements import measured_path, with_measured
+from benchharness.training import journal as measuring
+from benchharness.training.journal import Journal, Line, Means
+from benchharness.training.trainer import RECIPES
+
+TINY = replace(RECIPES["small"], name="tiny", epochs=1, images=128, measured=50, channels=2)
+CHEAP = (NONE,) * 3 + (SKIP, NONE, NONE)
+OTHER = (NONE,) * 3 + (CONV1, NONE, NONE)
+
+
+@pytest.fixture
+def journal(own_home: Path) -> Journal:
+    """A journal of its own, empty, on the embedded images."""
+    measuring._trainer.cache_clear()
+    return Journal(load_images("digits"), TINY)
+
+
+def code_of(arch: space.Arch) -> int:
+    return int(space.classes()[space.to_code(arch)])
+
+
+def measure(journal: Journal, *archs: space.Arch, seeds: int = 2, jobs: int = 1) -> list[Line]:
+    return list(journal.measure(map(code_of, archs), seeds, Means(jobs)))
+
+
+def small_table(journal: Journal) -> Table:
+    measure(journal, CHEAP)
+    return journal.table([code_of(CHEAP)], 2)
+
+
+def test_every_class_has_one_representative_and_the_references_come_first() -> None:
+    found = measuring.representatives()
+    assert sorted(found.tolist()) == np.unique(space.classes()).tolist()
+    first = {code_of(arch) for arch in measuring.REFERENCES}
+    assert set(found[: len(first)].tolist()) == first
+
+
+def test_a_sample_is_spread_over_the_space() -> None:
+    part = measuring.representatives()[:600]
+    assert 0.9 < np.median(part) / np.median(measuring.representatives()) < 1.1
+
+
+def test_what_was_trained_is_not_trained_again(journal: Journal) -> None:
+    first = measure(journal, CHEAP)
+    assert [line.seed for line in first] == [0, 1]
+    assert measure(journal, CHEAP) == []
+    assert [line.seed for line in measure(journal, CHEAP, seeds=3)] == [2]
+    assert list(journal.held().values())[:2] == first
+
+
+def test_a_torn_line_is_trained_again(journal: Journal) -> None:
+    measure(journal, CHEAP)
+    text = journal.path.read_bytes()
+    journal.path.write_bytes(text[:-20])
+    (again,) = measure(journal, CHEAP)
+    assert again.seed == 1
+    assert len(journal.held()) == 2
+
+
+def test_recipes_and_images_do_not_share_a_journal(journal: Journal) -> None:
+    images = load_images("digits")
+    assert Journal(images, replace(TINY, epochs=2)).path != journal.path
+    assert Journal(images._replace(sha256="0" * 64), TINY).path != journal.path
+    assert Journal(images, replace(TINY, name="called otherwise")).path == journal.path
+
+
+def test_a_rate_held_within_an_epoch_makes_another_training_and_older_journals_hold(journal: Journal) -> None:
+    names = "batch cells channels epochs images learning_rate measured momentum nesterov trained_on warmup weight_decay"
+    assert sorted(measuring.settings(RECIPES["digits"])) == names.split(), (
+        "the key is that of before there was a choice"
+    )
+    assert measuring.settings(RECIPES["nas-bench-201"])["rate_by"] == "epoch"
+    held = replace(journal.recipe, rate_by="epoch")
+    assert Journal(journal.images, held).path != journal.path
+
+
+def test_processes_measure_what_one_process_does(journal: Journal) -> None:
+    alone = {line[:4] for line in measure(journal, CHEAP, OTHER)}
+    journal.path.unlink()
+    assert {line[:4] for line in measure(journal, CHEAP, OTHER, jobs=2)} == alone
+
+
+def test_a_failed_training_is_named_and_the_others_are_kept(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(task: measuring.Task) -> Line:
+        if task.code == code_of(OTHER):
+            raise FloatingPointError("the loss became nan")
+        return Line(task.code, task.seed, 50.0, 50.0, 1.0)
+
+    monkeypatch.setattr(measuring, "_train", fails)
+    with pytest.raises(UserError, match=r"training .*nor_conv_1x1~0.* failed: the loss became nan"):
+        measure(journal, CHEAP, OTHER)
+    assert len(journal.held()) == 2
+
+
+def test_a_table_holds_every_member_of_the_classes_trained(journal: Journal) -> None:
+    lines = measure(journal, CHEAP, OTHER)
+    table = journal.table([code_of(CHEAP), code_of(OTHER)], 2)
+    classes = space.classes()
+    assert len(table) == np.isin(classes, [code_of(CHEAP), code_of(OTHER)]).sum()
+    assert table.figures() == [Figure("digits", "valid", 1), Figure("digits", "test", 1)]
+    tests = [line.test for line in lines if line.code == code_of(CHEAP)]
+    assert table.seeds("digits", "test", 1)[table.index(CHEAP)].tolist() == tests
+    assert float(table.accuracy(table.index(CHEAP), "digits", "test", 1)) == pytest.approx(np.mean(tests))  # type: ignore[arg-type]
+    assert (table.train_seconds("digits", 1) > 0).all()
+
+
+def test_a_table_says_how_it_was_made(journal: Journal, tmp_path: Path) -> None:
+    small_table(journal).save(tmp_path / "made.npz")
+    about = Table.open(tmp_path / "made.npz").about
+    assert about["recipe"]["learning_rate"] == TINY.learning_rate
+    assert about["network"] == {"channels": 2, "cells": 1, "pixels": 12, "classes": 10}
+    assert about["training_seeds"] == {"1": [0, 1]}
+    assert about["images_sha256"] == load_images("digits").sha256
+    assert about["environment"]["packages"]["torch"]
+
+
+def test_what_a_table_lacks_is_trained_as_it_was_and_marked(journal: Journal) -> None:
+    table = small_table(journal)
+    assert measuring.lacking(table, [CHEAP]) == []
+    assert [line.code for line in measuring.complete(table, [CHEAP, OTHER], Means())] == [code_of(OTHER)] * 2
+    whole = with_measured(table)
+    row = whole.index(OTHER)
+    assert whole.measured_here[row]
+    assert not whole.measured_here[whole.index(CHEAP)]
+    expected = np.mean([journal.held()[code_of(OTHER), seed].test for seed in (0, 1)])  # type: ignore[arg-type]
+    assert float(whole.accuracy(row, "digits", "test", 1)) == pytest.approx(expected)
+
+
+def test_later_additions_keep_earlier_ones(journal: Journal) -> None:
+    table = small_table(journal)
+    third = (NONE,) * 3 + (4, NONE, NONE)
+    for arch in (OTHER, third):
+        list(measuring.complete(with_measured(table), [arch], Means()))
+    whole = with_measured(table)
+    assert measuring.lacking(whole, [CHEAP, OTHER, third]) == []
+    assert list(measuring.complete(whole, [OTHER], Means())) == []
+
+
+def test_a_table_of_other_images_is_not_added_to(journal: Journal) -> None:
+    table = small_table(journal)
+    strange = replace(table, about={**table.about, "images_sha256": "0" * 64})
+    with pytest.raises(UserError, match="other images"):
+        list(measuring.complete(strange, [OTHER], Means()))
+    silent = replace(table, about={key: value for key, value in table.about.items() if key != "recipe"})
+    with pytest.raises(UserError, match="does not say how"):
+        list(measuring.complete(silent, [OTHER], Means()))
+    assert not measured_path(table).exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(journal: Journal) -> None:
+    journal.path.parent.parent.mkdir(parents=True, exist_ok=True)
+    journal.path.parent.write_text("in the way")
+    with pytest.raises(UserError, match="XDG_CACHE_HOME"):
+        measure(journal, CHEAP)

@@ -1,0 +1,78 @@
+"""Architectures trained anew beside a table's figures."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchharness import space
+from benchharness.data import load_images
+from benchharness.errors import UserError
+from benchharness.space import Arch
+from benchharness.table import Figure, Table
+from benchharness.table.build import build
+from benchharness.training import journal as measuring
+from benchharness.training import table_check
+from benchharness.training.journal import Journal, Line
+from benchharness.training.trainer import Recipe
+
+ARCHS: tuple[Arch, ...] = ((1,) * 6, (2,) * 6, (3,) * 6)
+SHORT, LONG = Figure("digits", "test", 12), Figure("digits", "test", 200)
+
+
+def table() -> Table:
+    runs = np.array([[80.0, 82.0, np.nan], [70.0, 70.0, 73.0], [90.0, np.nan, np.nan]])
+    means = {SHORT: np.array([60.0, 50.0, 75.0]), LONG: np.nanmean(runs, axis=1)}
+    about = {"name": "made", "version": "1", "source": "a test"}
+    return build(about, np.array(ARCHS), means, {LONG: runs})
+
+
+def filled(own_home: Path) -> Journal:
+    journal = Journal(load_images("digits"), Recipe(epochs=12))
+    journal.path.parent.mkdir(parents=True)
+    for arch in ARCHS:
+        for seed, test in enumerate((61.0, 63.0)):
+            journal.add(Line(space.to_code(arch), seed, None, test, 1.0))
+    return journal
+
+
+def test_our_figure_stands_beside_the_tables_and_its_seed_noise(own_home: Path) -> None:
+    found = table_check.compare(table(), [0, 1, 2], filled(own_home), 2)
+    assert [one.figure for one in found] == [SHORT] * 3  # the table holds no validation figure after 12 epochs
+    assert found[0].difference == pytest.approx(62 - 60)
+    assert found[0].ours.tolist() == [61.0, 63.0]
+    assert found[0].noise == pytest.approx(np.std([80, 82], ddof=1))
+    assert found[1].noise == pytest.approx(np.std([70, 70, 73], ddof=1))
+    assert found[0].noise_epochs == 200
+    assert np.isnan(found[2].noise)
+
+
+def test_rows_are_named_or_drawn(own_home: Path) -> None:
+    held = table()
+    assert table_check.chosen(held, [space.to_string(ARCHS[2]), "0"], 0, SHORT) == [2, 0]
+    drawn = table_check.chosen(held, [], 2, SHORT)
+    assert len(set(drawn)) == 2
+    assert drawn == table_check.chosen(held, [], 2, SHORT)
+    with pytest.raises(UserError, match="sample=4"):
+        table_check.chosen(held, [], 4, SHORT)
+
+
+def test_the_half_of_cifar10_has_a_figure_of_its_own() -> None:
+    images = load_images("digits")._replace(name="cifar10")
+    assert Journal(images, Recipe()).figures() == {
+        Figure("cifar10", "valid", 12): "valid",
+        Figure("cifar10", "test-halftrain", 12): "test",
+    }
+    whole = Journal(images, replace(Recipe(), trained_on="whole")).figures()
+    assert whole[Figure("cifar10", "test", 12)] == "test"
+
+
+def test_a_measured_table_can_be_checked_by_its_own_recipe(own_home: Path) -> None:
+    journal = filled(own_home)
+    made = journal.table([space.to_code(arch) for arch in ARCHS], 2)
+    assert measuring.recipe_of(made) == Recipe(epochs=12)
+    assert measuring.recipe_of(table()) is None
+    found = table_check.compare(made, [made.index(ARCHS[0])], journal, 2)
+    assert [one.difference for one in found] == [0.0]
+    assert found[0].noise == pytest.approx(np.std([61, 63], ddof=1))
