@@ -31,7 +31,12 @@ WIDE: Final = 200
 
 
 def plan(jobs: "list[Job]", store: Store, every_run: bool, epochs_now: int = 0) -> None:
-    """What will be run and what is done already; with `every_run` a line each, and where training pauses."""
+    """What will be run, what is done already, and what the plan cannot show; `every_run` gives each a line.
+
+    Where training pauses after so many epochs, the lines say so.
+    """
+    from benchharness.runs.caveats import cannot_show
+
     states = {spec.run_id: store.status(spec) for job in jobs for spec in job.specs}
     counts = Counter(states.values())
     told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
@@ -46,6 +51,8 @@ def plan(jobs: "list[Job]", store: Store, every_run: bool, epochs_now: int = 0) 
             for spec in job.specs
         ]
         _print(("method", "seed", "run", "status", "epochs", "reads out the supernet of"), rows)
+    for sentence in cannot_show(jobs):
+        print(f"note: {sentence}", flush=True)
 
 
 def _trained(job: "Job", spec: "RunSpec", store: Store) -> str:

@@ -1,0 +1,75 @@
+"""Whether the searches decided: a verdict for every run, from the weights that its supernet ended with."""
+
+from collections.abc import Hashable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from benchharness import stats
+from benchharness.analysis.search_curves import Arrays
+
+COLUMNS = ("verdict", "decided_edges", "leaning_edges", "lead", "relative_entropy")
+"""Of `decisions`: the verdict, edges of six, the mean lead of the winner's weight, entropy as a share of uniform's."""
+
+
+def decisions(runs: pd.DataFrame, arrays: Mapping[str, Arrays]) -> pd.DataFrame:
+    """One row per finished run with `method`, `seed`, `run_id`, `reads_alpha` and `COLUMNS`.
+
+    A run that reads another's supernet gets that supernet's verdict. `reads_alpha` tells whether the run's cell is the
+    argmax of alpha, so that an undecided alpha means an undecided cell. NaN where a run recorded no weights.
+    """
+    rows = []
+    for run in runs[runs["arch"].notna()].to_dict("records"):
+        judged = _judged(arrays, run)
+        about = {"method": str(run["method"]), "seed": run["seed"], "run_id": run["run_id"]}
+        reads_alpha = run["spec"].get("selection") == "magnitude"
+        rows.append({**about, "reads_alpha": reads_alpha, **_figures(judged), "decision": judged})
+    names = ["method", "seed", "run_id", "reads_alpha", *COLUMNS, "decision"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def verdicts(judged: pd.DataFrame) -> pd.DataFrame:
+    """One row per method of `decisions`: `verdict` of most of its searches, a `sentence`, and whether it `ranks`.
+
+    A method does not rank where it reads its cell from alphas that are undecided: its cell is no choice of its own.
+    """
+    rows = []
+    for name, part in judged.groupby("method", observed=True):
+        known = [one for one in part["decision"] if one is not None]
+        verdict = stats.majority_of_decisions(known) if known else ""
+        ranks = not (bool(part["reads_alpha"].all()) and verdict == "undecided")
+        rows.append((str(name), verdict, stats.summary_of_decisions(known), ranks))
+    return pd.DataFrame(rows, columns=["method", "verdict", "sentence", "ranks"])
+
+
+def undecided(judged: pd.DataFrame) -> list[str]:
+    """The methods whose cells are the argmax of alphas that decided nothing."""
+    table = verdicts(judged)
+    return [str(name) for name in table.loc[~table["ranks"].astype(bool), "method"]]
+
+
+def warning(judged: pd.DataFrame) -> str:
+    """What a reader must know first, in a sentence; empty where every method that reads alpha decided."""
+    names = undecided(judged)
+    if not names:
+        return ""
+    reading = judged[judged["reads_alpha"]]["method"].nunique()
+    who = "No search" if len(names) == reading else f"The searches of {', '.join(names)}"
+    decided = "decided" if len(names) == reading else "did not decide"
+    return (
+        f"{who} {decided}: the alphas ended as close to each other as noise leaves them, so that cells read from them "
+        "are no choice, and a ranking of these methods says nothing about them."
+    )
+
+
+def _judged(arrays: Mapping[str, Arrays], run: Mapping[Hashable, object]) -> "stats.Decision | None":
+    own = arrays.get(str(run.get("supernet") or run["run_id"])) or arrays.get(str(run["run_id"]), {})
+    expected = own.get("expected")
+    return stats.decision(expected) if expected is not None and len(expected) else None
+
+
+def _figures(judged: "stats.Decision | None") -> dict[str, object]:
+    if judged is None:
+        return dict(zip(COLUMNS, ("", np.nan, np.nan, np.nan, np.nan), strict=True))
+    figures = (judged.verdict, judged.decided.sum(), judged.leaning.sum(), judged.lead.mean(), judged.entropy)
+    return dict(zip(COLUMNS, figures, strict=True))

@@ -1,0 +1,60 @@
+"""What a plan cannot show, said before it runs: alphas that cannot move, too few seeds for any test."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from benchharness.config import Protocol
+from benchharness.data.kinds import KNOWN
+from benchharness.runs.plan import Job
+from benchharness.stats import smallest_p
+
+REACH: Final = 1.0
+"""Rate times steps of alpha below which a search cannot decide.
+
+Adam moves an alpha by about its rate a step at most. The papers' 100 epochs of CIFAR-10 reach 11.7; a public full-size
+search was ahead by 0.05 on most edges after 16 epochs, 1.9."""
+PAIRED_SEEDS: Final = 6
+"""Seeds from which a paired sign-flip test can reach 5 %: with five the smallest p is 1/16."""
+_PAPERS: Final = 11.7
+
+
+def cannot_show(plan: Sequence[Job]) -> list[str]:
+    """A sentence for each thing that this plan cannot show whatever its searches do."""
+    return [*_immovable(plan), *_few_seeds(plan)]
+
+
+def alpha_reach(settings: Protocol, train_images: int) -> float:
+    """How far alpha can move in a search that takes so many training images an epoch: its rate times its steps."""
+    return settings.alpha_learning_rate * settings.epochs * -(-train_images // settings.batch)
+
+
+def _immovable(plan: Iterable[Job]) -> list[str]:
+    """At most one sentence: all jobs of a plan that differ in settings do so by method alone."""
+    for job in plan:
+        settings, images = Protocol(**job.base.protocol), _train_images(job)
+        reach = alpha_reach(settings, images) if images else REACH
+        if job.base.selection == "magnitude" and reach < REACH:
+            return [
+                f"alpha can move by {reach:.2g} at most (rate {settings.alpha_learning_rate:g} x {settings.epochs} "
+                f"epochs of {-(-images // settings.batch)} steps), where the papers' searches can by {_PAPERS}: "
+                "these searches will decide nothing; raise alpha_learning_rate, epochs or images"
+            ]
+    return []
+
+
+def _train_images(job: Job) -> int:
+    """Training images an epoch; 0 where only the data would tell."""
+    limit, known = int(job.base.protocol["images"]) // 2, KNOWN.get(job.base.dataset)
+    halves = known.counts[0] // 2 if known else 0
+    return min(limit, halves) if limit and halves else limit or halves
+
+
+def _few_seeds(plan: Iterable[Job]) -> list[str]:
+    specs = [spec for job in plan for spec in job.specs]
+    seeds = len({spec.seed for spec in specs})
+    if len({spec.method for spec in specs}) < 2 or seeds >= PAIRED_SEEDS:
+        return []
+    return [
+        f"{seeds} seed{'s' * (seeds != 1)} cannot show that one method beats another: the smallest p of a paired test "
+        f"is {smallest_p(seeds):.3g}; {PAIRED_SEEDS} seeds can reach 5 %, 10 are usual"
+    ]

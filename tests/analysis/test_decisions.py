@@ -1,0 +1,65 @@
+"""Verdicts of runs and methods, from the weights that their supernets ended with."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchharness.analysis.decisions import decisions, undecided, verdicts, warning
+
+EPOCHS = 20
+
+
+def weights(rate):
+    """Edge weights whose first operation's logit grows by `rate` an epoch."""
+    logits = np.zeros((EPOCHS, 6, 5))
+    logits[..., 0] = rate * np.arange(1, EPOCHS + 1)[:, None]
+    exponentials = np.exp(logits)
+    return exponentials / exponentials.sum(-1, keepdims=True)
+
+
+def runs(*rows):
+    columns = ["method", "seed", "run_id", "supernet", "selection", "arch"]
+    frame = pd.DataFrame(rows, columns=columns)
+    return frame.assign(spec=[{"selection": one} for one in frame["selection"]])
+
+
+@pytest.fixture
+def frame():
+    return runs(
+        ("darts", 0, "a0", "a0", "magnitude", "x"),
+        ("darts", 1, "a1", "a1", "magnitude", "x"),
+        ("ostr", 0, "b0", "a0", "strength", "x"),
+        ("snas", 0, "c0", "c0", "magnitude", "x"),
+        ("snas", 1, "c1", "c1", "magnitude", None),
+        ("rsps", 0, "d0", "d0", "best", "x"),
+        ("random", 0, "e0", "e0", "random", "x"),
+    )
+
+
+@pytest.fixture
+def arrays():
+    slow, quick, still = ({"expected": weights(rate)} for rate in (0.001, 0.1, 0.0))
+    return {"a0": slow, "a1": slow, "b0": {}, "c0": quick, "d0": still, "e0": {}}
+
+
+def test_every_finished_run_has_the_verdict_of_its_supernet(frame, arrays):
+    judged = decisions(frame, arrays).set_index("run_id")
+    expected = {"a0": "undecided", "a1": "undecided", "b0": "undecided", "c0": "decided", "d0": "no alpha", "e0": ""}
+    assert judged["verdict"].to_dict() == expected
+    assert judged.loc["c0", "decided_edges"] == 6
+    assert judged.loc["a0", "leaning_edges"] == 6
+    assert judged.loc["a0", "lead"] == pytest.approx(0.2 * 0.02, rel=0.1)
+
+
+def test_only_methods_that_read_undecided_alphas_do_not_rank(frame, arrays):
+    table = verdicts(decisions(frame, arrays)).set_index("method")
+    assert table["ranks"].to_dict() == {"darts": False, "ostr": True, "random": True, "rsps": True, "snas": True}
+    assert table.loc["darts", "sentence"].startswith("undecided in 2 of 2 searches")
+    assert undecided(decisions(frame, arrays)) == ["darts"]
+
+
+def test_the_warning_names_whom_it_concerns(frame, arrays):
+    assert warning(decisions(frame, arrays)).startswith("The searches of darts did not decide")
+    alone = decisions(frame[frame["method"] != "snas"], arrays)
+    assert warning(alone).startswith("No search decided")
+    assert warning(decisions(frame[frame["method"] == "snas"], arrays)) == ""
