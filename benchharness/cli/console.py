@@ -1,5 +1,6 @@
 """What commands print for people: the plan, each run's end, the summary, one architecture, the methods, the data."""
 
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -52,7 +53,7 @@ def plan(jobs: "list[Job]", store: Store, every_run: bool, epochs_now: int = 0) 
         ]
         _print(("method", "seed", "run", "status", "epochs", "reads out the supernet of"), rows)
     for sentence in cannot_show(jobs):
-        print(f"note: {sentence}", flush=True)
+        print(f"note: {sentence}", file=sys.stderr, flush=True)
 
 
 def _trained(job: "Job", spec: "RunSpec", store: Store) -> str:
