@@ -12,6 +12,7 @@ import pytest
 
 from benchharness.data.importers import cifar
 from benchharness.errors import UserError
+from benchharness.io import catalog
 
 
 def test_cifar10_folder(cifar10: Path) -> None:
@@ -134,3 +135,43 @@ def test_other_files_are_not_recognised(cifar10: Path, tmp_path: Path) -> None:
         archive.add(cifar10 / "batches.meta", "elsewhere/batches.meta")
     others = ["renamed", "empty.tar.gz", "junk.tar.gz", "other.tar.gz", "missing.tar.gz"]
     assert [cifar.recognises(tmp_path / name) for name in others] == [None] * 5
+
+
+@pytest.mark.parametrize("spoil", ["checksum", "tail"])
+def test_cifar_with_a_wrong_end_is_not_installed(
+    own_home: Path, cifar10: Path, packed: Callable[[Path], Path], spoil: str
+) -> None:
+    path = packed(cifar10)
+    content = bytearray(path.read_bytes())
+    if spoil == "tail":
+        content = content[:-6]
+    else:
+        content[-5] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"cifar-10-batches-py\.tar\.gz is a damaged archive"):
+        catalog.install(path)
+    assert catalog.installed() == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["evil/data_batch_1", "data_batch_1", "cifar-10-batches-py/more/data_batch_1", "cifar-10-batches-py2/batches.meta"],
+)
+def test_a_batch_in_another_folder_is_refused(
+    cifar10: Path, packed: Callable[[Path], Path], tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / "two.tar"
+    with tarfile.open(path, "w") as archive:
+        archive.add(cifar10, cifar10.name)
+        archive.add(cifar10 / "data_batch_2", name)
+    with pytest.raises(UserError, match=f"'{name}' lies in another folder than cifar-10-batches-py"):
+        cifar.read(path)
+
+
+@pytest.mark.parametrize("ending", ["bz2", "xz"])
+def test_cifar_packed_otherwise_is_the_same(cifar10: Path, tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"mine.tar.{ending}"
+    with tarfile.open(path, f"w:{ending}") as archive:  # type: ignore[call-overload]
+        archive.add(cifar10, cifar10.name)
+    assert cifar.recognises(path) == "cifar10"
+    assert cifar.read(path).sha256 == cifar.read(cifar10).sha256

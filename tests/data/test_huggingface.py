@@ -1,5 +1,6 @@
 """CIFAR out of the Parquet files of its Hugging Face data sets."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,3 +64,17 @@ def test_other_folders_are_not_recognised(hf_folder: Callable[..., Path], tmp_pa
     for file in folder.glob("train-*"):
         file.write_bytes(b"PAR1 is not enough")
     assert huggingface.recognises(folder) is None
+
+
+def test_parquet_files_of_two_sets_are_not_joined(hf_folder: Callable[..., Path]) -> None:
+    place = hf_folder()
+    shutil.copy(place / "train-00000-of-00002.parquet", place / "train-00000-of-00001.parquet")
+    with pytest.raises(UserError, match=r"mixes files of 1 and of 2, such as train-00000-of-00001\.parquet"):
+        huggingface.read(place)
+
+
+def test_a_parquet_file_that_is_missing_is_named(hf_folder: Callable[..., Path]) -> None:
+    place = hf_folder()
+    (place / "train-00001-of-00002.parquet").unlink()
+    with pytest.raises(UserError, match="lacks file 00001 of 2 beside train-00000-of-00002"):
+        huggingface.read(place)

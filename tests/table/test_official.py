@@ -256,6 +256,43 @@ def test_a_torn_file_is_a_clear_error(released: dict[str, Path], tmp_path: Path,
         read(tmp_path / released[form].name)
 
 
+def same(one: Imported, other: Imported) -> bool:
+    figures = one.table.figures()
+    return one.table.numbers.tolist() == other.table.numbers.tolist() and all(
+        np.array_equal(one.table.accuracy(None, *figure), other.table.accuracy(None, *figure), equal_nan=True)
+        for figure in figures
+    )
+
+
+@pytest.mark.parametrize("form", ["one file", "pth of now"])
+def test_one_bit_that_is_not_right_is_noticed_or_changes_nothing(
+    released: dict[str, Path], tmp_path: Path, form: str
+) -> None:
+    whole, right, drawn = released[form].read_bytes(), read(released[form]), np.random.default_rng(0)
+    path = tmp_path / released[form].name
+    for place in [*drawn.integers(len(whole), size=20), len(whole) - 5]:
+        spoilt = bytearray(whole)
+        spoilt[place] ^= 1 << drawn.integers(8)
+        path.write_bytes(spoilt)
+        try:
+            assert same(read(path), right)
+        except UserError:
+            continue
+
+
+def test_a_packed_file_is_read_to_its_checksum(released: dict[str, Path], tmp_path: Path) -> None:
+    """What follows the pickle in its packed file is of no interest, but for the checksum at its end."""
+    path = tmp_path / released["one file"].name
+    content = bz2.decompress(released["one file"].read_bytes())
+    packed = bytearray(bz2.compress(content + bytes(np.random.default_rng(0).bytes(2_000_000))))
+    path.write_bytes(packed)
+    assert same(read(path), read(released["one file"]))
+    packed[-3] ^= 16
+    path.write_bytes(packed)
+    with pytest.raises(UserError, match="is damaged, or not what its name says"):
+        read(path)
+
+
 def test_what_one_entry_shares_with_another_is_not_half_read(tmp_path: Path) -> None:
     shared = releases.states(3)
     held = {"meta_archs": [], "arch2infos": {3: shared, 4: shared}}

@@ -1,7 +1,6 @@
 """CIFAR-10 and CIFAR-100 as their official python archives, packed (`.tar.gz`) or unpacked: batches of pickles."""
 
 import tarfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple
@@ -11,9 +10,10 @@ import numpy as np
 from benchharness.data.image_set import ImageSet, build
 from benchharness.data.kinds import Part
 from benchharness.errors import UserError
-from benchharness.io import pickles
+from benchharness.io import archives, pickles
 
 LAYOUT: Final = "CIFAR-10 or CIFAR-100 as the official python archive (.tar.gz, or its folder)"
+_ENDINGS: Final = (".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tar.xz")
 _MEMBERS_LIMIT: Final = 1000
 
 
@@ -53,7 +53,7 @@ def read(path: Path) -> ImageSet:
     layout = _layout(path)
     assert layout is not None
     found: dict[str, Any] = {}
-    for name, data in _members(path, {*layout.train, *layout.test, layout.meta}):
+    for name, data in _members(path, _folder(layout), {*layout.train, *layout.test, layout.meta}):
         held = pickles.read(data, f"{path}: {name}")
         found[name] = held[layout.classes] if name == layout.meta else _part(held, layout.labels, f"{path}: {name}")
     for name in (*layout.train, *layout.test, layout.meta):
@@ -63,46 +63,36 @@ def read(path: Path) -> ImageSet:
     return build(layout.name, train, test, tuple(map(str, found[layout.meta])))
 
 
+def _folder(layout: _Layout) -> str:
+    return next(folder for folder, other in _LAYOUTS.items() if other == layout)
+
+
 def _layout(path: Path) -> _Layout | None:
     if path.is_dir():
         found = _LAYOUTS.get(path.name)
         return found if found and (path / found.meta).is_file() else None
-    if not path.name.endswith((".tar.gz", ".tgz", ".tar")) or not path.is_file():
+    if not path.name.endswith(_ENDINGS) or not path.is_file():
         return None
     try:
         with tarfile.open(path) as archive:
             first = archive.next()
         return _LAYOUTS.get(PurePosixPath(first.name).parts[0]) if first else None
-    except (OSError, tarfile.TarError, zlib.error, EOFError, IndexError):
+    except (*archives.DAMAGE, IndexError):
         return None
 
 
-def _members(path: Path, wanted: set[str]) -> Iterator[tuple[str, bytes]]:
+def _members(path: Path, folder: str, wanted: set[str]) -> Iterator[tuple[str, bytes]]:
     """The `wanted` files of a folder or archive, one after the other; nothing is ever unpacked to disk."""
     if path.is_dir():
         for name in sorted(wanted):
             if (path / name).is_file():
                 yield name, _limited(path / name, (path / name).stat().st_size).read_bytes()
         return
-    try:
-        with tarfile.open(path) as archive:
-            for count, member in enumerate(archive):
-                _check_member(path, count, member)
-                name = PurePosixPath(member.name).name
-                if name in wanted and member.isfile():
-                    file = archive.extractfile(member)
-                    yield name, file.read() if file else b""
-    except (tarfile.TarError, zlib.error, EOFError) as error:
-        raise UserError(f"{path} is a damaged archive ({error})") from None
-
-
-def _check_member(path: Path, count: int, member: tarfile.TarInfo) -> None:
-    place = PurePosixPath(member.name)
-    if place.is_absolute() or ".." in place.parts or not (member.isfile() or member.isdir()):
-        raise UserError(f"{path} is refused: its member {member.name[:80]!r} is a link or leads out of the archive")
-    if count >= _MEMBERS_LIMIT:
-        raise UserError(f"{path} is refused: it has more than {_MEMBERS_LIMIT} members")
-    _limited(path, member.size)
+    for place, read_file in archives.members(path, _MEMBERS_LIMIT, pickles.LIMIT_BYTES):
+        if place.name in wanted and str(place.parent) != folder:
+            raise UserError(f"{path} is refused: {str(place)[:80]!r} lies in another folder than {folder}")
+        if place.name in wanted:
+            yield place.name, read_file()
 
 
 def _limited(path: Path, size: int) -> Path:

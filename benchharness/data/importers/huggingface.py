@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ _LABELS: Final = {"label": "cifar10", "fine_label": "cifar100"}
 _FORMATS: Final = ("PNG", "JPEG")
 _PIXELS: Final = 32
 _ROWS_LIMIT: Final = 1 << 20
+_SHARD: Final = re.compile(r"-(\d{5})-of-(\d{5})\.parquet", re.ASCII)
 
 
 def recognises(path: Path) -> str | None:
@@ -32,6 +34,8 @@ def recognises(path: Path) -> str | None:
 
 def read(path: Path) -> ImageSet:
     """The images in the folder `path`, decoded; raises `UserError` where one is not 32x32 and RGB."""
+    for part in ("train", "test"):
+        _check_shards(_files(path, part))
     schema = _schema(path)
     label = _label(schema.names)
     with arrow.reading():
@@ -43,6 +47,17 @@ def read(path: Path) -> ImageSet:
 
 def _files(path: Path, part: str) -> list[Path]:
     return sorted(path.glob(f"{part}-*.parquet"))
+
+
+def _check_shards(files: list[Path]) -> None:
+    """Raise `UserError` where files numbered `00000-of-00002` are not all of one set of so many."""
+    numbers = [found.groups() for file in files if (found := _SHARD.search(file.name))]
+    totals = sorted({int(total) for _, total in numbers})
+    if len(totals) > 1:
+        told = f"{files[0].parent} mixes files of {totals[0]} and of {totals[1]}, such as {files[0].name}"
+        raise UserError(f"{told}; keep those of one set")
+    if totals and (missing := set(range(totals[0])) - {int(number) for number, _ in numbers}):
+        raise UserError(f"{files[0].parent} lacks file {min(missing):05d} of {totals[0]} beside {files[0].name}")
 
 
 def _schema(path: Path) -> Any:

@@ -9,7 +9,6 @@ import bz2
 import io
 import pickletools
 import re
-import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from typing import Any, Final
 
 from benchharness import space
 from benchharness.errors import UserError
-from benchharness.io import pickles
+from benchharness.io import archives, pickles
 from benchharness.io.progress import shown
 from benchharness.table.importers._trials import Gathered, Imported
 from benchharness.table.nas_bench_201 import NAME, checked
@@ -94,6 +93,8 @@ def _entries(path: Path) -> Iterator[tuple[Any, Any]]:
     else:
         with _opened(path) as opened:
             yield from pickles.stream(opened, path, "arch2infos")
+            if not path.name.endswith(".pth") or zipfile.is_zipfile(path):  # whose pickle is followed by others
+                archives.drain(opened)
 
 
 def _one(packed: io.BufferedIOBase, where: object) -> dict[Any, Any]:
@@ -110,19 +111,9 @@ def _one(packed: io.BufferedIOBase, where: object) -> dict[Any, Any]:
 
 def _members(path: Path) -> Iterator[tuple[Any, Any]]:
     """The files of an archive of the folder, in its order; nothing is unpacked to disk."""
-    try:
-        with tarfile.open(path, "r|") as archive:
-            for count, member in enumerate(archive):
-                place = PurePosixPath(member.name)
-                if place.is_absolute() or ".." in place.parts or not (member.isfile() or member.isdir()):
-                    raise UserError(f"{path} is refused: {member.name[:80]!r} is a link or leads out of the archive")
-                if count > _MEMBERS_LIMIT:
-                    raise UserError(f"{path} is refused: it has more than {_MEMBERS_LIMIT} members")
-                found, file = _FILE.fullmatch(place.name), archive.extractfile(member)
-                if found and file:
-                    yield int(found[1]), _one(io.BytesIO(file.read(_ONE_FILE_BYTES)), f"{path}: {place.name}")
-    except (tarfile.TarError, EOFError) as error:
-        raise UserError(f"{path} is a damaged archive ({error})") from None
+    for place, read_file in archives.members(path, _MEMBERS_LIMIT, _ONE_FILE_BYTES):
+        if found := _FILE.fullmatch(place.name):
+            yield int(found[1]), _one(io.BytesIO(read_file()), f"{path}: {place.name}")
 
 
 @contextmanager

@@ -1,0 +1,84 @@
+"""Packed files, read to their very end: only there do their formats keep the checksum of what came before."""
+
+import bz2
+import gzip
+import io
+import lzma
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import IO, Final
+
+from benchharness.errors import UserError
+
+DAMAGE: Final = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError)
+"""What reading a damaged archive raises, after the kinds of archive there are."""
+_UNPACKERS: Final[dict[bytes, Callable[[IO[bytes]], IO[bytes]]]] = {
+    b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),  # type: ignore[dict-item, return-value]
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ": lzma.LZMAFile,
+}
+_PIECE: Final = 1 << 20
+
+
+def members(path: Path, most: int, largest: int) -> Iterator[tuple[PurePosixPath, Callable[[], bytes]]]:
+    """Place of each file of the tar archive at `path`, packed or not, in its order, and what reads it.
+
+    A file has to be read before the next one is asked for; nothing is unpacked to disk. Raises `UserError` where the
+    archive is damaged, also behind its last file, has more than `most` members or one of more than `largest` bytes, or
+    where one is a link, is there twice, or leads out of it.
+    """
+    seen: set[PurePosixPath] = set()
+    with path.open("rb") as file:
+        try:
+            with unpacked(file) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
+                for count, member in enumerate(archive):
+                    place = _checked(path, member, seen)
+                    if count >= most:
+                        raise UserError(f"{path} is refused: it has more than {most} members")
+                    if member.size > largest:
+                        raise UserError(f"{path} is refused: {place} has {member.size} bytes, too many for one of it")
+                    if content := archive.extractfile(member):
+                        yield place, partial(_read, content, path)
+                _check_end(stream, path)
+        except DAMAGE as error:
+            raise UserError(f"{path} is a damaged archive ({error})") from None
+
+
+def _read(content: IO[bytes], path: Path) -> bytes:
+    try:
+        return content.read()
+    except DAMAGE as error:
+        raise UserError(f"{path} is a damaged archive ({error})") from None
+
+
+def unpacked(file: IO[bytes]) -> IO[bytes]:
+    """What is packed in `file` by gzip, bzip2 or xz, as its first bytes tell; the file itself where it is by none."""
+    head = file.read(8)
+    file.seek(0)
+    return next((unpack(file) for magic, unpack in _UNPACKERS.items() if head.startswith(magic)), file)
+
+
+def drain(stream: IO[bytes] | io.BufferedIOBase) -> None:
+    """Read `stream` to its end, where a packed one raises unless what was read has the checksum that it keeps."""
+    while stream.read(_PIECE):
+        pass
+
+
+def _check_end(stream: IO[bytes], path: Path) -> None:
+    """Nothing but zeros may follow the end mark of an archive, at which `tarfile` stops reading."""
+    while piece := stream.read(_PIECE):
+        if piece.strip(b"\0"):
+            raise UserError(f"{path} is refused: more follows behind the end of the archive")
+
+
+def _checked(path: Path, member: tarfile.TarInfo, seen: set[PurePosixPath]) -> PurePosixPath:
+    place = PurePosixPath(member.name)
+    if place.is_absolute() or ".." in place.parts or not (member.isfile() or member.isdir()):
+        raise UserError(f"{path} is refused: its member {member.name[:80]!r} is a link or leads out of the archive")
+    if place in seen and member.isfile():
+        raise UserError(f"{path} is refused: it has {member.name[:80]!r} twice")
+    seen.add(place)
+    return place
