@@ -2,15 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, ClassVar, Final, NotRequired, Self, TypedDict
+
+import msgspec
 
 from benchharness.errors import UserError
 
 SCHEMA: Final = 1
 """Version of the files in a run's folder; raised whenever an older reader would misread a newer folder."""
+_SEAL: Final = "sha256"
+"""In a record's JSON: the digest of all the rest, so that a value changed afterwards is noticed."""
 
 
 class Status(StrEnum):
@@ -24,10 +28,67 @@ class Status(StrEnum):
     """Begun, not finished, and nobody is working on it: the same command goes on from its checkpoint."""
 
 
+class OtherVersion(UserError):  # noqa: N818
+    """A spec or record in a folder that another version of this package wrote."""
+
+
+class Settings(TypedDict):
+    """Of a protocol's values, those that readers rely on."""
+
+    name: str
+    epochs: NotRequired[int]
+
+
+class Images(TypedDict, total=False):
+    """Of what is known of the images searched on, that which readers rely on."""
+
+    label: str
+    sha256: str
+    train_images: int
+    valid_images: int
+    split: str
+    split_sha256: str
+
+
+class _Document:
+    """One JSON object with a `schema`, as `spec.json` and `record.json` hold it."""
+
+    _parts: ClassVar[Mapping[str, Any]] = {}
+    """What readers rely on within fields that may hold more."""
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """What `to_json` wrote; raises `UserError` where the text is none."""
+        try:
+            return cls.from_object(msgspec.json.decode(text))
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            raise UserError(f"not a {cls.__name__}: {error if text else 'there is nothing in it'}") from None
+
+    @classmethod
+    def from_object(cls, value: Any) -> Self:
+        """The same from JSON that has been parsed already; what it holds beyond our own fields is left out."""
+        schema = value.get("schema") if isinstance(value, dict) else None
+        if type(schema) is not int:
+            raise UserError(f"not a {cls.__name__}: it has no schema")
+        if schema != SCHEMA:
+            turn = "upgrade benchharness" if schema > SCHEMA else "run it again"
+            raise OtherVersion(f"schema {schema!r} where this version reads {SCHEMA}: {turn}")
+        try:
+            msgspec.convert(value, cls)
+            for name, kind in cls._parts.items():
+                msgspec.convert(value[name], kind)
+        except (msgspec.ValidationError, RecursionError) as error:
+            raise UserError(f"not a {cls.__name__}: {error}") from None
+        if _SEAL in value and value[_SEAL] != seal(value):
+            raise UserError(f"not a {cls.__name__}: it was changed after it was written")
+        return cls(**{item.name: value[item.name] for item in fields(cls) if item.name in value})  # type: ignore[arg-type]
+
+
 @dataclass(frozen=True)
-class RunSpec:
+class RunSpec(_Document):
     """One cell of the plan: a supernet (`trains`, its options, data set, protocol, seed) and one way to read it out."""
 
+    _parts: ClassVar[Mapping[str, Any]] = {"protocol": Settings}
     method: str
     """The name in tables, as asked for: `darts`, `ostr`, `snas+ostr`, `snas:tau_max=5`, or a user's file's name."""
     trains: str
@@ -47,7 +108,7 @@ class RunSpec:
     @property
     def run_id(self) -> str:
         """16 hex digits that depend on nothing but the content of this spec."""
-        return _digest(_content(self))
+        return digest(_content(self))
 
     @property
     def label(self) -> str:
@@ -58,25 +119,16 @@ class RunSpec:
         """The spec of the same supernet read out by another selection."""
         return replace(self, method=method, selection=selection, selection_options=options)
 
-    @classmethod
-    def from_json(cls, text: str) -> "RunSpec":
-        """The spec that `to_json` wrote; raises `UserError` where the text is none."""
-        return _from_json(cls, text)
-
-    @classmethod
-    def from_object(cls, value: Mapping[str, Any]) -> "RunSpec":
-        """The same from JSON that has been parsed already."""
-        return _from_object(cls, value)
-
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, one spelling."""
         return canonical({"schema": SCHEMA, **_content(self)})
 
 
 @dataclass(frozen=True)
-class RunRecord:
+class RunRecord(_Document):
     """What a finished run found. Deterministic: times and machines are kept apart, in `machine.json`."""
 
+    _parts: ClassVar[Mapping[str, Any]] = {"data": Images}
     run_id: str
     arch: str
     """The derived cell in the benchmark's spelling."""
@@ -91,20 +143,13 @@ class RunRecord:
     """What a selection has to say, e.g. `dead_edges` and `order`."""
     package_sha256: str = ""
     """Of this package's source in the process that read the cell out; empty in records older than this field."""
-
-    @classmethod
-    def from_json(cls, text: str) -> "RunRecord":
-        """The record that `to_json` wrote; raises `UserError` where the text is none."""
-        return _from_json(cls, text)
-
-    @classmethod
-    def from_object(cls, value: Mapping[str, Any]) -> "RunRecord":
-        """The same from JSON that has been parsed already."""
-        return _from_object(cls, value)
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Digests of the other files that hold this run's results; the store fills them in."""
 
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, one spelling."""
-        return canonical({"schema": SCHEMA, **_content(self)})
+        value = {"schema": SCHEMA, **_content(self)}
+        return canonical(value | {_SEAL: seal(value)})
 
 
 def canonical(value: Any) -> str:
@@ -112,43 +157,29 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def _content(value: Any) -> dict[str, Any]:
-    """The fields as JSON has them. Later ones are left out where empty, so that older run ids still hold."""
-    # Not by dataclasses.asdict, which copies every setting of the protocol and took half the time of reading a folder.
-    return {name: held for name, held in vars(value).items() if held or name not in _LATER}
-
-
-def _digest(value: Any) -> str:
+def digest(value: Any) -> str:
+    """16 hex digits that depend on nothing but the content of a JSON value."""
     return hashlib.sha256(canonical(value).encode()).hexdigest()[:16]
 
 
-def _from_json(cls: Any, text: str) -> Any:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict) or "schema" not in value:
-        raise UserError(f"not a {cls.__name__}: {text[:80]!r}")
-    return _from_object(cls, value)
+def seal(value: Mapping[str, Any]) -> str:
+    """The digest of a document, but for the place where it is kept."""
+    return digest({name: part for name, part in value.items() if name != _SEAL})
 
 
-def _from_object(cls: Any, value: Mapping[str, Any]) -> Any:
-    schema = value.get("schema")
-    if schema != SCHEMA:
-        turn = "upgrade benchharness" if isinstance(schema, int) and schema > SCHEMA else "run it again"
-        raise UserError(f"schema {schema!r} where this version reads {SCHEMA}: {turn}")
-    held = {name: part for name, part in value.items() if name != "schema"}
-    kinds = _KINDS[cls]
-    if wrong := (set(held) ^ set(kinds)) - (_LATER - set(held)):
-        raise UserError(f"not a {cls.__name__}: fields {sorted(wrong)} are missing or unknown")
-    for name, part in held.items():
-        if type(part) is not kinds[name]:
-            raise UserError(f"not a {cls.__name__}: {name}={str(part)[:80]!r} is no {kinds[name].__name__}")
-    return cls(**held)
+def named_apart(specs: Iterable[RunSpec]) -> list[str]:
+    """Each spec's method, with `@source` behind it where one name stands for files of different content."""
+    wanted = list(specs)
+    sources: dict[str, set[str]] = {}
+    for spec in wanted:
+        sources.setdefault(spec.method, set()).add(spec.source)
+    return [f"{spec.method}@{spec.source[:6]}" if len(sources[spec.method]) > 1 else spec.method for spec in wanted]
 
 
-_LATER: Final = {"split_sha256", "package_sha256"}
-_KINDS: Final = {
-    cls: {item.name: item.type if item.type in (str, int) else dict for item in fields(cls)}
-    for cls in (RunSpec, RunRecord)
-}
+def _content(value: Any) -> dict[str, Any]:
+    """The fields as JSON has them. Later ones are left out where empty, so that older run ids still hold."""
+    # Not by dataclasses.asdict, which copies every setting of the protocol and took half the time of reading a folder.
+    return {name: part for name, part in vars(value).items() if part or name not in _LATER}
+
+
+_LATER: Final = {"split_sha256", "package_sha256", "files"}

@@ -86,7 +86,8 @@ def gather_runs(runs: pd.DataFrame, tables: Tables, together: bool = False) -> t
     `together` makes all settings of a data set one piece of evidence where every method of it has a single one: two
     folders are compared by what they were searched with.
     """
-    runs = _named_apart(runs.sort_values(["dataset", "method", "seed", "run_id"], ignore_index=True))
+    runs = runs.sort_values(["dataset", "method", "seed", "run_id"], ignore_index=True)
+    runs = runs.assign(method=runs["method"].astype("category"))
     several = runs["suite"].nunique() > 1
     suites = runs["suite"] + ": " if several else ""
     runs["setting"] = suites + runs["spec"].map(_setting)
@@ -133,10 +134,3 @@ def _setting(spec: Mapping[str, Any]) -> str:
     changed = ", ".join(f"{key}={value}" for key, value in sorted(changes(spec).items()))
     given = ", on the benchmark's split file" if spec.get("split_sha256") else ""
     return f"{spec['dataset']}, protocol {spec['protocol']['name']}" + (f" ({changed})" if changed else "") + given
-
-
-def _named_apart(runs: pd.DataFrame) -> pd.DataFrame:
-    """`runs` with `@source` behind the name of a method whose file was edited between runs: these are two methods."""
-    sources = runs["spec"].map(lambda spec: spec["source"][:6])
-    several = sources.groupby(runs["method"]).transform("nunique") > 1
-    return runs.assign(method=runs["method"].where(~several, runs["method"] + "@" + sources).astype("category"))

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from benchharness.io.catalog import Installed
+from benchharness.records import named_apart
 from benchharness.runs.progress import clock, look
 from benchharness.space import SIZE, to_string
 from benchharness.store import Store, read
@@ -46,8 +47,17 @@ def plan(jobs: "list[Job]", store: Store, every_run: bool, epochs_now: int = 0) 
     if 0 < epochs_now < max(epochs, default=0):
         print(f"of each supernet the first {epochs_now} of {max(epochs)} epochs are trained, to go on another time")
     if every_run:
+        specs = [spec for job in jobs for spec in job.specs]
+        names = {spec.run_id: name for spec, name in zip(specs, named_apart(specs), strict=True)}
         rows = [
-            (spec.method, spec.seed, spec.run_id, states[spec.run_id], _trained(job, spec, store), _base(job, spec))
+            (
+                names[spec.run_id],
+                spec.seed,
+                spec.run_id,
+                states[spec.run_id],
+                _trained(job, spec, store),
+                "" if spec == job.base else names[job.base.run_id],
+            )
             for job in jobs
             for spec in job.specs
         ]
@@ -60,10 +70,6 @@ def _trained(job: "Job", spec: "RunSpec", store: Store) -> str:
     """How many of the epochs of a run with a supernet of its own are trained; nothing of one that trains none."""
     sight = look(job, store) if spec == job.base else None
     return f"{sight.epoch}/{sight.epochs}" if sight and sight.epoch else ""
-
-
-def _base(job: "Job", spec: "RunSpec") -> str:
-    return "" if spec == job.base else job.base.method
 
 
 def outcome(ended: "Outcome", store: Store) -> None:

@@ -89,12 +89,14 @@ def _contest(args: argparse.Namespace, words: list[str]) -> int:
     from benchharness import report
     from benchharness.cli import console
     from benchharness.runs.runner import plan_of
-    from benchharness.store import Store
+    from benchharness.store import Store, read
 
     plan, store = plan_of(suite), Store(Path(args.out), suite.name)
     # The last run of a method planned alone is the one asked for: others only train the supernet that it reads out.
     alone = [plan_of(replace(suite, methods=one)) for one in suite.methods.split(",")]
     method, *baselines = [jobs[0].specs[-1] for jobs in alone]
+    if same := [one.method for one in baselines if one.run_id == method.run_id]:
+        raise UserError(f"{args.method} and its baseline {same[0]} are one method, of the same content and options")
     console.plan(plan, store, args.dry_run, args.epochs_now)
     if args.dry_run:
         return DONE
@@ -103,7 +105,9 @@ def _contest(args: argparse.Namespace, words: list[str]) -> int:
         return code
     out = Path(args.reports) if args.reports else beside(store.path, f"{suite.name}-{method.label}")
     tables = completed(store.path, args.jobs, args.device)
-    _told(report.against(store.path, out, tables, method.method, [one.method for one in baselines]), out)
+    frame = read(store.path).set_index("run_id")
+    names = [str(frame.at[spec.run_id, "method"]) for spec in (method, *baselines)]
+    _told(report.against(store.path, out, tables, names[0], names[1:]), out)
     return code
 
 

@@ -68,6 +68,14 @@ def read_text(path: Path) -> str:
         return ""
 
 
+def read_bytes(path: Path) -> bytes | None:
+    """The content of the file at `path`; None where it is missing."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+
+
 def parsed(text: str) -> dict[str, Any] | None:
     """The JSON object that `text` is; None where it is none."""
     try:
@@ -140,10 +148,12 @@ def append_line(path: Path, value: Mapping[str, Any]) -> None:
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """The objects written by `append_line`, up to the first line that is torn or damaged."""
-    try:
-        lines = path.read_bytes().splitlines(keepends=True)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+    return lines_in(read_bytes(path) or b"")
+
+
+def lines_in(content: bytes) -> list[dict[str, Any]]:
+    """The same of lines that are in memory."""
+    lines = content.splitlines(keepends=True)
     return _parsed_at_once(lines) or list(_parsed_one_by_one(lines))
 
 

@@ -47,6 +47,8 @@ class Job(NamedTuple):
 
 class _Supernet(NamedTuple):
     label: str
+    source: str
+    """SHA-256 of the user's file, empty for a built-in method: files of one name are told apart by their content."""
     trains: str
     options: dict[str, Any]
     selection: str
@@ -86,10 +88,10 @@ def make_plan(asked: Iterable[Asked], seeds: Iterable[int], dataset: str, settin
     protocol on the benchmark's own split takes its file from the data folder where that has it, and the runs say which.
     """
     data.known(dataset)
-    groups: dict[str, tuple[_Supernet, dict[str, _Reading]]] = {}
+    groups: dict[tuple[str, str], tuple[_Supernet, dict[str, _Reading]]] = {}
     for request in asked:
         supernet, reading = _resolve(request)
-        _, readings = groups.setdefault(supernet.label, (supernet, {}))
+        _, readings = groups.setdefault((supernet.label, supernet.source), (supernet, {}))
         if (reading.selection, reading.options) != (supernet.selection, supernet.selection_options):
             readings[reading.method] = reading
     given = data.benchmark_split(dataset) if settings.split == "benchmark" else None
@@ -190,7 +192,8 @@ def _supernet(method: Any, name: str, path: Path | None, changes: Mapping[str, s
         raise UserError(f"method {name!r} cannot be made: {type(error).__name__}: {error}") from error
     label = _label(name, _changed(methods.options(method), methods.options(made)))
     reading = _reading(method.selection, _preset(method))
-    return _Supernet(label, name, methods.options(made), reading.selection, reading.options, path)
+    source = hashlib.sha256(path.read_bytes()).hexdigest() if path else ""
+    return _Supernet(label, source, name, methods.options(made), reading.selection, reading.options, path)
 
 
 def _reading(kind: str | type, changes: Mapping[str, Any]) -> _Reading:
@@ -218,7 +221,7 @@ def _job(
         protocol=asdict(settings),
         train_options=supernet.options,
         selection_options=supernet.selection_options,
-        source=hashlib.sha256(supernet.path.read_bytes()).hexdigest() if supernet.path else "",
+        source=supernet.source,
         split_sha256=split_sha256,
     )
     return Job(base, tuple(base.read_out_as(*reading) for reading in readings), supernet.path)

@@ -13,10 +13,7 @@ from benchharness.records import RunSpec, Status
 from benchharness.runs.plan import Job
 from benchharness.runs.worker import Open, Where, as_made, devices, execute, open_search
 from benchharness.store import Store, arrays
-from benchharness.store.run_folder import read_record, read_spec, status, supernet_folder
-
-TIMES = frozenset({"seconds", "compile_seconds", "peak_memory_bytes", "replayed_steps"})
-"""What a trace's lines tell of the machine and the day, and of where a run was taken up again."""
+from benchharness.store.run_folder import TIMES, read_record, read_spec, status, supernet_folder
 
 
 class Repeat(NamedTuple):
@@ -85,7 +82,7 @@ def _machine(folder: Path) -> dict[str, Any]:
 
 def _differences(first: Path, again: Path) -> Iterator[str]:
     one, other = (files.read_json(path / "record.json") or {} for path in (first, again))
-    for key in sorted((one | other).keys() - {"package_sha256"}):
+    for key in sorted((one | other).keys() - {"package_sha256", "files", "sha256"}):
         if one.get(key) != other.get(key):
             yield f"{key}: {one.get(key)} then, {other.get(key)} now"
     before, after = arrays(first), arrays(again)

@@ -1,11 +1,12 @@
 """What one worker process does with one job: train its supernet, read all out of it, and store that."""
 
-import pickle
+import io
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -24,9 +25,6 @@ from benchharness.search import diagnostics
 from benchharness.search.cuda_graphs import CudaRecorder, check
 from benchharness.search.loop import Search
 from benchharness.store import Run, Store
-
-_IMAGES: Final = "images_sha256"
-_DAMAGED: Final = (RuntimeError, EOFError, OSError, KeyError, ValueError, TypeError, pickle.UnpicklingError)
 
 
 @runtime_checkable
@@ -204,8 +202,9 @@ def _means(where: Where) -> dict[str, Any]:
 def _train(base: Run, begin: Callable[[], Searcher], where: Where) -> tuple[str, str]:
     """Train the supernet to its end, from its checkpoint where there is one; does nothing where it is at its end.
 
-    Returns why it was trained anew where a sound checkpoint was of no use, and where it pauses, if it does: at the end
-    of an epoch, before one that would take longer than there is time, and with what it has so far in `trace.npz`.
+    Returns why it was trained anew where there was a checkpoint that it could not go on from, and where it pauses, if
+    it does: at the end of an epoch, before one that would take longer than there is time, and with what it has so far
+    in `trace.npz`.
     """
     with watched(base.hung, where.timeout):
         search, anew = _resumed(base, begin)
@@ -222,8 +221,7 @@ def _train(base: Run, begin: Callable[[], Searcher], where: Where) -> tuple[str,
             base.log(line)
         else:
             _check_same(search, recorded["alphas"])
-        with base.saving() as path:
-            torch.save({**search.state(), _IMAGES: search.images_sha256}, path)
+        _save(base, search)
         seconds = time.time() - started
     if search.finished:
         return anew, ""
@@ -232,25 +230,52 @@ def _train(base: Run, begin: Callable[[], Searcher], where: Where) -> tuple[str,
     return anew, f"{search.epoch} of {base.spec.protocol['epochs']} epochs are trained"
 
 
-def _resumed(base: Run, begin: Callable[[], Searcher]) -> tuple[Searcher, str]:
-    """The search as its checkpoint holds it; at its beginning where that is missing, damaged or ahead of the trace.
+def _save(base: Run, search: Searcher) -> None:
+    """Write the checkpoint, with its run's id and its images' digest: another's is never gone on from."""
+    content = io.BytesIO()  # as torch, writing itself, neither says which file it was nor that the disk is full
+    torch.save({**_bound_to(base, search), "state": search.state()}, content)
+    files.write_bytes(base.checkpoint, content.getvalue())
 
-    At its beginning too, and then with the reason, where the checkpoint was trained on other images. Raises `UserError`
-    where the run is done, since none but those can then be read out of its supernet.
+
+def _bound_to(base: Run, search: Searcher) -> dict[str, str]:
+    return {"run_id": base.spec.run_id, "images_sha256": search.images_sha256}
+
+
+def _resumed(base: Run, begin: Callable[[], Searcher]) -> tuple[Searcher, str]:
+    """The search as its checkpoint holds it, or at its beginning; and why so, where there was one not to go on from.
+
+    Raises `UserError` where the run is done on other images, since none but those can be read out of its supernet.
     """
     search = begin()
     if base.done:
         _check_images(base, search.images_sha256)
-    if not files.is_sound(base.checkpoint):  # torch loads a tensor whose bytes were garbled without a word
+    if not os.path.lexists(base.checkpoint):
         return search, ""
     try:
-        state = torch.load(base.checkpoint, map_location="cpu", weights_only=True)
-        if (images := state.get(_IMAGES, search.images_sha256)) != search.images_sha256:
-            return search, _on_others(base, images, search.images_sha256)
-        search.load(state)
-    except _DAMAGED:
-        return begin(), ""
-    return (search if len(base.lines()) >= search.epoch else begin()), ""
+        search.load(_state(base, search))
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # as many kinds of error as there are ways to be no checkpoint of this search
+        reason = str(error) if isinstance(error, UserError) else f"cannot be loaded ({type(error).__name__}: {error})"
+    else:
+        if len(base.lines()) >= search.epoch:
+            return search, ""
+        reason = f"is of epoch {search.epoch}, but the trace has {len(base.lines())} whole lines"
+    return begin(), base.set_aside(" ".join(reason.split())[:300])
+
+
+def _state(base: Run, search: Searcher) -> Mapping[str, Any]:
+    """The state in the checkpoint; raises `UserError` where that is damaged, or another run's or of other images."""
+    if not files.is_sound(base.checkpoint):  # torch loads a tensor whose bytes were garbled without a word
+        raise UserError("is damaged")
+    checkpoint = torch.load(base.checkpoint, map_location="cpu", weights_only=True)
+    bound_to = _bound_to(base, search)
+    if not isinstance(checkpoint, dict) or checkpoint.keys() != {"state", *bound_to}:
+        raise UserError("does not say what it is of")
+    for name, here in bound_to.items():
+        if (there := str(checkpoint[name])) != here:
+            raise UserError(f"is of {name} {there[:16]}, not {here[:16]}")
+    return checkpoint["state"]
 
 
 def _check_images(base: Run, here: str) -> None:
@@ -260,13 +285,6 @@ def _check_images(base: Run, here: str) -> None:
             f"run {base.spec.run_id} was searched on images of sha256 {there[:16]}..., and {base.spec.dataset} in "
             f"{data_folder()} is now {here[:16]}...: import those again, or give another --out"
         )
-
-
-def _on_others(base: Run, there: Any, here: str) -> str:
-    epochs = len(base.lines())
-    return (
-        f"searched anew: its epochs so far ({epochs}) were on images of sha256 {str(there)[:16]}..., not {here[:16]}..."
-    )
 
 
 def _untrained(job: Job, base: Run, error: Exception) -> list[Outcome]:

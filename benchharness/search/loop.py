@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from math import cos, isfinite, pi
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
+import msgspec
 import numpy as np
 import torch
+from msgspec import Meta
 from torch import Tensor
 
 from benchharness import methods
@@ -31,6 +33,27 @@ from benchharness.space import EDGES, OPS, SIZE, from_code, to_string
 
 class Diverged(RuntimeError):  # noqa: N818
     """A search whose loss or alphas stopped being finite numbers."""
+
+
+class State(TypedDict):
+    """What a checkpoint holds of a search."""
+
+    epoch: Annotated[int, Meta(ge=0)]
+    stopped: Annotated[int, Meta(ge=0)]
+    partial: Annotated[int, Meta(ge=1)]
+    net: dict[str, Tensor]
+    method: dict[str, Any]
+    weight_optimizer: dict[str, Any]
+    alpha_optimizer: dict[str, Any]
+    history: "History"
+
+
+class History(TypedDict):
+    """One tensor an epoch, but for eigenvalues, of which there may be none."""
+
+    alphas: list[Tensor]
+    expected: list[Tensor]
+    eigenvalue: list[Tensor]
 
 
 class Search:
@@ -115,10 +138,10 @@ class Search:
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Go back to what `state` returned."""
-        partial = state.get("partial", self.net.partial)
-        if partial != self.net.partial:
-            self._hold(self._supernet(partial))
+        """Go back to what `state` returned; anything else raises some error, and this search is then of no more use."""
+        _check_state(msgspec.convert(state, State), self.epochs, self.method.alpha.shape)
+        if state["partial"] != self.net.partial:
+            self._hold(self._supernet(state["partial"]))
         self.net.load_state_dict(state["net"])
         self.method.load_state_dict(state["method"])
         self.weight_optimizer.load_state_dict(state["weight_optimizer"])
@@ -126,7 +149,9 @@ class Search:
         self.alpha_optimizer.load_state_dict(state["alpha_optimizer"])
         for group, counts in zip(self.alpha_optimizer.param_groups, on_device, strict=True):
             group.update({} if counts is None else {"capturable": counts})  # the state may be of another device
-        self.epoch, self.stopped, self.tuned = state["epoch"], state.get("stopped", 0), False
+        _check_fit(self.weight_optimizer)
+        _check_fit(self.alpha_optimizer)
+        self.epoch, self.stopped, self.tuned = state["epoch"], state["stopped"], False
         self.history = {name: list(kept) for name, kept in state["history"].items()}
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -269,6 +294,28 @@ class Search:
         cells = [from_code(int(code)) for code in codes]
         scores = evaluation.cells(cells, batches=self.settings.ranking_batches, bn="batch")
         return {"ranking_codes": codes, "ranking_accuracy_pct": np.array([score.accuracy_pct for score in scores])}
+
+
+def _check_state(state: State, epochs: int, alpha: torch.Size) -> None:
+    """Raise `UserError` where the numbers of `state` do not agree with each other, or with the search they are for."""
+    epoch, history = state["epoch"], state["history"]
+    if not state["stopped"] <= epoch <= epochs:
+        raise UserError(f"is of epoch {epoch}, stopped at {state['stopped']}, of {epochs}")
+    shapes = {"alphas": alpha, "expected": (len(EDGES), len(OPS)), "eigenvalue": ()}
+    lengths = {"alphas": {epoch}, "expected": {epoch}, "eigenvalue": {0, epoch}}
+    parts: Mapping[str, Any] = history
+    if any(
+        len(parts[name]) not in lengths[name] or any(one.shape != shape for one in parts[name])
+        for name, shape in shapes.items()
+    ):
+        raise UserError(f"has a history that is not one of {epoch} epochs")
+
+
+def _check_fit(optimizer: torch.optim.Optimizer) -> None:
+    """Raise `UserError` where an optimiser was given the state of other parameters, which it takes without a word."""
+    for parameter, state in optimizer.state.items():
+        if any(isinstance(part, Tensor) and part.dim() and part.shape != parameter.shape for part in state.values()):
+            raise UserError("has an optimiser's state of other shapes")
 
 
 def _weight_optimizer(net: Supernet, settings: Protocol) -> torch.optim.Optimizer:

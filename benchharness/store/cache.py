@@ -23,8 +23,8 @@ from benchharness.store import parallel_read
 
 LEAST: Final = 500
 """Finished runs from which a folder is indexed; fewer are read in less than a second."""
-SOURCES: Final = ("failure.json", "machine.json", "record.json", "spec.json")
-_SCHEMA: Final = 2
+SOURCES: Final = ("failure.json", "machine.json", "record.json", "spec.json", "trace.jsonl", "trace.npz")
+_SCHEMA: Final = 3
 
 Mark = list[list[Any]]
 """Name, inode, size and time of each file that an entry was made from."""

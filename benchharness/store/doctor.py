@@ -1,5 +1,6 @@
 """Is a results folder sound? What is wrong with which run, and what to do about it. Reads only."""
 
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,7 @@ from benchharness.records import RunSpec, Status
 from benchharness.space import from_string
 from benchharness.store import parallel_read
 from benchharness.store.lock import alive
-from benchharness.store.run_folder import read_record, read_spec, status, supernet_folder
+from benchharness.store.run_folder import UNSOUND, examined_record, read_record, read_spec, status, supernet_folder
 
 AGAIN: Final = "the command that made it, given again, puts it right"
 UNDO: Final = "delete record.json there; the command that made it, given again, then makes the run anew"
@@ -105,11 +106,8 @@ def _folder(folder: Path) -> Iterator[Finding]:
 
 def _unfinished(folder: Path, spec: RunSpec) -> Iterator[Finding]:
     failure = files.read_json(folder / "failure.json")
-    record = folder / "record.json"
-    if record.exists() and record.stat().st_size == 0:
-        yield Finding(folder, "record.json is empty", AGAIN)
-    elif record.exists():
-        yield Finding(folder, "record.json is damaged", AGAIN)
+    if os.path.lexists(folder / "record.json"):
+        yield Finding(folder, f"{examined_record(folder)[1]}, so that the run does not count as done", AGAIN)
     elif failure is not None:
         why = f"{failure.get('type')}: {failure.get('message')}"[:200]
         yield Finding(folder, f"it failed ({why})", "the command that made it, given again, tries it again")
@@ -120,11 +118,9 @@ def _unfinished(folder: Path, spec: RunSpec) -> Iterator[Finding]:
         )
 
 
-def _record(folder: Path, spec: RunSpec) -> Iterator[Finding]:
+def _record(folder: Path, _: RunSpec) -> Iterator[Finding]:
     record = read_record(folder)
     assert record is not None
-    if record.run_id != spec.run_id:
-        yield Finding(folder, f"record.json is that of run {record.run_id}", UNDO)
     try:
         from_string(record.arch)
     except UserError as error:
@@ -163,6 +159,8 @@ def _strangers(folder: Path) -> Iterator[Finding]:
     for path in sorted(folder.iterdir()):
         if path.suffix == ".tmp":
             yield Finding(folder, f"{path.name} was left by a process that was killed", "delete it, or leave it")
+        elif path.name == UNSOUND:
+            yield Finding(folder, f"{path.name} was set aside, as no search could go on from it", "delete it")
         elif path.name not in _KNOWN:
             yield Finding(folder, f"{path.name} is not ours", "it harms nothing; delete it if it is not yours either")
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from benchharness.errors import UserError
 from benchharness.io import files
-from benchharness.records import SCHEMA, RunRecord, RunSpec, Status
+from benchharness.records import SCHEMA, RunRecord, RunSpec, Status, named_apart
 from benchharness.store import cache, parallel_read
 from benchharness.store.cache import Entry, Parsed
 from benchharness.store.run_folder import read_record, read_spec, status, supernet_folder
@@ -33,17 +33,20 @@ EPOCH_COLUMNS: Final = (
 def read(folder: Path) -> pd.DataFrame:
     """Every run under `folder`, finished or not, one row each with the columns `COLUMNS`, in the order of the paths.
 
-    Accuracies are in percent; what a run has not got yet is None or NaN. Raises `UserError` where there is no such
-    folder, or where a run in it was written by another version. Large folders are indexed: see `store.index`.
+    Accuracies are in percent; what a run has not got yet is None or NaN. Where files of one name but different content
+    were run, `method` tells them apart as `name@abcdef`, with the beginning of the content's SHA-256. Raises
+    `UserError` where there is no such folder, or where a run in it was written by another version. Large folders are
+    indexed: see `store.index`.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f"no results folder {str(folder)!r}; `benchharness run` makes one")
     parts = folder.resolve().parts
     with _uncollected():
-        found = _parsed(folder)
+        found = list(_parsed(folder))
         rows = [_row(folder / run, parsed, [*parts, *filter(None, run.split("/"))][-4]) for run, parsed in found]
-        return pd.DataFrame(rows, columns=list(COLUMNS))
+        frame = pd.DataFrame(rows, columns=list(COLUMNS))
+        return frame.assign(method=named_apart([parsed.spec for _, parsed in found]))
 
 
 def results(folder: str | Path = "results") -> pd.DataFrame:

@@ -3,20 +3,25 @@
 import hashlib
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
 from benchharness.errors import UserError
 from benchharness.io import files
-from benchharness.records import RunRecord, RunSpec, Status
+from benchharness.records import OtherVersion, RunRecord, RunSpec, Status, digest
 from benchharness.store.lock import alive, clear, lease
 
-T = TypeVar("T")
+D = TypeVar("D", RunSpec, RunRecord)
+
+UNSOUND: Final = "checkpoint.pt.unsound"
+"""What a checkpoint is called once it was set aside."""
+TIMES: Final = frozenset({"seconds", "compile_seconds", "peak_memory_bytes", "replayed_steps"})
+"""What a trace's lines tell of the machine and the day, and of where a run was taken up again."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        """Where the search's state after its last finished epoch lies; written with `saving`."""
+        """Where the search's state after its last finished epoch lies; with the run's id."""
         return self.folder / "checkpoint.pt"
 
     @property
@@ -50,9 +55,11 @@ class Run:
             files.write_bytes(path, source)
         return path
 
-    def saving(self) -> AbstractContextManager[Path]:
-        """A temporary path that becomes `checkpoint` on leaving the block, wholly or not at all."""
-        return files.replacing(self.checkpoint)
+    def set_aside(self, reason: str) -> str:
+        """Move a checkpoint that is not to be gone on from out of the way, and say so with the `reason`."""
+        aside = self.checkpoint.with_name(UNSOUND)
+        self.checkpoint.replace(aside)
+        return f"searched anew: {self.checkpoint} {reason}, and was set aside as {aside.name}"
 
     def lines(self) -> list[dict[str, Any]]:
         """The trace so far, one object an epoch."""
@@ -82,18 +89,21 @@ class Run:
         return files.read_json(self.folder / "machine.json") or {}
 
     def begin(self, **facts: Any) -> None:
-        """Note another attempt with its `facts`, e.g. the epoch it goes on from, and forget the last one's failure."""
+        """Note another attempt with its `facts`, e.g. the epoch it goes on from, and forget what the last left."""
         attempts = [*self.machine().get("attempts", ()), {"started": now(), **facts}]
         files.write_json(self.folder / "machine.json", {**self.machine(), "attempts": attempts})
-        (self.folder / "failure.json").unlink(missing_ok=True)
+        for name in ("record.json", "failure.json"):  # a record that does not count would count again half-way
+            (self.folder / name).unlink(missing_ok=True)
 
     def pause(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Leave what there is so far where readers find it; the next attempt goes on from the checkpoint."""
         files.write_arrays(self.folder / "trace.npz", arrays)
 
     def finish(self, record: RunRecord, arrays: Mapping[str, np.ndarray], machine: Mapping[str, Any]) -> None:
-        """Write the run's results, the record last: from then on it is done."""
+        """Write the run's results, the record last, with digests of the others: from then on it is done."""
         files.write_arrays(self.folder / "trace.npz", arrays)
+        contents = {name: files.read_bytes(self.folder / name) for name in _DIGESTS}
+        record = replace(record, files={name: _DIGESTS[name](held) for name, held in contents.items() if held})
         files.write_json(self.folder / "machine.json", {**self.machine(), **machine, "finished": now()})
         (self.folder / "failure.json").unlink(missing_ok=True)
         files.write_text(self.folder / "record.json", record.to_json() + "\n")
@@ -130,13 +140,43 @@ def status(folder: Path) -> Status:
 
 
 def read_record(folder: Path) -> RunRecord | None:
-    """The record in `folder`; None where it is missing or damaged, `UserError` where another version wrote it."""
-    return _read(RunRecord.from_object, folder / "record.json")
+    """The record of the run in `folder`; None where `record_problem` has something to say.
+
+    Raises `UserError` where another version wrote it.
+    """
+    record, problem = examined_record(folder)
+    return None if problem else record
+
+
+def examined_record(folder: Path) -> tuple[RunRecord | None, str]:
+    """The record in `folder`, and what keeps it from counting as this run's, in words; empty where nothing does."""
+    try:
+        record = _read(RunRecord, folder / "record.json")
+    except OtherVersion:
+        raise
+    except UserError as error:
+        return None, f"record.json is {error}"
+    if record.run_id != folder.absolute().name.rpartition("-")[2]:
+        return record, f"record.json is that of run {record.run_id}"
+    others = {name: files.read_bytes(folder / name) for name in record.files if (folder / name).exists()}
+    changed = changed_files(record, others)
+    return record, f"{' and '.join(changed)} is not as it was when record.json was written" if changed else ""
+
+
+def changed_files(record: RunRecord, others: Mapping[str, bytes | None]) -> list[str]:
+    """Those of the `others`, by name, that are not the files that `record` was written with."""
+    known = {name: content for name, content in others.items() if name in _DIGESTS and name in record.files}
+    return [name for name, content in known.items() if _DIGESTS[name](content or b"") != record.files[name]]
 
 
 def read_spec(folder: Path) -> RunSpec | None:
     """The spec in `folder`; None where it is missing or damaged, `UserError` where another version wrote it."""
-    return _read(RunSpec.from_object, folder / "spec.json")
+    try:
+        return _read(RunSpec, folder / "spec.json")
+    except OtherVersion:
+        raise
+    except UserError:
+        return None
 
 
 def now() -> str:
@@ -158,11 +198,20 @@ def supernet_folder(folder: Path, record: RunRecord) -> Path | None:
     return next((method / name for method in sorted(folder.parents[1].iterdir()) if (method / name).is_dir()), None)
 
 
-def _read(parse: Callable[[Mapping[str, Any]], T], path: Path) -> T | None:
-    value = files.read_json(path)
-    if value is None:
-        return None
+def _read(kind: type[D], path: Path) -> D:
     try:
-        return parse(value)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        return kind.from_json(files.read_text(path))
+    except OtherVersion as error:
+        raise OtherVersion(f"{path}: {error}") from None
+
+
+def _digest_of_bytes(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _digest_of_lines(content: bytes) -> str:
+    """Of what a trace tells of its search, and not of the machine and the day."""
+    return digest([{key: part for key, part in line.items() if key not in TIMES} for line in files.lines_in(content)])
+
+
+_DIGESTS: Final[dict[str, Callable[[bytes], str]]] = {"trace.jsonl": _digest_of_lines, "trace.npz": _digest_of_bytes}

@@ -7,7 +7,7 @@ from typing import Final
 from benchharness.errors import UserError
 from benchharness.io import files
 from benchharness.records import RunRecord
-from benchharness.store.run_folder import Run
+from benchharness.store.run_folder import Run, changed_files
 
 Parcel = Mapping[str, bytes]
 """Content by file name; the record comes last, as it says that the rest is there."""
@@ -55,3 +55,6 @@ def _check(run: Run, parcel: Parcel) -> None:
         raise UserError(f"what came back for run {run.spec.run_id} lacks {' and '.join(missing)}")
     if not files.arrays_in(parcel["trace.npz"]):
         raise UserError(f"the trace.npz that came back for run {run.spec.run_id} is damaged")
+    if changed := changed_files(record, parcel):
+        told = " and ".join(changed)
+        raise UserError(f"{told} that came back for run {run.spec.run_id} is not what its record was written with")

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from benchharness.cli import main
 from benchharness.runs.runner import plan_of
 from benchharness.runs.suite import Suite
+from benchharness.store import read
 from tests.support.report_folder import ALL_SKIP, GOOD, add, spec
 
 
@@ -27,6 +29,27 @@ def test_a_method_against_a_baseline_that_are_both_there(suite: Path, capsys: py
     assert "random and darts share no finished seed" in told.out, "without a table there is nothing to compare"
     assert "without the accuracies of cells" in told.err
     assert (suite.parent / "told" / "report.md").read_text().startswith("# random against darts")
+
+
+def test_files_of_one_name_are_compared_with_each_other(
+    tmp_path: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, paths = tmp_path / "results" / "cifar10-cpu", [tmp_path / "a" / "mine.py", tmp_path / "b" / "mine.py"]
+    for path, arch, tau in zip(paths, (ALL_SKIP, GOOD), (0.5, 2.0), strict=True):
+        path.parent.mkdir()
+        path.write_text(f"from benchharness import Method\nclass Mine(Method):\n    tau = {tau}\n")
+        for job in plan_of(Suite(methods=str(path), seeds="0-2", dataset="cifar10")):
+            add(folder, job.base, arch)
+    asked = ["compare", "--method", str(paths[0]), "--dataset", "cifar10", "--out", str(folder.parent)]
+    assert main([*asked, "--baselines", str(paths[1])]) == 0
+    told = capsys.readouterr().out
+    names = sorted({row["method"] for row in read(folder).to_dict("records")})
+    assert all(name.startswith("mine@") for name in names)
+    assert set(names) == set(re.search(r"(mine@\w{6}) and (mine@\w{6}) share", told).groups())  # type: ignore[union-attr]
+    paths[1].write_text(paths[0].read_text())
+    assert main([*asked, "--baselines", str(paths[1])]) == 2
+    assert "are one method, of the same content and options" in capsys.readouterr().err
+    assert main(["compare", "--method", "darts", "--baselines", "snas,darts"]) == 2
 
 
 def test_two_folders(suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

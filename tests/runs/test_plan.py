@@ -157,6 +157,31 @@ def test_a_users_file_is_a_method(tmp_path: Path) -> None:
     assert plan(f"{path}:width=4+ostr")[0].base.run_id != before
 
 
+def two_of_one_name(folder: Path) -> list[Path]:
+    paths = [folder / "a" / "mine.py", folder / "b" / "mine.py"]
+    for path, tau in zip(paths, ("0.5", "2.0"), strict=True):
+        path.parent.mkdir()
+        path.write_text(MINE + f"    tau = {tau}\n")
+    return paths
+
+
+@pytest.mark.parametrize("reading", ["", "+strength", "+ostr:metric=accuracy"])
+def test_files_of_one_name_are_told_apart_by_their_content(tmp_path: Path, reading: str) -> None:
+    first, second = two_of_one_name(tmp_path)
+    jobs = plan(f"{first}{reading},{second}{reading},darts")
+    assert [job.base.trains for job in jobs] == ["mine", "mine", "darts"]
+    assert [job.source_path for job in jobs] == [first, second, None]
+    alone = [*plan(f"{first}{reading}"), *plan(f"{second}{reading}"), *plan("darts")]
+    assert jobs == alone, "what else is planned changes no run's identity"
+    assert len({spec.run_id for job in jobs for spec in job.specs}) == sum(len(job.specs) for job in jobs)
+
+
+def test_one_content_asked_for_twice_is_planned_once(tmp_path: Path) -> None:
+    first, second = two_of_one_name(tmp_path)
+    second.write_text(first.read_text())
+    assert len(plan(f"{first},{second},{first}+strength")) == 1
+
+
 def test_a_users_file_must_not_be_called_like_a_built_in_method(tmp_path: Path) -> None:
     (tmp_path / "darts.py").write_text(MINE)
     with pytest.raises(UserError, match="rename the file"):

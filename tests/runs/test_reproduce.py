@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from benchharness.cli import main
 from benchharness.compute import environment
 from benchharness.errors import UserError
 from benchharness.io import files
+from benchharness.records import RunRecord
 from benchharness.runs import reproduce
 from benchharness.runs.runner import Where, execute
 from benchharness.store import Store
@@ -53,8 +55,8 @@ def test_other_bits_are_named(where: Where, tmp_path: Path) -> None:
 
 def test_other_records_versions_and_traces_are_named(where: Where, tmp_path: Path) -> None:
     folder = where.store.folder(JOB.base)
-    record = files.read_json(folder / "record.json") or {}
-    files.write_json(folder / "record.json", {**record, "measures": {}})
+    record = RunRecord.from_json((folder / "record.json").read_text())
+    files.write_text(folder / "record.json", replace(record, measures={}, files={}).to_json())
     machine = files.read_json(folder / "machine.json") or {}
     files.write_json(folder / "machine.json", {**machine, "environment": {"python": "2.7"}})
     files.keep_lines(folder / "trace.jsonl", 2)

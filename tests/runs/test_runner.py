@@ -1,6 +1,8 @@
 """The runner: every run of a plan done once, resumed where it stopped, failures kept from spreading."""
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +127,7 @@ def test_a_damaged_checkpoint_costs_time_and_nothing_else(where: Where, tmp_path
     elif damage == "another":
         torch.save({"weights": 1}, path)
     elif damage == "garbled":  # in the midst of a tensor, which torch would load all the same
-        at = whole.index(torch.load(path)["alphas"][0].numpy().tobytes())
+        at = whole.index(torch.load(path)["state"]["alphas"][0].numpy().tobytes())
         path.write_bytes(whole[:at] + bytes(8) + whole[at + 8 :])
     elif damage == "gone":
         path.unlink()
@@ -134,6 +136,57 @@ def test_a_damaged_checkpoint_costs_time_and_nothing_else(where: Where, tmp_path
     assert states(execute(job, where, Walk)) == [("darts", "done")]
     assert results_of(where, job) == results_of(calm, job)
     assert store.trace(path.parent)["epoch"].tolist() == [1, 2, 3]
+
+
+UNSOUND: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "a list": lambda held: [held],
+    "None": lambda held: None,
+    "a tensor": lambda held: torch.zeros(3),
+    "no run id": lambda held: held["state"],
+    "a state that is none": lambda held: held | {"state": 3},
+    "nothing trained": lambda held: held | {"state": {}},
+    "a run id of another type": lambda held: held | {"run_id": [1]},
+    "another run's": lambda held: held | {"run_id": "0" * 16},
+    "more than a checkpoint": lambda held: held | {"more": 1},
+}
+
+
+@pytest.mark.parametrize("name", UNSOUND)
+def test_what_is_no_checkpoint_of_the_run_is_set_aside_and_the_run_begins_anew(
+    where: Where, tmp_path: Path, name: str
+) -> None:
+    (job,) = jobs("darts")
+    calm = Where(Store(tmp_path / "calm", "mine"), "cpu", 1)
+    execute(job, calm, Walk)
+    with pytest.raises(Stopped):
+        execute(job, where, stopping(3))
+    path = where.store.folder(job.base) / "checkpoint.pt"
+    torch.save(UNSOUND[name](torch.load(path)), path)
+    unsound = path.read_bytes()
+    (outcome,) = execute(job, where, Walk)
+    assert outcome.state == "done"
+    assert f"searched anew: {path} " in outcome.message
+    assert outcome.message.endswith("was set aside as checkpoint.pt.unsound")
+    assert path.with_name("checkpoint.pt.unsound").read_bytes() == unsound
+    assert results_of(where, job) == results_of(calm, job)
+    told = json.loads(path.with_name("machine.json").read_text())["attempts"]
+    assert [attempt.get("anew", "") for attempt in told] == ["", outcome.message]
+
+
+def test_another_seeds_checkpoint_is_refused(where: Where, tmp_path: Path) -> None:
+    """Put in the place of this run's, with its trace: it once went on into a record of another search."""
+    first, second = jobs("darts", (0, 1))
+    calm = Where(Store(tmp_path / "calm", "mine"), "cpu", 1)
+    execute(second, calm, Walk)
+    for job in (first, second):
+        with pytest.raises(Stopped):
+            execute(job, where, stopping(3))
+    one, other = (where.store.folder(job.base) for job in (first, second))
+    for name in ("checkpoint.pt", "trace.jsonl"):
+        shutil.copy(one / name, other / name)
+    (outcome,) = execute(second, where, Walk)
+    assert f"is of run_id {first.base.run_id}, not {second.base.run_id}" in outcome.message
+    assert results_of(where, second) == results_of(calm, second)
 
 
 def test_a_checkpoint_is_loaded_without_running_its_code(where: Where, tmp_path: Path) -> None:

@@ -71,10 +71,11 @@ def test_a_run_begun_on_other_images_is_searched_anew_and_says_so(tmp_path: Path
 
     (outcome,) = execute(job, where, watched)
     assert outcome.state == "done"
-    assert outcome.message == (
-        "searched anew: its epochs so far (1) were on images of sha256 aaaaaaaaaaaaaaaa..., not bbbbbbbbbbbbbbbb..."
-    )
     folder = where.store.folder(job.base)
+    assert outcome.message == (
+        f"searched anew: {folder / 'checkpoint.pt'} is of images_sha256 aaaaaaaaaaaaaaaa, not bbbbbbbbbbbbbbbb, "
+        "and was set aside as checkpoint.pt.unsound"
+    )
     record = read_record(folder)
     assert record is not None
     assert record.data["sha256"] == "b" * 64

@@ -1,8 +1,10 @@
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,6 +63,46 @@ def test_a_resumed_search_equals_an_uninterrupted_one_bit_for_bit(method: str, p
     assert equal(whole.method.state_dict(), resumed.method.state_dict())
     assert np.array_equal(whole.arrays()["alphas"], resumed.arrays()["alphas"])
     assert whole.read_out(whole.spec)[0] == resumed.read_out(resumed.spec)[0]
+
+
+def changed(part: str, value: Any) -> Callable[[dict[str, Any]], Any]:
+    return lambda state: state | {part: value}
+
+
+def of_other_weights(state: dict[str, Any]) -> dict[str, Any]:
+    optimizer = state["weight_optimizer"]
+    buffers = {key: {"momentum_buffer": torch.zeros(7)} for key in optimizer["state"]}
+    return state | {"weight_optimizer": optimizer | {"state": buffers}}
+
+
+UNSOUND: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "a list": lambda state: [state],
+    "None": lambda state: None,
+    "a tensor": lambda state: torch.zeros(3),
+    "nothing": lambda state: {},
+    **{f"epoch {value!r}": changed("epoch", value) for value in ("x", 1.5, -1, True, None, 2, 99, 2**70)},
+    **{f"stopped {value!r}": changed("stopped", value) for value in (-1, 2, "1")},
+    **{f"partial {value!r}": changed("partial", value) for value in (0, -2, 3, 64, "1", 1.0)},
+    **{f"history {value!r}": changed("history", value) for value in ([], {}, {"alphas": 3}, None)},
+    "a history of other shapes": lambda state: (
+        state | {"history": state["history"] | {"alphas": [torch.zeros(3)], "expected": [torch.zeros(3)]}}
+    ),
+    "a history of numbers": lambda state: state | {"history": state["history"] | {"alphas": [1.0]}},
+    "other weights": lambda state: state | {"net": dict(list(state["net"].items())[:-1])},
+    "weights that are no tensors": lambda state: state | {"net": dict.fromkeys(state["net"], 1)},
+    "weights of other shapes": lambda state: state | {"net": {key: torch.zeros(1, 2, 3) for key in state["net"]}},
+    "another method's alphas": lambda state: state | {"method": {"beta": torch.zeros(6, 5)}},
+    "momentum of other shapes": of_other_weights,
+    "an optimiser of no groups": changed("alpha_optimizer", {"state": {}, "param_groups": []}),
+}
+
+
+@pytest.mark.parametrize("name", UNSOUND)
+def test_what_is_no_state_of_this_search_is_refused_before_anything_is_trained(name: str) -> None:
+    part = search_of()
+    part.run_epoch()
+    with pytest.raises(Exception):  # noqa: B017  of which kind is of no interest: the worker begins anew
+        search_of().load(UNSOUND[name](part.state()))
 
 
 def test_the_same_seed_gives_the_same_alphas_and_another_seed_others() -> None:

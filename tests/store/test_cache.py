@@ -4,6 +4,7 @@ import gc
 import gzip
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from benchharness import store
 from benchharness.errors import UserError
+from benchharness.records import RunRecord
 from benchharness.runs.runner import Where, execute
 from benchharness.store import Store, cache
 from benchharness.store import frame as reading
@@ -99,7 +101,8 @@ def test_the_same_size_and_time_in_a_new_file_is_another_file(results: Path) -> 
     record = frame["path"][0] / "record.json"
     before, text = record.stat(), record.read_text()
     other = record.with_name("new")
-    other.write_text(text.replace(frame["arch"][0], frame["arch"][0][::-1]))
+    reversed_record = replace(RunRecord.from_json(text), arch=frame["arch"][0][::-1]).to_json()
+    other.write_text(reversed_record.ljust(len(text)))
     os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
     other.replace(record)
     assert store.read(results)["arch"][0] == frame["arch"][0][::-1]

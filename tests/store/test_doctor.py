@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 
 from benchharness.errors import UserError
 from benchharness.io import files
+from benchharness.records import RunRecord
 from benchharness.runs.runner import Where, execute
 from benchharness.store import Store
 from benchharness.store.doctor import examine
+from benchharness.store.run_folder import UNSOUND
 from tests.support.tiny import Walk, jobs
 
 (JOB,) = jobs("darts,ostr")
@@ -37,6 +40,18 @@ def another(path: Path) -> None:
     path.write_text(path.read_text().replace(JOB.base.run_id, "0" * 16))
 
 
+def of_another_run(path: Path) -> None:
+    record = RunRecord.from_json(path.read_text())
+    path.write_text(replace(record, run_id="0" * 16).to_json())
+
+
+def with_another_cell(path: Path) -> None:
+    cell = RunRecord.from_json(path.read_text()).arch
+    path.write_text(
+        path.read_text().replace(cell, cell.replace("nor_conv_3x3", "none").replace("avg_pool", "max_pool"))
+    )
+
+
 def not_finite(path: Path) -> None:
     files.write_arrays(path, {**files.read_arrays(path), "alphas": np.full((3, 6, 5), np.nan)})
 
@@ -57,13 +72,20 @@ def test_a_sound_folder_gets_no_word(where: Where) -> None:
     [
         ("spec.json", Path.unlink, "spec.json is missing or damaged, so that no report counts this run; the command"),
         ("spec.json", lambda path: path.write_text(jobs("snas")[0].base.to_json()), "spec.json is that of run"),
-        ("record.json", halve, "record.json is damaged; the command that made it"),
-        ("record.json", lambda path: path.write_bytes(b""), "record.json is empty; the command that made it"),
-        ("record.json", another, "record.json is that of run 0000000000000000; delete record.json"),
+        ("record.json", halve, "record.json is not a RunRecord: Input data was truncated, so that the run does not"),
+        (
+            "record.json",
+            lambda path: path.write_bytes(b""),
+            "record.json is not a RunRecord: there is nothing in it, so that",
+        ),
+        ("record.json", another, "record.json is not a RunRecord: it was changed after it was written"),
+        ("record.json", of_another_run, "record.json is that of run 0000000000000000, so that the run does not count"),
+        ("record.json", with_another_cell, "record.json is not a RunRecord: it was changed after it was written"),
         ("record.json", older, "of another version; record.json: schema 0 where this version reads"),
-        ("trace.npz", halve, "trace.npz is missing or damaged; delete record.json"),
-        ("trace.npz", not_finite, "trace.npz holds numbers that are not finite; delete record.json"),
-        ("trace.jsonl", halve, "trace.jsonl has 1 whole lines for 3 epochs; delete checkpoint.pt too"),
+        ("trace.npz", halve, "trace.npz is not as it was when record.json was written, so that"),
+        ("trace.npz", Path.unlink, "trace.npz is missing or damaged; delete record.json"),
+        ("trace.npz", not_finite, "trace.npz is not as it was when record.json was written, so that"),
+        ("trace.jsonl", halve, "trace.jsonl is not as it was when record.json was written, so that"),
         ("machine.json", halve, "machine.json is missing or damaged"),
         ("checkpoint.pt", halve, "checkpoint.pt is damaged; delete it"),
     ],
@@ -83,6 +105,7 @@ def test_the_remedies_restore_every_byte(where: Where, name: str) -> None:
             if f"delete {doomed}" in finding.remedy:
                 (finding.path / doomed).unlink(missing_ok=True)
     execute(JOB, where, Walk)
+    (folder / UNSOUND).unlink(missing_ok=True)
     assert told(where) == []
     assert {path: (folder / path).read_bytes() for path in before if path != "checkpoint.pt"} == {
         path: content for path, content in before.items() if path != "checkpoint.pt"

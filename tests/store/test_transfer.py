@@ -1,6 +1,7 @@
 """What travels of a run, and what is refused of what arrives."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchharness.errors import UserError
+from benchharness.records import RunRecord
 from benchharness.runs.runner import Where, execute
 from benchharness.store import Run, Store, transfer
 from tests.support.tiny import Walk, jobs
@@ -61,9 +63,19 @@ def test_what_is_not_as_it_should_be_is_not_written(
 
 
 def test_another_runs_record_is_refused(tmp_path: Path, made: dict[str, bytes]) -> None:
-    other = made["record.json"].replace(JOB.base.run_id.encode(), b"0" * 16)
+    other = replace(RunRecord.from_json(made["record.json"]), run_id="0" * 16).to_json().encode()
     with pytest.raises(UserError, match="is the record of run 0000000000000000"):
         transfer.unpack(arrived(tmp_path), {**made, "record.json": other})
+
+
+@pytest.mark.parametrize("name", ["trace.npz", "trace.jsonl"])
+def test_files_of_another_run_are_refused(tmp_path: Path, made: dict[str, bytes], name: str) -> None:
+    (other,) = jobs("darts", (9,), epochs=4)
+    where = Where(Store(tmp_path / "other", "mine"), "cpu", 1)
+    execute(other, where, Walk)
+    swapped = (where.store.folder(other.base) / name).read_bytes()
+    with pytest.raises(UserError, match=rf"{name} that came back .* is not what its record was written with"):
+        transfer.unpack(arrived(tmp_path), {**made, name: swapped})
 
 
 def test_too_much_is_neither_sent_nor_taken(
