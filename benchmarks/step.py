@@ -3,14 +3,16 @@
 All take turns in one process, so that a drift of the machine's speed meets each; ratios are those of the medians.
 `--numerics`, `--compile` and `--graphs` let more take part: the supernet in other arithmetic, with its cells compiled
 by torch.compile, which takes minutes at first, and on a GPU with half-steps recorded as CUDA graphs; the seconds of the
-first half-step are told apart. Counted are the operations of torch's that a half-step is, and the memory that they read
-and write. Run from the repository's root, where the plain twin lies under tests/.
+first half-step are told apart. `--before FILE` times the supernet of another version of that module too, such as one
+that `git show COMMIT:benchharness/supernet.py` prints. Counted are the operations of torch's that a half-step is, and
+the memory that they read and write. Run from the repository's root, where the plain twin lies under tests/.
 """
 
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,6 +54,7 @@ def main() -> None:
     asked.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     asked.add_argument("--numerics", nargs="*", default=[], help="others than float32 to be timed too: bf16 tf32")
     asked.add_argument("--compile", action="store_true", help="time the compiled cells too")
+    asked.add_argument("--before", type=Path, help="another version's module of the supernet, to be timed too")
     asked.add_argument("--graphs", action="store_true", help="on a GPU: time recorded half-steps too, in each numerics")
     args = asked.parse_args()
     cuda_graphs.check(args.graphs, args.device)
@@ -61,6 +64,7 @@ def main() -> None:
     size = (10, args.channels, args.cells)
     shared = Supernet(*size).to(args.device)
     ways = {"plain": Way(PlainSupernet(*size).to(args.device), images), "shared work": Way(shared, images)}
+    ways |= {"before": Way(supernet_of(args.before)(*size).to(args.device), images)} if args.before else {}
     ways |= {f"shared work, {name}": Way(shared, images, name) for name in args.numerics}
     if args.compile:
         ways["compiled"] = compiled(Supernet(*size).to(args.device), images)
@@ -69,6 +73,17 @@ def main() -> None:
         recorder = CudaRecorder(torch.device(args.device))
         ways |= {f"{name}, graphs": way._replace(recorder=recorder) for name, way in ways.items()}
     told(compared(ways, args.repeats, args.clock), vars(args), args.out)
+
+
+def supernet_of(file: Path) -> Callable[..., nn.Module]:
+    """The supernet's class in another version of its module."""
+    spec = spec_from_file_location("before", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    made: Callable[..., nn.Module] = module.Supernet
+    return made
 
 
 def compiled(net: Supernet, images: Tensor) -> Way:
@@ -110,6 +125,7 @@ def raced(step: Callable[[Way], None], ways: dict[str, Way], repeats: int, clock
         first |= {f"{name}, operations": work.operations, f"{name}, GB": work.bytes / 1e9}
     found = medians(acts, repeats, clock, warm=1)
     ratios = {f"plain over {name}": found["plain"] / found[name] for name in ways if name != "plain"}
+    ratios |= {"before over shared work": found["before"] / found["shared work"]} if "before" in ways else {}
     return {**first, **found, **ratios}
 
 

@@ -1,25 +1,21 @@
 """Mixed cells compiled by torch.compile, for the training steps of a search; evaluations stay as they are.
 
-What is compiled computes what `MixedCell.forward` computes, in another order and therefore with other last bits. It is
-spelt for the compiler: activations with channels last all the way (five-dimensional stacks made it transpose every
-gradient twice) and pooling by products with band matrices (the generated backward pass of `avg_pool2d` divides by
-window sizes entry by entry). A cell of C=16 on 64x32x32 took 0.12 s forward and backward, 0.22 s uncompiled and 0.17 s
-with the five-dimensional stacks (one thread of a busy AMD EPYC, torch 2.13, n=8).
+What is compiled is `MixedCell.trained`, in another order and therefore with other last bits. That suits the compiler:
+channels are last all the way (five-dimensional stacks made it transpose every gradient twice) and the backward pass of
+pooling is spelt out (the one generated for `avg_pool2d` divides by window sizes entry by entry).
 """
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
-from functools import cache, reduce
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from benchharness.errors import UserError
-from benchharness.models.supernet import LEAVING, MixedCell, Supernet, band, leaving
-from benchharness.space import CONV1, CONV3, EDGES, POOL, SKIP
+from benchharness.models.supernet import MixedCell, NodeWeights, Supernet
 
 CHOICES: Final = ("auto", "on", "off")
 WORTH_SECONDS: Final = 1800.0
@@ -63,34 +59,9 @@ class Compiled:
     def __init__(self, batch: int) -> None:
         self.batch = batch
 
-    def __call__(self, cell: MixedCell, x: Tensor, weights: Tensor) -> Tensor:
-        """What `cell` gives for features `x`, channels last, and edge `weights`."""
-        if len(x) != self.batch:
-            return cell(x, weights)
-        return _compiled()(cell, x, weights, band(x.shape[2], x.dtype, x.device), band(x.shape[3], x.dtype, x.device))
-
-
-def spelt_out(cell: MixedCell, x: Tensor, weights: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """`MixedCell.forward` as it compiles best; `rows` and `columns` are the bands that average over neighbours."""
-    nodes: list[Tensor] = [x]
-    arriving: dict[int, list[Tensor]] = {1: [], 2: [], 3: []}
-    gains = weights.sum(-1) if cell.weighs_bypass else None
-    for source in range(3):
-        node = nodes[source][:, : cell.mixed]
-        own = leaving(source, weights)
-        active, pooled = F.relu(node), _pooled(node, rows, columns)
-        sent = cell.conv1[source](active, own[:, CONV1]) + cell.conv3[source](active, own[:, CONV3])
-        for place, (edge, part) in enumerate(zip(LEAVING[source], sent.split(cell.mixed, 1), strict=True)):
-            arriving[EDGES[edge][0]].append(part + own[place, SKIP] * node + own[place, POOL] * pooled)
-        nodes.append(cell.joined(reduce(torch.add, arriving[source + 1]), nodes, gains))
-    return nodes[3]
-
-
-def _pooled(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    batch, channels, height, width = x.shape
-    lines = x.permute(0, 2, 3, 1).reshape(batch, height, width * channels)
-    points = (rows @ lines).reshape(batch * height, width, channels)
-    return (columns @ points).reshape(batch, height, width, channels).permute(0, 3, 1, 2)
+    def __call__(self, cell: MixedCell, x: Tensor, weights: Sequence[NodeWeights]) -> Tensor:
+        """What `cell` gives in training for features `x`, channels last, and edge `weights`."""
+        return (_compiled() if len(x) == self.batch else MixedCell.trained)(cell, x, weights)
 
 
 @cache
@@ -98,7 +69,7 @@ def _compiled() -> Callable[..., Tensor]:
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, _GRAPHS)
     # A pool of compiling processes outlives a search that is killed, and gains little on the two cores of a laptop.
     torch._inductor.config.compile_threads = 1
-    return torch.compile(spelt_out, dynamic=False)
+    return torch.compile(MixedCell.trained, dynamic=False)
 
 
 def attach(net: Supernet, batch: int) -> None:

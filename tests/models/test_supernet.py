@@ -1,8 +1,10 @@
+from typing import Any
+
 import pytest
 import torch
 from torch.nn import functional as F
 
-from benchharness.models.supernet import MixedCell, Norm, Supernet, pool
+from benchharness.models.supernet import MixedCell, Norm, Supernet, pool, pool_in_training
 from benchharness.space import EDGES, from_code
 from tests.support.plain import one_hot, pairs, twins, weights_of
 
@@ -108,13 +110,47 @@ def test_operations_without_weights_hold_none() -> None:
     assert Norm(3, affine=False).weight is None
 
 
-def test_columns_shared_by_all_cells_leave_every_bit_as_it_is() -> None:
+@pytest.mark.parametrize("size", [(8, 8), (5, 7), (2, 1), (1, 1)])
+def test_pooling_in_training_is_the_same_with_both_derivatives(size: tuple[int, int]) -> None:
+    x = torch.randn(2, 4, *size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    x = x.contiguous(memory_format=torch.channels_last).requires_grad_()
+    torch.testing.assert_close(pool_in_training(x), pool(x))
+    assert torch.autograd.gradcheck(pool_in_training, x)
+    assert torch.autograd.gradgradcheck(pool_in_training, x)
+    half = x[:, :2]
+    torch.testing.assert_close(pool_in_training(half), pool(half))
+
+
+@pytest.mark.parametrize("options", [{}, {"partial": 2}, {"partial": 2, "weighs_bypass": True}], ids=str)
+def test_a_training_step_agrees_with_the_cells_of_evaluation(options: dict[str, Any]) -> None:
     torch.manual_seed(0)
-    net, images, labels = Supernet(10, 4, 2), torch.randn(8, 3, 12, 12), torch.arange(8)
+    net, labels = Supernet(10, 4, 2, **options).double(), torch.arange(6)
     found = []
     for logits_of in (net, lambda x, weights: net.through(x, lambda cell, y: cell(y, weights))):
-        weights = torch.linspace(-1, 1, 30).view(6, 5).softmax(-1).requires_grad_()
-        logits = logits_of(images, weights)
-        slopes = torch.autograd.grad(F.cross_entropy(logits, labels), [weights, *net.parameters()])
-        found.append([logits, *slopes])
-    assert all(map(torch.equal, *found))
+        weights = weights_of("unnormalised").requires_grad_()
+        loss = F.cross_entropy(logits_of(images(), weights), labels)
+        (slopes,) = torch.autograd.grad(loss, weights, create_graph=True)
+        found.append([loss, slopes, *torch.autograd.grad(slopes[2].sum(), [weights, *net.parameters()])])
+    torch.testing.assert_close(*found, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("partial", [1, 2])
+def test_features_and_gradients_keep_channels_last_through_a_training_step(partial: int) -> None:
+    net = Supernet(10, 4, 2, partial)
+    layouts: list[bool] = []
+
+    def note(x: torch.Tensor) -> None:
+        layouts.append(x.is_contiguous(memory_format=torch.channels_last))
+
+    def hook(_module: object, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        note(inputs[0] if partial == 1 else output)
+        note(output)
+        output.register_hook(note)
+
+    for module in net.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_hook(hook)
+    F.cross_entropy(net(images().float(), weights_of("softmax").float()), torch.arange(6)).backward()
+    net.one_hot(images().float(), from_code(7284)).sum().backward()
+    assert len(layouts) > 140
+    assert all(layouts)
