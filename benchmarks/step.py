@@ -4,8 +4,8 @@ All take turns in one process, so that a drift of the machine's speed meets each
 `--numerics`, `--compile` and `--graphs` let more take part: the supernet in other arithmetic, with its cells compiled
 by torch.compile, which takes minutes at first, and on a GPU with half-steps recorded as CUDA graphs; the seconds of the
 first half-step are told apart. `--before FILE` times the supernet of another version of that module too, such as one
-that `git show COMMIT:benchharness/supernet.py` prints. Counted are the operations of torch's that a half-step is, and
-the memory that they read and write. Run from the repository's root, where the plain twin lies under tests/.
+that `git show COMMIT:benchharness/models/supernet.py` prints. Counted are the operations of torch's that a half-step
+is, and the memory that they read and write. Run from the repository's root, where the plain twin lies under tests/.
 """
 
 import sys
