@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchharness import store
+from benchharness.analysis.decisions import decisions
 from benchharness.analysis.lookup import epochs_of, lookup
 from benchharness.analysis.rank_correlation import agreement, supernet_ranking
 from benchharness.analysis.search_curves import curves
@@ -42,6 +43,8 @@ class Evidence:
     curves: pd.DataFrame
     agreement: pd.DataFrame
     ranking: pd.DataFrame
+    decisions: pd.DataFrame
+    """Whether each finished run's search decided: see `decisions`."""
 
     @property
     def epochs(self) -> int:
@@ -120,6 +123,7 @@ def _evidence(name: str, runs: pd.DataFrame, tables: Tables, several: bool) -> E
         curves=curves(runs, tables, arrays),
         agreement=agreement(done, tables, arrays),
         ranking=supernet_ranking(done, tables, arrays),
+        decisions=decisions(done, arrays),
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchharness import stats, store
+from benchharness.analysis.decisions import warning
 from benchharness.analysis.experiment import Evidence, gather_runs
 from benchharness.errors import UserError
 from benchharness.report.blocks import Block, Bullets, Grid, Report, Section
@@ -123,8 +124,9 @@ def _write(
     blocks: list[Block] = []
     for evidence in settings:
         found = contests_table(evidence, contests)
-        said += found["verdict"].tolist()
-        blocks += [Bullets(found["verdict"].tolist()), _grid(evidence, found)]
+        verdicts_said = [*filter(None, [warning(evidence.decisions)]), *found["verdict"]]
+        said += verdicts_said
+        blocks += [Bullets(verdicts_said), _grid(evidence, found)]
         if together:
             bullets, grid = alike(evidence, contests)
             said += bullets.items
