@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchharness.io.files import slug
 from benchharness.report import formatting
 from benchharness.stats import Interval
 
@@ -54,4 +55,4 @@ def test_lists_counts_and_slugs() -> None:
     assert formatting.listed(["a", "b", "c"]) == "a, b and c"
     assert formatting.listed([]) == "none"
     assert (formatting.counted(1, "seed"), formatting.counted(3, "seed")) == ("1 seed", "3 seeds")
-    assert formatting.slug("cifar10, cpu (epochs=5)") == "cifar10-cpu-epochs-5"
+    assert slug("cifar10, cpu (epochs=5)") == "cifar10-cpu-epochs-5"
