@@ -11,6 +11,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table as Grid
 
+from benchharness.data.image_set import ImageSet
 from benchharness.io.catalog import Installed
 from benchharness.records import named_apart
 from benchharness.runs.progress import clock, look
@@ -133,6 +134,29 @@ def methods() -> None:
     _print(("method", "what it is", "options"), rows)
     ways = [(name, (kind.__doc__ or "").splitlines()[0]) for name, kind in selection.SELECTIONS.items()]
     _print(("selection", "what it is", "options"), [(*way, _options(selection.options(way[0]))) for way in ways])
+
+
+def imported(items: "list[Installed]", before: Iterable[Installed]) -> None:
+    """What has come into the data folder, what is in it, and what of the same name was there `before`."""
+    installed(items)
+    old = {other[:2]: other for other in before}
+    for item in items:
+        if item.kind == "images":
+            print(_contents(ImageSet.open(item.path)))
+        if (other := old.get(item[:2])) and other.sha256 == item.sha256:
+            print(f"{item.kind} {item.name}: the same as before")
+        elif other:
+            told = f"took the place of what {other.source} had given (sha256 {other.sha256[:16]}...)"
+            print(f"{item.kind} {item.name}: {told}; what was begun with that starts anew")
+
+
+def _contents(images: ImageSet) -> str:
+    """What a set of images holds, in a line."""
+    height, width = images.train.shape[2:]
+    counts = f"{len(images.train_labels):,} training and {len(images.test_labels):,} test images"
+    names = ", ".join(images.classes[:5]) + ", ..." * (len(images.classes) > 5)
+    size = f"{height}x{width} pixels, labelled {images.label!r}"
+    return f"images {images.name}: {counts} of {len(images.classes)} classes ({names}), {size}"
 
 
 def installed(items: Iterable[Installed]) -> None:

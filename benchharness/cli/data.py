@@ -39,10 +39,21 @@ def _import(words: list[str]) -> int:
     path = Path(args.path).expanduser()
     if args.name or args.size is not None or args.no_flip or image_folder.holds(path):
         size = image_folder.SIZE if args.size is None else args.size
-        console.installed([import_images(path, args.name, size, not args.no_flip)])
+        before = catalog.imported()
+        console.imported([import_images(path, args.name, size, not args.no_flip, print)], before)
     else:
-        console.installed(catalog.install(path))
+        _install(path)
     return DONE
+
+
+def _install(path: Path) -> None:
+    from benchharness.cli import console
+    from benchharness.io import catalog
+
+    before = catalog.imported()
+    console.imported(catalog.install(path), before)
+    for kind, name, place in catalog.doubled(path):
+        print(f"left out: {place}, since {kind} {name} came from elsewhere in {path}")
 
 
 def _fetch(words: list[str]) -> int:

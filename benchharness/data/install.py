@@ -1,5 +1,6 @@
 """Importing images that do not say what they are: a folder of images by class, under a name."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from benchharness.data.importers import image_folder
@@ -9,16 +10,24 @@ from benchharness.io import catalog
 from benchharness.io.catalog import Installed
 
 
-def import_images(path: Path | str, name: str = "", size: int = image_folder.SIZE, flip: bool = True) -> Installed:
+def import_images(
+    path: Path | str,
+    name: str = "",
+    size: int = image_folder.SIZE,
+    flip: bool = True,
+    say: Callable[[str], object] = lambda _: None,
+) -> Installed:
     """Install the folder of images by class at `path` under `name`, by default its own name in lower case.
 
-    Images become squares of `size` pixels; `flip` says whether their mirror images still are of their class. Raises
-    `UserError` where the folder is laid out otherwise, an image is damaged, or the name is another data set's.
+    Images become squares of `size` pixels; `flip` says whether their mirror images still are of their class, and `say`
+    is given a sentence for whatever was left out, drawn or joined. Raises `UserError` where the folder is laid out
+    otherwise, an image is damaged, or the name is another data set's.
     """
     path = Path(path).expanduser()
     called = name or "-".join(path.resolve().name.lower().split())
     if called in RESERVED:
         raise UserError(f"{called!r} is the name of another data set or table; give this one its own with --name")
     if path.exists():
-        image_folder.files(path)  # what is wrong with the layout, before anything about the name
+        for note in image_folder.files(path).notes:  # or what is wrong with the layout, before anything about the name
+            say(note)
     return catalog.install_with("images", called, path, image_folder.ByClass(called, check_pixels(size), flip))

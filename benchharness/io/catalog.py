@@ -115,6 +115,18 @@ def install(path: Path | str) -> list[Installed]:
     return [_install(source) for source in sources]
 
 
+def imported() -> list[Installed]:
+    """What was imported into the data folder, without what merely stands in it."""
+    return _manifest()
+
+
+def doubled(path: Path) -> list[tuple[str, str, Path]]:
+    """Kind, name and place of the sources at `path` that `install` leaves out, since another one has their name."""
+    sources = list(_every_source(path, itself=True))
+    first = {source.path for source in _sources(path, itself=True)}
+    return [(source.kind, source.name, source.path) for source in sources if source.path not in first]
+
+
 def install_with(kind: str, name: str, path: Path, importer: Importer) -> Installed:
     """Install what `importer` reads at `path` under `name`; raises `UserError` as `install` does."""
     if not _named(name):
@@ -202,12 +214,17 @@ def _entries(folder: Path) -> list[Path]:
 def _sources(root: Path, itself: bool = False) -> list[_Source]:
     """The first source of every name at `root`; `root` itself may be one."""
     found: dict[tuple[str, str], _Source] = {}
+    for source in _every_source(root, itself):
+        found.setdefault((source.kind, source.name), source)
+    return list(found.values())
+
+
+def _every_source(root: Path, itself: bool) -> Iterator[_Source]:
     for path in (*([root] if itself else []), *_places(root)):
         for kind in KINDS:
             for importer in _importers(kind):
                 if (name := importer.recognises(path)) and _named(name):
-                    found.setdefault((kind, name), _Source(kind, name, path, importer))
-    return list(found.values())
+                    yield _Source(kind, name, path, importer)
 
 
 def _importers(kind: str) -> list[Importer]:

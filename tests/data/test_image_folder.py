@@ -1,6 +1,8 @@
 """Folders of images by class: what comes out of them, what is refused, and the whole way to batches."""
 
 import shutil
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ from PIL import Image
 
 from benchharness import cli
 from benchharness.data import ImageSet, load_images, names
-from benchharness.data.decoding import square
+from benchharness.data.decoding import depth, square
 from benchharness.data.importers import image_folder
 from benchharness.data.install import import_images
 from benchharness.errors import UserError
@@ -136,7 +138,8 @@ def test_nothing_that_merely_lies_in_the_data_folder_is_taken_for_images_by_clas
         (lambda root: [shutil.rmtree(root / "train" / name) for name in ("cat", "dog")], "has 1 folders of"),
         (lambda root: Image.new("1", (9000, 9000)).save(root / BIG), "big.png is refused: 9000x"),
         (lambda root: Image.new("F", (8, 8)).save(root / DEEP), "pixels of mode F; save it with 8"),
-        (lambda root: shutil.rmtree(root / "valid"), "train holds no images"),
+        (lambda root: shutil.rmtree(root / "train"), "has a folder 'valid' and none called 'train', whose images to"),
+        (lambda root: shutil.copytree(root / "valid", root / "Val"), "has both 'Val' and 'valid'; which holds the val"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_one_sentence(own_home: Path, apart: Path, spoil, sentence: str) -> None:  # type: ignore[no-untyped-def]
@@ -171,3 +174,144 @@ def test_an_import_of_something_else_lists_this_layout_too(own_home: Path, tmp_p
     (tmp_path / "nothing").mkdir()
     with pytest.raises(UserError, match=r"a folder of images by class \(PATH/train/CLASS/\*\.png"):
         catalog.install(tmp_path / "nothing")
+
+
+def said(path: Path) -> list[str]:
+    return [note.replace(f"{path}", "PATH") for note in image_folder.files(path).notes]
+
+
+@pytest.mark.parametrize(
+    ("train", "test"), [("Train", "Test"), ("TRAIN", "TESTING"), ("training", "test"), ("train", "Test")]
+)
+def test_parts_are_called_so_in_whatever_case(tmp_path: Path, train: str, test: str) -> None:
+    root = tmp_path / "pets"
+    write(root / train, {"cat": 4, "dog": 5})
+    write(root / test, {"cat": 1, "dog": 2})
+    found = read(root)
+    assert (len(found.train), len(found.test), found.label) == (9, 3, "pets")
+    assert said(root) == []
+
+
+def test_validation_images_are_the_test_images_where_there_are_no_others(tmp_path: Path) -> None:
+    root = tmp_path / "pets"
+    write(root / "train", {"cat": 4, "dog": 5})
+    write(root / "validation", {"cat": 1, "dog": 2})
+    found = read(root)
+    assert (len(found.train), len(found.test)) == (9, 3)
+    assert said(root) == ["the images in validation are the test images"]
+
+
+def test_of_training_images_alone_a_fifth_is_drawn(tmp_path: Path) -> None:
+    root = tmp_path / "pets"
+    write(root / "train", {"cat": 10, "dog": 5})
+    found = read(root)
+    assert (len(found.train), len(found.test)) == (12, 3)
+    assert found.label == "pets (a fifth of the images drawn as test images)"
+    assert said(root) == ["PATH has no test images apart: a fifth of each class was drawn as such"]
+
+
+def test_of_three_parts_validation_joins_training(tmp_path: Path) -> None:
+    root = tmp_path / "pets"
+    write(root / "train", {"cat": 4, "dog": 5})
+    write(root / "val", {"dog": 3})
+    write(root / "test", {"cat": 2, "dog": 2})
+    found = read(root)
+    assert (np.bincount(found.train_labels).tolist(), np.bincount(found.test_labels).tolist()) == ([4, 8], [2, 2])
+    assert found.label == "pets (train and val joined)"
+    assert said(root) == ["the images in val join those in train: searches halve the training images themselves"]
+    write(root / "val", {"wolf": 3})
+    with pytest.raises(UserError, match=r"val has a class 'wolf' that .*train has not"):
+        read(root)
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    found = read(write(tmp_path / "vehicles", {"car": 5, "train": 5, "val": 5}))
+    assert found.classes == ("car", "train", "val")
+
+
+def test_nothing_is_left_out_unsaid(apart: Path) -> None:
+    write(apart / "unlabelled", {"x": 1})
+    (apart / "train" / "cat" / "notes.txt").write_text("mine")
+    (apart / "train" / "cat" / "Thumbs.db").write_text("not on purpose")
+    (apart / "train" / "dog" / "more").mkdir()
+    for place in range(6):
+        (apart / "valid" / "dog" / f"{place}.heic").write_bytes(b"")
+    Image.new("RGB", (8, 8)).save(apart / "train" / "stray.png")
+    assert said(apart) == [
+        "left out of PATH: unlabelled",
+        "left out of PATH/train: cat/notes.txt, dog/more, stray.png",
+        "left out of PATH/valid: dog/0.heic, dog/1.heic, dog/2.heic, dog/3.heic, dog/4.heic and 1 more",
+        "the images in valid are the test images",
+    ]
+
+
+def test_an_import_says_what_it_found_and_what_it_replaces(own_home: Path, apart: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+    assert cli.main(["data", "import", str(apart)]) == cli.DONE
+    told = capsys.readouterr().out
+    assert "the images in valid are the test images" in told
+    line = (
+        "images my-pets: 18 training and 3 test images of 3 classes (cat, dog, wolf), 32x32 pixels, labelled 'my-pets'"
+    )
+    assert line in told
+    assert "before" not in told
+    assert cli.main(["data", "import", str(apart)]) == cli.DONE
+    assert "images my-pets: the same as before" in capsys.readouterr().out
+    next((apart / "train" / "cat").iterdir()).unlink()
+    assert cli.main(["data", "import", str(apart)]) == cli.DONE
+    assert f"images my-pets: took the place of what {apart} had given (sha256 " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [lambda root: shutil.rmtree(root / "train"), lambda root: shutil.rmtree(root / "train" / "cat")],
+)
+def test_what_a_folder_lacks_is_said_by_the_command_too(own_home: Path, apart: Path, spoil, capsys) -> None:  # type: ignore[no-untyped-def]
+    spoil(apart)
+    assert cli.main(["data", "import", str(apart)]) == cli.REFUSED
+    assert "known:" not in capsys.readouterr().err
+
+
+def deep(path: Path, values: list[int]) -> None:
+    pixels = np.resize(np.array(values, np.uint16), (8, 8))
+    Image.fromarray(pixels).save(path)
+
+
+@pytest.mark.parametrize(
+    ("bits", "brightest"), [(8, 255), (10, 1000), (12, 4095), (12, 2100), (14, 16000), (16, 65535)]
+)
+def test_deep_images_keep_their_levels(tmp_path: Path, bits: int, brightest: int) -> None:
+    root = tmp_path / "scans"
+    write(root, {"a": 1, "b": 2}, size=(8, 8))
+    deep(root / "a" / "bright.png", [0, brightest])
+    deep(root / "a" / "dark.tif", [0, brightest // 4])
+    assert depth([root / "a" / "bright.png", root / "a" / "dark.tif", root / "b" / "000.png"]) == bits
+    levels = {image.max() for image in read(root, size=8).train} | {image.max() for image in read(root, size=8).test}
+    assert brightest >> (bits - 8) in levels
+    assert (brightest // 4) >> (bits - 8) in levels, "one that is darker is measured by the same scale"
+
+
+def test_without_deep_images_nothing_is_scaled(apart: Path) -> None:
+    assert depth(sorted(apart.rglob("*.png"))) == 16
+    assert depth([apart / "missing.png"]) == 16
+
+
+def test_dim_colours_of_16_bits_are_refused(tmp_path: Path) -> None:
+    """What Pillow reads of them is their upper 8 bits: of 12 bits it would be 16 levels."""
+    root = write(tmp_path / "scans", {"a": 2, "b": 2}, size=(8, 8))
+    (root / "a" / "deep.png").write_bytes(png16(np.full((8, 8, 3), 4095, ">u2")))
+    with pytest.raises(UserError, match=r"deep\.png has 16 bits a channel of which few are used; save such images"):
+        read(root)
+    (root / "a" / "deep.png").write_bytes(png16(np.full((8, 8, 3), 60_000, ">u2")))
+    assert read(root, size=8).classes == ("a", "b")
+
+
+def png16(pixels: np.ndarray) -> bytes:
+    """A PNG of 16 bits a channel in colour, which Pillow reads and does not write."""
+    height, width, _ = pixels.shape
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+    head = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")

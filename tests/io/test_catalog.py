@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchharness import cli
 from benchharness.data import load_images
 from benchharness.data.image_set import Part, build
 from benchharness.errors import UserError
@@ -268,3 +269,15 @@ def test_a_table_cannot_be_given_a_name_that_is_none(data: Path, table: Path, na
         catalog.install_with("tables", name, table, native)
     with pytest.raises(UserError, match="does not exist; give a file or folder"):
         catalog.install_with("tables", "two", table.with_name("nothing"), native)
+
+
+def test_a_second_source_of_a_name_is_not_left_out_unsaid(
+    data: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    second = images.parent / "zweite" / images.name
+    second.parent.mkdir()
+    shutil.copy(images, second)
+    assert cli.main(["data", "import", str(images.parent)]) == cli.DONE
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"left out: {second}, since images" in told
+    assert f"came from elsewhere in {images.parent}" in told

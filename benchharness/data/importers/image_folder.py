@@ -1,12 +1,12 @@
 """Images of one's own as most tools keep them: a folder of files a class, apart for training and testing or not."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from benchharness.data.decoding import FORMATS, SUFFIXES, square
+from benchharness.data.decoding import FORMATS, SUFFIXES, depth, square
 from benchharness.data.image_set import LIMIT_BYTES, ImageSet, build
 from benchharness.data.kinds import Part, check_pixels
 from benchharness.errors import UserError
@@ -18,7 +18,14 @@ LAYOUT: Final = (
 )
 SIZE: Final = 32
 """Pixels that images are resized to unless told otherwise."""
-_TESTS: Final = ("test", "val", "valid")
+_PARTS: Final = {
+    "train": ("train", "training"),
+    "test": ("test", "testing"),
+    "validation": ("val", "valid", "validation"),
+}
+"""What folders that hold the classes of one part are called, in whatever case."""
+_NAMED: Final = 5
+"""Files that are named where more were left out."""
 _SEED: Final = 2011
 """Of the order of the images and of those drawn for testing, so that the same folder gives the same set."""
 _SHARE: Final = 5
@@ -31,8 +38,10 @@ class Files(NamedTuple):
 
     train: Mapping[str, list[Path]]
     test: Mapping[str, list[Path]]
-    drawn: bool
-    """Whether those for testing were drawn here, as the folder has none apart."""
+    notes: tuple[str, ...] = ()
+    """What was left out, drawn or joined, a sentence each."""
+    mark: str = ""
+    """What of that belongs to the label of the set."""
 
 
 class ByClass:
@@ -54,9 +63,10 @@ class ByClass:
         _limit(path, held, pixels)
         classes = tuple(held.train)
         drawn = np.random.default_rng(_SEED)
-        train, test = (_part(part, classes, pixels, drawn) for part in (held.train, held.test))
-        said = " (a fifth of the images drawn as test images)" if held.drawn else ""
-        return build(self.name, train, test, classes, label=self.name + said, flip=self.flip, crop=pixels // 8)
+        bits = depth(file for part in held[:2] for own in part.values() for file in own)
+        train, test = (_part(part, classes, pixels, bits, drawn) for part in held[:2])
+        label = self.name + (f" ({held.mark})" if held.mark else "")
+        return build(self.name, train, test, classes, label=label, flip=self.flip, crop=pixels // 8)
 
 
 def recognises(path: Path) -> str | None:  # noqa: ARG001
@@ -70,50 +80,119 @@ def read(path: Path) -> ImageSet:
 
 
 def holds(path: Path) -> bool:
-    """Whether `path` looks like such a folder; raises nothing."""
+    """Whether `path` looks like such a folder, though something may be amiss with it; raises nothing."""
     try:
-        return bool(files(path))
+        return path.is_dir() and bool(_parts(path) or files(path))
     except (UserError, OSError):
         return False
 
 
 def files(path: Path) -> Files:
     """The image files in the folder `path`; raises `UserError` where it is not laid out by class."""
-    tests = [name for name in _TESTS if (path / name).is_dir()]
-    if (path / "train").is_dir() and tests:
-        train, test = _by_class(path / "train"), _by_class(path / tests[0])
-        if other := sorted(set(test) - set(train)):
-            raise UserError(f"{path / tests[0]} has a class {other[0]!r} that {path / 'train'} has not")
-        return Files(train, test, drawn=False)
-    drawn, train, test = np.random.default_rng(_SEED), {}, {}
-    for name, own in _by_class(path).items():
+    parts = _parts(path)
+    if not parts:
+        return _drawn(path, path, ())
+    train, *others = (parts.get(name) for name in _PARTS)
+    apart = [place for place in others if place]
+    notes = _strangers(path, set(parts.values()))
+    if train is None:
+        raise UserError(f"{path} has a folder {apart[0].name!r} and none called 'train', whose images to learn from")
+    if not apart:
+        return _drawn(path, train, notes)
+    held, *rest = (_by_class(place, 2 if place == train else 1) for place in (train, *apart))
+    for place, part in zip(apart, rest, strict=True):
+        if other := sorted(set(part) - set(held)):
+            raise UserError(f"{place} has a class {other[0]!r} that {train} has not")
+    notes += tuple(note for place in (train, *apart) for note in _left_out(place))
+    if len(apart) == 1:
+        told = (
+            () if apart[0].name.lower() in _PARTS["test"] else (f"the images in {apart[0].name} are the test images",)
+        )
+        return Files(held, rest[0], notes + told)
+    test, valid = rest
+    joined = {name: own + valid.get(name, []) for name, own in held.items()}
+    note = f"the images in {apart[1].name} join those in {train.name}: searches halve the training images themselves"
+    return Files(joined, test, (*notes, note), f"{train.name} and {apart[1].name} joined")
+
+
+def _parts(path: Path) -> dict[str, Path]:
+    """The folders of a folder that hold classes for training, testing or validation, by `_PARTS`."""
+    found: dict[str, Path] = {}
+    for place in _folders(path) if path.is_dir() else ():
+        part = next((part for part, names in _PARTS.items() if place.name.lower() in names), "")
+        if part and _folders(place):  # without any it is a class that is called so
+            if part in found:
+                raise UserError(
+                    f"{path} has both {found[part].name!r} and {place.name!r}; which holds the {part} images?"
+                )
+            found[part] = place
+    return found
+
+
+def _drawn(path: Path, train: Path, notes: tuple[str, ...]) -> Files:
+    """The images by class in `train`, of which a part is drawn for testing."""
+    drawn, kept, test = np.random.default_rng(_SEED), {}, {}
+    for name, own in _by_class(train).items():
         if len(own) < 2:
-            raise UserError(f"{path / name} has one image; a class needs one to train on and one to test on")
+            raise UserError(f"{train / name} has one image; a class needs one to train on and one to test on")
         chosen = set(drawn.permutation(len(own))[: max(1, len(own) // _SHARE)].tolist())
         test[name] = [own[place] for place in sorted(chosen)]
-        train[name] = [file for place, file in enumerate(own) if place not in chosen]
-    return Files(train, test, drawn=True)
+        kept[name] = [file for place, file in enumerate(own) if place not in chosen]
+    told = f"{path} has no test images apart: a fifth of each class was drawn as such"
+    return Files(kept, test, (*notes, *_left_out(train), told), "a fifth of the images drawn as test images")
 
 
-def _by_class(folder: Path) -> dict[str, list[Path]]:
+def _by_class(folder: Path, least: int = 2) -> dict[str, list[Path]]:
     """Image files by the name of the folder they are in, both in alphabetical order."""
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder of images by class")
-    inner = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    inner = _folders(folder)
     if len(inner) > _CLASSES_LIMIT:
         raise UserError(f"{folder} has {len(inner)} folders; at most {_CLASSES_LIMIT} classes are read")
-    found = {path.name: sorted(_images(path)) for path in inner}
+    found = {path.name: sorted(filter(_is_image, path.iterdir())) for path in inner}
     if empty := [name for name, own in found.items() if not own]:
         raise UserError(f"{folder / empty[0]} holds no images; known endings: {', '.join(SUFFIXES)}")
-    if len(found) < 2:
+    if len(found) < least:
         raise UserError(f"{folder} has {len(found)} folders of images; it takes 2 classes or more")
     return found
 
 
-def _images(folder: Path) -> Iterator[Path]:
-    for path in folder.iterdir():
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-            yield path
+def _folders(path: Path) -> list[Path]:
+    return sorted(place for place in path.iterdir() if place.is_dir() and not _is_hidden(place))
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not _is_hidden(path)
+
+
+def _is_hidden(path: Path) -> bool:
+    """Whether nobody put it there on purpose: what systems and packers leave behind."""
+    return path.name.startswith((".", "__MACOSX")) or path.name.lower() in ("thumbs.db", "desktop.ini")
+
+
+def _strangers(path: Path, parts: set[Path]) -> tuple[str, ...]:
+    """What lies beside the folders of `path` that are its parts, in words; none where there is nothing."""
+    others = [place.name for place in _folders(path) if place not in parts]
+    others += [place.name for place in sorted(path.iterdir()) if _is_image(place) and place.is_file()]
+    return (f"left out of {path}: {_listed(others)}",) if others else ()
+
+
+def _left_out(folder: Path) -> tuple[str, ...]:
+    """What is no class in `folder` and no image in a class, in words; none where there is nothing."""
+    beside = [place.name for place in folder.iterdir() if place.is_file() and _is_image(place)]
+    inside = [
+        f"{place.name}/{item.name}"
+        for place in _folders(folder)
+        for item in place.iterdir()
+        if not _is_image(item) and not _is_hidden(item)
+    ]
+    others = sorted([*beside, *inside])
+    return (f"left out of {folder}: {_listed(others)}",) if others else ()
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def _limit(path: Path, held: Files, pixels: int) -> None:
@@ -126,12 +205,12 @@ def _limit(path: Path, held: Files, pixels: int) -> None:
 
 
 def _part(
-    by_class: Mapping[str, list[Path]], classes: tuple[str, ...], pixels: int, drawn: np.random.Generator
+    by_class: Mapping[str, list[Path]], classes: tuple[str, ...], pixels: int, bits: int, drawn: np.random.Generator
 ) -> Part:
     """All images of a part, shuffled: searches take the first half of the training images for the weights."""
     listed = [(file, classes.index(name)) for name, own in by_class.items() for file in own]
     listed = [listed[place] for place in drawn.permutation(len(listed))]
     images = np.empty((len(listed), 3, pixels, pixels), np.uint8)
     for place, (file, _) in enumerate(shown(listed, len(listed), "reading images")):
-        images[place] = square(file, pixels)
+        images[place] = square(file, pixels, bits)
     return Part(images, np.array([label for _, label in listed], np.int64))
