@@ -46,6 +46,7 @@ class Images(TypedDict, total=False):
     sha256: str
     train_images: int
     valid_images: int
+    classes: int
     split: str
     split_sha256: str
 

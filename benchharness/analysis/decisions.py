@@ -1,6 +1,7 @@
 """Whether the searches decided: a verdict for every run, from the weights that its supernet ended with."""
 
 from collections.abc import Hashable, Mapping
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -10,11 +11,14 @@ from benchharness.analysis.search_curves import Arrays
 
 COLUMNS = ("verdict", "decided_edges", "leaning_edges", "lead", "relative_entropy")
 """Of `decisions`: the verdict, edges of six, the mean lead of the winner's weight, entropy as a share of uniform's."""
+_OLDER_CLASSES: Final = {"cifar10": 10, "digits": 10, "cifar100": 100, "imagenet16-120": 120}
+"""Of runs whose records do not say it yet."""
 
 
 def decisions(runs: pd.DataFrame, arrays: Mapping[str, Arrays]) -> pd.DataFrame:
-    """One row per finished run with `method`, `seed`, `run_id`, `reads_alpha` and `COLUMNS`.
+    """One row per finished run with `method`, `seed`, `run_id`, `reads_alpha`, `above_chance` and `COLUMNS`.
 
+    `above_chance`: whether the supernet classifies the validation images better than guessing; None where unknown.
     A run that reads another's supernet gets that supernet's verdict. `reads_alpha` tells whether the run's cell is the
     argmax of alpha, so that an undecided alpha means an undecided cell. NaN where a run recorded no weights.
     """
@@ -23,22 +27,26 @@ def decisions(runs: pd.DataFrame, arrays: Mapping[str, Arrays]) -> pd.DataFrame:
         judged = _judged(arrays, run)
         about = {"method": str(run["method"]), "seed": run["seed"], "run_id": run["run_id"]}
         reads_alpha = run["spec"].get("selection") == "magnitude"
-        rows.append({**about, "reads_alpha": reads_alpha, **_figures(judged), "decision": judged})
-    names = ["method", "seed", "run_id", "reads_alpha", *COLUMNS, "decision"]
+        about |= {"reads_alpha": reads_alpha, "above_chance": _above_chance(run)}
+        rows.append({**about, **_figures(judged), "decision": judged})
+    names = ["method", "seed", "run_id", "reads_alpha", "above_chance", *COLUMNS, "decision"]
     return pd.DataFrame(rows, columns=names)
 
 
 def verdicts(judged: pd.DataFrame) -> pd.DataFrame:
     """One row per method of `decisions`: `verdict` of most of its searches, a `sentence`, and whether it `ranks`.
 
-    A method does not rank where it reads its cell from alphas that are undecided: its cell is no choice of its own.
+    A method does not rank where it reads its cell from alphas that are undecided, or where half of its supernets or
+    more do no better than guessing: its cells are no choice of its own.
     """
     rows = []
     for name, part in judged.groupby("method", observed=True):
         known = [one for one in part["decision"] if one is not None]
         verdict = stats.majority_of_decisions(known) if known else ""
-        ranks = not (bool(part["reads_alpha"].all()) and verdict == "undecided")
-        rows.append((str(name), verdict, stats.summary_of_decisions(known), ranks))
+        guessing = sum(known is False for known in part["above_chance"])  # None is unknown
+        chance = f"; the supernet only guesses in {guessing} of {len(part)} searches" if guessing else ""
+        ranks = not (bool(part["reads_alpha"].all()) and verdict == "undecided") and 2 * guessing < max(1, len(part))
+        rows.append((str(name), verdict, stats.summary_of_decisions(known) + chance, ranks))
     return pd.DataFrame(rows, columns=["method", "verdict", "sentence", "ranks"])
 
 
@@ -66,6 +74,16 @@ def _judged(arrays: Mapping[str, Arrays], run: Mapping[Hashable, object]) -> "st
     own = arrays.get(str(run.get("supernet") or run["run_id"])) or arrays.get(str(run["run_id"]), {})
     expected = own.get("expected")
     return stats.decision(expected) if expected is not None and len(expected) else None
+
+
+def _above_chance(run: Mapping[Hashable, object]) -> bool | None:
+    accuracy, record = run.get("mixed_accuracy_pct"), run.get("record")
+    data = record["data"] if isinstance(record, dict) else {}
+    classes = data.get("classes") or _OLDER_CLASSES.get(str(run.get("dataset")))
+    images = data.get("valid_images")
+    if not (classes and images) or not isinstance(accuracy, float) or np.isnan(accuracy):
+        return None
+    return stats.above_chance(accuracy, int(images), int(classes))
 
 
 def _figures(judged: "stats.Decision | None") -> dict[str, object]:

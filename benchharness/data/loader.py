@@ -83,6 +83,7 @@ class Stream:
             "sha256": images.sha256,
             "train_images": len(self.train),
             "valid_images": len(self.valid),
+            "classes": len(images.classes),
             "split": self.split.words,
             "split_sha256": _digest(self.split),
             **_unlike_cifar(images),

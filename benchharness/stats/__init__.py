@@ -11,8 +11,10 @@ from benchharness.stats.correlation import edge_taus, pairwise_tau, sparse, spar
 from benchharness.stats.decision import (
     LEAD,
     Decision,
+    above_chance,
     decision,
     drift_p,
+    initial_p,
     majority_of_decisions,
     summary_of_decisions,
 )
@@ -31,6 +33,7 @@ __all__ = [
     "Reduce",
     "Summary",
     "Verdict",
+    "above_chance",
     "best_of_random",
     "bootstrap",
     "bootstrap_means",
@@ -46,6 +49,7 @@ __all__ = [
     "holm",
     "improvement_interval",
     "improvement_probability",
+    "initial_p",
     "iqm",
     "likeness",
     "majority_of_decisions",

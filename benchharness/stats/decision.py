@@ -5,6 +5,7 @@ from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.stats import binomtest
 
 LEAD: Final = 0.05
 """The winner's weight minus the runner-up's from which an edge counts as decided: a quarter of the uniform weight 0.2.
@@ -15,6 +16,9 @@ EDGES_NEEDED: Final = 2 / 3
 """Share of the edges that has to be decided for the whole search to be called so."""
 LEVEL: Final = 0.05
 FLIPS: Final = 999
+CHANCE_LEVEL: Final = 0.01
+INITIAL: Final = 1e-3
+"""Standard deviation of alphas as they are initialised."""
 
 Verdict = Literal["decided", "undecided", "no alpha"]
 
@@ -29,14 +33,16 @@ class Decision(NamedTuple):
     """Whether the winner led in all of the last fifth of the epochs (at least two)."""
     p: Float[np.ndarray, "edges"]
     """Of the lead if every epoch's movement had had a random sign; see `drift_p`."""
+    initial_p: Float[np.ndarray, "edges"]
+    """Of the lead among alphas that are only initialised: how often those lead as much."""
     entropy: float
     """Mean over edges, in nats, divided by the logarithm of the operations that can be chosen: 1 where uniform."""
     verdict: Verdict
 
     @property
     def leaning(self) -> Bool[np.ndarray, "edges"]:
-        """Edges with a winner that lasts and is no random walk, however small its lead."""
-        return self.stable & (self.p <= LEVEL)
+        """Edges with a winner that lasts and is neither a random walk nor left over from the initial alphas."""
+        return self.stable & (self.p <= LEVEL) & (self.initial_p <= LEVEL)
 
     @property
     def decided(self) -> Bool[np.ndarray, "edges"]:
@@ -61,6 +67,7 @@ def decision(expected: Float[np.ndarray, "epochs edges ops"]) -> Decision:
         lead=final[:, -1] - final[:, -2],
         stable=(last == last[-1]).all(0),
         p=drift_p(weights),
+        initial_p=initial_p(final[:, -1] - final[:, -2], weights.shape[-1]),
         entropy=_relative_entropy(weights[-1]),
         verdict="no alpha",
     )
@@ -80,6 +87,19 @@ def drift_p(weights: Float[np.ndarray, "epochs edges ops"]) -> Float[np.ndarray,
     walked = np.tensordot(signs, movements, 1)
     observed, null = _log_lead(movements.sum(0)), _log_lead(walked)
     return np.asarray((1 + (null >= observed - 1e-12).sum(0)) / (1 + FLIPS))
+
+
+def initial_p(lead: Float[np.ndarray, "edges"], ops: int) -> Float[np.ndarray, "edges"]:
+    """Per edge, how often softmax of freshly initialised alphas (1e-3 times normal) leads as much, of 999 draws."""
+    alphas = INITIAL * np.random.default_rng(0).standard_normal((FLIPS, ops))
+    weights = np.sort(np.exp(alphas) / np.exp(alphas).sum(-1, keepdims=True), -1)
+    return np.asarray((1 + ((weights[:, -1] - weights[:, -2])[:, None] >= lead).sum(0)) / (1 + FLIPS))
+
+
+def above_chance(accuracy_pct: float, images: int, classes: int) -> bool:
+    """Whether an accuracy (percent of `images`) is more than guessing one of `classes`, at 1 % (exact binomial)."""
+    right = round(accuracy_pct / 100 * images)
+    return bool(binomtest(right, images, 1 / classes, alternative="greater").pvalue < CHANCE_LEVEL)
 
 
 def summary_of_decisions(decisions: Sequence[Decision]) -> str:

@@ -63,3 +63,16 @@ def test_the_warning_names_whom_it_concerns(frame, arrays):
     alone = decisions(frame[frame["method"] != "snas"], arrays)
     assert warning(alone).startswith("No search decided")
     assert warning(decisions(frame[frame["method"] == "snas"], arrays)) == ""
+
+
+def test_supernets_that_only_guess_do_not_rank(frame, arrays):
+    record = {"data": {"valid_images": 2500, "classes": 10}}
+    accuracies = [10.2, 10.4, 10.2, 40.0, np.nan, 9.8, np.nan]
+    measured = frame.assign(mixed_accuracy_pct=accuracies, record=[record] * len(frame))
+    judged = decisions(measured, arrays).set_index("run_id")
+    assert judged["above_chance"].to_dict() == {
+        "a0": False, "a1": False, "b0": False, "c0": True, "d0": False, "e0": None,
+    }  # fmt: skip
+    table = verdicts(decisions(measured, arrays)).set_index("method")
+    assert table["ranks"].to_dict() == {"darts": False, "ostr": False, "random": True, "rsps": False, "snas": True}
+    assert table.loc["rsps", "sentence"].endswith("the supernet only guesses in 1 of 1 searches")

@@ -91,3 +91,21 @@ def test_a_method_is_decided_where_most_of_its_searches_are():
     assert stats.summary_of_decisions([yes, yes, no]).startswith("decided in 2 of 3 searches (mean lead 0.")
     assert "leaning on 6.0 edges" in stats.summary_of_decisions([no])
     assert stats.summary_of_decisions([]) == "recorded no edge weights"
+
+
+def test_a_lead_of_initial_alphas_is_told_from_one_that_moved():
+    leads = np.array([0.0, 1e-5, 0.002])
+    p = stats.initial_p(leads, OPS)
+    assert p[0] == 1
+    assert p[1] > 0.5
+    assert p[2] == 1 / 1000
+    # Of five normal alphas of deviation 1e-3 the largest leads by 6.7e-4 on average, a fifth of that in weights.
+    assert 0.2 < stats.initial_p(np.array([1.3e-4]), OPS)[0] < 0.6
+
+
+def test_chance_is_told_from_learning():
+    assert not stats.above_chance(10.0, 2500, 10)
+    assert not stats.above_chance(11.0, 2500, 10)
+    assert stats.above_chance(12.0, 2500, 10)
+    assert not stats.above_chance(12.0, 50, 10)
+    assert not stats.above_chance(4.0, 2500, 10)
