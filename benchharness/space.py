@@ -1,15 +1,17 @@
 """The NAS-Bench-201 cell: 6 edges, 5 operations, 15,625 architectures (Dong & Yang, ICLR 2020).
 
 An architecture is a tuple of six small ints, the operation on each edge in the order of `EDGES`; its `code` is that
-tuple read as a base-5 number. The benchmark's own index order is a property of the table, not of the space.
+tuple read as a base-5 number, its `index` its place in the benchmark's own order.
 """
 
+import random
 from functools import cache
 from itertools import product
 from typing import Final, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Integer, UInt8
+from numpy.typing import ArrayLike
 
 from benchharness.errors import UserError, unknown
 
@@ -81,6 +83,31 @@ def from_string(text: str) -> Arch:
 def to_code(arch: Arch) -> int:
     """The architecture as one base-5 number, 0 (all `none`) to 15,624."""
     return int(np.dot(arch, _PLACE))
+
+
+def check_arch(arch: tuple[int, ...]) -> Arch:
+    """`arch` itself; raises `UserError` where it is not six operations."""
+    if len(arch) != len(EDGES) or not all(0 <= op < len(OPS) for op in arch):
+        expected = f"{len(EDGES)} operations of 0 to {len(OPS) - 1}"
+        raise UserError(f"{str(arch)[:80]} is not an architecture; expected {expected}")
+    return arch
+
+
+@cache
+def order() -> Integer[np.ndarray, "archs"]:
+    """The codes of all architectures in the order of the benchmark's index; read-only, as it is computed once.
+
+    Its authors shuffled the architectures once, from seed 88 of Python's generator, and numbered them so.
+    """
+    codes = list(range(SIZE))
+    random.Random(88).shuffle(codes)
+    return _constant(codes)
+
+
+@cache
+def indices() -> Integer[np.ndarray, "archs"]:
+    """For every architecture code, the benchmark's index; read-only."""
+    return _constant(np.argsort(order()))
 
 
 def from_code(code: int) -> Arch:
@@ -176,9 +203,13 @@ def classes() -> Integer[np.ndarray, "archs"]:
     """For every architecture code, the smallest code of its functional class; read-only, as it is computed once."""
     first: dict[str, int] = {}
     archs = product(range(len(OPS)), repeat=len(EDGES))
-    found = np.array([first.setdefault(class_string(arch), code) for code, arch in enumerate(archs)])
-    found.setflags(write=False)
-    return found
+    return _constant([first.setdefault(class_string(arch), code) for code, arch in enumerate(archs)])
+
+
+def _constant(values: ArrayLike) -> Integer[np.ndarray, "archs"]:
+    array = np.array(values, np.int64)
+    array.setflags(write=False)
+    return array
 
 
 def reaches_output(arch: Arch) -> bool:

@@ -62,12 +62,13 @@ def _on(frame: pd.DataFrame, archs: Int[np.ndarray, "runs"], tables: Tables, dat
     columns = {split: by_code(tables, dataset, split) for split in ("valid", "test")}
     figures = {split: np.where(archs >= 0, column[archs], np.nan) for split, column in columns.items()}
     held = np.isfinite(figures["test"])
+    indices = space.indices()[archs[held]]
     for name in ("regret", "rank", "percentile"):
         figures[name] = np.full(len(frame), np.nan)
         if table is not None and held.any():
-            figures[name][held] = getattr(table, name)(table.indices(archs[held]), dataset, "test")
+            figures[name][held] = getattr(table, name)(indices, dataset, "test")
     here = np.zeros(len(frame), bool)
     if table is not None and held.any():
-        here[held] = table.measured_here[table.indices(archs[held])]
+        here[held] = table.measured_here[table.rows(indices)]
     of = {"benchmark_dataset": dataset, "table_epochs": np.full(len(frame), epochs_of(table, dataset))}
     return frame.assign(**of, **figures, measured_here=here)  # type: ignore[arg-type]

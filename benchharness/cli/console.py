@@ -221,10 +221,8 @@ def comparisons(found: "Iterable[Comparison]", table: Table, asked: "Recipe") ->
         ours = f"{one.ours.mean():.2f}" + (f"±{one.ours.std(ddof=1):.2f}" if len(one.ours) > 1 else "")
         noise = "" if pd.isna(one.noise) else f"{one.noise:.2f}"
         noise += f" ({after(one.noise_epochs)})" if noise and one.noise_epochs != one.figure.epochs else ""
-        arch = to_string(table.arch(one.row))
-        rows.append(
-            (table.numbers[one.row], arch, one.figure, ours, f"{one.theirs:.2f}", f"{one.difference:+.2f}", noise)
-        )
+        arch = to_string(table.arch(one.arch_index))
+        rows.append((one.arch_index, arch, one.figure, ours, f"{one.theirs:.2f}", f"{one.difference:+.2f}", noise))
     _print(("index", "architecture", "figure", "here", "table", "difference", "the table's seed noise"), rows)
     settings = ", ".join(f"{key}={value}" for key, value in asdict(asked).items() if key != "name")
     print(f"here: recipe {asked.name} ({settings})")

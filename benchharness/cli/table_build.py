@@ -68,7 +68,7 @@ def check(words: list[str]) -> int:
     args = _trained(parser, "the table's own, else nas-bench-201").read(words)
     from benchharness.cli.console import comparisons
     from benchharness.data import load_images
-    from benchharness.space import to_code
+    from benchharness.space import order
     from benchharness.table import load_for
     from benchharness.training import journal as measuring
     from benchharness.training import table_check
@@ -80,13 +80,13 @@ def check(words: list[str]) -> int:
     if not held:
         told = " or ".join(map(str, journal.figures()))
         raise UserError(f"table {table.about['name']!r} holds no {told}; another --recipe or --set epochs=N may fit it")
-    rows = table_check.chosen(table, args.archs, args.sample, held[0])
-    codes = [to_code(table.arch(row)) for row in rows]
+    indices = table_check.chosen(table, args.archs, args.sample, held[0])
+    codes = order()[indices].tolist()
     total = len(journal.missing(codes, args.seeds))
-    print(f"{len(rows)} architectures x {args.seeds} seeds on {images.label}: {total} trainings to make", flush=True)
+    print(f"{len(indices)} architectures x {args.seeds} seeds on {images.label}: {total} trainings to make", flush=True)
     if not _trained_all(journal, codes, args, total):
         return INTERRUPTED
-    comparisons(table_check.compare(table, rows, journal, args.seeds), table, asked)
+    comparisons(table_check.compare(table, indices, journal, args.seeds), table, asked)
     return DONE
 
 

@@ -56,7 +56,7 @@ _KEYS: Final = ("methods", "seeds", "dataset", "protocol", "settings")
 def load(path: Path) -> Suite:
     """The suite in the TOML file at `path`, named after the file; raises `UserError` where it is none."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors begin files with a mark
     except FileNotFoundError:
         raise UserError(f"there is no suite file {str(path)!r}") from None
     except (OSError, ValueError, RecursionError) as error:

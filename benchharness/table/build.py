@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Integer
 
+from benchharness import space
 from benchharness.table import storage
 from benchharness.table.metric import Figure
-from benchharness.table.table import Table
+from benchharness.table.table import Table, codes
 
 SEED_RULE = "mean over the released training seeds"
 _DECIMALS = 5
@@ -23,24 +24,32 @@ def build(
     means: Mapping[Figure, Float[np.ndarray, "archs"]],
     by_seed: Mapping[Figure, Float[np.ndarray, "archs seeds"]] | None = None,
     times: Mapping[tuple[str, int], Float[np.ndarray, "archs"]] | None = None,
-    numbers: Integer[np.ndarray, "archs"] | None = None,
 ) -> Table:
     """A `Table` of these arrays, copied; `about` needs `name`, `version` and `source`.
 
+    The rows of all architectures are put in the order of the benchmark's index; those of a part stay as they are.
     Raises `UserError` where the arrays do not fit together, an architecture comes twice, or an accuracy is none.
     """
+    rows = _order(ops)
     table = Table(
         about=dict(about),
-        ops=_frozen(ops, np.uint8),
-        numbers=_frozen(np.arange(len(ops)) if numbers is None else numbers, np.int32),
-        means={key: _frozen(np.round(column, _DECIMALS)) for key, column in means.items()},
-        by_seed={key: _frozen(np.round(column, _DECIMALS)) for key, column in (by_seed or {}).items()},
-        times={key: _frozen(column) for key, column in (times or {}).items()},
+        ops=_frozen(ops, rows, np.uint8),
+        means={key: _frozen(np.round(column, _DECIMALS), rows) for key, column in means.items()},
+        by_seed={key: _frozen(np.round(column, _DECIMALS), rows) for key, column in (by_seed or {}).items()},
+        times={key: _frozen(column, rows) for key, column in (times or {}).items()},
     )
     return replace(table, about={"seed_rule": SEED_RULE, **about, "sha256": storage.digest(table)})
 
 
-def _frozen(values: Any, dtype: Any = np.float64) -> Any:
+def _order(ops: Integer[np.ndarray, "archs edges"]) -> Any:
+    """Where rows go: to the place of their index in a complete table, which `Table` checks to be one."""
+    if ops.shape != (space.SIZE, len(space.EDGES)) or not ((ops >= 0) & (ops < len(space.OPS))).all():
+        return slice(None)
+    return np.argsort(space.indices()[codes(ops)], kind="stable")
+
+
+def _frozen(values: Any, rows: Any, dtype: Any = np.float64) -> Any:
     array = np.array(values, dtype)
+    array = array[rows] if array.ndim and len(array) == space.SIZE else array
     array.setflags(write=False)
     return array

@@ -1,7 +1,7 @@
 """A table as columns, one row an architecture: what their names are, and writing them for other tools."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +11,7 @@ from benchharness import space
 from benchharness.errors import UserError
 from benchharness.io.npz import replacing
 from benchharness.space import Network
-from benchharness.table.metric import DATASETS, SPLITS, Figure
+from benchharness.table.metric import DATASETS, SPLITS, Figure, canonical
 from benchharness.table.table import Table
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _SPELT: Final = {dataset: dataset.replace("-", "_") for dataset in DATASETS}
 _TIMED: Final = {**_SPELT, "cifar10": "cifar10_valid"}
+_HALVED: Final = {"valid": "valid", "test": "test-halftrain"}
+"""Splits of what some call the data set `cifar10-valid`, which is CIFAR-10 trained on half of the images."""
 """How columns spell the benchmark's own data sets; any other is spelt as it is called."""
 _FIGURE: Final = re.compile(
     r"(?P<dataset>[\w.+-]+)_(?P<split>valid|test|test_halftrain)_(?P<epochs>[1-9]\d{0,5})", re.ASCII
@@ -59,6 +61,14 @@ def figures_in(names: Iterable[str]) -> dict[Figure, str]:
     return {figure: found[figure] for figure in sorted(found, key=_place)}
 
 
+def same(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of columns among `names` that are of one figure under two spellings of its data set."""
+    first: dict[Figure, str] = {}
+    matches = [match for name in names if (match := _FIGURE.fullmatch(name))]
+    pairs = [(first.setdefault(_figure(match), match[0]), match[0]) for match in matches]
+    return [pair for pair in pairs if pair[0] != pair[1]]
+
+
 def runs_in(names: Iterable[str]) -> dict[Figure, str]:
     """The figures whose single runs columns called `names` hold, and those names."""
     bare = [name.removesuffix(_BY_SEED) for name in names if name.endswith(_BY_SEED)]
@@ -68,7 +78,9 @@ def runs_in(names: Iterable[str]) -> dict[Figure, str]:
 def seconds_in(names: Iterable[str]) -> dict[tuple[str, int], str]:
     """The data sets and epochs whose seconds columns called `names` hold, and those names."""
     matches = [match for name in names if (match := _SECONDS.fullmatch(name))]
-    found = {Figure(_dataset(match["dataset"], _TIMED), "valid", int(match["epochs"])): match[0] for match in matches}
+    own = {spelt: dataset for dataset, spelt in _TIMED.items()}
+    datasets = [own.get(match["dataset"], canonical(match["dataset"])) for match in matches]
+    found = {Figure(name, "valid", int(one["epochs"])): one[0] for name, one in zip(datasets, matches, strict=True)}
     return {(figure.dataset, figure.epochs): found[figure] for figure in sorted(found, key=_place)}
 
 
@@ -118,7 +130,10 @@ def write(table: Table, path: Path) -> int:
 
 
 def _figure(match: re.Match[str]) -> Figure:
-    return Figure(_dataset(match["dataset"], _SPELT), match["split"].replace("_", "-"), int(match["epochs"]))
+    dataset, split = canonical(match["dataset"]), match["split"].replace("_", "-")
+    if canonical(match["dataset"].removesuffix("valid").rstrip("-_")) == "cifar10" != dataset:
+        dataset, split = "cifar10", _HALVED.get(split, split)
+    return Figure(dataset, split, int(match["epochs"]))
 
 
 def _place(figure: Figure) -> tuple[Any, ...]:
@@ -126,10 +141,6 @@ def _place(figure: Figure) -> tuple[Any, ...]:
     own = figure.dataset in DATASETS
     dataset = (0, DATASETS.index(figure.dataset), "") if own else (1, 0, figure.dataset)
     return -figure.epochs, *dataset, list(SPLITS).index(figure.split)
-
-
-def _dataset(spelt: str, spellings: Mapping[str, str]) -> str:
-    return next((dataset for dataset, name in spellings.items() if name == spelt), spelt)
 
 
 def _listed(runs: Any) -> list[list[float]]:

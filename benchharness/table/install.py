@@ -8,6 +8,7 @@ from typing import Any
 from benchharness.errors import UserError
 from benchharness.io import catalog
 from benchharness.io.catalog import Installed
+from benchharness.table import frames
 from benchharness.table.columns import SUFFIXES
 from benchharness.table.importers import columnar, native, official
 
@@ -34,7 +35,7 @@ def import_table(path: Path | str, name: str = "", mapping: Mapping[str, str] | 
     if not path.exists():
         raise UserError(f"{path} does not exist; give a file or folder to import")
     if columnar.reads(path):
-        read = partial(columnar.read_as, name=name or columnar.recognises(path) or path.stem, columns=mapping)
+        read = partial(columnar.read_as, name=name or columnar.recognises(path) or frames.stem(path), columns=mapping)
         return catalog.install_with("tables", read.keywords["name"], path, _Named(columnar.LAYOUT, read))
     if mapping:
         raise UserError(f"{path.name} has no columns to map; {', '.join(SUFFIXES)} files have")

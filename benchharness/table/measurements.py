@@ -40,19 +40,11 @@ def merged(table: Table, added: Table) -> Table:
     return replace(
         table,
         ops=np.concatenate([table.ops, added.ops[new]]),
-        numbers=np.concatenate([table.numbers, _free(table.numbers, added.numbers[new])]),
         means=_extended(table.means, added.means, new),
         by_seed=_extended(table.by_seed, added.by_seed, new),
         times=_extended(table.times, added.times, new),
         rows_measured_here=frozenset(range(first, first + count)),
     )
-
-
-def _free(taken: Any, wanted: Any) -> Any:
-    """`wanted` numbers, but the next free ones where they are taken: every row has a number of its own."""
-    if not np.isin(wanted, taken).any():
-        return wanted
-    return np.arange(len(wanted), dtype=np.int32) + max(int(taken.max()), int(wanted.max())) + 1
 
 
 def _extended(columns: Mapping[Any, Any], added: Mapping[Any, Any], new: Any) -> dict[Any, Any]:

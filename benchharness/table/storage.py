@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from benchharness import space
 from benchharness.errors import UserError
 from benchharness.io import npz
 from benchharness.table.metric import Figure
@@ -17,7 +18,7 @@ KIND: Final = "benchharness table"
 FORMAT: Final = 1
 _SHAPES: Final = {
     "ops": ("uint8", 2),
-    "numbers": ("int32", 1),
+    "numbers": ("int32", 1),  # which versions up to 0.1 wrote; the architectures say it all
     "means": ("float64", 1),
     "by_seed": ("float64", 2),
     "times": ("float64", 1),
@@ -47,30 +48,36 @@ def read(path: Path) -> dict[str, Any]:
                 raise ValueError(f"{name} is {array.ndim} axes of {array.dtype}")
             array.setflags(write=False)
             match name.split("/"):
-                case [("ops" | "numbers") as field]:
-                    fields[field] = array
+                case ["ops"]:
+                    fields["ops"] = array
+                case ["numbers"]:
+                    continue
                 case [("means" | "by_seed") as field, dataset, split, epochs]:
                     fields[field][Figure(dataset, split, int(epochs))] = array
                 case ["times", dataset, epochs]:
                     fields["times"][dataset, int(epochs)] = array
                 case _:
                     raise KeyError(name)
-        return fields | {"ops": fields["ops"], "numbers": fields["numbers"]}
+        return fields | {"ops": fields["ops"]}
     except (KeyError, ValueError) as error:
         raise UserError(f"{path} is a damaged table ({type(error).__name__}: {str(error)[:80]})") from None
 
 
 def digest(table: "Table") -> str:
-    """SHA-256 of everything the table says, its `about` left out."""
+    """SHA-256 of everything the table says, its `about` left out.
+
+    `numbers` stands for the order of the rows, as it did in versions that wrote it to files: sums do not change.
+    """
     content = hashlib.sha256()
-    for name, array in sorted(_arrays(table).items()):
+    numbers = table.numbers if table.complete else np.ravel_multi_index(tuple(table.ops.T), (len(space.OPS),) * 6)
+    for name, array in sorted((_arrays(table) | {"numbers": numbers.astype(np.int32)}).items()):
         content.update(f"{name} {array.dtype.str} {array.shape}".encode())
         content.update(np.ascontiguousarray(array).data)
     return content.hexdigest()
 
 
 def _arrays(table: "Table") -> dict[str, Any]:
-    named: dict[str, Any] = {"ops": table.ops, "numbers": table.numbers}
+    named: dict[str, Any] = {"ops": table.ops}
     for field in ("means", "by_seed", "times"):
         named |= {"/".join((field, *map(str, key))): column for key, column in getattr(table, field).items()}
     return named

@@ -1,6 +1,6 @@
 """`Table`: accuracies and costs of architectures as arrays, looked up by name of data set, split and epochs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,18 +11,20 @@ from jaxtyping import Bool, Float, Int, Integer, UInt8
 
 from benchharness import space
 from benchharness.errors import UserError, unknown
+from benchharness.notation import read_cell
 from benchharness.space import NETWORKS, Arch, Network
 from benchharness.table import storage
 from benchharness.table.metric import Figure, after, lacking
 
-Archs = int | str | Integer[np.ndarray, "*archs"] | None
-"""Rows of a table: one (or an architecture's string), an array of any shape, or None for all in row order."""
+Archs = int | str | Arch | Sequence[str | Arch] | Integer[np.ndarray, "*archs"] | None
+"""Architectures: the benchmark's index of one or, as an array of any shape, of many; a cell or a list of cells (a tuple
+of operations, or any spelling that `notation.read_cell` knows); or None for all that a table holds, in row order."""
 
 
 class Optimum(NamedTuple):
-    """The best architecture of a figure: its row and its accuracy in percent."""
+    """The best architecture of a figure: its index in the benchmark, and its accuracy in percent."""
 
-    row: int
+    arch_index: int
     accuracy: float
 
 
@@ -30,10 +32,10 @@ class Optimum(NamedTuple):
 class Table:
     """Ground truth of a set of architectures (Dong & Yang, ICLR 2020); build one with `benchharness.table.build`.
 
-    Arrays are read-only and in row order. In a complete table the row is the benchmark's own index; a table that holds
-    a part of the architectures says so (`complete`) and refuses the others. Accuracies are in percent, NaN where the
-    table does not hold them. Where a question does not say after how many epochs of training, it is about the most
-    that the table holds for the data set.
+    Arrays are read-only and in row order. A whole number always means the benchmark's own index of an architecture, in
+    a table of a part of them too; in a complete table it is the row as well. A table that holds a part says so
+    (`complete`) and refuses the others. Accuracies are in percent, NaN where the table does not hold them. Where a
+    question does not say after how many epochs of training, it is about the most that the table holds for the data set.
     """
 
     about: Mapping[str, Any]
@@ -43,8 +45,6 @@ class Table:
     in `recipe` how they were trained and in `splits` what its splits are.
     """
     ops: UInt8[np.ndarray, "archs edges"]
-    numbers: Int[np.ndarray, "archs"]
-    """The benchmark's index of every row."""
     means: Mapping[Figure, Float[np.ndarray, "archs"]]
     by_seed: Mapping[Figure, Float[np.ndarray, "archs seeds"]]
     times: Mapping[tuple[str, int], Float[np.ndarray, "archs"]]
@@ -71,6 +71,11 @@ class Table:
     def complete(self) -> bool:
         """Whether every architecture of the space has a row."""
         return bool(len(self.ops) == space.SIZE)
+
+    @cached_property
+    def numbers(self) -> Int[np.ndarray, "archs"]:
+        """The benchmark's index of every row."""
+        return space.indices()[codes(self.ops)]
 
     def figures(self) -> list[Figure]:
         """The figures this table holds."""
@@ -107,17 +112,17 @@ class Table:
     ) -> Float[np.ndarray, "*archs"]:
         """Accuracy in percent of `archs`: the mean over training seeds, or that of the training run numbered `seed`.
 
-        For `archs=None` it is NaN where the table holds none; asked by name, a missing one raises `UserError`, as do a
-        row out of range and a figure the table does not hold.
+        For `archs=None` it is NaN where the table holds none; asked by name, a missing one raises `UserError`, as do an
+        architecture and a figure the table does not hold.
         """
         figure = self._figure(dataset, split, epochs)
         column: Float[np.ndarray, "archs"] = self._held(self.means, figure) if seed is None else self._run(figure, seed)
         if archs is None:
             return column
-        found: Float[np.ndarray, "*archs"] = column[self._rows(archs), ...]
+        found: Float[np.ndarray, "*archs"] = column[self.rows(archs), ...]
         if np.isnan(found).any():
             of = "" if seed is None else f" of training run {seed}"
-            raise UserError(f"table {self.about['name']!r} lacks {figure}{of} for {np.isnan(found).sum()} of the rows")
+            raise UserError(f"table {self.about['name']!r} lacks {figure}{of} for {np.isnan(found).sum()} of them")
         return found
 
     def seeds(self, dataset: str, split: str, epochs: int | None = None) -> Float[np.ndarray, "archs seeds"]:
@@ -128,7 +133,7 @@ class Table:
         """The best architecture the table knows of, the first of equals."""
         column = self.accuracy(None, dataset, split, epochs)
         row = int(np.nanargmax(column))
-        return Optimum(row, float(column[row]))
+        return Optimum(int(self.numbers[row]), float(column[row]))
 
     def regret(self, archs: Archs, dataset: str, split: str, epochs: int | None = None) -> Float[np.ndarray, "*archs"]:
         """Points of accuracy below the optimum of the same figure."""
@@ -169,36 +174,40 @@ class Table:
         """Multiply-adds in millions of each architecture's network; the benchmark's at 32x32 with 10 classes."""
         return space.flops_m(self.ops, self.network("cifar10"))
 
-    def arch(self, index: int) -> Arch:
-        """The architecture of row `index`."""
-        return tuple(self.ops[self._rows(index)].tolist())
+    def arch(self, index: int | str | Arch) -> Arch:
+        """The architecture that the benchmark numbers `index`, if the table holds it."""
+        return tuple(self.ops[self.rows(index)].tolist())
 
-    def index(self, arch: Arch | str | int) -> int:
-        """The row of an architecture given as a tuple, by its string, or by the benchmark's index (also as digits)."""
-        if isinstance(arch, str) and not arch.strip().isdecimal():
-            arch = space.from_string(arch)
-        if isinstance(arch, tuple):
-            return int(self.indices(np.array(space.to_code(arch))))
-        rows = np.flatnonzero(self.numbers == int(arch))
-        if len(rows) == 0:
-            span = f"{self.numbers.min()} to {self.numbers.max()}" if len(self) else "none"
-            raise UserError(f"{arch} is no index of table {self.about['name']!r}, which holds {len(self)}: {span}")
-        return int(rows[0])
+    def index(self, arch: int | str | Arch) -> int:
+        """The benchmark's index of an architecture that the table holds, given as a cell or an index (also as text)."""
+        return int(self.numbers[self.rows(arch)])
 
-    def indices(self, codes: Integer[np.ndarray, "*archs"]) -> Int[np.ndarray, "*archs"]:
-        """The rows of the architectures numbered `codes` (`space.to_code`)."""
-        found = self._row_of_code[codes, ...]
-        if (found < 0).any():
-            first = space.to_string(space.from_code(int(np.asarray(codes)[found < 0].flat[0])))
-            raise UserError(f"{first} is not among the {len(self)} architectures of table {self.about['name']!r}")
-        return found
+    def rows(self, archs: Archs) -> Any:
+        """The rows of `archs`: an int for one architecture, an array of their shape for many.
+
+        Raises `UserError` where one is no architecture, or the table lacks it.
+        """
+        if type(archs) is int and 0 <= archs < space.SIZE and self._in_order:  # twice as fast as by way of an array
+            return archs
+        if archs is None:
+            return np.arange(len(self))
+        indices = _indices(archs)
+        if indices.dtype.kind not in "iu" or (indices.size and (indices.min() < 0 or indices.max() >= space.SIZE)):
+            told = f"{str(archs)[:80]} is no index of an architecture"
+            raise UserError(f"{told}; indices are whole numbers of 0 to {space.SIZE - 1}")
+        rows = self._row_of_index[indices, ...]
+        if (rows < 0).any():
+            first = int(indices[rows < 0].flat[0])
+            cell = f"{space.to_string(space.from_code(int(space.order()[first])))} (index {first})"
+            raise UserError(f"{cell} is not among the {len(self)} architectures of table {self.about['name']!r}")
+        return int(rows) if rows.ndim == 0 else rows
 
     def describe(self, arch: Arch | str | int) -> dict[str, Any]:
         """Everything the table holds about one architecture, each accuracy with data set, split, epochs, seed rule."""
-        row = self.index(arch)
+        row = self.rows(arch)
         return {
             "index": int(self.numbers[row]),
-            "arch": space.to_string(self.arch(row)),
+            "arch": space.to_string(self.arch(arch)),
             "params_m": {name: float(self.params_m(name)[row]) for name in self.datasets},
             "flops_m": float(self.flops_m()[row]),
             "measured_here": row in self.rows_measured_here,
@@ -213,14 +222,15 @@ class Table:
 
     def _describe(self, row: int, figure: Figure) -> dict[str, Any]:
         runs = self.by_seed[figure][row] if figure in self.by_seed else np.array([])
+        index = int(self.numbers[row])
         return {
             **figure._asdict(),
             "accuracy_pct": float(self.means[figure][row]),
             "seed_rule": self.about["seed_rule"],
             "runs_pct": runs[~np.isnan(runs)].tolist(),
-            "rank": int(self.rank(row, *figure)),
-            "percentile": float(self.percentile(row, *figure)),
-            "regret": float(self.regret(row, *figure)),
+            "rank": int(self.rank(index, *figure)),
+            "percentile": float(self.percentile(index, *figure)),
+            "regret": float(self.regret(index, *figure)),
         }
 
     @cached_property
@@ -234,20 +244,14 @@ class Table:
         return Figure(dataset, split, self._epochs.get(dataset, 200) if epochs is None else epochs)
 
     @cached_property
-    def _row_of_code(self) -> Int[np.ndarray, "codes"]:
-        rows = np.full(space.SIZE, -1)
-        rows[codes(self.ops)] = np.arange(len(self))
-        return rows
+    def _in_order(self) -> bool:
+        """Whether rows are indices, as in every complete table that this machine has added nothing to."""
+        return self.complete and not self.rows_measured_here
 
-    def _rows(self, archs: int | str | Integer[np.ndarray, "*archs"]) -> Any:
-        if isinstance(archs, str):
-            return self.index(archs)
-        if type(archs) is int and 0 <= archs < len(self.ops):  # twice as fast as by way of an array
-            return archs
-        rows = np.asarray(archs)
-        if rows.dtype.kind not in "iu" or (rows.size and (rows.min() < 0 or rows.max() >= len(self))):
-            name, last = self.about["name"], len(self) - 1
-            raise UserError(f"{str(archs)[:80]} is no row of table {name!r}; its rows are 0 to {last}")
+    @cached_property
+    def _row_of_index(self) -> Int[np.ndarray, "indices"]:
+        rows = np.full(space.SIZE, -1)
+        rows[self.numbers] = np.arange(len(self))
         return rows
 
     def _held(self, held: Mapping[Figure, Any], figure: Figure) -> Any:
@@ -266,14 +270,27 @@ class Table:
         return np.sort(column[~np.isnan(column) & ~self.measured_here])
 
 
+def _indices(archs: Any) -> Int[np.ndarray, "*archs"]:
+    """The benchmark's indices of `archs`, not yet checked where they are numbers."""
+    if isinstance(archs, str) and archs.strip().isdecimal():
+        return np.asarray(int(archs.strip()[:9]))
+    if isinstance(archs, str | tuple):
+        return np.asarray(space.indices()[space.to_code(read_cell(archs))])
+    if isinstance(archs, list) and any(isinstance(arch, str | tuple) for arch in archs):
+        return np.array([_indices(arch) for arch in archs])
+    return np.asarray(archs)
+
+
 def check(table: Table) -> None:
     """Raise `UserError` where the arrays of `table` do not fit together or hold what no table can."""
     rows, ops = len(table.ops), table.ops
     check_network(table.about)
     if ops.shape != (rows, len(space.EDGES)) or ops.dtype != np.uint8 or (ops >= len(space.OPS)).any():
         raise UserError(f"a table's architectures are {len(space.EDGES)} operations of 0 to {len(space.OPS) - 1} each")
-    if len(set(codes(ops).tolist())) != rows or len(set(table.numbers.tolist())) != rows:
-        raise UserError(f"an architecture or index comes twice among the {rows} rows of the table")
+    if len(set(codes(ops).tolist())) != rows:
+        raise UserError(f"an architecture comes twice among the {rows} rows of the table")
+    if table.complete and not table.rows_measured_here and not np.array_equal(table.numbers, np.arange(rows)):
+        raise UserError("the rows of a complete table are to be in the order of the benchmark's index")
     for key, column in (*table.means.items(), *table.by_seed.items(), *table.times.items()):
         if len(column) != rows:
             raise UserError(f"{len(column)} values of {key} for {rows} architectures")

@@ -152,7 +152,6 @@ class Journal:
             {figure: runs.mean(-1) for figure, runs in by_seed.items()},
             by_seed,
             {(self.images.name, self.recipe.epochs): _column(lines, "seconds")[rows].mean(-1)},
-            members,
         )
 
     def figures(self) -> dict[Figure, str]:

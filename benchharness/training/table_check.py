@@ -16,7 +16,7 @@ from benchharness.training.journal import Journal
 class Comparison(NamedTuple):
     """One architecture's figure from training it here, and from the table."""
 
-    row: int
+    arch_index: int
     figure: Figure
     ours: Float[np.ndarray, "seeds"]
     """Percent, one figure per training seed."""
@@ -34,41 +34,41 @@ class Comparison(NamedTuple):
 
 
 def chosen(table: Table, archs: Sequence[str], sample: int, figure: Figure) -> list[int]:
-    """The rows to compare: those of `archs`, else `sample` of those with the figure, drawn by seed.
+    """The indices of what to compare: of `archs`, else of `sample` architectures with the figure, drawn by seed.
 
     Raises `UserError` where the table lacks the figure, or so many architectures.
     """
     held = np.flatnonzero(~np.isnan(table.accuracy(None, *figure)))
     if archs:
-        rows = [table.index(arch) for arch in archs]
-        table.accuracy(np.array(rows), *figure)
-        return rows
+        indices = [table.index(arch) for arch in archs]
+        table.accuracy(np.array(indices), *figure)
+        return indices
     if not 1 <= sample <= len(held):
         raise UserError(f"sample={sample} is out of range; the table has 1 to {len(held)} architectures with {figure}")
     drawn = np.random.default_rng(seed_for("table check", figure.dataset))
-    return sorted(drawn.choice(held, sample, replace=False).tolist())
+    return table.numbers[sorted(drawn.choice(held, sample, replace=False))].tolist()
 
 
-def compare(table: Table, rows: Sequence[int], journal: Journal, seeds: int) -> list[Comparison]:
-    """Every figure that the journal's recipe measures and the table holds, for every architecture of `rows`."""
+def compare(table: Table, indices: Sequence[int], journal: Journal, seeds: int) -> list[Comparison]:
+    """Every figure that the journal's recipe measures and the table holds, for every architecture of `indices`."""
     held = journal.held()
     found = []
     for figure, split in journal.figures().items():
         if figure not in table.figures():
             continue
-        for row in rows:
-            code = space.to_code(table.arch(row))
+        for index in indices:
+            code = int(space.order()[index])
             ours = np.array([getattr(held[code, seed], split) for seed in range(seeds)], float)
-            theirs = float(table.accuracy(row, *figure))
-            found.append(Comparison(row, figure, ours, theirs, *_noise(table, row, figure)))
+            theirs = float(table.accuracy(index, *figure))
+            found.append(Comparison(index, figure, ours, theirs, *_noise(table, index, figure)))
     return found
 
 
-def _noise(table: Table, row: int, figure: Figure) -> tuple[float, int]:
+def _noise(table: Table, index: int, figure: Figure) -> tuple[float, int]:
     """The table's own seed noise of an architecture, at the figure's epochs or else at the next longer ones it has."""
     longer = sorted(other for other in table.by_seed if other[:2] == figure[:2] and other.epochs >= figure.epochs)
     for other in longer:
-        runs = table.by_seed[other][row]
+        runs = table.by_seed[other][table.rows(index)]
         runs = runs[~np.isnan(runs)]
         if len(runs) > 1:
             return float(runs.std(ddof=1)), other.epochs

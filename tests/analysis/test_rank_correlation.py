@@ -57,7 +57,7 @@ def test_kind_d_ranks_whole_cells(tmp_path: Path, table: Table) -> None:
 def test_conditions_follow_the_order_in_which_edges_were_decided(tmp_path: Path, table: Table) -> None:
     noise = np.random.default_rng(1).normal(0, 5, space.SIZE)
     means = {figure: (column + noise).clip(0, 100) for figure, column in table.means.items()}
-    noisy = Table(table.about, table.ops, table.numbers, means, {}, {})
+    noisy = Table(table.about, table.ops, means, {}, {})
     order = np.array([5, 3, 1, 0, 2, 4])
     found = report.agreement(one_run(tmp_path, RIGHT, order=order), noisy)
     truth = stats.conditional_truth(report.by_code(noisy, "cifar10", "test"), np.array(report_folder.GOOD), order)

@@ -30,7 +30,7 @@ def pets() -> Table:
     good = np.flatnonzero(np.isin(every, [every[space.to_code(cell)] for cell in cells]))
     runs = {figure: np.full((len(good), 2), 91.0) for figure in whole.means}
     means = {figure: column.mean(1) for figure, column in runs.items()}
-    added = build(whole.about, space.all_ops()[good], means, runs, numbers=good)
+    added = build(whole.about, space.all_ops()[good], means, runs)
     return merged(whole, added)
 
 

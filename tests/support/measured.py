@@ -50,4 +50,4 @@ def measured_table(
     }
     means = {figure: runs.mean(-1) for figure, runs in by_seed.items()}
     times = {(dataset, epochs): np.full(len(members), 12.0)}
-    return build({**told, **about}, space.all_ops()[members], means, by_seed, times, members)
+    return build({**told, **about}, space.all_ops()[members], means, by_seed, times)

@@ -14,7 +14,7 @@ VALID, TEST = Figure("cifar10", "valid", 200), Figure("cifar10", "test", 200)
 
 
 def _make(rows: int = space.SIZE, name: str = "made-up", seed: int = 0) -> Table:
-    """`rows` architectures in an order of their own, with random figures and one to three runs of one of them."""
+    """`rows` architectures drawn at random, with random figures and one to three runs of one of them."""
     draw = np.random.default_rng(seed)
     ops = draw.permutation(space.all_ops())[:rows]
     runs = draw.uniform(10, 95, (rows, 3))

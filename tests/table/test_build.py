@@ -19,7 +19,6 @@ OPS = space.all_ops()[:3]
     ("changes", "sentence"),
     [
         ({"ops": OPS[[0, 1, 1]]}, "comes twice"),
-        ({"numbers": np.array([4, 5, 4])}, "comes twice"),
         ({"ops": OPS[:, :5]}, "6 operations of 0 to 4"),
         ({"ops": OPS + 5}, "6 operations of 0 to 4"),
         ({"means": {VALID: np.array([50.0, 60.0, 100.1])}}, "not in percent: 50 to 100.1"),
@@ -45,17 +44,26 @@ def test_rounding_errors_do_not_part_equals() -> None:
 
 def test_gaps_are_left_out_of_ranks_and_refused_by_name() -> None:
     table = build(ABOUT, OPS, {VALID: np.array([np.nan, 80.0, 90.0])})
-    assert table.optimum("cifar10", "valid") == (2, 90.0)
-    assert table.percentile(1, "cifar10", "valid") == 50
+    first, second, third = table.numbers.tolist()
+    assert table.optimum("cifar10", "valid") == (third, 90.0)
+    assert table.percentile(second, "cifar10", "valid") == 50
     assert np.isnan(table.accuracy(None, "cifar10", "valid")[0])
-    with pytest.raises(UserError, match="lacks cifar10 valid after 200 epochs for 1 of the rows"):
-        table.accuracy(np.array([0, 1]), "cifar10", "valid")
-    assert table.describe(0)["figures"] == []
+    with pytest.raises(UserError, match="lacks cifar10 valid after 200 epochs for 1 of them"):
+        table.accuracy(np.array([first, second]), "cifar10", "valid")
+    assert table.describe(first)["figures"] == []
 
 
-def test_indices_of_the_benchmark_are_kept() -> None:
-    table = build(ABOUT, OPS, {VALID: np.array([1.0, 2.0, 3.0])}, numbers=np.array([0, 11, 284]))
-    assert (table.index(284), table.index("11"), table.describe(284)["index"]) == (2, 1, 284)
+def test_indices_are_those_of_the_benchmark() -> None:
+    ops = space.all_ops()[space.order()[[0, 11, 284]]]
+    table = build(ABOUT, ops, {VALID: np.array([1.0, 2.0, 3.0])})
+    assert table.numbers.tolist() == [0, 11, 284]
+    assert (table.rows(284), table.rows("11"), table.describe(284)["index"]) == (2, 1, 284)
+
+
+def test_rows_of_a_complete_table_go_where_the_benchmark_has_them() -> None:
+    table = build(ABOUT, space.all_ops(), {VALID: np.arange(space.SIZE) / space.SIZE})
+    assert table.numbers.tolist() == list(range(space.SIZE))
+    assert table.accuracy(6111, "cifar10", "valid") == pytest.approx(space.order()[6111] / space.SIZE, abs=1e-5)
 
 
 def test_the_checksum_is_of_the_content_alone() -> None:

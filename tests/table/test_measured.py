@@ -24,7 +24,7 @@ def pets() -> Table:
 
 def part(table: Table, rows: np.ndarray) -> Table:
     fields = ({key: held[rows] for key, held in getattr(table, name).items()} for name in ("means", "by_seed", "times"))
-    return build(dict(table.about), table.ops[rows], *fields, numbers=table.numbers[rows])
+    return build(dict(table.about), table.ops[rows], *fields)
 
 
 def installed(table: Table, home: Path) -> None:
@@ -34,15 +34,15 @@ def installed(table: Table, home: Path) -> None:
 
 def test_a_tables_own_epochs_are_the_default(pets: Table) -> None:
     assert (pets.datasets, pets.epochs("pets")) == (["pets"], 7)
-    row = pets.optimum("pets", "test").row
-    assert pets.accuracy(row, "pets", "test") == pets.accuracy(row, "pets", "test", epochs=7)
-    assert pets.rank(row, "pets", "test") == 1
-    assert pets.train_seconds("pets")[row] == 12.0
+    best = pets.optimum("pets", "test").arch_index
+    assert pets.accuracy(best, "pets", "test") == pets.accuracy(best, "pets", "test", epochs=7)
+    assert pets.rank(best, "pets", "test") == 1
+    assert pets.train_seconds("pets")[pets.rows(best)] == 12.0
     assert pets.seeds("pets", "test").shape == (len(pets), 2)
     with pytest.raises(UserError, match="unknown data set 'pet'; did you mean 'pets'"):
         pets.epochs("pet")
     with pytest.raises(UserError, match="holds no pets test after 200 epochs; it holds: pets valid after 7"):
-        pets.accuracy(row, "pets", "test", epochs=200)
+        pets.accuracy(best, "pets", "test", epochs=200)
 
 
 def test_the_most_epochs_are_the_default_however_figures_are_ordered(made: Table) -> None:
@@ -74,7 +74,7 @@ def test_what_this_machine_added_is_marked_and_comes_last(pets: Table) -> None:
     for arch in map(tuple, pets.ops[-40:].tolist()):
         one, other = whole.describe(arch), pets.describe(arch)
         assert one["figures"][1]["accuracy_pct"] == other["figures"][1]["accuracy_pct"]
-        assert one["measured_here"] == (pets.index(arch) >= len(pets) - 30)
+        assert one["measured_here"] == (pets.rows(arch) >= len(pets) - 30)
     assert merged(pets, part(pets, rows[:5])) is pets
 
 
@@ -83,20 +83,20 @@ def test_rank_and_percentile_are_among_the_tables_own_architectures(pets: Table)
     base = part(pets, best[:-5])
     whole = merged(base, pets)
     assert whole.optimum("pets", "test").accuracy == pets.optimum("pets", "test").accuracy
-    assert whole.rank(whole.optimum("pets", "test").row, "pets", "test") == 1
-    rows = np.arange(len(base))
+    assert whole.rank(whole.optimum("pets", "test").arch_index, "pets", "test") == 1
+    rows = base.numbers
     for ask in ("rank", "percentile"):
         assert getattr(whole, ask)(rows, "pets", "test").tolist() == getattr(base, ask)(rows, "pets", "test").tolist()
 
 
-def test_what_the_added_rows_lack_is_missing_and_taken_numbers_are_given_anew(pets: Table) -> None:
+def test_what_the_added_rows_lack_is_missing(pets: Table) -> None:
     rows = np.arange(len(pets))
-    other = replace(part(pets, rows[-3:]), numbers=pets.numbers[:3], by_seed={}, times={})
+    other = replace(part(pets, rows[-3:]), by_seed={}, times={})
     whole = merged(part(pets, rows[:-3]), other)
     assert len(set(whole.numbers.tolist())) == len(whole)
     assert np.isnan(whole.seeds("pets", "test")[-3:]).all()
     assert np.isnan(whole.train_seconds("pets")[-3:]).all()
-    assert np.isfinite(whole.accuracy(rows[-3:], "pets", "test")).all()
+    assert np.isfinite(whole.accuracy(pets.numbers[-3:], "pets", "test")).all()
 
 
 def test_networks_of_another_size_are_not_added(pets: Table) -> None:

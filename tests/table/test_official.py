@@ -70,7 +70,7 @@ def deviation(api: Any, found: Imported, indices: list[int]) -> float:
             part = "test" if measured_on == "ori-test" or measured_on == "x-test" else "valid"
             for row, index in enumerate(indices):
                 said = api.get_more_info(index, trained_on, hp=str(epochs), is_random=False)
-                worst.append(table.accuracy(row, dataset, split, epochs) - said[f"{part}-accuracy"])
+                worst.append(table.accuracy(index, dataset, split, epochs) - said[f"{part}-accuracy"])
                 if trained_on != "cifar10" and split == "valid":
                     worst.append(table.train_seconds(dataset, epochs)[row] - said["train-all-time"])
                 runs = table.seeds(dataset, split, epochs)
@@ -97,7 +97,7 @@ def test_every_form_agrees_with_the_package_made_for_it(released: dict[str, Path
     release = released[form]
     found = read(release)
     assert found.table.numbers.tolist() == list(releases.ARCHS)
-    assert [found.table.arch(row) for row in range(3)] == list(releases.ARCHS.values())
+    assert [found.table.arch(index) for index in releases.ARCHS] == list(releases.ARCHS.values())
     assert deviation(official_api(release), found, list(releases.ARCHS)) < 1e-5
 
 
@@ -118,7 +118,7 @@ def test_runs_keep_their_seed_and_missing_ones_are_nan(released: dict[str, Path]
     assert found.about["training_seeds"] == {"12": [111, 777], "200": [777, 888, 999]}
     assert np.isnan(found.seeds("cifar100", "test")).tolist() == [[False] * 3, [False, False, True], [False] * 3]
     assert (found.seeds("cifar10", "valid", 12).shape, found.seeds("cifar100", "test", 12).shape) == ((3, 2), (3, 1))
-    assert found.accuracy(1, "cifar100", "test") == pytest.approx(found.seeds("cifar100", "test")[1, :2].mean())
+    assert found.accuracy(2941, "cifar100", "test") == pytest.approx(found.seeds("cifar100", "test")[1, :2].mean())
 
 
 def test_what_is_imported_is_found_with_its_details(own_home: Path, released: dict[str, Path]) -> None:
@@ -176,7 +176,9 @@ def test_a_hostile_file_is_refused_by_name_and_not_run(
 ) -> None:
     mark, honest = tmp_path / "was-here", releases.states
     monkeypatch.setattr(
-        releases, "states", lambda *a, **k: {**honest(*a, **k), "hidden": Runs(mark)} if a[0] == 7 else honest(*a, **k)
+        releases,
+        "states",
+        lambda *a, **k: {**honest(*a, **k), "hidden": Runs(mark)} if a[0] == 2941 else honest(*a, **k),
     )
     with pytest.raises(UserError, match=r"is refused: it names '(posix|nt)\.system', which no data set needs"):
         read(FORMS[form](tmp_path))
@@ -186,9 +188,9 @@ def test_a_hostile_file_is_refused_by_name_and_not_run(
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
-        (lambda s: s["200"].update(arch_str="|none~0|"), "architecture 3: .* is not an architecture"),
+        (lambda s: s["200"].update(arch_str="|none~0|"), "architecture 2941: .* is not an architecture"),
         (lambda s: s["12"].update(arch_str="|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"), "of different arch"),
-        (lambda s: s.pop("12") and s.pop("200"), "architecture 3 is not laid out as official files are"),
+        (lambda s: s.pop("12") and s.pop("200"), "architecture 2941 is not laid out as official files are"),
         (lambda s: first(s).update(params=0.5), "0.5 million parameters on .* where its architecture has 0.58"),
         (lambda s: first(s).update(flop=1.0), "1 million FLOPs on"),
         (lambda s: first(s).update(epochs=3), "a training of 3 epochs"),
@@ -199,25 +201,27 @@ def test_a_hostile_file_is_refused_by_name_and_not_run(
     ],
 )
 def test_what_an_official_file_cannot_say_is_refused(spoil: Callable[[Any], object], sentence: str) -> None:
-    spoilt = copy.deepcopy(releases.states(3))
+    spoilt = copy.deepcopy(releases.states(2941))
     spoil(spoilt)
     gathered = Gathered()
     with pytest.raises(UserError, match=sentence):
-        gathered.add(3, spoilt)
+        gathered.add(2941, spoilt)
 
 
 def first(states: dict[str, Any]) -> dict[str, Any]:
     return states["200"]["all_results"]["cifar10-valid", 777]  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("index", [-1, 15_625, "3", 3.0, True, None])
+@pytest.mark.parametrize("index", [-1, 15_625, "2941", 2941.0, True, None])
 def test_an_index_is_one_of_the_benchmark(index: Any) -> None:
     gathered = Gathered()
     with pytest.raises(UserError, match="is no index of the benchmark"):
-        gathered.add(index, releases.states(3))
-    gathered.add(3, releases.states(3))
+        gathered.add(index, releases.states(2941))
+    with pytest.raises(UserError, match=r"architecture 3: .* is architecture 2941 of the benchmark"):
+        gathered.add(3, releases.states(2941))
+    gathered.add(2941, releases.states(2941))
     with pytest.raises(UserError, match="comes twice"):
-        gathered.add(3, releases.states(3))
+        gathered.add(2941, releases.states(2941))
 
 
 @pytest.mark.parametrize("name", ["../000003.pickle.pbz2", "/etc/000003.pickle.pbz2", "a/../../000003.pickle.pbz2"])
@@ -250,7 +254,7 @@ def test_a_torn_file_is_a_clear_error(released: dict[str, Path], tmp_path: Path,
     torn = tmp_path / whole.name
     if whole.is_dir():
         shutil.copytree(whole, torn)
-        whole, torn = whole / "000007.pickle.pbz2", torn / "000007.pickle.pbz2"
+        whole, torn = whole / "002941.pickle.pbz2", torn / "002941.pickle.pbz2"
     torn.write_bytes(whole.read_bytes()[: int(kept * whole.stat().st_size)])
     with pytest.raises(UserError):
         read(tmp_path / released[form].name)
@@ -294,8 +298,58 @@ def test_a_packed_file_is_read_to_its_checksum(released: dict[str, Path], tmp_pa
 
 
 def test_what_one_entry_shares_with_another_is_not_half_read(tmp_path: Path) -> None:
-    shared = releases.states(3)
-    held = {"meta_archs": [], "arch2infos": {3: shared, 4: shared}}
+    shared = releases.states(2941)
+    held = {"meta_archs": [], "arch2infos": {2941: shared, 2942: shared}}
     (tmp_path / "x.pickle.pbz2").write_bytes(bz2.compress(pickle.dumps(held, 4)))
     with pytest.raises(UserError, match="an entry refers back to a part of another"):
         read(tmp_path / "x.pickle.pbz2")
+
+
+def size_search_space(path: Path) -> Path:
+    """A folder of NATS-Bench's other space."""
+    path.mkdir()
+    state = {"arch_str": "64:64:64:64:64", "all_results": {}}
+    (path / "000000.pickle.pbz2").write_bytes(bz2.compress(pickle.dumps({"90": state, "12": state}, 4)))
+    return path
+
+
+@pytest.mark.parametrize("name", ["NATS-sss-v1_0-50262-simple", "renamed"])
+def test_the_size_search_space_beside_it_is_in_nobodys_way(
+    own_home: Path, tmp_path: Path, released: dict[str, Path], name: str
+) -> None:
+    sizes = size_search_space(tmp_path / name)
+    shutil.copytree(released["folder"], tmp_path / "NATS-tss-v1_0-3ffb9-simple")
+    assert official.recognises(sizes) is None
+    assert [item.name for item in catalog.install(tmp_path)] == ["nas-bench-201-part"]
+    with pytest.raises(UserError, match="is NATS-Bench's size search space; the topology space"):
+        import_table(sizes, "sizes")
+
+
+@pytest.mark.parametrize("mode", ["gz", "bz2", "xz"])
+@pytest.mark.parametrize("copied", ["", " (1)", "(2)"])
+def test_packed_and_renamed_releases_are_read(
+    tmp_path: Path, released: dict[str, Path], mode: str, copied: str
+) -> None:
+    path = tmp_path / f"NATS-tss-v1_0-3ffb9-simple{copied}.tar.{mode}"
+    with tarfile.open(path, f"w:{mode}") as archive:  # type: ignore[call-overload]
+        archive.add(released["folder"], "NATS-tss-v1_0-3ffb9-simple")
+    assert official.recognises(path) == "nas-bench-201"
+    assert read(path).table.about["sha256"] == read(released["folder"]).table.about["sha256"]
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(UserError, match="damaged"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("form", "name"),
+    [
+        ("one file", "NATS-tss-v1_0-3ffb9.pickle (1).pbz2"),
+        ("one file", "NATS-tss-v1_0-3ffb9(1).pickle.pbz2"),
+        ("pth of then", "NAS-Bench-201-v1_1-096897 (3).pth"),
+        ("tar", "NATS-tss-v1_0-3ffb9-simple (1).tar"),
+    ],
+)
+def test_files_that_a_browser_renamed(tmp_path: Path, released: dict[str, Path], form: str, name: str) -> None:
+    (tmp_path / name).write_bytes(released[form].read_bytes())
+    assert official.recognises(tmp_path / name) == "nas-bench-201"
+    assert len(read(tmp_path / name).table) == 3

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchharness.data import load_images
-from benchharness.space import CONV3, POOL, SKIP, Arch
+from benchharness.space import CONV3, POOL, SKIP, Arch, from_code
 from benchharness.table import Figure, Table, load_for, quality
 from benchharness.training.journal import REFERENCES, recipe_of, representatives
 from benchharness.training.trainer import RECIPES
@@ -34,7 +34,7 @@ def test_it_is_of_the_images_and_the_recipe_that_are_here(table: Table) -> None:
 def test_it_holds_the_first_classes_of_the_fixed_order(table: Table) -> None:
     trained = int(table.about["classes_trained"])
     for code in representatives()[:trained].tolist():
-        assert not np.isnan(table.accuracy(int(table.indices(np.array(code))), "digits", "test", 1))
+        assert not np.isnan(table.accuracy(from_code(code), "digits", "test", 1))
     for arch in REFERENCES:
         assert table.index(arch) >= 0
 

@@ -1,5 +1,7 @@
 """Look-ups: against figures that papers print, and against counting by hand over made-up ones."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -25,7 +27,7 @@ ALL_SKIP = "|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|ski
 )
 def test_optima_of_the_benchmark(real: Table, dataset: str, split: str, row: int, accuracy: str) -> None:
     best = real.optimum(dataset, split)
-    assert (best.row, f"{best.accuracy:.2f}") == (row, accuracy)
+    assert (best.arch_index, f"{best.accuracy:.2f}") == (row, accuracy)
     assert real.rank(row, dataset, split) == 1
     assert real.percentile(row, dataset, split) == 100
     assert real.regret(row, dataset, split) == 0
@@ -54,25 +56,27 @@ def test_two_epoch_counts_are_two_figures(real: Table) -> None:
 def test_an_architecture_is_found_however_it_is_given(made: Table, row: int) -> None:
     arch = made.arch(row)
     assert made.index(arch) == made.index(space.to_string(arch)) == made.index(row) == made.index(str(row)) == row
-    assert made.indices(np.array([space.to_code(arch)])).tolist() == [row]
+    assert made.rows(np.array([row])).tolist() == made.rows([arch]).tolist() == [row]
     assert made.accuracy(space.to_string(arch), "cifar10", "valid") == made.accuracy(row, "cifar10", "valid")
 
 
 @given(st.lists(st.integers(0, 39), min_size=1, max_size=20))
 def test_many_at_once_equal_one_by_one(sample: Table, rows: list[int]) -> None:
     figure = ("cifar10", "test")
-    together = np.array(rows)
+    together, cells = sample.numbers[rows], [tuple(sample.ops[row].tolist()) for row in rows]
     for ask in (sample.accuracy, sample.regret, sample.rank, sample.percentile):
-        assert ask(together, *figure).tolist() == [ask(row, *figure).item() for row in rows]
-        assert ask(None, *figure)[together].tolist() == ask(together, *figure).tolist()
+        assert ask(together, *figure).tolist() == [ask(int(index), *figure).item() for index in together]
+        assert ask(together, *figure).tolist() == ask(cells, *figure).tolist()
+        assert ask(cells, *figure).tolist() == [ask(cell, *figure).item() for cell in cells]
+        assert ask(None, *figure)[rows].tolist() == ask(together, *figure).tolist()
 
 
 def test_rank_percentile_and_regret_by_counting(sample: Table) -> None:
     column = sample.accuracy(None, "cifar10", "valid")
-    for row in range(len(sample)):
-        assert sample.rank(row, "cifar10", "valid") == 1 + (column > column[row]).sum()
-        assert sample.percentile(row, "cifar10", "valid") == pytest.approx(100 * (column <= column[row]).mean())
-        assert sample.regret(row, "cifar10", "valid") == column.max() - column[row]
+    for row, index in enumerate(sample.numbers.tolist()):
+        assert sample.rank(index, "cifar10", "valid") == 1 + (column > column[row]).sum()
+        assert sample.percentile(index, "cifar10", "valid") == pytest.approx(100 * (column <= column[row]).mean())
+        assert sample.regret(index, "cifar10", "valid") == column.max() - column[row]
 
 
 def test_shapes_follow_the_question(made: Table) -> None:
@@ -86,7 +90,7 @@ def test_single_runs(made: Table) -> None:
     runs = made.seeds("cifar10", "test")
     whole = np.flatnonzero(~np.isnan(runs).any(axis=1))
     np.testing.assert_array_equal(made.accuracy(whole, "cifar10", "test", seed=2), runs[whole, 2])
-    with pytest.raises(UserError, match="lacks cifar10 test after 200 epochs of training run 2 for 1 of the rows"):
+    with pytest.raises(UserError, match="lacks cifar10 test after 200 epochs of training run 2 for 1 of them"):
         made.accuracy(int(np.flatnonzero(np.isnan(runs[:, 2]))[0]), "cifar10", "test", seed=2)
     with pytest.raises(UserError, match=r"no training run 3 .* numbered 0 to 2"):
         made.accuracy(0, "cifar10", "test", seed=3)
@@ -114,10 +118,64 @@ def test_what_is_not_held_is_refused(made: Table, question: tuple[str, str, int]
         made.accuracy(0, *question)
 
 
-@pytest.mark.parametrize("rows", [-1, space.SIZE, np.array([0, -1]), True])
-def test_a_row_out_of_range_is_refused_and_never_counted_from_the_end(made: Table, rows: int) -> None:
-    with pytest.raises(UserError, match="is no row of table 'made-up'; its rows are 0 to 15624"):
-        made.accuracy(rows, "cifar10", "test")
+@pytest.mark.parametrize(
+    "index",
+    [
+        -1,
+        space.SIZE,
+        np.array([0, -1]),
+        True,
+        np.True_,
+        6111.7,
+        6111.0,
+        np.float64(3),
+        np.array([1.5]),
+        [True],
+        "99999",
+    ],
+)
+@pytest.mark.parametrize("name", ["made", "sample"])
+def test_what_is_no_index_is_refused_and_never_counted_from_the_end(
+    request: pytest.FixtureRequest, name: str, index: int
+) -> None:
+    table: Table = request.getfixturevalue(name)
+    questions = [partial(ask, index, "cifar10", "test") for ask in (table.accuracy, table.rank, table.regret)]
+    questions += [partial(ask, index) for ask in (table.describe, table.arch, table.index, table.rows)]
+    for question in questions:
+        with pytest.raises(UserError, match="is no index of an architecture; indices are whole numbers of 0 to 15624"):
+            question()
+
+
+@pytest.mark.parametrize(
+    "cell", [(1, 2, 3), (0,) * 7, (0, 0, 0, 0, 0, 5), (0, 0, -1, 0, 0, 0), (1.0,) * 6, (True,) * 6]
+)
+def test_a_tuple_that_is_no_cell_is_refused(made: Table, cell: tuple[int, ...]) -> None:
+    with pytest.raises(UserError, match="is not an architecture"):
+        made.accuracy(cell, "cifar10", "test")
+
+
+def test_a_tuple_is_a_cell_in_every_method(real: Table) -> None:
+    cell = real.arch(6111)
+    asked = ("cifar10", "test")
+    assert real.accuracy(cell, *asked).item() == real.accuracy(6111, *asked).item() == pytest.approx(94.37333)
+    assert (real.rank(cell, *asked), real.percentile(cell, *asked), real.regret(cell, *asked)) == (1, 100, 0)
+    assert real.accuracy(cell, *asked, seed=0).shape == ()
+    assert real.arch(cell) == cell
+    assert real.accuracy([cell, space.to_string(cell)], *asked).tolist() == [real.accuracy(cell, *asked).item()] * 2
+
+
+def test_a_number_is_the_benchmarks_index_in_a_sample_too(sample: Table, made: Table) -> None:
+    for index in sample.numbers.tolist():
+        cell = made.arch(index)
+        assert sample.arch(index) == cell == sample.arch(cell)
+        assert sample.describe(index) == sample.describe(cell) == sample.describe(str(index))
+        assert sample.describe(index)["index"] == sample.index(cell) == index
+        figures = {(item["split"]): item["accuracy_pct"] for item in sample.describe(index)["figures"]}
+        assert figures["test"] == sample.accuracy(index, "cifar10", "test") == sample.accuracy(cell, "cifar10", "test")
+    lacking = next(index for index in range(space.SIZE) if index not in sample.numbers)
+    for ask in (sample.arch, sample.describe, sample.index):
+        with pytest.raises(UserError, match=rf"\(index {lacking}\) is not among the 40 architectures"):
+            ask(lacking)
 
 
 def test_a_sample_refuses_the_architectures_it_lacks(sample: Table, made: Table) -> None:
@@ -126,8 +184,6 @@ def test_a_sample_refuses_the_architectures_it_lacks(sample: Table, made: Table)
     absent = next(arch for arch in map(tuple, made.ops.tolist()) if arch not in held)
     with pytest.raises(UserError, match="is not among the 40 architectures of table 'made-up'"):
         sample.index(absent)
-    with pytest.raises(UserError, match="99 is no index of table 'made-up', which holds 40: 0 to 39"):
-        sample.index(99)
     with pytest.raises(UserError, match="unknown operation 'skip'; did you mean 'skip_connect'"):
         sample.index(ALL_SKIP.replace("skip_connect~2", "skip~2"))
 

@@ -112,7 +112,7 @@ def test_a_table_holds_every_member_of_the_classes_trained(journal: Journal) -> 
     assert len(table) == np.isin(classes, [code_of(CHEAP), code_of(OTHER)]).sum()
     assert table.figures() == [Figure("digits", "valid", 1), Figure("digits", "test", 1)]
     tests = [line.test for line in lines if line.code == code_of(CHEAP)]
-    assert table.seeds("digits", "test", 1)[table.index(CHEAP)].tolist() == tests
+    assert table.seeds("digits", "test", 1)[table.rows(CHEAP)].tolist() == tests
     assert float(table.accuracy(table.index(CHEAP), "digits", "test", 1)) == pytest.approx(np.mean(tests))  # type: ignore[arg-type]
     assert (table.train_seconds("digits", 1) > 0).all()
 
@@ -132,11 +132,11 @@ def test_what_a_table_lacks_is_trained_as_it_was_and_marked(journal: Journal) ->
     assert measuring.lacking(table, [CHEAP]) == []
     assert [line.code for line in measuring.complete(table, [CHEAP, OTHER], Means())] == [code_of(OTHER)] * 2
     whole = with_measured(table)
-    row = whole.index(OTHER)
+    row = whole.rows(OTHER)
     assert whole.measured_here[row]
-    assert not whole.measured_here[whole.index(CHEAP)]
+    assert not whole.measured_here[whole.rows(CHEAP)]
     expected = np.mean([journal.held()[code_of(OTHER), seed].test for seed in (0, 1)])  # type: ignore[arg-type]
-    assert float(whole.accuracy(row, "digits", "test", 1)) == pytest.approx(expected)
+    assert float(whole.accuracy(OTHER, "digits", "test", 1)) == pytest.approx(expected)
 
 
 def test_later_additions_keep_earlier_ones(journal: Journal) -> None:

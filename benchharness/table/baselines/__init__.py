@@ -13,7 +13,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from benchharness.errors import UserError, unknown
-from benchharness.space import from_code, to_string
+from benchharness.space import from_code, indices, to_string
 from benchharness.table import Table
 from benchharness.table.baselines.oracle import Feedback, History, Oracle, Spent, feedback_of
 from benchharness.table.baselines.searches import SEARCHES
@@ -61,7 +61,7 @@ def trials(
     """
     feedback = feedback_of(table, dataset)
     found = {seed: simulate(name, feedback, budget_seconds, seed) for seed in seeds}
-    rows = table.indices(np.array([history.chosen for history in found.values()], dtype=np.int64))
+    cells = indices()[[history.chosen for history in found.values()]]
     columns = {
         "method": name,
         "dataset": dataset,
@@ -70,7 +70,7 @@ def trials(
         "visits": [len(history.codes) for history in found.values()],
         "seconds": [float(history.seconds[-1]) for history in found.values()],
     }
-    looked_up = {split: table.accuracy(rows, dataset, split) for split in ("valid", "test")}
+    looked_up = {split: table.accuracy(cells, dataset, split) for split in ("valid", "test")}
     return pd.DataFrame({**columns, **looked_up})
 
 

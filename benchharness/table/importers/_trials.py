@@ -71,6 +71,8 @@ class Gathered:
             arch = space.from_string(next(iter(known.values()))["arch_str"])
             if any(space.from_string(state["arch_str"]) != arch for state in known.values()):
                 raise UserError("its trainings are of different architectures")
+            if index != (own := int(space.indices()[space.to_code(arch)])):
+                raise UserError(f"{space.to_string(arch)} is architecture {own} of the benchmark")
             for epochs, state in known.items():
                 self._add(index, arch, epochs, state["all_results"])
         except UserError as error:
@@ -95,7 +97,7 @@ class Gathered:
         }
         means = {figure: _mean(runs) for figure, runs in by_seed.items()}
         times = {key: column[rows] for key, column in self._times.items()}
-        table = build(about, self._ops[rows], means, by_seed, times, rows)
+        table = build(about, self._ops[rows], means, by_seed, times)
         curves = {key: column[rows] for key, column in self._curves.items()}
         latencies = {key: column[rows] for key, column in self._latencies.items()}
         return Imported(table, Details({"name": name, "table_sha256": table.about["sha256"]}, curves, latencies))

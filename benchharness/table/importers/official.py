@@ -20,12 +20,14 @@ from benchharness import space
 from benchharness.errors import UserError
 from benchharness.io import archives, pickles
 from benchharness.io.progress import shown
+from benchharness.table.frames import bare
 from benchharness.table.importers._trials import Gathered, Imported
 from benchharness.table.nas_bench_201 import NAME, checked
 
 LAYOUT: Final = "NAS-Bench-201 (.pth) or NATS-Bench topology (.pickle.pbz2, or the -simple folder or .tar) as released"
 PART: Final = f"{NAME}-part"
 """The name of what holds only some of the architectures, where no other is given."""
+_COMPRESSED: Final = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _FILE: Final = re.compile(r"(\d{6})\.pickle\.pbz2", re.ASCII)
 _VERSION: Final = re.compile(r"v(\d+_\d+)-([0-9a-f]{5,6})")
 _ONE_FILE_BYTES: Final = 1 << 24
@@ -35,17 +37,22 @@ _MAGIC: Final = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """How `torch.save` began its files before torch 1.6, the benchmark's own among them."""
 _PTH: Final = re.compile(r"NAS-Bench-201-v\d+_\d+-[0-9a-f]+\.pth", re.ASCII)
 _PBZ2: Final = re.compile(r"NATS-tss-v\d+_\d+-[0-9a-f]+\.pickle\.pbz2", re.ASCII)
-_TAR: Final = re.compile(r"NATS-tss-v\d+_\d+-[0-9a-f]+-simple\.tar", re.ASCII)
+_TAR: Final = re.compile(r"NATS-tss-v\d+_\d+-[0-9a-f]+-simple\.(tar(\.(gz|bz2|xz))?|tgz)", re.ASCII)
+_SIZES: Final = re.compile(r"\d+(:\d+)+")
+"""How NATS-Bench's other space, of sizes, spells an architecture."""
 
 
 def recognises(path: Path) -> str | None:
     """The benchmark's name where `path` is one of its forms, another where the folder holds a part of it, else None.
 
     Files are recognised by the names they were released under; any other is imported by giving the table a name.
+    Folders of the size search space (`NATS-sss`) are none of this benchmark's, whatever they are called.
     """
     if path.is_dir():
-        count = len(_files(path))
-        return (NAME if count == space.SIZE else PART) if count else None
+        files = _files(path)
+        if not files or _is_of_sizes(files):
+            return None
+        return NAME if len(files) == space.SIZE else PART
     return NAME if path.is_file() and _form(path) else None
 
 
@@ -59,6 +66,8 @@ def read(path: Path) -> Imported:
 
 def read_as(path: Path, name: str) -> Imported:
     """The table at `path`, which may hold a part of the benchmark, under another `name` than the benchmark's."""
+    if path.is_dir() and _is_of_sizes(_files(path)):
+        raise UserError(f"{path} is NATS-Bench's size search space; the topology space (NATS-tss) is NAS-Bench-201's")
     gathered = Gathered()
     for index, states in shown(_entries(path), space.SIZE, f"reading {path.name}"):
         gathered.add(index, states)
@@ -73,22 +82,31 @@ def read_as(path: Path, name: str) -> Imported:
 
 def reads(path: Path) -> bool:
     """Whether `path` may be one of the forms, whatever it is called."""
-    return (path.is_dir() and bool(_files(path))) or path.name.endswith((".pth", ".pickle.pbz2", ".tar"))
+    return (path.is_dir() and bool(_files(path))) or bare(path.name).endswith((".pth", ".pickle.pbz2", *_COMPRESSED))
 
 
 def _form(path: Path) -> bool:
-    return any(pattern.fullmatch(path.name) for pattern in (_PTH, _PBZ2, _TAR))
+    return any(pattern.fullmatch(bare(path.name)) for pattern in (_PTH, _PBZ2, _TAR))
 
 
 def _files(folder: Path) -> dict[int, Path]:
     return {int(found[1]): path for path in folder.iterdir() if (found := _FILE.fullmatch(path.name))}
 
 
+def _is_of_sizes(files: dict[int, Path]) -> bool:
+    """Whether the first of `files` describes an architecture by its channels; what is damaged is not looked into."""
+    try:
+        states = _one(files[min(files)].open("rb"), files[min(files)])
+        return any(_SIZES.fullmatch(str(state["arch_str"])) for state in states.values())
+    except (UserError, OSError, KeyError, TypeError, AttributeError):
+        return False
+
+
 def _entries(path: Path) -> Iterator[tuple[Any, Any]]:
     if path.is_dir():
         for index, file in sorted(_files(path).items()):
             yield index, _one(file.open("rb"), file)
-    elif path.name.endswith(".tar"):
+    elif bare(path.name).endswith(_COMPRESSED):
         yield from _members(path)
     else:
         with _opened(path) as opened:
@@ -120,7 +138,7 @@ def _members(path: Path) -> Iterator[tuple[Any, Any]]:
 def _opened(path: Path) -> Iterator[io.BufferedIOBase]:
     """The pickle in a file of the one-file forms, unpacked as it is read."""
     try:
-        if path.name.endswith(".pbz2"):
+        if bare(path.name).endswith(".pbz2"):
             with bz2.open(path, "rb") as unpacked:
                 yield unpacked
         elif zipfile.is_zipfile(path):

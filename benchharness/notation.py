@@ -1,0 +1,84 @@
+"""The spellings of a cell that the field's tools print and read, all turned into the benchmark's own."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from benchharness.errors import UserError
+from benchharness.space import EDGES, OPS, Arch, check_arch, from_string
+
+NASLIB_OPS: Final = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
+"""What the numbers 0 to 4 stand for in NASLib (Mehta et al., ICLR 2022)."""
+NASLIB_EDGES: Final = tuple(sorted(EDGES, key=lambda edge: (edge[1], edge[0])))
+"""NASLib lists edges by their source, the benchmark by their target."""
+_ALIASES: Final[Mapping[str, str]] = {
+    **{name: name for name in OPS},
+    **dict(zip(("Identity", "Zero", "ReLUConvBN3x3", "ReLUConvBN1x1", "AvgPool1x1"), NASLIB_OPS, strict=True)),
+}
+_STRUCTURE: Final = re.compile(r"Structure\(4 nodes with (.*)\)", re.DOTALL)
+_NUMBERS: Final = re.compile(r"[(\[]?\s*[0-4](\s*[,\s]\s*[0-4]){5}\s*,?\s*[)\]]?", re.ASCII)
+_PAIR: Final = re.compile(r"[(\[]\s*['\"](\w{1,40})['\"]\s*,\s*(\d)\s*[)\]]", re.ASCII)
+_EDGE: Final = re.compile(r"['\"]?(\d)\s*<-\s*(\d)['\"]?\s*[:=]\s*['\"]?(\w{1,40})", re.ASCII)
+_LONGEST: Final = 2_000
+EXPECTED: Final = (
+    "expected '|op~0|+|op~0|op~1|+|op~0|op~1|op~2|', Structure(4 nodes with ...), six (operation, source) pairs, "
+    "'1<-0': operation, ..., or NASLib's six numbers"
+)
+
+
+def read_cell(given: Any) -> Arch:
+    """The architecture that `given` spells; raises `UserError` where it spells none.
+
+    Texts: the benchmark's own string, alone or as `Structure(4 nodes with ...)`; six pairs of operation and source
+    node, as nested tuples or in a DARTS-style `Genotype`; operations by edge (`'1<-0': 'none', ...`); and six numbers,
+    which are NASLib's, in NASLib's order of edges. A tuple of six numbers is an `Arch`, a list of six is NASLib's; any
+    other object is read as it prints.
+    """
+    if isinstance(given, tuple) and all(type(op) is int for op in given):
+        return check_arch(given)
+    text = str(given).strip()
+    if len(text) > _LONGEST:
+        raise UserError(f"{text[:40]!r}... has {len(text):,} characters, more than a cell takes; {EXPECTED}")
+    if found := _STRUCTURE.fullmatch(text):
+        text = found[1].strip()
+    if "~" in text:
+        return from_string(text)
+    if is_naslib(text):
+        return from_naslib([int(digit) for digit in re.findall(r"\d", text)])
+    by_edge = [((int(target), int(source)), name) for target, source, name in _EDGE.findall(text)]
+    return _from_edges(by_edge or _by_node(text), text)
+
+
+def is_naslib(text: str) -> bool:
+    """Whether `text` is six of NASLib's operation numbers."""
+    return _NUMBERS.fullmatch(text.strip()) is not None
+
+
+def from_naslib(numbers: list[int] | tuple[int, ...]) -> Arch:
+    """The architecture whose operations NASLib numbers so, in its own order of edges."""
+    by_edge = dict(zip(NASLIB_EDGES, numbers, strict=True))
+    return tuple(OPS.index(NASLIB_OPS[by_edge[edge]]) for edge in EDGES)
+
+
+def to_naslib(arch: Arch) -> Arch:
+    """NASLib's six operation numbers for `arch`."""
+    by_edge = dict(zip(EDGES, arch, strict=True))
+    return tuple(NASLIB_OPS.index(OPS[by_edge[edge]]) for edge in NASLIB_EDGES)
+
+
+def _by_node(text: str) -> list[tuple[tuple[int, int], str]]:
+    """Six pairs of operation and source: one for the first node, two for the second, three for the third."""
+    pairs = _PAIR.findall(text)
+    if len(pairs) != len(EDGES):
+        raise UserError(f"{text[:200]!r} is not an architecture; {EXPECTED}")
+    return [((target, int(source)), name) for (target, _), (name, source) in zip(EDGES, pairs, strict=True)]
+
+
+def _from_edges(by_edge: list[tuple[tuple[int, int], str]], text: str) -> Arch:
+    if sorted(edge for edge, _ in by_edge) != sorted(EDGES):
+        raise UserError(f"{text[:200]!r} does not give each of the six edges one operation; {EXPECTED}")
+    for _, name in by_edge:
+        if name not in _ALIASES:
+            raise UserError(f"{name!r} is no operation of NAS-Bench-201; it has {', '.join(OPS)}")
+    names = dict(by_edge)
+    return tuple(OPS.index(_ALIASES[names[edge]]) for edge in EDGES)

@@ -1,0 +1,222 @@
+"""A file of columns as a frame, whichever program of whichever country wrote it: CSV, JSON or Parquet."""
+
+import gzip
+import io
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from benchharness import space
+from benchharness.errors import UserError
+from benchharness.io import arrow
+from benchharness.notation import read_cell
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMS: Final = {"csv": "csv", "tsv": "csv", "json": "json", "jsonl": "json", "parquet": "parquet"}
+"""How a file is read, by the ending of its name; CSV and JSON may be gzipped besides."""
+_NAME: Final = re.compile(rf"(?P<stem>.+)\.(?P<ending>{'|'.join(FORMS)})(?P<gzip>\.gz)?", re.IGNORECASE)
+_COPY: Final = re.compile(r" ?\(\d{1,3}\)(?=\.|$)")
+"""What browsers add to the name of what they download again."""
+_ROWS_LIMIT: Final = 4 * space.SIZE
+_VALUES_LIMIT: Final = 16 * _ROWS_LIMIT
+"""Values of one column, lists taken apart."""
+LIMIT_BYTES: Final = 1 << 27
+_HEADER_BYTES: Final = 1 << 16
+_SEPARATORS: Final = ",;\t"
+_DECIMAL: Final = re.compile(r"-?\d+,\d+", re.ASCII)
+_THOUSANDS: Final = re.compile(r"-?[1-9]\d{0,2},\d{3}", re.ASCII)
+
+
+def bare(name: str) -> str:
+    """The name of a file without what a browser added to it."""
+    return _COPY.sub("", name)
+
+
+def form(path: Path) -> str:
+    """`csv`, `json` or `parquet`, as the file's name says, or nothing."""
+    found = _NAME.fullmatch(bare(path.name))
+    plain = found and not (found["gzip"] and found["ending"].lower() == "parquet")
+    return FORMS[found["ending"].lower()] if found and plain else ""
+
+
+def stem(path: Path) -> str:
+    """The file's name without its ending."""
+    found = _NAME.fullmatch(bare(path.name))
+    return found["stem"] if found else path.stem
+
+
+def names(path: Path, known: Callable[[str], bool]) -> set[str]:
+    """The columns' names, or for JSON those of the `known` ones that it mentions; raises `ValueError` where damaged."""
+    if form(path) == "parquet":
+        import pyarrow.parquet as parquet  # 0.2 s, and only needed where a table is imported
+
+        with arrow.reading():
+            return set(parquet.read_schema(path).names)
+    if form(path) == "csv":
+        return set(_header(_text(path, _HEADER_BYTES)))
+    text = _text(path)
+    keys = {"arch"} if re.search(r'"\|[^"]{20,200}\|"\s*:', text) else set()
+    return set(filter(known, re.findall(r'"([\w.+-]{1,200})"', text))) | keys
+
+
+def read(path: Path, wanted: Callable[[str], bool]) -> "pd.DataFrame":
+    """The rows of the file at `path`, of Parquet only the columns that are `wanted`.
+
+    Raises `UserError` where it is damaged, has no rows or more than four times the space, or two columns of one name.
+    """
+    import pandas as pd
+
+    if path.stat().st_size > LIMIT_BYTES:
+        raise UserError(f"{path} is larger than {LIMIT_BYTES} bytes; no table of this kind is")
+    readers: dict[str, Callable[..., pd.DataFrame]] = {"parquet": _parquet, "csv": _csv, "json": _json}
+    try:
+        found = readers[form(path)](path, wanted)
+    except UserError:
+        raise
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        told = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+        raise UserError(f"{path} cannot be read as {form(path).upper()} ({told})") from None
+    found.columns = pd.Index([_short(name) for name in found.columns])
+    if not found.columns.is_unique:
+        raise UserError(f"{path} has two columns of one name")
+    if not 0 < len(found) <= _ROWS_LIMIT:
+        raise UserError(f"{path} has {len(found) or 'no'} rows; NAS-Bench-201 has {space.SIZE:,}")
+    return found
+
+
+def floats(column: "pd.Series[Any]") -> Any:
+    """A column as numbers, a decimal comma read as such; raises `UserError` where they are none."""
+    if column.dtype.kind not in "iufb":
+        texts = column.dropna().astype(str).str.strip()
+        # "2,888" alone may be a thousand: a comma is decimal where at least one value shows that it is.
+        if len(texts) and texts.map(lambda text: _DECIMAL.fullmatch(text) or text.isdecimal()).all():
+            if all(_THOUSANDS.fullmatch(text) or text.isdecimal() for text in texts):
+                raise UserError(f"column {column.name!r}: are commas as in {texts.iloc[0]!r} decimal, or of thousands?")
+            column = column.astype(str).str.strip().str.replace(",", ".")
+    try:
+        return column.to_numpy(np.float64)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"column {column.name!r} is not of numbers: {str(error)[:80]}") from None
+
+
+def _short(name: object) -> str:
+    return " ".join(str(name).split())[:80]
+
+
+def _text(path: Path, limit: int = LIMIT_BYTES) -> str:
+    """The text of a file, unpacked and without a byte order mark; at most `limit` bytes of it where that is asked."""
+    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > LIMIT_BYTES:
+        raise UserError(f"{path} unpacks to more than {LIMIT_BYTES} bytes; no table of this kind does")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "strict" if len(data) <= limit else "ignore")
+    return data.decode("utf-8-sig", "strict" if len(data) <= limit else "ignore")
+
+
+def _header(text: str) -> list[str]:
+    import csv
+
+    line = text.lstrip("\r\n").partition("\n")[0].rstrip("\r")
+    return [_short(name) for name in next(csv.reader([line], delimiter=_separator(line)), [])]
+
+
+def _separator(line: str) -> str:
+    outside = re.sub(r'"[^"]*"', "", line)
+    return max(_SEPARATORS, key=outside.count)
+
+
+def _csv(path: Path, _: Callable[[str], bool]) -> "pd.DataFrame":
+    import pandas as pd
+
+    text = _text(path).lstrip("\r\n")
+    header = _header(text)
+    if len(set(header)) < len(header):
+        raise UserError(f"{path} has two columns of one name")
+    separator = _separator(text.partition("\n")[0])
+    return pd.read_csv(io.StringIO(text), sep=separator, nrows=_ROWS_LIMIT + 1, index_col=False)
+
+
+def _parquet(path: Path, wanted: Callable[[str], bool]) -> Any:
+    """Columns that are `wanted`, whether pandas wrote them as columns or as its index."""
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    with arrow.reading():
+        schema = parquet.read_schema(path)
+        texts = [field.name for field in schema if pa.types.is_string(field.type)]
+        file = parquet.ParquetFile(path, read_dictionary=texts)
+        held = file.metadata
+        if held.num_rows > _ROWS_LIMIT:
+            raise UserError(f"{path} has {held.num_rows} rows; NAS-Bench-201 has {space.SIZE:,}")
+        for group in range(held.num_row_groups):
+            chunks = [held.row_group(group).column(place) for place in range(held.row_group(group).num_columns)]
+            # A value written once may stand for millions: what it takes in memory is not to be seen from the file.
+            if any(_is_vast(chunk) for chunk in chunks):
+                raise UserError(f"{path} is refused: it unpacks to more values than any table has")
+        columns = [name for name in file.schema_arrow.names if wanted(name)]
+        return file.read(columns=columns).to_pandas(ignore_metadata=True)
+
+
+def _is_vast(chunk: Any) -> bool:
+    return bool(chunk.num_values > _VALUES_LIMIT or chunk.total_uncompressed_size > LIMIT_BYTES)
+
+
+def _json(path: Path, wanted: Callable[[str], bool]) -> "pd.DataFrame":
+    """Rows or columns in any of pandas' layouts, rows by architecture, or NASLib's by data set and architecture."""
+    import pandas as pd
+
+    held = _decoded(_text(path))
+    if isinstance(held, dict) and "data" in held and (held.keys() & {"columns", "schema"}):
+        return pd.DataFrame(held["data"], columns=held.get("columns"))
+    if isinstance(held, dict) and held and all(isinstance(row, dict) for row in held.values()):
+        return _of_objects(held, wanted)
+    return pd.DataFrame(held)
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        if error.msg != "Extra data":
+            raise
+    return [json.loads(line) for line in text.splitlines() if line.strip()]
+
+
+def _of_objects(held: dict[str, dict[str, Any]], wanted: Callable[[str], bool]) -> "pd.DataFrame":
+    import pandas as pd
+
+    first = next(iter(held.values()))
+    if _is_cell(next(iter(held))):
+        return pd.DataFrame([{"arch": arch, **row} for arch, row in held.items()])
+    if first and _is_cell(next(iter(first))):
+        if all(isinstance(row, dict) for rows in held.values() for row in rows.values()):
+            return _of_data_sets(held)
+        return pd.DataFrame(held).rename_axis("arch").reset_index()
+    return pd.DataFrame(held if any(map(wanted, held)) else list(held.values()))
+
+
+def _of_data_sets(held: dict[str, dict[str, Any]]) -> "pd.DataFrame":
+    """NASLib's figures, with each data set's in columns of its own, such as `cifar10_val_accuracy`."""
+    import pandas as pd
+
+    rows: dict[str, dict[str, Any]] = {}
+    for dataset, cells in held.items():
+        for arch, values in cells.items():
+            single = {name: value.get("score") if isinstance(value, dict) else value for name, value in values.items()}
+            rows.setdefault(arch, {"arch": arch}).update({f"{dataset}_{name}": one for name, one in single.items()})
+    return pd.DataFrame(list(rows.values()))
+
+
+def _is_cell(text: str) -> bool:
+    try:
+        read_cell(text)
+    except UserError:
+        return False
+    return True

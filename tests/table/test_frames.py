@@ -1,0 +1,212 @@
+"""Files of columns as the world writes them: other locales, other programs, other layouts; one table comes out."""
+
+import gzip
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchharness import cli, space
+from benchharness.errors import UserError
+from benchharness.notation import to_naslib
+from benchharness.table import Figure, Table, load_table
+from benchharness.table.importers import columnar
+from benchharness.table.install import import_table
+
+CELLS = [space.from_code(code) for code in (7, 9_000, 3, 12_345)]
+ARCHS = [space.to_string(cell) for cell in CELLS]
+ACCURACIES = [90.25, 80.5, 54.3, 93.66]
+FRAME = pd.DataFrame({"arch": ARCHS, "cifar10_test_200": ACCURACIES})
+INDICES = [int(space.indices()[space.to_code(cell)]) for cell in CELLS]
+
+
+def csv(**options: object) -> bytes:
+    return FRAME.to_csv(index=False, **options).encode()  # type: ignore[call-overload, no-any-return]
+
+
+def json_of(frame: pd.DataFrame = FRAME, **options: object) -> bytes:
+    return frame.to_json(double_precision=15, **options).encode()  # type: ignore[call-overload, no-any-return]
+
+
+def parquet(frame: pd.DataFrame, **options: object) -> bytes:
+    packed = io.BytesIO()
+    frame.to_parquet(packed, **options)  # type: ignore[call-overload]
+    return packed.getvalue()
+
+
+NASLIB = {str(to_naslib(cell)): {"val_accuracy": value} for cell, value in zip(CELLS, ACCURACIES, strict=True)}
+FILES: dict[str, tuple[str, bytes]] = {
+    "plain": ("x.csv", csv()),
+    "semicolons": ("x.csv", csv(sep=";")),
+    "tabs": ("x.csv", csv(sep="\t")),
+    "tsv": ("x.tsv", csv(sep="\t")),
+    "decimal commas": ("x.csv", csv(sep=";", decimal=",")),
+    "decimal commas in quotes": ("x.csv", csv(decimal=",")),
+    "Excel's mark": ("x.csv", b"\xef\xbb\xbf" + csv()),
+    "Excel's mark and semicolons": ("x.csv", b"\xef\xbb\xbf" + csv(sep=";", decimal=",", lineterminator="\r\n")),
+    "Excel's Unicode text": ("x.csv", csv(sep="\t").decode().encode("utf-16")),
+    "every field quoted": ("x.csv", csv(quoting=1)),
+    "an empty first line": ("x.csv", b"\n" + csv()),
+    "pandas' index": ("x.csv", FRAME.to_csv().encode()),
+    "gzip": ("x.csv.gz", gzip.compress(csv())),
+    "capitals": ("X.CSV", csv()),
+    "all capitals, gzipped": ("X.CSV.GZ", gzip.compress(csv())),
+    "downloaded again": ("x (1).csv", csv()),
+    "records": ("x.json", json_of(orient="records")),
+    "columns": ("x.json", json_of()),
+    "index": ("x.json", json_of(orient="index")),
+    "split": ("x.json", json_of(orient="split")),
+    "table": ("x.json", json_of(orient="table")),
+    "lines": ("x.jsonl", json_of(orient="records", lines=True)),
+    "lines, as JSON": ("x.json", json_of(orient="records", lines=True)),
+    "columns by cell": ("x.json", json_of(FRAME.set_index("arch"))),
+    "rows by cell": ("x.json", json_of(FRAME.set_index("arch"), orient="index")),
+    "JSON with a mark": ("x.json", b"\xef\xbb\xbf" + json_of(orient="records")),
+    "JSON, gzipped": ("x.json.gz", gzip.compress(json_of())),
+    "Parquet": ("x.parquet", parquet(FRAME)),
+    "Parquet, arch as index": ("x.parquet", parquet(FRAME.set_index("arch"))),
+    "Parquet of categories": ("x.parquet", parquet(FRAME.astype({"arch": "category"}))),
+    "Parquet in capitals": ("X.PARQUET", parquet(FRAME)),
+    "Parquet of NASLib's lists": ("x.parquet", parquet(FRAME.assign(arch=[list(to_naslib(cell)) for cell in CELLS]))),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_writing_of_a_table_is_the_same_table(tmp_path: Path, name: str) -> None:
+    (path := tmp_path / FILES[name][0]).write_bytes(FILES[name][1])
+    assert (columnar.recognises(path) or "").lower() == "x"
+    found = columnar.read(path)
+    assert found.accuracy(CELLS, "cifar10", "test").tolist() == ACCURACIES
+    assert found.numbers.tolist() == INDICES
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "parquet"])
+def test_columns_are_mapped_in_every_form(tmp_path: Path, form: str) -> None:
+    other = FRAME.rename(columns={"arch": "cell", "cifar10_test_200": "acc"})
+    content = {"csv": other.to_csv(index=False).encode(), "json": json_of(other), "parquet": parquet(other)}[form]
+    (tmp_path / f"x.{form}").write_bytes(content)
+    found = columnar.read_as(tmp_path / f"x.{form}", "x", {"arch": "cell", "cifar10_test_200": "acc"})
+    assert found.accuracy(CELLS, "cifar10", "test").tolist() == ACCURACIES
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "parquet"])
+def test_the_benchmarks_index_alone_says_which_cells_they_are(tmp_path: Path, form: str) -> None:
+    own = FRAME.assign(index=INDICES).drop(columns="arch")
+    indexed = own.set_index("index")
+    content = {"csv": indexed.to_csv().encode(), "json": json_of(own), "parquet": parquet(indexed)}[form]
+    (tmp_path / f"x.{form}").write_bytes(content)
+    found = columnar.read(tmp_path / f"x.{form}")
+    assert found.accuracy(CELLS, "cifar10", "test").tolist() == ACCURACIES
+    assert [found.arch(index) for index in INDICES] == CELLS
+
+
+def test_naslibs_figures_of_several_data_sets(tmp_path: Path) -> None:
+    scored = {cell: {**row, "synflow": {"score": 7.0, "time": 1.0}} for cell, row in NASLIB.items()}
+    (tmp_path / "zc.json").write_text(json.dumps({"cifar10": scored, "cifar100": NASLIB}))
+    mapping = {"cifar10_valid_200": "cifar10_val_accuracy", "cifar100_valid_200": "cifar100_val_accuracy"}
+    found = columnar.read_as(tmp_path / "zc.json", "zc", mapping)
+    assert found.accuracy(CELLS, "cifar100", "valid").tolist() == ACCURACIES
+    assert "NASLib's operation numbers" in found.about["note"]
+    flat = [{"arch": list(to_naslib(cell)), "accuracy": 50.0} for cell in CELLS]
+    (tmp_path / "train.json").write_text(json.dumps(flat))
+    found = columnar.read_as(tmp_path / "train.json", "train", {"cifar10_valid_200": "accuracy"})
+    assert found.numbers.tolist() == INDICES
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x.csv", b"arch,cifar10_test_200\n"),
+        ("x.csv", b"\xef\xbb\xbfarch;cifar10_test_200\r\n"),
+        ("x.csv", b"index,cifar10_test_200\n"),
+        ("x.json", b"[]"),
+        ("x.json", b'{"arch": {}, "cifar10_test_200": {}}'),
+        ("x.json", b'{"columns": ["arch", "cifar10_test_200"], "data": []}'),
+        ("x.parquet", parquet(FRAME.iloc[:0])),
+    ],
+)
+def test_a_file_of_no_rows_is_told_so(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=rf"{name} has no rows"):
+        columnar.read_as(tmp_path / name, "x")
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"cifar10_test_200": [0.9025, 0.805, 0.543, 0.9366]}, "accuracies of at most 1 for cifar10 test after 200"),
+        ({"cifar10_valid_200": [0.9025, 0.805, 0.543, 0.9366]}, "accuracies of at most 1 for cifar10 valid after 200"),
+        ({"pets_test_200": [0.5, 0.25, 1.0, 0.0]}, "accuracies of at most 1 for pets test after 200"),
+        ({"cifar10_valid_200": [90.0, 80.0, 0.91, 70.0]}, r"has 0\.91 in .* learnt nothing has 10\.00: give percent"),
+        ({"cifar100_valid_200": [70.0, 0.64, 33.0, 70.0]}, r"has 0\.64 in .* learnt nothing has 1\.00"),
+        ({"cifar10_valid_200": [90.0, 80.0, 0.0, 70.0]}, "leave what is missing empty"),
+        ({"cifar10_test_200_by_seed": ["0.9 0.91", "0.8", "0.5", "0.9"]}, "accuracies of at most 1 for cifar10 test"),
+        ({"CIFAR10_test_200": ACCURACIES}, "two columns of one figure: cifar10_test_200 and CIFAR10_test_200"),
+        ({"cifar10-valid_test_200": [101.0] * 4}, "cifar10 test-halftrain after 200 epochs is not in percent"),
+        ({"params_m": [1.0] * 4, "flops_m": [1.0] * 4}, "params_m of row 0 is 1, not"),
+    ],
+)
+def test_columns_are_checked_one_by_one(tmp_path: Path, values: dict[str, object], sentence: str) -> None:
+    FRAME.assign(**values).to_csv(tmp_path / "x.csv", index=False)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=sentence):
+        columnar.read(tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize(
+    ("spelt", "figure"),
+    [
+        ("ImageNet16-120_test_200", Figure("imagenet16-120", "test", 200)),
+        ("imagenet16_120_test_200", Figure("imagenet16-120", "test", 200)),
+        ("ImageNet16120_valid_12", Figure("imagenet16-120", "valid", 12)),
+        ("CIFAR-100_test_200", Figure("cifar100", "test", 200)),
+        ("Cifar10_valid_200", Figure("cifar10", "valid", 200)),
+        ("cifar10-valid_valid_200", Figure("cifar10", "valid", 200)),
+        ("cifar10-valid_test_200", Figure("cifar10", "test-halftrain", 200)),
+        ("cifar10c_test_200", Figure("cifar10c", "test", 200)),
+    ],
+)
+def test_known_data_sets_have_one_name(tmp_path: Path, spelt: str, figure: Figure) -> None:
+    FRAME.rename(columns={"cifar10_test_200": spelt}).to_csv(tmp_path / "x.csv", index=False)
+    assert columnar.read(tmp_path / "x.csv").figures() == [figure]
+
+
+def test_commas_of_thousands_are_not_guessed_at(tmp_path: Path) -> None:
+    text = FRAME.assign(train_seconds_200_cifar10_valid=["1,200", "2,888", "3,000", "4,100"]).to_csv(index=False)
+    (tmp_path / "x.csv").write_text(text)
+    with pytest.raises(UserError, match="are commas as in '1,200' decimal, or of thousands"):
+        columnar.read(tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize("keep_index", [True, False])
+def test_a_table_sorted_and_renumbered_is_put_in_order(
+    data_folder: Path, tmp_path: Path, real: Table, keep_index: bool
+) -> None:
+    source = pd.read_parquet(data_folder / "nas-bench-201" / "nb201.parquet").sort_values("cifar10_test_200")
+    mixed = source.assign(index=range(len(source))) if keep_index else source.drop(columns="index")
+    mixed.to_parquet(tmp_path / "x.parquet", index=False)
+    found = columnar.read_as(tmp_path / "x.parquet", "nas-bench-201")
+    assert found.about["sha256"] == real.about["sha256"]
+    assert found.arch(6111) == real.arch(6111)
+    assert ("is not the benchmark's" in found.about["note"]) == keep_index
+
+
+def test_cells_shuffled_against_their_accuracies_are_noticed(data_folder: Path, tmp_path: Path) -> None:
+    source = pd.read_parquet(data_folder / "nas-bench-201" / "nb201.parquet")
+    wrong = source.assign(arch=np.roll(source["arch"], 5)).drop(columns=["params_m", "flops_m"])
+    wrong.to_parquet(tmp_path / "x.parquet", index=False)
+    with pytest.raises(UserError, match=r"architecture 6111, the best of cifar10 \w+ after 200 epochs, is .* mixed up"):
+        columnar.read_as(tmp_path / "x.parquet", "nas-bench-201")
+
+
+def test_a_sheet_in_the_data_folder_is_used_by_its_bare_name(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BENCHHARNESS_DATA", str(own_home / "data"))
+    (path := own_home / "sheet (2).CSV").write_bytes(FILES["Excel's mark and semicolons"][1])
+    assert import_table(path).name == "sheet"
+    assert load_table("sheet").accuracy(CELLS, "cifar10", "test").tolist() == ACCURACIES
+    assert cli.main(["table", "import", str(path), "--map", "arch=arhc"]) == cli.REFUSED
+    assert "unknown column of sheet (2).CSV 'arhc'; did you mean 'arch'?" in capsys.readouterr().err
