@@ -14,7 +14,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchharness.compute.environment import describe
-from benchharness.io import catalog
+from benchharness.runs import data_sets
 
 Figures = dict[str, float]
 
@@ -50,7 +50,7 @@ def of_searches(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 def dataset(asked: str | None) -> str:
     """The data set asked for, or CIFAR-10 where its images are installed and `digits` where not."""
-    held = {item.name for item in ([] if asked else catalog.installed()) if item.kind == "images"}
+    held = {item.name for item in ([] if asked else data_sets.installed()) if item.kind == "images"}
     return asked or ("cifar10" if "cifar10" in held else "digits")
 
 

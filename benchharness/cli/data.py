@@ -49,10 +49,11 @@ def _import(words: list[str]) -> int:
 def _install(path: Path) -> None:
     from benchharness.cli import console
     from benchharness.io import catalog
+    from benchharness.runs import data_sets
 
     before = catalog.imported()
-    console.imported(catalog.install(path), before)
-    for kind, name, place in catalog.doubled(path):
+    console.imported(data_sets.install(path), before)
+    for kind, name, place in catalog.doubled(path, data_sets.KINDS):
         print(f"left out: {place}, since {kind} {name} came from elsewhere in {path}")
 
 
@@ -66,9 +67,9 @@ def _fetch(words: list[str]) -> int:
     )
     args = parser.read(words)
     from benchharness.cli import console
-    from benchharness.io import download
+    from benchharness.runs import data_sets
 
-    console.installed(download.fetch(args.name, args.origin))
+    console.installed(data_sets.fetch(args.name, args.origin))
     return DONE
 
 
@@ -76,17 +77,18 @@ def _list(words: list[str]) -> int:
     Parser("data list", "What is installed.").read(words)
     from benchharness.cli import console
     from benchharness.io import catalog
+    from benchharness.runs import data_sets
 
     print(f"data folder: {catalog.data_folder()}")
-    console.installed(catalog.installed())
+    console.installed(data_sets.installed())
     return DONE
 
 
 def _verify(words: list[str]) -> int:
     Parser("data verify", "Compute the checksums of everything installed anew.").read(words)
-    from benchharness.io import catalog
+    from benchharness.runs import data_sets
 
-    found = catalog.verify()
+    found = data_sets.verify()
     for item in found:
         print(f"{item.item.kind}/{item.item.name}: {item.problem or 'as installed'}")
     return FAILED if any(item.problem for item in found) else DONE

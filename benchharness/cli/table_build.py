@@ -180,8 +180,8 @@ def _kept(table: "Table", out: str | None) -> Path:
     from tempfile import TemporaryDirectory
 
     from benchharness.io import catalog
-    from benchharness.table.importers import native
+    from benchharness.table.importers import TABLES, native
 
     with TemporaryDirectory() as made:
         table.save(path := Path(made) / f"{table.about['name']}.npz")
-        return catalog.install_with("tables", str(table.about["name"]), path, native).path
+        return catalog.install_with(TABLES, str(table.about["name"]), path, native).path

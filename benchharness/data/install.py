@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from benchharness.data.importers import image_folder
+from benchharness.data.importers import IMAGES, image_folder
 from benchharness.data.kinds import RESERVED, check_pixels
 from benchharness.errors import UserError
 from benchharness.io import catalog
@@ -30,4 +30,4 @@ def import_images(
     if path.exists():
         for note in image_folder.files(path).notes:  # or what is wrong with the layout, before anything about the name
             say(note)
-    return catalog.install_with("images", called, path, image_folder.ByClass(called, check_pixels(size), flip))
+    return catalog.install_with(IMAGES, called, path, image_folder.ByClass(called, check_pixels(size), flip))

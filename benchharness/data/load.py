@@ -1,6 +1,7 @@
 """Finding an image set by its name: one that comes with the package, or an installed one."""
 
 from benchharness.data.image_set import ImageSet
+from benchharness.data.importers import IMAGES, SPLITS
 from benchharness.data.kinds import DIGITS, KNOWN
 from benchharness.data.splits import Split, check_benchmark_split, load_split
 from benchharness.errors import UserError, unknown
@@ -9,7 +10,7 @@ from benchharness.io import catalog
 
 def names() -> tuple[str, ...]:
     """The data sets that may be asked for: the benchmark's three, the one in the package, and what is installed."""
-    return tuple(dict.fromkeys((*KNOWN, DIGITS, *catalog.names("images"))))
+    return tuple(dict.fromkeys((*KNOWN, DIGITS, *catalog.names(IMAGES))))
 
 
 def known(name: str) -> str:
@@ -29,7 +30,7 @@ def load_images(name: str) -> ImageSet:
         from benchharness.data.digits import digits
 
         return digits()
-    return ImageSet.open(catalog.find("images", name)).checked()  # 0.1 s for CIFAR-10
+    return ImageSet.open(catalog.find(IMAGES, name)).checked()  # 0.1 s for CIFAR-10
 
 
 def benchmark_split(name: str) -> Split | None:
@@ -38,7 +39,7 @@ def benchmark_split(name: str) -> Split | None:
     None where the folder has none; raises `UserError` where its file is damaged or is another split.
     """
     installed = catalog.data_folder() / "splits" / f"{name}.json"
-    if not installed.is_file() and ("splits", name) not in {item[:2] for item in catalog.installed()}:
+    if not installed.is_file() and name not in {item.name for item in catalog.installed((SPLITS,))}:
         return None
-    found = load_split(catalog.find("splits", name))
+    found = load_split(catalog.find(SPLITS, name))
     return check_benchmark_split(found) if name == "cifar10" else found

@@ -7,11 +7,9 @@ into the cache, so that a read-only folder works as well.
 import hashlib
 import json
 import os
-import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
@@ -21,17 +19,12 @@ from filelock import FileLock
 from benchharness.errors import UserError
 from benchharness.io.npz import replacing
 
-KINDS: Final = {
-    "tables": "benchharness.table.importers",
-    "images": "benchharness.data.importers",
-    "splits": "benchharness.data.split_importers",
-}
-"""Packages of importers by kind; imported when a source is looked at, as pyarrow and pillow are slow to import."""
 _SCHEMA: Final = 3
 """Of the manifest and of what is converted; raised with the format of either, so that no old conversion is read."""
 _NAME: Final = re.compile(r"\w[\w.+-]{0,99}", re.ASCII)
 """Names become file names, and tables name themselves: none may lead out of the folder."""
 _SUFFIXES: Final = {"tables": ".npz", "images": ".npz", "splits": ".json"}
+"""The data folder's own folders, one a kind, and how the files installed there end."""
 _ENTRIES: Final = 256
 """Entries of a folder that are looked at for sources; whatever has more is no folder of data sets."""
 
@@ -83,8 +76,28 @@ class Saved(Protocol):
         """Write it to `path` in our format."""
 
 
+class Kind(NamedTuple):
+    """What can be installed, and who reads it; whoever owns a format defines the kind."""
+
+    name: str
+    """Of its folder: `tables`, `images` or `splits`."""
+    noun: str
+    """What messages call one of them."""
+    native: Importer
+    """Reads our own format."""
+    importers: Callable[[], Sequence[Importer]]
+    """All of them, `native` too; called when a source is looked at, as pyarrow and pillow are slow to load."""
+    check: Callable[[Path], None]
+    """Raises `UserError` where the file in our format at a path is not what it says."""
+
+    @property
+    def suffix(self) -> str:
+        """How its files in our own format end."""
+        return _SUFFIXES[self.name]
+
+
 class _Source(NamedTuple):
-    kind: str
+    kind: Kind
     name: str
     path: Path
     importer: Importer
@@ -101,17 +114,17 @@ def measured_folder() -> Path:
     return _cache("measured")
 
 
-def install(path: Path | str) -> list[Installed]:
-    """Install every table, image set and split file found at `path` (a file, or a folder searched two levels down).
+def install(path: Path | str, kinds: Sequence[Kind]) -> list[Installed]:
+    """Install everything of these kinds at `path` (a file, or a folder searched two levels down).
 
     Raises `UserError` where there is nothing known, where a source is damaged, or where the folder cannot be written.
     """
     path = Path(path).expanduser()
     if not path.exists():
         raise UserError(f"{path} does not exist; give a file or folder to import")
-    sources = _sources(path, itself=True)
+    sources = _sources(path, kinds, itself=True)
     if not sources:
-        raise UserError(f"{path} holds nothing that can be imported; known: {'; '.join(sorted(_layouts()))}")
+        raise UserError(f"{path} holds nothing that can be imported; known: {'; '.join(sorted(_layouts(kinds)))}")
     return [_install(source) for source in sources]
 
 
@@ -120,14 +133,14 @@ def imported() -> list[Installed]:
     return _manifest()
 
 
-def doubled(path: Path) -> list[tuple[str, str, Path]]:
+def doubled(path: Path, kinds: Sequence[Kind]) -> list[tuple[str, str, Path]]:
     """Kind, name and place of the sources at `path` that `install` leaves out, since another one has their name."""
-    sources = list(_every_source(path, itself=True))
-    first = {source.path for source in _sources(path, itself=True)}
-    return [(source.kind, source.name, source.path) for source in sources if source.path not in first]
+    sources = list(_every_source(path, kinds, itself=True))
+    first = {source.path for source in _sources(path, kinds, itself=True)}
+    return [(source.kind.name, source.name, source.path) for source in sources if source.path not in first]
 
 
-def install_with(kind: str, name: str, path: Path, importer: Importer) -> Installed:
+def install_with(kind: Kind, name: str, path: Path, importer: Importer) -> Installed:
     """Install what `importer` reads at `path` under `name`; raises `UserError` as `install` does."""
     if not _named(name):
         raise UserError(f"{name[:80]!r} is no name; use letters, digits and any of _ . + -")
@@ -136,46 +149,46 @@ def install_with(kind: str, name: str, path: Path, importer: Importer) -> Instal
     return _install(_Source(kind, name, path, importer))
 
 
-def installed() -> list[Installed]:
-    """What the data folder offers: everything installed, then sources used from where they stand."""
-    items = _manifest()
+def installed(kinds: Sequence[Kind]) -> list[Installed]:
+    """What the data folder offers of these kinds: everything installed, then sources used from where they stand."""
+    items = [item for item in _manifest() if item.kind in {kind.name for kind in kinds}]
     names = {(item.kind, item.name) for item in items}
-    standing = [source for source in _sources(data_folder()) if (source.kind, source.name) not in names]
+    standing = [source for source in _sources(data_folder(), kinds) if (source.kind.name, source.name) not in names]
     return items + [_standing(source) for source in standing]
 
 
-def verify(kind: str = "", name: str = "") -> list[Verified]:
-    """Everything `installed`, or of one kind or name, its checksums computed anew and its content checked."""
-    items = [item for item in installed() if kind in ("", item.kind) and name in ("", item.name)]
-    return [Verified(item, _problem(item)) for item in items]
+def verify(kinds: Sequence[Kind], name: str = "") -> list[Verified]:
+    """Everything `installed` of these kinds, or what of it is called `name`: checksums anew, and content checked."""
+    by_name = {kind.name: kind for kind in kinds}
+    items = [item for item in installed(kinds) if name in ("", item.name)]
+    return [Verified(item, _problem(item, by_name[item.kind])) for item in items]
 
 
-def find(kind: str, name: str) -> Path:
+def find(kind: Kind, name: str) -> Path:
     """The file in our format of the `kind` of thing called `name`, converted now if it only stands in the folder.
 
     Raises `UserError` that says which command brings it where it is missing.
     """
-    place = data_folder() / kind / f"{name}{_SUFFIXES[kind]}"
+    place = data_folder() / kind.name / f"{name}{kind.suffix}"
     named = _named(name)
     if named and place.is_file():
         return place
-    cached = set(_cache(kind).glob(f"{name}-*{_SUFFIXES[kind]}")) if named else set()
+    cached = set(_cache(kind.name).glob(f"{name}-*{kind.suffix}")) if named else set()
     for path in _places(data_folder()) if cached else ():
         if (target := _cached(kind, name, path)) in cached:
             return target
-    for source in _sources(data_folder()):
-        if (source.kind, source.name) == (kind, name):
+    for source in _sources(data_folder(), (kind,)):
+        if source.name == name:
             return _convert(source, _cached(kind, name, source.path))
-    what = {"tables": "table", "images": "images", "splits": "split file"}[kind]
-    raise UserError(f"no {what} {name!r} in {data_folder()}; `benchharness data import PATH` brings it in from a file")
+    command = "`benchharness data import PATH` brings it in from a file"
+    raise UserError(f"no {kind.noun} {name!r} in {data_folder()}; {command}")
 
 
-def names(kind: str) -> list[str]:
+def names(kind: Kind) -> list[str]:
     """What the folder offers in our own format, installed or standing there; quick, as nothing else is looked at."""
-    ending = _SUFFIXES[kind]
-    held = [path.name.removesuffix(ending) for path in _entries(data_folder() / kind) if path.name.endswith(ending)]
-    own = import_module(f"{KINDS[kind]}.native")
-    held += [own.recognises(path) or "" for path in _places(data_folder()) if path.suffix == ending]
+    files = [path.name for path in _entries(data_folder() / kind.name)]
+    held = [file.removesuffix(kind.suffix) for file in files if file.endswith(kind.suffix)]
+    held += [kind.native.recognises(path) or "" for path in _places(data_folder()) if path.suffix == kind.suffix]
     return sorted({name for name in held if _named(name)})
 
 
@@ -187,12 +200,12 @@ def _cache(kind: str) -> Path:
     return platformdirs.user_cache_path("benchharness") / kind
 
 
-def _cached(kind: str, name: str, path: Path) -> Path:
+def _cached(kind: Kind, name: str, path: Path) -> Path:
     """Where the conversion of `path` is cached: a name that changes whenever the source does."""
     parts = [path, *sorted(path.iterdir())] if path.is_dir() else [path]
     stats = [(str(part.absolute()), part.stat().st_size, part.stat().st_mtime_ns) for part in parts]
     key = hashlib.sha256(repr((_SCHEMA, stats)).encode()).hexdigest()[:16]
-    return _cache(kind) / f"{name}-{key}{_SUFFIXES[kind]}"
+    return _cache(kind.name) / f"{name}-{key}{kind.suffix}"
 
 
 def _places(root: Path) -> Iterator[Path]:
@@ -211,30 +224,24 @@ def _entries(folder: Path) -> list[Path]:
     return visible if len(visible) <= _ENTRIES else []
 
 
-def _sources(root: Path, itself: bool = False) -> list[_Source]:
+def _sources(root: Path, kinds: Sequence[Kind], itself: bool = False) -> list[_Source]:
     """The first source of every name at `root`; `root` itself may be one."""
     found: dict[tuple[str, str], _Source] = {}
-    for source in _every_source(root, itself):
-        found.setdefault((source.kind, source.name), source)
+    for source in _every_source(root, kinds, itself):
+        found.setdefault((source.kind.name, source.name), source)
     return list(found.values())
 
 
-def _every_source(root: Path, itself: bool) -> Iterator[_Source]:
+def _every_source(root: Path, kinds: Sequence[Kind], itself: bool) -> Iterator[_Source]:
+    importers = [(kind, importer) for kind in kinds for importer in kind.importers()]
     for path in (*([root] if itself else []), *_places(root)):
-        for kind in KINDS:
-            for importer in _importers(kind):
-                if (name := importer.recognises(path)) and _named(name):
-                    yield _Source(kind, name, path, importer)
+        for kind, importer in importers:
+            if (name := importer.recognises(path)) and _named(name):
+                yield _Source(kind, name, path, importer)
 
 
-def _importers(kind: str) -> list[Importer]:
-    package = import_module(KINDS[kind])
-    names = [item.name for item in pkgutil.iter_modules(package.__path__) if not item.name.startswith("_")]
-    return [import_module(f"{KINDS[kind]}.{name}") for name in names]
-
-
-def _layouts() -> list[str]:
-    return [importer.LAYOUT for kind in KINDS for importer in _importers(kind)]
+def _layouts(kinds: Sequence[Kind]) -> list[str]:
+    return [importer.LAYOUT for kind in kinds for importer in kind.importers()]
 
 
 @contextmanager
@@ -285,11 +292,12 @@ def _read_sums(converted: Path) -> dict[str, str]:
 
 def _install(source: _Source) -> Installed:
     root = data_folder()
-    target = root / source.kind / f"{source.name}{_SUFFIXES[source.kind]}"
+    kind = source.kind.name
+    target = root / kind / f"{source.name}{source.kind.suffix}"
     made = _read(source)  # before the lock is taken: an official file takes minutes
     with _writing(root, root / "manifest.lock"):
         made.save(target)
-        item = Installed(source.kind, source.name, target, str(source.path), _sha256(source.path), _sha256(target), 0)
+        item = Installed(kind, source.name, target, str(source.path), _sha256(source.path), _sha256(target), 0)
         item = item._replace(bytes=target.stat().st_size)
         kept = [other for other in _manifest() if (other.kind, other.name) != (item.kind, item.name)]
         rows = [row._asdict() | {"path": str(row.path.relative_to(root))} for row in sorted([*kept, item])]
@@ -302,7 +310,7 @@ def _standing(source: _Source) -> Installed:
     files = sorted(source.path.iterdir()) if source.path.is_dir() else [source.path]
     size = sum(file.stat().st_size for file in files)
     known = _read_sums(_cached(source.kind, source.name, source.path))["source_sha256"]
-    return Installed(source.kind, source.name, source.path, str(source.path), known, "", size)
+    return Installed(source.kind.name, source.name, source.path, str(source.path), known, "", size)
 
 
 def _manifest() -> list[Installed]:
@@ -330,14 +338,14 @@ def _is_visible_folder(path: Path) -> bool:
     return path.is_dir() and not path.name.startswith(".")
 
 
-def _problem(item: Installed) -> str:
+def _problem(item: Installed, kind: Kind) -> str:
     if not item.path.exists():
         return f"{item.path} is missing; import it again"
     if item.sha256 and _sha256(item.path) != item.sha256:
         return f"{item.path} has changed since it was installed; import it again"
     try:
-        place = find(item.kind, item.name)
-        import_module(KINDS[item.kind]).check(place)
+        place = find(kind, item.name)
+        kind.check(place)
     except UserError as error:
         return str(error)
     return "" if item.sha256 else _standing_problem(item, place)

@@ -8,7 +8,7 @@ import hashlib
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -76,8 +76,8 @@ class _BrokenError(Exception):
     """An attempt that failed in a way the next one may not."""
 
 
-def fetch(name: str, origin: str = "") -> list[Installed]:
-    """Download the public data set `name`, check it and install it; `origin` is another URL, or a file that is here.
+def fetch(name: str, install: Callable[[Path], list[Installed]], origin: str = "") -> list[Installed]:
+    """Download the public data set `name`, check and `install` it; `origin` is another URL, or a file that is here.
 
     What arrived stays when a download breaks off, and the next one goes on from there. Raises `UserError` for an
     unknown name, where the file cannot be had, which says how to get it by hand, and where it is not the known one.
@@ -86,13 +86,13 @@ def fetch(name: str, origin: str = "") -> list[Installed]:
         raise unknown("data set to fetch", name, PUBLIC)
     public = PUBLIC[name]
     if origin and not _is_url(origin):
-        return catalog.install(_checked(Path(origin).expanduser(), public))
+        return install(_checked(Path(origin).expanduser(), public))
     place = catalog.data_folder() / "downloads" / public.file
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(place.with_name(f"{place.name}.lock")):
             _download(public._replace(url=origin or public.url), place, f"benchharness data fetch {name} --from PATH")
-            found = catalog.install(place)
+            found = install(place)
             place.unlink()
     except OSError as error:
         raise UserError(f"cannot write {place} ({error.strerror or error})") from None

@@ -7,9 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from benchharness.data.importers import IMAGES
 from benchharness.data.kinds import KNOWN
 from benchharness.errors import UserError, unknown
 from benchharness.io import catalog
+from benchharness.runs import data_sets
+from benchharness.table.importers import TABLES
 
 AUTO: Final = "auto"
 """As a data set: CIFAR-10 where it can be searched and looked up, the embedded one elsewhere."""
@@ -73,9 +76,9 @@ def load(path: Path) -> Suite:
 
 def _dataset() -> tuple[str, str]:
     """The data set to take where none is asked for, and why that one."""
-    held = {(kind, name) for kind in ("images", "tables") for name in catalog.names(kind)}
+    held = {(kind.name, name) for kind in (IMAGES, TABLES) for name in catalog.names(kind)}
     if not _WANTED.keys() <= held:  # sources that merely stand in the folder take a second to recognise
-        held |= {(item.kind, item.name) for item in catalog.installed()}
+        held |= {(item.kind, item.name) for item in data_sets.installed()}
     missing = [f"{word} {thing[1]!r}" for thing, word in _WANTED.items() if thing not in held]
     if not missing:
         return "cifar10", "taken since its images and the benchmark's table are installed"

@@ -10,7 +10,7 @@ from benchharness.io import catalog
 from benchharness.io.catalog import Installed
 from benchharness.table import frames
 from benchharness.table.columns import SUFFIXES
-from benchharness.table.importers import columnar, native, official
+from benchharness.table.importers import TABLES, columnar, native, official
 
 
 class _Named:
@@ -36,15 +36,15 @@ def import_table(path: Path | str, name: str = "", mapping: Mapping[str, str] | 
         raise UserError(f"{path} does not exist; give a file or folder to import")
     if columnar.reads(path):
         read = partial(columnar.read_as, name=name or columnar.recognises(path) or frames.stem(path), columns=mapping)
-        return catalog.install_with("tables", read.keywords["name"], path, _Named(columnar.LAYOUT, read))
+        return catalog.install_with(TABLES, read.keywords["name"], path, _Named(columnar.LAYOUT, read))
     if mapping:
         raise UserError(f"{path.name} has no columns to map; {', '.join(SUFFIXES)} files have")
     if official.reads(path):
         called = name or official.recognises(path) or official.PART
         reading = partial(official.read_as, name=called)
-        return catalog.install_with("tables", called, path, _Named(official.LAYOUT, reading))
+        return catalog.install_with(TABLES, called, path, _Named(official.LAYOUT, reading))
     called = native.recognises(path) or ""
     if not called:
         raise UserError(f"{path} is no table; known: {columnar.LAYOUT}; {official.LAYOUT}; {native.LAYOUT}")
     renamed = partial(native.read_as, name=name or called)
-    return catalog.install_with("tables", name or called, path, _Named(native.LAYOUT, renamed))
+    return catalog.install_with(TABLES, name or called, path, _Named(native.LAYOUT, renamed))

@@ -4,7 +4,8 @@ from importlib.resources import as_file, files
 
 from benchharness.errors import UserError
 from benchharness.io import catalog
-from benchharness.table.importers._trials import details_path
+from benchharness.table.importers import TABLES
+from benchharness.table.importers.trials import details_path
 from benchharness.table.learning_curves import Details
 from benchharness.table.measurements import with_measured
 from benchharness.table.metric import DATASETS
@@ -18,12 +19,12 @@ def load_table(name: str = "nas-bench-201") -> Table:
     """The table called `name`; raises `UserError` saying which command brings it where it is missing."""
     if is_packaged(name):
         return _packaged(name)
-    return Table.open(catalog.find("tables", name))
+    return Table.open(catalog.find(TABLES, name))
 
 
 def is_packaged(name: str) -> bool:
     """Whether the table called `name` is one that comes with the package, as no other has been installed."""
-    return name in _PACKAGED and name not in catalog.names("tables")
+    return name in _PACKAGED and name not in catalog.names(TABLES)
 
 
 def load_for(dataset: str) -> Table:
@@ -34,7 +35,7 @@ def load_for(dataset: str) -> Table:
     """
     if dataset in DATASETS:
         return with_measured(load_table())
-    if dataset not in (*_PACKAGED, *catalog.names("tables")):
+    if dataset not in (*_PACKAGED, *catalog.names(TABLES)):
         told = f"no table of {dataset!r} in {catalog.data_folder()}"
         raise UserError(f"{told}; `benchharness table build --dataset {dataset}` measures one")
     table = load_table(dataset)
@@ -51,7 +52,7 @@ def load_details(name: str = "nas-bench-201") -> Details:
     """
     if is_packaged(name):
         raise UserError(f"table {name!r} comes without learning curves")
-    path = catalog.find("tables", name)
+    path = catalog.find(TABLES, name)
     place = details_path(path)
     if not place.is_file():
         raise UserError(f"table {name!r} came without learning curves; the official files have them")

@@ -6,6 +6,7 @@ from typing import Any
 from benchharness.errors import UserError
 from benchharness.io import catalog
 from benchharness.table import nas_bench_201, quality
+from benchharness.table.importers import TABLES
 from benchharness.table.load import is_packaged, load_details, load_table
 from benchharness.table.measurements import measured_path, with_measured
 from benchharness.table.metric import Figure, after
@@ -60,8 +61,8 @@ def verify(name: str) -> list[Check]:
     counted = "costs are computed in closed form; those a source states beside its accuracies were compared with them"
     if is_packaged(name):
         return [*nas_bench_201.checks(load_table(name)), Check(counted, "")]
-    catalog.find("tables", name)
-    found = [Check(f"{item.item.path} is as it came", item.problem) for item in catalog.verify("tables", name)]
+    catalog.find(TABLES, name)
+    found = [Check(f"{item.item.path} is as it came", item.problem) for item in catalog.verify((TABLES,), name)]
     if any(check.problem for check in found):
         return found
     return [*found, *nas_bench_201.checks(load_table(name)), Check(counted, "")]

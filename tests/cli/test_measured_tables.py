@@ -11,7 +11,7 @@ import pytest
 from benchharness import cli, space
 from benchharness.io import catalog
 from benchharness.table import Table
-from benchharness.table.importers import native
+from benchharness.table.importers import TABLES, native
 from benchharness.table.measurements import measured_path
 from tests.support.measured import measured_table
 
@@ -24,7 +24,7 @@ def pets(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Table:
     monkeypatch.setenv("BENCHHARNESS_DATA", str(own_home / "data"))
     table = measured_table(classes=40, without=[ABSENT])
     table.save(own_home / "pets.npz")
-    catalog.install_with("tables", "pets", own_home / "pets.npz", native)
+    catalog.install_with(TABLES, "pets", own_home / "pets.npz", native)
     added = measured_table(classes=6_466)
     added.save(measured_path(table))
     return table

@@ -12,7 +12,7 @@ import pytest
 
 from benchharness.data.importers import cifar
 from benchharness.errors import UserError
-from benchharness.io import catalog
+from benchharness.runs import data_sets
 
 
 def test_cifar10_folder(cifar10: Path) -> None:
@@ -149,8 +149,8 @@ def test_cifar_with_a_wrong_end_is_not_installed(
         content[-5] ^= 1
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"cifar-10-batches-py\.tar\.gz is a damaged archive"):
-        catalog.install(path)
-    assert catalog.installed() == []
+        data_sets.install(path)
+    assert data_sets.installed() == []
 
 
 @pytest.mark.parametrize(

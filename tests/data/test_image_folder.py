@@ -16,6 +16,7 @@ from benchharness.data.importers import image_folder
 from benchharness.data.install import import_images
 from benchharness.errors import UserError
 from benchharness.io import catalog
+from benchharness.runs import data_sets
 
 CLASSES = {"cat": 40, "dog": 120, "wolf": 200}
 CAT, BIG, DEEP = (Path("train") / "cat" / name for name in ("000.png", "big.png", "deep.tif"))
@@ -113,10 +114,10 @@ def test_an_imported_set_is_a_data_set_like_any_other(own_home: Path, apart: Pat
     assert "my-pets" in names()
     found = load_images("my-pets").checked()
     assert (found.label, found.flip, found.crop, found.train.shape[-1]) == ("my-pets", False, 1, 8)
-    assert [item.problem for item in catalog.verify()] == [""]
+    assert [item.problem for item in data_sets.verify()] == [""]
     assert cli.main(["data", "import", str(apart), "--name", "Wolves"]) == cli.DONE
     assert load_images("Wolves").flip
-    (first, second) = sorted(catalog.installed(), key=lambda item: item.name)
+    (first, second) = sorted(data_sets.installed(), key=lambda item: item.name)
     assert first.source_sha256 == second.source_sha256
     next((apart / "train" / "cat").iterdir()).unlink()
     assert import_images(apart).source_sha256 != second.source_sha256
@@ -124,7 +125,7 @@ def test_an_imported_set_is_a_data_set_like_any_other(own_home: Path, apart: Pat
 
 def test_nothing_that_merely_lies_in_the_data_folder_is_taken_for_images_by_class(own_home: Path, apart: Path) -> None:
     shutil.move(apart, catalog.data_folder() / "stray")
-    assert catalog.installed() == []
+    assert data_sets.installed() == []
     assert "stray" not in names()
 
 
@@ -173,7 +174,7 @@ def test_more_images_than_memory_has_room_for_are_refused(apart: Path, monkeypat
 def test_an_import_of_something_else_lists_this_layout_too(own_home: Path, tmp_path: Path) -> None:
     (tmp_path / "nothing").mkdir()
     with pytest.raises(UserError, match=r"a folder of images by class \(PATH/train/CLASS/\*\.png"):
-        catalog.install(tmp_path / "nothing")
+        data_sets.install(tmp_path / "nothing")
 
 
 def said(path: Path) -> list[str]:

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from benchharness.data import benchmark_split, load_split
-from benchharness.data.split_importers import lists
+from benchharness.data.importers import SPLITS, split_file
 from benchharness.errors import UserError
 from benchharness.io import catalog
+from benchharness.runs import data_sets
 
 
 @pytest.fixture
@@ -34,14 +35,14 @@ def halves(total: int) -> dict[str, object]:
 @pytest.mark.parametrize(("name", "total"), [("cifar100", 10_000), ("imagenet16-120", 6_000)])
 def test_halves_of_test_images_are_installed(data: Path, tmp_path: Path, name: str, total: int) -> None:
     path = written(tmp_path / "test-split.txt", **halves(total))
-    (item,) = catalog.install(path)
+    (item,) = data_sets.install(path)
     assert (item.kind, item.name, item.path) == ("splits", name, data / "splits" / f"{name}.json")
     found = load_split(item.path)
     assert (len(found.train), found.valid.tolist()) == (0, load_split(path).valid.tolist())
     assert len(found.valid) == total // 2
-    assert [checked.problem for checked in catalog.verify()] == [""]
+    assert [checked.problem for checked in data_sets.verify()] == [""]
     item.path.write_text("{}")
-    assert "has changed since it was installed" in catalog.verify()[0].problem
+    assert "has changed since it was installed" in data_sets.verify()[0].problem
 
 
 def test_halves_of_the_training_images_are_the_benchmarks_or_refused(
@@ -49,9 +50,9 @@ def test_halves_of_the_training_images_are_the_benchmarks_or_refused(
 ) -> None:
     path = written(tmp_path / "split.json", train=list(range(25_000)), valid=list(range(25_000, 50_000)))
     with pytest.raises(UserError, match=r"the training half of split file split\.json is not the benchmark's own"):
-        catalog.install(path)
-    monkeypatch.setattr(lists, "check_benchmark_split", lambda split: split)
-    (item,) = catalog.install(path)
+        data_sets.install(path)
+    monkeypatch.setattr(split_file, "check_benchmark_split", lambda split: split)
+    (item,) = data_sets.install(path)
     assert (item.name, load_split(item.path).valid[0]) == ("cifar10", 25_000)
 
 
@@ -67,29 +68,29 @@ def test_halves_of_the_training_images_are_the_benchmarks_or_refused(
 def test_other_lists_are_no_split_of_the_benchmark(data: Path, tmp_path: Path, held: dict[str, object]) -> None:
     path = written(tmp_path / "split.json", **held)
     with pytest.raises(UserError, match="holds nothing that can be imported"):
-        catalog.install(path)
+        data_sets.install(path)
     with pytest.raises(UserError):
-        lists.read(path)
+        split_file.read(path)
 
 
 def test_a_split_that_stands_in_the_folder_is_found(data: Path) -> None:
     data.mkdir(parents=True)
     written(data / "cifar100-test-split.txt", **halves(10_000))
-    assert len(load_split(catalog.find("splits", "cifar100")).valid) == 5_000
-    assert [(item.kind, item.name) for item in catalog.installed()] == [("splits", "cifar100")]
-    assert [checked.problem for checked in catalog.verify()] == [""]
+    assert len(load_split(catalog.find(SPLITS, "cifar100")).valid) == 5_000
+    assert [(item.kind, item.name) for item in data_sets.installed()] == [("splits", "cifar100")]
+    assert [checked.problem for checked in data_sets.verify()] == [""]
     with pytest.raises(UserError, match="no split file 'cifar10' in"):
-        catalog.find("splits", "cifar10")
+        catalog.find(SPLITS, "cifar10")
 
 
 def test_a_split_in_a_folder_called_splits_is_found_where_it_stands(data: Path) -> None:
     (data / "splits").mkdir(parents=True)
     written(data / "splits" / "cifar100-test-split.txt", **halves(10_000))
-    assert [(item.kind, item.name) for item in catalog.installed()] == [("splits", "cifar100")]
+    assert [(item.kind, item.name) for item in data_sets.installed()] == [("splits", "cifar100")]
     standing = benchmark_split("cifar100")
     assert standing is not None
-    catalog.install(data / "splits" / "cifar100-test-split.txt")
-    assert [item.path.name for item in catalog.installed()] == ["cifar100.json"], "once installed, it is offered once"
+    data_sets.install(data / "splits" / "cifar100-test-split.txt")
+    assert [item.path.name for item in data_sets.installed()] == ["cifar100.json"], "once installed, it is offered once"
     installed = benchmark_split("cifar100")
     assert installed is not None
     assert installed.sha256 == standing.sha256
@@ -113,7 +114,7 @@ def test_a_split_is_the_same_installed_standing_and_however_spelt(data: Path, tm
     assert found is not None
     assert found.sha256 == load_split(standing).sha256
     assert benchmark_split("imagenet16-120") is None
-    catalog.install(standing)
+    data_sets.install(standing)
     installed = benchmark_split("cifar100")
     assert installed is not None
     assert installed.sha256 == found.sha256

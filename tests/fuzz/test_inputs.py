@@ -27,9 +27,8 @@ from benchharness import space
 from benchharness.data import ImageSet, load_split
 from benchharness.data.image_set import Part
 from benchharness.data.image_set import build as build_images
+from benchharness.data.importers import IMAGES, huggingface, imagenet16, split_file
 from benchharness.data.importers import cifar as cifar_archive
-from benchharness.data.importers import huggingface, imagenet16
-from benchharness.data.split_importers import lists
 from benchharness.errors import UserError
 from benchharness.io import catalog
 from benchharness.records import RunRecord, RunSpec
@@ -191,7 +190,7 @@ def test_tables(tmp_path: Path, name: str, changes: list[Any]) -> None:
     path = tmp_path / name
     path.write_bytes(spoilt((tmp_path / "honest" / name).read_bytes(), changes))
     answers(lambda: READERS[name](path))
-    for importer in (columnar, official, lists):
+    for importer in (columnar, official, split_file):
         importer.recognises(path)
 
 
@@ -244,7 +243,7 @@ def test_image_archives(tmp_path: Path, layer: str, changes: list[Any]) -> None:
     path = tmp_path / "cifar-100-python.tar.gz"
     path.write_bytes(spoilt(content, changes) if layer == "packed" else content)
     if cifar_archive.recognises(path):
-        answers(lambda: catalog._read(catalog._Source("images", "cifar100", path, cifar_archive)))
+        answers(lambda: catalog._read(catalog._Source(IMAGES, "cifar100", path, cifar_archive)))
 
 
 @given(changes=Spoil, which=st.sampled_from(["train_data_batch_1", "val_data"]))
@@ -253,7 +252,7 @@ def test_image_folders(tmp_path: Path, changes: list[Any], which: str) -> None:
     for name in ("val_data", *(f"train_data_batch_{number}" for number in range(1, 11))):
         held = pickle.dumps({"data": np.zeros((2, 768), np.uint8), "labels": [1, 120]}, 2)
         (tmp_path / name).write_bytes(spoilt(held, changes) if name == which else held)
-    answers(lambda: catalog._read(catalog._Source("images", "imagenet16-120", tmp_path, imagenet16)))
+    answers(lambda: catalog._read(catalog._Source(IMAGES, "imagenet16-120", tmp_path, imagenet16)))
 
 
 @given(changes=Spoil)
@@ -265,7 +264,7 @@ def test_image_tables_and_our_own_image_files(tmp_path: Path, changes: list[Any]
     path = tmp_path / "train-0.parquet"
     path.write_bytes(spoilt(path.read_bytes(), changes))
     if huggingface.recognises(tmp_path):
-        answers(lambda: catalog._read(catalog._Source("images", "cifar10", tmp_path, huggingface)))
+        answers(lambda: catalog._read(catalog._Source(IMAGES, "cifar10", tmp_path, huggingface)))
     part = Part(np.zeros((2, 3, 16, 16), np.uint8), np.array([0, 1]))
     build_images("imagenet16-120", part, part).save(tmp_path / "x.npz")
     (tmp_path / "x.npz").write_bytes(spoilt((tmp_path / "x.npz").read_bytes(), changes))
@@ -278,7 +277,7 @@ def test_split_files(tmp_path: Path, changes: list[Any]) -> None:
     path = tmp_path / "split.txt"
     path.write_bytes(spoilt(b'{"train": ["int", ["0", "2", "4"]], "valid": ["int", ["3", "1"]]}', changes))
     answers(lambda: load_split(path))
-    answers(lambda: lists.read(path))
+    answers(lambda: split_file.read(path))
 
 
 @given(changes=Spoil)

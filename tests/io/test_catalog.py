@@ -17,9 +17,10 @@ from benchharness.data import load_images
 from benchharness.data.image_set import Part, build
 from benchharness.errors import UserError
 from benchharness.io import catalog
+from benchharness.runs import data_sets
 from benchharness.table import Figure, Table, load_table
 from benchharness.table.build import build as build_table
-from benchharness.table.importers import native
+from benchharness.table.importers import TABLES, native
 
 
 @pytest.fixture
@@ -57,43 +58,43 @@ def test_where_the_folder_is(own_home: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_what_is_imported_is_found_listed_and_right(data: Path, images: Path, table: Path) -> None:
-    items = catalog.install(images.parent)
+    items = data_sets.install(images.parent)
     assert [(item.kind, item.name) for item in items] == [("images", "imagenet16-120"), ("tables", "two")]
     assert load_table("two").optimum("cifar10", "valid") == (1, 90.0)
     assert load_images("imagenet16-120").train_labels.tolist() == [0, 5, 119]
-    assert sorted(catalog.installed()) == sorted(items)
+    assert sorted(data_sets.installed()) == sorted(items)
     assert [item.path.relative_to(data).as_posix() for item in items] == ["images/imagenet16-120.npz", "tables/two.npz"]
-    assert [checked.problem for checked in catalog.verify()] == ["", ""]
+    assert [checked.problem for checked in data_sets.verify()] == ["", ""]
 
 
 def test_the_manifest_holds_checksums_and_moves_with_the_folder(
     data: Path, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (item,) = catalog.install(table)
+    (item,) = data_sets.install(table)
     told = json.loads((data / "manifest.json").read_text())["installed"]
     assert [(row["sha256"], row["source_sha256"], row["path"]) for row in told] == [
         (item.sha256, item.source_sha256, "tables/two.npz")
     ]
     shutil.copytree(data, data.parent / "copy")
     monkeypatch.setenv("BENCHHARNESS_DATA", str(data.parent / "copy"))
-    assert catalog.installed()[0].path == data.parent / "copy" / "tables" / "two.npz"
-    assert [checked.problem for checked in catalog.verify()] == [""]
+    assert data_sets.installed()[0].path == data.parent / "copy" / "tables" / "two.npz"
+    assert [checked.problem for checked in data_sets.verify()] == [""]
 
 
 def test_importing_again_replaces(data: Path, table: Path) -> None:
-    catalog.install(table)
+    data_sets.install(table)
     about = {"name": "two", "version": "1", "source": "a test"}
     build_table(about, np.array([[2] * 6]), {Figure("cifar10", "valid", 200): np.array([70.0])}).save(table)
-    catalog.install(table)
-    assert (len(catalog.installed()), len(load_table("two"))) == (1, 1)
+    data_sets.install(table)
+    assert (len(data_sets.installed()), len(load_table("two"))) == (1, 1)
 
 
 def test_verify_names_what_was_changed_or_lost(data: Path, images: Path, table: Path) -> None:
-    catalog.install(images.parent)
+    data_sets.install(images.parent)
     with (data / "tables" / "two.npz").open("ab") as file:
         file.write(b"x")
     (data / "images" / "imagenet16-120.npz").unlink()
-    problems = {checked.item.name: checked.problem for checked in catalog.verify()}
+    problems = {checked.item.name: checked.problem for checked in data_sets.verify()}
     assert problems["two"].endswith("two.npz has changed since it was installed; import it again")
     assert problems["imagenet16-120"].endswith("imagenet16-120.npz is missing; import it again")
 
@@ -114,32 +115,32 @@ def test_a_table_that_calls_itself_a_path_is_not_imported(data: Path, tmp_path: 
     about = {"name": name, "version": "0", "source": "a test"}
     build_table(about, np.array([[0] * 6]), {}).save(tmp_path / "odd" / "odd.npz")
     with pytest.raises(UserError, match="holds nothing that can be imported"):
-        catalog.install(tmp_path / "odd" / "odd.npz")
+        data_sets.install(tmp_path / "odd" / "odd.npz")
 
 
 def test_what_cannot_be_imported_is_refused_with_what_can(data: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
     with pytest.raises(UserError, match=r"notes\.txt holds nothing that can be imported; known: .*ImageNet16-120 as"):
-        catalog.install(tmp_path / "notes.txt")
+        data_sets.install(tmp_path / "notes.txt")
     with pytest.raises(UserError, match="does not exist; give a file or folder to import"):
-        catalog.install(tmp_path / "nothing")
+        data_sets.install(tmp_path / "nothing")
 
 
 def test_a_damaged_source_leaves_what_was_installed(data: Path, table: Path) -> None:
-    catalog.install(table)
+    data_sets.install(table)
     content = bytearray(table.read_bytes())
     content[content.index(np.float64(80).tobytes()) + 3] ^= 1
     table.write_bytes(content)
     with pytest.raises(UserError):
-        catalog.install(table)
+        data_sets.install(table)
     assert len(load_table("two")) == 2
-    assert [checked.problem for checked in catalog.verify()] == [""]
+    assert [checked.problem for checked in data_sets.verify()] == [""]
 
 
 def test_a_damaged_manifest_is_a_clear_error(data: Path) -> None:
     (data / "manifest.json").write_text("{")
     with pytest.raises(UserError, match=r"manifest\.json is damaged"):
-        catalog.installed()
+        data_sets.installed()
 
 
 def test_sources_that_stand_in_the_folder_are_used_from_there(data: Path, table: Path, own_home: Path) -> None:
@@ -148,9 +149,9 @@ def test_sources_that_stand_in_the_folder_are_used_from_there(data: Path, table:
     before = sorted(path.as_posix() for path in data.rglob("*"))
     assert len(load_table("two")) == 2
     assert sorted(path.as_posix() for path in data.rglob("*")) == before
-    (item,) = catalog.installed()
+    (item,) = data_sets.installed()
     assert (item.path, item.sha256) == (data / "mine" / "two.npz", "")
-    assert [checked.problem for checked in catalog.verify()] == [""]
+    assert [checked.problem for checked in data_sets.verify()] == [""]
 
 
 def test_a_standing_source_is_converted_once_and_again_when_it_changes(
@@ -199,9 +200,9 @@ def test_those_who_wait_for_a_conversion_do_not_repeat_it(
 
 def test_what_is_installed_goes_before_what_stands(data: Path, table: Path) -> None:
     shutil.copy(table, data / "two.npz")
-    catalog.install(table)
-    assert [item.path.parent.name for item in catalog.installed()] == ["tables"]
-    assert catalog.find("tables", "two") == data / "tables" / "two.npz"
+    data_sets.install(table)
+    assert [item.path.parent.name for item in data_sets.installed()] == ["tables"]
+    assert catalog.find(TABLES, "two") == data / "tables" / "two.npz"
 
 
 @pytest.mark.parametrize("blocked", ["data", "cache"])
@@ -212,7 +213,7 @@ def test_a_folder_that_cannot_be_written_says_so(
     if blocked == "data":
         monkeypatch.setenv("BENCHHARNESS_DATA", str(own_home / "a file" / "below"))
         with pytest.raises(UserError, match=r"cannot write .*below .*; set BENCHHARNESS_DATA"):
-            catalog.install(table)
+            data_sets.install(table)
     else:
         shutil.copy(table, data / "two.npz")
         monkeypatch.setenv("XDG_CACHE_HOME", str(own_home / "a file" / "below"))
@@ -228,47 +229,47 @@ def test_processes_at_once_all_get_the_whole_table(data: Path, table: Path) -> N
 
 
 def test_a_real_data_folder_offers_what_stands_in_it(data_folder: Path) -> None:
-    assert {("tables", "nas-bench-201"), ("images", "cifar10")} <= {item[:2] for item in catalog.installed()}
+    assert {("tables", "nas-bench-201"), ("images", "cifar10")} <= {item[:2] for item in data_sets.installed()}
 
 
 def test_a_standing_source_that_changed_under_its_time_and_size_is_noticed(data: Path, table: Path) -> None:
     standing = data / "two.npz"
     shutil.copy(table, standing)
     load_table("two")
-    (item,) = catalog.installed()
+    (item,) = data_sets.installed()
     assert len(item.source_sha256) == 64
     before = standing.stat()
     content = bytearray(standing.read_bytes())
     content[content.index(np.float64(80).tobytes()) + 3] ^= 1
     standing.write_bytes(content)
     os.utime(standing, ns=(before.st_atime_ns, before.st_mtime_ns))
-    (checked,) = catalog.verify()
+    (checked,) = data_sets.verify()
     assert "two.npz has changed, keeping its size and time, since" in checked.problem
 
 
 def test_a_conversion_that_changed_is_noticed(data: Path, table: Path) -> None:
     shutil.copy(table, data / "two.npz")
     load_table("two")
-    place = catalog.find("tables", "two")
+    place = catalog.find(TABLES, "two")
     with place.open("ab") as file:
         file.write(b"x")
-    assert "has changed since it was made of" in catalog.verify()[0].problem
+    assert "has changed since it was made of" in data_sets.verify()[0].problem
     place.unlink()
-    assert [checked.problem for checked in catalog.verify()] == [""]
+    assert [checked.problem for checked in data_sets.verify()] == [""]
 
 
 def test_one_thing_can_be_verified_alone(data: Path, images: Path, table: Path) -> None:
-    catalog.install(images.parent)
-    assert [checked.item.name for checked in catalog.verify("tables", "two")] == ["two"]
-    assert len(catalog.verify()) == 2
+    data_sets.install(images.parent)
+    assert [checked.item.name for checked in catalog.verify((TABLES,), "two")] == ["two"]
+    assert len(data_sets.verify()) == 2
 
 
 @pytest.mark.parametrize("name", ["../two", "", "a b", "two.details", "x" * 200])
 def test_a_table_cannot_be_given_a_name_that_is_none(data: Path, table: Path, name: str) -> None:
     with pytest.raises(UserError, match="is no name; use letters, digits"):
-        catalog.install_with("tables", name, table, native)
+        catalog.install_with(TABLES, name, table, native)
     with pytest.raises(UserError, match="does not exist; give a file or folder"):
-        catalog.install_with("tables", "two", table.with_name("nothing"), native)
+        catalog.install_with(TABLES, "two", table.with_name("nothing"), native)
 
 
 def test_a_second_source_of_a_name_is_not_left_out_unsaid(

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from benchharness.errors import UserError
-from benchharness.io import catalog, download
+from benchharness.io import download
+from benchharness.runs import data_sets
 from benchharness.table import Figure, load_table
 from benchharness.table.build import build
 
@@ -150,7 +151,7 @@ def serve(content: bytes) -> Iterator[Callable[..., tuple[str, list[str | None]]
 
 def test_a_file_is_fetched_checked_and_installed(data: Path, serve: Any) -> None:
     url, asked = serve(whole)
-    (item,) = download.fetch("small", url)
+    (item,) = data_sets.fetch("small", url)
     assert (item.name, len(load_table("small")), asked) == ("small", 400, [None])
     assert list((data / "downloads").glob("small.npz*")) == [data / "downloads" / "small.npz.lock"]
 
@@ -175,13 +176,13 @@ def test_a_file_is_fetched_checked_and_installed(data: Path, serve: Any) -> None
 )
 def test_whatever_a_server_does_first_the_file_arrives(serve: Any, answers: tuple[Answer, ...]) -> None:
     url, _ = serve(*answers)
-    download.fetch("small", url)
-    assert [found.problem for found in catalog.verify()] == [""]
+    data_sets.fetch("small", url)
+    assert [found.problem for found in data_sets.verify()] == [""]
 
 
 def test_a_torn_download_goes_on_where_it_stopped(serve: Any, content: bytes) -> None:
     url, asked = serve(truncated, ranged)
-    download.fetch("small", url)
+    data_sets.fetch("small", url)
     assert asked == [None, f"bytes={len(content) // 3}-"]
 
 
@@ -191,8 +192,8 @@ def test_what_arrived_stays_for_the_next_command(
     monkeypatch.setattr(download, "ATTEMPTS", 1)
     url, asked = serve(truncated, ranged)
     with pytest.raises(UserError, match="the same command goes on from what arrived"):
-        download.fetch("small", url)
-    download.fetch("small", url)
+        data_sets.fetch("small", url)
+    data_sets.fetch("small", url)
     assert asked[1] == f"bytes={len(content) // 3}-"
 
 
@@ -214,33 +215,33 @@ def test_a_server_that_never_gives_it_is_given_up(
 ) -> None:
     url, asked = serve(answer)
     with pytest.raises(UserError, match=reason) as told:
-        download.fetch("small", url)
+        data_sets.fetch("small", url)
     by_hand = "by hand from https://example.org/small and run `benchharness data fetch small --from PATH`"
     by_hand = f"{by_hand}, or put it into {data}"
     assert by_hand in str(told.value)
     assert len(asked) <= 6 * (count + 1)
-    assert catalog.installed() == []
+    assert data_sets.installed() == []
 
 
 def test_nobody_there_is_given_up_at_once_too(data: Path, content: bytes) -> None:
     with pytest.raises(UserError, match=r"cannot download small\.npz from 127\.0\.0\.1:9 \(.*refused.*\)"):
-        download.fetch("small", "http://127.0.0.1:9/small")
+        data_sets.fetch("small", "http://127.0.0.1:9/small")
 
 
 def test_a_file_that_is_here_already_is_checked(data: Path, tmp_path: Path, content: bytes) -> None:
-    (item,) = download.fetch("small", str(tmp_path / "small.npz"))
+    (item,) = data_sets.fetch("small", str(tmp_path / "small.npz"))
     assert item.source == str(tmp_path / "small.npz")
     (tmp_path / "small.npz").write_bytes(content + b"x")
     with pytest.raises(UserError, match=r"is not small\.npz: sha256 .*; `benchharness data import"):
-        download.fetch("small", str(tmp_path / "small.npz"))
+        data_sets.fetch("small", str(tmp_path / "small.npz"))
     with pytest.raises(UserError, match="nothing is no file; give one, or a URL"):
-        download.fetch("small", str(tmp_path / "nothing"))
+        data_sets.fetch("small", str(tmp_path / "nothing"))
 
 
 @pytest.mark.parametrize("url", ["http://", "http://[", "https://127.0.0.1:x/small"])
 def test_what_is_no_url_is_a_clear_error(content: bytes, url: str) -> None:
     with pytest.raises(UserError):
-        download.fetch("small", url)
+        data_sets.fetch("small", url)
 
 
 def test_a_place_that_leaves_encryption_is_refused() -> None:
@@ -251,7 +252,7 @@ def test_a_place_that_leaves_encryption_is_refused() -> None:
 
 def test_an_unknown_name_is_told_the_known_ones() -> None:
     with pytest.raises(UserError, match=r"unknown data set to fetch 'cifar1'; did you mean 'cifar10'\?"):
-        download.fetch("cifar1")
+        data_sets.fetch("cifar1")
 
 
 def test_known_places_are_whole() -> None:

@@ -11,8 +11,8 @@ from benchharness.errors import UserError
 from benchharness.io import catalog
 from benchharness.table import Figure, Table, columns, load_for, load_table, table_of
 from benchharness.table.build import build
+from benchharness.table.importers import TABLES, native
 from benchharness.table.importers import columnar as importer
-from benchharness.table.importers import native
 from benchharness.table.measurements import measured_path, merged, with_measured
 from tests.support.measured import NETWORK, measured_table
 
@@ -29,7 +29,7 @@ def part(table: Table, rows: np.ndarray) -> Table:
 
 def installed(table: Table, home: Path) -> None:
     table.save(home / "made.npz")
-    catalog.install_with("tables", str(table.about["name"]), home / "made.npz", native)
+    catalog.install_with(TABLES, str(table.about["name"]), home / "made.npz", native)
 
 
 def test_a_tables_own_epochs_are_the_default(pets: Table) -> None:

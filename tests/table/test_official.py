@@ -18,10 +18,10 @@ import torch
 from nas_201_api import NASBench201API
 
 from benchharness.errors import UserError
-from benchharness.io import catalog
+from benchharness.runs import data_sets
 from benchharness.table import Table, load_details, load_table
 from benchharness.table.importers import official
-from benchharness.table.importers._trials import FIGURES, Gathered, Imported
+from benchharness.table.importers.trials import FIGURES, Gathered, Imported
 from benchharness.table.install import import_table
 from tests.support import releases
 
@@ -122,21 +122,21 @@ def test_runs_keep_their_seed_and_missing_ones_are_nan(released: dict[str, Path]
 
 
 def test_what_is_imported_is_found_with_its_details(own_home: Path, released: dict[str, Path]) -> None:
-    (item,) = catalog.install(released["folder"])
+    (item,) = data_sets.install(released["folder"])
     assert (item.name, len(load_table(item.name))) == ("nas-bench-201-part", 3)
     details = load_details(item.name)
     assert details.accuracy(np.arange(3), "cifar10", "ori-test").shape == (3, 200)
     assert details.latencies["cifar10"].tolist() == pytest.approx([0.013] * 3)
     with pytest.raises(UserError, match="no curve of cifar100 x-valid over 200 epochs; there are: "):
         details.accuracy(0, "cifar100", "x-valid")
-    assert [found.problem for found in catalog.verify()] == [""]
+    assert [found.problem for found in data_sets.verify()] == [""]
     load_table(item.name).save(item.path.with_name("alone.npz"))
     with pytest.raises(UserError, match="came without learning curves"):
         load_details("alone")
 
 
 def test_details_of_another_table_are_not_taken_for_its_own(own_home: Path, released: dict[str, Path]) -> None:
-    (item,) = catalog.install(released["folder"])
+    (item,) = data_sets.install(released["folder"])
     own = Table.open(item.path)
     import_table(item.path, "other")
     item.path.with_name(f"{item.name}.details.npz").replace(item.path.with_name("other.details.npz"))
@@ -151,7 +151,7 @@ def test_a_part_does_not_pass_for_the_benchmark(own_home: Path, released: dict[s
     path = released[form]
     assert official.recognises(path) == "nas-bench-201"
     with pytest.raises(UserError, match=r"holds 3 of the 15,625 architectures of NAS-Bench-201; import it under"):
-        catalog.install(path)
+        data_sets.install(path)
     assert import_table(path, "three").name == "three"
     assert len(load_table("three")) == 3
 
@@ -320,7 +320,7 @@ def test_the_size_search_space_beside_it_is_in_nobodys_way(
     sizes = size_search_space(tmp_path / name)
     shutil.copytree(released["folder"], tmp_path / "NATS-tss-v1_0-3ffb9-simple")
     assert official.recognises(sizes) is None
-    assert [item.name for item in catalog.install(tmp_path)] == ["nas-bench-201-part"]
+    assert [item.name for item in data_sets.install(tmp_path)] == ["nas-bench-201-part"]
     with pytest.raises(UserError, match="is NATS-Bench's size search space; the topology space"):
         import_table(sizes, "sizes")
 

@@ -21,7 +21,7 @@ from benchharness.errors import UserError
 from benchharness.io import archives, pickles
 from benchharness.io.progress import shown
 from benchharness.table.frames import bare
-from benchharness.table.importers._trials import Gathered, Imported
+from benchharness.table.importers.trials import Gathered, Imported
 from benchharness.table.nas_bench_201 import NAME, checked
 
 LAYOUT: Final = "NAS-Bench-201 (.pth) or NATS-Bench topology (.pickle.pbz2, or the -simple folder or .tar) as released"

@@ -1,0 +1,31 @@
+"""Everything in the data folder, whatever its kind: tables, images and split files."""
+
+from pathlib import Path
+from typing import Final
+
+from benchharness.data.importers import IMAGES, SPLITS
+from benchharness.io import catalog, download
+from benchharness.io.catalog import Installed, Verified
+from benchharness.table.importers import TABLES
+
+KINDS: Final = (TABLES, IMAGES, SPLITS)
+
+
+def install(path: Path | str) -> list[Installed]:
+    """Install every table, image set and split file found at `path`; raises `UserError` as `catalog.install` does."""
+    return catalog.install(path, KINDS)
+
+
+def fetch(name: str, origin: str = "") -> list[Installed]:
+    """Download the public data set `name` and install it; raises `UserError` as `download.fetch` does."""
+    return download.fetch(name, install, origin)
+
+
+def installed() -> list[Installed]:
+    """What the data folder offers: everything installed, then sources used from where they stand."""
+    return catalog.installed(KINDS)
+
+
+def verify() -> list[Verified]:
+    """Everything `installed`, its checksums computed anew and its content checked."""
+    return catalog.verify(KINDS)
