@@ -1,11 +1,27 @@
 """Errors meant for the person at the keyboard: one sentence that names the bad value and what would be right."""
 
+import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Final
+
+_FULL: Final = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the quota is used up"}
 
 
 class UserError(ValueError):
     """A request that cannot be met as asked; the command line prints its sentence and exits with 2."""
+
+
+class UnwritableError(OSError):
+    """A file that the system would not have written: one sentence with the path, and what to do."""
+
+
+def unwritable(path: object, error: OSError) -> UnwritableError:
+    """The error for a `path` where writing failed with the system's own `error`."""
+    full = _FULL.get(error.errno or 0, "")
+    remedy = "make room" if full else "see to that, or choose another place"
+    reason = full or error.strerror or error
+    return UnwritableError(f"{path} cannot be written: {reason}; {remedy}, and give the command again")
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> UserError:

@@ -1,44 +1,104 @@
-"""Files that are either wholly there or not there at all, whenever the process, or the machine, stops."""
+"""Files that are either wholly there or not there at all, and reading them without trust.
+
+Only regular files are opened, none larger than files of its kind are; what is read is decoded into typed values or not
+at all.
+"""
 
 import io
 import json
 import math
 import os
+import stat
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final, TypeVar
 
+import msgspec
 import numpy as np
 
-ARRAYS_BYTES: Final = 1 << 30
+from benchharness.errors import UnwritableError, UserError, unwritable
+
+T = TypeVar("T")
+
+LIMIT_BYTES: Final = 1 << 26
+"""What any file of a run but its arrays and its checkpoint may have."""
+ARRAYS_BYTES: Final = 1 << 28
 """What the arrays of one run may unpack to; whatever is larger was not written by us."""
+CHECKPOINT_BYTES: Final = 1 << 33
+NUMBERS: Final = "biuf"
+"""Kinds of arrays that are read: no dates, texts, records or objects."""
+_UNDECODABLE: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
+
+
+def open_file(path: Path, limit_bytes: int = LIMIT_BYTES) -> BinaryIO:
+    """The regular file at `path`, opened to be read; raises `UserError` where it is no such file, or a larger one."""
+    _check_regular(path, path.stat(), limit_bytes)
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    try:
+        _check_regular(path, os.fstat(file.fileno()), limit_bytes)
+    except UserError:
+        file.close()
+        raise
+    return file
+
+
+def _check_regular(path: Path, about: os.stat_result, limit_bytes: int) -> None:
+    if not stat.S_ISREG(about.st_mode):
+        raise UserError(f"{path} is no regular file")
+    if about.st_size > limit_bytes:
+        raise UserError(f"{path} has {about.st_size} bytes; more than {limit_bytes} are not read")
+
+
+def read_bytes(path: Path, limit_bytes: int = LIMIT_BYTES) -> bytes | None:
+    """The content of the file at `path`; None where that is missing, no regular file or larger than `limit_bytes`."""
+    try:
+        with open_file(path, limit_bytes) as file:
+            return file.read(limit_bytes)
+    except (FileNotFoundError, NotADirectoryError, UserError):
+        return None
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """A block that writes to `path`; where the system will not have it, `UnwritableError` says so with the path."""
+    try:
+        yield
+    except UnwritableError:
+        raise
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path to write to; on leaving it is synced to disk and renamed to `path`, on an error removed."""
+    """A temporary path to write to; on leaving it is synced to disk and renamed to `path`, on an error removed.
+
+    Raises `UnwritableError`, which names `path`, where the disk is full or the folder read-only.
+    """
     temporary = path.with_name(path.name + ".tmp")
-    try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
+    with writing(path):
+        temporary.unlink(missing_ok=True)  # a killed process's, or a link or pipe that is not to be written to
+        try:
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:
     """Put `text` at `path`, atomically."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_bytes(path, text.encode("utf-8", "replace"))
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """Put `content` at `path`, atomically."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
@@ -46,7 +106,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Put `value` at `path` as indented JSON, atomically."""
-    write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
+    write_text(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -55,50 +115,71 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         np.savez(file, allow_pickle=False, **{name: arrays[name] for name in sorted(arrays)})
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in the JSON file at `path`; None where the file is missing, damaged or holds something else."""
-    return parsed(read_text(path))
+def append_line(path: Path, value: Mapping[str, Any]) -> None:
+    """Add `value` as one line of JSON and sync it to disk; a NaN is refused, since JSON has none."""
+    line = json.dumps(value, allow_nan=False) + "\n"
+    with writing(path), path.open("ab") as file:
+        file.write(line.encode())
+        file.flush()
+        os.fsync(file.fileno())
 
 
-def read_text(path: Path) -> str:
-    """The text at `path`; empty where the file is missing or holds no text."""
+def keep_lines(path: Path, count: int) -> None:
+    """Cut the file to its first `count` lines; leaves it alone where it already ends there."""
+    whole = read_bytes(path)
+    kept = b"".join((whole or b"").splitlines(keepends=True)[:count])
+    if kept != whole and os.path.lexists(path):  # also where it is no regular file, which nothing could be added to
+        write_bytes(path, kept)
+
+
+def converted(value: object, kind: type[T]) -> T | None:
+    """A value that was decoded already as one of that `kind`; None where it is none."""
     try:
-        return path.read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError):
-        return ""
-
-
-def read_bytes(path: Path) -> bytes | None:
-    """The content of the file at `path`; None where it is missing."""
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return msgspec.convert(value, kind)
+    except _UNDECODABLE:
         return None
 
 
-def parsed(text: str) -> dict[str, Any] | None:
-    """The JSON object that `text` is; None where it is none."""
+def decoded(content: bytes | None, kind: type[T]) -> T | None:
+    """The JSON in `content`, where it is of that `kind` (which a typed dictionary may know in part); else None."""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = msgspec.json.decode(content or b"")
+        msgspec.convert(value, kind)
+    except _UNDECODABLE:
         return None
-    return value if isinstance(value, dict) else None
+    return value
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
+def read_json(path: Path, kind: type[T]) -> T | None:
+    """The same of the JSON file at `path`; None too where the file is missing."""
+    return decoded(read_bytes(path), kind)
+
+
+def read_lines(path: Path, kind: type[T]) -> list[T]:
+    """What `append_line` wrote, up to the first line that is torn, damaged or of another `kind`."""
+    return lines_in(read_bytes(path) or b"", kind)
+
+
+def lines_in(content: bytes, kind: type[T]) -> list[T]:
+    """The same of lines that are in memory."""
+    whole = content[: content.rfind(b"\n") + 1].splitlines()
+    values = decoded(b"[%s]" % b",".join(whole), list[kind])  # type: ignore[valid-type]  # at once, which is quicker
+    if values is not None and len(values) == len(whole):
+        return values
+    one_by_one = (decoded(line, kind) for line in whole)
+    return list(takewhile(lambda value: value is not None, one_by_one))  # type: ignore[arg-type]
+
+
+def read_arrays(path: Path, limit_bytes: int = ARRAYS_BYTES) -> dict[str, np.ndarray]:
     """The arrays of the archive at `path`; none where the file is missing or damaged. Never unpickles."""
-    return _arrays(path)
+    return arrays_in(read_bytes(path, limit_bytes) or b"", limit_bytes)
 
 
-def arrays_in(content: bytes) -> dict[str, np.ndarray]:
+def arrays_in(content: bytes, limit_bytes: int = ARRAYS_BYTES) -> dict[str, np.ndarray]:
     """The same of an archive that is in memory."""
-    return _arrays(io.BytesIO(content))
-
-
-def _arrays(place: Path | io.BytesIO) -> dict[str, np.ndarray]:
     try:
-        with zipfile.ZipFile(place) as archive:
-            if sum(item.file_size for item in archive.infolist()) > ARRAYS_BYTES:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if sum(item.file_size for item in archive.infolist()) > limit_bytes:
                 return {}
             return {name.removesuffix(".npy"): _array(archive.read(name)) for name in archive.namelist()}
     except Exception:  # a damaged archive fails as zipfile.BadZipFile, ValueError, KeyError, zlib.error, EOFError, ...
@@ -123,68 +204,24 @@ def _header(content: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     if np.lib.format.read_magic(file) != (1, 0):
         raise ValueError("not of version 1.0")
     shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-    if dtype.hasobject:
-        raise ValueError("objects are not unpickled")
+    if dtype.kind not in NUMBERS:
+        raise ValueError("no array of numbers")
     return shape, fortran, dtype
 
 
-def is_sound(archive: Path) -> bool:
+def is_sound(archive: Path, limit_bytes: int = CHECKPOINT_BYTES) -> bool:
     """Whether the zip archive at `archive`, such as torch writes, is there with every checksum right; loads nothing."""
     try:
-        with zipfile.ZipFile(archive) as opened:
-            return opened.testzip() is None
+        with open_file(archive, limit_bytes) as file, zipfile.ZipFile(file) as opened:
+            stored = all(item.compress_type == zipfile.ZIP_STORED for item in opened.infolist())
+            return stored and opened.testzip() is None
     except Exception:  # as many kinds of error as there are ways to damage an archive
         return False
 
 
-def append_line(path: Path, value: Mapping[str, Any]) -> None:
-    """Add `value` as one line of JSON and sync it to disk; a NaN is refused, since JSON has none."""
-    line = json.dumps(value, allow_nan=False) + "\n"
-    with path.open("ab") as file:
-        file.write(line.encode())
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The objects written by `append_line`, up to the first line that is torn or damaged."""
-    return lines_in(read_bytes(path) or b"")
-
-
-def lines_in(content: bytes) -> list[dict[str, Any]]:
-    """The same of lines that are in memory."""
-    lines = content.splitlines(keepends=True)
-    return _parsed_at_once(lines) or list(_parsed_one_by_one(lines))
-
-
-def _parsed_at_once(lines: Sequence[bytes]) -> list[dict[str, Any]]:
-    """Every line's object, in two thirds of the time that they take one by one; none where any is damaged."""
-    try:
-        values = json.loads(b"[%s]" % b",".join(lines))
-    except (ValueError, RecursionError):
-        return []
-    whole = len(values) == len(lines) and all(line.endswith(b"\n") for line in lines[-1:])
-    return values if whole and all(isinstance(value, dict) for value in values) else []
-
-
-def _parsed_one_by_one(lines: Sequence[bytes]) -> Iterator[dict[str, Any]]:
-    for line in lines:
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
-            return
-        if not line.endswith(b"\n") or not isinstance(value, dict):
-            return
-        yield value
-
-
-def keep_lines(path: Path, count: int) -> None:
-    """Cut the file to its first `count` lines; leaves it alone where it already ends there."""
-    whole = path.read_bytes() if path.exists() else b""
-    kept = b"".join(whole.splitlines(keepends=True)[:count])
-    if kept != whole:
-        with replacing(path) as temporary:
-            temporary.write_bytes(kept)
+def slug(name: object) -> str:
+    """`name` as part of a file's name."""
+    return "-".join("".join(c if c.isalnum() else " " for c in str(name)).split())
 
 
 def _sync_folder(folder: Path) -> None:
@@ -193,8 +230,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def slug(name: object) -> str:
-    """`name` as part of a file's name."""
-    return "-".join("".join(c if c.isalnum() else " " for c in str(name)).split())

@@ -15,6 +15,7 @@ from rich.text import Text
 from benchharness.io.files import read_lines
 from benchharness.records import RunSpec, Status
 from benchharness.store import Store
+from benchharness.store.schemas import Line
 
 if TYPE_CHECKING:
     from benchharness.runs.plan import Job
@@ -86,7 +87,7 @@ def look(job: "Job", store: Store) -> Sight | None:
     folder = store.folder(job.base)
     if not folder.is_dir():
         return None
-    lines = read_lines(folder / "trace.jsonl")
+    lines = read_lines(folder / "trace.jsonl", Line)
     epochs = int(job.base.protocol["epochs"])
     accuracy = lines[-1].get("valid_accuracy_pct") if lines else None
     spent = sum(line.get("seconds", 0.0) for line in lines)

@@ -14,6 +14,7 @@ from benchharness.runs.plan import Job
 from benchharness.runs.worker import Open, Where, as_made, devices, execute, open_search
 from benchharness.store import Store, arrays
 from benchharness.store.run_folder import TIMES, read_record, read_spec, status, supernet_folder
+from benchharness.store.schemas import Machine
 
 
 class Repeat(NamedTuple):
@@ -76,12 +77,12 @@ def _spec(folder: Path) -> RunSpec:
     return spec
 
 
-def _machine(folder: Path) -> dict[str, Any]:
-    return files.read_json(folder / "machine.json") or {}
+def _machine(folder: Path) -> Machine:
+    return files.read_json(folder / "machine.json", Machine) or {}
 
 
 def _differences(first: Path, again: Path) -> Iterator[str]:
-    one, other = (files.read_json(path / "record.json") or {} for path in (first, again))
+    one, other = (files.read_json(path / "record.json", dict[str, Any]) or {} for path in (first, again))
     for key in sorted((one | other).keys() - {"package_sha256", "files", "sha256"}):
         if one.get(key) != other.get(key):
             yield f"{key}: {one.get(key)} then, {other.get(key)} now"
@@ -102,7 +103,7 @@ def _distance(one: np.ndarray, other: np.ndarray) -> str:
 
 
 def _lines(folder: Path) -> list[dict[str, Any]]:
-    lines = files.read_lines(folder / "trace.jsonl")
+    lines = files.read_lines(folder / "trace.jsonl", dict[str, Any])
     return [{key: value for key, value in line.items() if key not in TIMES} for line in lines]
 
 
@@ -114,7 +115,7 @@ def _circumstances(first: Path, again: Path) -> Iterator[str]:
 
 
 def _flat(folder: Path) -> dict[str, Any]:
-    machine, record = _machine(folder), files.read_json(folder / "record.json") or {}
+    machine, record = _machine(folder), files.read_json(folder / "record.json", dict[str, Any]) or {}
     about = machine.get("environment") or {}
     source = {"source of benchharness": record["package_sha256"]} if record.get("package_sha256") else {}
     told = {**source, "device": machine.get("device"), "threads": machine.get("threads"), "python": about.get("python")}

@@ -20,6 +20,7 @@ import platformdirs
 from benchharness.io.npz import replacing
 from benchharness.records import RunRecord, RunSpec
 from benchharness.store import parallel_read
+from benchharness.store.schemas import Failure, Machine
 
 LEAST: Final = 500
 """Finished runs from which a folder is indexed; fewer are read in less than a second."""
@@ -37,8 +38,8 @@ class Parsed(NamedTuple):
     """The spec's, which takes longer to work out than to keep."""
     spec: RunSpec
     record: RunRecord | None
-    machine: dict[str, Any] | None
-    failure: dict[str, Any] | None
+    machine: Machine | None
+    failure: Failure | None
 
 
 class Entry(NamedTuple):
@@ -132,8 +133,9 @@ def _reference(part: Any, shared: dict[int, tuple[int, Any]]) -> Any:
 
 def _unpacked(packed: list[Any], shared: list[Any]) -> Parsed:
     run_id, *rest = packed
-    spec, record, machine, failure = (
+    parts: list[Any] = [
         value and {key: shared[part[""]] if isinstance(part, dict) else part for key, part in value.items()}
         for value in rest
-    )
+    ]
+    spec, record, machine, failure = parts
     return Parsed(run_id, RunSpec(**spec), RunRecord(**record), machine, failure)

@@ -16,7 +16,16 @@ from benchharness.records import RunSpec, Status
 from benchharness.space import from_string
 from benchharness.store import parallel_read
 from benchharness.store.lock import alive
-from benchharness.store.run_folder import UNSOUND, examined_record, read_record, read_spec, status, supernet_folder
+from benchharness.store.run_folder import (
+    UNSOUND,
+    examined_record,
+    read_arrays,
+    read_record,
+    read_spec,
+    status,
+    supernet_folder,
+)
+from benchharness.store.schemas import Failure, Line, Machine
 
 AGAIN: Final = "the command that made it, given again, puts it right"
 UNDO: Final = "delete record.json there; the command that made it, given again, then makes the run anew"
@@ -105,14 +114,14 @@ def _folder(folder: Path) -> Iterator[Finding]:
 
 
 def _unfinished(folder: Path, spec: RunSpec) -> Iterator[Finding]:
-    failure = files.read_json(folder / "failure.json")
+    failure = files.read_json(folder / "failure.json", Failure)
     if os.path.lexists(folder / "record.json"):
         yield Finding(folder, f"{examined_record(folder)[1]}, so that the run does not count as done", AGAIN)
     elif failure is not None:
-        why = f"{failure.get('type')}: {failure.get('message')}"[:200]
+        why = f"{failure['type']}: {failure['message']}"[:200]
         yield Finding(folder, f"it failed ({why})", "the command that made it, given again, tries it again")
     else:
-        epochs = len(files.read_lines(folder / "trace.jsonl"))
+        epochs = len(files.read_lines(folder / "trace.jsonl", Line))
         yield Finding(
             folder, f"it was stopped after {epochs} of {spec.protocol.get('epochs')} epochs", "go on: " + AGAIN
         )
@@ -132,20 +141,20 @@ def _record(folder: Path, _: RunSpec) -> Iterator[Finding]:
 
 def _trace(folder: Path, _: RunSpec) -> Iterator[Finding]:
     """The trace has one line an epoch, and the arrays say the same number."""
-    arrays = files.read_arrays(folder / "trace.npz")
+    arrays = read_arrays(folder)
     if "scores" not in arrays:
         yield Finding(folder, "trace.npz is missing or damaged", UNDO)
         return
     if not all(np.isfinite(arrays[name]).all() for name in ("alphas", "expected") if name in arrays):
         yield Finding(folder, "trace.npz holds numbers that are not finite", UNDO)
-    epochs = [line.get("epoch") for line in files.read_lines(folder / "trace.jsonl")]
+    epochs = [line["epoch"] for line in files.read_lines(folder / "trace.jsonl", Line)]
     if "alphas" in arrays and epochs != list(range(1, len(arrays["alphas"]) + 1)):
         told = f"trace.jsonl has {len(epochs)} whole lines for {len(arrays['alphas'])} epochs"
         yield Finding(folder, told, "delete checkpoint.pt too: " + UNDO)
 
 
 def _circumstances(folder: Path, spec: RunSpec) -> Iterator[Finding]:
-    if files.read_json(folder / "machine.json") is None:
+    if files.read_json(folder / "machine.json", Machine) is None:
         yield Finding(folder, "machine.json is missing or damaged: its times are unknown", "results stand; or " + UNDO)
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists() and not files.is_sound(checkpoint):

@@ -15,7 +15,8 @@ from benchharness.io import files
 from benchharness.records import SCHEMA, RunRecord, RunSpec, Status, named_apart
 from benchharness.store import cache, parallel_read
 from benchharness.store.cache import Entry, Parsed
-from benchharness.store.run_folder import read_record, read_spec, status, supernet_folder
+from benchharness.store.run_folder import read_arrays, read_record, read_spec, status, supernet_folder
+from benchharness.store.schemas import Failure, Line, Machine
 
 MEASURES: Final = ("mixed_accuracy_pct", "derived_accuracy_pct", "mixed_loss", "derived_loss")
 COSTS: Final = ("train_seconds", "selection_seconds", "peak_memory_bytes")
@@ -62,18 +63,18 @@ def trace(path: Path) -> pd.DataFrame:
     return pd.DataFrame(lines(path), columns=list(EPOCH_COLUMNS))
 
 
-def lines(path: Path) -> list[dict[str, Any]]:
+def lines(path: Path) -> list[Line]:
     """The same as one object an epoch, which for thousands of runs is quicker."""
     return _lines(path, own=False)
 
 
 def arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of the run in folder `path`: `alphas` and `expected` (epochs, edges, ops), `scores` (edges, ops)."""
-    own, trained = files.read_arrays(path / "trace.npz"), _trained(path)
-    return own if trained == path else _read_out(files.read_arrays(trained / "trace.npz"), own)
+    own, trained = read_arrays(path), _trained(path)
+    return own if trained == path else _read_out(read_arrays(trained), own)
 
 
-def lines_of(frame: pd.DataFrame) -> list[list[dict[str, Any]]]:
+def lines_of(frame: pd.DataFrame) -> list[list[Line]]:
     """What `lines` gives of every run of `frame`, in its order."""
     own = (frame["supernet"] == frame["run_id"]).tolist()
     return parallel_read.each(lambda run: _lines(*run), list(zip(frame["path"], own, strict=True)))
@@ -82,7 +83,7 @@ def lines_of(frame: pd.DataFrame) -> list[list[dict[str, Any]]]:
 def arrays_of(frame: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
     """What `arrays` gives of every run of `frame`, by run id; a supernet that several share is read once."""
     paths = dict(zip(frame["run_id"], frame["path"], strict=True))
-    held = parallel_read.each(files.read_arrays, [path / "trace.npz" for path in paths.values()])
+    held = parallel_read.each(read_arrays, list(paths.values()))
     own = dict(zip(paths, held, strict=True))
     supernets = dict(zip(frame["run_id"], frame["supernet"], strict=True))
     return {
@@ -95,9 +96,9 @@ def arrays_of(frame: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
     }
 
 
-def _lines(path: Path, own: bool) -> list[dict[str, Any]]:
+def _lines(path: Path, own: bool) -> list[Line]:
     """The trace of the run in folder `path`, of which is known whether it trained its `own` supernet."""
-    return files.read_lines((path if own else _trained(path)) / "trace.jsonl")
+    return files.read_lines((path if own else _trained(path)) / "trace.jsonl", Line)
 
 
 def _read_out(supernet: dict[str, np.ndarray], own: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -143,7 +144,8 @@ def _files_of(known: dict[str, Any], path: Path) -> Parsed | None:
     spec = read_spec(path)
     if spec is None:
         return None
-    machine, failure = (files.read_json(path / name) for name in ("machine.json", "failure.json"))
+    machine = files.read_json(path / "machine.json", Machine)
+    failure = files.read_json(path / "failure.json", Failure)
     return cache.slim(Parsed(spec.run_id, spec, read_record(path), machine, failure), known)
 
 

@@ -16,9 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
-from benchharness.io.files import read_json
+from benchharness.io.files import read_json, writing
+from benchharness.store.schemas import Owner
 
 BEAT_SECONDS: Final = 10.0
 EXPIRY_SECONDS: Final = 60.0
@@ -33,9 +34,7 @@ _watched: dict[Path, tuple[int, float]] = {}
 def lease(folder: Path) -> Iterator[bool]:
     """Whether `folder` is now ours; if so its heartbeat is kept up until the block is left."""
     lock = FileLock(folder / _LOCK)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
+    if not _acquired(lock):
         yield False
         return
     try:
@@ -48,12 +47,21 @@ def lease(folder: Path) -> Iterator[bool]:
         lock.release()
 
 
+def _acquired(lock: BaseFileLock) -> bool:
+    with writing(Path(lock.lock_file)):
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            return False
+    return True
+
+
 def alive(folder: Path) -> bool:
     """Whether somebody works on `folder`: a fresh heartbeat, from a process that still exists where we can tell."""
     beat = folder / _HEARTBEAT
     if not _fresh(beat):
         return False
-    owner = read_json(beat) or {}
+    owner = read_json(beat, Owner) or {}
     return owner.get("host") != socket.gethostname() or _exists(owner.get("pid"))
 
 
@@ -64,7 +72,7 @@ def clear(folder: Path) -> None:
 
 def _beats_elsewhere(folder: Path) -> bool:
     """The lock is ours, so a heartbeat of this very machine is a dead process's, whatever now has its number."""
-    owner = read_json(folder / _HEARTBEAT) or {}
+    owner = read_json(folder / _HEARTBEAT, Owner) or {}
     return owner.get("host", socket.gethostname()) != socket.gethostname() and not _stopped(folder / _HEARTBEAT)
 
 
@@ -103,7 +111,9 @@ def _exists(pid: object) -> bool:
 def _beating(folder: Path) -> Iterator[None]:
     beat, over = folder / _HEARTBEAT, threading.Event()
     # Not atomic on purpose: a half-written heartbeat reads as a stranger's fresh one, which is what it is.
-    beat.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}), encoding="utf-8")
+    with writing(beat):
+        beat.unlink(missing_ok=True)  # a dead process's, or something that is no file
+        beat.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}), encoding="utf-8")
     thread = threading.Thread(target=_beat, args=(beat, over), name="heartbeat", daemon=True)
     thread.start()
     try:

@@ -15,6 +15,7 @@ from benchharness.errors import UserError
 from benchharness.io import files
 from benchharness.records import OtherVersion, RunRecord, RunSpec, Status, digest
 from benchharness.store.lock import alive, clear, lease
+from benchharness.store.schemas import Line, Machine, fitting
 
 D = TypeVar("D", RunSpec, RunRecord)
 
@@ -51,7 +52,7 @@ class Run:
         path = self.folder / "method.py"
         if hashlib.sha256(source).hexdigest() != self.spec.source:
             raise UserError(f"the method file of {self.spec.method} was changed after the plan was made; plan anew")
-        if not path.exists() or path.read_bytes() != source:
+        if files.read_bytes(path) != source:
             files.write_bytes(path, source)
         return path
 
@@ -61,9 +62,9 @@ class Run:
         self.checkpoint.replace(aside)
         return f"searched anew: {self.checkpoint} {reason}, and was set aside as {aside.name}"
 
-    def lines(self) -> list[dict[str, Any]]:
+    def lines(self) -> list[Line]:
         """The trace so far, one object an epoch."""
-        return files.read_lines(self.folder / "trace.jsonl")
+        return files.read_lines(self.folder / "trace.jsonl", Line)
 
     def log(self, line: Mapping[str, Any]) -> None:
         """Add an epoch to the trace, synced to disk."""
@@ -77,16 +78,16 @@ class Run:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays of a finished run, or those that a pause left."""
-        return files.read_arrays(self.folder / "trace.npz")
+        return read_arrays(self.folder)
 
     def record_data(self) -> Mapping[str, Any]:
         """What the record of a finished run says of its images; nothing where there is none."""
         record = read_record(self.folder)
         return record.data if record else {}
 
-    def machine(self) -> dict[str, Any]:
+    def machine(self) -> Machine:
         """What depends on the machine and the day; `attempts` says how the run came about."""
-        return files.read_json(self.folder / "machine.json") or {}
+        return files.read_json(self.folder / "machine.json", Machine) or {}
 
     def begin(self, **facts: Any) -> None:
         """Note another attempt with its `facts`, e.g. the epoch it goes on from, and forget what the last left."""
@@ -169,6 +170,12 @@ def changed_files(record: RunRecord, others: Mapping[str, bytes | None]) -> list
     return [name for name, content in known.items() if _DIGESTS[name](content or b"") != record.files[name]]
 
 
+def read_arrays(folder: Path) -> dict[str, np.ndarray]:
+    """The arrays in `folder`; none where their file is missing or damaged, or where one has not the shape it must."""
+    arrays = files.read_arrays(folder / "trace.npz")
+    return arrays if fitting(arrays) else {}
+
+
 def read_spec(folder: Path) -> RunSpec | None:
     """The spec in `folder`; None where it is missing or damaged, `UserError` where another version wrote it."""
     try:
@@ -200,7 +207,7 @@ def supernet_folder(folder: Path, record: RunRecord) -> Path | None:
 
 def _read(kind: type[D], path: Path) -> D:
     try:
-        return kind.from_json(files.read_text(path))
+        return kind.from_json(files.read_bytes(path) or b"")
     except OtherVersion as error:
         raise OtherVersion(f"{path}: {error}") from None
 
@@ -211,7 +218,12 @@ def _digest_of_bytes(content: bytes) -> str:
 
 def _digest_of_lines(content: bytes) -> str:
     """Of what a trace tells of its search, and not of the machine and the day."""
-    return digest([{key: part for key, part in line.items() if key not in TIMES} for line in files.lines_in(content)])
+    return digest(
+        [
+            {key: part for key, part in line.items() if key not in TIMES}
+            for line in files.lines_in(content, dict[str, Any])
+        ]
+    )
 
 
 _DIGESTS: Final[dict[str, Callable[[bytes], str]]] = {"trace.jsonl": _digest_of_lines, "trace.npz": _digest_of_bytes}

@@ -8,6 +8,7 @@ from benchharness.errors import UserError
 from benchharness.io import files
 from benchharness.records import RunRecord
 from benchharness.store.run_folder import Run, changed_files
+from benchharness.store.schemas import fitting
 
 Parcel = Mapping[str, bytes]
 """Content by file name; the record comes last, as it says that the rest is there."""
@@ -48,12 +49,12 @@ def unpack(run: Run, parcel: Parcel) -> None:
 
 
 def _check(run: Run, parcel: Parcel) -> None:
-    record = RunRecord.from_json(parcel["record.json"].decode("utf-8", "replace"))
+    record = RunRecord.from_json(parcel["record.json"])
     if record.run_id != run.spec.run_id:
         raise UserError(f"what came back for run {run.spec.run_id} is the record of run {record.run_id}")
     if missing := [name for name in ("trace.npz", "machine.json") if name not in parcel]:
         raise UserError(f"what came back for run {run.spec.run_id} lacks {' and '.join(missing)}")
-    if not files.arrays_in(parcel["trace.npz"]):
+    if not fitting(arrays := files.arrays_in(parcel["trace.npz"])) or not arrays:
         raise UserError(f"the trace.npz that came back for run {run.spec.run_id} is damaged")
     if changed := changed_files(record, parcel):
         told = " and ".join(changed)

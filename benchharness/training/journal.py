@@ -7,7 +7,7 @@ table or for one look-up.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -51,7 +51,8 @@ class Task(NamedTuple):
     device: str
 
 
-class Line(NamedTuple):
+@dataclass(frozen=True)
+class Line:
     """What the journal holds of one training; accuracies in percent, None where the recipe measures none."""
 
     code: int
@@ -97,7 +98,8 @@ class Journal:
 
     def held(self) -> dict[tuple[int, int], Line]:
         """What has been trained, by code of the architecture and training seed."""
-        lines = [Line(**line) for line in files.read_lines(self.path) if set(line) == set(Line._fields)]
+        every = [files.converted(line, Line) for line in files.read_lines(self.path, dict[str, Any])]
+        lines = [line for line in every if line is not None]
         return {(line.code, line.seed): line for line in lines}
 
     def missing(self, codes: Iterable[int], seeds: int) -> list[tuple[int, int]]:
@@ -108,7 +110,7 @@ class Journal:
     def add(self, line: Line) -> None:
         """Keep a training; it is on disk when this returns."""
         with self.lock:
-            files.append_line(self.path, line._asdict())
+            files.append_line(self.path, asdict(line))
 
     def measure(self, codes: Iterable[int], seeds: int, means: Means) -> Iterator[Line]:
         """Train what is not held yet of `codes` with training seeds 0 to `seeds` - 1, yielding each as it ends.
@@ -131,7 +133,7 @@ class Journal:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.lock:
-                files.keep_lines(self.path, len(files.read_lines(self.path)))
+                files.keep_lines(self.path, len(files.read_lines(self.path, dict[str, Any])))
         except OSError as error:
             told = error.strerror or error
             hint = "set XDG_CACHE_HOME to a folder of yours"

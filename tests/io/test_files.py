@@ -3,6 +3,7 @@
 import json
 import stat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchharness.io import files
+
+Object = dict[str, Any]
 
 
 def interrupted(path: Path) -> None:
@@ -59,8 +62,8 @@ def test_objects_are_never_unpickled(tmp_path: Path) -> None:
 def test_any_bytes_are_an_object_or_nothing(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "any.json"
     path.write_bytes(content)
-    assert isinstance(files.read_json(path), dict | None)
-    assert all(isinstance(line, dict) for line in files.read_lines(path))
+    assert isinstance(files.read_json(path, Object), dict | None)
+    assert all(isinstance(line, dict) for line in files.read_lines(path, Object))
 
 
 LINES = st.sampled_from(
@@ -69,18 +72,17 @@ LINES = st.sampled_from(
 
 
 @given(lines=st.lists(LINES, max_size=5), end=st.sampled_from([b"\n", b"", b"\r\n"]))
-def test_lines_are_read_at_once_as_one_by_one(lines: list[bytes], end: bytes) -> None:
-    whole = (b"\n".join(lines) + end).splitlines(keepends=True)
-    at_once, one_by_one = files._parsed_at_once(whole), list(files._parsed_one_by_one(whole))
-    assert at_once in ([], one_by_one)
-    if len(one_by_one) == len(whole):
-        assert at_once == one_by_one
+def test_lines_are_read_up_to_the_first_that_is_none(lines: list[bytes], end: bytes) -> None:
+    content = b"\n".join(lines) + end
+    whole = content[: content.rfind(b"\n") + 1].split(b"\n")[:-1]
+    objects = [line.startswith(b"{") and line.rstrip() in (b'{"a": 1}', b"{}") for line in whole]
+    assert len(files.lines_in(content, Object)) == [*objects, False].index(False)
 
 
 def test_deeply_nested_json_is_damage_not_a_crash(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("[" * 100_000)
-    assert files.read_json(tmp_path / "a.json") is None
-    assert files.read_lines(tmp_path / "a.json") == []
+    assert files.read_json(tmp_path / "a.json", Object) is None
+    assert files.read_lines(tmp_path / "a.json", Object) == []
 
 
 @given(st.integers(0, 200))
@@ -91,7 +93,7 @@ def test_a_torn_end_costs_only_the_torn_line(tmp_path_factory: pytest.TempPathFa
         files.append_line(path, line)
     whole = path.read_bytes()
     path.write_bytes(whole[:cut])
-    assert files.read_lines(path) == lines[: whole[:cut].count(b"\n")]
+    assert files.read_lines(path, Object) == lines[: whole[:cut].count(b"\n")]
 
 
 def test_keeping_lines_cuts_what_follows_and_nothing_else(tmp_path: Path) -> None:

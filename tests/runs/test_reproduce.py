@@ -18,6 +18,7 @@ from benchharness.records import RunRecord
 from benchharness.runs import reproduce
 from benchharness.runs.runner import Where, execute
 from benchharness.store import Store
+from benchharness.store.schemas import Machine
 from tests.support.tiny import Walk, jobs
 
 (JOB,) = jobs("darts,ostr", (4,))
@@ -57,7 +58,7 @@ def test_other_records_versions_and_traces_are_named(where: Where, tmp_path: Pat
     folder = where.store.folder(JOB.base)
     record = RunRecord.from_json((folder / "record.json").read_text())
     files.write_text(folder / "record.json", replace(record, measures={}, files={}).to_json())
-    machine = files.read_json(folder / "machine.json") or {}
+    machine = files.read_json(folder / "machine.json", Machine) or {}
     files.write_json(folder / "machine.json", {**machine, "environment": {"python": "2.7"}})
     files.keep_lines(folder / "trace.jsonl", 2)
     found = reproduce.repeat(folder, tmp_path / "again", "cpu", Walk)
@@ -67,7 +68,9 @@ def test_other_records_versions_and_traces_are_named(where: Where, tmp_path: Pat
 
 def test_a_run_of_recorded_steps_is_repeated_without_them_on_a_processor(where: Where, tmp_path: Path) -> None:
     folder = where.store.folder(JOB.base)
-    files.write_json(folder / "machine.json", {**(files.read_json(folder / "machine.json") or {}), "graphs": True})
+    files.write_json(
+        folder / "machine.json", {**(files.read_json(folder / "machine.json", Machine) or {}), "graphs": True}
+    )
     assert not reproduce.repeat(folder, tmp_path / "again", "cpu", Walk).differences
 
 

@@ -1,0 +1,122 @@
+"""What readers rely on in the files of a run's folder beside its spec and record: types of JSON, shapes of arrays."""
+
+from collections.abc import Mapping
+from typing import Final, Required, TypedDict
+
+import numpy as np
+
+from benchharness.space import EDGES, OPS, SIZE
+
+
+class Gpu(TypedDict):
+    """A GPU as its driver tells."""
+
+    name: str
+    driver: str
+    memory: str
+
+
+class Git(TypedDict, total=False):
+    """The package's checkout."""
+
+    commit: str | None
+    changed: bool | None
+
+
+class Environment(TypedDict, total=False):
+    """Where and with what a run was made."""
+
+    python: str
+    platform: str
+    packages: dict[str, str | None]
+    git: Git | None
+    processor: str
+    cores: int
+    gpus: list[Gpu]
+
+
+class Attempt(TypedDict, total=False):
+    """One attempt at a run: how it was made, and from which epoch on."""
+
+    started: str
+    epoch: int
+    device: str
+    threads: int
+    compiled: bool
+    graphs: bool
+    anew: str
+
+
+class Machine(TypedDict, total=False):
+    """`machine.json`: what depends on the machine and the day."""
+
+    attempts: list[Attempt]
+    environment: Environment
+    device: str
+    threads: int
+    compiled: bool
+    graphs: bool
+    train_seconds: float
+    selection_seconds: float
+    compile_seconds: float
+    peak_memory_bytes: float
+    dataset_choice: str
+    finished: str
+
+
+class Failure(TypedDict, total=False):
+    """`failure.json`: why a run stopped."""
+
+    type: Required[str]
+    message: Required[str]
+    when: str
+    traceback: str
+
+
+class Line(TypedDict, total=False):
+    """A line of `trace.jsonl`: an epoch."""
+
+    epoch: Required[int]
+    learning_rate: float
+    train_loss: float
+    train_accuracy_pct: float
+    valid_loss: float
+    valid_accuracy_pct: float
+    entropy: float
+    arch: str
+    seconds: float
+    compile_seconds: float
+    peak_memory_bytes: float
+
+
+class Owner(TypedDict, total=False):
+    """`heartbeat`: the process that works on a run."""
+
+    host: str
+    pid: int
+
+
+_CELL: Final = (len(EDGES), len(OPS))
+_SHAPES: Final[Mapping[str, tuple[int | str, ...]]] = {
+    "alphas": ("epochs", *_CELL),
+    "expected": ("epochs", *_CELL),
+    "eigenvalue": ("epochs",),
+    "scores": _CELL,
+    "magnitude": _CELL,
+    "ranking_codes": ("ranking",),
+    "ranking_accuracy_pct": ("ranking",),
+}
+"""Of the arrays in `trace.npz`; a name in place of a number is the same number wherever it stands."""
+
+
+def fitting(arrays: Mapping[str, np.ndarray]) -> bool:
+    """Whether the arrays of a `trace.npz` have the shapes that readers rely on, and codes are codes."""
+    sizes: dict[str, int] = {}
+    for name in arrays.keys() & _SHAPES.keys():
+        shape, axes = arrays[name].shape, _SHAPES[name]
+        for axis, size in zip(axes, shape, strict=False):
+            sizes.setdefault(str(axis), size if isinstance(axis, str) else axis)
+        if list(shape) != [sizes.get(str(axis)) for axis in axes]:
+            return False
+    codes = arrays.get("ranking_codes", np.zeros(0, int))
+    return codes.dtype.kind in "iu" and bool(((codes >= 0) & (codes < SIZE)).all())
