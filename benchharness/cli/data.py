@@ -67,9 +67,11 @@ def _fetch(words: list[str]) -> int:
     )
     args = parser.read(words)
     from benchharness.cli import console
+    from benchharness.io import catalog
     from benchharness.runs import data_sets
 
-    console.installed(data_sets.fetch(args.name, args.origin))
+    before = catalog.imported()
+    console.imported(data_sets.fetch(args.name, args.origin), before)
     return DONE
 
 

@@ -4,31 +4,37 @@ Nothing is known of a server but that it may be slow, break off, lie or be gone;
 hand, and where to put it.
 """
 
+import asyncio
 import hashlib
+import re
+import ssl
+import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from http.client import HTTPException, HTTPResponse
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
+from typing import BinaryIO, Final, NamedTuple
 
+import httpx
 from filelock import FileLock
 
 from benchharness.errors import UserError, unknown
 from benchharness.io import catalog
 from benchharness.io.catalog import Installed
-from benchharness.io.progress import shown
 
 ATTEMPTS: Final = 6
 WAIT_SECONDS: Final = 1.0
 """Before the second attempt; twice as long before each further one."""
 TIMEOUT_SECONDS: Final = 30.0
-"""Without a byte, after which an attempt is given up."""
+"""For everything before the first byte of the file, whatever a server does until then; and a stretch of the rest."""
 SLOWEST: Final = 2_000
-"""Bytes a second below which a server counts as stalled, after the same time."""
-_PIECE: Final = 1 << 18
+"""Bytes a second below which a stretch counts as stalled. So no exchange lasts longer than its bytes at this rate."""
+TELL_SECONDS: Final = 5.0
+"""Between words on how far a download is, or that nothing arrives."""
+_FINAL: Final = (401, 403, 404, 410)
+"""Answers that another attempt would not change."""
+_REDIRECTS: Final = 5
+_PORTS: Final = 0xFFFF
 
 
 class Public(NamedTuple):
@@ -76,6 +82,10 @@ class _BrokenError(Exception):
     """An attempt that failed in a way the next one may not."""
 
 
+class _FinalError(Exception):
+    """An attempt that every other one would repeat."""
+
+
 def fetch(name: str, install: Callable[[Path], list[Installed]], origin: str = "") -> list[Installed]:
     """Download the public data set `name`, check and `install` it; `origin` is another URL, or a file that is here.
 
@@ -100,10 +110,20 @@ def fetch(name: str, install: Callable[[Path], list[Installed]], origin: str = "
 
 
 def _is_url(origin: str) -> bool:
+    if not re.match(r"https?:", origin, re.IGNORECASE):
+        return False
     try:
-        return urlsplit(origin).scheme in ("http", "https") and bool(urlsplit(origin).port or True)
-    except ValueError as error:
-        raise UserError(f"{origin[:120]!r} is no URL ({error})") from None
+        url = httpx.URL(origin)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise UserError(f"{_masked(origin)[:120]!r} is no URL ({_masked(str(error))[:120]})") from None
+    if not url.host or (url.port or 0) > _PORTS:
+        raise UserError(f"{_masked(origin)[:120]!r} is no URL (it names no host, or a port above {_PORTS})")
+    return True
+
+
+def _masked(text: str) -> str:
+    """`text` without what stands before the `@` of an address: a name and its password."""
+    return re.sub(r"(?<=//)[^/?#\s]*@", "", text)
 
 
 def _checked(path: Path, public: Public) -> Path:
@@ -116,38 +136,36 @@ def _checked(path: Path, public: Public) -> Path:
 
 
 def _download(public: Public, place: Path, command: str) -> None:
-    """Have the file at `place`, in as many attempts as are allowed."""
+    """Have the file at `place`, in as many attempts as are allowed; says on stderr how each of them fails."""
     part = place.with_name(f"{place.name}.part")
     reason = ""
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            time.sleep(WAIT_SECONDS * 2 ** (attempt - 1))
+    for attempt in range(1, ATTEMPTS + 1):
         try:
             _attempt(public, part)
             part.replace(place)
             return
-        except (_BrokenError, urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
-            reason = str(error) or type(error).__name__
-            if isinstance(error, urllib.error.HTTPError) and error.code in (401, 403, 404, 410):
-                break
-    told = f"cannot download {public.file} from {urlsplit(public.url).netloc} ({reason[:160]})"
+        except _FinalError as error:
+            reason = str(error)
+            break
+        except _BrokenError as error:
+            reason = str(error)
+        if attempt < ATTEMPTS:
+            wait = WAIT_SECONDS * 2 ** (attempt - 1)
+            _say(f"attempt {attempt} of {ATTEMPTS} at {public.file}: {reason[:160]}; again in {wait:.0f} s")
+            time.sleep(wait)
+    told = f"cannot download {public.file} from {httpx.URL(public.url).netloc.decode()} ({reason[:160]})"
     by_hand = f"download it by hand from {public.page} and run `{command}`, or put it into {catalog.data_folder()}"
     raise UserError(f"{told}; the same command goes on from what arrived; or {by_hand}")
 
 
 def _attempt(public: Public, part: Path) -> None:
-    have = part.stat().st_size if part.exists() else 0
-    if have < public.bytes:
-        with _opened(public.url, have) as answer:
-            begin = _begin(answer, have)
-            with part.open("r+b" if begin else "wb") as file:
-                file.seek(begin)
-                file.truncate()
-                for piece in shown(_pieces(answer), public.bytes - begin, f"fetching {public.file}", sizes=True):
-                    if file.tell() + len(piece) > public.bytes:
-                        file.truncate(0)
-                        raise _BrokenError(f"the server sends more than the {public.bytes} bytes of the file")
-                    file.write(piece)
+    if not part.exists() or part.stat().st_size < public.bytes:
+        try:
+            asyncio.run(_exchange(public, part))
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError, ImportError) as error:  # of a proxy, too
+            raise _FinalError(_masked(str(error))) from None
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise _BrokenError(_masked(str(error)) or type(error).__name__) from None
     have = part.stat().st_size
     if have < public.bytes:
         raise _BrokenError(f"the connection ended after {have} of {public.bytes} bytes")
@@ -156,41 +174,101 @@ def _attempt(public: Public, part: Path) -> None:
         raise _BrokenError(f"what arrived has sha256 {found[:16]}... where it should be {public.sha256[:16]}...")
 
 
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """At most a few, and none that leads from an encrypted place to an open one."""
-
-    max_redirections = 5
-
-    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
-        if urlsplit(newurl).scheme not in ("https", urlsplit(req.full_url).scheme):
-            raise UserError(f"{req.full_url} leads to {newurl[:120]}, which is not encrypted")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _opened(url: str, have: int) -> HTTPResponse:
+async def _exchange(public: Public, part: Path) -> None:
+    """Ask once for what `part` lacks, and take what comes; the deadlines hold for whatever the server does."""
+    have = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": "benchharness", "Accept-Encoding": "identity"}
     headers |= {"Range": f"bytes={have}-"} if have else {}
-    opener = urllib.request.build_opener(_Redirects)
-    return opener.open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_SECONDS)
+    telling = asyncio.create_task(_tell(public, part))
+    try:
+        async with httpx.AsyncClient(
+            follow_redirects=True,
+            max_redirects=_REDIRECTS,
+            timeout=TIMEOUT_SECONDS,
+            verify=ssl.create_default_context(),
+            event_hooks={"response": [_check_redirect]},
+        ) as client:
+            async with _deadline("no answer"):
+                answer = await client.send(client.build_request("GET", public.url, headers=headers), stream=True)
+            try:
+                begin = _begin(answer, part, have)
+                with part.open("r+b" if begin else "wb") as file:
+                    file.seek(begin)
+                    file.truncate()
+                    await _receive(answer, file, public.bytes)
+            finally:
+                await answer.aclose()
+    finally:
+        telling.cancel()
 
 
-def _begin(answer: HTTPResponse, have: int) -> int:
+async def _receive(answer: httpx.Response, file: BinaryIO, most: int) -> None:
+    """Write what arrives to `file`; in every stretch of time it has to be enough."""
+    async with _deadline(f"less than {SLOWEST} bytes a second") as deadline:
+        arrived = 0
+        async for piece in answer.aiter_raw():
+            if file.tell() + len(piece) > most:
+                file.truncate(0)
+                raise _BrokenError(f"the server sends more than the {most} bytes of the file")
+            file.write(piece)
+            arrived += len(piece)
+            if arrived >= SLOWEST * TIMEOUT_SECONDS:
+                arrived = 0
+                deadline.reschedule(asyncio.get_running_loop().time() + TIMEOUT_SECONDS)
+
+
+@asynccontextmanager
+async def _deadline(told: str) -> AsyncIterator[asyncio.Timeout]:
+    """End the block after `TIMEOUT_SECONDS`, however busy it looks until then."""
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS) as deadline:
+            yield deadline
+    except TimeoutError:
+        raise _BrokenError(f"{told} in {TIMEOUT_SECONDS:g} s") from None
+
+
+async def _tell(public: Public, part: Path) -> None:
+    """Say on stderr now and then how much has arrived, or that nothing does."""
+    last = -1
+    while True:
+        await asyncio.sleep(TELL_SECONDS)
+        have = part.stat().st_size if part.exists() else 0
+        what = "nothing arrives" if have == last else "fetching"
+        _say(f"{public.file}: {what}, {have / 1e6:.1f} of {public.bytes / 1e6:.1f} MB")
+        last = have
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+async def _check_redirect(answer: httpx.Response) -> None:
+    """Refuse to be led from an encrypted place to an open one, or to none."""
+    if not answer.has_redirect_location:
+        return
+    try:
+        target = answer.url.join(answer.headers["Location"])
+    except (httpx.InvalidURL, ValueError):
+        return  # which httpx itself refuses
+    places = _masked(f"{answer.url} leads to {target}")[:200]
+    if answer.url.scheme == "https" and target.scheme != "https":
+        raise _FinalError(f"{places}, which is not encrypted")
+    if (target.port or 0) > _PORTS:
+        raise _BrokenError(f"{places}, which is nowhere")
+
+
+def _begin(answer: httpx.Response, part: Path, have: int) -> int:
     """Where in the file the answer begins: where we stopped, or at its start if the server cannot go on from there."""
-    if answer.headers.get_content_type() == "text/html":
+    if answer.status_code == 416 and have:
+        part.unlink()
+        raise _BrokenError(f"the server does not go on from byte {have} (HTTP Error 416), so from the start")
+    if answer.status_code >= 400:
+        kind = _FinalError if answer.status_code in _FINAL else _BrokenError
+        raise kind(f"HTTP Error {answer.status_code}: {answer.reason_phrase}")
+    if answer.headers.get("Content-Type", "").startswith("text/html"):
         raise _BrokenError("the server sends a web page and not the file")
     told = answer.headers.get("Content-Range", "")
-    return have if answer.status == 206 and told.startswith(f"bytes {have}-") else 0
-
-
-def _pieces(answer: HTTPResponse) -> Iterator[bytes]:
-    """What arrives; a server that sends next to nothing is as good as one that sends nothing."""
-    started, arrived = time.monotonic(), 0
-    while piece := answer.read1(_PIECE):
-        arrived += len(piece)
-        yield piece
-        seconds = time.monotonic() - started
-        if seconds > TIMEOUT_SECONDS and arrived < SLOWEST * seconds:
-            raise _BrokenError(f"{arrived} bytes in {seconds:.0f} s")
+    return have if answer.status_code == 206 and told.startswith(f"bytes {have}-") else 0
 
 
 def _sha256(path: Path) -> str:

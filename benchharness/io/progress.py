@@ -7,18 +7,19 @@ from typing import TypeVar
 _Piece = TypeVar("_Piece")
 
 
-def shown(pieces: Iterable[_Piece], total: int, what: str, sizes: bool = False) -> Iterator[_Piece]:
-    """`pieces` one by one, with a bar on stderr while they come; with `sizes`, `total` counts their bytes."""
+def shown(pieces: Iterable[_Piece], total: int, what: str) -> Iterator[_Piece]:
+    """`pieces` one by one, with a bar on stderr while they come."""
     if not sys.stderr.isatty():
         yield from pieces
         return
     from rich import progress  # 60 ms, and only needed where somebody looks on
     from rich.console import Console
 
-    amount = progress.DownloadColumn() if sizes else progress.MofNCompleteColumn()
-    columns = (progress.TextColumn("{task.description}"), progress.BarColumn(), amount, progress.TimeRemainingColumn())
-    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    columns = (progress.TextColumn("{task.description}"), progress.BarColumn(), progress.MofNCompleteColumn())
+    with progress.Progress(
+        *columns, progress.TimeRemainingColumn(), console=Console(stderr=True), transient=True
+    ) as bar:
         task = bar.add_task(what, total=total or None)
         for piece in pieces:
             yield piece
-            bar.advance(task, len(piece) if sizes else 1)  # type: ignore[arg-type]
+            bar.advance(task)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from benchharness.data.importers import IMAGES, SPLITS
-from benchharness.io import catalog, download
+from benchharness.io import catalog
 from benchharness.io.catalog import Installed, Verified
 from benchharness.table.importers import TABLES
 
@@ -18,6 +18,8 @@ def install(path: Path | str) -> list[Installed]:
 
 def fetch(name: str, origin: str = "") -> list[Installed]:
     """Download the public data set `name` and install it; raises `UserError` as `download.fetch` does."""
+    from benchharness.io import download  # and httpx with it, which nothing else needs
+
     return download.fetch(name, install, origin)
 
 
