@@ -24,6 +24,10 @@ def unwritable(path: object, error: OSError) -> UnwritableError:
     return UnwritableError(f"{path} cannot be written: {reason}; {remedy}, and give the command again")
 
 
+class WorkerError(UserError):
+    """What the machine that works on a run lacks, so that another one may well make the run."""
+
+
 def unknown(kind: str, name: object, known: Iterable[str]) -> UserError:
     """The error for a name that is not among the `known` ones, with the nearest right name first."""
     names = list(known)

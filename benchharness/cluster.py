@@ -1,0 +1,306 @@
+"""Jobs given to the workers of a dask scheduler: one at a time each, once the worker has reported what it has.
+
+Workers come and go, lack things, fill their disks, stop: what is wrong with one is told with its name, and its jobs go
+to others. Jobs are given out here and not by dask, whose scheduler blames a worker's death on every job that waits
+there and cannot be told that a worker is unfit. (joblib's dask backend waits for ever once a task is given up.)
+"""
+
+import logging
+import queue
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+from uuid import uuid4
+
+from benchharness import worker_report
+from benchharness.errors import UserError, WorkerError
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+POLL_SECONDS: Final = 1.0
+ANSWER_SECONDS: Final = 10.0
+"""For the scheduler to answer."""
+SAY_SECONDS: Final = 5.0
+"""Without a worker that can work, after which it is said what is waited for."""
+UNFIT_SECONDS: Final = 10.0
+"""With nothing but workers that cannot work, after which the command ends."""
+SILENT_SECONDS: Final = 60.0
+"""Without a worker's heartbeat, after which its job is given to another one."""
+DEATHS: Final = 3
+"""Workers that may die with a job before it is taken for their killer."""
+_FAULTS: Final = (WorkerError, OSError, ImportError, AttributeError)
+"""What a worker raises where its disk, its network or its package is to blame; runs' own errors are results."""
+_GOES_ON: Final = "nothing finished is lost, and the same command goes on"
+
+
+def say(sentence: str) -> None:
+    """Print `sentence` where people look for complaints."""
+    print(f"benchharness: {sentence}", file=sys.stderr, flush=True)
+
+
+class Rules(NamedTuple):
+    """How a cluster is dealt with."""
+
+    patience: float = 0.0
+    """Seconds to wait for a worker that can work; 0 waits for ever."""
+    any_source: bool = False
+    """Whether workers are taken whose package has another source than this one."""
+    tell: Callable[[str], None] = say
+
+
+class Errand(NamedTuple):
+    """What a worker was sent to do."""
+
+    future: Any
+    address: str
+    key: int | None
+    """The job's; None where the worker is to report what it has."""
+
+
+def cluster(
+    work: Callable[[Job], Result],
+    jobs: Mapping[int, Job],
+    scheduler: str,
+    rules: Rules = Rules(),  # noqa: B008
+) -> Iterator[tuple[int, Result | Exception]]:
+    """Each job's key and result as they finish on the workers of the dask scheduler at this address.
+
+    A job whose worker dies, falls silent or turns out to be unfit is given to another one. One that several workers
+    died with gets the exception for its result. Raises `UserError` where there is no scheduler, where it goes away,
+    where every worker is unfit, and where none comes within `rules.patience`.
+    """
+    with _client(scheduler) as client:
+        yield from _Dispatch(client, work, dict(jobs), rules).results()
+
+
+@dataclass
+class _Dispatch(Generic[Job, Result]):
+    """What is left to do, and who is doing what."""
+
+    client: Any
+    work: Callable[[Job], Result]
+    waiting: dict[int, Job]
+    rules: Rules
+    given: dict[int, Job] = field(default_factory=dict)
+    workers: dict[str, str] = field(default_factory=dict)
+    """The names of those that the scheduler lists and that are not silent, by address."""
+    fit: set[str] = field(default_factory=set)
+    unfit: dict[str, str] = field(default_factory=dict)
+    """Workers that cannot work, and why."""
+    errands: dict[str, Errand] = field(default_factory=dict)
+    """Those under way, by the key that dask has for them."""
+    ended: "queue.SimpleQueue[str]" = field(default_factory=queue.SimpleQueue)
+    deaths: Counter[int] = field(default_factory=Counter)
+    pulses: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Every worker's last heartbeat, and when on our own clock it was first seen."""
+    answering: bool = True
+    """Whether the scheduler does."""
+    idle_since: float | None = None
+    said: str = ""
+
+    def results(self) -> Iterator[tuple[int, Result | Exception]]:
+        """Each job's key and result."""
+        while self.waiting or self.given:
+            yield from self._look()
+            self._hand_out()
+            for errand in self._returned():
+                yield from self._take(errand)
+            self._mind_idleness()
+
+    def _look(self) -> Iterator[tuple[int, Exception]]:
+        """Take note of who came and who left; yields the jobs that are blamed for deaths of workers."""
+        present = self._listed()
+        for address in self.workers.keys() - present.keys():
+            yield from self._leave(address)
+        for address in present.keys() - self.workers.keys():
+            self.workers[address] = present[address]
+            self._send(address, None, eval, worker_report.EXPRESSION, worker_report.request(self.work.__module__))
+
+    def _listed(self) -> dict[str, str]:
+        """The workers that the scheduler lists, but for silent ones; as before where it does not answer."""
+        if self.client.status != "running":
+            raise _gone()
+        try:
+            about = self.client.sync(self.client.scheduler.identity, n_workers=-1, callback_timeout=ANSWER_SECONDS)
+        except TimeoutError:
+            self.answering = False
+            return self.workers
+        except OSError as error:
+            raise _gone() from error
+        self.answering = True
+        beating = {address: worker for address, worker in about["workers"].items() if self._beats(address, worker)}
+        return {
+            address: address if worker["name"] == address else f"{worker['name']} at {address}"
+            for address, worker in beating.items()
+        }
+
+    def _beats(self, address: str, worker: Mapping[str, Any]) -> bool:
+        """Whether a worker's heartbeat was another one lately; no two machines' clocks are compared."""
+        now = time.monotonic()
+        last, since = self.pulses.get(address, (None, now))
+        if worker["last_seen"] != last:
+            self.pulses[address] = worker["last_seen"], now
+            return True
+        return now - since < SILENT_SECONDS
+
+    def _leave(self, address: str) -> Iterator[tuple[int, Exception]]:
+        """Forget a worker; its job goes to the end of the queue, or out of it as a killer of workers."""
+        name = self.workers.pop(address)
+        self.fit.discard(address)
+        self.unfit.pop(address, None)
+        for errand in [errand for errand in self.errands.values() if errand.address == address]:
+            self._recall(errand)
+            if errand.key is not None:
+                yield from self._bereave(errand.key, name)
+
+    def _bereave(self, key: int, name: str) -> Iterator[tuple[int, Exception]]:
+        self.deaths[key] += 1
+        if self.deaths[key] >= DEATHS:
+            del self.given[key]
+            yield key, RuntimeError(f"its process died, with each of the {DEATHS} dask workers that it was given to")
+        else:
+            self.waiting[key] = self.given.pop(key)
+            self.rules.tell(
+                f"the dask worker {name} is gone, or silent for {SILENT_SECONDS:g} s; its run goes to another"
+            )
+
+    def _hand_out(self) -> None:
+        """Give a job to every fit worker that has none."""
+        busy = {errand.address for errand in self.errands.values()}
+        for address in sorted(self.fit - busy):
+            if not self.waiting:
+                return
+            key = next(iter(self.waiting))
+            self.given[key] = self.waiting.pop(key)
+            self._send(address, key, self.work, self.given[key])
+
+    def _send(self, address: str, key: int | None, task: Callable[..., Any], *args: Any) -> None:
+        name = f"benchharness-{uuid4().hex}"
+        # Outside `errands` nothing holds the future, and dask forgets what nobody holds.
+        future = self.client.submit(
+            task, *args, key=name, workers=[address], allow_other_workers=False, pure=False, retries=0
+        )
+        self.errands[name] = Errand(future, address, key)
+        future.add_done_callback(lambda done: self.ended.put(done.key))
+
+    def _recall(self, errand: Errand) -> None:
+        del self.errands[errand.future.key]
+        errand.future.release()
+
+    def _returned(self) -> Iterator[Errand]:
+        """What ended since the last look, or ends in the next second; what was recalled meanwhile is left out."""
+        with suppress(queue.Empty):
+            names = [self.ended.get(timeout=POLL_SECONDS)]
+            while True:
+                yield from (self.errands[name] for name in names if name in self.errands)
+                names = [self.ended.get_nowait()]
+
+    def _take(self, errand: Errand) -> Iterator[tuple[int, Result | Exception]]:
+        """Use what an errand came to."""
+        status, key, name = errand.future.status, errand.key, self.workers[errand.address]
+        if status not in ("finished", "error"):
+            raise _gone()
+        error = errand.future.exception() if status == "error" else None
+        answer = errand.future.result() if error is None else None
+        self._recall(errand)
+        if type(error).__name__ == "KilledWorker":  # of the package, which is not imported here
+            yield from self._bereave(key, name) if key is not None else ()
+        elif error is not None:
+            self._fail(errand.address, key, error)
+        elif key is None:
+            self._judge(errand.address, answer)
+        else:
+            del self.given[key]
+            yield key, answer
+
+    def _fail(self, address: str, key: int | None, error: BaseException) -> None:
+        """Take a worker out whose fault an error is; raises any other error."""
+        if not isinstance(error, _FAULTS):
+            raise error
+        if key is not None:
+            self.waiting[key] = self.given.pop(key)
+        self._exclude(address, str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}")
+
+    def _judge(self, address: str, answer: Mapping[str, str]) -> None:
+        """Find a worker fit or not by what it reports."""
+        self.workers[address] += f" on {answer['host']}"
+        wrong = worker_report.shortcoming(answer)
+        other = not wrong and worker_report.difference(answer)
+        if wrong or (other and not self.rules.any_source):
+            self._exclude(address, wrong or f"{other}; install the same there, or take it with --any-source")
+            return
+        self.fit.add(address)
+        if other:
+            self.rules.tell(f"the dask worker {self.workers[address]} {other}; its runs' records say so")
+
+    def _exclude(self, address: str, why: str) -> None:
+        self.fit.discard(address)
+        self.unfit[address] = f"the dask worker {self.workers[address]} {why}"
+        self.rules.tell(f"{self.unfit[address]}; it gets no runs of this command")
+
+    def _mind_idleness(self) -> None:
+        """Say what is waited for where no worker can work; raises `UserError` where that has gone on for too long."""
+        if self.answering and (self.fit or self.given or not self.waiting):
+            self.idle_since = None
+            return
+        now = time.monotonic()
+        self.idle_since = self.idle_since or now
+        idle = now - self.idle_since
+        if self.workers and len(self.unfit) == len(self.workers) and idle > UNFIT_SECONDS:
+            raise UserError(f"no dask worker can make these runs: {'; '.join(self.unfit.values())}; {_GOES_ON}")
+        if self.rules.patience and idle > self.rules.patience:
+            raise UserError(f"{self._situation()}, for {self.rules.patience:g} s in vain (--timeout); {_GOES_ON}")
+        if idle > SAY_SECONDS and self._situation() != self.said:
+            self.said = self._situation()
+            self.rules.tell(self.said)
+
+    def _situation(self) -> str:
+        """How many workers there are, and what is waited for."""
+        if not self.answering:
+            return "the dask scheduler does not answer; waiting for it"
+        number = f"{len(self.workers)} dask worker{'s' * (len(self.workers) != 1)}"
+        unfit = f", {len(self.unfit)} unfit" if self.unfit else ""
+        silent = [name for address, name in self.workers.items() if address not in self.unfit]
+        if not silent:
+            return f"{number}{unfit}; waiting for one that can make runs"
+        return f"{number}{unfit}; waiting to hear from {', '.join(silent)} what it has (it may be busy or stopped)"
+
+
+def _gone() -> UserError:
+    return UserError(f"the dask scheduler went away; {_GOES_ON}")
+
+
+@contextmanager
+def _client(scheduler: str) -> Iterator[Any]:
+    try:
+        dask = import_module("distributed")
+    except ImportError:
+        raise UserError("--executor dask needs the extra `dask`: pip install 'benchharness[dask]'") from None
+    try:
+        client = dask.Client(scheduler, timeout=ANSWER_SECONDS, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise UserError(f"no dask scheduler answers at {scheduler[:80]!r}: {error}") from None
+    with _quiet(), client:
+        yield client
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without dask's own words and tracebacks; what matters of them is said here, in a sentence."""
+    loggers = [
+        logging.getLogger(name) for name in logging.root.manager.loggerDict if f"{name}.".startswith("distributed.")
+    ]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

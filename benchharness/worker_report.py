@@ -1,0 +1,54 @@
+"""What a dask worker says about its copy of this package, and whether runs made with that are runs of this one."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, Final
+
+from benchharness import __version__, environment
+
+EXPRESSION: Final = "exec(source, space) or space['report'](*words)"
+"""For `eval`, with `request` for its names: what workers are asked."""
+
+
+def request(needed: str) -> dict[str, Any]:
+    """The names for `EXPRESSION`: `report` as text, and what it is to import, the module `needed` last."""
+    words = (__name__.partition(".")[0], environment.__name__, needed)
+    return {"source": inspect.getsource(report), "space": {}, "words": words}
+
+
+def report(package: str, digest: str, needed: str) -> dict[str, str]:
+    """What the process that runs this has of `package`: `version`, `source`, the `error` that keeps it from working.
+
+    `digest` is the module that tells the source's digest, `needed` one that the work needs. Sent to workers as text,
+    since they may lack the package and have another Python: it uses nothing of this module.
+    """
+    import socket
+    from importlib import import_module
+
+    answer = {"host": socket.gethostname(), "version": "", "source": "", "error": ""}
+    try:
+        answer["version"] = str(getattr(import_module(package), "__version__", "of no version"))
+        answer["source"] = import_module(digest).source_sha256()
+        import_module(needed)
+    except Exception as error:
+        answer["error"] = f"{type(error).__name__}: {error}"
+    return answer
+
+
+def shortcoming(answer: Mapping[str, str]) -> str:
+    """What keeps a worker with this report from making runs at all; empty where nothing does."""
+    if not answer["version"]:
+        return f"cannot load benchharness ({answer['error']}); install {__version__} there"
+    if answer["error"] and answer["version"] != __version__:
+        return f"has benchharness {answer['version']}, here is {__version__} ({answer['error']}); install that there"
+    if answer["error"]:
+        return f"lacks what benchharness needs ({answer['error']})"
+    return ""
+
+
+def difference(answer: Mapping[str, str]) -> str:
+    """In what a worker's package differs from this one; empty where it does not."""
+    if answer["version"] != __version__:
+        return f"has benchharness {answer['version']}, here is {__version__}"
+    here, there = environment.source_sha256(), answer["source"]
+    return "" if here == there else f"has another source of benchharness (sha256 {there[:16]}, here {here[:16]})"

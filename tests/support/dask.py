@@ -1,0 +1,104 @@
+"""A dask scheduler and workers as processes of their own on this machine, and what may be wrong with a worker."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import benchharness
+
+ROOT = Path(__file__).resolve().parents[2]
+QUIET = {"DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "error"}
+ALONE = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--memory-limit", "0")
+"""A worker without a nanny, so that killing it is killing it."""
+
+WITHOUT_PACKAGE = """
+import sys
+sys.modules["benchharness"] = None
+"""
+READ_ONLY = """
+import errno, os
+from pathlib import Path
+def mkdir(path, *args, real=os.mkdir, **kwargs):
+    if str(path).startswith({folder!r}):
+        raise OSError(errno.{error}, os.strerror(errno.{error}), str(path))
+    return real(path, *args, **kwargs)
+if os.mkdir.__module__ != __name__:  # dask loads what is preloaded twice
+    os.mkdir = mkdir
+"""
+"""What a worker does whose mount of `folder` is read-only, or full; a real one takes an administrator."""
+
+
+class Cluster:
+    """A scheduler and its workers, all of which end with the block."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.processes: list[subprocess.Popen[str]] = []
+        file = folder / "scheduler.json"
+        words = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
+        self.scheduler = self._start("scheduler", *words)
+        deadline = time.monotonic() + 60
+        while not (file.exists() and file.read_text().endswith("}")) and time.monotonic() < deadline:
+            time.sleep(0.05)  # it is there before it is written
+        self.address = str(json.loads(file.read_text())["address"])
+
+    def worker(self, *words: str, preload: str = "", path: Path = ROOT, **variables: str) -> "subprocess.Popen[str]":
+        """A worker that imports from `path` first and begins with the Python in `preload`."""
+        if preload:
+            file = self.folder / f"preload_{len(self.processes)}.py"
+            file.write_text(preload)
+            words = (*words, "--preload", str(file))
+        places = os.pathsep.join(dict.fromkeys(map(str, (path, ROOT))))
+        return self._start("worker", self.address, *ALONE, *words, PYTHONPATH=places, **variables)
+
+    def end(self) -> None:
+        """Kill them all."""
+        for process in reversed(self.processes):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def _start(self, kind: str, *words: str, **variables: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *words]
+        place = self.folder / f"{kind}-{len(self.processes)}"
+        place.mkdir()
+        with (place / "log").open("w") as log:
+            process = subprocess.Popen(
+                command,
+                stdout=log,
+                stderr=log,
+                text=True,
+                cwd=place,
+                env={**os.environ, **QUIET, **variables},
+                start_new_session=True,
+            )
+        self.processes.append(process)
+        return process
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[Cluster]:
+    """A scheduler without workers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = Cluster(folder)
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+def other_package(folder: Path, change: tuple[str, str, str]) -> Path:
+    """A folder to import from that holds this package, but for one file in which a text was replaced by another."""
+    name, old, new = change
+    shutil.copytree(Path(benchharness.__file__).parent, folder / "benchharness", ignore=shutil.ignore_patterns("*.pyc"))
+    file = folder / "benchharness" / name
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    return folder
