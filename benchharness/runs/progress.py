@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from rich.console import Console, Group
@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from benchharness.errors import UserError
 from benchharness.io.files import read_lines
 from benchharness.records import RunSpec, Status
 from benchharness.store import Store
@@ -143,16 +144,22 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def _surveys(plan: "list[Job]", store: Store, over: threading.Event) -> Iterator[Survey]:
+    """A survey a second; none while the folder cannot be read, which whoever works there says in a sentence."""
+    finished: set[str] = set()
+    while not over.wait(REFRESH_SECONDS):
+        with suppress(UserError, OSError):
+            yield survey(plan, store, finished)
+
+
 def _show_live(plan: "list[Job]", store: Store, console: Console, over: threading.Event) -> None:
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("epochs and readings"), TimeElapsedColumn())
     bar = Progress(TextColumn("all"), *columns, TextColumn("{task.fields[left]}"), console=console)
-    finished: set[str] = set()
-    first = survey(plan, store, finished)
-    task = bar.add_task("all", total=first.total, completed=first.done, left="")
+    task, first = bar.add_task("all", total=None, left=""), None
     with Live(bar, console=console, transient=True) as live:
-        while not over.wait(REFRESH_SECONDS):
-            now = survey(plan, store, finished)
-            bar.update(task, completed=now.done, left=_left(first, now, bar.tasks[0].elapsed))
+        for now in _surveys(plan, store, over):
+            first = first or now
+            bar.update(task, total=now.total, completed=now.done, left=_left(first, now, bar.tasks[0].elapsed))
             live.update(Group(bar, _table(now.running)))
 
 
@@ -171,9 +178,7 @@ def _table(running: Iterable[Sight]) -> Table:
 
 def _show_lines(plan: "list[Job]", store: Store, console: Console, over: threading.Event) -> None:
     told: dict[tuple[str, int], int] = {}
-    finished: set[str] = set()
-    while not over.wait(REFRESH_SECONDS):
-        now = survey(plan, store, finished)
+    for now in _surveys(plan, store, over):
         for sight in now.running:
             fifth = sight.epoch * PLAIN_SHARES // sight.epochs
             if fifth > told.get((sight.method, sight.seed), 0):

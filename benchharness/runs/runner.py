@@ -1,37 +1,33 @@
 """Plan -> executor -> store: every run of a plan done exactly once, and none lost on the way."""
 
 import re
-import socket
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from importlib import import_module
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
 from benchharness.compute import executors
+from benchharness.compute.cluster import Rules, cluster
 from benchharness.compute.watchdog import stacks
 from benchharness.config import protocol as make_protocol
 from benchharness.data import load_images
 from benchharness.errors import UserError, unknown
-from benchharness.models import compiled, precision
+from benchharness.models import compiled
 from benchharness.records import Status
 from benchharness.runs.plan import Job, make_plan, parse_methods, parse_seeds
-from benchharness.runs.remote import Carried, deliver, execute_away, held
+from benchharness.runs.remote import Carried, deliver, held
 from benchharness.runs.suite import Suite
+from benchharness.runs.tasks import Task, check_place, start, start_away, start_there
 from benchharness.runs.worker import Outcome, Where, devices, execute, finished
-from benchharness.search import cuda_graphs
 from benchharness.store import Store, read
-from benchharness.store.transfer import Parcel
 
 __all__ = ["Means", "Outcome", "Where", "devices", "execute", "perform", "plan_of", "run", "share"]
 
 POLL_SECONDS: Final = 2.0
 EXECUTORS: Final = ("local", "dask")
-
-_alone = threading.Lock()
 
 
 class Means(NamedTuple):
@@ -46,12 +42,15 @@ class Means(NamedTuple):
     threads: int = 1
     """torch's threads per run on the CPU; one, so that bits depend neither on the cores nor on `jobs`."""
     timeout: float = 0.0
-    """Seconds in which an epoch or a reading has to end before its process is taken for hung; 0 waits for ever."""
+    """Seconds in which an epoch or a reading has to end before its process is taken for hung, and a dask worker has to
+    come; 0 waits for ever."""
     executor: str = "local"
     scheduler: str = ""
     """Address of the dask scheduler."""
     return_results: bool = False
     """Whether dask's workers, which then need not share the results folder, send back what they made."""
+    any_source: bool = False
+    """Whether dask's workers may have another source of this package; their runs' records say which."""
     compile: str = "auto"
     """Whether the supernet's cells are compiled for training: `on`, `off`, or `auto`, where that pays."""
     graphs: bool = False
@@ -71,6 +70,8 @@ class Means(NamedTuple):
             raise UserError("--executor dask and --scheduler tcp://HOST:PORT go together; only one of them is given")
         if self.return_results and self.executor != "dask":
             raise UserError("--return-results goes with --executor dask: other workers share the results folder anyway")
+        if self.any_source and self.executor != "dask":
+            raise UserError("--any-source goes with --executor dask: other processes have the source of this one")
         if self.compile not in compiled.CHOICES:
             raise unknown("compile", self.compile, compiled.CHOICES)
         if self.return_results and (self.epochs_now or self.until):
@@ -80,17 +81,6 @@ class Means(NamedTuple):
             if not least <= value < float("inf"):
                 raise UserError(f"{name}={value} is out of range; it must be {least} or more, and finite")
         return self
-
-
-class Task(NamedTuple):
-    """A job on its way to a worker."""
-
-    job: Job
-    where: Where
-    source: bytes
-    """The user's method file, empty for a built-in method."""
-    known: Mapping[str, Parcel]
-    """What is done of the job already, where the worker cannot see it."""
 
 
 def run(
@@ -108,8 +98,9 @@ def run(
     """Make every run of a request that `out` does not hold yet, and return the whole suite as `store.read` gives it.
 
     The arguments are those of `benchharness run`; `changes` override values of the protocol, and `means` are the rest
-    of `Means`: threads, timeout, compile, graphs, executor, scheduler, return_results, epochs_now, until. A failed run
-    is a row with status `failed`, and the same call tries it again. Raises `UserError` on a request that cannot be met.
+    of `Means`: threads, timeout, compile, graphs, executor, scheduler, return_results, any_source, epochs_now, until.
+    A failed run is a row with status `failed`, and the same call tries it again. Raises `UserError` on a request that
+    cannot be met.
     """
     asked = Suite(_spelt(methods), _spelt(seeds), dataset, protocol, changes or {}, suite)
     for name in means:
@@ -156,19 +147,24 @@ def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterat
     elsewhere = means.executor == "dask"
     places = [means.device] if elsewhere else devices(means.device, means.jobs)
     left = {key: job for key, job in enumerate(plan) if not finished(store, job)}
-    for place in places if left and not elsewhere else ():
-        compiled.check(means.compile)
-        cuda_graphs.check(means.graphs, place)
+    for place in places if not elsewhere else ():
         for job in left.values():
-            precision.check(job.base.protocol["numerics"], place)
+            check_place(job, place, _where(store, place, means, shared=False))
     sources = _sources(left.values())
-    if left and not elsewhere:
+    images = _digests(left.values()) if elsewhere else {}
+    if not elsewhere:
         _fetch(left.values())
     while left:
         shared = not elsewhere and means.jobs > len(places)
         wheres = {key: _where(store, places[key % len(places)], means, shared) for key in left}
         work = {
-            key: Task(job, wheres[key], sources[job.source_path], held(job, store) if means.return_results else {})
+            key: Task(
+                job,
+                wheres[key],
+                sources[job.source_path],
+                held(job, store) if means.return_results else {},
+                images.get(job.base.dataset, ""),
+            )
             for key, job in left.items()
         }
         busy: set[int] = set()
@@ -200,40 +196,12 @@ def _sources(jobs: Iterable[Job]) -> dict[Path | None, bytes]:
 
 
 def _execute(work: Mapping[int, Task], means: Means) -> Iterator[tuple[int, list[Outcome] | Carried | Exception]]:
-    if means.executor == "dask" and means.return_results:
-        return executors.cluster(_start_away, work, means.scheduler)
     if means.executor == "dask":
-        return executors.cluster(_start_there, work, means.scheduler)
+        away: Callable[[Task], list[Outcome] | Carried] = start_away if means.return_results else start_there
+        return cluster(away, work, means.scheduler, Rules(means.timeout, means.any_source))
     if means.jobs == 1 and not means.timeout:
-        return executors.serial(_start, work)
-    return executors.processes(_start, work, means.jobs)  # what hangs is ended with its process, which is not this one
-
-
-def _start(task: Task) -> list[Outcome]:
-    with _alone:  # a dask worker may have been given several threads, but torch's random numbers are the process's
-        return execute(task.job, task.where, source=task.source)
-
-
-def _start_there(task: Task) -> list[Outcome]:
-    _check_data(task.job)
-    return _start(task)
-
-
-def _start_away(task: Task) -> Carried:
-    _check_data(task.job)
-    scratch = (
-        import_module("distributed").get_worker().local_directory
-    )  # dask empties it after a worker that was killed
-    with _alone:
-        return execute_away(task.job, task.where, task.source, task.known, scratch)
-
-
-def _check_data(job: Job) -> None:
-    """Stop the command where a worker lacks the images: it would fail run after run, quicker than others work."""
-    try:
-        load_images(job.base.dataset)
-    except UserError as error:
-        raise UserError(f"on the dask worker at {socket.gethostname()}: {error}") from None
+        return executors.serial(start, work)
+    return executors.processes(start, work, means.jobs)  # what hangs is ended with its process, which is not this one
 
 
 def _outcomes(job: Job, result: list[Outcome] | Carried | Exception, where: Where) -> list[Outcome]:
@@ -256,8 +224,11 @@ def _outcomes(job: Job, result: list[Outcome] | Carried | Exception, where: Wher
 
 
 def _seen(outcome: Outcome, store: Store) -> Outcome:
-    if outcome.state != "done" or store.status(outcome.spec) == Status.DONE:
-        return outcome
+    try:
+        if outcome.state != "done" or store.status(outcome.spec) == Status.DONE:
+            return outcome
+    except UserError as error:  # of a worker with another source, where such are taken
+        return Outcome(outcome.spec, "failed", str(error))
     return Outcome(outcome.spec, "failed", f"its worker wrote to another {store.path} than this one; share that folder")
 
 
@@ -265,3 +236,12 @@ def _fetch(jobs: Iterable[Job]) -> None:
     """Have every data set at hand before any worker starts: a missing one is one sentence, not one failure a run."""
     for name in sorted({job.base.dataset for job in jobs}):
         load_images(name)
+
+
+def _digests(jobs: Iterable[Job]) -> dict[str, str]:
+    """The digest of every data set that is here: where others make the runs, none need be."""
+    found = {}
+    for name in sorted({job.base.dataset for job in jobs}):
+        with suppress(UserError):
+            found[name] = load_images(name).sha256
+    return found

@@ -1,12 +1,13 @@
 """What one worker process does with one job: train its supernet, read all out of it, and store that."""
 
+import errno
 import io
 import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from benchharness.compute import environment
 from benchharness.compute.watchdog import watched
 from benchharness.data import benchmark_split, load_images
 from benchharness.data.loader import Split
-from benchharness.errors import UserError, unknown
+from benchharness.errors import UnwritableError, UserError, unknown
 from benchharness.io import files
 from benchharness.io.catalog import data_folder
 from benchharness.models import compiled as compiling
@@ -25,6 +26,11 @@ from benchharness.search import diagnostics
 from benchharness.search.cuda_graphs import CudaRecorder, check
 from benchharness.search.loop import Search
 from benchharness.store import Run, Store
+
+_DISKS: Final = {
+    *(errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ESTALE, errno.EACCES, errno.EPERM),
+    *(errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.EMFILE, errno.ENFILE),
+}
 
 
 @runtime_checkable
@@ -56,6 +62,8 @@ class Outcome(NamedTuple):
     `paused`: it goes on another time, as its epochs or its time for now are used up."""
     message: str = ""
     """Why it failed, or how far it is; of a run that is done, what its maker should know."""
+    spoilt: bool = False
+    """Whether it failed for a disk that is full, broken or read-only: on another machine it may well be made."""
 
 
 class Where(NamedTuple):
@@ -92,10 +100,10 @@ def open_search(job: Job, device: torch.device, compiled: bool = False, graphs: 
     images = load_images(job.base.dataset)
     check(graphs, device.type)
     recorder = CudaRecorder(device) if graphs else None
-    return Search(job.base, images, device, job.source_path, _given_split(job.base), compiled, recorder)
+    return Search(job.base, images, device, job.source_path, given_split(job.base), compiled, recorder)
 
 
-def _given_split(spec: RunSpec) -> Split | None:
+def given_split(spec: RunSpec) -> Split | None:
     """The benchmark's split where the run was planned with it; any other that is here would make another run."""
     if not spec.split_sha256:
         return None
@@ -362,7 +370,14 @@ def _failed(run: Run, error: Exception) -> Outcome:
         run.fail(error)
     except OSError as full:
         message += f" (and {run.folder} cannot be written to: {full})"
-    return Outcome(run.spec, "failed", message)
+    return Outcome(run.spec, "failed", message, _is_disks(error))
+
+
+def _is_disks(error: BaseException | None) -> bool:
+    """Whether a disk, or the way to it, is behind an error."""
+    if error is None or isinstance(error, UnwritableError):
+        return error is not None
+    return (isinstance(error, OSError) and error.errno in _DISKS) or _is_disks(error.__cause__ or error.__context__)
 
 
 def _plainly(error: Exception) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchharness import cluster
+from benchharness.compute import cluster
 from benchharness.errors import UserError
 from tests.support.dask import READ_ONLY, ROOT, WITHOUT_PACKAGE, Cluster, other_package
 from tests.support.dask import cluster as started
@@ -65,7 +65,7 @@ UNFIT = {
     "another version": ("", ("__init__.py", '__version__ = "', '__version__ = "0.'), "has benchharness 0.0.1.0, here"),
     "a version that cannot say": (
         "",
-        ("environment.py", "def source_sha256", "def other"),
+        ("compute/environment.py", "def source_sha256", "def other"),
         "no attribute",
     ),
     "a broken package": ("", ("__init__.py", "__all__ =", "__all__"), r"cannot load benchharness \(NameError"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from benchharness.errors import UserError
 from benchharness.runs import progress
 from benchharness.runs.progress import Sight, clock, shown, survey
 from benchharness.runs.runner import Where, execute
@@ -83,6 +84,28 @@ def test_plain_lines_where_nobody_watches(store: Store, monkeypatch: pytest.Monk
         "darts seed 0  epoch 1/3  valid 12.50 %  1:00 left  (all: 25%)",
         "darts seed 0  epoch 2/3  valid 12.50 %  0:30 left  (all: 50%)",
     ]
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_folder_that_cannot_be_read_ends_no_display(
+    store: Store, monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    """As where a worker with a newer version writes records that this one refuses."""
+    (job,) = jobs("darts")
+    monkeypatch.setattr(progress, "REFRESH_SECONDS", 0.01)
+    refused = threading.Event()
+
+    def survey(*_: object) -> None:
+        refused.set()
+        raise UserError("schema 2 where this version reads 1")
+
+    monkeypatch.setattr(progress, "survey", survey)
+    stream = io.StringIO()
+    with shown([job], store, Console(file=stream, force_terminal=terminal)):
+        assert refused.wait(5)
+        refused.clear()
+        assert refused.wait(5), "it goes on"
+    assert "Traceback" not in stream.getvalue()
 
 
 def test_a_live_display_on_a_terminal(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

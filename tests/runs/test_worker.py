@@ -9,7 +9,7 @@ import torch
 from benchharness.config import protocol
 from benchharness.errors import UserError
 from benchharness.runs.plan import Job, make_plan, parse_methods
-from benchharness.runs.worker import Where, _given_split, execute
+from benchharness.runs.worker import Where, execute, given_split
 from benchharness.store import Store, read
 from benchharness.store.run_folder import read_record
 from tests.support import tiny
@@ -36,21 +36,21 @@ def put(data: Path, first: int) -> None:
 
 def test_a_run_on_the_benchmarks_split_says_which_and_is_made_with_no_other(data: Path) -> None:
     without, halves = planned("nats").base, planned("drnas").base
-    assert _given_split(without) is None
+    assert given_split(without) is None
     put(data, 0)
     job = planned("nats")
-    found = _given_split(job.base)
+    found = given_split(job.base)
     assert found is not None
     assert found.valid.tolist() == list(range(5_000))
     assert job.base.run_id != without.run_id
     assert planned("drnas").base.run_id == halves.run_id
-    assert _given_split(without) is None, "planned as a seeded draw, it stays one"
+    assert given_split(without) is None, "planned as a seeded draw, it stays one"
     put(data, 1)
     with pytest.raises(UserError, match=r"planned with the cifar100 split file of sha256 \w{16}.*that of \w{16}"):
-        _given_split(job.base)
+        given_split(job.base)
     (data / "cifar100-test-split.json").unlink()
     with pytest.raises(UserError, match="there is none"):
-        _given_split(job.base)
+        given_split(job.base)
 
 
 def begun(tmp_path: Path, images: str) -> tuple[Job, Where]:

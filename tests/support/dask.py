@@ -26,13 +26,13 @@ READ_ONLY = """
 import errno, os
 from pathlib import Path
 def mkdir(path, *args, real=os.mkdir, **kwargs):
-    if str(path).startswith({folder!r}):
+    if {folder!r} in str(path):
         raise OSError(errno.{error}, os.strerror(errno.{error}), str(path))
     return real(path, *args, **kwargs)
 if os.mkdir.__module__ != __name__:  # dask loads what is preloaded twice
     os.mkdir = mkdir
 """
-"""What a worker does whose mount of `folder` is read-only, or full; a real one takes an administrator."""
+"""What a worker does where `folder` is read-only, or full, for it alone; a real mount takes an administrator."""
 
 
 class Cluster:

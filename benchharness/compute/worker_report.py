@@ -2,17 +2,19 @@
 
 import inspect
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, Final
 
-from benchharness import __version__, environment
+from benchharness.compute import environment
 
+_PACKAGE: Final = __name__.partition(".")[0]
 EXPRESSION: Final = "exec(source, space) or space['report'](*words)"
 """For `eval`, with `request` for its names: what workers are asked."""
 
 
 def request(needed: str) -> dict[str, Any]:
     """The names for `EXPRESSION`: `report` as text, and what it is to import, the module `needed` last."""
-    words = (__name__.partition(".")[0], environment.__name__, needed)
+    words = (_PACKAGE, environment.__name__, needed)
     return {"source": inspect.getsource(report), "space": {}, "words": words}
 
 
@@ -38,9 +40,9 @@ def report(package: str, digest: str, needed: str) -> dict[str, str]:
 def shortcoming(answer: Mapping[str, str]) -> str:
     """What keeps a worker with this report from making runs at all; empty where nothing does."""
     if not answer["version"]:
-        return f"cannot load benchharness ({answer['error']}); install {__version__} there"
-    if answer["error"] and answer["version"] != __version__:
-        return f"has benchharness {answer['version']}, here is {__version__} ({answer['error']}); install that there"
+        return f"cannot load benchharness ({answer['error']}); install {_version()} there"
+    if answer["error"] and answer["version"] != _version():
+        return f"has benchharness {answer['version']}, here is {_version()} ({answer['error']}); install that there"
     if answer["error"]:
         return f"lacks what benchharness needs ({answer['error']})"
     return ""
@@ -48,7 +50,11 @@ def shortcoming(answer: Mapping[str, str]) -> str:
 
 def difference(answer: Mapping[str, str]) -> str:
     """In what a worker's package differs from this one; empty where it does not."""
-    if answer["version"] != __version__:
-        return f"has benchharness {answer['version']}, here is {__version__}"
+    if answer["version"] != _version():
+        return f"has benchharness {answer['version']}, here is {_version()}"
     here, there = environment.source_sha256(), answer["source"]
     return "" if here == there else f"has another source of benchharness (sha256 {there[:16]}, here {here[:16]})"
+
+
+def _version() -> str:
+    return str(import_module(_PACKAGE).__version__)

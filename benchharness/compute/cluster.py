@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 from uuid import uuid4
 
-from benchharness import worker_report
+from benchharness.compute import worker_report
 from benchharness.errors import UserError, WorkerError
 
 Job = TypeVar("Job")
@@ -207,7 +207,7 @@ class _Dispatch(Generic[Job, Result]):
         if status not in ("finished", "error"):
             raise _gone()
         error = errand.future.exception() if status == "error" else None
-        answer = errand.future.result() if error is None else None
+        answer: Any = errand.future.result() if error is None else None
         self._recall(errand)
         if type(error).__name__ == "KilledWorker":  # of the package, which is not imported here
             yield from self._bereave(key, name) if key is not None else ()
@@ -269,7 +269,7 @@ class _Dispatch(Generic[Job, Result]):
         silent = [name for address, name in self.workers.items() if address not in self.unfit]
         if not silent:
             return f"{number}{unfit}; waiting for one that can make runs"
-        return f"{number}{unfit}; waiting to hear from {', '.join(silent)} what it has (it may be busy or stopped)"
+        return f"{number}{unfit}; waiting to hear from {', '.join(silent)}, which may be loading, busy or stopped"
 
 
 def _gone() -> UserError:

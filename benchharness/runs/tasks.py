@@ -1,0 +1,84 @@
+"""A job on its way to a worker: a process of this machine, or one of a dask scheduler's, on any machine."""
+
+import threading
+from collections.abc import Mapping
+from importlib import import_module
+from typing import NamedTuple
+
+from benchharness.data import load_images
+from benchharness.errors import UserError, WorkerError
+from benchharness.models import compiled, precision
+from benchharness.runs.plan import Job
+from benchharness.runs.remote import Carried, execute_away
+from benchharness.runs.worker import Outcome, Where, devices, execute, given_split
+from benchharness.search import cuda_graphs
+from benchharness.store.transfer import Parcel
+
+_alone = threading.Lock()
+
+
+class Task(NamedTuple):
+    """A job with all that its worker needs."""
+
+    job: Job
+    where: Where
+    source: bytes = b""
+    """The user's method file, empty for a built-in method."""
+    known: Mapping[str, Parcel] = {}
+    """What is done of the job already, where the worker cannot see it."""
+    images_sha256: str = ""
+    """Of the images that the command has itself, to which those of a worker have to be equal; empty if it has none."""
+
+
+def start(task: Task) -> list[Outcome]:
+    """Make the job here."""
+    with _alone:  # a dask worker may have been given several threads, but torch's random numbers are the process's
+        return execute(task.job, task.where, source=task.source)
+
+
+def start_there(task: Task) -> list[Outcome]:
+    """Make the job on a dask worker that shares the results folder; raises `WorkerError` for what is its fault."""
+    _check_worker(task)
+    return _none_spoilt(start(task))
+
+
+def start_away(task: Task) -> Carried:
+    """Make the job on a dask worker that shares nothing; raises `WorkerError` for what is its fault."""
+    _check_worker(task)
+    scratch = (
+        import_module("distributed").get_worker().local_directory
+    )  # dask empties it after a worker that was killed
+    with _alone:
+        carried = execute_away(task.job, task.where, task.source, task.known, scratch)
+    _none_spoilt(carried.outcomes)
+    return carried
+
+
+def check_place(job: Job, device: str, where: Where) -> None:
+    """Raise `UserError` where this machine cannot make `job` on `device` in the ways asked for."""
+    compiled.check(where.compile)
+    cuda_graphs.check(where.graphs, device)
+    precision.check(job.base.protocol["numerics"], device)
+
+
+def _check_worker(task: Task) -> None:
+    """What a worker lacks would fail run after run, quicker than the others work."""
+    try:
+        check_place(task.job, devices(task.where.device, 1)[0], task.where)
+        images = load_images(task.job.base.dataset)
+        given_split(task.job.base)
+    except UserError as error:
+        raise WorkerError(f"cannot make them: {error}") from None
+    if task.images_sha256 not in ("", images.sha256):
+        raise WorkerError(
+            f"has other images called {task.job.base.dataset!r} (sha256 {images.sha256[:16]}) than are here "
+            f"({task.images_sha256[:16]})"
+        )
+
+
+def _none_spoilt(outcomes: list[Outcome]) -> list[Outcome]:
+    """The outcomes; raises `WorkerError` where one failed for what is no fault of the run."""
+    for outcome in outcomes:
+        if outcome.spoilt:
+            raise WorkerError(f"cannot make {outcome.spec.method} seed {outcome.spec.seed}: {outcome.message}")
+    return outcomes
