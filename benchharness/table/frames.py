@@ -13,6 +13,7 @@ import numpy as np
 from benchharness import space
 from benchharness.errors import UserError
 from benchharness.io import arrow
+from benchharness.io.archives import DAMAGE
 from benchharness.notation import read_cell
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def read(path: Path, wanted: Callable[[str], bool]) -> "pd.DataFrame":
         found = readers[form(path)](path, wanted)
     except UserError:
         raise
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+    except (*DAMAGE, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         told = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
         raise UserError(f"{path} cannot be read as {form(path).upper()} ({told})") from None
     found.columns = pd.Index([_short(name) for name in found.columns])

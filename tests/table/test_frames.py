@@ -210,3 +210,21 @@ def test_a_sheet_in_the_data_folder_is_used_by_its_bare_name(
     assert load_table("sheet").accuracy(CELLS, "cifar10", "test").tolist() == ACCURACIES
     assert cli.main(["table", "import", str(path), "--map", "arch=arhc"]) == cli.REFUSED
     assert "unknown column of sheet (2).CSV 'arhc'; did you mean 'arch'?" in capsys.readouterr().err
+
+
+def test_a_gzipped_table_is_read_to_its_checksum(tmp_path: Path) -> None:
+    whole, drawn, refused = gzip.compress(csv()), np.random.default_rng(0), 0
+    path = tmp_path / "x.csv.gz"
+    for place in [*drawn.integers(len(whole), size=100), len(whole) - 5]:
+        spoilt = bytearray(whole)
+        spoilt[place] ^= 1 << drawn.integers(8)
+        path.write_bytes(spoilt)
+        columnar.recognises(path)
+        try:
+            assert columnar.read_as(path, "x").accuracy(CELLS, "cifar10", "test").tolist() == ACCURACIES
+        except UserError:
+            refused += 1
+    assert refused > 80
+    path.write_bytes(whole[:-2])
+    with pytest.raises(UserError, match=r"x\.csv\.gz cannot be read as CSV \(EOFError"):
+        columnar.read_as(path, "x")

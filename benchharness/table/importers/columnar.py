@@ -8,6 +8,7 @@ import numpy as np
 
 from benchharness import space
 from benchharness.errors import UserError, unknown
+from benchharness.io.archives import DAMAGE
 from benchharness.notation import is_naslib, read_cell
 from benchharness.table import frames, nas_bench_201
 from benchharness.table.build import build
@@ -33,7 +34,7 @@ def recognises(path: Path) -> str | None:
         return None
     try:
         names = frames.names(path, known)
-    except (OSError, EOFError, ValueError):
+    except (*DAMAGE, ValueError):
         return None
     if names >= _BENCHMARK:
         return nas_bench_201.NAME
