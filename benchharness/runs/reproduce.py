@@ -13,7 +13,8 @@ from benchharness.records import RunSpec, Status
 from benchharness.runs.plan import Job
 from benchharness.runs.worker import Open, Where, as_made, devices, execute, open_search
 from benchharness.store import Store, arrays
-from benchharness.store.run_folder import TIMES, read_record, read_spec, status, supernet_folder
+from benchharness.store.listing import run_folders
+from benchharness.store.run_folder import TIMES, not_counted, read_record, read_spec, status, supernet_folder
 from benchharness.store.schemas import Machine
 
 
@@ -32,7 +33,10 @@ def find(results: Path, run_id: str) -> Path:
     """The folder of a run under `results`, by its id or the first digits of it; raises `UserError` where none is."""
     if not re.fullmatch(r"[0-9a-f]{4,16}", run_id):
         raise UserError(f"{run_id[:40]!r} is no run id; it is 4 to 16 of the digits at the end of a run's folder name")
-    found = sorted(path.parent for path in results.rglob(f"seed-*-{run_id}*/spec.json"))
+    every = [results / place for place, _ in run_folders(results)]
+    called_so = [path for path in every if path.name.rpartition("-")[2].startswith(run_id)]
+    copies = not_counted(results, called_so)
+    found = [path for path in called_so if path not in copies and (path / "spec.json").exists()]
     if len(found) != 1:
         apart = "; more digits of it, or the folder of one suite as --results, tell them apart" if found else ""
         raise UserError(f"{len(found) or 'no'} runs under {results} have an id that begins with {run_id}{apart}")

@@ -7,11 +7,8 @@ unfinished runs have none, and a missing, torn or garbled index is made anew. It
 import gzip
 import hashlib
 import json
-import os
 import zlib
 from collections.abc import Mapping
-from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -19,16 +16,12 @@ import platformdirs
 
 from benchharness.io.npz import replacing
 from benchharness.records import RunRecord, RunSpec
-from benchharness.store import parallel_read
+from benchharness.store.listing import Mark
 from benchharness.store.schemas import Failure, Machine
 
 LEAST: Final = 500
 """Finished runs from which a folder is indexed; fewer are read in less than a second."""
-SOURCES: Final = ("failure.json", "machine.json", "record.json", "spec.json", "trace.jsonl", "trace.npz")
 _SCHEMA: Final = 3
-
-Mark = list[list[Any]]
-"""Name, inode, size and time of each file that an entry was made from."""
 
 
 class Parsed(NamedTuple):
@@ -47,16 +40,6 @@ class Entry(NamedTuple):
 
     mark: Mark
     parsed: Parsed
-
-
-def runs(folder: Path) -> list[tuple[str, Mark]]:
-    """Every folder with a `spec.json` under `folder`: its path from there and its mark, in the order of the paths."""
-    found, level = list[tuple[str, Mark]](), [""]
-    while level:
-        listed = list(zip(level, parallel_read.each(partial(_listed, folder), level), strict=True))
-        found += [(place, mark) for place, (mark, _) in listed if any(name == "spec.json" for name, *_ in mark)]
-        level = [f"{place}/{name}" if place else name for place, (_, names) in listed for name in names]
-    return sorted(found, key=lambda run: run[0].split("/"))
 
 
 def load(folder: Path) -> dict[str, Entry]:
@@ -102,22 +85,6 @@ def _met(part: dict[str, Any], known: dict[str, Any]) -> Any:
 def _place(folder: Path) -> Path:
     key = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
     return platformdirs.user_cache_path("benchharness") / "index" / f"{key}.json.gz"
-
-
-def _listed(folder: Path, place: str) -> tuple[Mark, list[str]]:
-    """The mark of the files at `place` under `folder`, and the names of the folders there."""
-    try:
-        with os.scandir(folder / place) as found:
-            entries = list(found)
-    except PermissionError:
-        return [], []
-    mark = []
-    for entry in sorted(entries, key=lambda one: one.name):
-        if entry.name in SOURCES:
-            with suppress(FileNotFoundError):  # a failure's note, gone as its run is tried again
-                about = entry.stat()
-                mark.append([entry.name, about.st_ino, about.st_size, about.st_mtime_ns])
-    return mark, [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
 
 
 def _packed(parsed: Parsed, shared: dict[int, tuple[int, Any]]) -> list[Any]:

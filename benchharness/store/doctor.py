@@ -1,7 +1,6 @@
 """Is a results folder sound? What is wrong with which run, and what to do about it. Reads only."""
 
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
@@ -15,10 +14,12 @@ from benchharness.io import files
 from benchharness.records import RunSpec, Status
 from benchharness.space import from_string
 from benchharness.store import parallel_read
+from benchharness.store.listing import NAME, run_folders
 from benchharness.store.lock import alive
 from benchharness.store.run_folder import (
     UNSOUND,
     examined_record,
+    not_counted,
     read_arrays,
     read_record,
     read_spec,
@@ -30,7 +31,6 @@ from benchharness.store.schemas import Failure, Line, Machine
 AGAIN: Final = "the command that made it, given again, puts it right"
 UNDO: Final = "delete record.json there; the command that made it, given again, then makes the run anew"
 APART: Final = "comparing them compares images too; move one kind to a suite of its own"
-_FOLDER: Final = re.compile(r"seed-\d{3,}-([0-9a-f]{16})")
 _KNOWN: Final = (
     *("spec.json", "record.json", "machine.json", "failure.json", "trace.jsonl", "trace.npz"),
     *("checkpoint.pt", "method.py", "hung.txt", "heartbeat", "run.lock"),
@@ -59,11 +59,11 @@ def examine(results: Path) -> Diagnosis:
     """Look at every run under `results`; raises `UserError` where there is no such folder."""
     if not results.is_dir():
         raise UserError(f"no results folder {str(results)!r}; `benchharness run` makes one")
-    folders = [path for path in sorted(results.rglob("seed-*")) if path.is_dir() and _FOLDER.fullmatch(path.name)]
-    if not folders and _FOLDER.fullmatch(results.resolve().name):
-        folders = [results]
-    found = parallel_read.each(lambda folder: list(_folder(folder)), folders)
-    return Diagnosis(len(folders), (*chain.from_iterable(found), *_mixed(folders)))
+    folders = [results / place for place, _ in run_folders(results)]
+    apart = not_counted(results, folders)
+    found = parallel_read.each(lambda folder: list(_folder(folder, apart.get(folder, ""))), folders)
+    counted = [folder for folder in folders if folder not in apart]
+    return Diagnosis(len(folders), (*chain.from_iterable(found), *_mixed(counted)))
 
 
 def _mixed(folders: Sequence[Path]) -> Iterator[Finding]:
@@ -90,8 +90,16 @@ def _images(folder: Path) -> tuple[str, str] | None:
     return spec.dataset, f"{record.data.get('label')} (sha256 {str(record.data['sha256'])[:16]})"
 
 
-def _folder(folder: Path) -> Iterator[Finding]:
-    """What is wrong with one run. One that somebody is working on is not looked at: its files are being written."""
+def _folder(folder: Path, apart: str) -> Iterator[Finding]:
+    """What is wrong with one run. One that somebody is working on is not looked at: its files are being written.
+
+    Nor is one that does not count, for what it is set `apart` by.
+    """
+    if apart:
+        named = NAME.fullmatch(folder.name) and "its spec.json" in apart
+        remedy = f"delete spec.json there; {AGAIN}" if named else "delete it, or move it out of the results"
+        yield Finding(folder, f"{apart}, so that no report counts it", remedy)
+        return
     try:
         if alive(folder):
             return
@@ -105,8 +113,6 @@ def _folder(folder: Path) -> Iterator[Finding]:
         return
     if spec is None:
         yield Finding(folder, "spec.json is missing or damaged, so that no report counts this run", AGAIN)
-    elif not folder.name.endswith(spec.run_id):
-        yield Finding(folder, f"spec.json is that of run {spec.run_id}", "delete spec.json there; " + AGAIN)
     else:
         for check in CHECKS if state == Status.DONE else (_unfinished,):
             yield from check(folder, spec)

@@ -15,6 +15,7 @@ from benchharness.io import files
 from benchharness.records import SCHEMA, RunRecord, RunSpec, Status, named_apart
 from benchharness.store import cache, parallel_read
 from benchharness.store.cache import Entry, Parsed
+from benchharness.store.listing import misplaced, run_folders
 from benchharness.store.run_folder import read_arrays, read_record, read_spec, status, supernet_folder
 from benchharness.store.schemas import Failure, Line, Machine
 
@@ -36,13 +37,13 @@ def read(folder: Path) -> pd.DataFrame:
 
     Accuracies are in percent; what a run has not got yet is None or NaN. Where files of one name but different content
     were run, `method` tells them apart as `name@abcdef`, with the beginning of the content's SHA-256. Raises
-    `UserError` where there is no such folder, or where a run in it was written by another version. Large folders are
-    indexed: see `store.index`.
+    `UserError` where there is no such folder, or where a run in it was written by another version. Copies of runs do
+    not count: see `store.listing`. Large folders are indexed: see `store.cache`.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f"no results folder {str(folder)!r}; `benchharness run` makes one")
-    parts = folder.resolve().parts
+    parts = ("", "", "", *folder.resolve().parts)
     with _uncollected():
         found = list(_parsed(folder))
         rows = [_row(folder / run, parsed, [*parts, *filter(None, run.split("/"))][-4]) for run, parsed in found]
@@ -126,7 +127,7 @@ def _uncollected() -> Iterator[None]:
 
 def _parsed(folder: Path) -> Iterator[tuple[str, Parsed]]:
     """Every run under `folder`, from the index where that still holds; it is written anew where it does not."""
-    known, marks = cache.load(folder), dict(cache.runs(folder))
+    known, marks = cache.load(folder), dict(run_folders(folder))
     held = {run: known[run] for run, mark in marks.items() if run in known and known[run].mark == mark}
     rest = [run for run in marks if run not in held]
     read = parallel_read.each(partial(_files_of, {}), [folder / run for run in rest])
@@ -136,7 +137,8 @@ def _parsed(folder: Path) -> Iterator[tuple[str, Parsed]]:
     finished = {run: held[run] for run in marks if run in held and held[run].parsed.record is not None}
     if len(finished) >= cache.LEAST and finished != known:
         cache.save(folder, finished)
-    return ((run, held[run].parsed) for run in marks if run in held)
+    apart = misplaced(folder, {run: entry.parsed[:2] for run, entry in held.items()})
+    return ((run, held[run].parsed) for run in marks if run in held and run not in apart)
 
 
 def _files_of(known: dict[str, Any], path: Path) -> Parsed | None:

@@ -2,8 +2,8 @@
 
 import hashlib
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 from benchharness.errors import UserError
 from benchharness.io import files
 from benchharness.records import OtherVersion, RunRecord, RunSpec, Status, digest
+from benchharness.store.listing import misplaced
 from benchharness.store.lock import alive, clear, lease
 from benchharness.store.schemas import Line, Machine, fitting
 
@@ -131,7 +132,7 @@ def claimed(spec: RunSpec, folder: Path) -> Iterator[Run | None]:
 
 def status(folder: Path) -> Status:
     """Where the run in `folder` stands, as its files tell. Without its spec no run is done: no reader would find it."""
-    if read_record(folder) is not None and read_spec(folder) is not None:
+    if read_record(folder) is not None and (spec := read_spec(folder)) and _is_called_after(folder, spec.run_id):
         return Status.DONE
     if alive(folder):
         return Status.RUNNING
@@ -140,8 +141,13 @@ def status(folder: Path) -> Status:
     return Status.STALE if (folder / "spec.json").exists() else Status.ABSENT
 
 
+def _is_called_after(folder: Path, run_id: str) -> bool:
+    """Whether the run's folder, or what it is a link to, is called after that run."""
+    return any(path.name.endswith(f"-{run_id}") for path in (folder, folder.absolute(), folder.resolve()))
+
+
 def read_record(folder: Path) -> RunRecord | None:
-    """The record of the run in `folder`; None where `record_problem` has something to say.
+    """The record of the run in `folder`; None where `examined_record` has something to say.
 
     Raises `UserError` where another version wrote it.
     """
@@ -157,7 +163,7 @@ def examined_record(folder: Path) -> tuple[RunRecord | None, str]:
         raise
     except UserError as error:
         return None, f"record.json is {error}"
-    if record.run_id != folder.absolute().name.rpartition("-")[2]:
+    if not _is_called_after(folder, record.run_id):
         return record, f"record.json is that of run {record.run_id}"
     others = {name: files.read_bytes(folder / name) for name in record.files if (folder / name).exists()}
     changed = changed_files(record, others)
@@ -186,6 +192,16 @@ def read_spec(folder: Path) -> RunSpec | None:
         return None
 
 
+def not_counted(root: Path, folders: Sequence[Path]) -> dict[Path, str]:
+    """Of the runs' folders under `root`, those that do not count, and why: see `listing.misplaced`."""
+    found: dict[str, tuple[str, RunSpec]] = {}
+    for folder in folders:
+        with suppress(UserError, OSError):  # another version's, or not to be read: no business of this
+            if spec := read_spec(folder):
+                found[folder.relative_to(root).as_posix().removeprefix(".")] = spec.run_id, spec
+    return {root / place: why for place, why in misplaced(root, found).items()}
+
+
 def now() -> str:
     """The time in UTC, to the second, in ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
@@ -193,7 +209,7 @@ def now() -> str:
 
 def _check_spec(run: Run) -> None:
     """The run id in the folder's name vouches for the spec, so a missing or damaged one can be written again."""
-    if read_spec(run.folder) is None:
+    if read_spec(run.folder) != run.spec:
         files.write_text(run.folder / "spec.json", run.spec.to_json() + "\n")
 
 
@@ -201,8 +217,9 @@ def supernet_folder(folder: Path, record: RunRecord) -> Path | None:
     """The folder of the run out of whose supernet the run in `folder` was read: of its seed; None if not here."""
     if record.supernet == record.run_id:
         return folder
-    name = f"{folder.name.rpartition('-')[0]}-{record.supernet}"
-    return next((method / name for method in sorted(folder.parents[1].iterdir()) if (method / name).is_dir()), None)
+    whole = folder.absolute()
+    name = f"{whole.name.rpartition('-')[0]}-{record.supernet}"
+    return next((method / name for method in sorted(whole.parents[1].iterdir()) if (method / name).is_dir()), None)
 
 
 def _read(kind: type[D], path: Path) -> D:

@@ -1,0 +1,128 @@
+"""A run id counts once, whatever copies and links lie about, and for readers as for the doctor."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchharness.runs.reproduce import find
+from benchharness.runs.runner import Where, execute
+from benchharness.store import Store, read
+from benchharness.store.doctor import examine
+from benchharness.store.listing import run_folders
+from tests.support.tiny import Walk, jobs
+
+(JOB,) = jobs("darts,ostr")
+OURS = sorted(spec.run_id for spec in JOB.specs)
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """darts and ostr, both done, in the suite `mine`."""
+    execute(JOB, Where(Store(tmp_path / "results", "mine"), "cpu", 1), Walk)
+    return tmp_path / "results"
+
+
+def folder(results: Path) -> Path:
+    return Store(results, "mine").folder(JOB.base)
+
+
+def data_set(results: Path, method: str = "") -> Path:
+    return results / "mine" / "cifar10" / method
+
+
+def counted(place: Path) -> list[str]:
+    return sorted(read(place)["run_id"])
+
+
+def copy_beside(results: Path, name: str) -> None:
+    shutil.copytree(folder(results), folder(results).with_name(name))
+
+
+COPIES: dict[str, Callable[[Path], object]] = {
+    "a file manager's": lambda results: copy_beside(results, f"{folder(results).name} copy 1"),
+    "one with a suffix": lambda results: copy_beside(results, f"{folder(results).name}.bak"),
+    "another seed's name": lambda results: copy_beside(results, f"seed-001-{JOB.base.run_id}"),
+    "another run's name": lambda results: copy_beside(results, f"seed-000-{'0' * 16}"),
+    "a method's folder": lambda results: shutil.copytree(folder(results).parent, data_set(results, "darts-backup")),
+    "a method's that sorts first": lambda results: shutil.copytree(
+        folder(results).parent, results / "mine/cifar10/Old"
+    ),
+    "a data set's folder": lambda results: shutil.copytree(results / "mine/cifar10", results / "mine/cifar10 (1)"),
+    "a suite within the suite": lambda results: shutil.copytree(results / "mine", results / "mine/a-backup/mine"),
+    "a data set's within the suite": lambda results: shutil.copytree(
+        results / "mine/cifar10", results / "mine/b/cifar10"
+    ),
+    "a link to a method": lambda results: (results / "mine/cifar10/link").symlink_to(folder(results).parent),
+    "a link to the suite within it": lambda results: (results / "mine/again").symlink_to(results / "mine"),
+}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_a_copy_counts_no_second_time_and_the_doctor_names_it(results: Path, name: str) -> None:
+    before = read(results / "mine").drop(columns="path")
+    COPIES[name](results)
+    for place in (results, results / "mine"):
+        assert counted(place) == OURS
+        told = [str(finding) for finding in examine(place).findings]
+        if name != "a link to the suite within it":
+            assert told
+            assert all("so that no report counts it; delete" in line for line in told)
+    assert read(results / "mine").drop(columns="path").equals(before)
+    assert set(read(results)["path"]) == {Store(results, "mine").folder(spec) for spec in JOB.specs}
+    assert find(results, JOB.base.run_id) == folder(results)
+
+
+def test_suites_side_by_side_each_count(results: Path) -> None:
+    shutil.copytree(results / "mine", results / "theirs")
+    assert counted(results) == sorted(OURS * 2)
+    assert sorted(set(read(results)["suite"])) == ["mine", "theirs"]
+    assert examine(results).findings == ()
+
+
+def test_a_spec_of_another_run_makes_no_run_of_it(results: Path) -> None:
+    (other,) = jobs("darts", (1,))
+    (folder(results) / "spec.json").write_text(other.base.to_json())
+    assert counted(results) == sorted(spec.run_id for spec in JOB.readouts)
+    (finding,) = examine(results).findings
+    assert f"its spec.json is that of run {other.base.run_id}" in finding.problem
+    assert finding.remedy.startswith("delete spec.json there; the command that made it, given again")
+    where = Where(Store(results, "mine"), "cpu", 1)
+    assert [outcome.state for outcome in execute(JOB, where, Walk)] == ["done", "done"]
+    assert counted(results) == OURS
+
+
+@pytest.mark.parametrize("level", range(4))
+def test_linked_folders_are_read_alike_by_all(results: Path, tmp_path: Path, level: int) -> None:
+    """A run's folder, or one above it, on another disk."""
+    place = [folder(results), *folder(results).parents][level]
+    place.rename(tmp_path / "elsewhere")
+    place.symlink_to(tmp_path / "elsewhere")
+    assert counted(results) == OURS
+    assert examine(results) == (2, ())
+    assert find(results, JOB.base.run_id) == folder(results)
+
+
+def test_links_in_a_circle_end(results: Path) -> None:
+    for link, target in (
+        ("mine/up", ""),
+        ("mine/cifar10/root", "/"),
+        ("mine/self", "mine/self"),
+        ("a", "b"),
+        ("b", "a"),
+    ):
+        (results / link).symlink_to(results / target)
+    for one, other in (("c", "d"), ("d", "c")):
+        (results / one).mkdir()
+        (results / one / "link").symlink_to(results / other)
+    assert counted(results) == OURS
+    assert len(run_folders(results)) == 2
+
+
+def test_a_run_is_read_from_within_and_near_the_root(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder(results))
+    assert counted(Path()) == [JOB.base.run_id]
+    assert read(Path())["arch"].notna().all()
+    monkeypatch.chdir(Store(results, "mine").folder(JOB.readouts[0]))
+    assert examine(Path()) == (1, ())
