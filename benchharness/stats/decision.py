@@ -1,7 +1,7 @@
 """Whether a search decided: a lead on an edge that is large, lasts over epochs, and is no random walk of alpha."""
 
 from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -32,7 +32,9 @@ class Decision(NamedTuple):
     stable: Bool[np.ndarray, "edges"]
     """Whether the winner led in all of the last fifth of the epochs (at least two)."""
     p: Float[np.ndarray, "edges"]
-    """Of the lead if every epoch's movement had had a random sign; see `drift_p`."""
+    """Of an edge's lead if every epoch's movement had had a random sign; see `drift_p`."""
+    search_p: float
+    """The same of the mean lead over all edges, which has the power that a single edge lacks."""
     initial_p: Float[np.ndarray, "edges"]
     """Of the lead among alphas that are only initialised: how often those lead as much."""
     entropy: float
@@ -41,52 +43,58 @@ class Decision(NamedTuple):
 
     @property
     def leaning(self) -> Bool[np.ndarray, "edges"]:
-        """Edges with a winner that lasts and is neither a random walk nor left over from the initial alphas."""
+        """Edges whose winner lasts and, judged alone, is neither a random walk nor left from the initial alphas."""
         return self.stable & (self.p <= LEVEL) & (self.initial_p <= LEVEL)
 
     @property
     def decided(self) -> Bool[np.ndarray, "edges"]:
-        """Edges that lean and whose lead is large."""
-        return self.leaning & (self.lead >= LEAD)
+        """Edges whose winner lasts, is ahead by `LEAD`, and more than initial alphas are."""
+        return self.stable & (self.lead >= LEAD) & (self.initial_p <= LEVEL)
 
 
 def decision(expected: Float[np.ndarray, "epochs edges ops"]) -> Decision:
     """Judge a search by its mean edge weights after every epoch.
 
-    `decided` where at least two thirds of the edges have a winner that leads over the last fifth of the epochs, by
-    `LEAD` at the end, and by more than a random walk would (5 %); else `undecided`; `no alpha` where the weights never
-    leave uniform. Nothing here knows an accuracy. Raises `ValueError` without epochs.
+    `decided` where on at least two thirds of the edges the winner led over the last fifth of the epochs and is ahead by
+    `LEAD` at the end, and where the mean lead over the edges is more than a random walk of alpha would reach (5 %);
+    else `undecided`; `no alpha` where the weights never leave uniform. Nothing here knows an accuracy. Raises
+    `ValueError` without epochs.
     """
     if not len(expected):
         raise ValueError("a decision needs the weights of one epoch at least")
     weights = _normalised(np.asarray(expected, float))
     final = np.sort(weights[-1], -1)
     last = weights[-max(2, len(weights) // 5) :].argmax(-1)
+    p, search_p = drift_p(weights)
     judged = Decision(
         winner=last[-1],
         lead=final[:, -1] - final[:, -2],
-        stable=(last == last[-1]).all(0),
-        p=drift_p(weights),
+        stable=(last == last[-1]).all(0) & (len(last) > 1),
+        p=p,
+        search_p=search_p,
         initial_p=initial_p(final[:, -1] - final[:, -2], weights.shape[-1]),
         entropy=_relative_entropy(weights[-1]),
         verdict="no alpha",
     )
-    return judged if _constant(weights) else judged._replace(verdict=_verdict(judged.decided))
+    return judged if _constant(weights) else judged._replace(verdict=_verdict(judged))
 
 
-def drift_p(weights: Float[np.ndarray, "epochs edges ops"]) -> Float[np.ndarray, "edges"]:
-    """Per edge, how often the largest lead of log weights is as large if each epoch moved them with a random sign.
+def drift_p(weights: Float[np.ndarray, "epochs edges ops"]) -> tuple[Float[np.ndarray, "edges"], float]:
+    """How often the lead of log weights is as large if each epoch had moved each edge with a random sign.
 
-    A sign-flip test of the epochs' movements from uniform weights on; since the winner is chosen anew in every flip,
-    having picked the largest of five is accounted for. Smallest value 1/1000. With fewer than six epochs it cannot
-    reach 5 %.
+    Per edge, and for the mean over edges: sign-flip tests of the epochs' movements from uniform weights on. The winner
+    is chosen anew in every flip, so that having picked the largest of five is accounted for. The smallest p is
+    1/1000.
     """
     movements = _movements(weights)
-    epochs = len(movements)
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], (FLIPS, epochs))
-    walked = np.tensordot(signs, movements, 1)
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], (FLIPS, *movements.shape[:2]))
+    walked = np.einsum("fte,teo->feo", signs, movements)
     observed, null = _log_lead(movements.sum(0)), _log_lead(walked)
-    return np.asarray((1 + (null >= observed - 1e-12).sum(0)) / (1 + FLIPS))
+    return _share_above(observed, null), float(_share_above(observed.mean(), null.mean(-1)))
+
+
+def _share_above(observed: Any, null: Any) -> Any:
+    return (1 + (null >= observed - 1e-12).sum(0)) / (1 + FLIPS)
 
 
 def initial_p(lead: Float[np.ndarray, "edges"], ops: int) -> Float[np.ndarray, "edges"]:
@@ -126,8 +134,9 @@ def majority_of_decisions(decisions: Sequence[Decision]) -> Verdict:
     return "decided" if 2 * verdicts.count("decided") > len(verdicts) else "undecided"
 
 
-def _verdict(decided: Bool[np.ndarray, "edges"]) -> Verdict:
-    return "decided" if decided.mean() >= EDGES_NEEDED else "undecided"
+def _verdict(judged: Decision) -> Verdict:
+    enough = judged.decided.mean() >= EDGES_NEEDED
+    return "decided" if enough and judged.search_p <= LEVEL else "undecided"
 
 
 def _normalised(weights: Float[np.ndarray, "epochs edges ops"]) -> Float[np.ndarray, "epochs edges ops"]:
