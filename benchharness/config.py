@@ -9,6 +9,7 @@ from benchharness.errors import UserError, unknown
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+
 Settings = TypeVar("Settings", bound="DataclassInstance")
 
 
@@ -138,3 +139,64 @@ def _check(settings: Protocol) -> None:
         raise UserError(f"partial={settings.partial} does not divide channels={settings.channels}")
     if settings.images and settings.images < 2 * settings.batch:
         raise UserError(f"images={settings.images} gives halves smaller than a batch of {settings.batch}")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an architecture is trained; the defaults are NAS-Bench-201's with 12 epochs (Dong & Yang 2020, section 2.2),
+    but for `rate_by`, whose default is what tables that do not say were trained with.
+
+    SGD with momentum, weight decay, and a rate that falls to zero along a half cosine; augmentation is the data set's
+    own.
+    """
+
+    name: str = "nas-bench-201"
+    epochs: int = 12
+    batch: int = 256
+    learning_rate: float = 0.1
+    warmup: float = 0.0
+    """Share of all steps over which the rate first rises linearly."""
+    rate_by: str = "step"
+    """`step`: every step has a rate of its own. `epoch`: the rate of an epoch's first step holds until its end, as in
+    the benchmark, so that its last of 12 epochs has 0.0017."""
+    momentum: float = 0.9
+    nesterov: bool = True
+    weight_decay: float = 5e-4
+    channels: int = 16
+    cells: int = 5
+    """Cells per stage."""
+    trained_on: str = "half"
+    """`half`: the first half of the training images, measured on the other half (valid) and on the test images.
+    `whole`: all training images; the test images are halved by seed into valid and test, but for CIFAR-10, where the
+    benchmark keeps them whole as test."""
+    images: int = 0
+    """Training images used, the first so many of the part trained on; 0 takes them all."""
+    measured: int = 0
+    """Images that accuracy is measured on, the first so many of each part; 0 takes them all."""
+
+
+_RECIPE_CHOICES: Final = {"trained_on": ("half", "whole"), "rate_by": ("step", "epoch")}
+_RECIPE_POSITIVE: Final = ("epochs", "batch", "learning_rate", "channels", "cells")
+RECIPES: Final = {
+    "nas-bench-201": Recipe(rate_by="epoch"),
+    "nas-bench-201-full": Recipe(name="nas-bench-201-full", epochs=200, rate_by="epoch"),
+    "small": Recipe(
+        name="small", epochs=4, batch=128, learning_rate=0.2, warmup=0.1, channels=4, cells=1, measured=5000
+    ),
+    "digits": Recipe(name="digits", epochs=1, batch=128, channels=8, cells=3, measured=5000),
+}
+
+
+def recipe(name: str, changes: Mapping[str, Any] | None = None) -> Recipe:
+    """The preset called `name` with `changes` made (values may be strings); raises `UserError` on what is not one."""
+    if name not in RECIPES:
+        raise unknown("recipe", name, RECIPES)
+    return checked(changed(RECIPES[name], changes or {}))
+
+
+def checked(asked: Recipe) -> Recipe:
+    """The recipe itself; raises `UserError` where it has a value that no training can have."""
+    check_values(asdict(asked), _RECIPE_CHOICES, _RECIPE_POSITIVE)
+    if asked.warmup >= 1:
+        raise UserError(f"warmup={asked.warmup} leaves no step after it; it is a share of all steps, under 1")
+    return asked

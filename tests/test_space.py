@@ -97,8 +97,8 @@ def test_parameters_of_any_network_are_those_of_the_network_itself(size: space.N
 def test_multiply_adds_of_any_network_counted_layer_by_layer(size: space.Network) -> None:
     import torch
 
+    from benchharness.models.layers import Norm
     from benchharness.models.standalone import Bundle, Network
-    from benchharness.models.supernet import Norm
 
     net, counted = Network((3,) * 6, size.classes, size.channels, size.cells), [0]
 

@@ -13,19 +13,20 @@ from rich.table import Table as Grid
 
 from benchharness.data.image_set import ImageSet
 from benchharness.io.catalog import Installed
+from benchharness.io.progress import clock
 from benchharness.records import named_apart
-from benchharness.runs.progress import clock, look
+from benchharness.runs.progress import look
 from benchharness.space import SIZE, to_string
 from benchharness.store import Store, read
 from benchharness.table import Table, Tables, table_of
 from benchharness.table.metric import after
 
 if TYPE_CHECKING:
+    from benchharness.config import Recipe
     from benchharness.records import RunSpec
     from benchharness.runs.plan import Job
     from benchharness.runs.runner import Outcome
     from benchharness.training.table_check import Comparison
-    from benchharness.training.trainer import Recipe
 
 MANY: Final = 500
 """Rows above which a listing is for a pager or a search, not for a screen."""

@@ -173,9 +173,9 @@ def _suite(args: argparse.Namespace) -> "Suite":
 
 def _perform(plan: "list[Job]", store: "Store", args: argparse.Namespace, words: list[str]) -> int:
     from benchharness.cli import console
+    from benchharness.compute.devices import slots
     from benchharness.runs.progress import shown
     from benchharness.runs.runner import Means, perform
-    from benchharness.runs.worker import slots
 
     args.jobs = args.jobs if args.jobs is not None else slots(args.device, len(plan))
     stoppable()

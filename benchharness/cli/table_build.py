@@ -9,10 +9,10 @@ from benchharness.cli.parser import DONE, INTERRUPTED, Parser, complain, stoppab
 from benchharness.errors import UserError
 
 if TYPE_CHECKING:
+    from benchharness.config import Recipe
     from benchharness.space import Arch
     from benchharness.table import Table, Tables
     from benchharness.training.journal import Journal, Means
-    from benchharness.training.trainer import Recipe
 
 
 SAMPLE: Final = 500
@@ -32,13 +32,13 @@ def build(words: list[str]) -> int:
     add("--name", default="", help="what to call the table (default: like the data set)")
     add("--out", metavar="FILE.npz", help="write the table there instead of installing it")
     args = _trained(parser, "digits for digits, else small").read(words)
+    from benchharness import config
     from benchharness.data import load_images
     from benchharness.table import DATASETS
     from benchharness.training import journal as measuring
-    from benchharness.training import trainer
 
     images = load_images(args.dataset)
-    asked = _recipe(args, trainer.RECIPES["digits" if images.name == "digits" else "small"])
+    asked = _recipe(args, config.RECIPES["digits" if images.name == "digits" else "small"])
     everything = measuring.representatives()
     number = len(everything) if args.all else args.sample or SAMPLE
     if not 1 <= number <= len(everything):
@@ -92,7 +92,7 @@ def check(words: list[str]) -> int:
 
 def _trained_all(journal: "Journal", codes: "list[int]", args: argparse.Namespace, left: int) -> bool:
     """Make the `left` trainings that a journal lacks; whether none of them was stopped by Ctrl-C or SIGTERM."""
-    from benchharness.runs.progress import counted
+    from benchharness.io.progress import counted
 
     stoppable()
     try:
@@ -130,7 +130,7 @@ def complete(table: "Table", archs: "Iterable[Arch]", jobs: int | None, device: 
     """Train those of `archs` that a measured table lacks; whether there were any. A benchmark's own stays as it is."""
     if "recipe" not in table.about:
         return False
-    from benchharness.runs.progress import counted
+    from benchharness.io.progress import counted
     from benchharness.training import journal as measuring
 
     archs = list(archs)
@@ -154,18 +154,18 @@ def _trained(parser: Parser, default: str) -> Parser:
 
 def _recipe(args: argparse.Namespace, own: "Recipe | None" = None) -> "Recipe":
     """The recipe named, else a table's `own`, else the benchmark's, with the changes asked for."""
+    from benchharness import config
     from benchharness.config import changed
     from benchharness.runs import suite
-    from benchharness.training import trainer
 
     changes = suite.parse_settings(args.set)
     if own is not None and not args.recipe:
-        return trainer.checked(changed(own, changes))
-    return trainer.recipe(args.recipe or "nas-bench-201", changes)
+        return config.checked(changed(own, changes))
+    return config.recipe(args.recipe or "nas-bench-201", changes)
 
 
 def _here(jobs: int | None, device: str, most: int) -> "Means":
-    from benchharness.runs.worker import devices, slots
+    from benchharness.compute.devices import devices, slots
     from benchharness.training.journal import Means
 
     jobs = slots(device, most) if jobs is None else jobs

@@ -20,7 +20,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchharness.models.supernet import LEAVING, Fan, MixedCell, Supernet, pool
+from benchharness.models.layers import Fan, pool
+from benchharness.models.supernet import LEAVING, MixedCell, Supernet
 from benchharness.space import CONV1, CONV3, EDGES, NONE, OPS, POOL, SKIP, Arch
 
 Run = Callable[[nn.Module, Tensor], Tensor]

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchharness.models.supernet import Norm, Skeleton
+from benchharness.models.layers import Norm, Skeleton
 from benchharness.space import CONV1, CONV3, EDGES, NONE, POOL, SKIP, Arch
 
 Node = Tensor | None

@@ -9,15 +9,15 @@ supernet knows nothing of alpha.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache, reduce
-from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from functools import reduce
+from typing import Final, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchharness.models.layers import Fan, Skeleton, pool, pool_in_training
 from benchharness.space import CONV1, CONV3, EDGES, NONE, POOL, SKIP
 
 LEAVING: Final = tuple(tuple(e for e, (_, source) in enumerate(EDGES) if source == node) for node in range(3))
@@ -48,129 +48,6 @@ def apart(weights: Float[Tensor, "edges ops"]) -> tuple[NodeWeights, ...]:
     """
     sums, parts = weights.sum(-1).unbind(), [leaving(node, weights).unbind(1) for node in range(3)]
     return tuple(NodeWeights(own[CONV1], own[CONV3], own[SKIP].unbind(), own[POOL].unbind(), sums) for own in parts)
-
-
-class Norm(nn.Module):
-    """Batch normalisation whose gain may be given per call and which can use batch statistics unrecorded."""
-
-    running_mean: Tensor
-    running_var: Tensor
-
-    def __init__(self, channels: int, affine: bool = True) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels)) if affine else None
-        self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
-        self.register_buffer("running_mean", torch.zeros(channels))
-        self.register_buffer("running_var", torch.ones(channels))
-        self.batch_statistics = False
-
-    def forward(self, x: Tensor, gain: Tensor | None = None) -> Tensor:
-        """`x` normalised per channel and scaled by `gain`, or by the module's own affine weights."""
-        return self._normalised(x, slice(None), self.weight if gain is None else gain)
-
-    def part(self, x: Tensor, channels: slice) -> Tensor:
-        """`x` normalised as the module's `channels` are, without any affine weights."""
-        return self._normalised(x, channels, None)
-
-    def _normalised(self, x: Tensor, channels: slice, gain: Tensor | None) -> Tensor:
-        mean, var = self.running_mean[channels], self.running_var[channels]
-        if self.batch_statistics and not self.training:
-            return F.batch_norm(x, None, None, gain, self.bias, True, 0.1, 1e-5)
-        return F.batch_norm(x, mean, var, gain, self.bias, self.training, 0.1, 1e-5)
-
-
-class Fan(nn.Module):
-    """All convolutions of one kind on the edges that leave one node, as one wider convolution and normalisation."""
-
-    def __init__(self, channels: int, edges: int, kernel: int) -> None:
-        super().__init__()
-        self.channels = channels
-        self.convolution = nn.Conv2d(channels, edges * channels, kernel, padding=kernel // 2, bias=False)
-        self.norm = Norm(edges * channels, affine=False)
-
-    def forward(self, active: Tensor, gains: Float[Tensor, " edges"]) -> Tensor:
-        """The edges' weighted outputs side by side, from the node's rectified features."""
-        return self.norm(self.convolution(active), gains.repeat_interleave(self.channels))
-
-    def repeated(self, held: Tensor, times: int) -> Tensor:
-        """A weight, statistic or momentum of this fan as a fan `times` as wide holds it, every channel repeated."""
-        rest = [1] * (held.dim() - 1)
-        wide = held.unflatten(0, (-1, self.channels)).repeat(1, times, *rest).flatten(0, 1)
-        return wide if held.dim() == 1 else wide.repeat(1, times, 1, 1)
-
-    def one(self, active: Tensor, place: int) -> Tensor:
-        """The output of the edge at `place` alone."""
-        own = slice(place * self.channels, (place + 1) * self.channels)
-        features = F.conv2d(active, self.convolution.weight[own], padding=self.convolution.kernel_size[0] // 2)
-        return self.norm.part(features, own)
-
-
-@lru_cache(maxsize=16)
-def band(size: int, dtype: torch.dtype, device: torch.device | None = None) -> Float[Tensor, "size size"]:
-    """The matrix that averages each entry with its neighbours, over what is there at the ends."""
-    near = torch.ones(size, size, dtype=dtype, device=device).tril(1).triu(-1)
-    return near / near.sum(1, keepdim=True)
-
-
-def pool(x: Float[Tensor, "*batch height width"]) -> Float[Tensor, "*batch height width"]:
-    """The 3x3 average pooling of the space: stride 1, borders averaged over what is there.
-
-    On a CPU as two products with band matrices, since rows and columns average independently: forward and backward
-    took 4.0 ms where `avg_pool2d` took 12.9 (64x8x32x32, float32, one thread of an AMD EPYC, torch 2.13).
-    """
-    if x.device.type != "cpu":
-        return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
-    return band(x.shape[-2], x.dtype) @ (x @ band(x.shape[-1], x.dtype).T)
-
-
-def shares(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "height width"]:
-    """What each entry of a 3x3 window weighs in the window's mean: fewer entries are there at the borders."""
-    rows, columns = (torch.ones(n, n, dtype=dtype, device=device).tril(1).triu(-1).sum(1) for n in (height, width))
-    return 1 / (rows.unsqueeze(1) * columns)
-
-
-_SHARES: Final = lru_cache(maxsize=16)(shares)
-
-
-class Taps(torch.autograd.Function):
-    """`pool` as sums of shifted features, for features with channels last, which the band products would transpose.
-
-    Forward and backward took 1.1 ms where `avg_pool2d` took 4.4 and the band products 5.7 (64x8x32x32, channels last,
-    float32, one thread of an AMD EPYC, torch 2.13).
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, share: Float[Tensor, "height width"]) -> Tensor:
-        """The average over each entry's neighbours; each weighs its `share`."""
-        ctx.save_for_backward(share)
-        return _window(x).mul_(share)
-
-    @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:
-        """A window reaches an entry wherever the entry's own window reaches."""
-        (share,) = ctx.saved_tensors
-        return _window(slope * share), None
-
-
-def _window(x: Float[Tensor, "*batch height width"]) -> Float[Tensor, "*batch height width"]:
-    """The sum over each entry's 3x3 window."""
-    for dim in (-2, -1):
-        total, reach = x.clone(), x.shape[dim] - 1
-        total.narrow(dim, 1, reach).add_(x.narrow(dim, 0, reach))
-        total.narrow(dim, 0, reach).add_(x.narrow(dim, 1, reach))
-        x = total
-    return x
-
-
-def pool_in_training(x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels height width"]:
-    """What `pool` gives, for features with channels last; one kernel on a GPU, or part of a compiled one."""
-    compiling = torch.compiler.is_compiling()
-    if x.is_cuda and not compiling:
-        return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
-    height, width = x.shape[-2:]
-    share = (shares if compiling else _SHARES)(height, width, x.dtype, x.device)  # the compiler warns of caches
-    averaged: Tensor = Taps.apply(x, share)  # type: ignore[no-untyped-call]
-    return averaged
 
 
 class MixedCell(nn.Module):
@@ -279,70 +156,6 @@ class MixedCell(nn.Module):
         fan = (self.conv1 if op == CONV1 else self.conv3)[source]
         assert isinstance(fan, Fan)
         return fan, LEAVING[source].index(edge)
-
-
-class ResidualBlock(nn.Module):
-    """Halves the resolution and widens the channels between two stages."""
-
-    def __init__(self, channels: int, wider: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(channels, wider, 3, stride=2, padding=1, bias=False)
-        self.first_norm = Norm(wider)
-        self.second = nn.Conv2d(wider, wider, 3, padding=1, bias=False)
-        self.second_norm = Norm(wider)
-        self.shortcut = nn.Conv2d(channels, wider, 1, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Features at half the resolution."""
-        inner = self.first_norm(self.first(F.relu(x)))
-        return self.second_norm(self.second(F.relu(inner))) + self.shortcut(F.avg_pool2d(x, 2))
-
-
-class Skeleton(nn.Module):
-    """The network around the cells; `cell(channels)` makes each of them."""
-
-    def __init__(self, cell: Callable[[int], nn.Module], classes: int, channels: int, cells: int) -> None:
-        super().__init__()
-        widths = [channels, 2 * channels, 4 * channels]
-        self.stem = nn.Conv2d(3, channels, 3, padding=1, bias=False)
-        self.stem_norm = Norm(channels)
-        self.stages = nn.ModuleList(nn.ModuleList(cell(width) for _ in range(cells)) for width in widths)
-        self.blocks = nn.ModuleList(ResidualBlock(*pair) for pair in pairwise(widths))
-        self.last_norm = Norm(widths[-1])
-        self.classifier = nn.Linear(widths[-1], classes)
-
-    def through(self, images: Tensor, run_cell: Callable[[nn.Module, Tensor], Tensor]) -> Tensor:
-        """Logits (batch, classes) of normalised `images` (batch, 3, height, width), each cell applied by `run_cell`."""
-        return self.onward(self.begin(images), run_cell)
-
-    def begin(self, images: Tensor) -> Tensor:
-        """The stem's features, which the first cell takes."""
-        return self.stem_norm(self.stem(images))
-
-    def onward(self, x: Tensor, run_cell: Callable[[nn.Module, Tensor], Tensor]) -> Tensor:
-        """Logits from the stem's features `x`."""
-        for stage, block in zip(self.stages, [*self.blocks, None], strict=True):
-            assert isinstance(stage, nn.ModuleList)
-            for cell in stage:
-                x = run_cell(cell, x)
-            x = x if block is None else block(x)
-        return self.classifier(F.relu(self.last_norm(x)).mean((2, 3))).to(self.classifier.weight.dtype)
-
-    @contextmanager
-    def evaluating(self, batch_statistics: bool = False) -> Iterator[None]:
-        """Evaluation mode for the length of a block: running statistics, or the batch's own without recording them."""
-        training = self.training
-        self._set(False, batch_statistics)
-        try:
-            yield
-        finally:
-            self._set(training, False)
-
-    def _set(self, training: bool, batch_statistics: bool) -> None:
-        self.train(training)
-        for module in self.modules():
-            if isinstance(module, Norm):
-                module.batch_statistics = batch_statistics
 
 
 class Supernet(Skeleton):

@@ -1,19 +1,19 @@
 """What is going on while runs are made, told from their folders, so that it is the same for every executor."""
 
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from benchharness.errors import UserError
 from benchharness.io.files import read_lines
+from benchharness.io.progress import clock
 from benchharness.records import RunSpec, Status
 from benchharness.store import Store
 from benchharness.store.schemas import Line
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from benchharness.runs.plan import Job
 
 REFRESH_SECONDS: Final = 1.0
-PLAIN_LINES: Final = 10
-"""Lines for a count where stdout is no terminal."""
 PLAIN_SHARES: Final = 5
 """Lines per search where stdout is no terminal: one each time another fifth of its epochs is done."""
 
@@ -116,32 +114,6 @@ def shown(plan: "list[Job]", store: Store, console: Console | None = None) -> It
     finally:
         over.set()
         thread.join()
-
-
-Item = TypeVar("Item")
-
-
-def counted(items: Iterable[Item], total: int, what: str, console: Console | None = None) -> Iterator[Item]:
-    """`items` as they come, with a bar (or plain lines in a file) of how many of `total` there have been."""
-    console = console or Console()
-    if not console.is_terminal:
-        started = time.monotonic()
-        for number, item in enumerate(items, 1):
-            yield item
-            if number == total or number * PLAIN_LINES // total > (number - 1) * PLAIN_LINES // total:
-                left = clock((time.monotonic() - started) / number * (total - number))
-                console.print(f"{what}  {number}/{total}  {left} left", highlight=False, soft_wrap=True, markup=False)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), TextColumn("left"), console=console, transient=True) as bar:
-        yield from bar.track(items, total=total, description=what)
-
-
-def clock(seconds: float) -> str:
-    """A duration as 1:02:03, or 2:03 where it is under an hour."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _surveys(plan: "list[Job]", store: Store, over: threading.Event) -> Iterator[Survey]:

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchharness.compute.devices import devices
 from benchharness.errors import UserError
 from benchharness.io import files
 from benchharness.records import RunSpec, Status
 from benchharness.runs.plan import Job
-from benchharness.runs.worker import Open, Where, as_made, devices, execute, open_search
+from benchharness.runs.worker import Open, Where, as_made, execute, open_search
 from benchharness.store import Store, arrays
 from benchharness.store.listing import run_folders
 from benchharness.store.run_folder import TIMES, not_counted, read_record, read_spec, status, supernet_folder

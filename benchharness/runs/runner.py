@@ -11,6 +11,7 @@ import pandas as pd
 
 from benchharness.compute import executors
 from benchharness.compute.cluster import Rules, cluster
+from benchharness.compute.devices import devices
 from benchharness.compute.watchdog import stacks
 from benchharness.config import protocol as make_protocol
 from benchharness.data import load_images
@@ -21,7 +22,7 @@ from benchharness.runs.plan import Job, make_plan, parse_methods, parse_seeds
 from benchharness.runs.remote import Carried, deliver, held
 from benchharness.runs.suite import Suite
 from benchharness.runs.tasks import Task, check_place, start, start_away, start_there
-from benchharness.runs.worker import Outcome, Where, devices, execute, finished
+from benchharness.runs.worker import Outcome, Where, execute, finished
 from benchharness.store import Store, read
 
 __all__ = ["Means", "Outcome", "Where", "devices", "execute", "perform", "plan_of", "run", "share"]

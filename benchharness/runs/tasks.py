@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import NamedTuple
 
+from benchharness.compute.devices import devices
 from benchharness.data import load_images
 from benchharness.errors import UserError, WorkerError
 from benchharness.models import compiled, precision
 from benchharness.runs.plan import Job
 from benchharness.runs.remote import Carried, execute_away
-from benchharness.runs.worker import Outcome, Where, devices, execute, given_split
+from benchharness.runs.worker import Outcome, Where, execute, given_split
 from benchharness.search import cuda_graphs
 from benchharness.store.transfer import Parcel
 

@@ -13,10 +13,11 @@ import numpy as np
 import torch
 
 from benchharness.compute import environment
+from benchharness.compute.devices import devices, name_of
 from benchharness.compute.watchdog import watched
 from benchharness.data import benchmark_split, load_images
 from benchharness.data.loader import Split
-from benchharness.errors import UnwritableError, UserError, unknown
+from benchharness.errors import UnwritableError, UserError
 from benchharness.io import files
 from benchharness.io.catalog import data_folder
 from benchharness.models import compiled as compiling
@@ -115,27 +116,6 @@ def given_split(spec: RunSpec) -> Split | None:
             f"and in {data_folder()} {there}; `benchharness data import PATH` brings it in"
         )
     return Split(*found)
-
-
-def devices(wanted: str, jobs: int) -> list[str]:
-    """The devices that `jobs` workers take in turn; raises `UserError` on one that is not there."""
-    gpus = torch.cuda.device_count()
-    kind, _, index = wanted.partition(":")
-    if jobs < 1:
-        raise UserError(f"jobs={jobs} is out of range; it must be 1 or more")
-    if kind not in ("auto", "cpu", "cuda"):
-        raise unknown("device", wanted, ("auto", "cpu", "cuda", *(f"cuda:{gpu}" for gpu in range(gpus))))
-    if kind == "cpu" or (kind == "auto" and not gpus):
-        return ["cpu"]
-    if not gpus or (index and not (index.isdecimal() and int(index) < gpus)):
-        raise UserError(f"device {wanted!r} is not there: torch finds {gpus} CUDA devices; try --device cpu")
-    return [f"cuda:{index}"] if index else [f"cuda:{gpu}" for gpu in range(gpus)]
-
-
-def slots(wanted: str, most: int) -> int:
-    """Runs at a time that suit this machine, `most` at most: one a GPU where `wanted` takes GPUs, else one a core."""
-    found = devices(wanted, 1)
-    return max(1, min(most, environment.cores() if found == ["cpu"] else len(found)))
 
 
 def finished(store: Store, job: Job) -> bool:
@@ -351,17 +331,13 @@ def _machine(base: Run, where: Where, selection_seconds: float) -> dict[str, Any
         "train_seconds": sum(line.get("seconds", 0.0) for line in lines),
         "selection_seconds": selection_seconds,
         "peak_memory_bytes": max([diagnostics.peak_memory_bytes(torch.device(where.device)), *peaks]),
-        "device": _device_name(where.device),
+        "device": name_of(where.device),
         "threads": where.threads,
         "environment": environment.describe(),
         **_ways(where),
         **({"compile_seconds": compiling_seconds} if compiling_seconds else {}),
         **({"dataset_choice": where.choice} if where.choice else {}),
     }
-
-
-def _device_name(device: str) -> str:
-    return torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu"
 
 
 def _failed(run: Run, error: Exception) -> Outcome:

@@ -5,11 +5,6 @@ Each holds `spec.json` (what was asked), `trace.jsonl` (one line an epoch), `tra
 `record.json`, whose presence means done.
 """
 
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from pathlib import Path
-
-from benchharness.records import RunSpec, Status
 from benchharness.store.frame import (
     COSTS,
     EPOCH_COLUMNS,
@@ -22,7 +17,8 @@ from benchharness.store.frame import (
     results,
     trace,
 )
-from benchharness.store.run_folder import Run, claimed, status
+from benchharness.store.run_folder import Run
+from benchharness.store.store import Store
 
 __all__ = [
     "COSTS",
@@ -38,28 +34,3 @@ __all__ = [
     "results",
     "trace",
 ]
-
-
-@dataclass(frozen=True)
-class Store:
-    """Where the runs of one suite lie, and who may write to them."""
-
-    root: Path
-    suite: str
-
-    @property
-    def path(self) -> Path:
-        """The suite's folder."""
-        return self.root / self.suite
-
-    def folder(self, spec: RunSpec) -> Path:
-        """The run's own folder, whether or not it exists."""
-        return self.path / spec.dataset / spec.label / f"seed-{spec.seed:03d}-{spec.run_id}"
-
-    def status(self, spec: RunSpec) -> Status:
-        """Where the run stands, as its folder tells; raises `UserError` where another version wrote it."""
-        return status(self.folder(spec))
-
-    def claim(self, spec: RunSpec) -> AbstractContextManager[Run | None]:
-        """The run as this process's own until the block is left; None where another process is working on it."""
-        return claimed(spec, self.folder(spec))

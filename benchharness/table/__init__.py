@@ -1,8 +1,7 @@
 """The ground truth: what every architecture of the benchmark reaches when it is trained on its own."""
 
-from benchharness.table.choice import Tables, table_of
 from benchharness.table.learning_curves import Details
-from benchharness.table.load import load_details, load_for, load_table
+from benchharness.table.load import Tables, load_details, load_for, load_table, table_of
 from benchharness.table.metric import DATASETS, SPLITS, Figure
 from benchharness.table.table import Table
 

@@ -1,5 +1,6 @@
 """Finding tables: by their own name, or by the data set that they are the ground truth of."""
 
+from collections.abc import Callable, Mapping
 from importlib.resources import as_file, files
 
 from benchharness.errors import UserError
@@ -10,6 +11,9 @@ from benchharness.table.learning_curves import Details
 from benchharness.table.measurements import with_measured
 from benchharness.table.metric import DATASETS
 from benchharness.table.table import Table
+
+Tables = Table | Mapping[str, Table] | Callable[[str], Table | None] | None
+"""A table; or tables by data set, as a mapping or a function that gives None where there is none; or no table."""
 
 _PACKAGED = ("digits",)
 """Tables that come with the package, for whoever has installed no other of that name."""
@@ -68,3 +72,17 @@ def _packaged(name: str) -> Table:
             return Table.open(path)
     told = f"this version comes without a table of {name!r}"
     raise UserError(f"{told}; `benchharness table build --dataset {name}` measures one")
+
+
+def table_of(tables: Tables, dataset: str) -> Table | None:
+    """The ground truth of `dataset` among `tables`, None where there is none.
+
+    A table of NAS-Bench-201 is that of all its three, however much it lacks; any other is that of what it holds.
+    """
+    if isinstance(tables, Table):
+        own = set(tables.datasets)
+        return tables if dataset in own or (dataset in DATASETS and own & set(DATASETS)) else None
+    if tables is None or isinstance(tables, Mapping):
+        alike = (dataset, *DATASETS) if dataset in DATASETS else (dataset,)
+        return next((tables[name] for name in alike if name in tables), None) if tables else None
+    return tables(dataset)

@@ -18,6 +18,7 @@ from jaxtyping import Int
 
 from benchharness import space
 from benchharness.compute import environment, executors
+from benchharness.config import Recipe, checked
 from benchharness.data import ImageSet, load_images
 from benchharness.errors import UserError
 from benchharness.io import catalog, files
@@ -27,7 +28,7 @@ from benchharness.table import Figure, Table
 from benchharness.table.build import build
 from benchharness.table.measurements import measured_path
 from benchharness.table.table import codes as codes_of
-from benchharness.training.trainer import Recipe, Trainer, checked
+from benchharness.training.trainer import Trainer
 
 REFERENCES: Final = (
     (space.CONV3,) * 6,

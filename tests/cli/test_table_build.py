@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from benchharness import cli
+from benchharness.config import recipe
 from benchharness.runs.suite import parse_settings
 from benchharness.table import load_for
 from benchharness.training.journal import recipe_of
-from benchharness.training.trainer import recipe
 
 TINY = ["--set", "epochs=1", "images=128", "measured=50", "channels=2"]
 BUILD = ["table", "build", "--dataset", "digits", "--jobs", "1", *TINY]

@@ -32,12 +32,12 @@ from benchharness.data.importers import cifar as cifar_archive
 from benchharness.errors import UserError
 from benchharness.io import catalog
 from benchharness.records import RunRecord, RunSpec
+from benchharness.runs import data_sets
 from benchharness.runs.suite import load as load_suite
 from benchharness.store import arrays, read, trace
 from benchharness.table import Details, Figure, Table
 from benchharness.table.build import build
-from benchharness.table.importers import check as check_table
-from benchharness.table.importers import columnar, official
+from benchharness.table.importers import TABLES, columnar, official
 from benchharness.table.learning_curves import Curve
 
 EXAMPLES = int(os.environ.get("BENCHHARNESS_FUZZ", "60"))
@@ -169,7 +169,7 @@ def tables(path: Path) -> dict[str, bytes]:
 
 
 READERS: dict[str, Callable[[Path], object]] = {
-    "x.npz": check_table,
+    "x.npz": TABLES.check,
     "d.details": Details.open,
     "x.csv": lambda path: columnar.read_as(path, "x"),
     "x.json": lambda path: columnar.read_as(path, "x"),
@@ -295,8 +295,8 @@ def test_manifests(tmp_path: Path, changes: list[Any]) -> None:
     (tmp_path / "manifest.json").write_bytes(spoilt(json.dumps({"schema": 2, "installed": [row]}).encode(), changes))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BENCHHARNESS_DATA", str(tmp_path))
-        answers(catalog.installed)
-        answers(catalog.verify)
+        answers(data_sets.installed)
+        answers(data_sets.verify)
 
 
 def test_a_zip_of_terabytes_is_refused_unopened(tmp_path: Path) -> None:

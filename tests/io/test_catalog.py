@@ -60,7 +60,7 @@ def test_where_the_folder_is(own_home: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_what_is_imported_is_found_listed_and_right(data: Path, images: Path, table: Path) -> None:
     items = data_sets.install(images.parent)
     assert [(item.kind, item.name) for item in items] == [("images", "imagenet16-120"), ("tables", "two")]
-    assert load_table("two").optimum("cifar10", "valid") == (1, 90.0)
+    assert load_table("two").optimum("cifar10", "valid").accuracy == 90.0
     assert load_images("imagenet16-120").train_labels.tolist() == [0, 5, 119]
     assert sorted(data_sets.installed()) == sorted(items)
     assert [item.path.relative_to(data).as_posix() for item in items] == ["images/imagenet16-120.npz", "tables/two.npz"]

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from benchharness.models.supernet import MixedCell, Norm, Supernet, pool, pool_in_training
+from benchharness.models.layers import Norm, pool, pool_in_training
+from benchharness.models.supernet import MixedCell, Supernet
 from benchharness.space import EDGES, from_code
 from tests.support.plain import one_hot, pairs, twins, weights_of
 

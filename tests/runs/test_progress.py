@@ -10,8 +10,9 @@ import pytest
 from rich.console import Console
 
 from benchharness.errors import UserError
+from benchharness.io.progress import clock
 from benchharness.runs import progress
-from benchharness.runs.progress import Sight, clock, shown, survey
+from benchharness.runs.progress import Sight, shown, survey
 from benchharness.runs.runner import Where, execute
 from benchharness.store import Store
 from tests.support.tiny import Walk, jobs

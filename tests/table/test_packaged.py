@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchharness.config import RECIPES
 from benchharness.data import load_images
 from benchharness.space import CONV3, POOL, SKIP, Arch, from_code
 from benchharness.table import Figure, Table, load_for, quality
 from benchharness.training.journal import REFERENCES, recipe_of, representatives
-from benchharness.training.trainer import RECIPES
 
 TEST = Figure("digits", "test", 1)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from benchharness import space
+from benchharness.config import RECIPES
 from benchharness.data import load_images
 from benchharness.errors import UserError
 from benchharness.space import CONV1, NONE, SKIP
@@ -14,7 +15,6 @@ from benchharness.table import Figure, Table
 from benchharness.table.measurements import measured_path, with_measured
 from benchharness.training import journal as measuring
 from benchharness.training.journal import Journal, Line, Means
-from benchharness.training.trainer import RECIPES
 
 TINY = replace(RECIPES["small"], name="tiny", epochs=1, images=128, measured=50, channels=2)
 CHEAP = (NONE,) * 3 + (SKIP, NONE, NONE)

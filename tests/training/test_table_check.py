@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from benchharness import space
+from benchharness.config import Recipe
 from benchharness.data import load_images
 from benchharness.errors import UserError
 from benchharness.space import Arch
@@ -15,7 +16,6 @@ from benchharness.table.build import build
 from benchharness.training import journal as measuring
 from benchharness.training import table_check
 from benchharness.training.journal import Journal, Line
-from benchharness.training.trainer import Recipe
 
 ARCHS: tuple[Arch, ...] = ((1,) * 6, (2,) * 6, (3,) * 6)
 SHORT, LONG = Figure("digits", "test", 12), Figure("digits", "test", 200)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from benchharness.config import changed
+from benchharness.config import RECIPES, Recipe, changed, recipe
 from benchharness.data import load_images
 from benchharness.errors import UserError
 from benchharness.space import CONV3, NONE, POOL, Arch
-from benchharness.training.trainer import RECIPES, Recipe, Trainer, parts, recipe
+from benchharness.training.trainer import Trainer, parts
 from tests.support.sets import small_images
 
 CPU = torch.device("cpu")
