@@ -78,12 +78,41 @@ PROTOCOLS: Final = {
     "drnas": Protocol(name="drnas"),
     "nats": _NATS,
     "nb201": replace(_NATS, name="nb201", epochs=50, clip=5.0, bn_eval="running"),
+    # Rates of alpha at which two cores can decide in minutes: see docs/protocols.md.
     "cpu": Protocol(
-        name="cpu", epochs=20, images=3000, channels=8, cells=1, eigenvalue_every=5, ranking=100, ranking_batches=2
+        name="cpu",
+        epochs=24,
+        images=3840,
+        channels=8,
+        cells=1,
+        alpha_learning_rate=0.008,
+        eigenvalue_every=12,
+        ranking=100,
+        ranking_batches=2,
+    ),
+    # As deep as the papers' supernets, half as wide: deep enough to collapse to skip connections.
+    "cpu-deep": Protocol(
+        name="cpu-deep",
+        epochs=10,
+        images=10_000,
+        channels=8,
+        cells=5,
+        alpha_learning_rate=0.006,
+        eigenvalue_every=10,
+        ranking=100,
+        ranking_batches=1,
     ),
     # For small images: with it the default command takes minutes, trainings of cells that a table lacks included.
     "small": Protocol(
-        name="small", epochs=12, images=3000, channels=4, cells=1, eigenvalue_every=4, ranking=100, ranking_batches=2
+        name="small",
+        epochs=12,
+        images=3840,
+        channels=4,
+        cells=2,
+        alpha_learning_rate=0.01,
+        eigenvalue_every=12,
+        ranking=100,
+        ranking_batches=1,
     ),
 }
 

@@ -18,7 +18,7 @@ def test_presets_state_what_the_papers_do() -> None:
     assert [protocol(name).order for name in ("drnas", "nats")] == ["alpha-first", "weights-first"]
 
 
-def test_cpu_differs_from_drnas_in_scale_alone() -> None:
+def test_cpu_differs_from_drnas_in_scale_and_in_how_fast_alpha_moves() -> None:
     small, whole = asdict(protocol("cpu")), asdict(protocol("drnas"))
     changed = {key for key in small if small[key] != whole[key]}
     assert changed <= {
@@ -30,6 +30,7 @@ def test_cpu_differs_from_drnas_in_scale_alone() -> None:
         "ranking",
         "ranking_batches",
         "eigenvalue_every",
+        "alpha_learning_rate",
     }
 
 

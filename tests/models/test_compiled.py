@@ -21,6 +21,7 @@ from benchharness.runs.runner import Means
 from benchharness.runs.worker import Where, execute
 from benchharness.search.loop import Search
 from benchharness.store import Store
+from benchharness.store.schemas import Machine
 from tests.support.plain import weights_of
 from tests.support.sets import small_images
 from tests.support.tiny import Walk, jobs
@@ -210,7 +211,7 @@ def test_a_run_goes_on_as_it_was_begun_and_is_repeated_so(tmp_path: Path, asked:
     execute(job, begun, partial(Told, broken=2))
     (done,) = execute(job, other, Told)
     assert done.state == "done"
-    machine = files.read_json(begun.store.folder(job.base) / "machine.json") or {}
+    machine = files.read_json(begun.store.folder(job.base) / "machine.json", Machine) or {}
     assert machine.get("compiled", False) is (first == "on")
     reproduce.repeat(begun.store.folder(job.base), tmp_path / "again", "cpu", Told)
     assert set(asked) == {first == "on"}
