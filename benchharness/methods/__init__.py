@@ -1,8 +1,6 @@
 """The methods: one file each. Finding them by name, loading a user's own file, and their options."""
 
-import importlib.util
 import inspect
-import sys
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -12,9 +10,11 @@ from typing import Any
 
 from benchharness.config import coerce
 from benchharness.errors import UserError, unknown
+from benchharness.methods import _beside
 from benchharness.methods._base import Method, Weights
+from benchharness.methods._beside import source_of
 
-__all__ = ["Method", "Weights", "canonical", "configured", "load", "names", "options", "summary"]
+__all__ = ["Method", "Weights", "canonical", "configured", "load", "names", "options", "source_of", "summary"]
 
 _FRAMEWORK = set(vars(Method)) | {"training", "dump_patches", "call_super_init"}
 
@@ -81,14 +81,9 @@ def _only_method(module: ModuleType, name: str) -> type[Method]:
 def _file(path: Path) -> ModuleType:
     if not path.is_file():
         raise UserError(f"there is no method file {str(path)!r}")
-    name = f"benchharness_user_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        return _beside.load(f"benchharness_user_{path.stem}", path)
+    except UserError:
+        raise
     except Exception as error:
         raise UserError(f"{path} does not load: {type(error).__name__}: {error}") from error
-    return module

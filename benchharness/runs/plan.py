@@ -192,7 +192,7 @@ def _supernet(method: Any, name: str, path: Path | None, changes: Mapping[str, s
         raise UserError(f"method {name!r} cannot be made: {type(error).__name__}: {error}") from error
     label = _label(name, _changed(methods.options(method), methods.options(made)))
     reading = _reading(method.selection, _preset(method))
-    source = hashlib.sha256(path.read_bytes()).hexdigest() if path else ""
+    source = hashlib.sha256(methods.source_of(path)).hexdigest() if path else ""
     return _Supernet(label, source, name, methods.options(made), reading.selection, reading.options, path)
 
 

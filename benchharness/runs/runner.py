@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
+from benchharness import methods
 from benchharness.compute import executors
 from benchharness.compute.cluster import Rules, cluster
 from benchharness.compute.devices import devices
@@ -193,7 +194,7 @@ def _where(store: Store, place: str, means: Means, shared: bool) -> Where:
 
 
 def _sources(jobs: Iterable[Job]) -> dict[Path | None, bytes]:
-    return {path: path.read_bytes() if path else b"" for path in {job.source_path for job in jobs}}
+    return {path: methods.source_of(path) if path else b"" for path in {job.source_path for job in jobs}}
 
 
 def _execute(work: Mapping[int, Task], means: Means) -> Iterator[tuple[int, list[Outcome] | Carried | Exception]]:

@@ -1,0 +1,157 @@
+"""A user's method file together with the files beside it that it imports: one text, which runs alone anywhere.
+
+The helpers are added to the method file as comments. That text is what a run's identity is made of, what its folder
+keeps as `method.py`, and what workers elsewhere get, so that a changed helper is another method everywhere.
+"""
+
+import ast
+import builtins
+import hashlib
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, NamespaceLoader
+from importlib.util import find_spec, spec_from_loader
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from benchharness.errors import UserError
+
+_FILE: Final = b"#@ benchharness: beside it, the file "
+_LINE: Final = b"#@ "
+_ELSEWHERE: Final = sys.stdlib_module_names | {"benchharness", "numpy", "torch"}
+"""What a file beside the method may be called without being taken for it."""
+
+
+def source_of(path: Path) -> bytes:
+    """The method file at `path` and the files beside it that it imports, wherever in it; alone if it imports none.
+
+    An import by a name that is only known while the method runs is not seen, and fails at once. Raises `UserError`
+    where a file that is imported is no text.
+    """
+    content = path.read_bytes()
+    if _FILE in content:
+        return content
+    blocks = [_block(name, text) for name, text in sorted(_imported(path, content).items())]
+    return (content.removesuffix(b"\n") + b"\n" if blocks else content) + b"".join(blocks)
+
+
+def load(name: str, path: Path) -> ModuleType:
+    """The method file at `path` as a module called `name`; what it imports from beside it is its own alone."""
+    source = source_of(path)
+    helpers = _Beside(f"{name}_{hashlib.sha256(source).hexdigest()[:16]}", path.parent, dict(_helpers(source)))
+    module = ModuleType(name)
+    sys.modules[name] = module
+    helpers.run(module, source, path)
+    return module
+
+
+class _Beside(MetaPathFinder, Loader):
+    """Finds a method's helpers in a package of their own, so that those of two methods may have one name."""
+
+    def __init__(self, package: str, folder: Path, texts: Mapping[str, str]) -> None:
+        self.package, self.folder, self.texts = package, folder, texts
+        if texts and package not in sys.modules:
+            sys.modules[package] = ModuleType(package)
+            sys.modules[package].__path__ = []
+            sys.meta_path.append(self)
+
+    def find_spec(self, fullname: str, *_: Any) -> ModuleSpec | None:
+        """Where a helper is; None for whatever is none of these."""
+        if not fullname.startswith(f"{self.package}."):
+            return None
+        stem = fullname.removeprefix(f"{self.package}.").replace(".", "/")
+        if f"{stem}/__init__.py" not in self.texts and f"{stem}.py" in self.texts:
+            return spec_from_loader(fullname, self, origin=f"{stem}.py", is_package=False)
+        if any(name.startswith(f"{stem}/") for name in self.texts):
+            return spec_from_loader(fullname, self, origin=f"{stem}/__init__.py", is_package=True)
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run a helper; a folder without an `__init__.py` is an empty one."""
+        assert module.__spec__ is not None
+        name = str(module.__spec__.origin)
+        self.run(module, self.texts.get(name, "").encode(), self.folder / name)
+
+    def run(self, module: ModuleType, source: bytes, path: Path) -> None:
+        """Run `source` in `module`, its imports of helpers being those of this method."""
+        module.__file__ = str(path)
+        if self.texts:
+            vars(module)["__builtins__"] = {**vars(builtins), "__import__": self.imported}
+        exec(compile(source, str(path), "exec"), vars(module))
+
+    def imported(self, name: str, space: Any = None, local: Any = None, names: Any = (), level: int = 0) -> Any:
+        """What an import statement gives, from beside the method where there is such a file."""
+        top = name.partition(".")[0]
+        if level or not any(text.partition("/")[0].removesuffix(".py") == top for text in self.texts):
+            return builtins.__import__(name, space, local, names, level)
+        import_module(f"{self.package}.{name}")
+        if not names:
+            return sys.modules[f"{self.package}.{top}"]
+        return builtins.__import__(f"{self.package}.{name}", space, local, names, 0)
+
+
+def _imported(path: Path, content: bytes) -> dict[str, str]:
+    """The text of every file beside `path` that it imports, directly or not, by its path from there."""
+    found: dict[str, str] = {}
+    left = [content]
+    while left:
+        for top in _tops(left.pop()):
+            for file in _files(path.parent, top):
+                name = file.relative_to(path.parent).as_posix()
+                if file != path and name not in found:
+                    found[name] = _text(file)
+                    left.append(found[name].encode())
+    return found
+
+
+def _tops(source: bytes) -> set[str]:
+    """The first names of all modules that `source` imports absolutely; none where it is no Python."""
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError, RecursionError):
+        return set()
+    modules = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    modules += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
+    return {module.partition(".")[0] for module in modules}
+
+
+def _files(folder: Path, top: str) -> list[Path]:
+    """The files in `folder` that the module `top` is made of; a package is taken whole."""
+    if top in _ELSEWHERE:
+        return []
+    if (folder / top / "__init__.py").is_file():
+        return sorted((folder / top).rglob("*.py"))
+    if (folder / f"{top}.py").is_file():
+        return [folder / f"{top}.py"]
+    if (folder / top).is_dir() and not _is_installed(top):
+        return sorted((folder / top).rglob("*.py"))
+    return []
+
+
+def _is_installed(top: str) -> bool:
+    """Whether there is a module of that name that is no mere folder."""
+    spec = find_spec(top)
+    return spec is not None and not isinstance(spec.loader, NamespaceLoader | None)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")  # with every kind of line ending as a line feed
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file}, which a method imports, is no text in UTF-8: {error}") from None
+
+
+def _block(name: str, text: str) -> bytes:
+    lines = b"".join(_LINE + line.encode() + b"\n" for line in text.split("\n"))
+    return _FILE + json.dumps(name).encode() + b"\n" + lines
+
+
+def _helpers(source: bytes) -> Iterator[tuple[str, str]]:
+    """The files that `source_of` added, by path."""
+    for part in source.split(_FILE)[1:]:
+        name, *lines = part.removesuffix(b"\n").split(b"\n")
+        yield json.loads(name), b"\n".join(line.removeprefix(_LINE) for line in lines).decode()
