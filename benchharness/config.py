@@ -1,5 +1,6 @@
 """Search protocols: named presets of every number a search depends on, each one overridable and recorded in the run."""
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -149,6 +150,10 @@ def check_values(values: Mapping[str, Any], choices: Mapping[str, Sequence[str]]
             raise UserError(f"{key}=0 is out of range; it must be above 0")
 
 
+EXACT: Final = 2.0**53
+"""The largest float whose neighbours are still whole numbers."""
+
+
 def coerce(key: str, value: Any, kind: type) -> Any:
     """`value`, often a string from the command line, as a `kind` (bool, int, float or str)."""
     truth = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -157,9 +162,14 @@ def coerce(key: str, value: Any, kind: type) -> Any:
             return truth[str(value).lower()]
         if kind is int and float(value) != int(float(value)):
             raise ValueError
+        if kind in (int, float) and not abs(float(value)) <= (
+            EXACT if kind is int else sys.float_info.max
+        ):  # nor is a NaN
+            raise ValueError
         return int(float(value)) if kind is int else kind(value)
     except (ValueError, KeyError, OverflowError, TypeError):
-        raise UserError(f"{key}={value!r} is not a {kind.__name__}") from None
+        finite = " that is finite" if kind is float else ""
+        raise UserError(f"{key}={str(value)[:80]!r} is not a {kind.__name__}{finite}") from None
 
 
 def _check(settings: Protocol) -> None:

@@ -114,7 +114,11 @@ class RunSpec(_Document):
     @property
     def label(self) -> str:
         """`method`, shortened to what a folder may be called."""
-        return "".join(c if c.isalnum() or c in "+-_.=" else "_" for c in self.method)[:80]
+        return (
+            "".join(c if c.isalnum() or c in "+-_.=" else "_" for c in self.method)
+            .encode()[:80]
+            .decode(errors="ignore")
+        )
 
     def read_out_as(self, method: str, selection: str, options: Mapping[str, Any]) -> "RunSpec":
         """The spec of the same supernet read out by another selection."""

@@ -2,11 +2,10 @@
 
 import codecs
 import io
-import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Final
+from typing import Any, Final, Self
 
 from benchharness.cli.parser import DONE, FAILED, INTERRUPTED, MORE, REFUSED, complain
 from benchharness.errors import UserError, unknown
@@ -44,18 +43,57 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     print_anyway()
+    output = _Lasting.in_place_of_stdout()
+    code = _called(words)
+    if output is None or not (broken := output.ended()) or isinstance(broken, BrokenPipeError):
+        return code
+    return code or complain(f"not all of the output could be written: {broken.strerror}", FAILED)
+
+
+def _called(words: list[str]) -> int:
     try:
         return _dispatch(words)
     except UserError as error:
         return complain(str(error), REFUSED)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; keep Python from complaining about it once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
     except OSError as error:
         return complain(str(error), FAILED)
+
+
+class _Lasting(io.FileIO):
+    """Standard output that never stops what is being made: what cannot be written to it any more is dropped.
+
+    Whoever read it has seen enough, as `head` has, or the disk that it goes to is full.
+    """
+
+    broken: OSError | None = None
+
+    @classmethod
+    def in_place_of_stdout(cls) -> Self | None:
+        """Take the place of the process's standard output; None where there is none, or a caller has put in its own."""
+        old = sys.stdout
+        if not isinstance(old, io.TextIOWrapper) or old is not sys.__stdout__:
+            return None
+        old.flush()
+        new = cls(old.fileno(), "w", closefd=False)
+        sys.stdout = io.TextIOWrapper(
+            io.BufferedWriter(new), old.encoding, old.errors, line_buffering=old.line_buffering
+        )
+        return new
+
+    def write(self, content: Any) -> int:
+        """All of `content`, or nothing from when that failed first."""
+        try:
+            return super().write(content) if self.broken is None else len(content)
+        except OSError as error:
+            self.broken = error
+            return len(content)
+
+    def ended(self) -> OSError | None:
+        """What was wrong, if anything, once all has been written."""
+        sys.stdout.flush()
+        return self.broken
 
 
 def print_anyway() -> None:

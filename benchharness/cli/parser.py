@@ -30,12 +30,18 @@ class Parser(argparse.ArgumentParser):
 
     def read(self, argv: Sequence[str]) -> argparse.Namespace:
         """The parsed arguments; raises `UserError` on any that is unknown."""
-        args, rest = self.parse_known_args(argv)
+        args, rest = self.parse_known_args([_at_home(word) for word in argv])
         for word in rest:
             if word.startswith("-"):
                 raise unknown("option", word.partition("=")[0], [name for name in self._option_string_actions if name])
             raise UserError(f"{word[:80]!r} is one argument too many; `{self.prog} --help` lists what there is")
         return args
+
+
+def _at_home(word: str) -> str:
+    """`word`, where it is a path or an option with one, with ~ as one's home; shells leave it in `--out=~/x`."""
+    option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    return f"{option}{equals}{Path(value).expanduser()}" if value.startswith("~") else word
 
 
 def tables_if_installed() -> "Callable[[str], Table | None]":
@@ -54,8 +60,13 @@ def tables_if_installed() -> "Callable[[str], Table | None]":
 
 
 def beside(results: Path, name: str) -> Path:
-    """The folder `reports/<name>` beside a suite's results, as seen from here where it lies below."""
-    path, here = results.resolve().parents[1] / "reports" / name, Path.cwd()
+    """The folder `reports/<name>` beside a suite's results, as seen from here where it lies below.
+
+    It is `reports/<folder>/<name>` where the folder that holds the suite is not called `results`.
+    """
+    out = results.resolve().parent
+    own = "" if out.name == "results" else out.name  # results of two folders side by side have a report each
+    path, here = out.parent / "reports" / own / name, Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 

@@ -15,7 +15,11 @@ def report(words: list[str]) -> int:
     """Write the report of a results folder anew, or of every suite in a folder of several."""
     parser = Parser("report", "Write the report of a results folder anew; the same results give the same bytes.")
     parser.add_argument("results", metavar="RESULTS", help="a suite's folder, such as results/cifar10-cpu, or of all")
-    parser.add_argument("--out", metavar="FOLDER", help="default: reports/SUITE beside the results")
+    parser.add_argument(
+        "--out",
+        metavar="FOLDER",
+        help="default: reports/SUITE beside results",
+    )
     args = parser.read(words)
     tables, folders = tables_if_installed(), suites(Path(args.results))
     for folder in folders:
@@ -30,7 +34,7 @@ def suites(results: Path) -> list[Path]:
         return [results]
     for parts in range(3):
         if any(results.glob("*/" * parts + "spec.json")):
-            whole = results.resolve().parents[2 - parts]
+            whole = Path(results.resolve(), *[".."] * (3 - parts)).resolve()
             raise UserError(f"{str(results)!r} is a part of the suite {str(whole)!r}; name that")
     return sorted({run.parents[3] for run in results.glob("*/*/*/seed-*/spec.json")}) or [results]
 

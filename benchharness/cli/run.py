@@ -151,7 +151,11 @@ def _request(parser: Parser) -> Parser:
     add("--shard", metavar="I/N", help="only part I of N, for N such commands that share --out; then write the report")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:N (default auto: every GPU there is, else the CPU)")
     add("--out", default="results", metavar="FOLDER", help="where results go, in a folder per suite (default results)")
-    add("--reports", metavar="FOLDER", help="where the report goes (default: reports/SUITE beside the results)")
+    add(
+        "--reports",
+        metavar="FOLDER",
+        help="where the report goes (default: reports/SUITE beside results)",
+    )
     add("--dry-run", action="store_true", help="print the plan, with what is done already, and stop")
     return parser
 

@@ -4,6 +4,7 @@ Only regular files are opened, none larger than files of its kind are; what is r
 at all.
 """
 
+import hashlib
 import io
 import json
 import math
@@ -219,9 +220,29 @@ def is_sound(archive: Path, limit_bytes: int = CHECKPOINT_BYTES) -> bool:
         return False
 
 
+def path_of(path: str | Path) -> Path:
+    """`path`, in which ~ is one's home, as shells have it in some places and not in others; raises `UserError`."""
+    if "\0" in str(path):
+        raise UserError(f"{str(path)[:80]!r} is no path: it holds a NUL")
+    return Path(path).expanduser()
+
+
+def readable(name: str | Path) -> str:
+    """A file's name as text that can be printed and written; bytes that are not UTF-8 are spelt out."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def slug(name: object) -> str:
     """`name` as part of a file's name."""
-    return "-".join("".join(c if c.isalnum() else " " for c in str(name)).split())
+    return shortened("-".join("".join(c if c.isalnum() else " " for c in str(name)).split()))
+
+
+def shortened(name: str, limit_bytes: int = 100) -> str:
+    """`name`, where it is too long for a file's name shortened to something that is still its own."""
+    content = name.encode("utf-8", "surrogateescape")
+    if len(content) <= limit_bytes:
+        return name
+    return f"{content[: limit_bytes - 9].decode('utf-8', 'ignore')}-{hashlib.sha256(content).hexdigest()[:8]}"
 
 
 def _sync_folder(folder: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchharness.analysis.experiment import Evidence, gather
+from benchharness.io.files import path_of, readable
 from benchharness.report.blocks import Block, Report, Section
 from benchharness.report.folder import check_place
 from benchharness.report.render import write
@@ -39,8 +40,9 @@ def build(results: Path, out: Path, tables: Tables) -> Path:
     the list of these files. An earlier report there is replaced in whole. The same results and table give the same
     bytes. Raises `UserError` where there is no folder `results`, and where `out` holds what no report wrote.
     """
-    check_place(Path(out))
-    return write(compose(Path(results), tables), Path(out))
+    out = path_of(out)
+    check_place(out)
+    return write(compose(path_of(results), tables), out)
 
 
 def compose(results: Path, tables: Tables) -> Report:
@@ -52,4 +54,4 @@ def compose(results: Path, tables: Tables) -> Report:
     sections[-1].blocks.extend(method(runs, [evidence.table for evidence in settings]))
     sections.append(Section("Missing or failed", missing(runs)))
     shown = [section for section in sections if section.blocks] if settings else sections[-1:]
-    return Report(title(results.resolve().name, runs), standing(runs), shown)
+    return Report(title(readable(results.resolve().name), runs), standing(runs), shown)

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from benchharness import data, methods
 from benchharness.config import Protocol
 from benchharness.errors import UserError, unknown
+from benchharness.io.files import path_of, readable
 from benchharness.records import RunSpec
 from benchharness.search import selection
 from benchharness.space import EDGES, OPS
@@ -170,11 +171,11 @@ def _load(name: str) -> tuple[Any, str, Path | None]:
     """The method, what it is called in tables, and its file where it is the user's."""
     if not name.endswith(".py"):
         return methods.load(name), methods.canonical(name), None
-    path = Path(name).resolve()
+    path = path_of(name).resolve()
     method = methods.load(path)
     if path.stem in methods.names():
         raise UserError(f"{name} is called like the built-in method {path.stem!r}; rename the file")
-    return method, path.stem, path
+    return method, readable(path.stem), path
 
 
 def _preset(method: Any) -> dict[str, Any]:

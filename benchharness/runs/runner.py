@@ -17,6 +17,7 @@ from benchharness.compute.watchdog import stacks
 from benchharness.config import protocol as make_protocol
 from benchharness.data import load_images
 from benchharness.errors import UserError, unknown
+from benchharness.io.files import path_of
 from benchharness.models import compiled
 from benchharness.records import Status
 from benchharness.runs.plan import Job, make_plan, parse_methods, parse_seeds
@@ -109,7 +110,7 @@ def run(
         if name not in Means._fields:
             raise unknown("argument of run", name, Means._fields)
     asked, why = asked.resolved()
-    store = Store(Path(out), asked.name)
+    store = Store(path_of(out), asked.name)
     for _ in perform(plan_of(asked), store, Means(jobs, device, choice=why, **means)):
         pass
     return read(store.path)

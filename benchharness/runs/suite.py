@@ -1,6 +1,5 @@
 """What is asked of `run`: methods, seeds, data set and protocol, from defaults, a TOML file and the command line."""
 
-import hashlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from benchharness.data.importers import IMAGES
 from benchharness.data.kinds import KNOWN
 from benchharness.errors import UserError, unknown
 from benchharness.io import catalog
+from benchharness.io.files import open_file, shortened
 from benchharness.runs import data_sets
 from benchharness.table.importers import TABLES
 
@@ -59,7 +59,10 @@ _KEYS: Final = ("methods", "seeds", "dataset", "protocol", "settings")
 def load(path: Path) -> Suite:
     """The suite in the TOML file at `path`, named after the file; raises `UserError` where it is none."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors begin files with a mark
+        with open_file(path) as file:
+            content = tomllib.loads(file.read().decode("utf-8-sig"))  # Windows editors begin files with a mark
+    except UserError:
+        raise
     except FileNotFoundError:
         raise UserError(f"there is no suite file {str(path)!r}") from None
     except (OSError, ValueError, RecursionError) as error:
@@ -71,7 +74,7 @@ def load(path: Path) -> Suite:
     if not isinstance(settings, dict) or any(isinstance(value, dict | list) for value in settings.values()):
         raise UserError(f"{path}: settings is a table of single values, such as epochs = 20")
     parts = {key: _text(path, key, value) for key, value in content.items()}
-    return Suite(**parts, settings=settings, given_name=_folder(path.stem))
+    return named(Suite(**parts, settings=settings), _folder(path.stem))
 
 
 def _dataset() -> tuple[str, str]:
@@ -89,7 +92,7 @@ def _dataset() -> tuple[str, str]:
 def named(suite: Suite, name: str) -> Suite:
     """`suite` with the results' folder called `name`; raises `UserError` where no folder may be called so."""
     if _folder(name) != name or name.strip(".") == "":
-        raise UserError(f"{name[:80]!r} cannot name a folder of results; take letters, digits and + - _ . =")
+        raise UserError(f"{name[:80]!r} cannot name a folder of results; take up to 100 letters, digits and + - _ . =")
     return replace(suite, given_name=name)
 
 
@@ -112,4 +115,4 @@ def _text(path: Path, key: str, value: Any) -> str:
 def _folder(name: str) -> str:
     """`name` as a folder may be called; where it is too long, shortened to something that is still its own."""
     plain = "".join(c if c.isalnum() or c in "+-_.=" else "_" for c in name)
-    return plain if len(plain) <= 100 else f"{plain[:91]}-{hashlib.sha256(plain.encode()).hexdigest()[:8]}"
+    return shortened(plain)

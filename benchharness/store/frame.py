@@ -40,7 +40,7 @@ def read(folder: Path) -> pd.DataFrame:
     `UserError` where there is no such folder, or where a run in it was written by another version. Copies of runs do
     not count: see `store.listing`. Large folders are indexed: see `store.cache`.
     """
-    folder = Path(folder)
+    folder = files.path_of(folder)
     if not folder.is_dir():
         raise UserError(f"no results folder {str(folder)!r}; `benchharness run` makes one")
     parts = ("", "", "", *folder.resolve().parts)
@@ -158,7 +158,7 @@ def _row(path: Path, parsed: Parsed, suite: str) -> dict[str, Any]:
         **_found(path, spec, run_id, record),
         "run_id": run_id,
         **{name: (machine or {}).get(name, np.nan) for name in COSTS},
-        "suite": suite,
+        "suite": files.readable(suite),
         "status": str(Status.DONE if record else status(path)),
         "protocol": spec.protocol.get("name"),
         "epochs": spec.protocol.get("epochs"),

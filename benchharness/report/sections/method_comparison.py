@@ -12,6 +12,7 @@ from benchharness import stats, store
 from benchharness.analysis.decisions import warning
 from benchharness.analysis.experiment import Evidence, gather_runs
 from benchharness.errors import UserError
+from benchharness.io.files import readable
 from benchharness.report.blocks import Block, Bullets, Grid, Report, Section
 from benchharness.report.formatting import counted, listed, number, p_value
 from benchharness.report.render import write
@@ -156,7 +157,7 @@ def _grid(evidence: Evidence, found: pd.DataFrame) -> Grid:
 
 def _tags(first: Path, second: Path) -> tuple[str, str]:
     """What tells two folders' methods apart: the parts of their names that differ, else letters."""
-    parts = [folder.resolve().name.split("+") for folder in (first, second)]
+    parts = [readable(folder.resolve().name).split("+") for folder in (first, second)]
     own = ["+".join(part for part in mine if part not in others) for mine, others in (parts, parts[::-1])]
     names = own if all(own) else ["+".join(part) for part in parts]
     return (" (A)", " (B)") if names[0] == names[1] else (f" ({names[0]})", f" ({names[1]})")

@@ -1,0 +1,145 @@
+"""Pipes that break, ~ where no shell reads it, odd names: what surrounds a command decides nothing that it makes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import benchharness
+from benchharness.cli import main
+from benchharness.cli.parser import beside
+from benchharness.config import coerce, protocol
+from benchharness.errors import UserError
+from benchharness.io.files import readable, shortened, slug
+from benchharness.records import RunSpec
+from benchharness.runs import suite
+from benchharness.runs.plan import make_plan, parse_methods
+from benchharness.store import read
+from tests.support.tiny import SETTINGS
+
+COMMAND = "run --methods random --dataset digits --protocol small --set epochs=1 images=128 --jobs 1 --shard 1/1"
+
+
+def shell(command: str, home: Path) -> "subprocess.CompletedProcess[str]":
+    """A command line whose `bh` is the package's, in the folder `home`."""
+    text = f"bh() {{ '{sys.executable}' -m benchharness \"$@\"; }}; {command}"
+    env = {**os.environ, "HOME": str(home), "PYTHONPATH": str(Path(benchharness.__file__).parents[1])}
+    return subprocess.run(["bash", "-c", text], capture_output=True, text=True, cwd=home, env=env, timeout=200)
+
+
+@pytest.mark.parametrize("reader", ["head -1", "true", "head -c 20"])
+def test_runs_go_on_when_nobody_reads_on(own_home: Path, reader: str) -> None:
+    told = shell(f"bh {COMMAND} --seeds 0-2 | {reader}; exit ${{PIPESTATUS[0]}}", own_home)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert len(list((own_home / "results").rglob("record.json"))) == 3
+
+
+def test_output_on_a_full_disk_is_told_and_fails_nothing_but_the_exit_code(own_home: Path) -> None:
+    told = shell(f"bh {COMMAND} --seeds 0-1 > /dev/full", own_home)
+    assert told.returncode == 1
+    assert told.stderr == "benchharness: not all of the output could be written: No space left on device\n"
+    assert len(list((own_home / "results").rglob("record.json"))) == 2
+    assert shell("bh methods > /dev/full", own_home).returncode == 1
+
+
+@pytest.mark.parametrize("option", ["--out=~/x", "--out '~/x'", "--out=~"])
+def test_home_is_home_in_options(own_home: Path, option: str) -> None:
+    told = shell(f"bh {COMMAND} --seeds 0 {option}", own_home)
+    assert told.returncode == 0, told.stderr
+    place = own_home if option.endswith("~") else own_home / "x"
+    assert len(list(place.rglob("record.json"))) == 1
+    assert not (own_home / "~").exists()
+
+
+def test_home_is_home_in_python(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(own_home))
+    monkeypatch.chdir(own_home)
+    frame = benchharness.run("random", [0], dataset="digits", protocol="small", changes=SETTINGS, out="~/x")
+    assert frame["path"][0].is_relative_to(own_home / "x")
+    assert len(benchharness.results("~/x")) == 1
+    (own_home / "mine.py").write_text("from benchharness import Method\nclass Mine(Method): ...\n")
+    assert main(["run", "--methods=darts,~/mine.py", "--dry-run", "--dataset", "digits"]) == 0
+    assert main(["doctor", "~/x"]) == 0
+    assert not (own_home / "~").exists()
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e999", "9" * 5000, "NaN"])
+def test_numbers_that_are_none_are_refused_in_a_short_sentence(value: str) -> None:
+    for method in (f"snas:tau_max={value}", f"darts+strength:tuning={value}"):
+        with pytest.raises(UserError, match="is not a") as refused:
+            make_plan(parse_methods(method), [0], "digits", protocol("small"))
+        assert len(str(refused.value)) < 200
+    for kind in (int, float):
+        with pytest.raises(UserError, match="is not a"):
+            coerce("epochs", value, kind)
+    with pytest.raises(UserError, match="is not a int"):
+        coerce("epochs", "1e16", int)
+
+
+@pytest.mark.parametrize("name", ["a\0b.py", "\0.py", "~/a\0.py"])
+def test_a_nul_in_a_files_name_is_one_sentence(name: str) -> None:
+    with pytest.raises(UserError, match="it holds a NUL"):
+        make_plan(parse_methods(name), [0], "digits", protocol("small"))
+    with pytest.raises(UserError, match="it holds a NUL"):
+        benchharness.run("random", [0], dataset="digits", out=name)
+
+
+@pytest.mark.parametrize("name", ["...toml", "....toml", "..toml"])
+def test_a_suite_file_whose_name_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text('methods = "darts"\n')
+    if not Path(name).stem.strip("."):
+        with pytest.raises(UserError, match="cannot name a folder of results"):
+            suite.load(tmp_path / name)
+    else:
+        assert suite.load(tmp_path / name).name.strip(".")
+
+
+def test_no_suite_is_read_from_what_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.toml")
+    (tmp_path / "b.toml").symlink_to("/dev/zero")
+    (tmp_path / "c.toml").mkdir()
+    for name in ("a.toml", "b.toml", "c.toml"):
+        with pytest.raises(UserError, match="is no regular file"):
+            suite.load(tmp_path / name)
+
+
+def test_names_fit_into_files_names_and_stay_their_own() -> None:
+    for letter in ("a", "é", "漢", "𝒜"):
+        long = [letter * 300, letter * 301]
+        for names in ([slug(name) for name in long], [shortened(name) for name in long]):
+            assert len(set(names)) == 2
+            assert all(len(name.encode()) <= 100 for name in names)
+    assert len(RunSpec("漢" * 90, "x", "y", "z", 0, {"name": "cpu"}).label.encode()) <= 80
+    assert slug("cifar10, protocol cpu (epochs=2)") == "cifar10-protocol-cpu-epochs-2"
+    assert len(suite.Suite(settings={"note": "漢" * 200}).name.encode()) <= 100
+
+
+def test_bytes_that_are_no_text_are_spelt_out(
+    tmp_path: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a method's file, in a suite's folder, and in the folder above."""
+    odd = os.fsdecode(b"caf\xe9")
+    path = tmp_path / f"{odd}.py"
+    path.write_text(
+        "from benchharness import Method\nclass Mine(Method):\n    update = 'none'\n    selection = 'uniform'\n"
+    )
+    out = tmp_path / odd
+    frame = benchharness.run(str(path), [0], dataset="digits", protocol="small", changes=SETTINGS, out=out, suite="s")
+    assert frame["method"].tolist() == ["caf\\xe9"]
+    (out / "s").rename(out / odd)
+    assert read(out / odd)["suite"].tolist() == ["caf\\xe9"]
+    assert main(["doctor", str(out / odd)]) == 0
+    assert main(["export", str(out / odd), "--out", str(tmp_path / "x.csv")]) == 0
+    assert "caf\\xe9" in (tmp_path / "x.csv").read_text()
+    assert main(["report", str(out / odd), "--out", str(tmp_path / "report")]) == 0
+    assert (tmp_path / "report" / "report.md").read_text().startswith("# caf")
+    assert readable("plain") == "plain"
+
+
+def test_reports_of_results_side_by_side_and_near_the_root_have_places_of_their_own(tmp_path: Path) -> None:
+    places = [beside(tmp_path / out / "mine", "mine") for out in ("results", "a", "b")]
+    assert places == [tmp_path / "reports" / part for part in ("mine", "a/mine", "b/mine")]
+    assert beside(Path("/advres"), "advres") == Path("/reports/advres")
+    assert beside(Path("/"), "x") == Path("/reports/x")
