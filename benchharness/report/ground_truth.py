@@ -17,6 +17,10 @@ _TRAINED_ON: Final = {
         "valid": "accuracy on the last half of the training images after training on the first",
         "test": "accuracy on the test images after the same training",
     },
+    "benchmark": {
+        "valid": "accuracy on the validation half of the benchmark's split after training on the other",
+        "test": "accuracy on the test images after the same training",
+    },
     "whole": {
         "valid": "accuracy on one half of the test images after training on all training images",
         "test": "accuracy on the other half of the test images after the same training",

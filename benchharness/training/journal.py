@@ -162,7 +162,7 @@ class Journal:
 
         CIFAR-10's test after training on half of the images has a name of its own in the benchmark.
         """
-        halved = self.images.name == "cifar10" and self.recipe.trained_on == "half"
+        halved = self.images.name == "cifar10" and self.recipe.trained_on != "whole"
         names = {"valid": "valid", "test-halftrain" if halved else "test": "test"}
         return {Figure(self.images.name, name, self.recipe.epochs): split for name, split in names.items()}
 

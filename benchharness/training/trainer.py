@@ -15,8 +15,9 @@ from jaxtyping import Integer
 from torch.nn import functional as F
 
 from benchharness.config import Recipe, checked
-from benchharness.data import ImageSet
+from benchharness.data import ImageSet, benchmark_split
 from benchharness.data.pictures import Batch, Pictures
+from benchharness.errors import UserError
 from benchharness.models.precision import arithmetic
 from benchharness.models.standalone import Network
 from benchharness.seeding import generator, seeded
@@ -44,10 +45,15 @@ class Trained(NamedTuple):
 
 
 def parts(images: ImageSet, asked: Recipe) -> Parts:
-    """Which images train and which measure, as `asked.trained_on` says."""
+    """Which images train and which measure, as `asked.trained_on` says.
+
+    Raises `UserError` where that needs the benchmark's split file and the data folder has none.
+    """
     total, tests = len(images.train_labels), len(images.test_labels)
     outer = total + np.arange(tests)
-    if asked.trained_on == "half":
+    if asked.trained_on == "benchmark" and images.name == "cifar10":
+        found = Parts(*_benchmark_halves(), outer)
+    elif asked.trained_on != "whole":
         found = Parts(np.arange(total // 2), np.arange(total // 2, total), outer)
     elif images.name == "cifar10":
         found = Parts(np.arange(total), np.arange(0), outer)
@@ -56,6 +62,14 @@ def parts(images: ImageSet, asked: Recipe) -> Parts:
         found = Parts(np.arange(total), np.sort(order[: tests // 2]), np.sort(order[tests // 2 :]))
     limits = (asked.images, asked.measured, asked.measured)
     return Parts(*(index[:limit] if limit else index for index, limit in zip(found, limits, strict=True)))
+
+
+def _benchmark_halves() -> tuple[Integer[np.ndarray, " train"], Integer[np.ndarray, " valid"]]:
+    found = benchmark_split("cifar10")
+    if found is None:
+        hint = "`benchharness data import PATH` brings it in, and --set trained_on=half takes the first half instead"
+        raise UserError(f"this recipe trains on the benchmark's half of CIFAR-10, whose split file is missing; {hint}")
+    return found.train, found.valid
 
 
 class Trainer:

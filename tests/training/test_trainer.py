@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from benchharness.config import RECIPES, Recipe, changed, recipe
-from benchharness.data import load_images
+from benchharness.data import Split, load_images
 from benchharness.errors import UserError
 from benchharness.space import CONV3, NONE, POOL, Arch
+from benchharness.training import trainer as training
 from benchharness.training.trainer import Trainer, parts
 from tests.support.sets import small_images
 
@@ -31,8 +32,24 @@ def test_the_benchmarks_recipe() -> None:
     assert recipe("small").rate_by == recipe("digits").rate_by == "step", "as the tables were made that exist"
 
 
+QUICKLY = {"batch": 50, "channels": 4, "cells": 1, "trained_on": "half"}
+
+
+def test_the_benchmarks_recipe_trains_on_the_benchmarks_half(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = recipe("nas-bench-201")
+    given = Split(np.arange(0, 400, 2), np.arange(1, 400, 2), "the benchmark's own split")
+    monkeypatch.setattr(training, "benchmark_split", lambda name: {"cifar10": given}[name])
+    found = parts(small_images(), asked)
+    assert (found.train.tolist(), found.valid.tolist()) == (given.train.tolist(), given.valid.tolist())
+    assert found.test.tolist() == list(range(400, 600))
+    assert parts(small_images(name="cifar100"), asked).train.tolist() == list(range(200)), "which it does not halve"
+    monkeypatch.setattr(training, "benchmark_split", lambda name: None)
+    with pytest.raises(UserError, match=r"whose split file is missing; .* --set trained_on=half takes the first half"):
+        parts(small_images(), asked)
+
+
 def test_the_benchmarks_recipe_holds_the_rate_within_an_epoch() -> None:
-    held = Trainer(small_images(), recipe("nas-bench-201", {"batch": 50, "channels": 4, "cells": 1}), CPU)
+    held = Trainer(small_images(), recipe("nas-bench-201", QUICKLY), CPU)
     rates = [held.rate(step) for step in range(12 * held.steps)]
     assert held.steps == 4
     by_epoch = np.reshape(rates, (12, 4))
