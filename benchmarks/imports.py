@@ -23,7 +23,7 @@ from benchharness import space
 from benchharness.compute.environment import describe
 from benchmarks.scale import measured
 from tests.support import releases
-from tests.table.test_official import FORMS, deviation, official_api, read
+from tests.support.official import FORMS, deviation, official_api, read
 
 COLUMNS = ("csv", "json", "parquet")
 FOLDER = "NATS-tss-v1_0-3ffb9-simple"

@@ -14,7 +14,7 @@ from benchharness import space
 from benchharness.errors import UserError
 from benchharness.io import arrow
 from benchharness.io.archives import DAMAGE
-from benchharness.notation import read_cell
+from benchharness.table.notation import read_cell
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,10 +11,10 @@ from jaxtyping import Bool, Float, Int, Integer, UInt8
 
 from benchharness import space
 from benchharness.errors import UserError, unknown
-from benchharness.notation import read_cell
 from benchharness.space import NETWORKS, Arch, Network
 from benchharness.table import storage
 from benchharness.table.metric import Figure, after, lacking
+from benchharness.table.notation import read_cell
 
 Archs = int | str | Arch | Sequence[str | Arch] | Integer[np.ndarray, "*archs"] | None
 """Architectures: the benchmark's index of one or, as an array of any shape, of many; a cell or a list of cells (a tuple

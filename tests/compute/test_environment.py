@@ -4,7 +4,6 @@ import json
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -30,7 +29,7 @@ def digest_of(package: Path, monkeypatch: pytest.MonkeyPatch, files: Mapping[str
     for name, content in files.items():
         (package / name).parent.mkdir(parents=True, exist_ok=True)
         (package / name).write_bytes(content)
-    monkeypatch.setattr(environment, "import_module", lambda name: SimpleNamespace(__path__=[str(package)]))
+    monkeypatch.setattr(environment, "__file__", str(package / "compute" / "environment.py"))
     environment.source_sha256.cache_clear()
     try:
         return environment.source_sha256()
@@ -58,7 +57,7 @@ def test_the_source_digest_is_that_of_the_modules_alone(tmp_path: Path, monkeypa
 
 def test_the_source_is_read_once_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
     first = environment.source_sha256()
-    monkeypatch.setattr(environment, "import_module", None)
+    monkeypatch.setattr(environment, "__file__", None)
     assert environment.source_sha256() == first
     assert len(first) == 64
 

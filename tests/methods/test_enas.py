@@ -8,8 +8,8 @@ import torch
 from benchharness.config import protocol
 from benchharness.methods.enas import Enas
 from benchharness.search.loop import Search
-from tests.methods.test_methods import make
-from tests.search.test_loop import CPU, equal, finished, reloaded, search_of
+from tests.support.methods import make
+from tests.support.searches import CPU, equal, finished, reloaded, search_of
 from tests.support.sets import small_images
 
 BEST = (3, 1, 2, 4, 3, 0)

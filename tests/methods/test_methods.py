@@ -6,22 +6,9 @@ from scipy import stats
 
 from benchharness import methods
 from benchharness.errors import UserError
-from benchharness.methods import Method
+from tests.support.methods import ALPHA, draws, make
 
 DRAWING = ("darts", "snas", "drnas")
-ALPHA = torch.tensor([[0.5, -1.0, 0.2, 1.5, 0.0], [-3.0, 2.0, 0.1, 0.0, 0.3]])
-
-
-def make(name: str, alpha: torch.Tensor = ALPHA, **options: object) -> Method:
-    method = methods.configured(methods.load(name), options)(*alpha.shape)
-    with torch.no_grad():
-        method.alpha.copy_(alpha)
-    return method
-
-
-def draws(method: Method, progress: float, count: int) -> torch.Tensor:
-    torch.manual_seed(0)
-    return torch.stack([method.draw(progress).detach() for _ in range(count)])
 
 
 @pytest.mark.parametrize("name", DRAWING)

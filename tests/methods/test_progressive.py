@@ -9,8 +9,8 @@ import torch
 from benchharness.errors import UserError
 from benchharness.models.supernet import Supernet, widen
 from benchharness.space import EDGES, OPS
-from tests.methods.test_methods import make
-from tests.search.test_loop import equal, finished, reloaded, search_of
+from tests.support.methods import make
+from tests.support.searches import equal, finished, reloaded, search_of
 
 ALPHA = torch.randn(6, 5, generator=torch.Generator().manual_seed(3))
 

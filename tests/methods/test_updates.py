@@ -15,7 +15,7 @@ from benchharness.methods import _updates, snas_single
 from benchharness.methods._updates import SecondOrder, SingleLevel, When
 from benchharness.search.loop import Search
 from benchharness.space import OPS, from_string
-from tests.search.test_loop import CPU, finished, search_of
+from tests.support.searches import CPU, finished, search_of
 from tests.support.sets import as_doubles, small_images
 
 FLAT = torch.full((6, 5), 0.2, dtype=torch.float64)

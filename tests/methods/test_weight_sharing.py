@@ -18,8 +18,8 @@ from benchharness.methods._updates import When
 from benchharness.runs.plan import make_plan, parse_methods
 from benchharness.search.loop import Search
 from benchharness.space import EDGES
-from tests.methods.test_methods import ALPHA, draws, make
-from tests.search.test_loop import CPU, equal, finished, reloaded, search_of
+from tests.support.methods import ALPHA, draws, make
+from tests.support.searches import CPU, equal, finished, reloaded, search_of
 from tests.support.sets import small_images
 
 SEARCHED = (

@@ -11,7 +11,7 @@ from benchharness.models.shared_evaluation import Candidate, logits
 from benchharness.models.supernet import Supernet
 from benchharness.search.evaluation import Evaluation
 from benchharness.space import EDGES, NONE, OPS
-from tests.search.test_loop import search_of
+from tests.support.searches import search_of
 
 CPU_WIDTHS = [(4, 1), (16, 1)]
 

@@ -12,8 +12,7 @@ from benchharness.errors import UserError
 from benchharness.records import Status
 from benchharness.runs.runner import Means, Where, execute
 from benchharness.store import Store
-from tests.runs.test_runner import results_of
-from tests.support.tiny import SETTINGS, Walk, install_images, jobs
+from tests.support.tiny import SETTINGS, Walk, install_images, jobs, results_of
 
 SMALL = [f"{key}={value}" for key, value in SETTINGS.items()]
 

@@ -20,7 +20,7 @@ from benchharness.runs.plan import Job
 from benchharness.runs.runner import Means, Outcome, Where, devices, execute, perform, share
 from benchharness.runs.suite import Suite
 from benchharness.store import Store
-from tests.support.tiny import SETTINGS, Walk, install_images, jobs
+from tests.support.tiny import SETTINGS, Walk, install_images, jobs, results_of
 
 CPU = torch.device("cpu")
 
@@ -44,14 +44,6 @@ def stopping(epoch: int) -> Any:
             return super().run_epoch()
 
     return Stopping
-
-
-def results_of(where: Where, job: Job) -> dict[str, bytes]:
-    """The files that may not depend on when and how often the run was interrupted."""
-    names = ("spec.json", "trace.npz", "record.json")
-    return {
-        f"{spec.method}/{name}": (where.store.folder(spec) / name).read_bytes() for spec in job.specs for name in names
-    }
 
 
 def states(outcomes: list[Outcome]) -> list[tuple[str, str]]:

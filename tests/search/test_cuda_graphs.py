@@ -23,8 +23,7 @@ from benchharness.search import cuda_graphs
 from benchharness.search.cuda_graphs import CudaRecorder, RecordedSteps, Recorder
 from benchharness.search.loop import Search
 from benchharness.store import Store
-from tests.search.test_host_sync import ON_THE_HOST, TRAINED
-from tests.support.emulated import Emulated, adam_on_the_device
+from tests.support.emulated import ON_THE_HOST, TRAINED, Emulated, adam_on_the_device
 from tests.support.sets import small_images
 
 CHEAP = {"enas": {"controller_steps": 1, "controller_samples": 2}, "sdarts-adv": {"attack_steps": 2}}

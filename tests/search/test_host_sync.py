@@ -15,11 +15,8 @@ from benchharness.methods._updates import When
 from benchharness.records import RunSpec
 from benchharness.search.host_sync import Reads, no_sync
 from benchharness.search.loop import Search
+from tests.support.emulated import ON_THE_HOST, TRAINED
 from tests.support.sets import small_images
-
-ON_THE_HOST = {"enas", "rsps", "setn"}
-"""Methods that choose one cell a step and compute its operations alone, so that Python must know which."""
-TRAINED = [name for name in methods.names() if methods.load(name).update != "none"]
 
 
 def search_of(method: str, device: torch.device, batch: int = 50) -> Search:

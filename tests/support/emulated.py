@@ -15,6 +15,12 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from benchharness import methods
+
+ON_THE_HOST = {"enas", "rsps", "setn"}
+"""Methods that choose one cell a step and compute its operations alone, so that Python must know which."""
+TRAINED = [name for name in methods.names() if methods.load(name).update != "none"]
+
 
 class Operations(TorchDispatchMode):
     """Keeps the operations within a block."""

@@ -9,6 +9,8 @@ from benchharness import space
 from benchharness.table import Figure, Table
 from benchharness.table.build import build
 
+VALID, TEST = Figure("cifar10", "valid", 200), Figure("cifar10", "test", 200)
+
 WORTH = np.array([0.0, 3.0, 5.0, 8.0, 2.0])
 REFERENCES = tuple((op,) * len(space.EDGES) for op in (space.CONV3, space.SKIP, space.CONV1, space.POOL))
 NETWORK = {"channels": 8, "cells": 1, "pixels": 12, "classes": 10}

@@ -12,6 +12,7 @@ from benchharness.data.image_set import build
 from benchharness.data.kinds import Part
 from benchharness.records import RunRecord, RunSpec
 from benchharness.runs.plan import Job, make_plan, parse_methods
+from benchharness.runs.runner import Where
 from benchharness.space import from_code, to_string
 
 SETTINGS: Mapping[str, Any] = {
@@ -83,3 +84,11 @@ class Walk:
         data = {"label": "CIFAR-10 (random)", "split": "halves", "sha256": self.images}
         scores = np.full((6, 5), float(len(spec.method)))
         return RunRecord(spec.run_id, arch, self.spec.run_id, measures, data), {"scores": scores}
+
+
+def results_of(where: Where, job: Job) -> dict[str, bytes]:
+    """The files that may not depend on when and how often the run was interrupted."""
+    names = ("spec.json", "trace.npz", "record.json")
+    return {
+        f"{spec.method}/{name}": (where.store.folder(spec) / name).read_bytes() for spec in job.specs for name in names
+    }

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from benchharness import space
-from benchharness.table import Figure, Table, load_table
+from benchharness.table import Table, load_table
 from benchharness.table.build import build
-
-VALID, TEST = Figure("cifar10", "valid", 200), Figure("cifar10", "test", 200)
+from tests.support.measured import TEST, VALID
 
 
 def _make(rows: int = space.SIZE, name: str = "made-up", seed: int = 0) -> Table:

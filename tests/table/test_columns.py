@@ -15,7 +15,7 @@ from benchharness.errors import UserError
 from benchharness.table import Table
 from benchharness.table.columns import frame, write
 from benchharness.table.importers import columnar
-from tests.table.conftest import TEST, VALID
+from tests.support.measured import TEST, VALID
 
 ARCHS = [space.to_string(space.from_code(code)) for code in (7, 9_000, 3)]
 INDICES = space.indices()[[7, 9_000, 3]].tolist()

@@ -11,10 +11,10 @@ import pytest
 
 from benchharness import cli, space
 from benchharness.errors import UserError
-from benchharness.notation import to_naslib
 from benchharness.table import Figure, Table, load_table
 from benchharness.table.importers import columnar
 from benchharness.table.install import import_table
+from benchharness.table.notation import to_naslib
 
 CELLS = [space.from_code(code) for code in (7, 9_000, 3, 12_345)]
 ARCHS = [space.to_string(cell) for cell in CELLS]

@@ -9,12 +9,12 @@ import numpy as np
 from benchharness import space
 from benchharness.errors import UserError, unknown
 from benchharness.io.archives import DAMAGE
-from benchharness.notation import is_naslib, read_cell
 from benchharness.table import frames, nas_bench_201
 from benchharness.table.build import build
 from benchharness.table.columns import COSTS, NAMES, NETWORK, figures_in, known, runs_in, same, seconds_in
 from benchharness.table.frames import floats
 from benchharness.table.metric import Figure
+from benchharness.table.notation import is_naslib, read_cell
 from benchharness.table.table import Table
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from benchharness.errors import UserError
 from benchharness.search import selection
 from benchharness.search.evaluation import Score
 from benchharness.space import NONE
-from tests.search.selection.test_selection import ALPHA, COST, Linear, trained
+from tests.support.selections import ALPHA, COST, Linear, trained
 
 
 class Additive(Linear):

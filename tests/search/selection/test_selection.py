@@ -1,49 +1,13 @@
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
 
-from benchharness import methods
 from benchharness.errors import UserError
 from benchharness.search import selection
 from benchharness.search.evaluation import Evaluation, Score
 from benchharness.search.selection import Selected, is_dead
-from benchharness.space import EDGES, NONE, OPS
-
-ALPHA = torch.randn(len(EDGES), len(OPS), generator=torch.Generator().manual_seed(5))
-COST = torch.randn(len(EDGES), len(OPS), generator=torch.Generator().manual_seed(6), dtype=torch.float64)
-
-
-class Linear(Evaluation):
-    """A loss that is linear in the edge weights, so that every score has a closed form."""
-
-    def __init__(self) -> None:
-        self.tuned: list[tuple[dict[int, int], int, bool]] = []
-        self.asked: list[tuple[str, int, str]] = []
-        self.net = self.stream = None  # type: ignore[assignment]
-
-    def mixed(self, weights: torch.Tensor, data: str = "valid", batches: int = 0, bn: str = "running") -> Score:
-        self.asked.append((data, batches, bn))
-        loss = float((COST * weights).sum())
-        return Score(loss, 50 - 3 * loss)
-
-    def mixes(self, weights: Sequence[torch.Tensor], *how: Any) -> list[Score]:
-        return [self.mixed(one, *how) for one in weights]
-
-    def gradient(self, weights: torch.Tensor, data: str = "valid", batches: int = 0, bn: str = "batch") -> torch.Tensor:
-        return COST
-
-    def tune(self, decided: Mapping[int, int], epochs: int, alpha: bool) -> None:
-        self.tuned.append((dict(decided), epochs, alpha))
-
-
-def trained(alpha: torch.Tensor = ALPHA) -> methods.Method:
-    method = methods.load("darts")(*alpha.shape)
-    with torch.no_grad():
-        method.alpha.copy_(alpha)
-    return method
+from benchharness.space import NONE
+from tests.support.selections import ALPHA, COST, Linear, trained
 
 
 def chosen(name: str, evaluation: Evaluation | None = None, **options: object) -> Selected:
@@ -145,7 +109,7 @@ def test_decided_edges_are_discrete_while_others_are_scored_unless_asked_otherwi
 def test_a_dead_edge_is_decided_by_magnitude_marked_and_unscored(monkeypatch: pytest.MonkeyPatch) -> None:
     cost = COST.clone()
     cost[1:3, NONE] = -100.0
-    monkeypatch.setitem(globals(), "COST", cost)
+    monkeypatch.setattr("tests.support.selections.COST", cost)
     found = chosen("strength")
     assert found.arch[1:3] == (NONE, NONE)
     assert found.dead == (5,)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from benchharness import space
 from benchharness.errors import UserError
-from benchharness.notation import from_naslib, is_naslib, read_cell, to_naslib
 from benchharness.table import load_table
+from benchharness.table.notation import from_naslib, is_naslib, read_cell, to_naslib
 
 BEST = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_1x1~2|"
 CELL = space.from_string(BEST)
