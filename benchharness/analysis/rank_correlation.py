@@ -79,7 +79,9 @@ def supernet_ranking(frame: pd.DataFrame, tables: Tables, arrays: Arrays | None 
         if "ranking_codes" in held:
             truth = truths[run["dataset"]][held["ranking_codes"]]
             known = np.isfinite(truth)
-            pairs.append((held["ranking_accuracy_pct"][known], truth[known]))
+            scores = held["ranking_scores" if "ranking_scores" in held else "ranking_accuracy_pct"]
+            known &= np.isfinite(scores)
+            pairs.append((scores[known], truth[known]))
             rows.append((run["method"], run["dataset"], run["seed"], run["run_id"], len(truth), int(known.sum())))
     found = pd.DataFrame(rows, columns=list(RANKING_COLUMNS[:6]))
     return found.join(pd.DataFrame(_ranked(pairs), columns=list(RANKING_COLUMNS[6:])))

@@ -28,6 +28,8 @@ class Method(nn.Module):
     """How a cell is read out: a name in `selection`, or a subclass of `Selection`."""
     selection_options: ClassVar[Mapping[str, Any]] = {}
     """Options of that selection where they are not its defaults."""
+    main_option: ClassVar[str] = ""
+    """The option, its own or its selection's, that may be given by its value alone: `proxy:synflow`."""
     trains_as: ClassVar[str | None] = None
     """The method whose supernet this one reads out, where it trains none of its own."""
     alpha_weight_decay: float | None = None

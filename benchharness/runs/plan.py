@@ -22,7 +22,10 @@ _METHOD: Final = re.compile(rf"(.+?\.py|[^:+]*){_OPTIONS}(?:\+([^:+]*){_OPTIONS}
 
 
 class Asked(NamedTuple):
-    """A method as spelt in a request: `NAME[:key=value]*[+SELECTION[:key=value]*]`."""
+    """A method as spelt in a request: `NAME[:key=value]*[+SELECTION[:key=value]*]`.
+
+    A value alone, of the method's main option, is under no key.
+    """
 
     name: str
     options: Mapping[str, str]
@@ -111,10 +114,12 @@ def _parse(text: str) -> Asked:
 
 
 def _pairs(text: str, whole: str) -> dict[str, str]:
-    pairs = {}
+    pairs: dict[str, str] = {}
     for part in text.split(":")[1:]:
         key, equals, value = part.partition("=")
-        if not (key and equals and value):
+        if part and not equals and not pairs:
+            key, value = "", part
+        elif not (key and equals and value):
             raise UserError(f"{part[:80]!r} in {whole[:80]!r} is no option; write key=value")
         pairs[key] = value
     return pairs
@@ -126,6 +131,10 @@ def _resolve(asked: Asked) -> tuple[_Supernet, _Reading]:
     Options right after the name go to the method where it has them, otherwise to its selection.
     """
     named, name, path = _load(asked.name)
+    asked = asked._replace(
+        options=_by_name(asked.options, asked.name, named.main_option),
+        selection_options=_by_name(asked.selection_options, asked.selection or "", ""),
+    )
     trained = named.trains_as
     if trained and not isinstance(named.selection, str):
         raise UserError(f"{name} has a selection class of its own, so it trains its own supernet: leave trains_as out")
@@ -139,7 +148,16 @@ def _resolve(asked: Asked) -> tuple[_Supernet, _Reading]:
         return supernet, _borrowed(asked, supernet)
     reading = _reading(named.selection, {**_preset(named), **rest})
     changed = _changed(_reading(named.selection, _preset(named)).options, reading.options)
-    return supernet, reading._replace(method=_label(name, {**_changed(known, supernet.options), **changed}))
+    own = _shown(trainee, supernet.options)
+    return supernet, reading._replace(method=_label(name, {**own, **changed}, named.main_option))
+
+
+def _by_name(options: Mapping[str, str], name: str, main: str) -> dict[str, str]:
+    """`options` with a value that was given alone under the key that it is of; raises `UserError` where it is none."""
+    if "" in options and (not main or main in options):
+        alone = options[""]
+        raise UserError(f"{alone[:80]!r} in {f'{name}:{alone}'[:80]!r} is no option; write key=value")
+    return {key or main: value for key, value in options.items()}
 
 
 def _refuse_unknown(asked: Asked, rest: Mapping[str, str], known: Mapping[str, Any], chosen: str | type) -> None:
@@ -162,6 +180,10 @@ def _borrowed(asked: Asked, supernet: _Supernet) -> _Reading:
         chosen, preset = lender.selection, _preset(lender)
     elif given not in selection.names():
         raise unknown("selection", given, [*selection.names(), *methods.names()])
+    if chosen == "proxy" and supernet.trains != "proxy":
+        raise UserError(
+            f"{asked.name}+{given}: proxies score untrained networks; write proxy:synflow, or another of them"
+        )
     reading = _reading(chosen, {**preset, **asked.selection_options})
     changed = _changed(_reading(chosen, preset).options, reading.options)
     return reading._replace(method=f"{supernet.label}+{_label(given, changed)}")
@@ -191,7 +213,7 @@ def _supernet(method: Any, name: str, path: Path | None, changes: Mapping[str, s
         raise
     except Exception as error:
         raise UserError(f"method {name!r} cannot be made: {type(error).__name__}: {error}") from error
-    label = _label(name, _changed(methods.options(method), methods.options(made)))
+    label = _label(name, _shown(method, methods.options(made)), method.main_option)
     reading = _reading(method.selection, _preset(method))
     source = hashlib.sha256(methods.source_of(path)).hexdigest() if path else ""
     return _Supernet(label, source, name, methods.options(made), reading.selection, reading.options, path)
@@ -206,8 +228,17 @@ def _changed(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str
     return {key: value for key, value in values.items() if value != defaults[key]}
 
 
-def _label(name: str, options: Mapping[str, Any]) -> str:
-    return ":".join([name, *(f"{key}={options[key]}" for key in sorted(options))])
+def _shown(method: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that a label tells: those that are not the default, and the main one."""
+    known = methods.options(method)
+    main = {key: value for key, value in values.items() if key == method.main_option}
+    return {**main, **_changed(known, values)}
+
+
+def _label(name: str, options: Mapping[str, Any], main: str = "") -> str:
+    """`NAME:key=value`, keys in order, the value of the `main` option first and alone."""
+    first = [str(options[main])] if main in options else []
+    return ":".join([name, *first, *(f"{key}={options[key]}" for key in sorted(options) if key != main)])
 
 
 def _job(

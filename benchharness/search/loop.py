@@ -180,7 +180,12 @@ class Search:
             data=self.stream.about,
             notes={"dead_edges": list(selected.dead), **({"stopped_epoch": self.stopped} if self.stopped else {})},
         )
-        found = {"scores": selected.scores, "order": np.array(selected.order), "magnitude": magnitude}
+        found = {
+            "scores": selected.scores,
+            "order": np.array(selected.order),
+            "magnitude": magnitude,
+            **selected.arrays,
+        }
         return record, {**found, **(self._ranking(evaluation) if spec.run_id == self.spec.run_id else {})}
 
     def _supernet(self, partial: int) -> Supernet:

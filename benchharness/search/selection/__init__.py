@@ -9,6 +9,7 @@ from benchharness.errors import UserError, unknown
 from benchharness.methods import Method
 from benchharness.search.selection._base import Selected, Selection
 from benchharness.search.selection.direct import Best, Magnitude, Uniform
+from benchharness.search.selection.proxy import Proxy
 from benchharness.search.selection.strength import Prune, Strength, is_dead
 
 __all__ = ["SELECTIONS", "Selected", "Selection", "is_dead", "make", "name_of", "names", "of", "options"]
@@ -19,6 +20,7 @@ SELECTIONS: Final[Mapping[str, type[Selection]]] = {
     "prune": Prune,
     "uniform": Uniform,
     "best": Best,
+    "proxy": Proxy,
 }
 
 

@@ -1,6 +1,8 @@
 """The base of every selection: what reads a cell out of a trained supernet."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +23,8 @@ class Selected(NamedTuple):
     """Edges in the order in which they were decided."""
     dead: tuple[int, ...] = ()
     """Edges on which every candidate ties because decided edges cut them off; decided by magnitude."""
+    arrays: Mapping[str, np.ndarray] = MappingProxyType({})
+    """What else is to be kept of the reading."""
 
 
 @dataclass(frozen=True)

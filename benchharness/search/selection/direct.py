@@ -1,5 +1,6 @@
 """Selections that train nothing: by magnitude, by chance, and the best of many sampled cells."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,11 +63,8 @@ class Best(Selection):
         cells = self.drawn(method) if self.pool == "drawn" else self.likely(method)
         found = evaluation.cells(cells, "valid", self.batches, self.bn)
         accuracy = np.array([score.accuracy_pct for score in found])
-        carried = np.eye(len(OPS), dtype=bool)[np.array(cells)]
-        count = carried.sum(0)
-        total = (carried * accuracy[:, None, None]).sum(0)
-        scores = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-        return Selected(cells[int(accuracy.argmax())], self.restricted(scores), tuple(range(len(EDGES))))
+        scores = self.restricted(mean_scores(cells, accuracy))
+        return Selected(cells[int(accuracy.argmax())], scores, tuple(range(len(EDGES))))
 
     def drawn(self, method: Method) -> list[Arch]:
         """Cells drawn with torch's global generator, redrawn while they hold what may not be chosen."""
@@ -86,3 +84,12 @@ class Best(Selection):
         ops = ops if self.none else ops[(ops != NONE).all(1)]
         total: Float[np.ndarray, " archs"] = logs[np.arange(len(EDGES)), ops].sum(1)
         return [tuple(row) for row in ops[np.argsort(-total, kind="stable")[: self.samples]].tolist()]
+
+
+def mean_scores(cells: Sequence[Arch], values: Float[np.ndarray, " archs"]) -> Float[np.ndarray, "edges ops"]:
+    """For every operation on every edge, the mean of the `values` of those `cells` that have it there, NaN left out."""
+    known = np.isfinite(values)
+    carried = np.eye(len(OPS), dtype=bool)[np.array(cells)[known]]
+    count = carried.sum(0)
+    total = (carried * values[known, None, None]).sum(0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)

@@ -1,0 +1,222 @@
+"""Zero-cost proxies: scores of an untrained stand-alone network from one batch, as Abdelfattah et al. (ICLR 2021) do.
+
+Higher is better. Sums run over the weights of convolutions and of the classifier. What a proxy asks of a network is
+one or two forward and backward passes, where a training takes thousands.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from benchharness.data.pictures import Batch
+from benchharness.errors import UserError, unknown
+from benchharness.models.layers import Norm
+from benchharness.models.standalone import Network
+from benchharness.seeding import seeded
+from benchharness.space import Arch, flops_m, params_m, to_code
+from benchharness.space import Network as Size
+
+_GAMMA: Final = 0.01
+"""How far zen moves its input."""
+_ROUNDS: Final = 4
+"""Random inputs that zen is the mean over; its paper takes 32."""
+_JITTER: Final = 1e-5
+
+
+class Setting(NamedTuple):
+    """What cells are scored with: the size of their networks, and the draw of their first weights."""
+
+    channels: int = 16
+    cells: int = 5
+    seed: int = 0
+
+    def checked(self) -> "Setting":
+        """The setting itself; raises `UserError` where there is no such network."""
+        if not (1 <= self.channels <= 1024 and 1 <= self.cells <= 64):
+            raise UserError(f"channels={self.channels}, cells={self.cells}: take 1 to 1024, and 1 to 64")
+        return self
+
+
+def score(measure: str, arch: Arch, batch: Batch, classes: int, setting: Setting = Setting()) -> float:  # noqa: B008
+    """What `measure` says of `arch`; NaN where it is undefined, as for cells that nothing passes through.
+
+    The same weights are drawn for a cell whenever it is scored with the same seed, whatever was scored before it.
+    Raises `UserError` on an unknown measure.
+    """
+    check(measure)
+    if measure in _COUNTED:
+        size = Size(setting.channels, setting.cells, batch.images.shape[-1], classes)
+        return float(_COUNTED[measure](np.array(arch), size))
+    with seeded("proxy", setting.seed, to_code(arch)):
+        net = Network(arch, classes, setting.channels, setting.cells).to(batch.images.device)
+        found = PROXIES[measure](net.train(), batch)
+    return found if math.isfinite(found) else math.nan
+
+
+def check(measure: str) -> None:
+    """Raise `UserError` where there is no such proxy."""
+    if measure not in NAMES:
+        raise unknown("proxy", measure, NAMES)
+
+
+def _snip(net: Network, batch: Batch) -> float:
+    """How much the loss hangs on each weight: sum of |w dL/dw| (Lee, Ajanthan & Torr, ICLR 2019)."""
+    weights = _weights(net)
+    return _total((w * slope).abs() for w, slope in zip(weights, _slopes(net, batch, weights), strict=True))
+
+
+def _grasp(net: Network, batch: Batch) -> float:
+    """How little the gradient's flow would suffer: -sum of w (Hg) (Wang, Zhang & Grosse, ICLR 2020)."""
+    weights = _weights(net)
+    slopes = _slopes(net, batch, weights, again=True)
+    product = sum(((slope * slope.detach()).sum() for slope in slopes), torch.zeros(()))
+    if not product.requires_grad:
+        return math.nan
+    curved = torch.autograd.grad(product, weights, allow_unused=True)
+    return _total(-w * bend for w, bend in zip(weights, curved, strict=True) if bend is not None)
+
+
+def _fisher(net: Network, batch: Batch) -> float:
+    """What channels contribute: sum of (sum over positions of activation times gradient)² / 2 (Turner et al. 2020)."""
+    with _outputs(net) as kept:
+        loss = F.cross_entropy(net(batch.images), batch.labels)
+        slopes = torch.autograd.grad(loss, kept, allow_unused=True)
+    products = [out.detach() * slope for out, slope in zip(kept, slopes, strict=True) if slope is not None]
+    # A classifier's outputs have no positions to sum over.
+    return _total(
+        one.flatten(2).sum(-1).square().mean(0) / 2 for one in (x if x.ndim > 2 else x[..., None] for x in products)
+    )
+
+
+def _synflow(net: Network, batch: Batch) -> float:
+    """Strength of the paths through the network: sum of |w dR/dw| at |w|, without data (Tanaka et al., NeurIPS 2020).
+
+    R is the sum of the logits for an input of ones; normalisation is left out, as in the field's use of it. Its
+    logarithm is taken, which keeps the order.
+    """
+    net = net.double()
+    for module in net.modules():
+        if isinstance(module, Norm):
+            vars(module)["forward"] = _unchanged
+    with torch.no_grad():
+        for weight in net.parameters():
+            weight.abs_()
+    weights = _weights(net)
+    ones = torch.ones_like(batch.images[:1], dtype=torch.float64)
+    slopes = torch.autograd.grad(net(ones).sum(), weights, allow_unused=True)
+    total = _total((w * slope).abs() for w, slope in zip(weights, slopes, strict=True) if slope is not None)
+    return math.log(total) if total > 0 else -math.inf
+
+
+def _jacob_cov(net: Network, batch: Batch) -> float:
+    """How differently the network answers to different images, by its Jacobian's correlations (Mellor et al., 2020)."""
+    images = batch.images.clone().requires_grad_()
+    (slopes,) = torch.autograd.grad(net(images).sum(), images, allow_unused=True)
+    if slopes is None:
+        return math.nan
+    correlation = torch.corrcoef(slopes.flatten(1).double())
+    if not bool(correlation.isfinite().all()):
+        return math.nan
+    values = torch.linalg.eigvalsh(correlation) + _JITTER
+    return float(-(values.log() + 1 / values).sum())
+
+
+@torch.no_grad()
+def _zen(net: Network, batch: Batch) -> float:
+    """How much the features move with the input at random weights, without data (Zen-score; Lin et al., ICCV 2021).
+
+    The logarithm of the mean move, plus those of the deviations that every normalisation divides by. The mean of four
+    random inputs; the cell's own skips are left in, and so are those of the blocks between the stages.
+    """
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.normal_(module.weight)
+    found = []
+    for _ in range(_ROUNDS):
+        start, move = torch.randn_like(batch.images), torch.randn_like(batch.images)
+        with _deviations(net) as deviations:
+            before = _features(net, start)
+        moved = (before - _features(net, start + _GAMMA * move)).abs().sum((1, 2, 3)).mean()
+        found.append(float(moved.log()) + sum(deviations))
+    return sum(found) / len(found)
+
+
+PROXIES: Final[Mapping[str, Callable[[Network, Batch], float]]] = {
+    "synflow": _synflow,
+    "snip": _snip,
+    "grasp": _grasp,
+    "fisher": _fisher,
+    "jacob_cov": _jacob_cov,
+    "zen": _zen,
+}
+_COUNTED: Final = {"params": params_m, "flops": flops_m}
+"""In closed form, in millions."""
+NAMES: Final = (*PROXIES, *_COUNTED)
+"""Every proxy there is."""
+
+
+def _unchanged(x: Tensor, gain: Tensor | None = None) -> Tensor:  # noqa: ARG001
+    return x
+
+
+def _weights(net: nn.Module) -> list[Tensor]:
+    return [module.weight for module in net.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+
+
+def _slopes(net: Network, batch: Batch, weights: list[Tensor], again: bool = False) -> list[Tensor]:
+    """Derivatives of the loss, zeros for weights that do not reach it; with `again`, to be derived once more."""
+    loss = F.cross_entropy(net(batch.images), batch.labels)
+    found = torch.autograd.grad(loss, weights, create_graph=again, allow_unused=True)
+    return [torch.zeros_like(w) if slope is None else slope for w, slope in zip(weights, found, strict=True)]
+
+
+def _total(parts: Iterator[Tensor]) -> float:
+    return float(sum((part.detach().double().sum() for part in parts), torch.zeros((), dtype=torch.float64)))
+
+
+def _features(net: Network, images: Tensor) -> Float[Tensor, "batch channels height width"]:
+    """What the network has before its global pooling."""
+    kept: list[Tensor] = []
+    handle = net.last_norm.register_forward_hook(lambda _module, _given, out: kept.append(out))
+    try:
+        net(images)
+    finally:
+        handle.remove()
+    return F.relu(kept[0])
+
+
+@contextmanager
+def _outputs(net: nn.Module) -> Iterator[list[Tensor]]:
+    """What every convolution and the classifier give in the block."""
+    kept: list[Tensor] = []
+    layers = [module for module in net.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    handles = [layer.register_forward_hook(lambda _module, _given, out: kept.append(out)) for layer in layers]
+    try:
+        yield kept
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def _deviations(net: nn.Module) -> Iterator[list[float]]:
+    """The logarithm of the deviation that every normalisation divides by in the block."""
+    kept: list[float] = []
+
+    def note(_module: nn.Module, given: tuple[Tensor, ...], _out: Tensor) -> None:
+        variance = given[0].var((0, 2, 3)).mean()
+        kept.append(0.5 * float((variance + _JITTER).log()))
+
+    handles = [module.register_forward_hook(note) for module in net.modules() if isinstance(module, Norm)]
+    try:
+        yield kept
+    finally:
+        for handle in handles:
+            handle.remove()
