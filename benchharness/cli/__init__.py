@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any, Final, Self
 
 from benchharness.cli.parser import DONE, FAILED, INTERRUPTED, MORE, REFUSED, complain
+from benchharness.compute.streams import replace_closed
 from benchharness.errors import UserError, unknown
 
 __all__ = ["DONE", "FAILED", "INTERRUPTED", "MORE", "REFUSED", "main"]
@@ -41,6 +42,7 @@ _SPELT: Final = str.maketrans({"±": "+-", "–": "-", "…": "...", "×": "x", 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
+    replace_closed()
     words = list(sys.argv[1:] if argv is None else argv)
     print_anyway()
     output = _Lasting.in_place_of_stdout()

@@ -9,6 +9,8 @@ from typing import Any, Final, TypeVar
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+from benchharness.compute.streams import replace_closed
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
@@ -30,6 +32,7 @@ def processes(
     When a worker dies, the pool dies with it. Jobs that were under way at that moment are put last and then done one
     at a time, so that the job which kills its worker is known: it alone gets the exception for its result.
     """
+    replace_closed()
     waiting, suspects = dict(jobs), dict[int, Job]()
     while waiting:
         started: dict[int, Job] = {}

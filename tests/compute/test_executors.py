@@ -1,11 +1,14 @@
 """Executors: every job's result once, whatever happens to the processes they run in."""
 
+import io
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
 from benchharness.compute.executors import processes, serial
 
@@ -56,6 +59,19 @@ def test_a_job_that_kills_its_worker_does_not_lose_the_others() -> None:
 def test_a_worker_killed_by_chance_costs_no_job(tmp_path: Path) -> None:
     jobs = {n: (n, str(tmp_path / "flag")) for n in range(4)}
     assert dict(processes(once, jobs, 2)) == {n: n for n in range(4)}
+
+
+@pytest.mark.parametrize("gone", ["none", "closed"])
+def test_closed_streams_keep_no_process_from_starting(monkeypatch: pytest.MonkeyPatch, gone: str) -> None:
+    for name in ("stdin", "stdout", "stderr"):
+        stream = io.StringIO()
+        stream.close()
+        monkeypatch.setattr(sys, name, stream if gone == "closed" else None)
+    get_reusable_executor().shutdown(wait=True)  # whose processes were started while the streams were open
+    assert dict(processes(square, dict(enumerate(range(3))), 2)) == {n: n * n for n in range(3)}
+    print("to nobody")
+    for name in ("stdin", "stdout", "stderr"):
+        getattr(sys, name).close()
 
 
 def test_an_error_in_a_job_is_the_callers_to_see() -> None:

@@ -1,0 +1,32 @@
+"""Standard streams that whoever started this process has closed: replaced, so that nobody trips over them."""
+
+import os
+import sys
+from typing import Final
+
+_STREAMS: Final = {"stdin": 0, "stdout": 1, "stderr": 2}
+
+
+def replace_closed() -> None:
+    """Put the null device where standard streams are closed.
+
+    Otherwise the next file that is opened gets such a stream's number, and child processes write into it; and joblib
+    cannot start any, since it flushes streams that are not there.
+    """
+    for name, number in _STREAMS.items():
+        stream = getattr(sys, name)
+        if stream is None or stream.closed:
+            _occupy(number)
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
+def _occupy(number: int) -> None:
+    """Open the null device as file `number`, unless that is in use."""
+    try:
+        os.fstat(number)
+    except OSError:
+        null = os.open(os.devnull, os.O_RDWR)
+        if null != number:
+            os.dup2(null, number)
+            os.close(null)
+        os.set_inheritable(number, True)
