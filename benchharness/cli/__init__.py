@@ -31,6 +31,7 @@ Differentiable architecture searches on NAS-Bench-201, run for real and compared
   pages     a page for every method, from docstrings and results
   export    all runs as one tidy CSV or Parquet file
   doctor    what is wrong with a results folder, and what to do about it
+  merge     put results folders of several machines together
   rerun     make a finished run again and compare every bit
 
 `benchharness COMMAND --help` lists a command's options. Exit codes: 0 all done, 1 something failed, 2 bad request,
@@ -153,5 +154,6 @@ COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "baselines": _later("methods", "baselines"),
     "pages": _later("methods", "pages"),
     "doctor": _later("results", "doctor"),
+    "merge": _later("results", "merge"),
     "rerun": _later("results", "rerun"),
 }

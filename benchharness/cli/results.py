@@ -1,4 +1,4 @@
-"""Commands that check: `doctor`, `rerun`."""
+"""Commands for results folders: `doctor`, `rerun`, `merge`."""
 
 import tempfile
 from pathlib import Path
@@ -46,3 +46,21 @@ def rerun(words: list[str]) -> int:
     if not args.check:
         print(f"made again in {found.folder}")
     return FAILED if found.differences else DONE
+
+
+def merge(words: list[str]) -> int:
+    """Put results folders of several machines together."""
+    parser = Parser("merge", "Put results folders together: every run once. The folders themselves stay as they are.")
+    parser.add_argument("results", nargs="+", metavar="RESULTS", help="results folders, of one suite or of several")
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="the folder of all; may hold runs already")
+    args = parser.read(words)
+    from benchharness.store.merge import merge as merged
+
+    found = merged([Path(folder) for folder in args.results], Path(args.out))
+    for sentence in (*found.left, *found.conflicts):
+        print(sentence)
+    print(
+        f"{args.out}: of {found.runs} runs {found.new} are new there, {found.same} were there with equal results, "
+        f"{found.shorter} were there and further, {len(found.conflicts)} in conflict, {len(found.left)} left alone"
+    )
+    return FAILED if found.conflicts or found.left else DONE

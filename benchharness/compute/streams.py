@@ -13,11 +13,11 @@ def replace_closed() -> None:
     Otherwise the next file that is opened gets such a stream's number, and child processes write into it; and joblib
     cannot start any, since it flushes streams that are not there.
     """
-    for name, number in _STREAMS.items():
-        stream = getattr(sys, name)
-        if stream is None or stream.closed:
-            _occupy(number)
-            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+    closed = [name for name in _STREAMS if (stream := getattr(sys, name)) is None or stream.closed]
+    for name in closed:
+        _occupy(_STREAMS[name])
+    for name in closed:
+        setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
 def _occupy(number: int) -> None:

@@ -5,17 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from benchharness.compute.devices import devices
 from benchharness.errors import UserError
 from benchharness.io import files
 from benchharness.records import RunSpec, Status
 from benchharness.runs.plan import Job
 from benchharness.runs.worker import Open, Where, as_made, execute, open_search
-from benchharness.store import Store, arrays
+from benchharness.store import Store
+from benchharness.store.differences import differences
 from benchharness.store.listing import run_folders
-from benchharness.store.run_folder import TIMES, not_counted, read_record, read_spec, status, supernet_folder
+from benchharness.store.run_folder import not_counted, read_record, read_spec, status, supernet_folder
 from benchharness.store.schemas import Machine
 
 
@@ -59,7 +58,7 @@ def repeat(folder: Path, scratch: Path, device: str, make: Open = open_search) -
     again = store.folder(job.specs[-1])
     if outcomes[-1].state != "done":
         raise UserError(f"run {job.specs[-1].run_id} cannot be repeated: {outcomes[-1].message}")
-    return Repeat(again, tuple(_differences(folder, again)), tuple(_circumstances(folder, again)))
+    return Repeat(again, tuple(differences(folder, again)), tuple(_circumstances(folder, again)))
 
 
 def _job(folder: Path) -> tuple[Job, Path]:
@@ -84,32 +83,6 @@ def _spec(folder: Path) -> RunSpec:
 
 def _machine(folder: Path) -> Machine:
     return files.read_json(folder / "machine.json", Machine) or {}
-
-
-def _differences(first: Path, again: Path) -> Iterator[str]:
-    one, other = (files.read_json(path / "record.json", dict[str, Any]) or {} for path in (first, again))
-    for key in sorted((one | other).keys() - {"package_sha256", "files", "sha256"}):
-        if one.get(key) != other.get(key):
-            yield f"{key}: {one.get(key)} then, {other.get(key)} now"
-    before, after = arrays(first), arrays(again)
-    for name in sorted(before | after):
-        if name not in before or name not in after:
-            yield f"{name}: in {'the first' if name in before else 'the second'} only"
-        elif not np.array_equal(before[name], after[name], equal_nan=before[name].dtype.kind == "f"):
-            yield f"{name}: {_distance(before[name], after[name])}"
-    if _lines(first) != _lines(again):
-        yield "trace.jsonl: losses or accuracies differ"
-
-
-def _distance(one: np.ndarray, other: np.ndarray) -> str:
-    if one.shape != other.shape:
-        return f"shape {one.shape} then, {other.shape} now"
-    return f"differs by up to {np.nanmax(np.abs(one.astype(float) - other.astype(float))):.3g}"
-
-
-def _lines(folder: Path) -> list[dict[str, Any]]:
-    lines = files.read_lines(folder / "trace.jsonl", dict[str, Any])
-    return [{key: value for key, value in line.items() if key not in TIMES} for line in lines]
 
 
 def _circumstances(first: Path, again: Path) -> Iterator[str]:

@@ -14,9 +14,11 @@ import os, sys
 from benchharness.cli import main
 main(["--version"])
 numbers = [os.open(os.devnull, os.O_RDONLY)]
-child = os.spawnvp(os.P_WAIT, sys.executable, [sys.executable, "-c", "print('x')"])
+child = os.spawnvp(os.P_WAIT, sys.executable, [sys.executable, "-c", sys.argv[2]])
 open(sys.argv[1], "w").write(f"{min(numbers) > 2} {child}")
 """
+
+CHILD = "import sys; sys.stdin.fileno(); sys.stdout.flush(); sys.stderr.flush()"
 
 
 def shell(*command: str, closed: str) -> int:
@@ -26,7 +28,7 @@ def shell(*command: str, closed: str) -> int:
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", "<&-"])
 def test_no_file_gets_the_number_of_a_closed_stream(tmp_path: Path, closed: str) -> None:
-    assert shell(sys.executable, "-c", LOOK, str(tmp_path / "told"), closed=closed) == 0
+    assert shell(sys.executable, "-c", LOOK, str(tmp_path / "told"), CHILD, closed=closed) == 0
     assert (tmp_path / "told").read_text() == "True 0"
 
 

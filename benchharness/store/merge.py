@@ -1,0 +1,154 @@
+"""Results folders of several machines put together: every run once, in one folder, and none lost where two disagree."""
+
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from benchharness.errors import UserError
+from benchharness.io import files
+from benchharness.records import RunRecord, RunSpec, Status
+from benchharness.store.differences import differences
+from benchharness.store.listing import run_folders
+from benchharness.store.lock import alive
+from benchharness.store.run_folder import not_counted, read_record, read_spec, status
+from benchharness.store.schemas import Line
+
+_PASSING: Final = ("heartbeat", "run.lock", "*.tmp")
+"""What a run's folder holds only while somebody works on it."""
+
+
+@dataclass
+class Merged:
+    """What came of it, in numbers and, of what a person has to see to, in sentences."""
+
+    runs: int = 0
+    """Looked at, in all folders."""
+    new: int = 0
+    """Copied into the folder of all."""
+    same: int = 0
+    """There already, with equal results."""
+    shorter: int = 0
+    """Left, since what is there already is further."""
+    conflicts: list[str] = field(default_factory=list)
+    """There already, with other results: copied beside."""
+    left: list[str] = field(default_factory=list)
+    """Not copied: somebody works on them, or no reader would count them."""
+
+
+def merge(sources: Iterable[Path], out: Path) -> Merged:
+    """Copy every run of the `sources` into `out`, which may hold runs already; the sources stay as they are.
+
+    A run that is in two of them is taken once. Where both are finished and their results differ, the first stays in
+    `out`, and the other goes to `OUT.conflicts/1/...` (the number of its source), with all that was read out of its
+    supernet. Raises `UserError` where a source is no results folder, or lies in `out` or around it.
+    """
+    found, sources = Merged(), list(sources)
+    for source in sources:
+        _check(source, out)
+    aside, scratch = out.with_name(f"{out.name}.conflicts"), out.with_name(f"{out.name}.merging")
+    shutil.rmtree(scratch, ignore_errors=True)
+    for number, source in enumerate(sources, 1):
+        _Source(source, out, aside / str(number), scratch, found).merge()
+    return found
+
+
+def _check(source: Path, out: Path) -> None:
+    if not source.is_dir():
+        raise UserError(f"no results folder {str(source)!r}")
+    here, there = source.resolve(), out.resolve()
+    if here.is_relative_to(there) or there.is_relative_to(here):
+        raise UserError(f"--out {out} and {source} lie in each other; take a folder beside it")
+
+
+@dataclass
+class _Source:
+    root: Path
+    out: Path
+    aside: Path
+    scratch: Path
+    found: Merged
+    contested: set[str] = field(default_factory=set)
+    """Ids of runs whose results are others than those in `out`."""
+
+    def merge(self) -> None:
+        """Take every run of this source, supernets before what was read out of them."""
+        folders = [self.root / place for place, _ in run_folders(self.root)]
+        self.found.runs += len(folders)
+        apart = not_counted(self.root, folders)
+        self.found.left += [f"{folder}: {apart[folder]}" for folder in folders if folder in apart]
+        runs = list(self._sound(folder for folder in folders if folder not in apart))
+        for folder, spec, record in sorted(runs, key=lambda run: _is_reading(run[2])):
+            self._take(folder, spec, record)
+
+    def _sound(self, folders: Iterable[Path]) -> Iterator[tuple[Path, RunSpec, RunRecord | None]]:
+        for folder in folders:
+            try:
+                spec, record = read_spec(folder), read_record(folder)
+            except UserError as error:
+                self.found.left.append(str(error))
+                continue
+            if spec is None or alive(folder):
+                why = "spec.json is missing or damaged" if spec is None else "somebody is working on it"
+                self.found.left.append(f"{folder}: {why}")
+            else:
+                yield folder, spec, record
+
+    def _take(self, folder: Path, spec: RunSpec, record: RunRecord | None) -> None:
+        suite = folder.resolve().parts[-4]
+        place = Path(suite, spec.dataset, spec.label, f"seed-{spec.seed:03d}-{spec.run_id}")
+        there = self.out / place
+        if alive(there):
+            self.found.left.append(f"{folder}: somebody is working on {there}")
+        elif record is not None and record.supernet in self.contested - {spec.run_id}:
+            self._set_aside(folder, spec, place, [f"read out of run {record.supernet}, of which there are two"])
+        elif status(there) == Status.ABSENT:
+            self._copy(folder, there)
+            self.found.new += 1
+        elif record is None or read_record(there) is None:
+            self._take_further(folder, there)
+        elif told := list(differences(there, folder)):
+            self._set_aside(folder, spec, place, told)
+        else:
+            self.found.same += 1
+
+    def _take_further(self, folder: Path, there: Path) -> None:
+        """Of two of which one at least is unfinished, keep what is further."""
+        if _progress(folder) > _progress(there):
+            self._copy(folder, there)
+            self.found.new += 1
+        else:
+            self.found.shorter += 1
+
+    def _set_aside(self, folder: Path, spec: RunSpec, place: Path, told: list[str]) -> None:
+        self.contested.add(spec.run_id)
+        if status(self.aside / place) == Status.ABSENT:
+            self._copy(folder, self.aside / place)
+        self.found.conflicts.append(
+            f"{spec.method} seed {spec.seed}: {folder} is not as {self.out / place}, and was copied to {self.aside} "
+            f"({'; '.join(told)})"
+        )
+
+    def _copy(self, folder: Path, there: Path) -> None:
+        """Put a copy of `folder` at `there`, in place of what is there, whole or not at all."""
+        new, old = self.scratch / "new", self.scratch / "old"
+        for part in (new, old):
+            shutil.rmtree(part, ignore_errors=True)
+        with files.writing(there):
+            shutil.copytree(folder, new, ignore=shutil.ignore_patterns(*_PASSING))
+            there.parent.mkdir(parents=True, exist_ok=True)
+            if there.exists():
+                there.rename(old)
+            new.rename(there)
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+def _is_reading(record: RunRecord | None) -> bool:
+    """Whether a run is finished and was read out of another one's supernet."""
+    return record is not None and record.supernet != record.run_id
+
+
+def _progress(folder: Path) -> tuple[bool, int]:
+    """Whether the run in `folder` is finished, and its epochs."""
+    return read_record(folder) is not None, len(files.read_lines(folder / "trace.jsonl", Line))
