@@ -1,7 +1,7 @@
 """Search protocols: named presets of every number a search depends on, each one overridable and recorded in the run."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -43,7 +43,8 @@ class Protocol:
     alpha_beta2: float = 0.999
     alpha_weight_decay: float = 1e-3
     bn_eval: str = "running"
-    """Batch normalisation at evaluation: by running statistics or by those of the batch."""
+    """Batch normalisation at evaluation: by `running` statistics, by those of the `batch`, or by the batch's in the
+    `cells` and the last normalisation and running ones in the stem and the residual blocks."""
     eval_batch: int = 250
     """Images a batch wherever accuracy or loss is measured without training."""
     eigenvalue_every: int = 0
@@ -53,13 +54,25 @@ class Protocol:
     ranking_batches: int = 0
     """Evaluation batches on which that accuracy is measured; 0 takes the whole validation half."""
     numerics: str = "float32"
+    period: int = 0
+    """Epochs in which the rate falls to its smallest value, to rise again as the cosine does; 0 takes all epochs."""
+    last_affine: bool = True
+    """Whether the normalisation before the classifier has affine weights."""
+    cells_apart: bool = False
+    """Whether each cell of the network trains an architecture of its own where a method draws one at random; one in
+    which a node gets `none` alone is drawn again."""
+    cell_batch: int = 0
+    """Images, drawn for each sampled cell, by which it is judged (ENAS's rewards, the best of 100), with `bn_eval`'s
+    normalisation; 0 judges by batch statistics: rewards on the next validation batch, the best of 100 on the same."""
+    cell_augmented: bool = False
+    """Whether those images are augmented."""
 
 
 _CHOICES: Final = {
     "order": ("alpha-first", "weights-first"),
     "split": ("halves", "benchmark", "random"),
     "alpha_batch": ("fresh", "paired"),
-    "bn_eval": ("running", "batch"),
+    "bn_eval": ("running", "batch", "cells"),
     "numerics": ("float32", "tf32", "bf16"),
 }
 _POSITIVE: Final = ("epochs", "channels", "cells", "partial", "batch", "eval_batch", "learning_rate")
@@ -72,13 +85,15 @@ _NATS = Protocol(
     nesterov=True,
     weight_decay=5e-4,
     clip=0.0,
-    bn_eval="batch",
+    bn_eval="cells",
+    last_affine=False,
+    cell_batch=512,
 )
 
 PROTOCOLS: Final = {
     "drnas": Protocol(name="drnas"),
     "nats": _NATS,
-    "nb201": replace(_NATS, name="nb201", epochs=50, clip=5.0, bn_eval="running"),
+    "nb201": replace(_NATS, name="nb201", epochs=50, clip=5.0, bn_eval="running", last_affine=True),
     # Rates of alpha at which two cores can decide in minutes: see docs/protocols.md.
     "cpu": Protocol(
         name="cpu",
@@ -116,6 +131,71 @@ PROTOCOLS: Final = {
         ranking_batches=1,
     ),
 }
+
+_LONG: Final = {"epochs": 250}
+BY_METHOD: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
+    "nb201": {
+        "gdas": _LONG,
+        "rsps": _LONG,
+        "setn": {**_LONG, "clip": 0.0},
+        "enas": {
+            **_LONG,
+            "learning_rate": 0.05,
+            "learning_rate_min": 0.0005,
+            "period": 10,
+            "batch": 128,
+            "weight_decay": 2.5e-4,
+            "cell_batch": 128,
+            "cell_augmented": True,
+        },
+        "darts2": {"order": "alpha-first"},
+    },
+    "nats": {"rsps": {"cells_apart": True}},
+}
+"""What a preset sets otherwise for single methods, by the method that is trained."""
+_LATER: Final = ("period", "last_affine", "cells_apart", "cell_batch", "cell_augmented")
+"""Settings that older runs do not record; they had the defaults, and run ids leave those out."""
+
+
+def for_method(settings: Protocol, method: str, given: Collection[str] = ()) -> Protocol:
+    """`settings` as they are for `method`: the preset's own for it, but for what is `given` or was changed.
+
+    Named after the preset whose settings for that method they are, where there is one. Raises `UserError` where they
+    do not fit together.
+    """
+    preset, own = PROTOCOLS.get(settings.name), BY_METHOD.get(settings.name, {}).get(method, {})
+    if preset is not None:
+        free = {key: value for key, value in own.items() if key not in given}
+        free = {key: value for key, value in free.items() if getattr(settings, key) == getattr(preset, key)}
+        settings = replace(settings, **free)
+    _check(settings)
+    return replace(settings, name=named(asdict(settings), method))
+
+
+def recorded(settings: Protocol) -> dict[str, Any]:
+    """The settings as a run records them."""
+    defaults = Protocol(name=settings.name)
+    values = asdict(settings)
+    return {key: value for key, value in values.items() if key not in _LATER or value != getattr(defaults, key)}
+
+
+def named(values: Mapping[str, Any], method: str, ignoring: Collection[str] = ()) -> str:
+    """The preset that recorded `values` are for `method`, but for settings in `ignoring`; else the name they carry."""
+    names = [str(values["name"]), *PROTOCOLS]
+    equal = (name for name in names if name in PROTOCOLS and not departures({**values, "name": name}, method, ignoring))
+    return next(equal, names[0])
+
+
+def departures(values: Mapping[str, Any], method: str, ignoring: Collection[str] = ()) -> dict[str, Any]:
+    """Recorded `values` that are not those of the preset they name for `method`; all of them where that is unknown."""
+    whole = {**{key: Protocol.__dataclass_fields__[key].default for key in _LATER}, **values}
+    name = str(values["name"])
+    preset = {**vars(PROTOCOLS[name]), **BY_METHOD.get(name, {}).get(method, {})} if name in PROTOCOLS else {}
+    return {
+        key: value
+        for key, value in whole.items()
+        if key not in ignoring and (preset[key] != value if key in preset else key in values)
+    }
 
 
 def protocol(name: str, changes: Mapping[str, Any] | None = None) -> Protocol:

@@ -105,6 +105,9 @@ class RunSpec(_Document):
     split_sha256: str = ""
     """Of the benchmark's split, where the protocol asks for it and its file was at hand when the run was planned; else
     empty, and then a seeded draw takes its place."""
+    versions: Mapping[str, int] = field(default_factory=dict)
+    """Of what is searched otherwise than runs of old did under the same name: the `method` or its `images`; empty where
+    nothing is."""
 
     @property
     def run_id(self) -> str:
@@ -173,12 +176,19 @@ def seal(value: Mapping[str, Any]) -> str:
 
 
 def named_apart(specs: Iterable[RunSpec]) -> list[str]:
-    """Each spec's method, with `@source` behind it where one name stands for files of different content."""
-    wanted = list(specs)
-    sources: dict[str, set[str]] = {}
-    for spec in wanted:
-        sources.setdefault(spec.method, set()).add(spec.source)
-    return [f"{spec.method}@{spec.source[:6]}" if len(sources[spec.method]) > 1 else spec.method for spec in wanted]
+    """Each spec's method, with what tells it apart behind it where one name stands for several.
+
+    That is `@source` for files of different content, and `@v2` for a method that came to search otherwise.
+    """
+    wanted = [(spec, spec.source[:6], f"v{spec.versions.get('method', 1)}") for spec in specs]
+    marks: dict[str, tuple[set[str], set[str]]] = {}
+    for spec, *own in wanted:
+        for known, mark in zip(marks.setdefault(spec.method, (set(), set())), own, strict=True):
+            known.add(mark)
+    apart = (
+        (mark for known, mark in zip(marks[spec.method], own, strict=True) if len(known) > 1) for spec, *own in wanted
+    )
+    return ["@".join([spec.method, *several]) for (spec, *_), several in zip(wanted, apart, strict=True)]
 
 
 def _content(value: Any) -> dict[str, Any]:
@@ -187,4 +197,4 @@ def _content(value: Any) -> dict[str, Any]:
     return {name: part for name, part in vars(value).items() if part or name not in _LATER}
 
 
-_LATER: Final = {"split_sha256", "package_sha256", "files"}
+_LATER: Final = {"split_sha256", "versions", "package_sha256", "files"}

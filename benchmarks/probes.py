@@ -59,7 +59,7 @@ class Plain(Evaluation):
     @torch.no_grad()
     def _passes(self, logits: Callable[[Tensor], Tensor], data: str, batches: int, bn: str) -> Score:
         sums = torch.zeros(3, dtype=torch.float64, device=self.stream.valid.device)
-        with self.net.evaluating(batch_statistics=bn == "batch"):
+        with self.net.evaluating(bn):
             for batch in self.stream.fixed(data, batches):
                 sums += tally(logits(batch.images), batch)
         loss, right, count = sums.tolist()
@@ -143,7 +143,7 @@ def a_pass(search: Search, args: argparse.Namespace) -> Figures:
 
     def in_mode(mode: Callable[[], Any], act: Callable[[], object]) -> Callable[[], None]:
         def run() -> None:
-            with mode(), net.evaluating(batch_statistics=True):
+            with mode(), net.evaluating("batch"):
                 act()
 
         return run

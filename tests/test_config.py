@@ -1,9 +1,12 @@
 from dataclasses import asdict
+from math import cos, pi
 
 import pytest
 
-from benchharness.config import PROTOCOLS, coerce, protocol
+from benchharness import methods
+from benchharness.config import PROTOCOLS, coerce, departures, for_method, protocol, recorded
 from benchharness.errors import UserError
+from benchharness.search.loop import _cosine
 
 
 def test_presets_state_what_the_papers_do() -> None:
@@ -14,7 +17,7 @@ def test_presets_state_what_the_papers_do() -> None:
     }
     assert [protocol(name).clip for name in ("drnas", "nats", "nb201")] == [5.0, 0.0, 5.0]
     assert [protocol(name).nesterov for name in ("drnas", "nats", "nb201")] == [False, True, True]
-    assert [protocol(name).bn_eval for name in ("drnas", "nats", "nb201")] == ["running", "batch", "running"]
+    assert [protocol(name).bn_eval for name in ("drnas", "nats", "nb201")] == ["running", "cells", "running"]
     assert [protocol(name).order for name in ("drnas", "nats")] == ["alpha-first", "weights-first"]
 
 
@@ -72,3 +75,58 @@ def test_every_preset_passes_its_own_checks() -> None:
 @pytest.mark.parametrize(("value", "kind", "result"), [("no", bool, False), (True, bool, True), ("7", float, 7.0)])
 def test_coerce(value: object, kind: type, result: object) -> None:
     assert coerce("key", value, kind) == result
+
+
+LONG = {"gdas", "setn", "rsps", "enas"}
+
+
+def test_nb201_has_settings_of_its_own_for_single_methods() -> None:
+    """Read in the benchmark's code: epochs, ENAS's optimiser, and no clipping for SETN."""
+    preset = protocol("nb201")
+    epochs = {name: for_method(preset, name).epochs for name in methods.names()}
+    assert {name for name, count in epochs.items() if count == 250} == LONG
+    assert set(epochs.values()) == {50, 250}
+    assert {name: for_method(preset, name).clip for name in ("setn", "rsps", "darts")} == {
+        "setn": 0,
+        "rsps": 5,
+        "darts": 5,
+    }
+    enas = for_method(preset, "enas")
+    assert (enas.learning_rate, enas.learning_rate_min, enas.period) == (0.05, 0.0005, 10)
+    assert (enas.batch, enas.weight_decay, enas.clip, enas.nesterov) == (128, 2.5e-4, 5, True)
+    assert {name: for_method(preset, name).order for name in ("darts", "darts2")} == {
+        "darts": "weights-first",
+        "darts2": "alpha-first",
+    }
+    assert for_method(protocol("nats"), "darts2").order == "weights-first"
+
+
+def test_what_a_user_sets_holds_for_every_method() -> None:
+    assert for_method(protocol("nb201", {"epochs": 3}), "gdas").epochs == 3
+    assert for_method(protocol("nb201", {"epochs": "50"}), "gdas", {"epochs"}).epochs == 50
+    with pytest.raises(UserError, match="batch of 128"):
+        for_method(protocol("nb201", {"images": 200}), "enas")
+
+
+def test_settings_that_are_a_presets_are_called_so_however_they_were_spelt() -> None:
+    spelt = {key: value for key, value in asdict(for_method(protocol("nb201"), "gdas")).items() if key != "name"}
+    found = for_method(protocol("drnas", spelt), "gdas", spelt)
+    assert found == for_method(protocol("nb201"), "gdas")
+    assert for_method(protocol("drnas", spelt), "darts", spelt).name == "drnas", "darts has 50 epochs there"
+    assert for_method(protocol("nb201", {"epochs": 250}), "gdas", {"epochs"}) == found
+    assert departures(asdict(protocol("nb201")), "gdas") == {"epochs": 50}
+    assert departures(recorded(found), "gdas") == {}
+
+
+def test_runs_that_lack_later_settings_had_their_defaults() -> None:
+    values = recorded(protocol("nats"))
+    assert {"last_affine", "cell_batch"} <= set(values)
+    old = {key: value for key, value in values.items() if key not in ("last_affine", "cell_batch")}
+    assert departures(old, "darts") == {"last_affine": True, "cell_batch": 0}
+    assert "period" not in recorded(protocol("drnas"))
+
+
+def test_rates_of_a_period_fall_and_rise_again() -> None:
+    settings = for_method(protocol("nb201"), "enas")
+    rates = [_cosine(settings, epoch) for epoch in (0, 5, 10, 15, 20, 249)]
+    assert rates == pytest.approx([0.05, 0.02525, 0.0005, 0.02525, 0.05, 0.0005 + 0.02475 * (1 - cos(pi / 10))])

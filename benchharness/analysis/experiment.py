@@ -13,7 +13,7 @@ from benchharness.analysis.decisions import decisions
 from benchharness.analysis.lookup import epochs_of, lookup
 from benchharness.analysis.rank_correlation import agreement, supernet_ranking
 from benchharness.analysis.search_curves import curves
-from benchharness.config import PROTOCOLS
+from benchharness.config import departures, named
 from benchharness.io.files import slug
 from benchharness.records import Status
 from benchharness.table import DATASETS, Table, Tables, table_of
@@ -109,8 +109,8 @@ def _joined(runs: pd.DataFrame) -> "pd.Series[str]":
 def _evidence(name: str, runs: pd.DataFrame, tables: Tables, several: bool) -> Evidence:
     done = runs[runs["status"] == Status.DONE]
     arrays = store.arrays_of(done)
-    dataset, specs = str(runs["dataset"].iloc[0]), runs.drop_duplicates("setting")["spec"]
-    presets = {"" if changes(spec) else str(spec["protocol"]["name"]) for spec in specs}
+    dataset, specs = str(runs["dataset"].iloc[0]), runs.drop_duplicates(["setting", "trains"])["spec"]
+    presets = {"" if changes(spec) else preset(spec) for spec in specs}
     return Evidence(
         name=name,
         slug="-" + slug(name.replace(", protocol", "")) if several else "",
@@ -129,12 +129,16 @@ def _evidence(name: str, runs: pd.DataFrame, tables: Tables, several: bool) -> E
 
 def changes(spec: Mapping[str, Any]) -> dict[str, Any]:
     """The settings in which a run departs from the protocol it is named after; all of them if that is unknown."""
-    chosen = dict(spec["protocol"])
-    preset = vars(PROTOCOLS[chosen["name"]]) if chosen["name"] in PROTOCOLS else {}
-    return {key: value for key, value in chosen.items() if preset.get(key) != value and key not in MEASURED}
+    return departures({**spec["protocol"], "name": preset(spec)}, spec["trains"], MEASURED)
+
+
+def preset(spec: Mapping[str, Any]) -> str:
+    """The protocol that a run's settings are, however they were spelt; else the one it is named after."""
+    return named(spec["protocol"], spec["trains"], MEASURED)
 
 
 def _setting(spec: Mapping[str, Any]) -> str:
     changed = ", ".join(f"{key}={value}" for key, value in sorted(changes(spec).items()))
     given = ", on the benchmark's split file" if spec.get("split_sha256") else ""
-    return f"{spec['dataset']}, protocol {spec['protocol']['name']}" + (f" ({changed})" if changed else "") + given
+    given += f", images version {images}" if (images := spec.get("versions", {}).get("images")) else ""
+    return f"{spec['dataset']}, protocol {preset(spec)}" + (f" ({changed})" if changed else "") + given

@@ -1,7 +1,7 @@
 """Image data sets as arrays, however they were released, and the split files that say which images validate."""
 
 from benchharness.data.image_set import ImageSet
-from benchharness.data.load import benchmark_split, known, load_images, names
+from benchharness.data.load import benchmark_split, known, load_images, names, version
 from benchharness.data.splits import Split, check_benchmark_split, load_split
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "load_images",
     "load_split",
     "names",
+    "version",
 ]

@@ -51,6 +51,8 @@ class ImageSet(NamedTuple):
         if not _is_whole(values):
             raise UserError(f"{path} is a damaged set of images: it holds {sorted(map(str, values))}")
         found = cls(**values)
+        if found.name in KNOWN:  # files of old say what held for all sets
+            found = found._replace(crop=KNOWN[found.name].crop)
         train, test = Part(found.train, found.train_labels), Part(found.test, found.test_labels)
         check(found.name, train, test, found.classes)
         if found.name in KNOWN and found.label == KNOWN[found.name].title:  # files of old say so of any pixels
@@ -78,13 +80,13 @@ def build(
     reencoded: str = "",
     label: str = "",
     flip: bool = True,
-    crop: int = CROP,
+    crop: int | None = None,
 ) -> ImageSet:
     """The set called `name` of these parts; `reencoded` names a lossy format the images have been through.
 
     One of the benchmark's data sets is normalised as papers do, and labelled by its title where its images are the
-    official ones; any other is called `label`, or by its
-    name, and normalised by its own training images. Raises `UserError` where the images or labels are not of that data
+    official ones; any other is called `label`, or by its name, and normalised by its own training images. Crops are the
+    benchmark's own where none are given. Raises `UserError` where the images or labels are not of that data
     set's kind.
     """
     known = KNOWN.get(name)
@@ -93,7 +95,8 @@ def build(
     sha256 = _digest(*train, *test)
     label = _known_label(name, train, test, sha256, reencoded) if known else label or name
     mean, std = (known.mean, known.std) if known else moments(train.images)
-    return ImageSet(name, label, *train, *test, classes, mean, std, sha256, flip, crop)
+    border = crop if crop is not None else known.crop if known else CROP
+    return ImageSet(name, label, *train, *test, classes, mean, std, sha256, flip, border)
 
 
 def _known_label(name: str, train: Part, test: Part, sha256: str, reencoded: str = "") -> str:

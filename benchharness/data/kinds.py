@@ -29,13 +29,16 @@ class Kind(NamedTuple):
     counts: tuple[int, int]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    crop: int = CROP
+    version: int = 1
+    """Raised where its images come to be moved otherwise in training, so that run ids differ from then on."""
 
 
 KNOWN: Final = {
     "cifar10": Kind("CIFAR-10", 32, 10, (50_000, 10_000), (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
     "cifar100": Kind("CIFAR-100", 32, 100, (50_000, 10_000), (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
     "imagenet16-120": Kind(
-        "ImageNet16-120", 16, 120, (151_700, 6_000), (0.4811, 0.4575, 0.4079), (0.2479, 0.2402, 0.2553)
+        "ImageNet16-120", 16, 120, (151_700, 6_000), (0.4811, 0.4575, 0.4079), (0.2479, 0.2402, 0.2553), 2, 2
     ),
 }
 DIGITS: Final = "digits"

@@ -20,6 +20,11 @@ def known(name: str) -> str:
     return name
 
 
+def version(name: str) -> int:
+    """How often what training makes of the images called `name` has changed, from 1; run ids go by it."""
+    return KNOWN[name].version if name in KNOWN else 1
+
+
 def load_images(name: str) -> ImageSet:
     """The images called `name` (`cifar10`, `digits`, or any other of `names`), all in memory.
 

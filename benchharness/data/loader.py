@@ -108,6 +108,12 @@ class Stream:
         half = self.valid if which == "valid" else self.train
         return half.fixed(size or self.settings.eval_batch, batches)
 
+    def shuffled(self, which: str = "valid", size: int = 0, augmented: bool = True) -> Iterator[Batch]:
+        """A half in an order drawn with torch's global generator, in batches of `size` (a step's where that is 0)."""
+        half, drawn = self.valid if which == "valid" else self.train, torch.default_generator
+        order = torch.randperm(len(half), generator=drawn)
+        return half.moved(order.split(size or self.settings.batch), drawn if augmented else None)
+
     def _valid_order(self, order: Tensor, drawn: torch.Generator) -> tuple[Tensor, ...]:
         """Which validation images each step sees: one for every training image, or a fresh batch."""
         count, size = len(self.valid), self.settings.batch

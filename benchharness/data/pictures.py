@@ -44,8 +44,8 @@ class Pictures:
         """Batches of the images at `order`, `size` at a time; everything random is drawn before the first batch."""
         return self.moved(order.split(size), drawn)
 
-    def moved(self, parts: Sequence[Tensor], drawn: torch.Generator) -> Iterator[Batch]:
-        """The images at `parts`, a batch each, cropped and perhaps flipped as `drawn` says.
+    def moved(self, parts: Sequence[Tensor], drawn: torch.Generator | None) -> Iterator[Batch]:
+        """The images at `parts`, a batch each, cropped and perhaps flipped as `drawn` says; as they are without it.
 
         All that is random goes to the device before the first batch, so that no later one waits for a copy.
         """
@@ -69,9 +69,13 @@ class Pictures:
             yield Batch(self._normalised(self.padded[place]), self.labels[index])
             start += len(index)
 
-    def _moves(self, count: int, drawn: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _moves(self, count: int, drawn: torch.Generator | None) -> tuple[Tensor, Tensor]:
         """Rows and columns of `padded` that a cropped and perhaps flipped image takes: each (images, size)."""
         height, width = (extent - 2 * self.crop for extent in self.padded.shape[2:])
+        if drawn is None:
+            whole = (torch.arange(extent).expand(count, extent) + self.crop for extent in (height, width))
+            rows, columns = (places.to(self.device) for places in whole)
+            return rows, columns
         down, right = torch.randint(2 * self.crop + 1, (2, count, 1), generator=drawn)
         columns = torch.arange(width).expand(count, width)
         mirrored = torch.rand(count, 1, generator=drawn) < 0.5

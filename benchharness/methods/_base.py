@@ -21,6 +21,8 @@ class Method(nn.Module):
     Lower-case class attributes that are numbers, strings or truth values are its options (`--methods mine:width=3`).
     """
 
+    version: ClassVar[int] = 1
+    """Raised whenever the method comes to search otherwise, so that runs of old do not pass for its own."""
     update: ClassVar[str | type[Update]] = "first"
     """How a step changes weights and alpha: `first` order, `second` order, on a `single` level, a subclass of `Update`;
     `none` trains nothing."""
@@ -38,6 +40,8 @@ class Method(nn.Module):
     """With partial channels: whether bypassed channels are scaled by the sum of an edge's weights, as PC-DARTS does."""
     watches_eigenvalue: ClassVar[bool] = False
     """Whether the Hessian's largest eigenvalue is measured after every epoch, for `stop` to judge by."""
+    search_epochs: int = 0
+    """Epochs of the whole search, which a search tells its method; 0 outside of one."""
 
     def __init__(self, edges: int, ops: int) -> None:
         super().__init__()
@@ -85,6 +89,10 @@ class Method(nn.Module):
 
     def narrow(self) -> None:
         """What the method does to itself where a new stage begins."""
+
+    def restarts_rate(self) -> bool:
+        """Whether a new stage begins with the first learning rate, to fall from there in the cosine's proportions."""
+        return False
 
     def stop(self, eigenvalues: Sequence[float]) -> int | None:  # noqa: ARG002
         """The epoch (from 1) whose alphas the search goes back to and ends with, given one eigenvalue an epoch."""

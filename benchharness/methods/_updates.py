@@ -4,6 +4,8 @@ A method names its rule (`update = "second"`) or gives a class of its own, a sub
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain, count
 from typing import ClassVar, Final, NamedTuple, Protocol
 
 import torch
@@ -16,11 +18,11 @@ from benchharness.data.loader import Stream
 from benchharness.data.pictures import Batch
 from benchharness.errors import unknown
 from benchharness.models.supernet import Supernet
-from benchharness.space import Arch
+from benchharness.space import EDGES, NONE, Arch
 
 Weights = Float[Tensor, "edges ops"]
 Loss = Callable[[Weights], Float[Tensor, ""]]
-"""The training loss of the batch at hand at given edge weights, by batch statistics that are not recorded."""
+"""The training loss of the batch at hand at given edge weights, in evaluation mode: by running statistics."""
 
 
 class Distribution(Protocol):
@@ -85,14 +87,21 @@ class Update:
         with torch.no_grad():
             drawn = self.method.draw_for_weights(when.progress, self._loss(batch))
         if isinstance(drawn, tuple):
-            cell = tuple(when.decided.get(edge, op) for edge, op in enumerate(drawn))
-            logits = self.net.one_hot(batch.images, cell)
+            logits = self.net.one_hot(batch.images, self._cells(drawn, batch, when))
         else:
             logits = self.net(batch.images, with_decided(drawn, when.decided))
         self.parts.weight_optimizer.zero_grad(set_to_none=True)
         F.cross_entropy(logits, batch.labels).backward()
         self.descend()
         return tally(logits, batch)
+
+    def _cells(self, first: Arch, batch: Batch, when: When) -> Arch | list[Arch]:
+        """The cell to train, or one for each cell of the network where the protocol wants them apart."""
+        if not self.settings.cells_apart:
+            return _as_decided(first, when)
+        drawn = chain([first], (self.method.draw_for_weights(when.progress, self._loss(batch)) for _ in count()))
+        fed = (cell for cell in drawn if isinstance(cell, tuple) and not _starves(cell))
+        return [_as_decided(cell, when) for _, cell in zip(self.net.mixed_cells(), fed, strict=False)]
 
     def descend(self) -> None:
         """Clip the weights' gradient and step; a weight that a single path left out moves by decay and momentum."""
@@ -105,7 +114,7 @@ class Update:
 
     def _loss(self, batch: Batch) -> Loss:
         def at(weights: Weights) -> Float[Tensor, ""]:
-            with self.net.evaluating(batch_statistics=True):
+            with self.net.evaluating():
                 return F.cross_entropy(self.net(batch.images, weights), batch.labels)
 
         return at
@@ -117,25 +126,25 @@ class FirstOrder(Update):
     def step(self, train: Batch, valid: Batch, when: When) -> Tallies:
         """One step on each; the second one sees what the first one changed."""
         counted = [unmet(train), unmet(valid)]
-        for turn in (1, 0) if self.alpha_first() else (0, 1):
+        for turn in (1, 0) if self.settings.order == "alpha-first" else (0, 1):
             if turn == 0:
                 counted[0] = self.step_weights(train, when)
             elif when.alpha:
                 counted[1] = self.step_alpha(train, valid, when)
         return torch.stack(counted)
 
-    def alpha_first(self) -> bool:
-        """Whether alpha moves before the weights do."""
-        return self.settings.order == "alpha-first"
-
     def step_alpha(self, train: Batch, valid: Batch, when: When) -> Tally:  # noqa: ARG002
         """One step on alpha by the validation loss and the method's penalty, the weights held."""
         drawn = self.drawn(when)
         with self.net.holding_weights():
-            logits = self.net(valid.images, drawn)
+            logits = self.logits(valid, drawn)
         loss = F.cross_entropy(logits, valid.labels) + self.method.penalty(drawn, when.progress)
         self.follow(loss)
         return tally(logits, valid)
+
+    def logits(self, batch: Batch, drawn: Weights) -> Float[Tensor, "batch classes"]:
+        """What the supernet gives for a batch at drawn edge weights that alpha is updated by."""
+        return self.net(batch.images, drawn)
 
     def follow(self, loss: Float[Tensor, ""]) -> None:
         """One step on alpha down `loss`."""
@@ -148,6 +157,8 @@ class FirstOrder(Update):
 class SecondOrder(FirstOrder):
     """DARTS second order (Liu et al., ICLR 2019, equations 6 to 8): alpha looks one step of the weights ahead.
 
+    It does so from the weights as they are where alpha moves first, as the paper has it, and NAS-Bench-201; in
+    NATS-Bench's code the weights have moved by then.
     w' = w - lr (momentum buffer decayed + gradient of the training loss + decay of w), without clipping or Nesterov's
     correction, as in the authors' code. Running statistics are left alone by the extra passes, which theirs change.
     The finite difference crosses ReLU's kinks: at the paper's radius it was 16 to 70 % off the exact derivative on
@@ -156,10 +167,6 @@ class SecondOrder(FirstOrder):
 
     radius: ClassVar[float] = 1e-2
     """Length of the step of the finite difference, which is as long in any direction."""
-
-    def alpha_first(self) -> bool:
-        """Always: the step ahead starts from the weights as they are."""
-        return True
 
     def step_alpha(self, train: Batch, valid: Batch, when: When) -> Tally:
         """One step on alpha by the implicit gradient."""
@@ -245,6 +252,42 @@ def with_decided(weights: Weights, decided: Mapping[int, int]) -> Weights:
         result[edge] = 0
         result[edge, op] = 1
     return result
+
+
+@contextmanager
+def judging(net: Supernet, stream: Stream) -> Iterator[Callable[[Arch], Tally]]:
+    """What tallies one sampled cell after the other, each on the next validation batch, as the protocol says.
+
+    Without `cell_batch` these are batches of a step's size in fixed order, by batch statistics.
+    """
+    settings = stream.settings
+
+    def batches() -> Iterator[Batch]:
+        if settings.cell_batch:
+            return stream.shuffled("valid", settings.cell_batch, settings.cell_augmented)
+        return stream.fixed("valid", size=settings.batch)
+
+    endless = chain.from_iterable(batches() for _ in count())
+
+    @torch.no_grad()
+    def judge(cell: Arch) -> Tally:
+        batch = next(endless)
+        return tally(net.one_hot(batch.images, cell), batch)
+
+    with net.evaluating(settings.bn_eval if settings.cell_batch else "batch"):
+        yield judge
+
+
+def _as_decided(cell: Arch, when: When) -> Arch:
+    return tuple(when.decided.get(edge, op) for edge, op in enumerate(cell))
+
+
+def _starves(cell: Arch) -> bool:
+    """Whether some node gets `none` alone."""
+    return any(all(cell[edge] == NONE for edge in into) for into in _ENTERING)
+
+
+_ENTERING: Final = tuple(tuple(e for e, (target, _) in enumerate(EDGES) if target == node) for node in (1, 2, 3))
 
 
 def unmet(batch: Batch) -> Tally:

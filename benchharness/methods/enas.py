@@ -1,6 +1,6 @@
 """ENAS: an LSTM controller over cells with shared weights (Pham, Guan, Zoph, Le & Dean, ICML 2018)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float, Integer
@@ -9,8 +9,9 @@ from torch.distributions import Categorical
 
 from benchharness.config import Protocol
 from benchharness.data.pictures import Batch
+from benchharness.errors import unknown
 from benchharness.methods._base import Arch, Loss, Method, Weights
-from benchharness.methods._updates import Tallies, Update, When, unmet
+from benchharness.methods._updates import Tallies, Update, When, judging, unmet
 
 Reward = Callable[[Arch], float]
 
@@ -27,29 +28,26 @@ class Sampled(Update):
         assert isinstance(self.method, Enas)
         if not when.alpha:
             return
-        batches = self._batches()
+        with judging(self.net, self.parts.stream) as judge:
 
-        def reward(cell: Arch) -> float:
-            batch = next(batches)
-            with torch.no_grad():
-                right = self.net.one_hot(batch.images, cell).argmax(1) == batch.labels
-            return float(right.double().mean())  # sync: the controller's baseline follows every reward
+            def reward(cell: Arch) -> float:
+                _, right, count = judge(cell).tolist()  # sync: the controller's baseline follows every reward
+                return float(right / count)
 
-        with self.net.evaluating(batch_statistics=True):
             self.method.learn(reward, self.parts.alpha_optimizer)
-
-    def _batches(self) -> Iterator[Batch]:
-        while True:
-            yield from self.parts.stream.fixed("valid", size=self.settings.batch)
 
 
 class Enas(Method):
     """ENAS: an LSTM samples a cell per step; REINFORCE rewards it by accuracy; the best of 100 samples is derived.
 
-    After each epoch the controller takes `controller_steps` steps on `controller_samples` cells each. `alpha` records
-    the logarithm of every operation's exact marginal probability and learns nothing itself.
+    After each epoch the controller takes `controller_steps` steps on `controller_samples` cells each. An operation's
+    embedding is the same on all edges. `baseline_moves` is `epoch` as in the authors' code for the benchmark: each
+    reward is held against itself blended into the last baseline of the epoch before (in the first epoch, against the
+    accuracy alone); or `reward`, a moving average over all rewards as in the paper. `alpha` records the logarithm of
+    every operation's exact marginal probability and learns nothing itself.
     """
 
+    version = 2
     update = Sampled
     selection = "best"
     controller_steps = 50
@@ -59,14 +57,17 @@ class Enas(Method):
     tanh_constant = 2.5
     entropy_weight = 1e-4
     baseline_decay = 0.99
+    baseline_moves = "epoch"
     baseline: Tensor
 
     def __init__(self, edges: int, ops: int) -> None:
         super().__init__(edges, ops)
+        if self.baseline_moves not in ("epoch", "reward"):
+            raise unknown("baseline_moves", self.baseline_moves, ("epoch", "reward"))
         self.alpha = nn.Parameter(torch.zeros(edges, ops), requires_grad=False)
         self.start = nn.Parameter(torch.empty(1, self.hidden))
         self.lstm = nn.LSTM(self.hidden, self.hidden, num_layers=2)
-        self.embedding = nn.Embedding(edges * ops, self.hidden)
+        self.embedding = nn.Embedding(ops, self.hidden)
         self.head = nn.Linear(self.hidden, ops)
         for parameter in (self.start, *self.lstm.parameters(), *self.embedding.parameters(), *self.head.parameters()):
             nn.init.uniform_(parameter, -0.1, 0.1)
@@ -77,14 +78,14 @@ class Enas(Method):
         """Cells with the log-probability and the entropy of each, both (count,)."""
         inputs, state = self.start.expand(count, -1), None
         cells, chances, entropies = [], [], []
-        for edge in range(len(self.alpha)):
+        for _ in range(len(self.alpha)):
             logits, state = self._logits(inputs, state)
             choice = Categorical(logits=logits, validate_args=False)
             ops = choice.sample()
             cells.append(ops)
             chances.append(choice.log_prob(ops))
             entropies.append(choice.entropy())
-            inputs = self.embedding(ops + edge * logits.shape[1])
+            inputs = self.embedding(ops)
         return torch.stack(cells, 1), torch.stack(chances).sum(0), torch.stack(entropies).sum(0)
 
     def sample(self) -> Arch:
@@ -100,14 +101,14 @@ class Enas(Method):
         """The probability of each operation on each edge, by going through all choices on the edges before."""
         inputs: Tensor = self.start
         chance, state, found = self.start.new_ones(1), None, []
-        for edge in range(len(self.alpha)):
+        for _ in range(len(self.alpha)):
             logits, state = self._logits(inputs, state)
             ops = logits.shape[1]
             joint = chance.unsqueeze(1) * logits.softmax(-1)
             found.append(joint.sum(0))
             chance = joint.flatten()
             state = (state[0].repeat_interleave(ops, 1), state[1].repeat_interleave(ops, 1))
-            inputs = self.embedding.weight[edge * ops : (edge + 1) * ops].repeat(len(logits), 1)
+            inputs = self.embedding.weight.repeat(len(logits), 1)
         return torch.stack(found)
 
     @torch.no_grad()
@@ -116,15 +117,18 @@ class Enas(Method):
         self.alpha.copy_(self.marginals().log())
 
     def learn(self, reward: Reward, optimizer: torch.optim.Optimizer) -> None:
-        """REINFORCE with a moving baseline, on the mean loss of several cells a step."""
+        """REINFORCE with a baseline, on the mean loss of several cells a step."""
+        before = float(self.baseline)
         for _ in range(self.controller_steps):
             cells, chances, entropies = self.sampled(self.controller_samples)
             gains = []
             for cell, entropy in zip(cells.tolist(), entropies.tolist(), strict=True):
-                found = reward(tuple(cell)) + self.entropy_weight * entropy
-                held = float(self.baseline) if self.baseline >= 0 else found
-                self.baseline.fill_(held - (1 - self.baseline_decay) * (held - found))
-                gains.append(found - float(self.baseline))
+                accuracy = reward(tuple(cell))
+                found = accuracy + self.entropy_weight * entropy
+                held = before if self.baseline_moves == "epoch" else float(self.baseline)
+                mixed = held - (1 - self.baseline_decay) * (held - found) if held >= 0 else accuracy
+                self.baseline.fill_(mixed)
+                gains.append(found - mixed)
             optimizer.zero_grad(set_to_none=True)
             (-chances * torch.tensor(gains).to(chances)).mean().backward()
             nn.utils.clip_grad_norm_(self.parameters(), 5.0)

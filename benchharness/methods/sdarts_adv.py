@@ -3,25 +3,26 @@
 import torch
 
 from benchharness.methods._base import Arch, Loss, Weights
-from benchharness.methods.sdarts_rs import SdartsRs
+from benchharness.methods.sdarts_rs import SdartsRs, distributions
 
 
 class SdartsAdv(SdartsRs):
     """SDARTS-ADV: the weights learn at the worst edge weights that projected gradient ascent finds near softmax(alpha).
 
-    The attack sees the training batch and normalises by its statistics, which it does not record.
+    As in the authors' code, the attack sees the training batch with the supernet in evaluation mode, by running
+    statistics; weights become distributions again after every step; and an attack that lowered the loss is undone.
     """
 
     attack_steps = 7
 
     def draw_for_weights(self, progress: float, loss: Loss) -> Weights | Arch:
-        """The end of signed ascent steps of 2 eps / steps from a random start, inside the ball of radius eps."""
+        """The end of signed ascent steps of 2 eps / steps from a random start, each brought back to radius eps."""
         centre, radius = self.expected().detach(), self.radius(progress)
-        at = centre + torch.empty_like(centre).uniform_(-1, 1) * radius
+        at = distributions(centre + torch.empty_like(centre).uniform_(-1, 1) * radius)
         for _ in range(self.attack_steps):
             with torch.enable_grad():
                 at = at.detach().requires_grad_()
                 (slope,) = torch.autograd.grad(loss(at), at)
             at = at.detach() + 2 * radius / self.attack_steps * slope.sign()
-            at = torch.clamp(at, centre - radius, centre + radius)
-        return at
+            at = distributions(torch.clamp(at, centre - radius, centre + radius))
+        return torch.where(loss(centre) > loss(at), centre, at)

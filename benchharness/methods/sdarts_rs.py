@@ -9,17 +9,28 @@ from benchharness.methods.darts import Darts
 class SdartsRs(Darts):
     """SDARTS-RS: the weights learn at softmax(alpha) plus uniform noise whose radius grows; alpha as in DARTS.
 
-    The perturbed weights are not brought back to the simplex.
+    As in the authors' code, perturbed weights are clamped to [0, 1] and each row is divided by its sum, so that they
+    may end farther from softmax(alpha) than the radius; it is `eps_min` + (`eps_max` - `eps_min`) epoch / epochs.
     """
 
+    version = 2
     eps_min = 0.03
     eps_max = 0.3
 
     def radius(self, progress: float) -> float:
-        """The largest change of an edge weight, growing linearly."""
-        return self.eps_min + (self.eps_max - self.eps_min) * progress
+        """The largest change of an edge weight before rows are brought to sum to 1, growing by epoch / epochs."""
+        share = progress * (self.search_epochs - 1) / self.search_epochs if self.search_epochs else progress
+        return self.eps_min + (self.eps_max - self.eps_min) * share
 
     def draw_for_weights(self, progress: float, loss: Loss) -> Weights | Arch:  # noqa: ARG002
-        """A uniformly random point around softmax(alpha)."""
+        """A uniformly random point around softmax(alpha), brought back to distributions."""
         centre = self.expected().detach()
-        return centre + torch.empty_like(centre).uniform_(-1, 1) * self.radius(progress)
+        return distributions(centre + torch.empty_like(centre).uniform_(-1, 1) * self.radius(progress))
+
+
+def distributions(weights: Weights) -> Weights:
+    """`weights` clamped to [0, 1] with rows divided by their sums; a row without any gives its largest entry all."""
+    clamped = weights.clamp(0, 1)
+    sums = clamped.sum(-1, keepdim=True)
+    largest = torch.zeros_like(weights).scatter(-1, weights.argmax(-1, keepdim=True), 1.0)
+    return torch.where(sums > 0, clamped / sums, largest)

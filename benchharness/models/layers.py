@@ -155,14 +155,16 @@ class ResidualBlock(nn.Module):
 class Skeleton(nn.Module):
     """The network around the cells; `cell(channels)` makes each of them."""
 
-    def __init__(self, cell: Callable[[int], nn.Module], classes: int, channels: int, cells: int) -> None:
+    def __init__(
+        self, cell: Callable[[int], nn.Module], classes: int, channels: int, cells: int, last_affine: bool = True
+    ) -> None:
         super().__init__()
         widths = [channels, 2 * channels, 4 * channels]
         self.stem = nn.Conv2d(3, channels, 3, padding=1, bias=False)
         self.stem_norm = Norm(channels)
         self.stages = nn.ModuleList(nn.ModuleList(cell(width) for _ in range(cells)) for width in widths)
         self.blocks = nn.ModuleList(ResidualBlock(*pair) for pair in pairwise(widths))
-        self.last_norm = Norm(widths[-1])
+        self.last_norm = Norm(widths[-1], last_affine)
         self.classifier = nn.Linear(widths[-1], classes)
 
     def through(self, images: Tensor, run_cell: Callable[[nn.Module, Tensor], Tensor]) -> Tensor:
@@ -183,17 +185,23 @@ class Skeleton(nn.Module):
         return self.classifier(F.relu(self.last_norm(x)).mean((2, 3))).to(self.classifier.weight.dtype)
 
     @contextmanager
-    def evaluating(self, batch_statistics: bool = False) -> Iterator[None]:
-        """Evaluation mode for the length of a block: running statistics, or the batch's own without recording them."""
+    def evaluating(self, bn: str = "running") -> Iterator[None]:
+        """Evaluation mode for the length of a block: `running` statistics, or the batch's own without recording them.
+
+        The latter everywhere (`batch`), or in the `cells` and before the classifier alone, as NATS-Bench's code does.
+        """
         training = self.training
-        self._set(False, batch_statistics)
+        self._set(False, bn)
         try:
             yield
         finally:
-            self._set(training, False)
+            self._set(training, "running")
 
-    def _set(self, training: bool, batch_statistics: bool) -> None:
+    def _set(self, training: bool, bn: str) -> None:
         self.train(training)
+        choices: dict[str, list[nn.Module]] = {"running": [], "batch": [self], "cells": [self.stages, self.last_norm]}
+        parts = choices[bn]
+        own = {module for part in parts for module in part.modules()}
         for module in self.modules():
             if isinstance(module, Norm):
-                module.batch_statistics = batch_statistics
+                module.batch_statistics = module in own

@@ -10,6 +10,7 @@ supernet knows nothing of alpha.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
+from itertools import repeat
 from typing import Final, NamedTuple
 
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchharness.models.layers import Fan, Skeleton, pool, pool_in_training
-from benchharness.space import CONV1, CONV3, EDGES, NONE, POOL, SKIP
+from benchharness.space import CONV1, CONV3, EDGES, NONE, OPS, POOL, SKIP, Arch
 
 LEAVING: Final = tuple(tuple(e for e, (_, source) in enumerate(EDGES) if source == node) for node in range(3))
 """The edges that leave nodes 0, 1 and 2, in the order in which a wide convolution holds them."""
@@ -95,8 +96,11 @@ class MixedCell(nn.Module):
             x = self._joined(reduce(torch.add, arriving[source + 1]), past, gains)
         return x
 
-    def one_hot(self, x: Tensor, cell: Sequence[int]) -> Tensor:
-        """What `forward` gives for one-hot weights, computing only the operations that `cell` names."""
+    def one_hot(self, x: Tensor, cell: Sequence[int], weights: Float[Tensor, "edges ops"] | None = None) -> Tensor:
+        """What `forward` gives for one-hot weights, computing only the operations that `cell` names.
+
+        With `weights`, each is scaled by its own, and the other operations' weights are added as plain numbers.
+        """
         past: list[Tensor] = []
         nodes: list[Tensor] = []
         for target in (1, 2, 3):
@@ -104,8 +108,13 @@ class MixedCell(nn.Module):
             arriving = []
             for edge, (node, source) in enumerate(EDGES):
                 if node == target and cell[edge] != NONE:
-                    arriving.append(self._operation(edge, cell[edge], nodes[source]))
-            x = self._joined(reduce(torch.add, arriving) if arriving else torch.zeros_like(nodes[0]), past)
+                    made = self._operation(edge, cell[edge], nodes[source])
+                    arriving.append(made if weights is None else made * weights[edge, cell[edge]])
+            total = reduce(torch.add, arriving) if arriving else torch.zeros_like(nodes[0])
+            if weights is not None:
+                into = [edge for edge, (node, _) in enumerate(EDGES) if node == target]
+                total = total + sum(weights[edge, op] for edge in into for op in range(len(OPS)) if op != cell[edge])
+            x = self._joined(total, past)
         return x
 
     def operation(self, edge: int, op: int) -> dict[str, Tensor]:
@@ -162,9 +171,15 @@ class Supernet(Skeleton):
     """All 15,625 architectures in one network with shared weights (1,686,106 of them at C=16, N=5, ten classes)."""
 
     def __init__(
-        self, classes: int = 10, channels: int = 16, cells: int = 5, partial: int = 1, weighs_bypass: bool = False
+        self,
+        classes: int = 10,
+        channels: int = 16,
+        cells: int = 5,
+        partial: int = 1,
+        weighs_bypass: bool = False,
+        last_affine: bool = True,
     ) -> None:
-        super().__init__(lambda width: MixedCell(width, partial, weighs_bypass), classes, channels, cells)
+        super().__init__(lambda width: MixedCell(width, partial, weighs_bypass), classes, channels, cells, last_affine)
         self.partial, self.weighs_bypass = partial, weighs_bypass
         self.in_training: Callable[[MixedCell, Tensor, Sequence[NodeWeights]], Tensor] | None = None
         """What runs the cells in training mode where `MixedCell.trained` does not as it is."""
@@ -179,11 +194,19 @@ class Supernet(Skeleton):
         return self.through(_channels_last(images), lambda cell, x: run(cell, x, own))  # type: ignore[arg-type]
 
     def one_hot(
-        self, images: Float[Tensor, "batch 3 height width"], cell: Sequence[int]
+        self,
+        images: Float[Tensor, "batch 3 height width"],
+        cell: Sequence[int] | list[Arch],
+        weights: Float[Tensor, "edges ops"] | None = None,
     ) -> Float[Tensor, "batch classes"]:
-        """Logits of one architecture with inherited weights, computing only its own operations."""
+        """Logits of one architecture with inherited weights, computing only its own operations.
+
+        A list has one for each cell of the network. With `weights`, each operation is scaled by its own and the other
+        operations' are added as plain numbers, so that these have a gradient without being computed.
+        """
         images = _channels_last(images) if self.training else images
-        return self.through(images, lambda mixed, x: mixed.one_hot(x, cell))  # type: ignore[operator]
+        each = iter(cell) if isinstance(cell, list) else repeat(cell)
+        return self.through(images, lambda mixed, x: mixed.one_hot(x, next(each), weights))  # type: ignore[operator]
 
     @contextmanager
     def holding_weights(self) -> Iterator[None]:

@@ -2,13 +2,13 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from benchharness import data, methods
-from benchharness.config import Protocol
+from benchharness.config import Protocol, for_method, recorded
 from benchharness.errors import UserError, unknown
 from benchharness.io.files import path_of, readable
 from benchharness.records import RunSpec
@@ -58,6 +58,7 @@ class _Supernet(NamedTuple):
     selection: str
     selection_options: dict[str, Any]
     path: Path | None
+    version: int
 
 
 class _Reading(NamedTuple):
@@ -85,11 +86,14 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     return tuple(sorted(seeds))
 
 
-def make_plan(asked: Iterable[Asked], seeds: Iterable[int], dataset: str, settings: Protocol) -> list[Job]:
+def make_plan(
+    asked: Iterable[Asked], seeds: Iterable[int], dataset: str, settings: Protocol, given: Collection[str] = ()
+) -> list[Job]:
     """The jobs of a request, seed by seed; raises `UserError` on an unknown method, selection, option or data set.
 
     A supernet's own run is always planned: `ostr` alone also gives `darts`, which costs no more than reading out. A
     protocol on the benchmark's own split takes its file from the data folder where that has it, and the runs say which.
+    Where the protocol has settings of its own for a method, they hold but for those in `given`.
     """
     data.known(dataset)
     groups: dict[tuple[str, str], tuple[_Supernet, dict[str, _Reading]]] = {}
@@ -98,11 +102,12 @@ def make_plan(asked: Iterable[Asked], seeds: Iterable[int], dataset: str, settin
         _, readings = groups.setdefault((supernet.label, supernet.source), (supernet, {}))
         if (reading.selection, reading.options) != (supernet.selection, supernet.selection_options):
             readings[reading.method] = reading
-    given = data.benchmark_split(dataset) if settings.split == "benchmark" else None
+    split = data.benchmark_split(dataset) if settings.split == "benchmark" else None
+    own = {key: for_method(settings, supernet.trains, given) for key, (supernet, _) in groups.items()}
     return [
-        _job(supernet, list(readings.values()), seed, dataset, settings, given.sha256 if given else "")
+        _job(supernet, list(readings.values()), seed, dataset, own[key], split.sha256 if split else "")
         for seed in seeds
-        for supernet, readings in groups.values()
+        for key, (supernet, readings) in groups.items()
     ]
 
 
@@ -216,7 +221,8 @@ def _supernet(method: Any, name: str, path: Path | None, changes: Mapping[str, s
     label = _label(name, _shown(method, methods.options(made)), method.main_option)
     reading = _reading(method.selection, _preset(method))
     source = hashlib.sha256(methods.source_of(path)).hexdigest() if path else ""
-    return _Supernet(label, source, name, methods.options(made), reading.selection, reading.options, path)
+    read = (reading.selection, reading.options)
+    return _Supernet(label, source, name, methods.options(made), *read, path, method.version)
 
 
 def _reading(kind: str | type, changes: Mapping[str, Any]) -> _Reading:
@@ -250,10 +256,18 @@ def _job(
         selection=supernet.selection,
         dataset=dataset,
         seed=seed,
-        protocol=asdict(settings),
+        protocol=recorded(settings),
         train_options=supernet.options,
-        selection_options=supernet.selection_options,
+        selection_options=selection.recorded(supernet.selection, supernet.selection_options),
         source=supernet.source,
         split_sha256=split_sha256,
+        versions=_versions(supernet, dataset),
     )
-    return Job(base, tuple(base.read_out_as(*reading) for reading in readings), supernet.path)
+    others = (reading._replace(options=selection.recorded(reading.selection, reading.options)) for reading in readings)
+    return Job(base, tuple(base.read_out_as(*reading) for reading in others), supernet.path)
+
+
+def _versions(supernet: _Supernet, dataset: str) -> dict[str, int]:
+    """What of a run is of another version than the first."""
+    both = {"method": supernet.version, "images": data.version(dataset)}
+    return {part: version for part, version in both.items() if version != 1}

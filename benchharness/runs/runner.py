@@ -124,7 +124,7 @@ def plan_of(suite: Suite) -> list[Job]:
     """The jobs of a request, everything about it checked."""
     suite, _ = suite.resolved()
     settings = make_protocol(suite.protocol, suite.settings)
-    return make_plan(parse_methods(suite.methods), parse_seeds(suite.seeds), suite.dataset, settings)
+    return make_plan(parse_methods(suite.methods), parse_seeds(suite.seeds), suite.dataset, settings, suite.settings)
 
 
 def share(plan: list[Job], part: str) -> list[Job]:

@@ -48,7 +48,7 @@ def largest_eigenvalue(method: Method, net: Supernet, stream: Stream, bn: str = 
     """
     alpha = method.alpha
     batch = next(stream.fixed("valid", 1, stream.settings.batch))
-    with net.evaluating(batch_statistics=bn == "batch"):
+    with net.evaluating(bn):
         loss = F.cross_entropy(net(batch.images, method.expected()), batch.labels)
         (slopes,) = torch.autograd.grad(loss, alpha, create_graph=True)
         rows = [torch.autograd.grad(slope, alpha, retain_graph=True)[0].flatten() for slope in slopes.flatten()]

@@ -1,6 +1,7 @@
 """What a selection may ask of a trained supernet: its loss and accuracy at given edge weights, and a little tuning."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchharness.data.loader import Stream
-from benchharness.methods._updates import tally
+from benchharness.methods._updates import judging, tally
 from benchharness.models.shared_evaluation import Candidate, logits
 from benchharness.models.supernet import Supernet
 from benchharness.space import Arch
@@ -43,10 +44,20 @@ class Evaluation:
         return self.mixes([weights], data, batches, bn)[0]
 
     def mixes(
-        self, weights: Sequence[Float[Tensor, "edges ops"]], data: str = "valid", batches: int = 0, bn: str = "running"
+        self,
+        weights: Sequence[Float[Tensor, "edges ops"]],
+        data: str = "valid",
+        batches: int = 0,
+        bn: str = "running",
+        augmented: bool = False,
     ) -> list[Score]:
-        """What `mixed` gives for each of several edge weights; neighbours should differ on late edges."""
-        return self._measured([Candidate(one) for one in weights], data, batches, bn)
+        """What `mixed` gives for each of several edge weights; neighbours should differ on late edges.
+
+        If `augmented`, each is measured on batches of its own instead, augmented, shuffled and of the training's size.
+        """
+        if not augmented:
+            return self._measured([Candidate(one) for one in weights], data, batches, bn)
+        return [self._measured([Candidate(one)], data, batches, bn, augmented)[0] for one in weights]
 
     def one_hot(self, cell: Sequence[int], data: str = "valid", batches: int = 0, bn: str = "running") -> Score:
         """Loss and accuracy of one architecture with inherited weights."""
@@ -59,13 +70,21 @@ class Evaluation:
         scores = dict(zip(order, found, strict=True))
         return [scores[cell] for cell in cells]
 
+    def judged(self, cells: Sequence[Arch], batches: int = 1, bn: str = "batch") -> list[Score]:
+        """Loss and accuracy of sampled cells as the protocol judges them: on the same images, or each on its own."""
+        if not self.stream.settings.cell_batch:
+            return self.cells(cells, "valid", batches, bn)
+        with judging(self.net, self.stream) as judge:
+            sums = torch.stack([judge(cell) for cell in cells]).tolist()  # sync: once
+        return [Score(loss / count, 100 * right / count) for loss, right, count in sums]
+
     def gradient(
         self, weights: Float[Tensor, "edges ops"], data: str = "valid", batches: int = 0, bn: str = "batch"
     ) -> Float[Tensor, "edges ops"]:
         """The derivative of the mean loss with respect to the edge weights."""
         at = weights.detach().clone().requires_grad_()
         total, count = torch.zeros_like(at), 0
-        with self.net.evaluating(batch_statistics=bn == "batch"):
+        with self.net.evaluating(bn):
             for images, labels in self.stream.fixed(data, batches):
                 loss = F.cross_entropy(self.net(images, at), labels, reduction="sum")
                 total += torch.autograd.grad(loss, at)[0]
@@ -79,10 +98,13 @@ class Evaluation:
         self._tune(decided, epochs, alpha)
 
     @torch.no_grad()
-    def _measured(self, candidates: Sequence[Candidate], data: str, batches: int, bn: str) -> list[Score]:
+    def _measured(
+        self, candidates: Sequence[Candidate], data: str, batches: int, bn: str, augmented: bool = False
+    ) -> list[Score]:
         sums = torch.zeros(len(candidates), 3, dtype=torch.float64, device=self.stream.valid.device)
-        with self.net.evaluating(batch_statistics=bn == "batch"):
-            for batch in self.stream.fixed(data, batches):
+        with self.net.evaluating(bn):
+            shuffled = self.stream.shuffled(data) if augmented else self.stream.fixed(data, batches)
+            for batch in islice(shuffled, batches or None):
                 for total, found in zip(sums, logits(self.net, batch.images, candidates), strict=True):
                     total += tally(found, batch)
         means = [(loss / count, 100 * right / count) for loss, right, count in sums.tolist()]  # sync: once

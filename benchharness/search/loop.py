@@ -78,6 +78,7 @@ class Search:
         kind = methods.configured(methods.load(method_path or spec.trains), spec.train_options)
         with seeded("alpha", spec.dataset, spec.seed):
             self.method = kind(len(EDGES), len(OPS)).to(device)
+        self.method.search_epochs = self.epochs
         self.stages = self.method.partials() or (self.settings.partial,)
         self.alpha_optimizer = self.method.optimizer(self.settings)
         with seeded("supernet", spec.dataset, spec.seed):
@@ -107,7 +108,7 @@ class Search:
 
     def _run_epoch(self) -> dict[str, Any]:
         started, before = time.perf_counter(), compiling.seconds() if self.compiled else 0.0
-        rate = _cosine(self.settings, self.epoch)
+        rate = _cosine(self.settings, self.epoch, self._restarted())
         progress = self.epoch / max(1, self.epochs - 1)
         self._enter_stage()
         with self._random("draws", self.epoch):
@@ -192,8 +193,8 @@ class Search:
         settings = self.settings
         if settings.channels % partial:
             raise UserError(f"partial channels {partial} do not divide channels={settings.channels}")
-        net = Supernet(self.classes, settings.channels, settings.cells, partial, self.method.weighs_bypass)
-        return net.to(self.device)
+        size = (self.classes, settings.channels, settings.cells, partial)
+        return Supernet(*size, self.method.weighs_bypass, settings.last_affine).to(self.device)
 
     def _hold(self, net: Supernet) -> None:
         """Take `net` as the supernet that is trained, with an optimiser of its own."""
@@ -204,6 +205,13 @@ class Search:
         parts = Parts(net, self.method, self.weight_optimizer, self.alpha_optimizer, self.stream)
         self.update = _updates.make(self.method.update, parts) if self.epochs else None
         self.steps = cuda_graphs.steps(self.update, self.device, self.recorder) if self.update else None
+
+    def _restarted(self) -> int:
+        """The epoch at which the rate last was the first one: 0, or where a stage began that restarts it."""
+        if not self.method.restarts_rate() or self.settings.period:
+            return 0
+        stage = self.epoch * len(self.stages) // self.epochs
+        return -(-stage * self.epochs // len(self.stages))
 
     def _enter_stage(self) -> None:
         """Where a new stage begins, let more channels through the mix and the method prune itself."""
@@ -334,7 +342,11 @@ def _weight_optimizer(net: Supernet, settings: Protocol) -> torch.optim.Optimize
     )
 
 
-def _cosine(settings: Protocol, epoch: int) -> float:
-    """The learning rate of an epoch: a cosine from the first to the smallest one, per epoch."""
+def _cosine(settings: Protocol, epoch: int, start: int = 0) -> float:
+    """The learning rate of an epoch: a cosine from the first to the smallest one, per epoch.
+
+    From `start` on, where the rate is the first one again, it falls in the proportions in which the cosine does.
+    """
     low, high = settings.learning_rate_min, settings.learning_rate
-    return low + (high - low) * (1 + cos(pi * epoch / settings.epochs)) / 2
+    now, first = (1 + cos(pi * at / (settings.period or settings.epochs)) for at in (epoch, start))
+    return low + (high - low) * now / first

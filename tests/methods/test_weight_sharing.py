@@ -15,6 +15,7 @@ from benchharness.config import protocol
 from benchharness.errors import UserError
 from benchharness.methods import Method
 from benchharness.methods._updates import When
+from benchharness.methods.sdarts_rs import distributions
 from benchharness.runs.plan import make_plan, parse_methods
 from benchharness.search.loop import Search
 from benchharness.space import EDGES
@@ -57,6 +58,11 @@ def test_gdas_draws_one_operation_as_often_as_the_softmax_says() -> None:
         observed = drawn[:, edge].round().sum(0).double().numpy()
         expected = 8000 * ALPHA[edge].softmax(-1).double().numpy()
         assert stats.chisquare(observed, expected * observed.sum() / expected.sum()).pvalue > 1e-3
+
+
+def test_gdas_draws_are_exactly_one_hot() -> None:
+    drawn = draws(make("gdas"), 0.3, 500)
+    assert set(drawn.flatten().tolist()) == {0.0, 1.0}
 
 
 def test_gdas_gradient_is_that_of_the_soft_draw() -> None:
@@ -144,33 +150,100 @@ def test_beta_penalty_grows_linearly_and_pulls_every_alpha_down_by_its_softmax()
     torch.testing.assert_close(torch.autograd.grad(full, method.alpha)[0], 50 * ALPHA.softmax(-1) / 2)
 
 
-def test_smoothing_noise_is_uniform_in_a_growing_ball() -> None:
-    method = make("sdarts-rs")
+@pytest.mark.parametrize("name", ["sdarts-rs", "sdarts-adv"])
+def test_perturbed_weights_are_distributions(name: str) -> None:
+    method = make(name, FULL)
     torch.manual_seed(0)
-    centre = method.expected().detach()
-    for progress, radius in ((0.0, 0.03), (1.0, 0.3)):
-        away = torch.stack([method.draw_for_weights(progress, no_loss) - centre for _ in range(1000)]) / radius
-        assert stats.kstest(away.flatten().numpy(), "uniform", (-1, 2)).pvalue > 1e-3
+    for progress in (0.0, 1.0):
+        for _ in range(200):
+            drawn = method.draw_for_weights(progress, lambda weights: (FULL * weights).sum())
+            assert bool((drawn >= 0).all())
+            torch.testing.assert_close(drawn.sum(-1), torch.ones(6))
     assert torch.equal(method.draw(0.5), method.expected()), "alpha's own step is not perturbed"
 
 
-def test_the_attack_stays_in_its_ball_and_finds_the_worst_corner_of_a_linear_loss() -> None:
-    method = make("sdarts-adv")
-    slope = torch.randn(2, 5, generator=torch.Generator().manual_seed(1))
+def test_smoothing_noise_is_uniform_before_rows_are_brought_to_sum_to_one() -> None:
+    """At eps 0.03 around 0.2 nothing is clamped, so that ratios of a row are those of centre and noise."""
+    method = make("sdarts-rs", torch.zeros(6, 5))
     torch.manual_seed(0)
+    drawn = torch.stack([method.draw_for_weights(0.0, no_loss) for _ in range(1000)])
+    torch.manual_seed(0)
+    noise = torch.stack([torch.empty(6, 5).uniform_(-1, 1) for _ in range(1000)])
+    noisy = 0.2 + 0.03 * noise
+    torch.testing.assert_close(drawn, noisy / noisy.sum(-1, keepdim=True))
+    assert stats.kstest(noise.flatten().numpy(), "uniform", (-1, 2)).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("row", "distribution"),
+    [
+        ([0.5, -0.2, 0.5, 0.0, 0.0], [0.5, 0, 0.5, 0, 0]),
+        ([1.2, 0.25, 0.0, -0.1, 0.0], [0.8, 0.2, 0, 0, 0]),
+        ([-0.3, -0.1, -0.2, -0.1, -0.3], [0, 1, 0, 0, 0]),
+    ],
+)
+def test_rows_are_clamped_and_divided_and_an_empty_one_goes_to_its_largest(
+    row: list[float], distribution: list[float]
+) -> None:
+    torch.testing.assert_close(distributions(torch.tensor([row])), torch.tensor([distribution]).float())
+
+
+def test_the_radius_grows_by_epoch_over_epochs() -> None:
+    search = search_of("sdarts-rs", epochs=10)
+    radii = [search.method.radius(epoch / 9) for epoch in range(10)]
+    np.testing.assert_allclose(radii, [0.03 + 0.27 * epoch / 10 for epoch in range(10)])
+
+
+def test_the_attack_climbs_a_linear_loss_and_projects_after_every_step() -> None:
+    method = make("sdarts-adv", FULL)
+    slope = torch.randn(6, 5, generator=torch.Generator().manual_seed(1))
     centre = method.expected().detach()
+
+    def loss(weights: torch.Tensor) -> torch.Tensor:
+        return (slope * weights).sum()
+
     for progress, radius in ((0.0, 0.03), (0.5, 0.165), (1.0, 0.3)):
-        at = method.draw_for_weights(progress, lambda weights: (slope * weights).sum())
-        torch.testing.assert_close(at - centre, radius * slope.sign(), rtol=1e-4, atol=1e-6)
-        bent = method.draw_for_weights(progress, lambda weights: (40 * slope * weights).sin().sum())
-        assert float((bent - centre).abs().max()) <= radius + 1e-6
+        torch.manual_seed(0)
+        found = method.draw_for_weights(progress, loss)
+        torch.manual_seed(0)
+        at = distributions(centre + torch.empty(6, 5).uniform_(-1, 1) * radius)
+        for _ in range(7):
+            at = distributions((at + 2 * radius / 7 * slope.sign()).clamp(centre - radius, centre + radius))
+        torch.testing.assert_close(found, at)
+        assert loss(found) > loss(centre)
+
+
+def test_an_attack_that_lowered_the_loss_is_undone() -> None:
+    """The gradient of this loss points away from where it grows."""
+    method = make("sdarts-adv", FULL)
+    centre = method.expected().detach()
+
+    def misleading(weights: torch.Tensor) -> torch.Tensor:
+        away = ((weights - centre) ** 2).sum()
+        return 2 * away.detach() * -1 + away
+
+    torch.manual_seed(0)
+    assert torch.equal(method.draw_for_weights(1.0, misleading), centre)
+    torch.manual_seed(0)
+    assert not torch.equal(method.draw_for_weights(1.0, lambda weights: ((weights - centre) ** 2).sum()), centre)
+
+
+def test_the_attack_sees_the_supernet_in_evaluation_mode() -> None:
+    search = search_of("sdarts-adv", epochs=2, channels=4, images=200)
+    search.run_epoch()
+    train, _ = next(search.stream.epoch(0))
+    at = search.method.expected().detach()
+    with search.net.evaluating(), torch.no_grad():
+        expected = F.cross_entropy(search.net(train.images, at), train.labels)
+    assert torch.equal(search.update._loss(train)(at).detach(), expected)
 
 
 def test_the_attack_raises_a_real_loss_more_than_noise_and_records_nothing() -> None:
     losses = {}
     for name in ("sdarts-rs", "sdarts-adv"):
-        search = search_of(name, epochs=2, channels=4, images=200)
-        search.run_epoch()
+        search = search_of(name, epochs=10, channels=4)
+        for _ in range(4):  # until running statistics are those of the weights
+            search.run_epoch()
         train, _ = next(search.stream.epoch(0))
         before = {key: value.clone() for key, value in search.net.state_dict().items()}
         torch.manual_seed(0)
@@ -213,11 +286,13 @@ def test_perturbation_is_told_by_accuracy_in_random_order_with_tuning() -> None:
     (job,) = make_plan(parse_methods("darts-pt"), (0,), "cifar10", protocol("cpu"))
     (reading,) = job.readouts
     assert (job.base.trains, reading.method, reading.selection) == ("darts", "darts-pt", "prune")
-    told = {key: reading.selection_options[key] for key in ("metric", "order", "tuning", "bn", "batches", "tune_alpha")}
+    keys = ("metric", "order", "tuning", "early", "bn", "batches", "tune_alpha")
+    told = {key: reading.selection_options[key] for key in keys}
     assert told == {
         "metric": "accuracy",
         "order": "random",
         "tuning": 5,
+        "early": 1,
         "bn": "batch",
         "batches": 0,
         "tune_alpha": True,

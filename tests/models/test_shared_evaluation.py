@@ -48,11 +48,11 @@ def drawn(count: int) -> list[tuple[int, ...]]:
     return [*cells, (NONE,) * 6, (3, 3, 3, 3, 3, NONE), (3, 3, NONE, 1, NONE, 2), (NONE, NONE, 2, NONE, 3, 3)]
 
 
-@pytest.mark.parametrize("batch_statistics", [False, True])
+@pytest.mark.parametrize("bn", ["running", "batch", "cells"])
 @pytest.mark.parametrize(("channels", "cells"), CPU_WIDTHS)
-def test_mixtures_together_alone_and_in_the_supernet(channels: int, cells: int, batch_statistics: bool) -> None:
+def test_mixtures_together_alone_and_in_the_supernet(channels: int, cells: int, bn: str) -> None:
     net, images = made(channels, cells)
-    with torch.no_grad(), net.evaluating(batch_statistics):
+    with torch.no_grad(), net.evaluating(bn):
         expected = [net(images, weights) for weights in mixtures()]
         together = list(logits(net, images, [Candidate(weights) for weights in mixtures()]))
         alone = [next(logits(net, images, [Candidate(weights)])) for weights in mixtures()]
@@ -61,14 +61,12 @@ def test_mixtures_together_alone_and_in_the_supernet(channels: int, cells: int, 
         assert torch.equal(whole, single)
 
 
-@pytest.mark.parametrize("batch_statistics", [False, True])
+@pytest.mark.parametrize("bn", ["running", "batch", "cells"])
 @pytest.mark.parametrize(("channels", "cells"), CPU_WIDTHS)
-def test_cells_in_any_order_together_alone_and_in_the_supernet(
-    channels: int, cells: int, batch_statistics: bool
-) -> None:
+def test_cells_in_any_order_together_alone_and_in_the_supernet(channels: int, cells: int, bn: str) -> None:
     net, images = made(channels, cells)
     archs = drawn(15)
-    with torch.no_grad(), net.evaluating(batch_statistics):
+    with torch.no_grad(), net.evaluating(bn):
         expected = [net.one_hot(images, arch) for arch in archs]
         together = list(logits(net, images, [Candidate(arch) for arch in archs]))
         alone = [next(logits(net, images, [Candidate(arch)])) for arch in archs]

@@ -78,7 +78,7 @@ def test_one_cell_equals_one_hot_weights(code: int, partial: int) -> None:
 def test_batch_statistics_at_evaluation_equal_training_and_are_not_recorded() -> None:
     net, _ = twins()
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    with net.evaluating(batch_statistics=True), torch.no_grad():
+    with net.evaluating("batch"), torch.no_grad():
         evaluated = net(images(), weights_of("softmax"))
         cell = net.one_hot(images(), from_code(7284))
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())

@@ -1,12 +1,14 @@
 """What a request becomes: seeds, methods with options, supernets trained once, run ids that depend on content alone."""
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchharness import methods
 from benchharness.config import protocol
 from benchharness.errors import UserError
 from benchharness.runs.plan import Asked, Job, make_plan, parse_methods, parse_seeds
@@ -192,3 +194,56 @@ def test_a_users_method_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> N
     (tmp_path / "mine.py").write_text(MINE + "    def __init__(self, edges, ops):\n        1 / 0\n")
     with pytest.raises(UserError, match="'mine' cannot be made: ZeroDivisionError"):
         plan(str(tmp_path / "mine.py"))
+
+
+CHANGED = ("darts2", "drnas-progressive", "enas", "gdas", "sdarts-adv", "sdarts-rs")
+
+
+def test_a_method_that_searches_otherwise_than_it_did_has_other_run_ids() -> None:
+    versions = {name: plan(name)[0].base.versions for name in methods.names()}
+    assert {name for name, held in versions.items() if held} == set(CHANGED)
+    assert all(versions[name] == {"method": 2} for name in CHANGED)
+    spec = plan("gdas")[0].base
+    assert replace(spec, versions={}).run_id != spec.run_id
+    assert "versions" not in plan("darts")[0].base.to_json()
+
+
+def test_a_method_of_ones_own_has_the_version_of_what_it_is_derived_from(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("from benchharness.methods.gdas import Gdas\n\n\nclass Mine(Gdas):\n    pass\n")
+    assert plan(str(file))[0].base.versions == {"method": 2}
+    assert "version" not in methods.options(methods.load(file))
+
+
+def test_images_that_are_moved_otherwise_than_they_were_give_other_run_ids() -> None:
+    assert plan("darts", dataset="imagenet16-120")[0].base.versions == {"images": 2}
+    assert plan("gdas", dataset="imagenet16-120")[0].base.versions == {"images": 2, "method": 2}
+
+
+def test_each_method_is_planned_with_the_protocols_settings_for_it() -> None:
+    jobs = make_plan(parse_methods("darts,gdas,setn+ostr"), (0,), "cifar10", protocol("nb201"))
+    assert [(job.base.trains, job.base.protocol["epochs"], job.base.protocol["clip"]) for job in jobs] == [
+        ("darts", 50, 5.0),
+        ("gdas", 250, 5.0),
+        ("setn", 250, 0.0),
+    ]
+    given = make_plan(parse_methods("darts,gdas"), (0,), "cifar10", protocol("nb201", {"epochs": 50}), ("epochs",))
+    assert [job.base.protocol["epochs"] for job in given] == [50, 50]
+
+
+def test_one_protocol_spelt_in_two_ways_is_one_run() -> None:
+    whole = make_plan(parse_methods("gdas"), (0,), "cifar10", protocol("nb201"))
+    changes = {key: value for key, value in whole[0].base.protocol.items() if key != "name"}
+    spelt = make_plan(parse_methods("gdas"), (0,), "cifar10", protocol("drnas", changes), changes)
+    assert spelt == whole
+    assert whole[0].base.protocol["name"] == "nb201"
+
+
+def test_run_ids_of_unchanged_methods_are_what_they_were() -> None:
+    jobs = make_plan(parse_methods("ostr,snas,drnas"), (0,), "cifar10", protocol("drnas"))
+    assert {spec.method: spec.run_id for job in jobs for spec in job.specs} == {
+        "darts": "bc63e91d47bdd232",
+        "ostr": "133bbbeab742a7cd",
+        "snas": "e7a8a1fafc2f403e",
+        "drnas": "9224b4c0416ce6c8",
+    }

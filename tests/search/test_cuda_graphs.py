@@ -107,9 +107,7 @@ def test_replayed_steps_by_other_protocols(changes: dict[str, Any]) -> None:
     assert recorded(one).replayed == STEPS - 1
 
 
-@pytest.mark.parametrize(
-    ("method", "times"), [("darts", 1), ("pc-darts", 1), ("snas", 2), ("gdas", 2), ("beta-darts", 2)]
-)
+@pytest.mark.parametrize(("method", "times"), [("darts", 1), ("pc-darts", 1), ("snas", 2), ("beta-darts", 2)])
 def test_a_step_is_recorded_anew_where_the_method_has_a_schedule(method: str, times: int) -> None:
     recorder = Emulated()
     search = search_of(method, recorder)

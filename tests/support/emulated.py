@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 
 from benchharness import methods
 
-ON_THE_HOST = {"enas", "rsps", "setn"}
+ON_THE_HOST = {"enas", "gdas", "rsps", "setn"}
 """Methods that choose one cell a step and compute its operations alone, so that Python must know which."""
 TRAINED = [name for name in methods.names() if methods.load(name).update != "none"]
 

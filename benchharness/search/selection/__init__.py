@@ -12,7 +12,7 @@ from benchharness.search.selection.direct import Best, Magnitude, Uniform
 from benchharness.search.selection.proxy import Proxy
 from benchharness.search.selection.strength import Prune, Strength, is_dead
 
-__all__ = ["SELECTIONS", "Selected", "Selection", "is_dead", "make", "name_of", "names", "of", "options"]
+__all__ = ["SELECTIONS", "Selected", "Selection", "is_dead", "make", "name_of", "names", "of", "options", "recorded"]
 
 SELECTIONS: Final[Mapping[str, type[Selection]]] = {
     "magnitude": Magnitude,
@@ -37,6 +37,12 @@ def name_of(kind: str | type) -> str:
 def options(kind: str | type) -> dict[str, Any]:
     """What can be set about a selection, with defaults; raises `UserError` on an unknown name."""
     return {field.name: field.default for field in fields(_class(kind))}
+
+
+def recorded(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of the selection recorded as `kind` as a run records them."""
+    later = SELECTIONS[kind].LATER if kind in SELECTIONS else ()
+    return {key: value for key, value in values.items() if key not in later or value != options(kind)[key]}
 
 
 def make(kind: str | type, changes: Mapping[str, Any]) -> Selection:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -33,6 +33,9 @@ class Selection:
 
     none: bool = True
     """Whether `none` may be chosen."""
+
+    LATER: ClassVar[tuple[str, ...]] = ()
+    """Options that older runs do not record; they had the defaults, and run ids leave those out."""
 
     def __call__(self, method: Method, evaluation: Evaluation) -> Selected:
         """The cell read out; may train the supernet further through `evaluation.tune`."""

@@ -39,9 +39,10 @@ class Uniform(Selection):
 
 @dataclass(frozen=True)
 class Best(Selection):
-    """The best of many cells by accuracy with inherited weights, all on the same validation images (RSPS, SETN, ENAS).
+    """The best of many cells by accuracy with inherited weights on validation images (RSPS, SETN, ENAS).
 
-    The published searches give every cell a batch of its own, so that chance in the batch decides too.
+    Under `nb201` and `nats` every cell has a batch of its own, so that chance in the batch decides too, and is
+    normalised as the protocol says; `batches` and `bn` then count for nothing. Elsewhere all cells see the same images.
     """
 
     samples: int = 100
@@ -52,7 +53,7 @@ class Best(Selection):
     bn: str = "batch"
 
     def __post_init__(self) -> None:
-        for key, allowed in {"pool": ("drawn", "likely"), "bn": ("batch", "running")}.items():
+        for key, allowed in {"pool": ("drawn", "likely"), "bn": ("batch", "running", "cells")}.items():
             if getattr(self, key) not in allowed:
                 raise unknown(key, getattr(self, key), allowed)
         if self.samples < 1 or self.batches < 0:
@@ -61,7 +62,7 @@ class Best(Selection):
     def __call__(self, method: Method, evaluation: Evaluation) -> Selected:
         """The first of the most accurate cells; a score is the mean accuracy of the cells with that operation there."""
         cells = self.drawn(method) if self.pool == "drawn" else self.likely(method)
-        found = evaluation.cells(cells, "valid", self.batches, self.bn)
+        found = evaluation.judged(cells, self.batches, self.bn)
         accuracy = np.array([score.accuracy_pct for score in found])
         scores = self.restricted(mean_scores(cells, accuracy))
         return Selected(cells[int(accuracy.argmax())], scores, tuple(range(len(EDGES))))

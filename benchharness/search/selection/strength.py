@@ -45,22 +45,30 @@ class Strength(Selection):
     exact: bool = True
     """Whether each candidate is evaluated, or its effect estimated from one gradient (first-order Taylor)."""
     bn: str = "batch"
-    """Batch normalisation while scoring: `batch` or `running` statistics."""
+    """Batch normalisation while scoring: by `batch` or `running` statistics, or `cells` (see the protocol)."""
+    early: int = 0
+    """Epochs of tuning by which the last decision comes early; they then follow it."""
+    augmented: bool = False
+    """Whether each candidate is scored on batches of its own, augmented, shuffled and of the training's size."""
+
+    LATER: ClassVar[tuple[str, ...]] = ("early", "augmented")
 
     _CHOICES: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "surviving": ("one", "beta"),
         "data": ("valid", "train"),
         "metric": ("loss", "accuracy"),
         "order": ("topological", "random", "margin"),
-        "bn": ("batch", "running"),
+        "bn": ("batch", "running", "cells"),
     }
 
     def __post_init__(self) -> None:
         for key, allowed in self._CHOICES.items():
             if getattr(self, key) not in allowed:
                 raise unknown(key, getattr(self, key), allowed)
-        if self.batches < 0 or self.tuning < 0:
-            raise UserError(f"batches={self.batches}, tuning={self.tuning}: neither may be below 0")
+        if min(self.batches, self.tuning, self.early) < 0:
+            raise UserError(f"batches={self.batches}, tuning={self.tuning}, early={self.early}: none may be below 0")
+        if self.augmented and not self.exact:
+            raise UserError("exact=False takes its gradient on fixed images: leave out augmented")
         if not self.exact and self.metric == "accuracy":
             raise UserError("exact=False estimates the loss by its gradient; accuracy has none, so take metric=loss")
 
@@ -79,11 +87,18 @@ class Strength(Selection):
             else:
                 scores[edge] = found
             decided[edge] = int(np.nanargmax(found))
-            if self.tuning and len(decided) < len(EDGES):
-                evaluation.tune(decided, self.tuning, self.tune_alpha)
+            if epochs := self._tuning_after(len(decided)):
+                evaluation.tune(decided, epochs, self.tune_alpha)
                 asked = _Asked(evaluation, self)
         arch = tuple(decided[edge] for edge in range(len(EDGES)))
         return Selected(arch, scores, tuple(decided), tuple(dead))
+
+    def _tuning_after(self, decided: int) -> int:
+        """Epochs of tuning once so many edges are decided."""
+        early = min(self.early, self.tuning)
+        if decided == len(EDGES):
+            return early
+        return self.tuning - (early if decided == len(EDGES) - 1 else 0)
 
     def trial(self, weights: Float[Tensor, "edges ops"], edge: int, op: int) -> Float[Tensor, "edges ops"]:
         """The edge weights under which operation `op` of `edge` is tried: it carries the edge alone."""
@@ -130,7 +145,7 @@ class _Asked:
 
     def __init__(self, evaluation: Evaluation, options: Strength) -> None:
         self.evaluation, self.metric = evaluation, options.metric
-        self.how = (options.data, options.batches, options.bn)
+        self.how, self.augmented = (options.data, options.batches, options.bn), options.augmented
         self.seen: dict[bytes, float] = {}
 
     def scores(self, weights: Sequence[Float[Tensor, "edges ops"]]) -> list[float]:
@@ -138,7 +153,7 @@ class _Asked:
         keys = [one.cpu().numpy().tobytes() for one in weights]
         new = {key: one for key, one in zip(keys, weights, strict=True) if key not in self.seen}
         if new:
-            found = self.evaluation.mixes(list(new.values()), *self.how)
+            found = self.evaluation.mixes(list(new.values()), *self.how, *([True] * self.augmented))
             values = [score.loss if self.metric == "loss" else -score.accuracy_pct for score in found]
             self.seen |= dict(zip(new, values, strict=True))
         return [self.seen[key] for key in keys]

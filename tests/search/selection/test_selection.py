@@ -76,6 +76,24 @@ def test_random_order_follows_the_global_generator() -> None:
     assert chosen("strength", order="random", none=False).order == again
 
 
+def test_the_last_decision_may_come_early_and_training_goes_on_after_it() -> None:
+    evaluation = Linear()
+    found = chosen("strength", evaluation, none=False, tuning=5, early=1)
+    assert [epochs for _, epochs, _ in evaluation.tuned] == [5, 5, 5, 5, 4, 1]
+    assert [len(decided) for decided, _, _ in evaluation.tuned] == [1, 2, 3, 4, 5, 6]
+    assert evaluation.tuned[-1][0] == dict(enumerate(found.arch))
+    evaluation = Linear()
+    chosen("strength", evaluation, none=False, tuning=5)
+    assert [epochs for _, epochs, _ in evaluation.tuned] == [5] * 5
+
+
+def test_options_that_came_later_are_recorded_only_where_they_are_set() -> None:
+    options = selection.options("prune")
+    assert not {"early", "augmented"} & set(selection.recorded("prune", options))
+    assert selection.recorded("prune", {**options, "early": 1})["early"] == 1
+    assert selection.recorded("mine", {"augmented": False}) == {"augmented": False}
+
+
 def test_scoring_uses_the_data_batches_and_statistics_asked_for() -> None:
     evaluation = Linear()
     chosen("strength", evaluation, data="train", batches=3, bn="running")
@@ -149,7 +167,7 @@ def test_uniform_draws_every_operation_on_every_edge() -> None:
         ("strenght", {}, "did you mean 'strength'"),
         ("strength", {"metrics": "loss"}, "did you mean 'metric'"),
         ("strength", {"metric": "los"}, "did you mean 'loss'"),
-        ("strength", {"tuning": -1}, "neither may be below 0"),
+        ("strength", {"tuning": -1}, "none may be below 0"),
         ("strength", {"exact": "no", "metric": "accuracy"}, "take metric=loss"),
         ("magnitude", {"none": "perhaps"}, "is not a bool"),
     ],
@@ -162,5 +180,6 @@ def test_bad_options_are_named(name: str, options: dict[str, object], said: str)
 def test_every_option_is_listed_with_its_default() -> None:
     assert set(selection.options("strength")) == {
         "none", "surviving", "data", "batches", "metric", "tuning", "tune_alpha", "order", "discretise", "exact", "bn",
+        "early", "augmented",
     }  # fmt: skip
     assert selection.names() == ["magnitude", "strength", "prune", "uniform", "best"]
