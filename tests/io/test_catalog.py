@@ -177,7 +177,7 @@ def test_a_change_that_keeps_the_size_is_noticed(data: Path) -> None:
         made = build_table(about, np.array([[4] * 6]), {Figure("cifar10", "valid", 200): np.array([accuracy])})
         made.save(data / "two.npz")
         os.utime(data / "two.npz", (second, second))
-        assert load_table("two").accuracy(0, "cifar10", "valid") == accuracy
+        assert load_table("two").accuracy((4,) * 6, "cifar10", "valid") == accuracy
 
 
 def test_those_who_wait_for_a_conversion_do_not_repeat_it(
