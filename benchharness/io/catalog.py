@@ -11,12 +11,13 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol, runtime_checkable
+from typing import Final, NamedTuple, Protocol, TypedDict, runtime_checkable
 
 import platformdirs
 from filelock import FileLock
 
 from benchharness.errors import UserError
+from benchharness.io.files import read_json
 from benchharness.io.npz import replacing
 
 _SCHEMA: Final = 3
@@ -44,6 +45,27 @@ class Installed(NamedTuple):
     sha256: str
     """Of the installed file; empty for a source used from where it stands."""
     bytes: int
+
+
+class _Row(TypedDict):
+    """`Installed` as the manifest has it, with the path from the data folder."""
+
+    kind: str
+    name: str
+    path: str
+    source: str
+    source_sha256: str
+    sha256: str
+    bytes: int
+
+
+class _Manifest(TypedDict):
+    installed: list[_Row]
+
+
+class _Sums(TypedDict):
+    source_sha256: str
+    sha256: str
 
 
 class Verified(NamedTuple):
@@ -282,12 +304,8 @@ def _sums(converted: Path) -> Path:
     return converted.with_name(f"{converted.name}.sums")
 
 
-def _read_sums(converted: Path) -> dict[str, str]:
-    try:
-        found = json.loads(_sums(converted).read_text())
-        return {key: str(found[key]) for key in ("source_sha256", "sha256")}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {"source_sha256": "", "sha256": ""}
+def _read_sums(converted: Path) -> _Sums:
+    return read_json(_sums(converted), _Sums) or {"source_sha256": "", "sha256": ""}
 
 
 def _install(source: _Source) -> Installed:
@@ -315,13 +333,13 @@ def _standing(source: _Source) -> Installed:
 
 def _manifest() -> list[Installed]:
     path = data_folder() / "manifest.json"
-    if not path.is_file():
+    if not os.path.lexists(path):
         return []
-    try:
-        rows = json.loads(path.read_text())["installed"]
-        return [Installed(**row | {"path": data_folder() / row["path"]}) for row in rows]
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is damaged ({error}); import the data again after deleting it") from None
+    found = read_json(path, _Manifest)
+    if found is None or any("\0" in row["path"] for row in found["installed"]):
+        raise UserError(f"{path} is damaged; import the data again after deleting it")
+    rows = [{name: value for name, value in row.items() if name in Installed._fields} for row in found["installed"]]
+    return [Installed(**{**row, "path": data_folder() / str(row["path"])}) for row in rows]  # type: ignore[arg-type]
 
 
 def _sha256(path: Path) -> str:

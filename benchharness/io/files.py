@@ -4,6 +4,7 @@ Only regular files are opened, none larger than files of its kind are; what is r
 at all.
 """
 
+import errno
 import hashlib
 import io
 import json
@@ -30,6 +31,7 @@ LIMIT_BYTES: Final = 1 << 26
 ARRAYS_BYTES: Final = 1 << 28
 """What the arrays of one run may unpack to; whatever is larger was not written by us."""
 CHECKPOINT_BYTES: Final = 1 << 33
+_PART_BYTES: Final = 1 << 20
 NUMBERS: Final = "biuf"
 """Kinds of arrays that are read: no dates, texts, records or objects."""
 _UNDECODABLE: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
@@ -37,7 +39,12 @@ _UNDECODABLE: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 def open_file(path: Path, limit_bytes: int = LIMIT_BYTES) -> BinaryIO:
     """The regular file at `path`, opened to be read; raises `UserError` where it is no such file, or a larger one."""
-    _check_regular(path, path.stat(), limit_bytes)
+    try:
+        _check_regular(path, path.stat(), limit_bytes)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise UserError(f"{path} is no regular file") from None
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     try:
         _check_regular(path, os.fstat(file.fileno()), limit_bytes)
@@ -182,19 +189,30 @@ def arrays_in(content: bytes, limit_bytes: int = ARRAYS_BYTES) -> dict[str, np.n
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if sum(item.file_size for item in archive.infolist()) > limit_bytes:
                 return {}
-            return {name.removesuffix(".npy"): _array(archive.read(name)) for name in archive.namelist()}
+            return arrays_of(archive)
     except Exception:  # a damaged archive fails as zipfile.BadZipFile, ValueError, KeyError, zlib.error, EOFError, ...
         return {}
 
 
-def _array(content: bytes) -> np.ndarray:
-    """What `np.load` gives for the .npy file `content`; headers, the same in every run, are parsed once."""
-    end = 10 + int.from_bytes(content[8:10], "little")
-    shape, fortran, dtype = _header(content[:end])
-    count = math.prod(shape)
-    if len(content) != end + count * dtype.itemsize:
-        raise ValueError("not as long as its header says")
-    flat = np.frombuffer(content, dtype, count, end).copy()
+def arrays_of(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
+    """The arrays of an open archive; raises some error where one is damaged, and before memory is taken for it."""
+    return {item.filename.removesuffix(".npy"): array_of(archive, item) for item in archive.infolist()}
+
+
+def array_of(archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> np.ndarray:
+    """What `np.load` gives for one array; headers, the same in every run, are parsed once."""
+    with archive.open(item) as file:
+        begin = file.read(10)
+        begin += file.read(int.from_bytes(begin[8:10], "little"))
+        shape, fortran, dtype = _header(begin)
+        if item.file_size != len(begin) + math.prod(shape) * dtype.itemsize:
+            raise ValueError("not as long as its header says")
+        flat = np.empty(math.prod(shape), dtype)
+        content, place = flat.view(np.uint8), 0
+        while part := file.read(_PART_BYTES):  # to the end, where the checksum is
+            content[place : (place := place + len(part))] = np.frombuffer(part, np.uint8)
+    if place != len(content):
+        raise ValueError("not as long as the archive says")
     return flat.reshape(shape, order="F" if fortran else "C")
 
 

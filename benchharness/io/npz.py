@@ -11,15 +11,19 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 
 from benchharness.errors import UserError
+from benchharness.io.files import array_of, arrays_of, open_file
 
 _HEADER: Final = "header"
 _HEADER_BYTES: Final = 1 << 20
+_LARGEST_BYTES: Final = 1 << 34
 _DAMAGE: Final = (
     *(OSError, ValueError, TypeError, KeyError, EOFError, MemoryError),
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    msgspec.DecodeError,
     RuntimeError,  # an entry that says it is encrypted, or packed in a way that nobody knows
 )
 
@@ -54,9 +58,9 @@ def header(path: Path, kind: str) -> dict[str, Any]:
     if path.suffix != ".npz" or not path.is_file():
         return {}
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(f"{_HEADER}.npy") as file:
-            found = json.loads(np.lib.format.read_array(file, allow_pickle=False)[:_HEADER_BYTES].tobytes())
-    except _DAMAGE:
+        with open_file(path, _LARGEST_BYTES) as file, zipfile.ZipFile(file) as archive:
+            found = _header_in(archive)
+    except (UserError, *_DAMAGE):
         return {}
     return found if _is(found, kind) else {}
 
@@ -67,20 +71,26 @@ def read(path: Path, kind: str, limit_bytes: int) -> tuple[dict[str, Any], Array
     Raises `UserError` where the file is missing, damaged, not of this kind, or unpacks to more than `limit_bytes`.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            sizes = {item.filename: item.file_size for item in archive.infolist()}
-        if sum(sizes.values()) > limit_bytes or sizes.get(f"{_HEADER}.npy", 0) > _HEADER_BYTES:
-            raise UserError(f"{path} unpacks to {sum(sizes.values())} bytes, more than the {limit_bytes} of any {kind}")
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        found = json.loads(arrays.pop(_HEADER).tobytes())
+        with open_file(path, limit_bytes) as file, zipfile.ZipFile(file) as archive:
+            size = sum(item.file_size for item in archive.infolist())
+            if size > limit_bytes:
+                raise UserError(f"{path} unpacks to {size} bytes, more than the {limit_bytes} of any {kind}")
+            found = _header_in(archive)
+            arrays = arrays_of(archive)
     except UserError:
         raise
     except _DAMAGE as error:
         raise UserError(f"{path} is no readable {kind} ({type(error).__name__}: {str(error)[:120]})") from None
     if not _is(found, kind):
         raise UserError(f"{path} is not a {kind}")
-    return found, arrays
+    return found, {name: array for name, array in arrays.items() if name != _HEADER}
+
+
+def _header_in(archive: zipfile.ZipFile) -> Any:
+    item = archive.getinfo(f"{_HEADER}.npy")
+    if item.file_size > _HEADER_BYTES:
+        raise ValueError(f"its header has {item.file_size} bytes")
+    return msgspec.json.decode(array_of(archive, item).tobytes())
 
 
 def _is(found: Any, kind: str) -> bool:

@@ -345,7 +345,7 @@ def _failed(run: Run, error: Exception) -> Outcome:
     try:
         run.fail(error)
     except OSError as full:
-        message += f" (and {run.folder} cannot be written to: {full})"
+        message += "" if isinstance(error, UnwritableError) else f" (and {full})"
     return Outcome(run.spec, "failed", message, _is_disks(error))
 
 
@@ -358,7 +358,7 @@ def _is_disks(error: BaseException | None) -> bool:
 
 def _plainly(error: Exception) -> str:
     """The error in words, with what to do where memory ran out, which torch says in the words of its allocators."""
-    message = f"{type(error).__name__}: {error}"
+    message = str(error) if isinstance(error, UnwritableError) else f"{type(error).__name__}: {error}"
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in message:
         return f"no memory left; take fewer --jobs, or a smaller batch with --set batch=N ({message})"
     return message

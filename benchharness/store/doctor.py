@@ -12,7 +12,6 @@ import numpy as np
 from benchharness.errors import UserError
 from benchharness.io import files
 from benchharness.records import RunSpec, Status
-from benchharness.space import from_string
 from benchharness.store import parallel_read
 from benchharness.store.listing import NAME, run_folders
 from benchharness.store.lock import alive
@@ -136,10 +135,6 @@ def _unfinished(folder: Path, spec: RunSpec) -> Iterator[Finding]:
 def _record(folder: Path, _: RunSpec) -> Iterator[Finding]:
     record = read_record(folder)
     assert record is not None
-    try:
-        from_string(record.arch)
-    except UserError as error:
-        yield Finding(folder, f"record.json names no cell ({error})", UNDO)
     if (trained := supernet_folder(folder, record)) is None or not (trained / "spec.json").exists():
         remedy = "put that run's folder back beside it, or delete this one"
         yield Finding(folder, f"the supernet it was read out of, run {record.supernet}, is not here", remedy)

@@ -80,7 +80,7 @@ def _listed(root: Path, place: str) -> tuple[Mark, list[str]]:
     mark = []
     for entry in sorted(entries, key=lambda one: one.name):
         if entry.name in SOURCES:
-            with suppress(FileNotFoundError):  # a failure's note, gone as its run is tried again
+            with suppress(OSError):  # a failure's note, gone as its run is tried again, or a link to nothing
                 about = entry.stat()
                 mark.append([entry.name, about.st_ino, about.st_size, about.st_mtime_ns])
     return mark, [entry.name for entry in entries if _is_folder(entry)]

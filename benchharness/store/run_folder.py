@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -14,6 +15,7 @@ import numpy as np
 from benchharness.errors import UserError
 from benchharness.io import files
 from benchharness.records import OtherVersion, RunRecord, RunSpec, Status, digest
+from benchharness.space import from_string
 from benchharness.store.listing import misplaced
 from benchharness.store.lock import alive, clear, lease
 from benchharness.store.schemas import Line, Machine, fitting
@@ -165,9 +167,19 @@ def examined_record(folder: Path) -> tuple[RunRecord | None, str]:
         return None, f"record.json is {error}"
     if not _is_called_after(folder, record.run_id):
         return record, f"record.json is that of run {record.run_id}"
+    if not _is_cell(record.arch):
+        return record, f"record.json names no cell ({record.arch[:80]!r})"
     others = {name: files.read_bytes(folder / name) for name in record.files if (folder / name).exists()}
     changed = changed_files(record, others)
     return record, f"{' and '.join(changed)} is not as it was when record.json was written" if changed else ""
+
+
+@lru_cache(maxsize=1 << 14)
+def _is_cell(text: str) -> bool:
+    try:
+        return bool(from_string(text))
+    except UserError:
+        return False
 
 
 def changed_files(record: RunRecord, others: Mapping[str, bytes | None]) -> list[str]:

@@ -43,7 +43,7 @@ def test_a_header_that_is_none_is_refused(tmp_path: Path, text: bytes) -> None:
 
 def test_pickled_objects_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "thing.npz", header=np.array([{"kind": "thing", "about": {}}]), allow_pickle=True)
-    with pytest.raises(UserError, match=r"is no readable thing .*allow_pickle"):
+    with pytest.raises(UserError, match=r"is no readable thing .*no array of numbers"):
         npz.read(tmp_path / "thing.npz", "thing", 10_000)
 
 
@@ -68,6 +68,6 @@ def test_an_array_that_claims_more_than_it_holds_is_refused(tmp_path: Path) -> N
 def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "thing.npz").write_bytes(content)
     for path in (tmp_path / "thing.npz", tmp_path / "missing.npz", tmp_path):
-        with pytest.raises(UserError, match="is no readable thing"):
+        with pytest.raises(UserError, match=r"is no re(adable thing|gular file)"):
             npz.read(path, "thing", 10_000)
         assert npz.header(path, "thing") == {}
