@@ -5,8 +5,34 @@ from typing import Final
 
 import pandas as pd
 
+from benchharness import space
+from benchharness.analysis.lookup import by_code, codes_of
+from benchharness.table import DATASETS, Tables
+
 PROTOCOL_NAMES: Final = {"nb201-paper": "nb201"}
 """Names of protocols in the file where they differ from ours."""
+
+SEARCH: Final = "DARTS, published"
+"""What the published search is called beside our methods."""
+SEARCH_SOURCE: Final = (
+    "one first-order DARTS search of the full size (100 epochs, 16 channels, 5 cells a stage, CIFAR-10, seed 0), from "
+    "the logs in github.com/AI-Tech-Research-Lab/AsquaredM (Gambella, Pittorino and Roveri, arXiv 2503.10404)"
+)
+
+
+def search(tables: Tables, dataset: str) -> pd.DataFrame:
+    """The published search epoch by epoch, in columns of `curves`: `skips`, `parameter_free`, `entropy`, `test`.
+
+    `test` is what the table has for its cells, percent, where the data set is one of NAS-Bench-201's; see
+    `SEARCH_SOURCE`.
+    """
+    with (files("benchharness.analysis") / "published_search.csv").open(encoding="utf-8") as file:
+        frame = pd.read_csv(file)
+    codes = codes_of(frame["arch"])
+    ops = space.all_ops()[codes]
+    test = by_code(tables if dataset in DATASETS else None, dataset, "test")[codes]
+    counts = {"skips": space.count(ops, space.SKIP), "parameter_free": space.count(ops, *space.PARAMETER_FREE)}
+    return frame.assign(method=SEARCH, run_id=SEARCH, test=test, **counts).astype(dict.fromkeys(counts, float))
 
 
 def published() -> pd.DataFrame:

@@ -15,16 +15,13 @@ def report(words: list[str]) -> int:
     """Write the report of a results folder anew, or of every suite in a folder of several."""
     parser = Parser("report", "Write the report of a results folder anew; the same results give the same bytes.")
     parser.add_argument("results", metavar="RESULTS", help="a suite's folder, such as results/cifar10-cpu, or of all")
-    parser.add_argument(
-        "--out",
-        metavar="FOLDER",
-        help="default: reports/SUITE beside results",
-    )
+    parser.add_argument("--out", metavar="FOLDER", help="default: reports/SUITE beside results")
+    parser.add_argument("--paper", action="store_true", help="only what a paper takes, in reports/SUITE-paper")
     args = parser.read(words)
     tables, folders = tables_if_installed(), suites(Path(args.results))
     for folder in folders:
         out = str(Path(args.out, folder.name)) if args.out and len(folders) > 1 else args.out
-        print(build(folder, out, tables))
+        print((paper if args.paper else build)(folder, out, tables))
     return DONE
 
 
@@ -44,6 +41,13 @@ def build(results: Path, out: str | None, tables: "Tables") -> Path:
     from benchharness import report
 
     return report.build(results, Path(out) if out else beside(results, results.resolve().name), tables)
+
+
+def paper(results: Path, out: str | None, tables: "Tables") -> Path:
+    """Write the table and the figure for a paper into `out`, by default beside the report's place."""
+    from benchharness.report import paper
+
+    return paper.write(results, Path(out) if out else beside(results, f"{results.resolve().name}-paper"), tables)
 
 
 def query(words: list[str]) -> int:

@@ -1,14 +1,20 @@
-"""Accuracy of the derived cells: every seed a point, with the mean and its interval beside them."""
+"""Accuracy of the derived cells: every seed a point, their mean a bar, beside the random cell and the optimum."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from benchharness import stats
 from benchharness.plots.style import labelled, looks, many
+
+WIDE: Final = 20.0
+"""Points below the optimum from which accuracies are drawn by their distance to it, on a logarithmic scale."""
+_SHIFT: Final = 0.3
+_TICKS: Final = (0, 10, 30, 50, 70, 80, 85, 90, 92, 93, 94, 95, 96, 97, 98, 99)
 
 
 class Accuracy(NamedTuple):
@@ -22,9 +28,11 @@ class Accuracy(NamedTuple):
     runs: dict[str, Float[np.ndarray, "runs"]]
     means: dict[str, stats.Interval]
     optimum: float
+    random: float
+    """Mean accuracy of a random cell."""
 
 
-def data(scores: pd.DataFrame, title: str = "", optimum: float = np.nan) -> Accuracy:
+def data(scores: pd.DataFrame, title: str = "", optimum: float = np.nan, random: float = np.nan) -> Accuracy:
     """From a frame of accuracies with a column per method and a row per seed (NaN: missing)."""
     runs = {str(name): column.dropna().to_numpy() for name, column in scores.items() if column.notna().any()}
     means = {name: stats.mean_interval(values) for name, values in runs.items()}
@@ -35,37 +43,74 @@ def data(scores: pd.DataFrame, title: str = "", optimum: float = np.nan) -> Accu
         {name: runs[name] for name in order},
         {name: means[name] for name in order},
         optimum,
+        random,
     )
 
 
 def draw(info: Accuracy, ax: Axes) -> Axes:
-    """A row per method; the wide bar is the 95 % t interval of the mean, drawn where two runs or more allow one."""
+    """A row per method; its axis is on the runs, and logarithmic towards the optimum where they lie far apart."""
     look = looks(info.methods)
+    every = np.concatenate([*info.runs.values()])
+    lowest, highest = float(every.min()), float(every.max())
+    _scale(info, ax, lowest, highest)
     for row, (name, values) in enumerate(info.runs.items()):
-        colour, marker, _ = look[name]
-        mean = info.means[name]
-        if np.isfinite(mean.low):
-            # With few seeds a t interval reaches past 100 %, where there is nothing to see.
-            reach = np.clip([mean.low, mean.high], 0, 100)
-            ax.plot(reach, [row + 0.18] * 2, color=colour, linewidth=5, alpha=0.45, solid_capstyle="butt")
-        ax.plot([mean.value] * 2, [row + 0.06, row + 0.30], color=colour, linewidth=2.5)
+        ax.plot([info.means[name].value] * 2, [row - 0.32, row + 0.32], color="#444444", linewidth=1.8, zorder=2)
         ax.scatter(
-            values, row - _spread(values), marker=marker, color=colour, s=42, edgecolor="white", linewidth=0.7,
-            rasterized=many(values),
+            values, row + _spread(values), s=36, color=look[name].colour, alpha=0.9, edgecolor="white", linewidth=0.6,
+            zorder=3, rasterized=many(values),
         )  # fmt: skip
-    if np.isfinite(info.optimum):
-        ax.axvline(info.optimum, color="#444444", linewidth=1, linestyle=(0, (4, 3)))
-        ax.text(info.optimum, -0.75, "table's optimum  ", ha="right", va="center", fontsize=8, color="#444444")
-    ax.set(yticks=range(len(info.runs)), ylim=(len(info.runs) - 0.4, -1), yticklabels=_named(info))
+    for value, name in ((info.optimum, "optimum"), (info.random, "random cell")):
+        if np.isfinite(value):
+            ax.axvline(value, color="#444444", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+            ax.text(value, -0.75, f"{name} ", ha="right", va="center", fontsize=8, color="#444444")
+    ax.set(yticks=range(len(info.runs)), yticklabels=_named(info), ylim=(len(info.runs) - 0.4, -1.2))
     ax.grid(visible=False, axis="y")
-    return labelled(ax, "test accuracy of the derived cell (%)", title=info.title)
+    return labelled(ax, _label(info, lowest), "", info.title)
 
 
 def _named(info: Accuracy) -> list[str]:
-    return [f"{name} (n={len(values)})" for name, values in info.runs.items()]
+    """The methods, with how many runs each has where that differs."""
+    counts = {name: len(values) for name, values in info.runs.items()}
+    return [f"{name} (n={n})" if len(set(counts.values())) > 1 else name for name, n in counts.items()]
 
 
 def _spread(values: Float[np.ndarray, "runs"]) -> Float[np.ndarray, "runs"]:
-    """Heights that keep equal runs apart: the k-th run of the same accuracy stands k steps higher."""
+    """Heights that keep equal runs apart: the k-th run of the same accuracy stands k steps from the middle."""
     nth = pd.Series(values.round(2)).groupby(values.round(2)).cumcount().to_numpy()
-    return np.asarray(0.09 * (nth % 5) + 0.05)
+    return np.asarray(0.14 * ((nth + 1) // 2 % 3) * np.where(nth % 2, -1, 1))
+
+
+def _far(info: Accuracy, lowest: float) -> bool:
+    return bool(np.isfinite(info.optimum) and info.optimum - lowest > WIDE)
+
+
+def _label(info: Accuracy, lowest: float) -> str:
+    return "test accuracy (%), log distance to the optimum" if _far(info, lowest) else "test accuracy (%)"
+
+
+def _scale(info: Accuracy, ax: Axes, lowest: float, highest: float) -> None:
+    if not _far(info, lowest):
+        known = [value for value in (lowest, highest, info.optimum, info.random) if np.isfinite(value)]
+        margin = max(0.05 * (max(known) - min(known)), 0.1)
+        ax.set_xlim(min(known) - margin, max(known) + margin)
+        return
+    best = max(info.optimum, highest) + _SHIFT
+
+    def forward(x: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+        return -np.log(np.maximum(best - np.asarray(x, float), 1e-3))
+
+    def inverse(y: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+        return best - np.exp(-np.asarray(y, float))
+
+    ax.set_xscale("function", functions=(forward, inverse))
+    left = min(lowest, info.random if np.isfinite(info.random) else lowest)
+    ax.set_xlim(left - 0.15 * (best - left), best - 0.6 * _SHIFT)
+    ticks = [tick for tick in _TICKS if left - 0.15 * (best - left) <= tick < best - _SHIFT]
+    room = 0.075 * np.diff(forward(np.array(ax.get_xlim()))).item()
+    apart: list[float] = []
+    for tick in reversed(ticks):  # those that would stand on each other are left out
+        if not apart or abs(forward(np.array(tick)) - forward(np.array(apart[-1]))) > room:
+            apart.append(tick)
+    ax.xaxis.set_major_locator(FixedLocator(apart))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")

@@ -1,18 +1,22 @@
-"""The expected edge weights over a search's epochs: a heat map with a row per edge and operation."""
+"""The expected edge weights over a search's epochs, minus uniform: a heat map with a row per edge and operation."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import SymLogNorm
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
-from benchharness.plots.style import labelled
+from benchharness.plots.style import canvas, labelled, styled
 from benchharness.space import EDGE_NAMES, OPS
 
-# Light to dark without change of direction, so that it reads the same in grey.
-_INK = LinearSegmentedColormap.from_list("ink", ["#FFFFFF", "#9ECAE1", "#2171B5", "#08172E"])
+_NORM: Final = SymLogNorm(linthresh=0.01, vmin=-0.8, vmax=0.8, base=10)
+"""Linear up to a hundredth, logarithmic above: what undecided searches lean to is seen beside what others decided."""
+_SHORT: Final = ("none", "skip", "1x1", "3x3", "pool")
 
 
 class Weights(NamedTuple):
@@ -29,20 +33,49 @@ def data(expected: list[Float[np.ndarray, "epochs edges ops"]], title: str = "")
 
 
 def draw(info: Weights, ax: Axes) -> Axes:
-    """Rows are grouped by edge, dark is a large weight; a dot marks the operation that leads at the end."""
-    epochs, edges, ops = info.weights.shape
-    rows, top = info.weights.reshape(epochs, edges * ops).T, max(info.weights.max(), 0.4)
-    image = ax.imshow(
-        rows, aspect="auto", cmap=_INK, vmin=0, vmax=top,
-        extent=(0.5, epochs + 0.5, edges * ops - 0.5, -0.5), interpolation="nearest",
-    )  # fmt: skip
-    ax.figure.colorbar(image, ax=ax, label="expected weight", pad=0.02)
-    for edge in range(1, edges):
-        ax.axhline(edge * ops - 0.5, color="#444444", linewidth=1.2)
-    lead = info.weights[-1].argmax(-1) + ops * np.arange(edges)
-    ax.plot(np.full(edges, epochs), lead, "o", color="#E69F00", markeredgecolor="black", markersize=6, clip_on=False)
+    """Rows are grouped by edge, red is above uniform, blue below; a dot marks what leads at the end."""
+    image = _map(info, ax)
+    ax.figure.colorbar(image, ax=ax, label="weight minus uniform", pad=0.02)
+    edges, ops = info.weights.shape[1:]
     names = [f"{EDGE_NAMES[edge]}  {OPS[op]}" for edge in range(edges) for op in range(ops)]
     ax.set_yticks(range(edges * ops), names, fontsize=8)
-    ax.grid(visible=False)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     return labelled(ax, "epoch", title=info.title)
+
+
+def figure(infos: Sequence[Weights], columns: int = 5) -> Figure:
+    """A panel per method on one scale of colours; within each edge from top to bottom: none, skip, 1x1, 3x3, pool."""
+    columns = min(columns, len(infos))
+    rows = -(-len(infos) // columns)
+    size = (2.1, 2.5) if len(infos) > 4 else (3.4, 4.2)
+    with styled():
+        drawing, axes = canvas(size[0] * columns + 1.0, size[1] * rows, rows, columns)
+        for place, (info, ax) in enumerate(zip(infos, axes, strict=False)):
+            image = _map(info, ax)
+            edges, ops = info.weights.shape[1:]
+            labels = EDGE_NAMES if place % columns == 0 else [""] * edges
+            ax.set_yticks([edge * ops + (ops - 1) / 2 for edge in range(edges)], labels, fontsize=8)
+            ax.tick_params(labelsize=8)
+            ax.set_title(info.title, fontsize=9)
+        for ax in axes[len(infos) :]:
+            ax.set_axis_off()
+        drawing.supxlabel("epoch", fontsize=10)
+        drawing.supylabel("edge; within it none, skip, 1x1, 3x3, pool", fontsize=10)
+        bar = drawing.colorbar(image, ax=axes, shrink=0.6, label="expected weight minus uniform", pad=0.01)
+        bar.set_ticks([-0.5, -0.1, -0.01, 0, 0.01, 0.1, 0.5], labels=["-.5", "-.1", "-.01", "0", ".01", ".1", ".5"])
+    return drawing
+
+
+def _map(info: Weights, ax: Axes) -> AxesImage:
+    epochs, edges, ops = info.weights.shape
+    rows = (info.weights - 1 / ops).transpose(1, 2, 0).reshape(edges * ops, epochs)
+    image = ax.imshow(
+        rows, aspect="auto", cmap="RdBu_r", norm=_NORM, extent=(0.5, epochs + 0.5, edges * ops - 0.5, -0.5),
+        interpolation="nearest",
+    )  # fmt: skip
+    for edge in range(1, edges):
+        ax.axhline(edge * ops - 0.5, color="#444444", linewidth=0.8)
+    lead = info.weights[-1].argmax(-1) + ops * np.arange(edges)
+    ax.plot(np.full(edges, epochs), lead, "o", color="#E69F00", markeredgecolor="black", markersize=4, clip_on=False)
+    ax.grid(visible=False)
+    ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    return image

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from benchharness import stats
-from benchharness.plots.style import labelled, legend, looks
+from benchharness.plots.style import labelled, legend, looks, multiples
 
 
 class Profile(NamedTuple):
@@ -46,3 +47,20 @@ def draw(info: Profile, ax: Axes) -> Axes:
     ax.yaxis.set_major_formatter(PercentFormatter(1.0))
     legend(ax)
     return labelled(ax, "test accuracy (%)", "runs that reach it", info.title)
+
+
+def figure(info: Profile) -> Figure:
+    """A panel per method with its band, the other methods grey behind it."""
+    look = looks(info.methods)
+
+    def panel(name: str, ax: Axes) -> None:
+        for other, (share, _, _) in info.shares.items():
+            if other != name:
+                ax.step(info.thresholds, share, where="mid", color="#BBBBBB", linewidth=0.6)
+        share, low, high = info.shares[name]
+        ax.fill_between(info.thresholds, low, high, color=look[name].colour, alpha=0.2, linewidth=0, step="mid")
+        ax.step(info.thresholds, share, where="mid", color=look[name].colour)
+        ax.set_ylim(-0.03, 1.03)
+        ax.yaxis.set_major_formatter(PercentFormatter(1.0))
+
+    return multiples(list(info.shares), panel, ("test accuracy (%)", "runs that reach it"))

@@ -1,49 +1,87 @@
-"""Kendall's tau by kind and criterion, with intervals over seeds, beside what parameter counts alone reach."""
+"""Kendall's tau: methods in rows, kinds in columns, beside what parameter counts alone reach."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from benchharness.plots.style import labelled
+from benchharness.plots.style import canvas, labelled, styled
 from benchharness.stats import Interval
+
+NULL: Final = "parameter count"
+KINDS: Final = ("a", "b mean", "c mean", "d all", "d top 10 %")
+_TITLES: Final = {
+    "a": "own against\nmagnitude",
+    "b mean": "against the table,\neach edge",
+    "c mean": "the same, given\nedges decided",
+    "d all": "whole cells",
+    "d top 10 %": "best tenth\nof cells",
+}
+_MARKS: Final = {"magnitude": ("#0072B2", "o"), "strength": ("#D55E00", "D"), "prune": ("#009E73", "s")}
+_OTHER: Final = ("#CC79A7", "^")
 
 
 class Taus(NamedTuple):
-    """The intervals of every criterion by kind, kinds in the order of the rows."""
+    """The intervals by kind, method and criterion; methods in the order of the rows."""
 
-    title: str
     kinds: list[str]
-    by_criterion: dict[str, dict[str, Interval]]
+    methods: list[str]
+    by_kind: dict[str, dict[str, dict[str, Interval]]]
 
 
-def data(rows: pd.DataFrame, title: str = "") -> Taus:
-    """From a frame with a row per `kind` and `criterion` and the columns `tau`, `low`, `high`, `n`."""
-    found: dict[str, dict[str, Interval]] = {}
-    for row in rows.to_dict("records"):
+def data(rows: pd.DataFrame) -> Taus:
+    """From a frame with a row per `method`, `kind` and `criterion` and the columns `tau`, `low`, `high`, `n`.
+
+    Methods are ordered by the best of their criteria against the table on each edge.
+    """
+    found: dict[str, dict[str, dict[str, Interval]]] = {}
+    for row in rows[rows["kind"].isin(KINDS)].to_dict("records"):
         interval = Interval(*(row[name] for name in ("tau", "low", "high", "n")))
-        found.setdefault(row["criterion"], {})[row["kind"]] = interval
-    return Taus(title, list(dict.fromkeys(rows["kind"])), found)
+        found.setdefault(row["kind"], {}).setdefault(str(row["method"]), {})[row["criterion"]] = interval
+    own = rows[(rows["kind"] == "b mean") & (rows["criterion"] != NULL)].groupby("method", observed=True)["tau"].max()
+    methods = [str(name) for name in own.sort_values(ascending=False, kind="stable").index]
+    return Taus([kind for kind in KINDS if kind in found], methods, found)
 
 
-def draw(info: Taus, ax: Axes) -> Axes:
-    """A row per kind; the null is a grey cross, so that a criterion left of it is worse than counting parameters."""
-    step = 0.8 / max(1, len(info.by_criterion))
-    for place, (name, by_kind) in enumerate(info.by_criterion.items()):
-        colour, marker = _MARKS.get(name, _OTHER[place % len(_OTHER)])
-        for kind, tau in by_kind.items():
-            y = info.kinds.index(kind) + (place + 0.5) * step - 0.4
-            ax.plot([tau.low, tau.high], [y, y], color=colour, linewidth=2.5, alpha=0.6)
-        rows = [info.kinds.index(kind) + (place + 0.5) * step - 0.4 for kind in by_kind]
-        ax.plot([tau.value for tau in by_kind.values()], rows, marker, color=colour, markersize=7, label=name)
-    ax.axvline(0, color="#444444", linewidth=0.8)
-    ax.set(yticks=range(len(info.kinds)), yticklabels=info.kinds, xlim=(-1.05, 1.05), xticks=_TICKS)
-    ax.set_ylim(len(info.kinds) - 0.4, -0.6)
-    ax.grid(visible=False, axis="y")
-    ax.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=len(info.by_criterion))
-    return labelled(ax, "Kendall's tau-b", title=info.title)
+def figure(info: Taus) -> Figure:
+    """A panel per kind on one scale."""
+    count, height = len(info.kinds), 1.2 + 0.26 * len(info.methods)
+    with styled():
+        drawing, axes = canvas(1.7 + 1.75 * count, height, 1, count, share=True)
+        draw(info, axes)
+    return drawing
 
 
-_TICKS = (-1, -0.5, 0, 0.5, 1)
-_MARKS = {"magnitude": ("#0072B2", "o"), "strength": ("#D55E00", "D"), "parameter count": ("#7F7F7F", "X")}
-_OTHER = (("#009E73", "s"), ("#CC79A7", "v"))
+def draw(info: Taus, axes: Sequence[Axes]) -> Sequence[Axes]:
+    """An axes per kind: points are criteria with intervals over seeds, the grey line is what parameter counts reach."""
+    for kind, ax in zip(info.kinds, axes, strict=True):
+        for row, method in enumerate(info.methods):
+            _row(info.by_kind[kind].get(method, {}), row, ax)
+        ax.axvline(0, color="#444444", linewidth=0.8, zorder=1)
+        ax.set(yticks=range(len(info.methods)), yticklabels=info.methods, xlim=(-1.08, 1.08), xticks=(-1, 0, 1))
+        ax.set_ylim(len(info.methods) - 0.4, -0.6)
+        ax.grid(visible=False, axis="y")
+        labelled(ax, title=_TITLES[kind])
+        ax.title.set_fontsize(9)
+    handles = {label: line for ax in axes for line, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    place = axes[0].figure
+    order = sorted(handles, key=lambda name: (name == NULL, name))
+    place.legend([handles[name] for name in order], order, loc="outside upper center", ncols=5, fontsize=9)
+    place.supxlabel("Kendall's tau-b", fontsize=10)
+    return axes
+
+
+def _row(by_criterion: dict[str, Interval], row: int, ax: Axes) -> None:
+    others = [name for name in by_criterion if name != NULL]
+    if NULL in by_criterion:
+        null = by_criterion[NULL].value
+        ax.plot([null, null], [row - 0.5, row + 0.5], color="#8A8A8A", linewidth=2.5, label=NULL, zorder=1)
+    for place, name in enumerate(others):
+        tau, y = by_criterion[name], row + 0.28 * (place - (len(others) - 1) / 2)
+        colour, marker = _MARKS.get(name, _OTHER)
+        if np.isfinite(tau.low):
+            ax.plot([tau.low, tau.high], [y, y], color=colour, linewidth=1.8, alpha=0.6, zorder=2)
+        ax.plot([tau.value], [y], marker, color=colour, markersize=5, label=name, zorder=3)

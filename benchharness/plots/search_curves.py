@@ -1,14 +1,16 @@
 """Curves over a search's epochs, a line per method: degeneration, parameter-free operations, entropy, eigenvalue."""
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from benchharness.plots.style import labelled, legend, looks, methods_of
+from benchharness.plots.style import labelled, legend, looks, methods_of, multiples
 
 LABELS: Final = {
     "test": "table accuracy (%)",
@@ -20,16 +22,19 @@ LABELS: Final = {
     "valid_accuracy_pct": "supernet's accuracy (%)",
 }
 COUNTS: Final = ("skips", "parameter_free")
+SOME: Final = 50
+"""Runs from which an SVG file holds their lines as an image."""
 
 
 class Curve(NamedTuple):
-    """One method's figure by epoch: the mean over seeds, and their 10th and 90th percentile."""
+    """One method's figure by epoch: the mean over seeds, their 10th and 90th percentile, and every run by itself."""
 
     epochs: Int[np.ndarray, "epochs"]
     mean: Float[np.ndarray, "epochs"]
     low: Float[np.ndarray, "epochs"]
     high: Float[np.ndarray, "epochs"]
     n: int
+    runs: Float[np.ndarray, "runs epochs"]
 
 
 class Curves(NamedTuple):
@@ -39,9 +44,11 @@ class Curves(NamedTuple):
     title: str
     methods: list[str]
     by_method: dict[str, Curve]
+    lines: Mapping[str, float] = {}
+    """Values to compare with, by name."""
 
 
-def data(curves: pd.DataFrame, column: str, title: str = "") -> Curves:
+def data(curves: pd.DataFrame, column: str, title: str = "", lines: Mapping[str, float] | None = None) -> Curves:
     """From the frame that `report.curves` gives; runs and methods without any value of `column` are left out.
 
     So is an epoch at which a run of the method has none, as where a table of a part of the space lacks its cell: every
@@ -51,7 +58,7 @@ def data(curves: pd.DataFrame, column: str, title: str = "") -> Curves:
     kept = curves[known.groupby(curves["run_id"]).transform("any")]
     whole = known[kept.index].groupby([kept["method"], kept["epoch"]], observed=True).transform("all")
     by_method = {str(name): _curve(part, column) for name, part in kept[whole].groupby("method", observed=True)}
-    return Curves(column, title, methods_of(curves), by_method)
+    return Curves(column, title, methods_of(curves), by_method, lines or {})
 
 
 def draw(info: Curves, ax: Axes) -> Axes:
@@ -72,8 +79,39 @@ def draw(info: Curves, ax: Axes) -> Axes:
     return labelled(ax, "epoch", LABELS[info.column], info.title)
 
 
+def figure(info: Curves) -> Figure:
+    """A panel per method: its seeds thin, their median thick, the medians of all other methods grey behind it."""
+    look = looks(info.methods)
+
+    def panel(name: str, ax: Axes) -> None:
+        for other, curve in info.by_method.items():
+            if other != name:
+                ax.plot(curve.epochs, median(curve), color="#BBBBBB", linewidth=0.6, zorder=1)
+        seeds(info.by_method[name], look[name].colour, ax)
+        for value in info.lines.values():
+            ax.axhline(value, color="#444444", linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+        if info.column in COUNTS:
+            ax.set(ylim=(-0.3, 6.3), yticks=(0, 2, 4, 6))
+        ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+
+    return multiples(list(info.by_method), panel, ("epoch", LABELS[info.column]))
+
+
+def seeds(curve: Curve, colour: str, ax: Axes) -> None:
+    """Every run a thin line, their median a thick one."""
+    for run in curve.runs:
+        ax.plot(curve.epochs, run, color=colour, linewidth=0.7, alpha=0.6, zorder=2, rasterized=len(curve.runs) > SOME)
+    ax.plot(curve.epochs, median(curve), color=colour, linewidth=2, zorder=3)
+
+
+def median(curve: Curve) -> Float[np.ndarray, "epochs"]:
+    """The median over runs by epoch."""
+    return np.asarray(np.nanmedian(curve.runs, axis=0))
+
+
 def _curve(part: pd.DataFrame, column: str) -> Curve:
     by_epoch = part.groupby("epoch")[column]
     mean = by_epoch.mean()
     bounds = by_epoch.quantile(0.1).to_numpy(float), by_epoch.quantile(0.9).to_numpy(float)
-    return Curve(mean.index.to_numpy(int), mean.to_numpy(float), *bounds, part["run_id"].nunique())
+    runs = part.pivot_table(index="run_id", columns="epoch", values=column, dropna=False, observed=True).to_numpy(float)
+    return Curve(mean.index.to_numpy(int), mean.to_numpy(float), *bounds, part["run_id"].nunique(), runs)

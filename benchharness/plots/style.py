@@ -25,29 +25,40 @@ INSIDE: Final = 7
 
 
 class Look(NamedTuple):
-    """A method's colour (from Okabe and Ito's palette, told apart by the colour-blind), marker and line dash."""
+    """A method's colour, marker and line dash."""
 
     colour: str
     marker: str
     dash: Dash
 
 
-_FIXED: Final = {
-    "darts": Look("#0072B2", "o", "-"),
-    "ostr": Look("#D55E00", "D", "--"),
-    "snas": Look("#009E73", "s", "-."),
-    "drnas": Look("#E69F00", "^", ":"),
-    "random": Look("#7F7F7F", "X", (0, (1, 2))),
-}
-_SPARE: Final = (
-    Look("#CC79A7", "v", (0, (5, 1))),
-    Look("#56B4E9", "P", (0, (3, 1, 1, 1))),
-    Look("#000000", "<", (0, (8, 2))),
-    Look("#8C6D31", ">", (0, (2, 2))),
-    Look("#5B3794", "h", (0, (6, 1, 2, 1))),
-    Look("#B5B000", "d", (0, (4, 3))),
-    Look("#7A1F1F", "p", (0, (1, 1))),
+_COLOURS: Final = (
+    *("#0072B2", "#D55E00", "#009E73", "#E69F00", "#7F7F7F", "#CC79A7", "#56B4E9", "#000000", "#5A001E", "#004B00"),
+    *("#001E78", "#872D87", "#78D269", "#873C00", "#B43C5A", "#8778E1", "#007800", "#E196FF", "#969600", "#00B4A8"),
+    *("#4B0069", "#FF8778", "#786900", "#3C4B69", "#D2B4B4", "#1E2D2D"),
 )
+"""Okabe and Ito's palette, told apart by the colour-blind, then those farthest from it and from each other in OKLab."""
+_MARKERS: Final = "oDs^XvP<>hdp*8"
+_DASHES: Final[tuple[Dash, ...]] = (
+    *("-", "--", "-.", ":", (0, (1, 2)), (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (8, 2)), (0, (2, 2))),
+    *((0, (6, 1, 2, 1)), (0, (4, 3)), (0, (1, 1)), (0, (5, 2, 1, 2, 1, 2))),
+)
+_LOOKS: Final = tuple(
+    Look(colour, _MARKERS[place % len(_MARKERS)], _DASHES[place % len(_DASHES)])
+    for place, colour in enumerate(_COLOURS)
+)
+_BUILT_IN: Final = (
+    *("darts", "ostr", "snas", "drnas", "random", "darts2", "gdas", "pc-darts", "beta-darts", "darts-es"),
+    *("sdarts-rs", "sdarts-adv", "darts-pt", "darts-pt-fixed", "drnas-progressive", "snas-single", "rsps", "setn"),
+    *("enas", "darts+prune"),
+)
+_FIXED: Final = dict(zip(_BUILT_IN, _LOOKS, strict=False))
+_SPARE: Final = _LOOKS[len(_BUILT_IN) :] + _LOOKS[5 : len(_BUILT_IN)]
+_METADATA: Final[dict[str, dict[str, Any]]] = {
+    ".png": {"Software": None},
+    ".svg": {"Date": None, "Creator": None},
+    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
 _STYLE: Final[dict[str, Any]] = {
     # DejaVu comes with matplotlib, so that every machine lays out alike; the others are for readers of the SVG.
     "font.family": "sans-serif",
@@ -63,27 +74,30 @@ _STYLE: Final[dict[str, Any]] = {
     "lines.linewidth": 2,
     "svg.hashsalt": "benchharness",
     "svg.fonttype": "none",
+    "pdf.fonttype": 42,
     "figure.dpi": 100,
     "savefig.dpi": 130,
 }
 
 
 def looks(methods: Iterable[str]) -> dict[str, Look]:
-    """The look of each method. Five are fixed; another's follows from its name, unless a namesake took it.
+    """The look of each method. The built-in ones are fixed; another's follows from its name, unless it is taken.
 
-    Once all spare looks are taken, colours come again with other markers and dashes.
+    Once all are taken, colours come again with other markers and dashes.
     """
     found = {method: _FIXED[method] for method in methods if method in _FIXED}
     for method in sorted(set(methods) - set(_FIXED)):
-        start = crc32(method.encode())
-        ring = [_spare(start + step, turn) for turn in range(len(_SPARE)) for step in range(len(_SPARE))]
-        found[method] = next((look for look in ring if look not in found.values()), ring[0])
+        start, taken = crc32(method.encode()), {look.colour for look in found.values()}
+        ring = [_SPARE[(start + step) % len(_SPARE)] for step in range(len(_SPARE))]
+        free = [look for look in ring if look.colour not in taken]
+        again = [_turned(ring[0], turn) for turn in range(1, len(_MARKERS) * len(_DASHES))]
+        found[method] = next((look for look in [*free, *again] if look not in found.values()), ring[0])
     return found
 
 
-def _spare(place: int, turn: int) -> Look:
-    """A spare look's colour, with the marker and dash of the one `turn` places on."""
-    return _SPARE[(place + turn) % len(_SPARE)]._replace(colour=_SPARE[place % len(_SPARE)].colour)
+def _turned(look: Look, turn: int) -> Look:
+    """The same colour with the marker and dash that are `turn` places on."""
+    return look._replace(marker=_MARKERS[turn % len(_MARKERS)], dash=_DASHES[turn % len(_DASHES)])
 
 
 def methods_of(frame: pd.DataFrame) -> list[str]:
@@ -97,13 +111,39 @@ def styled() -> AbstractContextManager[None]:
     return style.context(["default", {**sns.axes_style("whitegrid"), **_STYLE}])
 
 
-def canvas(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:
-    """An empty figure in this style, `width` by `height` inches, and its axes row by row; belongs to no window."""
+def canvas(
+    width: float, height: float, rows: int = 1, columns: int = 1, share: bool = False
+) -> tuple[Figure, list[Axes]]:
+    """An empty figure in this style, `width` by `height` inches, and its axes row by row; belongs to no window.
+
+    With `share` all axes have one scale.
+    """
     with styled():
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
-        axes = figure.subplots(rows, columns, squeeze=False)
+        axes = figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share)
     return figure, list(np.ravel(axes))
+
+
+def multiples(
+    names: Sequence[str], draw: Callable[[str, Axes], Any], labels: tuple[str, str], columns: int = 5
+) -> Figure:
+    """A small panel per name, all on one scale, with the axes' `labels` once for all of them."""
+    columns = min(columns, len(names))
+    rows = -(-len(names) // columns)
+    size = (2.1, 1.65) if len(names) > 4 else (3.2, 2.5)
+    with styled():
+        figure, axes = canvas(size[0] * columns + 0.5, size[1] * rows + 0.3, rows, columns, share=True)
+        for name, ax in zip(names, axes, strict=False):
+            draw(name, ax)
+            ax.set_title(name, fontsize=9)
+            ax.tick_params(labelsize=8)
+        for place, ax in enumerate(axes[len(names) :], len(names)):
+            ax.set_axis_off()
+            axes[place - columns].tick_params(labelbottom=True)
+        figure.supxlabel(labels[0], fontsize=10)
+        figure.supylabel(labels[1], fontsize=10)
+    return figure
 
 
 def drawn(draw: Callable[[Any, Axes], Axes], info: Any, width: float = 7.0, height: float = 4.0) -> Figure:
@@ -125,14 +165,18 @@ def panels(draw: Callable[[Any, Axes], Axes], infos: Sequence[Any], columns: int
 
 
 def save(figure: Figure, stem: Path) -> None:
-    """Write `stem`.png and `stem`.svg, without dates or versions in them: the same figure gives the same bytes."""
+    """Write `stem`.png, .svg and .pdf without dates or versions in them: the same figure gives the same bytes.
+
+    Nothing that reaches over the figure's edge, such as a long legend, is cut off.
+    """
     with styled():
-        # Laid out once for both files: the layout is most of the time that writing a figure takes.
+        # Laid out once for all files: the layout is most of the time that writing a figure takes.
         if (engine := figure.get_layout_engine()) is not None:
             engine.execute(figure)
             figure.set_layout_engine("none")
-        figure.savefig(stem.with_suffix(".png"), metadata={"Software": None})
-        figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
+        box = figure.get_tightbbox().padded(0.06)
+        for ending, about in _METADATA.items():
+            figure.savefig(f"{stem}{ending}", metadata=about, bbox_inches=box)
 
 
 def many(marks: Sized) -> bool:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
@@ -34,12 +35,13 @@ def data(scores: pd.DataFrame, title: str = "") -> Improvement:
 
 def draw(info: Improvement, ax: Axes) -> Axes:
     """Blue: the row's method tends to win; brown: the column's. The number in each field says it without colour."""
-    ax.imshow(info.probability, cmap=_SIDES, vmin=0, vmax=1)
-    for (row, column), value in np.ndenumerate(info.probability):
-        if np.isfinite(value):
-            dark = abs(value - 0.5) > 0.3
-            ax.text(column, row, f"{value:.2f}", ha="center", va="center", color="white" if dark else "black")
-    ax.set_xticks(range(len(info.methods)), info.methods, rotation=30, ha="right")
-    ax.set_yticks(range(len(info.methods)), info.methods)
+    sns.heatmap(
+        info.probability, cmap=_SIDES, vmin=0, vmax=1, annot=True, fmt=".2f", annot_kws={"fontsize": 8}, square=True,
+        cbar=False, linewidths=0.5, xticklabels=info.methods, yticklabels=info.methods, ax=ax,
+    )  # fmt: skip
+    ax.tick_params(axis="x", rotation=45, labelsize=9)
+    ax.tick_params(axis="y", rotation=0, labelsize=9)
+    for label in ax.get_xticklabels():
+        label.set_horizontalalignment("right")
     ax.grid(visible=False)
     return labelled(ax, "beats a run of", "a run of", info.title)

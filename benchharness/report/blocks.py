@@ -1,12 +1,17 @@
 """What a report is made of, before it is Markdown, HTML or LaTeX: sections of text, tables and figures."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pandas as pd
 
+from benchharness.io.files import slug
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
+
+COUNTS: Final = ("n", "seeds", "seed", "count", "rank", "collapsed", "baseline_collapsed", "epoch", "cells")
+"""Columns that hold integers."""
 
 
 class Text(NamedTuple):
@@ -21,6 +26,12 @@ class Bullets(NamedTuple):
     items: list[str]
 
 
+class Answers(NamedTuple):
+    """Questions, each with its answer in a sentence or two: what a reader opens a report for."""
+
+    answers: dict[str, str]
+
+
 class Grid(NamedTuple):
     """A table: `data` with raw numbers goes to CSV; `shown`, its rows (or the few that matter) in words, to readers."""
 
@@ -29,6 +40,8 @@ class Grid(NamedTuple):
     data: pd.DataFrame
     shown: pd.DataFrame
     note: str = ""
+    latex: str = ""
+    """Where papers print such a table in their own way."""
 
 
 class Picture(NamedTuple):
@@ -39,7 +52,28 @@ class Picture(NamedTuple):
     draw: "Callable[[], Canvas]"
 
 
-Block = Text | Bullets | Grid | Picture
+class Pair(NamedTuple):
+    """A figure and a table of the same rows, beside each other where there is room."""
+
+    picture: Picture
+    grid: Grid
+
+
+class Folded(NamedTuple):
+    """What only some readers want: closed in HTML, in the appendix of Markdown."""
+
+    title: str
+    blocks: "list[Block]"
+    name: str = ""
+    """Told apart by this where several have one title."""
+
+    @property
+    def anchor(self) -> str:
+        """What a link to it in the appendix ends in."""
+        return slug(f"{self.title} {self.name}").lower()
+
+
+Block = Text | Bullets | Answers | Grid | Picture | Pair | Folded
 
 
 class Section(NamedTuple):
@@ -55,3 +89,26 @@ class Report(NamedTuple):
     title: str
     standing: str
     sections: list[Section]
+
+
+def flat(blocks: Iterable[Block]) -> Iterator[Block]:
+    """All blocks in reading order, those within others among them."""
+    for block in blocks:
+        if isinstance(block, Folded):
+            yield from flat(block.blocks)
+        elif isinstance(block, Pair):
+            yield from (block.picture, block.grid)
+        else:
+            yield block
+
+
+def folded(title: str, blocks: list[Block], name: str = "") -> list[Block]:
+    """`blocks` as one that is closed; nothing where there are none."""
+    return [Folded(title, blocks, name)] if blocks else []
+
+
+def whole(frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` with counts, seeds and ranks as integers, also where some are missing; other numbers as they are."""
+    counts = [name for name in COUNTS if name in frame and pd.api.types.is_float_dtype(frame[name])]
+    integral = [name for name in counts if (frame[name].dropna() % 1 == 0).all()]
+    return frame.astype(dict.fromkeys(integral, "Int64"))

@@ -14,7 +14,7 @@ from benchharness.report.sections.collapse import collapse
 from benchharness.report.sections.costs import costs
 from benchharness.report.sections.provenance import method, missing, setting, standing, title
 from benchharness.report.sections.rank_correlation import taus
-from benchharness.report.sections.ranking import answer
+from benchharness.report.sections.summary import answer
 from benchharness.report.sections.tabular_search import alone
 from benchharness.table import Tables
 

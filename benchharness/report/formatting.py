@@ -69,3 +69,11 @@ def spans(frame: pd.DataFrame, *columns: str, digits: int = 2) -> list[str]:
 def counted(n: int, noun: str) -> str:
     """`1 seed`, `3 seeds`."""
     return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+def few(names: Iterable[str], most: int) -> str:
+    """`a, b and c`; of more than `most` names the first ones and how many there are besides."""
+    every = list(map(str, names))
+    if len(every) <= most:
+        return listed(every)
+    return f"{', '.join(every[: most - 1])} and {len(every) - most + 1} more"

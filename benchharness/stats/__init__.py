@@ -4,7 +4,13 @@ Pure functions on arrays of shape (runs,) or (runs, tasks); nothing here knows o
 draws random numbers takes a `numpy.random.Generator`.
 """
 
-from benchharness.stats.baseline import Expected, best_of_random, relative_improvement
+from benchharness.stats.baseline import (
+    Expected,
+    best_of_random,
+    percentiles,
+    random_percentile_p,
+    relative_improvement,
+)
 from benchharness.stats.collapse import Verdict, entropy, first_epoch, skip_margin, verdict
 from benchharness.stats.comparison import Paired, improvement_interval, improvement_probability, pair, profile
 from benchharness.stats.correlation import edge_taus, pairwise_tau, sparse, sparse_tau, tau, taus, top, top_tau
@@ -57,8 +63,10 @@ __all__ = [
     "pair",
     "pairwise_tau",
     "parameter_counts",
+    "percentiles",
     "permutation_p",
     "profile",
+    "random_percentile_p",
     "relative_improvement",
     "skip_margin",
     "smallest_p",

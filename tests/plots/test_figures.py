@@ -1,5 +1,6 @@
 """What each figure's `data` computes, and that `draw` puts it onto the axes."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,23 @@ def test_accuracy_orders_by_mean_and_keeps_equal_seeds_apart() -> None:
     collapsed = np.asarray(ax.collections[1].get_offsets())
     assert len(np.unique(collapsed[:, 1])) == 3
     assert to_hex(ax.collections[1].get_facecolor()[0]) == looks(["darts"])["darts"].colour.lower()
+    everyone = plots.accuracy.data(SCORES[["darts"]])
+    assert [tick.get_text() for tick in plots.accuracy.draw(everyone, axes()[0]).get_yticklabels()] == ["darts"]
+
+
+def test_accuracies_far_apart_are_drawn_by_their_distance_to_the_optimum() -> None:
+    """One dead cell would press all others into a corner; the lines of optimum and random cell are there."""
+    near = plots.accuracy.draw(plots.accuracy.data(SCORES[["ostr"]], "", 94.37, 87.06), axes()[0])
+    far = plots.accuracy.draw(plots.accuracy.data(SCORES, "", 94.37, 87.06), axes()[0])
+    assert (near.get_xscale(), far.get_xscale()) == ("linear", "function")
+    assert {text.get_text().strip() for text in far.texts} == {"optimum", "random cell"}
+    place = far.transData.transform([(value, 0) for value in (54.3, 87.06, 94.0, 94.37)])[:, 0]
+    assert (np.diff(place) > 0).all()
+    assert place[2] - place[1] > place[1] - place[0], "what lies near the optimum has most room"
+    far.figure.canvas.draw()
+    boxes = [label.get_window_extent() for label in far.get_xticklabels()]
+    assert len(boxes) > 3
+    assert all(not a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[i + 1 :])
 
 
 @pytest.mark.parametrize(("runs", "image"), [(MANY - 1, False), (MANY, True)])
@@ -112,9 +130,10 @@ def test_scores_are_standardised_within_each_edge_and_dead_edges_counted() -> No
     assert [ax.get_title() for ax in drawn][4:] == ["edge 3<-1", "edge 3<-2 (dead 1x)"]
 
 
-def test_agreement_keeps_the_order_of_kinds_and_the_null_grey() -> None:
+def test_taus_are_methods_by_kinds_with_the_null_as_a_line() -> None:
     rows = pd.DataFrame(
         {
+            "method": ["ostr", "ostr", "ostr", "ostr"],
             "kind": ["a", "b mean", "b mean", "b mean"],
             "criterion": ["strength", "strength", "magnitude", "parameter count"],
             "tau": [0.1, 0.3, -0.2, 0.84],
@@ -125,11 +144,70 @@ def test_agreement_keeps_the_order_of_kinds_and_the_null_grey() -> None:
     )
     info = plots.rank_correlation.data(rows)
     assert info.kinds == ["a", "b mean"]
-    assert info.by_criterion["strength"]["b mean"] == stats.Interval(0.3, 0.2, 0.4, 3)
-    ax = plots.rank_correlation.draw(info, axes()[0])
-    labelled = {line.get_label(): line for line in ax.lines}
-    assert labelled["parameter count"].get_color() == "#7F7F7F"
-    assert labelled["strength"].get_xdata() == pytest.approx([0.1, 0.3])
+    assert info.by_kind["b mean"]["ostr"]["strength"] == stats.Interval(0.3, 0.2, 0.4, 3)
+    drawn = plots.rank_correlation.draw(info, axes(2))
+    labelled = {line.get_label(): line for line in drawn[1].lines}
+    assert labelled["parameter count"].get_xdata() == pytest.approx([0.84, 0.84])
+    assert labelled["strength"].get_xdata() == pytest.approx([0.3])
+
+
+def curves(methods: int, runs: int = 3) -> pd.DataFrame:
+    rows = [
+        (f"m{method:02}", f"{method}-{run}", epoch, run + epoch % 3, 50.0 + method, 1.6)
+        for method in range(methods)
+        for run in range(runs)
+        for epoch in (1, 2, 3)
+    ]
+    return pd.DataFrame(rows, columns=["method", "run_id", "epoch", "skips", "test", "entropy"]).assign(
+        parameter_free=lambda frame: frame["skips"]
+    )
+
+
+def test_twenty_methods_are_a_panel_each_with_the_others_grey_behind() -> None:
+    info = plots.search_curves.data(curves(20), "test", "", {"random cell": 87.06})
+    figure = plots.search_curves.figure(info)
+    shown = [ax for ax in figure.axes if ax.axison]
+    assert [ax.get_title() for ax in shown] == [f"m{place:02}" for place in range(20)]
+    for ax in shown:
+        colours = [to_hex(line.get_color()) for line in ax.lines]
+        assert colours.count("#bbbbbb") == 19
+        assert len(set(colours)) == 3, "its own colour, grey, and the line to compare with"
+    assert not figure.legends
+
+
+def test_the_collapse_figure_has_seeds_thin_median_thick_and_the_published_search_last() -> None:
+    own, other = curves(3), curves(1, 1).assign(method="published", run_id="p")
+    info = plots.collapse.data(own, ["m02", "m00"], other, {"test": {"optimum": 94.37}})
+    assert info.columns == ["m02", "m00", "published"]
+    figure = plots.collapse.figure(info)
+    assert len(figure.axes) == 12
+    widths = [line.get_linewidth() for line in figure.axes[0].lines]
+    assert widths == [0.7, 0.7, 0.7, 2]
+    assert [ax.get_title() for ax in figure.axes[:3]] == info.columns
+
+
+def test_ranks_join_neighbours_that_no_test_tells_apart() -> None:
+    scores = pd.DataFrame({"a": [94.0, 93.9, 93.8], "b": [93.0, 93.5, 93.2], "c": [50.0, 51.0, 50.5]})
+    tested = pd.DataFrame({"a": ["a", "a", "b"], "b": ["b", "c", "c"], "holm": [0.4, 0.01, 0.2]})
+    info = plots.ranks.data(scores, tested)
+    assert (info.methods, info.mean_ranks, info.seeds) == (["a", "b", "c"], [1, 2, 3], 3)
+    assert info.groups == [(0, 1), (1, 2)]
+    assert "p=0.050" in info.friedman_in_words()
+    ax = plots.ranks.draw(info, axes()[0])
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["a", "b", "c"]
+
+
+def test_nothing_of_a_figure_is_cut_off(tmp_path: Path) -> None:
+    """Twenty names beside a small figure: the file is as large as they need."""
+    runs = pd.DataFrame({"method": [f"method-{n:02}" for n in range(20)], "search_seconds": 60.0, "test": 90.0})
+    figure = drawn(plots.cost.draw, plots.cost.data(runs), 3.0, 4.0)
+    figure.set_layout_engine("none")  # as where there is no room for all
+    save(figure, tmp_path / "cost")
+    text = (tmp_path / "cost.svg").read_text()
+    assert all(f">method-{n:02}<" in text for n in range(20))
+    width = float(re.search(r'width="([0-9.]+)pt"', text).group(1))  # type: ignore[union-attr]
+    assert width > 3.2 * 72, "wider than asked for, since the legend stands beside it"
+    assert (tmp_path / "cost.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_improvement_is_a_matrix_that_adds_up_to_one() -> None:

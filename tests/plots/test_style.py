@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchharness import methods
 from benchharness.plots import style
 
 
@@ -13,15 +14,37 @@ def test_a_method_looks_the_same_whoever_else_is_there() -> None:
     assert among["ostr"] == alone
     assert among["mine"] == style.looks(["mine"])["mine"]
     assert len({look.colour for look in among.values()}) == 4
-    assert len({look.marker for look in among.values()}) == len({str(look.dash) for look in among.values()}) == 4
+    assert len({(look.marker, str(look.dash)) for look in among.values()}) == 4
 
 
-def test_more_methods_than_looks_still_get_one_each() -> None:
-    names = [f"method{number}" for number in range(20)]
+BUILT_IN = [path.stem.replace("_", "-") for path in Path(methods.__file__).parent.glob("[a-z]*.py")]
+
+
+def test_twenty_methods_have_colours_that_can_be_told_apart() -> None:
+    found = style.looks([*BUILT_IN, "darts+prune"])
+    colours = [oklab(look.colour) for look in found.values()]
+    assert len(found) >= 20
+    nearest = min(np.linalg.norm(a - b) for i, a in enumerate(colours) for b in colours[i + 1 :])
+    assert nearest > 0.08, "just noticeable is 0.02"
+    assert max(colour[0] for colour in colours) < 0.82, "all stand out from white"
+
+
+@pytest.mark.parametrize("count", [20, 100])
+def test_methods_of_ones_own_get_a_look_each(count: int) -> None:
+    names = [f"method{number}" for number in range(count)]
     found = style.looks(names)
     assert set(found) == set(names)
-    assert len({look.colour for look in found.values()}) == 7, "all spare ones are used before any is used twice"
-    assert len(set(found.values())) == 20
+    assert len({look.colour for look in found.values()}) >= 20
+    assert len(set(found.values())) == count
+
+
+def oklab(colour: str) -> np.ndarray:
+    """Ottosson's perceptual coordinates of a colour."""
+    rgb = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    cones = [[0.4122, 0.5363, 0.0514], [0.2119, 0.6807, 0.1074], [0.0883, 0.2817, 0.6300]]
+    mixed = [[0.2105, 0.7936, -0.0041], [1.9780, -2.4286, 0.4506], [0.0259, 0.7828, -0.8087]]
+    return np.array(mixed) @ np.cbrt(np.array(cones) @ linear)
 
 
 @pytest.mark.parametrize(("entries", "beside"), [(style.INSIDE, False), (style.INSIDE + 1, True)])
@@ -50,7 +73,7 @@ def test_methods_are_all_that_the_frame_knows_of() -> None:
     assert style.methods_of(frame.astype({"method": str})) == ["b"]
 
 
-@pytest.mark.parametrize("ending", [".png", ".svg"])
+@pytest.mark.parametrize("ending", [".png", ".svg", ".pdf"])
 def test_the_same_figure_has_the_same_bytes(tmp_path: Path, ending: str) -> None:
     for name in ("one", "two"):
         figure, (ax,) = style.canvas(3.0, 2.0)

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,8 @@ import pytest
 from benchharness import report
 from benchharness.errors import UserError
 from benchharness.plots.style import styled
-from benchharness.report.blocks import Grid, Picture, Report, Text
+from benchharness.report.blocks import Block, Folded, Grid, Pair, Picture, Report, Text, flat
+from benchharness.report.render import write
 from benchharness.table import Table
 from tests.support import report_folder
 
@@ -18,7 +20,7 @@ ORDER = [
 
 def drawn(found: Report) -> list[str]:
     """Names of the figures, each drawn but not written."""
-    pictures = [block for section in found.sections for block in section.blocks if isinstance(block, Picture)]
+    pictures = [block for section in found.sections for block in flat(section.blocks) if isinstance(block, Picture)]
     with styled():
         for picture in pictures:
             picture.draw()
@@ -29,7 +31,7 @@ def names(found: Report, *kinds: type) -> list[str]:
     return [
         block.name
         for section in found.sections
-        for block in section.blocks
+        for block in flat(section.blocks)
         if isinstance(block, kinds or (Grid, Picture))
     ]
 
@@ -37,15 +39,20 @@ def names(found: Report, *kinds: type) -> list[str]:
 def test_the_answer_comes_first_and_everything_follows(built: Path) -> None:
     text = (built / "report.md").read_text()
     assert [line[3:] for line in text.splitlines() if line.startswith("## ")] == ORDER
-    assert text.split("## Answer\n\n")[1].startswith("ostr leads with a mean of")
-    assert "darts collapsed to all-skip in 3 of 3 seeds, from epoch 1." in text
+    assert text.split("## Answer\n\n")[1].startswith("**Did the searches decide?** ")
+    assert "darts collapsed to all-skip in 3 of 3 seeds, from epoch 1." in (built / "appendix.md").read_text()
 
 
 def test_every_figure_and_table_that_is_named_is_there(built: Path) -> None:
-    text = (built / "report.md").read_text()
+    text = (built / "report.md").read_text() + (built / "appendix.md").read_text()
     page = (built / "report.html").read_text()
     figures = {path.stem for path in (built / "figures").glob("*.png")}
-    assert figures == {path.stem for path in (built / "figures").glob("*.svg")}
+    for ending in ("svg", "pdf"):
+        assert figures == {path.stem for path in (built / "figures").glob(f"*.{ending}")}
+    for link in re.findall(r"\]\(([^)#]+)", text) + re.findall(r'href="([^"#]+)"', page):
+        assert (built / link).is_file() or link.startswith("https:")
+    anchors = set(re.findall(r'<a id="([^"]+)"', text))
+    assert set(re.findall(r"appendix.md#([^)]+)\)", text)) == anchors
     tables = {path.stem for path in (built / "tables").glob("*.csv")}
     assert tables == {path.stem for path in (built / "tables").glob("*.tex")}
     for name in figures:
@@ -53,7 +60,7 @@ def test_every_figure_and_table_that_is_named_is_there(built: Path) -> None:
     for name in tables:
         assert f"(tables/{name}.csv)" in text
     assert page.count("data:image/svg+xml;base64,") == len(figures)
-    wanted = {"accuracy", "improvement", "profile", "degeneration", "parameter-free", "alphas-darts", "taus"}
+    wanted = {"accuracy", "improvement", "profile", "degeneration", "parameter-free", "edge-weights", "taus"}
     assert wanted | {"scores-ostr", "cost", "distribution", "cells"} <= figures
 
 
@@ -80,11 +87,30 @@ def test_a_table_of_a_part_of_the_cells_is_enough(suite: Path, sample: Table, tm
     assert {"accuracy", "distribution", "cells"} <= set(drawn(report.compose(tmp_path / "s", sample)))
 
 
+def test_twenty_methods_fit_into_3000_words(tmp_path: Path, table: Table) -> None:
+    source = np.random.default_rng(0)
+    for method in range(20):
+        for seed in range(3):
+            report_folder.add(tmp_path / "s", report_folder.spec(f"method-{method}", seed), source.integers(0, 5, 6))
+    found = report.compose(tmp_path / "s", table)
+    without = [section._replace(blocks=[replaced(block) for block in section.blocks]) for section in found.sections]
+    text = write(found._replace(sections=without), tmp_path / "out").read_text()
+    assert 500 < len(text.split()) < 3000
+
+
+def replaced(block: Block) -> Block:
+    """`block` without its figures, which take long to draw."""
+    if isinstance(block, Pair):
+        return block.grid
+    if isinstance(block, Folded):
+        return block._replace(blocks=[Text("Folded.")])
+    return Text(f"![{block.name}](x.png)\n\n*{block.title}*") if isinstance(block, Picture) else block
+
+
 def test_one_seed_is_reported_without_intervals(tmp_path: Path, table: Table) -> None:
     found = report.compose(report_folder.suite(tmp_path / "s", seeds=[0]), table)
     assert {"accuracy", "improvement", "taus", "scores-ostr"} <= set(drawn(found))
-    ranking = found.sections[0].blocks[1]
-    assert isinstance(ranking, Grid)
+    (ranking,) = [b for b in flat(found.sections[0].blocks) if isinstance(b, Grid) and b.name == "intervals"]
     assert not ranking.shown["mean [95 %]"].str.contains("[", regex=False).any()
 
 
@@ -138,7 +164,7 @@ def test_probed_supernets_are_a_table_with_a_row_per_method(tmp_path: Path, tabl
         arrays = {"ranking_codes": codes, "ranking_accuracy_pct": accuracy}
         report_folder.add(tmp_path / "s", report_folder.spec("darts", seed), report_folder.GOOD, arrays=arrays)
     found = report.compose(tmp_path / "s", table)
-    (grid,) = [b for s in found.sections for b in s.blocks if isinstance(b, Grid) and b.name == "supernets"]
+    (grid,) = [b for s in found.sections for b in flat(s.blocks) if isinstance(b, Grid) and b.name == "supernets"]
     assert grid.shown.columns.tolist() == ["method", "supernets", "cells", "sparse", "tau", "top"]
     assert grid.shown[["method", "supernets", "cells"]].to_numpy().tolist() == [["darts", "3", "150"]]
     assert set(grid.data["measure"]) == {"tau", "top_tau", "sparse_tau"}

@@ -4,7 +4,8 @@ from pathlib import Path
 import pandas as pd
 
 from benchharness.report.blocks import Bullets, Grid, Report, Section, Text
-from benchharness.report.render import ROWS, cell, latex, tex, write
+from benchharness.report.latex import cell, latex, tex
+from benchharness.report.render import ROWS, write
 
 ARCH = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
 
@@ -30,7 +31,8 @@ def test_a_latex_table_is_booktabs_with_a_column_per_column() -> None:
     assert found.count(r"\begin{tabular}{ll}") == found.count(r"\toprule") == found.count(r"\bottomrule") == 1
     assert r"94.37$\pm$0.01 \\" in found
     for line in found.splitlines():
-        assert line.startswith(("%", "\\begin", "\\end", "\\top", "\\mid", "\\bottom")) or line.count("&") == 1
+        rules = ("%", "\\begin", "\\end", "\\top", "\\mid", "\\bottom", "\\caption", "\\label", "\\centering")
+        assert line.startswith(rules) or line.count("&") == 1
 
 
 def test_architectures_do_not_break_a_markdown_table(tmp_path: Path) -> None:
@@ -67,5 +69,6 @@ def test_html_escapes_and_needs_no_other_file(tmp_path: Path) -> None:
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
     assert "Cells &amp; such" in page
-    assert not re.findall(r'(?:src|href)="(?!data:|#)', page)
+    assert not re.findall(r'src="(?!data:|#)', page)
+    assert re.findall(r'href="(?!#)([^"]+)"', page) == ["tables/cells.csv", "tables/cells.tex"]
     assert page.count("<th><button") == 2

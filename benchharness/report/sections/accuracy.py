@@ -9,9 +9,10 @@ import pandas as pd
 from benchharness.analysis import published
 from benchharness.analysis.experiment import Evidence
 from benchharness.analysis.lookup import by_code
-from benchharness.report.blocks import Block, Grid, Text
+from benchharness.report.blocks import Block, Grid, Text, folded
 from benchharness.report.formatting import counted, listed, number, plus_minus
 from benchharness.report.ground_truth import sampled
+from benchharness.report.latex import table as latex_table
 from benchharness.report.sections.random_baseline import chance
 from benchharness.space import CONV3, EDGES, SKIP, to_code
 from benchharness.table import DATASETS, Table
@@ -32,8 +33,12 @@ def accuracy(evidence: Evidence) -> list[Block]:
         f"{evidence.dataset}{_transferred(evidence)}. {_comparability(evidence, not theirs.empty)}"
         f"{sampled(evidence.table)}"
     )
-    grid = _grid(f"accuracy{evidence.slug}", f"Accuracy of the cells found, {evidence.name}", rows, note)
-    return [grid, *_elsewhere(evidence), *chance(evidence, evidence.table)]
+    name = f"accuracy{evidence.slug}"
+    comparable = published.comparable(evidence.protocol) if known else published.published().iloc[:0]
+    grid = _grid(name, f"Accuracy of the cells found, {evidence.name}", rows, note)
+    grid = grid._replace(latex=latex_table(ours, comparable, evidence, name))
+    more = [*_elsewhere(evidence), *chance(evidence, evidence.table)]
+    return [grid, *folded("Published under other protocols, and against chance at equal cost", more, evidence.slug)]
 
 
 def datasets(evidence: Evidence) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from benchharness import plots
 from benchharness.analysis.experiment import Evidence
 from benchharness.analysis.lookup import by_code
 from benchharness.plots.style import drawn, panels
-from benchharness.report.blocks import Block, Grid, Picture, Text
+from benchharness.report.blocks import Block, Grid, Picture, Text, folded
 from benchharness.report.formatting import counted, number, seeds
 from benchharness.report.ground_truth import HERE, sampled
 from benchharness.space import from_string
@@ -26,17 +26,19 @@ def cells(evidence: Evidence) -> list[Block]:
     own = evidence.own().astype({"method": str})
     if own.empty:
         return [Text("No finished run yet.")]
+    said = f"{own['arch'].nunique()} distinct cells were derived in {counted(len(own), 'run')}."
     blocks: list[Block] = [_distinct(evidence, own), _per_seed(evidence, own)]
     if own["test"].notna().any():
         column = by_code(evidence.table, evidence.dataset, "test", own=True)
         info = plots.distribution.data(evidence.scores(), column, f"Searched on {evidence.name}")
-        draw = partial(drawn, plots.distribution.draw, info)
+        draw = partial(drawn, plots.distribution.draw, info, 7.5, max(4.0, 0.2 * len(info.runs)))
         blocks.append(Picture(f"distribution{evidence.slug}", "Where the derived cells stand among the table's.", draw))
     by_arch = own.groupby("arch", sort=False).size().sort_values(ascending=False, kind="stable")
     caption = "The derived cells" + (f", the {DRAWN} most frequent of {len(by_arch)}." * (len(by_arch) > DRAWN) or ".")
     most = {str(arch): own.loc[own["arch"] == arch, "method"] for arch in by_arch.index[:DRAWN]}
     infos = [plots.cell.data(from_string(arch), _methods(methods)) for arch, methods in most.items()]
-    return [*blocks, Picture(f"cells{evidence.slug}", caption, partial(panels, plots.cell.draw, infos, 3, (3.5, 2.5)))]
+    blocks.append(Picture(f"cells{evidence.slug}", caption, partial(panels, plots.cell.draw, infos, 3, (3.5, 2.5))))
+    return [Text(said), *folded("Every cell, by method and by seed", blocks, evidence.slug)]
 
 
 def _distinct(evidence: Evidence, own: pd.DataFrame) -> Grid:

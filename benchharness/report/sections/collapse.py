@@ -3,19 +3,23 @@
 from functools import partial
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from benchharness import plots, space, stats
+from benchharness.analysis import published
 from benchharness.analysis.experiment import Evidence
-from benchharness.analysis.lookup import codes_of
+from benchharness.analysis.lookup import by_code, codes_of
 from benchharness.io.files import slug
-from benchharness.plots.style import drawn
-from benchharness.report.blocks import Block, Bullets, Grid, Picture, Text
+from benchharness.report.blocks import Block, Bullets, Grid, Picture, Text, folded
 from benchharness.report.formatting import counted, number, plus_minus
 
+SHOWN: Final = 4
+"""Methods in the figure that a paper would print."""
 NAMES: Final = {"test": "degeneration"}
 CAPTIONS: Final = {
-    "test": "Degeneration curve: what the table has for the argmax cell of each epoch (test, {trained}).",
+    "test": "Degeneration: what the table has for the argmax cell of each epoch (test, {trained}); dashed: a random "
+    "cell, the optimum.",
     "parameter_free": "Parameter-free operations (none, skip, pool) in the argmax cell.",
     "entropy": "Entropy of the expected edge weights; ln 5 = 1.609 is undecided.",
     "skip_margin": "Expected weight of the skip connection minus the mean of the two convolutions.",
@@ -25,7 +29,7 @@ _PARTLY: Final = " Epochs at which the table lacks the cell of a seed are left o
 
 
 def collapse(evidence: Evidence) -> list[Block]:
-    """A computed sentence per method, the numbers, the curves over epochs and the weights' heat maps."""
+    """The figure a paper would print and the numbers; folded, a sentence per method and all curves and weights."""
     if not len(evidence.long):
         return [Text("No finished run yet."), *_curves(evidence)]
     table = verdicts(evidence.runs, evidence.curves)
@@ -33,8 +37,7 @@ def collapse(evidence: Evidence) -> list[Block]:
     shown = pd.DataFrame(
         {
             "method": table["method"],
-            "seeds": table["n"].astype(str),
-            "collapsed": table["collapsed"].astype(str),
+            "collapsed": [f"{row['collapsed']} of {row['n']}" for row in table.to_dict("records")],
             "first epoch": table["epoch"].map(partial(number, digits=0)),
             "skips": table["skips"].map(partial(number, digits=1)),
             "parameter-free": table["parameter_free"].map(partial(number, digits=1)),
@@ -43,14 +46,50 @@ def collapse(evidence: Evidence) -> list[Block]:
         }
     )
     note = (
-        "Collapsed: four skip connections or more in the derived cell. First epoch: median over collapsed seeds of the "
-        "first epoch whose argmax cell has four. Skips, parameter-free (none, skip, pool): mean count in the derived "
-        "cells, of 6. Gap: discretisation gap, the supernet's validation accuracy with mixed edges minus that of the "
-        "derived one-hot cell with the same weights, both normalised by batch statistics, in points; of older runs, "
-        "which were measured by the mixture's running statistics, it is left out."
+        "Collapsed: seeds with four skip connections or more in the derived cell. First epoch: median over these of "
+        "the first epoch whose argmax cell has four. Skips, parameter-free (none, skip, pool): mean count of 6. Gap: "
+        "validation accuracy of the supernet minus that of its derived one-hot cell, same weights and batch "
+        "normalisation, in points."
     )
     grid = Grid(f"collapse{evidence.slug}", f"Collapse, {evidence.name}", table, shown, note)
-    return [said, grid, *_curves(evidence), *_heat_maps(evidence)]
+    every = [said, *_curves(evidence), *_weights(evidence)]
+    more = folded("Every method over its epochs, and its edge weights", every, evidence.slug)
+    return [*paper_figure(evidence, table), grid, *more]
+
+
+def paper_figure(evidence: Evidence, fallen: pd.DataFrame) -> list[Picture]:
+    """Skips, parameter-free operations, table accuracy and entropy over epochs of a few methods; none without curves.
+
+    Beside them stands a published search of the full size.
+    """
+    columns = _columns(evidence, fallen)
+    if not columns:
+        return []
+    search = published.search(evidence.table, evidence.dataset)
+    info = plots.collapse.data(evidence.curves, columns, search, {"test": reference_lines(evidence)})
+    caption = (
+        "Collapse over the search: argmax cell and edge weights after every epoch; every seed thin, their median "
+        f"thick. Dashed: a random cell, the optimum; ln 5 = 1.609 is undecided. {published.SEARCH}: "
+        f"{published.SEARCH_SOURCE}."
+    )
+    return [Picture(f"collapse-curves{evidence.slug}", caption, partial(plots.collapse.figure, info))]
+
+
+def _columns(evidence: Evidence, fallen: pd.DataFrame) -> list[str]:
+    """DARTS, SNAS and DrNAS where there are runs of them, then those that collapsed most often."""
+    known = set(evidence.curves["method"].astype(str))
+    first = [name for name in ("darts", "snas", "drnas") if name in known]
+    rest = fallen.sort_values(["collapsed", "skips"], ascending=False, kind="stable")["method"]
+    return [*first, *(name for name in rest if name in known and name not in first)][:SHOWN]
+
+
+def reference_lines(evidence: Evidence) -> dict[str, float]:
+    """Accuracies to compare with, in percent: a random cell's and the optimum; none without a table."""
+    column = by_code(evidence.table, evidence.dataset, "test", own=True)
+    if evidence.table is None or not np.isfinite(column).any():
+        return {}
+    best = evidence.table.optimum(evidence.dataset, "test").accuracy
+    return {"random cell": float(np.nanmean(column)), "optimum": best}
 
 
 def verdicts(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
@@ -75,27 +114,30 @@ def verdicts(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def _curves(evidence: Evidence) -> list[Block]:
-    note = " Line: mean over seeds; band: 10th to 90th percentile. Methods that share a supernet share its curve."
-    title = f"Searched on {evidence.name}"
+    note = " A panel per method: seeds thin, median thick, the other methods grey. Those of one supernet share a panel."
     found: list[Block] = []
     for column, caption in CAPTIONS.items():
-        info = plots.search_curves.data(evidence.curves, column, title)
+        lines = reference_lines(evidence) if column == "test" else {}
+        info = plots.search_curves.data(evidence.curves, column, "", lines)
         if info.by_method:
-            draw = partial(drawn, plots.search_curves.draw, info, 7.0, 3.8)
             caption = caption.format(trained=counted(evidence.epochs, "epoch"))
             caption += _PARTLY if column == "test" and evidence.table and not evidence.table.complete else ""
-            found.append(Picture(f"{NAMES.get(column, slug(column))}{evidence.slug}", caption + note, draw))
+            name = f"{NAMES.get(column, slug(column))}{evidence.slug}"
+            found.append(Picture(name, caption + note, partial(plots.search_curves.figure, info)))
     return found
 
 
-def _heat_maps(evidence: Evidence) -> list[Block]:
-    found: list[Block] = []
+def _weights(evidence: Evidence) -> list[Block]:
+    infos = []
     for name, part in evidence.curves.groupby("method", observed=True):
         arrays = [evidence.arrays.get(run_id, {}) for run_id in part["run_id"].unique()]
-        held = [one["expected"] for one in arrays if len(one.get("expected", ()))]
-        if held:
-            info = plots.edge_weights.data(held, f"{name}: expected edge weights, mean of {counted(len(held), 'seed')}")
-            caption = f"Expected edge weights of {name} over the search; the dot marks what leads at the end."
-            draw = partial(drawn, plots.edge_weights.draw, info, 7.5, 6.5)
-            found.append(Picture(f"alphas-{slug(name)}{evidence.slug}", caption, draw))
-    return found
+        expected = [one["expected"] for one in arrays if len(one.get("expected", ()))]
+        if expected:
+            infos.append(plots.edge_weights.data(expected, str(name)))
+    if not infos:
+        return []
+    caption = (
+        "Expected edge weights minus uniform over the search, mean over seeds: red above, blue below; linear up to "
+        "0.01, logarithmic beyond. Within each edge from the top: none, skip, 1x1, 3x3, pool; the dot leads at the end."
+    )
+    return [Picture(f"edge-weights{evidence.slug}", caption, partial(plots.edge_weights.figure, infos))]

@@ -8,7 +8,7 @@ import pandas as pd
 from benchharness import plots
 from benchharness.analysis.experiment import Evidence
 from benchharness.plots.style import drawn
-from benchharness.report.blocks import Block, Grid, Picture, Text
+from benchharness.report.blocks import Block, Grid, Picture, Text, folded
 from benchharness.report.formatting import MISSING, number, seconds
 
 MEANS: Final = ("train_seconds", "selection_seconds", "search_seconds", "peak_memory_bytes")
@@ -41,7 +41,8 @@ def costs(evidence: Evidence) -> list[Block]:
     if info.runs.empty:
         return [grid]
     caption = "Test accuracy of the derived cell against what its search cost, a mark per run."
-    return [grid, Picture(f"cost{evidence.slug}", caption, partial(drawn, plots.cost.draw, info))]
+    draw = partial(drawn, plots.cost.draw, info, 7.5, max(4.0, 0.22 * len(data)))
+    return [grid, *folded("Accuracy against cost", [Picture(f"cost{evidence.slug}", caption, draw)], evidence.slug)]
 
 
 def search_seconds(runs: pd.DataFrame) -> pd.DataFrame:

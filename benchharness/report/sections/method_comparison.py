@@ -20,8 +20,9 @@ from benchharness.report.sections.cells import cells
 from benchharness.report.sections.collapse import collapse, verdicts
 from benchharness.report.sections.costs import costs, search_seconds
 from benchharness.report.sections.provenance import missing, setting, standing
-from benchharness.report.sections.ranking import LEVEL, SEED, answer, tests_in_words
+from benchharness.report.sections.ranking import LEVEL, SEED, tests_in_words
 from benchharness.report.sections.search_similarity import alike
+from benchharness.report.sections.summary import answer
 from benchharness.table import Tables
 
 

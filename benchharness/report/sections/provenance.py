@@ -9,7 +9,7 @@ import pandas as pd
 from benchharness.analysis.experiment import Evidence, changes
 from benchharness.io.files import slug
 from benchharness.records import Status
-from benchharness.report.blocks import Block, Bullets, Grid, Text
+from benchharness.report.blocks import Block, Bullets, Grid, Text, folded
 from benchharness.report.formatting import counted, listed, seeds
 from benchharness.report.ground_truth import about, held, probed
 from benchharness.table import Table
@@ -81,12 +81,24 @@ def _setting(evidence: Evidence) -> list[Block]:
     said = [
         f"Protocol {spec['protocol']['name']}, " + (f"changed: {changed}." if changed else "unchanged."),
         *_distinct(_images(record["data"]) for record in done["record"]),
-        *(f"{name}: seeds {seeds(part['seed'])}." for name, part in done.groupby("method", observed=True)),
-        *_distinct(_read_out(run) for run in runs.to_dict("records")),
+        *_seeds(done),
         *_covered(evidence),
     ]
     settings = pd.DataFrame(sorted(spec["protocol"].items()), columns=["setting", "value"]).astype(str)
-    return [Bullets(said), Grid(f"protocol{evidence.slug}", f"Every setting, {evidence.name}", settings, settings)]
+    grid = Grid(f"protocol{evidence.slug}", f"Every setting, {evidence.name}", settings, settings)
+    readings = Bullets(_distinct(_read_out(run) for run in runs.to_dict("records")))
+    more = folded("How every method was read out, and every setting of the protocol", [readings, grid], evidence.slug)
+    return [Bullets(said), *more]
+
+
+def _seeds(done: pd.DataFrame) -> list[str]:
+    """The seeds of every method; methods with the same ones in one sentence."""
+    by_seeds: dict[str, list[str]] = {}
+    for name, part in done.groupby("method", observed=True):
+        by_seeds.setdefault(seeds(part["seed"]), []).append(str(name))
+    if len(by_seeds) == 1 and done["method"].nunique() > 1:
+        return [f"Seeds {given} of every method." for given in by_seeds]
+    return [f"Seeds {given}: {listed(names)}." for given, names in by_seeds.items()]
 
 
 def method(runs: pd.DataFrame, tables: Iterable[Table | None]) -> list[Block]:

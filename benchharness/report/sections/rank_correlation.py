@@ -11,9 +11,9 @@ from benchharness.analysis.experiment import Evidence
 from benchharness.analysis.lookup import by_code
 from benchharness.analysis.rank_correlation import CELL_RUNS, KINDS, NULL, Truth
 from benchharness.io.files import slug
-from benchharness.plots.style import canvas, panels, styled
-from benchharness.report.blocks import Block, Bullets, Grid, Picture, Text
-from benchharness.report.formatting import MISSING, number, plus_minus, span, spans
+from benchharness.plots.style import canvas, styled
+from benchharness.report.blocks import Block, Bullets, Grid, Picture, Text, folded
+from benchharness.report.formatting import MISSING, few, number, plus_minus, span, spans
 from benchharness.report.ground_truth import probed
 from benchharness.report.sections.ranking import SEED
 from benchharness.space import OPS, SIZE, all_ops
@@ -35,18 +35,57 @@ MEANING: Final = (
 
 
 def taus(evidence: Evidence) -> list[Block]:
-    """What the kinds mean, the taus by method with intervals over seeds, by edge, and how supernets rank cells."""
+    """How near criteria come to the table, in a sentence and a figure; folded, all kinds, edges, and supernets."""
     rows = evidence.agreement
     if not rows["tau"].notna().any():
-        return [Text("No finished run has scores of operations to compare."), *_supernets(evidence)]
+        return [
+            Text("No finished run has scores of operations to compare."),
+            *folded("How supernets rank cells", _supernets(evidence), evidence.slug),
+        ]
     overall = overall_taus(rows)
     said = Text(
         "Tau-b per edge, mean over edges and then over seeds, with 95 % bootstrap intervals over seeds. "
         f"'{NULL}' is the null: operations ranked by how many weights they have, without any search. {_dead(rows)}"
     )
-    blocks: list[Block] = [Bullets(closeness(overall)), said, *_coverage(evidence), Bullets(list(MEANING))]
-    blocks += [_overall_grid(evidence, overall), _edge_grid(evidence, rows)]
-    return [*blocks, _tau_picture(evidence, overall), *_score_pictures(evidence), *_supernets(evidence)]
+    more: list[Block] = [said, Bullets(closeness(overall)), Bullets(list(MEANING))]
+    more += [_overall_grid(evidence, overall), _edge_grid(evidence, rows), *_score_pictures(evidence)]
+    blocks: list[Block] = [Text(taus_sentence(overall)), *_coverage(evidence), _tau_picture(evidence, overall)]
+    more += _supernets(evidence)
+    return [*blocks, *folded("Every kind of tau, every edge, and how supernets rank cells", more, evidence.slug)]
+
+
+def taus_sentence(overall: pd.DataFrame) -> str:
+    """Whether a criterion ranks the operations of an edge better than parameter counts do; which comes nearest."""
+    wide = overall[overall["with_none"] & (overall["kind"] == "b mean")]
+    own, null = wide[wide["criterion"] != NULL], wide.loc[wide["criterion"] == NULL, "tau"]
+    if own.empty:
+        return "No criterion could be held against the table."
+    counts, above = number(float(null.mean())), own[own["low"] > float(null.max())]
+    ordered = own.sort_values("tau", kind="stable")
+    best, worst = ordered.iloc[-1], ordered.iloc[0]
+    near = ", ".join(
+        f"{word} {row['criterion']} of {row['method']}, {span(stats.Interval(row['tau'], row['low'], row['high'], 0))}"
+        for word, row in (("nearest", best), ("farthest", worst))
+    )
+    lead = (
+        f"No criterion ranks the operations of an edge better than their parameter counts do (tau {counts})"
+        if above.empty
+        else f"Better than parameter counts (tau {counts}) on each edge: "
+        + few((f"{row['criterion']} of {row['method']}" for row in above.to_dict("records")), 6)
+    )
+    strength = own[own["criterion"] == "strength"]
+    told = "".join(
+        f" Operation strength in {row['method']}: "
+        f"{span(stats.Interval(row['tau'], row['low'], row['high'], 0))}, magnitude of the same supernets "
+        f"{_of(own, row['method'])}."
+        for row in strength.head(2).to_dict("records")
+    )
+    return f"{lead}; {near}.{told}"
+
+
+def _of(own: pd.DataFrame, method: str) -> str:
+    row = own[(own["method"] == method) & (own["criterion"] == "magnitude")]
+    return spans(row, "tau", "low", "high")[0] if len(row) else MISSING
 
 
 def _coverage(evidence: Evidence) -> list[Block]:
@@ -126,10 +165,12 @@ def _edge_grid(evidence: Evidence, rows: pd.DataFrame) -> Grid:
 
 
 def _tau_picture(evidence: Evidence, overall: pd.DataFrame) -> Picture:
-    kept = overall[overall["with_none"]]
-    infos = [plots.rank_correlation.data(part, str(name)) for name, part in kept.groupby("method")]
-    caption = "Kendall's tau by kind, 'none' among the operations, with 95 % intervals over seeds."
-    return Picture(f"taus{evidence.slug}", caption, partial(panels, plots.rank_correlation.draw, infos, 2, (5.2, 4.0)))
+    info = plots.rank_correlation.data(overall[overall["with_none"]])
+    caption = (
+        "Kendall's tau of criteria that read cells out, 'none' among the operations: 95 % intervals over seeds. Grey: "
+        "what ranking by parameter counts reaches without any search."
+    )
+    return Picture(f"taus{evidence.slug}", caption, partial(plots.rank_correlation.figure, info))
 
 
 def _score_pictures(evidence: Evidence) -> list[Block]:

@@ -1,4 +1,4 @@
-"""The answer first: which methods find better cells, how sure that is, and what the tests say."""
+"""Which methods find better cells, how sure that is, and what the tests say: rankings, paired comparisons."""
 
 from functools import partial
 from itertools import combinations
@@ -10,8 +10,8 @@ import pandas as pd
 from benchharness import plots, stats
 from benchharness.analysis.experiment import Evidence
 from benchharness.plots.style import drawn
-from benchharness.report.blocks import Block, Grid, Picture, Text
-from benchharness.report.formatting import counted, listed, number, p_value, plus_minus, spans
+from benchharness.report.blocks import Block, Grid, Picture
+from benchharness.report.formatting import counted, number, p_value, spans
 from benchharness.report.ground_truth import sampled
 
 LEVEL: Final = 0.05
@@ -21,31 +21,31 @@ FEW: Final = 10
 """Seeds below which a report warns."""
 SEED: Final = 0
 """Every interval and drawn permutation of a report comes from a generator seeded with this."""
-_SUMMARY: Final = ("mean", "mean_low", "mean_high", "std", "median", "iqm", "iqm_low", "iqm_high")
+_SUMMARY: Final = ("mean", "mean_low", "mean_high", "std", "median", "iqm", "iqm_low", "iqm_high", "low", "high")
 _PAIRED: Final = (
     *("difference", "low", "high", "permutation_p", "wilcoxon_p", "effect"),
     *("improvement", "improvement_low", "improvement_high"),
 )
 
 
-def answer(evidence: Evidence) -> list[Block]:
-    """Ranking with intervals, the pairwise tests in a sentence and in full, and the figures that go with them."""
+def detail(evidence: Evidence) -> list[Block]:
+    """All intervals, the pairwise tests in full, and the figures that go with them."""
     scores = evidence.scores()
     if scores.isna().to_numpy().all():
-        return [Text(_nothing(evidence))]
+        return []
     ranked, tested = ranking(scores), comparisons(scores)
-    said = sentence(ranked, tested) + _unknown(evidence)
-    blocks: list[Block] = [Text(said), _ranking_grid(evidence, ranked)]
+    blocks: list[Block] = [_ranking_grid(evidence, ranked)]
     return [*blocks, *([_test_grid(evidence, tested)] if len(tested) else []), *_pictures(evidence, scores)]
 
 
 def ranking(scores: pd.DataFrame) -> pd.DataFrame:
-    """One row per method of `scores` (a column per method, a row per seed), best mean first: `stats.Summary`."""
+    """One row per method of `scores` (a column per method, a row per seed), best mean first: `stats.Summary`, range."""
     rows = []
     for name, column in scores.items():
         if column.notna().any():
             found = stats.summarise(column.to_numpy(), np.random.default_rng(SEED))
-            rows.append((str(name), found.n, *found.mean[:3], found.std, found.median, *found.iqm[:3]))
+            middle = (*found.mean[:3], found.std, found.median, *found.iqm[:3])
+            rows.append((str(name), found.n, *middle, column.min(), column.max()))
     frame = pd.DataFrame(rows, columns=["method", "n", *_SUMMARY])
     return frame.sort_values(["mean", "method"], ascending=[False, True], ignore_index=True)
 
@@ -61,16 +61,7 @@ def comparisons(scores: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(holm=stats.holm(frame["permutation_p"].to_numpy(float)))
 
 
-def sentence(ranked: pd.DataFrame, tested: pd.DataFrame) -> str:
-    """The answer in words: who leads, what is significant after Holm's correction, and what could not have been."""
-    best = ranked.iloc[0]
-    said = [f"{best['method']} leads with a mean of {plus_minus(best['mean'], best['std'])} %.", *_tests(tested)]
-    if ranked["n"].min() < FEW:
-        said.append(f"Some methods have fewer than {FEW} seeds ({ranked['n'].min()} at least): intervals are rough.")
-    return " ".join(said)
-
-
-def _unknown(evidence: Evidence) -> str:
+def unknown_cells(evidence: Evidence) -> str:
     """How many runs derived cells that the table lacks, which no mean can include."""
     runs = evidence.own()
     lacking = int(runs["test"].isna().sum())
@@ -80,33 +71,21 @@ def _unknown(evidence: Evidence) -> str:
     return f"{of}: no accuracy here includes them."
 
 
-def _tests(tested: pd.DataFrame) -> list[str]:
-    if tested.empty:
-        return ["It is the only method here, so nothing is compared."]
-    clear = tested[tested["holm"] < LEVEL]
-    lead = f"Of {counted(len(tested), 'paired comparison')}"
-    if len(clear):
-        wins = listed(f"{row['a']} over {row['b']} (p={p_value(row['holm'])})" for row in clear.to_dict("records"))
-        return [f"{lead}, {len(clear)} significant at 5 % after Holm's correction: {wins}; the others are not."]
-    n = int(tested["n"].max())
-    said = [f"{lead} none is significant at 5 % after Holm's correction."]
-    if (floor := stats.smallest_p(n)) * len(tested) >= LEVEL:
-        said.append(f"None could have been: {counted(n, 'shared seed')} give a p of {p_value(floor)} at best.")
-    return said
-
-
 def _ranking_grid(evidence: Evidence, ranked: pd.DataFrame) -> Grid:
     own = evidence.own()
     by_method = own.groupby("method", observed=True)
     ranked = ranked.join(by_method[["regret", "percentile"]].mean(), on="method")
     cells = by_method["arch"].agg(_distinct)
+    certain = ranked["n"] >= FEW
+    mean = pd.Series(spans(ranked, "mean", "mean_low", "mean_high"), index=ranked.index)
     shown = pd.DataFrame(
         {
             "method": ranked["method"],
             "seeds": ranked["n"].astype(str),
-            "mean [95 %]": spans(ranked, "mean", "mean_low", "mean_high"),
+            "mean [95 %]": mean.where(certain, ranked["mean"].map(number)),
             "std": ranked["std"].map(number),
             "median": ranked["median"].map(number),
+            "range": [f"{number(low)} to {number(high)}" for low, high in ranked[["low", "high"]].to_numpy(float)],
             "IQM [95 %]": spans(ranked, "iqm", "iqm_low", "iqm_high"),
             "regret": ranked["regret"].map(number),
             "percentile": ranked["percentile"].map(partial(number, digits=1)),
@@ -116,11 +95,11 @@ def _ranking_grid(evidence: Evidence, ranked: pd.DataFrame) -> Grid:
     note = (
         f"Test accuracy in percent on {evidence.dataset} ({counted(evidence.epochs, 'epoch')}, mean over training "
         "seeds) of the cells derived. "
-        "Mean: 95 % t interval, which with few seeds may reach past 100 %. IQM: interquartile mean, 95 % percentile "
-        "bootstrap. Regret: points below the table's optimum. Percentile: cells of the table that are no better."
-        + sampled(evidence.table)
+        f"Mean: 95 % t interval from {FEW} seeds on; of fewer it would reach past what is possible, and is in the CSV "
+        "file alone. IQM: interquartile mean, 95 % percentile bootstrap. Regret: points below the table's optimum. "
+        "Percentile: cells of the table that are no better." + sampled(evidence.table)
     )
-    return Grid(f"ranking{evidence.slug}", f"Ranking, {evidence.name}", ranked, shown, note)
+    return Grid(f"intervals{evidence.slug}", f"Intervals, {evidence.name}", ranked, shown, note)
 
 
 def _distinct(archs: "pd.Series[str]") -> str:
@@ -160,26 +139,32 @@ def _test_grid(evidence: Evidence, tested: pd.DataFrame) -> Grid:
 
 
 def _pictures(evidence: Evidence, scores: pd.DataFrame) -> list[Block]:
-    title, n = f"Searched on {evidence.name}", int(scores.notna().any().sum())
-    optimum = evidence.table.optimum(evidence.dataset, "test").accuracy if evidence.table else np.nan
-    spread = plots.accuracy.data(scores, title, optimum)
-    draw = partial(drawn, plots.accuracy.draw, spread, 7.5, 1.6 + 0.55 * n)
-    caption = "Test accuracy of the derived cells: every seed a point; bar: 95 % t interval of the mean."
-    found: list[Block] = [Picture(f"accuracy{evidence.slug}", caption, draw)]
-    if n > 1:
-        matrix = plots.win_probability.data(scores)
-        draw = partial(drawn, plots.win_probability.draw, matrix, max(4.5, 2.6 + 0.65 * n), 2.0 + 0.6 * n)
-        caption = "Probability that a run of the row's method beats a run of the column's."
-        found.append(Picture(f"improvement{evidence.slug}", caption, draw))
-        shares = plots.performance_profile.data(scores, np.random.default_rng(SEED), title)
-        caption = "Performance profile: share of runs that reach an accuracy, with 95 % bootstrap bands."
-        found.append(
-            Picture(f"profile{evidence.slug}", caption, partial(drawn, plots.performance_profile.draw, shares))
+    n = int(scores.notna().any().sum())
+    if n < 2:
+        return []
+    found: list[Block] = []
+    ranks = plots.ranks.data(scores, comparisons(scores))
+    if ranks.seeds > 1:
+        caption = (
+            "Critical-difference diagram: mean rank over the seeds that all methods have (1 is best). A bar joins "
+            f"methods that no paired test tells apart after Holm's correction; {ranks.friedman_in_words()}."
         )
+        draw = partial(drawn, plots.ranks.draw, ranks, 8.0, 1.2 + 0.2 * n)
+        found.append(Picture(f"ranks{evidence.slug}", caption, draw))
+    matrix = plots.win_probability.data(scores)
+    draw = partial(drawn, plots.win_probability.draw, matrix, max(4.5, 2.6 + 0.5 * n), 2.0 + 0.45 * n)
+    caption = "Probability that a run of the row's method beats a run of the column's."
+    found.append(Picture(f"improvement{evidence.slug}", caption, draw))
+    shares = plots.performance_profile.data(scores, np.random.default_rng(SEED), "")
+    caption = (
+        "Performance profile: share of runs that reach an accuracy, with 95 % bootstrap bands; the others in grey."
+    )
+    found.append(Picture(f"profile{evidence.slug}", caption, partial(plots.performance_profile.figure, shares)))
     return found
 
 
-def _nothing(evidence: Evidence) -> str:
+def nothing(evidence: Evidence) -> str:
+    """Why there is nothing to rank."""
     if not len(evidence.long):
         return f"No run of {evidence.name} has finished yet, so there is nothing to rank."
     if evidence.table is None:

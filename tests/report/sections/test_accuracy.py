@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchharness import report, stats
-from benchharness.report.blocks import Grid, Text
+from benchharness.report.blocks import Grid, Text, flat
 from benchharness.report.sections.accuracy import accuracy, paper_rows
 from benchharness.report.sections.random_baseline import simulated_seconds
 from benchharness.table import Table
@@ -13,7 +13,7 @@ from tests.support import report_folder
 
 def grids(root: Path, table: Table | None) -> dict[str, Grid]:
     (evidence,) = report.gather(root, table)[1]
-    return {block.name: block for block in accuracy(evidence) if isinstance(block, Grid)}
+    return {block.name: block for block in flat(accuracy(evidence)) if isinstance(block, Grid)}
 
 
 def suite(root: Path, preset: str, **changes: int) -> Path:
@@ -58,7 +58,7 @@ def test_measuring_more_changes_no_protocol(tmp_path: Path, table: Table) -> Non
 
 
 def test_trivial_baselines_come_from_the_table(evidence: report.Evidence, table: Table) -> None:
-    block = next(block for block in accuracy(evidence) if isinstance(block, Grid))
+    block = next(block for block in flat(accuracy(evidence)) if isinstance(block, Grid))
     rows = block.data.set_index("method")["cifar10 test"]
     every = table.accuracy(None, "cifar10", "test")
     assert rows["optimum of each column"] == every.max()
@@ -68,7 +68,7 @@ def test_trivial_baselines_come_from_the_table(evidence: report.Evidence, table:
 
 def test_chance_gets_the_searchs_simulated_cost(evidence: report.Evidence, table: Table) -> None:
     assert simulated_seconds(50, 50_000) == 10_890
-    block = next(b for b in accuracy(evidence) if isinstance(b, Grid) and b.name == "chance")
+    block = next(b for b in flat(accuracy(evidence)) if isinstance(b, Grid) and b.name == "chance")
     n = int(simulated_seconds(report_folder.EPOCHS, 5000) / (1800 * 12 / 200))
     assert n == 1
     test, feedback = report.by_code(table, "cifar10", "test"), report.by_code(table, "cifar10", "valid", 12)
@@ -79,7 +79,7 @@ def test_chance_gets_the_searchs_simulated_cost(evidence: report.Evidence, table
 
 
 def test_no_row_of_ostr_is_printed_as_published(evidence: report.Evidence) -> None:
-    texts = [block.text for block in accuracy(evidence) if isinstance(block, Text)]
+    texts = [block.text for block in flat(accuracy(evidence)) if isinstance(block, Text)]
     assert any("OStr-DARTS" in text and "none is printed" in text for text in texts)
 
 
@@ -87,4 +87,4 @@ def test_a_table_without_times_or_no_table_says_what_it_cannot(tmp_path: Path, s
     report_folder.add(tmp_path / "s", report_folder.spec("darts", 0), sample.arch(0))
     for table, said in ((sample, "lacks what a random search"), (None, "Nothing to look up")):
         (evidence,) = report.gather(tmp_path / "s", table)[1]
-        assert any(said in block.text for block in accuracy(evidence) if isinstance(block, Text))
+        assert any(said in block.text for block in flat(accuracy(evidence)) if isinstance(block, Text))

@@ -124,7 +124,7 @@ def test_folders_of_other_settings_are_compared_and_both_settings_told(tmp_path:
     written = (tmp_path / "out" / "report.md").read_text()
     both = "cifar10, protocol cpu (epochs=6) and cifar10, protocol cpu (epochs=6, numerics=bf16)"
     assert f"Searches alike, {both}" in written
-    assert written.count("Every setting, cifar10") == 2
+    assert (tmp_path / "out" / "appendix.md").read_text().count("Every setting, cifar10") == 2
     assert "changed: epochs=6, numerics=bf16." in written
 
 

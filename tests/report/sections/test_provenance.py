@@ -1,14 +1,14 @@
 from pathlib import Path
 
 from benchharness import report
-from benchharness.report.blocks import Block, Bullets, Grid
+from benchharness.report.blocks import Block, Bullets, Grid, flat
 from benchharness.report.sections.provenance import method, missing, setting, standing
 from benchharness.table import Table
 from tests.support import report_folder
 
 
 def words(blocks: list[Block]) -> str:
-    return " ".join(item for block in blocks if isinstance(block, Bullets) for item in block.items)
+    return " ".join(item for block in flat(blocks) if isinstance(block, Bullets) for item in block.items)
 
 
 def test_a_finished_folder_says_so(suite: Path) -> None:
@@ -36,7 +36,7 @@ def test_an_unfinished_folder_says_what_is_missing_and_why(tmp_path: Path) -> No
     runs, _ = report.gather(tmp_path / "s", None)
     assert standing(runs).startswith("This folder is unfinished: 3 of 5 runs finished, 1 failed and 1 stale.")
     blocks = missing(runs)
-    (grid,) = [block for block in blocks if isinstance(block, Grid)]
+    (grid,) = [block for block in flat(blocks) if isinstance(block, Grid)]
     assert grid.data["reason"].tolist() == ["", "Diverged: loss is nan in epoch 3"]
     assert "darts lacks 2; paired comparisons use the shared ones" in words(blocks)
 
@@ -45,7 +45,7 @@ def test_what_ran_names_protocol_data_seeds_and_read_outs(evidence: report.Evide
     said = words(setting(evidence))
     assert "Protocol cpu, changed: epochs=6." in said
     assert "CIFAR-10 (JPEG), split halves: 2500 images train the weights, 2500 the architecture" in said
-    assert "ostr: seeds 0-2." in said
+    assert "Seeds 0-2 of every method." in said
     assert "ostr is the supernet of darts, read out by strength." in said
 
 

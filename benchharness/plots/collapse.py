@@ -1,0 +1,81 @@
+"""Collapse as a paper prints it: skips, parameter-free operations, table accuracy and entropy over epochs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from benchharness.plots import search_curves
+from benchharness.plots.style import canvas, looks, methods_of, styled
+
+MEASURES: Final = {
+    "skips": "skip\nconnections",
+    "parameter_free": "parameter-free\noperations",
+    "test": "table accuracy\n(%)",
+    "entropy": "entropy of the\nweights (nats)",
+}
+_PUBLISHED: Final = "#444444"
+
+
+class Collapse(NamedTuple):
+    """A column per method, a published search last; by measure the curves of each and the values to compare with."""
+
+    columns: list[str]
+    methods: list[str]
+    by_measure: dict[str, dict[str, search_curves.Curve]]
+    lines: Mapping[str, Mapping[str, float]]
+
+
+def data(
+    curves: pd.DataFrame, columns: Sequence[str], published: pd.DataFrame, lines: Mapping[str, Mapping[str, float]]
+) -> Collapse:
+    """From the frame that `report.curves` gives and another of the same columns for searches of others."""
+    every = {
+        measure: search_curves.data(curves, measure).by_method | search_curves.data(published, measure).by_method
+        for measure in MEASURES
+    }
+    shown = [name for name in columns if any(name in by_method for by_method in every.values())]
+    shown += [name for name in methods_of(published) if any(name in by_method for by_method in every.values())]
+    kept = {measure: by_method for measure, by_method in every.items() if any(name in by_method for name in shown)}
+    return Collapse(shown, methods_of(curves), kept, lines)
+
+
+def figure(info: Collapse) -> Figure:
+    """A row per measure and a column per method."""
+    rows, columns = len(info.by_measure), len(info.columns)
+    with styled():
+        drawing, axes = canvas(1.9 * columns + 1.1, 1.25 * rows + 0.6, rows, columns)
+        draw(info, axes)
+        drawing.supxlabel("epoch", fontsize=10)
+    return drawing
+
+
+def draw(info: Collapse, axes: Sequence[Axes]) -> Sequence[Axes]:
+    """Axes row by row: every seed a thin line, their median a thick one; dashed lines are named at the left."""
+    look, width = looks(info.methods), len(info.columns)
+    for row, (measure, by_method) in enumerate(info.by_measure.items()):
+        line = axes[row * width : (row + 1) * width]
+        for name, ax in zip(info.columns, line, strict=True):
+            if name in by_method:
+                search_curves.seeds(by_method[name], look[name].colour if name in look else _PUBLISHED, ax)
+            for value in info.lines.get(measure, {}).values():
+                ax.axhline(value, color="#8A8A8A", linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+            _finish(measure, name, ax, first=row == 0, last=row == len(info.by_measure) - 1)
+        for ax in line[1:]:
+            ax.sharey(line[0])
+            ax.tick_params(labelleft=False)
+        line[0].set_ylabel(MEASURES[measure], fontsize=9)
+        line[0].autoscale_view()
+    return axes
+
+
+def _finish(measure: str, name: str, ax: Axes, first: bool, last: bool) -> None:
+    if measure in search_curves.COUNTS:
+        ax.set(ylim=(-0.3, 6.3), yticks=(0, 2, 4, 6))
+    ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    ax.tick_params(labelsize=8, labelbottom=last)
+    if first:
+        ax.set_title(name, fontsize=9)

@@ -1,0 +1,69 @@
+"""Critical-difference diagram: mean ranks over seeds, and which of them no test tells apart (Demsar 2006)."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from scipy import stats
+
+from benchharness.plots.style import labelled, looks
+
+LEVEL = 0.05
+
+
+class Ranks(NamedTuple):
+    """Mean rank by method, best first, and the groups that no paired test tells apart, as first and last place."""
+
+    methods: list[str]
+    mean_ranks: list[float]
+    groups: list[tuple[int, int]]
+    seeds: int
+    friedman_p: float
+
+    def friedman_in_words(self) -> str:
+        """What Friedman's test of equal ranks says."""
+        return f"Friedman's test of equal ranks over {self.seeds} seeds: p={self.friedman_p:.3f}"
+
+
+def data(scores: pd.DataFrame, tested: pd.DataFrame) -> Ranks:
+    """From a frame of accuracies, a column per method and a row per seed, and its paired tests: `a`, `b`, `holm`.
+
+    A pair without a test, as for want of shared seeds, is told apart by nothing.
+    """
+    whole = scores.dropna(axis="columns", how="all").dropna()
+    ranks = whole.rank(axis="columns", ascending=False).mean().sort_values(kind="stable")
+    names = [str(name) for name in ranks.index]
+    apart = {frozenset((row["a"], row["b"])) for row in tested[tested["holm"] < LEVEL].to_dict("records")}
+    enough = len(names) > 2 and len(whole) > 1 and whole.nunique(axis="columns").max() > 1
+    p = float(stats.friedmanchisquare(*(whole[name] for name in ranks.index)).pvalue) if enough else np.nan
+    return Ranks(names, ranks.tolist(), _groups(names, apart), len(whole), p)
+
+
+def draw(info: Ranks, ax: Axes) -> Axes:
+    """A point per method at its mean rank, best on top; vertical bars join methods that no test tells apart."""
+    look = looks(info.methods)
+    for row, (name, rank) in enumerate(zip(info.methods, info.mean_ranks, strict=True)):
+        ax.plot([rank], [row], look[name].marker, color=look[name].colour, markersize=7)
+    most = len(info.methods)
+    for place, (first, last) in enumerate(info.groups):
+        x = most + 0.8 + 0.35 * place
+        ax.plot([x, x], [first - 0.25, last + 0.25], color="#444444", linewidth=3, solid_capstyle="round")
+    ax.set(yticks=range(most), yticklabels=info.methods, ylim=(most - 0.4, -0.6))
+    ax.set(xlim=(0.5, most + 1.2 + 0.35 * len(info.groups)), xticks=sorted({1, *range(5, most + 1, 5), most}))
+    ax.grid(visible=False, axis="y")
+    return labelled(ax, "mean rank over seeds (1 is best)")
+
+
+def _groups(names: list[str], apart: set[frozenset[str]]) -> list[tuple[int, int]]:
+    """Runs of neighbours, two or more and as long as possible, of which no two are told apart."""
+    found: list[tuple[int, int]] = []
+    for first in range(len(names)):
+        last = first
+        while last + 1 < len(names) and not any(
+            frozenset((names[last + 1], other)) in apart for other in names[first : last + 1]
+        ):
+            last += 1
+        if last > first and (not found or last > found[-1][1]):
+            found.append((first, last))
+    return found

@@ -1,0 +1,57 @@
+"""What one pastes into a paper: the table of accuracies in LaTeX, and the collapse figure."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from benchharness.analysis import published
+from benchharness.analysis.experiment import Evidence, gather
+from benchharness.errors import UserError
+from benchharness.plots.style import save, styled
+from benchharness.report.blocks import Picture, whole
+from benchharness.report.folder import check_place, swapped
+from benchharness.report.latex import environment, table, tex
+from benchharness.report.sections.accuracy import paper_rows
+from benchharness.report.sections.collapse import paper_figure, verdicts
+from benchharness.table import Tables
+
+BESIDE: Final = ("DARTS", "SNAS", "DrNAS")
+"""Published methods beside ours in the paper's table."""
+
+
+def write(results: Path, out: Path, tables: Tables) -> Path:
+    """Write the table and the figure of every setting in `results`, with the bibliography, into the folder `out`.
+
+    Returns `out`. Raises `UserError` where nothing is finished or looked up, and where `out` holds what no report
+    wrote.
+    """
+    check_place(out)
+    settings = [one for one in gather(results, tables)[1] if len(one.long) and one.table is not None]
+    if not settings:
+        raise UserError(f"{results} has no finished run whose cells a table holds, so there is nothing to print")
+    with swapped(out) as new:
+        for evidence in settings:
+            _write(evidence, new)
+        (new / "references.bib").write_text(_bibliography(), encoding="utf-8")
+    return out
+
+
+def _write(evidence: Evidence, out: Path) -> None:
+    rows = paper_rows(evidence.long)
+    whole(rows).to_csv(out / f"accuracy{evidence.slug}.csv", index=False, lineterminator="\n", encoding="utf-8")
+    beside = published.published()
+    beside = beside[beside["method"].isin(BESIDE) & beside["protocol"].isin(["drnas", ""])]
+    text = table(rows, beside if evidence.benchmark else beside.iloc[:0], evidence, f"accuracy{evidence.slug}")
+    (out / f"accuracy{evidence.slug}.tex").write_text(text, encoding="utf-8")
+    for figure in paper_figure(evidence, verdicts(evidence.runs, evidence.curves)):
+        with styled():
+            save(figure.draw(), out / figure.name)
+        (out / f"{figure.name}.tex").write_text(_caption(figure), encoding="utf-8")
+
+
+def _caption(figure: Picture) -> str:
+    return environment().get_template("figure.tex").render(name=figure.name, caption=tex(figure.title))
+
+
+def _bibliography() -> str:
+    return (files("benchharness.report") / "templates" / "references.bib").read_text(encoding="utf-8")

@@ -1,0 +1,277 @@
+"""The first screen: five questions with their answers, one figure, one ranked table."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from benchharness import plots, stats
+from benchharness.analysis import decisions
+from benchharness.analysis.decisions import undecided
+from benchharness.analysis.experiment import Evidence
+from benchharness.analysis.lookup import by_code
+from benchharness.plots.style import drawn
+from benchharness.report.blocks import Answers, Block, Grid, Pair, Picture, Text, folded
+from benchharness.report.formatting import counted, few, number, p_value, span
+from benchharness.report.ground_truth import sampled
+from benchharness.report.sections.collapse import reference_lines, verdicts
+from benchharness.report.sections.ranking import FEW, LEVEL, SEED, comparisons, detail, nothing, ranking, unknown_cells
+
+NAMED: Final = 6
+"""Methods that a sentence names; more are counted."""
+WINNERS: Final = 3
+"""Methods whose significant wins the answer spells out."""
+
+
+def answer(evidence: Evidence) -> list[Block]:
+    """The first screen, and folded all intervals and tests."""
+    return [*summary(evidence), *folded("All intervals, tests and comparisons", detail(evidence), evidence.slug)]
+
+
+def summary(evidence: Evidence) -> list[Block]:
+    """Did the searches decide, who is better, who beats chance, did DARTS collapse, did operation strength help."""
+    scores = evidence.scores()
+    if scores.isna().to_numpy().all():
+        return [Text(nothing(evidence))]
+    ranked, tested, chance = ranking(scores), comparisons(scores), against_random(evidence)
+    fallen, judged = verdicts(evidence.runs, evidence.curves), decisions.verdicts(evidence.decisions)
+    decided = dict(zip(judged["method"], judged["verdict"], strict=True))
+    answers = {
+        "Did the searches decide?": decided_sentence(evidence.decisions),
+        "Which method is better?": better_sentence(ranked, tested) + unknown_cells(evidence),
+        "Which beat a random cell?": random_sentence(chance),
+        "Did DARTS collapse?": collapse_sentence(fallen),
+        "Did operation strength rescue it?": rescue_sentence(evidence, fallen),
+    }
+    return [Answers(answers), Pair(_picture(evidence, scores), _grid(evidence, ranked, chance, fallen, decided))]
+
+
+def decided_sentence(judged: pd.DataFrame) -> str:
+    """Whether the searches decided, from `analysis.decisions` of every run; see there what does not rank."""
+    reading = [str(name) for name in judged.loc[judged["reads_alpha"].astype(bool), "method"].unique()]
+    chance = undecided(judged)
+    none = [name for name in chance if name in reading]
+    guessing = [name for name in chance if name not in reading]
+    guessed = f" The supernets of {few(guessing, NAMED)} only guess." if guessing else ""
+    if not reading:
+        return f"No method here reads its cells from alphas.{guessed}"
+    noise = "ended as close to each other as noise leaves them: cells read from them are hardly a choice"
+    if not none:
+        return f"Yes, in every method that reads its cells from alphas ({few(reading, NAMED)}).{guessed}"
+    if len(none) == len(reading):
+        return f"No: the alphas of every method that reads its cells from them {noise}.{guessed}"
+    sure = [name for name in reading if name not in none]
+    return (
+        f"In {len(sure)} of {counted(len(reading), 'method')} that read cells from alphas ({few(sure, NAMED)}); the "
+        f"alphas of {few(none, NAMED)} {noise}.{guessed}"
+    )
+
+
+def better_sentence(ranked: pd.DataFrame, tested: pd.DataFrame) -> str:
+    """Who is better than whom, by how much and at which p; a method leads only where tests say so."""
+    best = ranked.iloc[0]
+    highest = f"{best['method']} has the highest mean, {_mean(best)}"
+    if tested.empty:
+        return f"{highest}; it is the only method here."
+    clear = tested[tested["holm"] < LEVEL]
+    of = f"{counted(len(tested), 'paired comparison')}"
+    if clear.empty:
+        n = int(tested["n"].max())
+        none_could = (
+            f", and none could be: {counted(n, 'shared seed')} give p={p_value(stats.smallest_p(n))} at best"
+            if stats.smallest_p(n) * len(tested) >= LEVEL
+            else ""
+        )
+        none = f"of {of} none is significant at 5 % after Holm's correction{none_could}"
+        return f"No difference is shown: {none}. {highest}."
+    wins = clear.groupby("a", sort=False)
+    lead = wins.get_group(best["method"]) if best["method"] in wins.groups else clear.iloc[:0]
+    if len(lead) == len(ranked) - 1:
+        said = f"{best['method']} leads ({_mean(best)}): it beats {_wins(lead)}"
+        others = [name for name in wins.groups if name != best["method"]]
+    else:
+        apart = len(ranked) - 1 - len(lead)
+        said = f"No method leads: {highest}, and no test sets it apart from {counted(apart, 'other')}"
+        others = list(wins.groups)
+    rest = "; ".join(f"{name} beats {_wins(wins.get_group(name))}" for name in others[:WINNERS])
+    significant = f"{len(clear)} of {of} are significant at 5 % after Holm's correction"
+    return f"{said}{'; ' * bool(rest)}{rest}. {significant}."
+
+
+def _wins(won: pd.DataFrame) -> str:
+    names = [
+        f"{row['b']} by {number(row['difference'])} points (p={p_value(row['holm'])})" for row in won.to_dict("records")
+    ]
+    if len(names) <= 2:
+        return " and ".join(names)
+    low, high = won["difference"].min(), won["difference"].max()
+    return f"{len(names)} methods by {number(low)} to {number(high)} points (p≤{p_value(won['holm'].max())})"
+
+
+def _mean(row: Mapping[Any, Any] | pd.Series) -> str:
+    return f"{number(row['mean'])} % ({_spread(row)} over {counted(int(row['n']), 'seed')})"
+
+
+def _spread(row: Mapping[Any, Any] | pd.Series) -> str:
+    """Of few seeds their range, which is possible, and not an interval that may reach past 100 %."""
+    if row["n"] < FEW:
+        return f"{number(row['low'])} to {number(row['high'])}" if row["n"] > 1 else "one seed"
+    return f"95 % interval {number(row['mean_low'])} to {number(row['mean_high'])}"
+
+
+def against_random(evidence: Evidence) -> pd.DataFrame:
+    """One row per method: how its cells stand against uniformly random ones, of which the table knows every one.
+
+    `gain`: mean test accuracy minus a random cell's, points. `p`: two-sided, of the mean percentile of `n` cells if
+    they were drawn at random, exact (`stats.random_percentile_p`); `holm` over all methods but `random`.
+    """
+    column = by_code(evidence.table, evidence.dataset, "test", own=True)
+    known = np.sort(column[np.isfinite(column)])
+    own = evidence.own()
+    rows = []
+    for name, part in own[own["test"].notna()].groupby("method", observed=True):
+        if known.size and not (part["selection"] == "uniform").all():
+            place = stats.percentiles(part["test"].to_numpy(float), known)
+            gain = float(part["test"].mean() - known.mean())
+            rows.append((str(name), len(part), gain, place.mean(), stats.random_percentile_p(place)))
+    frame = pd.DataFrame(rows, columns=["method", "n", "gain", "percentile", "p"])
+    return frame.assign(holm=stats.holm(frame["p"].to_numpy(float))).sort_values("holm", kind="stable")
+
+
+def random_sentence(chance: pd.DataFrame) -> str:
+    """Which methods' cells a random draw would hardly have given, and on which side of it they lie."""
+    if chance.empty:
+        return "Nothing here can be held against random cells."
+    clear = chance[chance["holm"] < LEVEL]
+    rest = len(chance) - len(clear)
+    sides = (("better", clear[clear["percentile"] > 50]), ("worse", clear[clear["percentile"] < 50]))
+    parts = [
+        f"{len(part)} of {counted(len(chance), 'method')} {'is' if len(part) == 1 else 'are'} {side}: "
+        f"{few(part['method'], NAMED)} (p{'=' if len(part) == 1 else '≤'}{p_value(part['holm'].max())}, Holm)"
+        for side, part in sides
+        if len(part)
+    ]
+    if not parts:
+        best = chance.iloc[0]
+        return f"Not shown of any: {best['method']} comes nearest, p={p_value(best['holm'])} after Holm's correction."
+    return "; ".join(parts) + (f"; it is shown of none of the other {rest}." if rest else ".")
+
+
+def collapse_sentence(fallen: pd.DataFrame) -> str:
+    """Whether plain DARTS collapsed, and which other methods did."""
+    by_name = fallen.set_index("method")
+    others = [
+        f"{row['method']} in {row['collapsed']} of {row['n']}"
+        for row in fallen.to_dict("records")
+        if row["collapsed"] and row["method"] != "darts"
+    ]
+    also = f" Collapsed to four skips or more: {few(others, NAMED)} seeds." if others else " No other method did."
+    if "darts" not in by_name.index:
+        return f"No run of darts is here.{also if others else ' Nothing here collapsed.'}"
+    row = by_name.loc["darts"]
+    said = str(row["sentence"]).removeprefix("did not collapse ")
+    lead = f"Yes: it {said}." if row["collapsed"] else f"No: {said.replace('in any of', 'in none of')}."
+    return lead + (also if len(fallen) > 1 else "")
+
+
+def rescue_sentence(evidence: Evidence, fallen: pd.DataFrame) -> str:
+    """Whether cells read out by operation strength are better than those by magnitude, on the same supernets."""
+    pair = strength_pair(evidence)
+    if pair is None:
+        return "Nothing here was read out by operation strength beside the same supernet's largest weights."
+    reading, base = pair
+    scores = evidence.scores()
+    both = scores[[reading, base]].dropna()
+    if both.empty:
+        return f"{reading} and {base} share no seed whose cells the table holds."
+    gap = (both[reading] - both[base]).to_numpy(float)
+    tested = stats.pair(both[reading].to_numpy(float), both[base].to_numpy(float), np.random.default_rng(SEED))
+    row = fallen.set_index("method").loc[base]
+    about = (
+        f"{reading} is better than {base} on {int((gap > 0).sum())} of {len(gap)} shared supernets, by "
+        f"{number(gap.mean())} points on average"
+        + (f" ({number(gap.min())} to {number(gap.max())})" if len(gap) > 1 else "")
+        + f", p={p_value(tested.permutation_p)}"
+    )
+    if tested.permutation_p < LEVEL:
+        return f"{'Yes' if gap.mean() > 0 else 'No, it did harm'}: {about}."
+    nothing_to_rescue = not row["collapsed"] and "nothing passes" not in row["sentence"]
+    return f"{'There was no collapse to rescue' if nothing_to_rescue else 'Not shown'}: {about}."
+
+
+def strength_pair(evidence: Evidence) -> tuple[str, str] | None:
+    """A method read out by operation strength and the one that trained its supernets; of several DARTS's."""
+    own = evidence.own()
+    read = own[(own["selection"] == "strength") & own["trains"].isin(own["method"].astype(str))]
+    pairs = read[["method", "trains"]].astype(str).drop_duplicates().sort_values(["trains", "method"])
+    ordered = sorted(pairs.itertuples(index=False, name=None), key=lambda pair: (pair[1] != "darts", pair[0] != "ostr"))
+    return ordered[0] if ordered else None
+
+
+def _picture(evidence: Evidence, scores: pd.DataFrame) -> Picture:
+    lines = reference_lines(evidence)
+    info = plots.accuracy.data(scores, "", lines.get("optimum", np.nan), lines.get("random cell", np.nan))
+    caption = "Test accuracy of the cells found: every seed a point, the bar their mean."
+    draw = partial(drawn, plots.accuracy.draw, info, 5.4, 0.9 + 0.232 * len(info.runs))
+    return Picture(f"accuracy{evidence.slug}", caption, draw)
+
+
+def _grid(
+    evidence: Evidence, ranked: pd.DataFrame, chance: pd.DataFrame, fallen: pd.DataFrame, decided: Mapping[str, str]
+) -> Grid:
+    own = evidence.own()
+    means = own.groupby("method", observed=True)[["regret", "percentile"]].mean()
+    data = ranked.join(means, on="method").merge(
+        chance[["method", "gain", "p", "holm"]].rename(columns={"p": "random_p", "holm": "random_holm"}),
+        on="method",
+        how="left",
+    )
+    data = data.merge(fallen[["method", "collapsed"]], on="method", how="left")
+    data["searches"] = data["method"].map(decided).fillna("")
+    reach = "range" if ranked["n"].max() < FEW else "95 % interval or range"
+    shown = pd.DataFrame(
+        {
+            "method": data["method"],
+            "seeds": data["n"].astype(str),
+            "test (%)": data["mean"].map(number),
+            reach: [_reach(row) for row in data.to_dict("records")],
+            "vs random": [_gain(row) for row in data.to_dict("records")],
+            "percentile": data["percentile"].map(partial(number, digits=0)),
+            "collapsed": [_count(row) for row in data.to_dict("records")],
+            "decided": data["searches"].replace("", "–"),
+        }
+    )
+    shown = _with_references(evidence, shown, data["mean"], reach)
+    note = (
+        f"Mean test accuracy on {evidence.dataset} after {counted(evidence.epochs, 'epoch')} of the cells derived. "
+        "Vs random: points over a random cell; * where random cells would hardly do so (5 %, exact test of the "
+        "percentiles, Holm). Percentile: cells of the table that are no better. Collapsed: seeds with four skips or "
+        f"more.{sampled(evidence.table)}"
+    )
+    return Grid(f"ranking{evidence.slug}", f"Ranking, {evidence.name}", data, shown, note)
+
+
+def _with_references(evidence: Evidence, shown: pd.DataFrame, means: pd.Series, reach: str) -> pd.DataFrame:
+    """`shown` with the random cell and the optimum among the methods, each where its mean belongs."""
+    lines, names = reference_lines(evidence), {"random cell": "a random cell", "optimum": "optimum"}
+    known = {names[name]: value for name, value in lines.items()}
+    extra = pd.DataFrame([{"method": name, "test (%)": number(value), reach: "exact"} for name, value in known.items()])
+    values = np.concatenate([means.to_numpy(float), list(known.values())])
+    every = pd.concat([shown, extra], ignore_index=True).fillna("–")
+    return every.iloc[np.argsort(-values, kind="stable")].reset_index(drop=True)
+
+
+def _reach(row: Mapping[Any, Any]) -> str:
+    if row["n"] < FEW:
+        return f"{number(row['low'])}–{number(row['high'])}" if row["n"] > 1 else "–"
+    return span(stats.Interval(row["mean"], row["mean_low"], row["mean_high"], 0)).partition(" ")[2]
+
+
+def _gain(row: Mapping[Any, Any]) -> str:
+    return "–" if np.isnan(row["gain"]) else f"{row['gain']:+.2f}" + "*" * bool(row["random_holm"] < LEVEL)
+
+
+def _count(row: Mapping[Any, Any]) -> str:
+    return "–" if np.isnan(row["collapsed"]) else f"{int(row['collapsed'])} of {int(row['n'])}"

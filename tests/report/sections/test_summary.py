@@ -1,0 +1,173 @@
+"""The first screen: five questions, each answered in words that the numbers bear out."""
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchharness import report, stats
+from benchharness.report.blocks import Answers, Pair
+from benchharness.report.sections import summary
+from benchharness.table import Table
+from tests.support import report_folder
+
+THREE = pd.DataFrame({"good": [94.0, 93.5, 93.8], "bad": [54.3, 54.3, 54.3]})
+QUESTIONS = [
+    *("Did the searches decide?", "Which method is better?", "Which beat a random cell?", "Did DARTS collapse?"),
+    "Did operation strength rescue it?",
+]
+
+
+def better(scores: pd.DataFrame) -> str:
+    return summary.better_sentence(report.ranking(scores), report.comparisons(scores))
+
+
+def answers(results: Path, table: Table | None) -> dict[str, str]:
+    (evidence,) = report.gather(results, table)[1]
+    (found,) = [block for block in summary.summary(evidence) if isinstance(block, Answers)]
+    return found.answers
+
+
+def test_three_seeds_can_never_be_significant_and_the_answer_says_so() -> None:
+    assert better(THREE) == (
+        "No difference is shown: of 1 paired comparison none is significant at 5 % after Holm's correction, and none "
+        "could be: 3 shared seeds give p=0.250 at best. good has the highest mean, 93.77 % (93.50 to 94.00 over 3 "
+        "seeds)."
+    )
+
+
+def test_a_method_leads_only_where_tests_say_so() -> None:
+    rng = np.random.default_rng(0)
+    good = rng.normal(94, 0.1, 10)
+    scores = pd.DataFrame({"good": good, "same": good + rng.normal(0, 0.01, 10), "bad": good - 1})
+    assert "No method leads: " in better(scores)
+    assert "no test sets it apart from 1 other" in better(scores)
+    assert "good beats bad by 1.00 points (p=0.006)" in better(scores)
+    assert "2 of 3 paired comparisons are significant at 5 %" in better(scores)
+    assert "95 % interval" in better(scores), "ten seeds allow one"
+    alone = better(scores.assign(same=good - 0.5))
+    assert alone.startswith("good leads (")
+    assert "it beats same by 0.50 points (p=0.006) and bad by 1.00 points (p=0.006)" in alone
+
+
+def test_equal_methods_with_enough_seeds_are_not_excused() -> None:
+    scores = pd.DataFrame({"one": [54.3] * 10, "two": [54.3] * 10})
+    assert "none is significant" in better(scores)
+    assert "could be" not in better(scores)
+
+
+def test_one_method_alone_is_compared_with_nothing() -> None:
+    assert "only method" in better(THREE[["good"]])
+    assert "one seed" in better(THREE[["good"]].head(1))
+
+
+def test_no_headline_holds_what_is_impossible(tmp_path: Path, table: Table) -> None:
+    """Two cells far apart have a t interval that reaches past 100 %; of few seeds the range is told."""
+    for seed, arch in ((0, report_folder.GOOD), (1, (0,) * 6), (2, report_folder.GOOD)):
+        report_folder.add(tmp_path / "s", report_folder.spec("darts", seed), arch)
+    (evidence,) = report.gather(tmp_path / "s", table)[1]
+    assert report.ranking(evidence.scores())["mean_high"].iloc[0] > 100
+    (pair,) = [block for block in summary.summary(evidence) if isinstance(block, Pair)]
+    shown = pair.grid.shown.set_index("method")
+    low, high = evidence.scores()["darts"].min(), evidence.scores()["darts"].max()
+    assert shown.loc["darts", "range"] == f"{low:.2f}–{high:.2f}"
+    numbers = " ".join(shown.astype(str).to_numpy().ravel()).replace("–", " ").split()
+    assert all(float(word) <= 100 for word in numbers if word.replace(".", "").isdigit())
+
+
+def test_the_random_cell_and_the_optimum_stand_in_the_ranking(evidence: report.Evidence) -> None:
+    (pair,) = [block for block in summary.summary(evidence) if isinstance(block, Pair)]
+    shown = pair.grid.shown
+    assert shown["method"].iloc[0] == "optimum"
+    values = shown["test (%)"].astype(float)
+    assert (values.diff().dropna() <= 0).all()
+    column = report.by_code(evidence.table, "cifar10", "test")
+    assert shown.set_index("method").loc["a random cell", "test (%)"] == f"{column.mean():.2f}"
+
+
+def test_against_random_cells_even_three_seeds_have_power(evidence: report.Evidence) -> None:
+    chance = summary.against_random(evidence).set_index("method")
+    assert set(chance.index) == {"darts", "ostr"}, "random cells are not held against themselves"
+    column = np.sort(report.by_code(evidence.table, "cifar10", "test"))
+    own = evidence.own()
+    places = stats.percentiles(own.loc[own["method"] == "ostr", "test"].to_numpy(float), column)
+    assert chance.loc["ostr", "p"] == pytest.approx(stats.random_percentile_p(places))
+    said = summary.random_sentence(chance.reset_index())
+    assert "1 of 2 methods is better: ostr (p" in said
+    assert "is worse: darts (p" in said
+
+
+@pytest.mark.parametrize(
+    ("places", "p"), [([50.0], 1.0), ([97.5], 0.05), ([100.0, 100.0], 0.0), ([97.0] * 3, 2 * 0.09**3 / 6), ([], np.nan)]
+)
+def test_the_p_of_percentiles_is_that_of_sums_of_uniform_numbers(places: list[float], p: float) -> None:
+    found = stats.random_percentile_p(np.array(places))
+    assert found == pytest.approx(p, abs=1e-9, nan_ok=True)
+
+
+def test_random_cells_are_found_better_as_often_as_the_level_says() -> None:
+    rng = np.random.default_rng(1)
+    known = np.sort(rng.normal(90, 3, 999))
+    found = [stats.random_percentile_p(stats.percentiles(rng.choice(known, 4), known)) for _ in range(2000)]
+    assert 0.035 < np.mean(np.array(found) < 0.05) < 0.065
+
+
+def test_the_five_answers_of_a_collapse_that_strength_undoes(suite: Path, table: Table) -> None:
+    found = answers(suite, table)
+    assert list(found) == QUESTIONS
+    assert found["Did DARTS collapse?"] == (
+        "Yes: it collapsed to all-skip in 3 of 3 seeds, from epoch 1. No other method did."
+    )
+    assert "ostr is better than darts on 3 of 3 shared supernets" in found["Did operation strength rescue it?"]
+    assert found["Did operation strength rescue it?"].startswith("Not shown: "), "three seeds cannot show it"
+
+
+def test_what_a_folder_cannot_answer_is_said(tmp_path: Path, table: Table) -> None:
+    for seed in range(3):
+        report_folder.add(tmp_path / "s", report_folder.spec("snas", seed), report_folder.GOOD)
+    found = answers(tmp_path / "s", table)
+    assert found["Did DARTS collapse?"] == "No run of darts is here. Nothing here collapsed."
+    assert found["Did operation strength rescue it?"].startswith("Nothing here was read out by operation strength")
+
+
+class Page(HTMLParser):
+    """What stands before the second section of a report, outside of anything folded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.images = self.rows = self.folds = 0
+        self.over = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.over |= tag == "section" and dict(attrs).get("id") == "part-2"
+        self.folds += tag == "details"
+        if not self.over and not self.folds:
+            self.images += tag == "img"
+            self.rows += tag == "tr"
+
+    def handle_endtag(self, tag: str) -> None:
+        self.folds -= tag == "details"
+
+    def handle_data(self, data: str) -> None:
+        if not self.over and not self.folds:
+            self.words += data.split()
+
+
+def test_the_stop_watch(built: Path) -> None:
+    """The five answers, one figure and one ranked table come first, unfolded, and few words stand before them.
+
+    At 1280x800 a line of the page holds some 190 letters and a row of the table is 20 pixels high; what the first
+    screen holds was looked at in a browser.
+    """
+    page = Page()
+    page.feed((built / "report.html").read_text())
+    text = " ".join(word for word in page.words)
+    body = text[text.index("Missing or failed") :]
+    places = [body.index(question) for question in QUESTIONS]
+    assert places == sorted(places)
+    assert body.index("Ranking") > places[-1]
+    assert (page.images, page.rows) == (1, 1 + 3 + 2), "heading, methods, random cell and optimum"
+    assert len(body[: body.index("Ranking")]) < 190 * 10, "ten lines of answers at most"
