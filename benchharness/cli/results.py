@@ -17,6 +17,9 @@ def doctor(words: list[str]) -> int:
     found = examine(Path(args.results))
     for finding in found.findings:
         print(finding)
+    if len(found.sources) > 1:
+        each = ", ".join(f"{number} with {digest[:16]}" for digest, number in found.sources.items())
+        print(f"runs were made with {len(found.sources)} sources of benchharness (sha256): {each}")
     print(f"{found.runs} runs looked at, {len({finding.path for finding in found.findings})} with something to say")
     return FAILED if found.findings else DONE
 

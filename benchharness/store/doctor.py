@@ -2,7 +2,8 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -52,6 +53,8 @@ class Diagnosis(NamedTuple):
 
     runs: int
     findings: tuple[Finding, ...]
+    sources: Mapping[str, int]
+    """Finished runs by the digest of the package's source that they were made with, where that is known."""
 
 
 def examine(results: Path) -> Diagnosis:
@@ -62,7 +65,15 @@ def examine(results: Path) -> Diagnosis:
     apart = not_counted(results, folders)
     found = parallel_read.each(lambda folder: list(_folder(folder, apart.get(folder, ""))), folders)
     counted = [folder for folder in folders if folder not in apart]
-    return Diagnosis(len(folders), (*chain.from_iterable(found), *_mixed(counted)))
+    sources = Counter(filter(None, parallel_read.each(_source, counted)))
+    return Diagnosis(len(folders), (*chain.from_iterable(found), *_mixed(counted)), sources)
+
+
+def _source(folder: Path) -> str:
+    with suppress(UserError, OSError):
+        record = read_record(folder)
+        return record.package_sha256 if record else ""
+    return ""
 
 
 def _mixed(folders: Sequence[Path]) -> Iterator[Finding]:

@@ -112,7 +112,7 @@ def test_a_full_and_then_a_read_only_disk_cost_nothing_that_was_done(home: Path,
         assert mounted("-o", "remount,ro", str(disk))
         assert ended(disk / "results") == 0
         assert ended(disk / "elsewhere") == 1
-    assert examine(disk / "results") == (1, ())
+    assert examine(disk / "results")[:2] == (1, ())
 
 
 def test_a_method_that_diverges_or_devours_fails_alone(home: Path) -> None:

@@ -61,8 +61,8 @@ def older(path: Path) -> None:
 
 
 def test_a_sound_folder_gets_no_word(where: Where) -> None:
-    assert examine(where.store.root) == (2, ())
-    assert examine(where.store.folder(JOB.base)) == (1, ())
+    assert examine(where.store.root)[:2] == (2, ())
+    assert examine(where.store.folder(JOB.base))[:2] == (1, ())
     with pytest.raises(UserError, match="no results folder"):
         examine(where.store.root / "none")
 

@@ -100,7 +100,7 @@ def test_linked_folders_are_read_alike_by_all(results: Path, tmp_path: Path, lev
     place.rename(tmp_path / "elsewhere")
     place.symlink_to(tmp_path / "elsewhere")
     assert counted(results) == OURS
-    assert examine(results) == (2, ())
+    assert examine(results)[:2] == (2, ())
     assert find(results, JOB.base.run_id) == folder(results)
 
 
@@ -125,4 +125,4 @@ def test_a_run_is_read_from_within_and_near_the_root(results: Path, monkeypatch:
     assert counted(Path()) == [JOB.base.run_id]
     assert read(Path())["arch"].notna().all()
     monkeypatch.chdir(Store(results, "mine").folder(JOB.readouts[0]))
-    assert examine(Path()) == (1, ())
+    assert examine(Path())[:2] == (1, ())

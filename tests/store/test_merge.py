@@ -10,7 +10,9 @@ import pytest
 
 from benchharness import store
 from benchharness.cli import main
+from benchharness.compute import environment
 from benchharness.errors import UserError
+from benchharness.report.sections.provenance import sources
 from benchharness.runs.worker import Where, execute
 from benchharness.store import Store
 from benchharness.store.doctor import examine
@@ -62,6 +64,20 @@ def test_equal_results_of_another_source_pass(tmp_path: Path) -> None:
         record.pop("sha256", None)
         path.write_text(json.dumps(record))
     assert merge([one, other], tmp_path / "c").same == 1
+
+
+def test_the_doctor_and_the_report_tell_sources_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made(tmp_path / "a", (0,))
+    here = environment.source_sha256()
+    monkeypatch.setattr(environment, "source_sha256", lambda: "ab" * 32)
+    root = made(tmp_path / "a", (0, 1, 2))
+    assert examine(root).sources == {here: 1, "ab" * 32: 2}
+    assert main(["doctor", str(root)]) == 0
+    assert f"2 sources of benchharness (sha256): 1 with {here[:16]}, 2 with abababababababab" in capsys.readouterr().out
+    (said,) = sources(store.read(root)["record"])
+    assert said.endswith(f"abababababababab (2 runs) and {here[:16]} (1 run)")
 
 
 def test_a_conflict_is_named_and_kept_with_all_that_hangs_on_it(tmp_path: Path) -> None:

@@ -106,7 +106,17 @@ def method(runs: pd.DataFrame, tables: Iterable[Table | None]) -> list[Block]:
     machines = [machine for machine in runs["machine"] if machine and "environment" in machine]
     looked_up = _distinct(line for table in tables for line in about(table))
     lines = [line(machine) for line in (_machine, _versions) for machine in machines]
+    lines += [f"{line[:1].upper()}{line[1:]}." for line in sources(runs["record"])]
     return [Bullets([*looked_up, RULE, *_distinct(lines)])]
+
+
+def sources(records: "Iterable[Mapping[str, Any] | None]") -> list[str]:
+    """Which sources of this package the records were made with; of records older than that is known, nothing."""
+    digests = pd.Series(
+        [str(record["package_sha256"])[:16] for record in records if record and record.get("package_sha256")]
+    )
+    each = listed(f"{digest} ({counted(int(number), 'run')})" for digest, number in digests.value_counts().items())
+    return [f"source of benchharness, by its sha256: {each}"] if len(digests) else []
 
 
 def missing(runs: pd.DataFrame) -> list[Block]:
