@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -141,7 +142,12 @@ def _csv(path: Path, _: Callable[[str], bool]) -> "pd.DataFrame":
     if len(set(header)) < len(header):
         raise UserError(f"{path} has two columns of one name")
     separator = _separator(text.partition("\n")[0])
-    return pd.read_csv(io.StringIO(text), sep=separator, nrows=_ROWS_LIMIT + 1, index_col=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # of rows longer than the header, which it would cut
+        try:
+            return pd.read_csv(io.StringIO(text), sep=separator, nrows=_ROWS_LIMIT + 1, index_col=False)
+        except pd.errors.ParserWarning as warning:
+            raise UserError(f"{path} has rows of more values than its header has names ({warning})") from None
 
 
 def _parquet(path: Path, wanted: Callable[[str], bool]) -> Any:

@@ -228,3 +228,9 @@ def test_a_gzipped_table_is_read_to_its_checksum(tmp_path: Path) -> None:
     path.write_bytes(whole[:-2])
     with pytest.raises(UserError, match=r"x\.csv\.gz cannot be read as CSV \(EOFError"):
         columnar.read_as(path, "x")
+
+
+def test_rows_that_are_longer_than_the_header_are_not_cut(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_bytes(csv().replace(b"cifar10_test_200,", b"").replace(b",cifar10_test_200", b""))
+    with pytest.raises(UserError, match=r"x\.csv has rows of more values than its header has names"):
+        columnar.read_as(tmp_path / "x.csv", "x")
