@@ -22,10 +22,14 @@ def generator(*names: str | int) -> torch.Generator:
 
 @contextmanager
 def seeded(*names: str | int) -> Iterator[None]:
-    """Python's, NumPy's and torch's global generators seeded from `names` for a block, then as they were."""
+    """Python's, NumPy's and torch's global generators seeded from `names` for a block, then as they were.
+
+    Of GPUs the current one alone, where this process uses any: to ask the others would open a context on each.
+    """
     before = random.getstate(), np.random.get_state()
     seed = seed_for(*names)
-    with torch.random.fork_rng():
+    gpus = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices=gpus):
         random.seed(seed)
         np.random.seed(seed % 2**32)
         torch.manual_seed(seed)

@@ -18,6 +18,7 @@ from timing import Figures, medians, parser, told
 from torch import nn
 from torch.nn import functional as F
 
+from benchharness.models.precision import arithmetic
 from benchharness.models.supernet import Supernet
 from benchharness.space import EDGES, OPS
 
@@ -75,7 +76,8 @@ def steps(ours: Supernet, theirs: Any, args: argparse.Namespace) -> dict[str, Fi
         "alpha": lambda: torch.autograd.grad(F.cross_entropy(ours(images, alpha.softmax(-1)), labels), alpha),
         "theirs": lambda: F.cross_entropy(theirs(images)[1], labels).backward(),
     }
-    seconds = medians(ways, args.repeats, args.clock)
+    with arithmetic("float32", labels.device):  # on a GPU torch by itself would let both fall to TF32
+        seconds = medians(ways, args.repeats, args.clock)
     one, both = seconds["theirs"], {"ours": seconds["weights"] + seconds["alpha"], "theirs": 2 * seconds["theirs"]}
     found = {f"{name} half-step": {"ours": seconds[name], "theirs": one} for name in ("weights", "alpha")}
     return {

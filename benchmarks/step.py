@@ -98,16 +98,17 @@ def compared(ways: dict[str, Way], repeats: int, clock: str) -> dict[str, Figure
     alpha = torch.zeros(len(EDGES), len(OPS), device=labels.device, requires_grad=True)
 
     def weights(way: Way) -> None:
-        loss(way, alpha.detach()).backward()
+        with arithmetic(way.numerics, labels.device):  # backward too, or it would fall to TF32
+            loss(way, alpha.detach()).backward()
 
     def alphas(way: Way) -> None:
-        with way.net.holding_weights() if isinstance(way.net, Supernet) else nullcontext():
-            found = loss(way, alpha)
-        torch.autograd.grad(found, alpha)
+        with arithmetic(way.numerics, labels.device):
+            with way.net.holding_weights() if isinstance(way.net, Supernet) else nullcontext():
+                found = loss(way, alpha)
+            torch.autograd.grad(found, alpha)
 
     def loss(way: Way, at: Tensor) -> Tensor:
-        with arithmetic(way.numerics, labels.device):
-            return F.cross_entropy(way.net(way.images, at.softmax(-1)), labels)
+        return F.cross_entropy(way.net(way.images, at.softmax(-1)), labels)
 
     return {
         "weights half-step": raced(weights, ways, repeats, clock),

@@ -1,6 +1,8 @@
 import random
+from contextlib import AbstractContextManager
 
 import numpy as np
+import pytest
 import torch
 
 from benchharness.seeding import generator, seed_for, seeded
@@ -28,6 +30,25 @@ def test_a_block_has_its_own_numbers_and_gives_the_old_ones_back() -> None:
         assert drawn() == first
     with seeded("block", 4):
         assert drawn() != first
+
+
+@pytest.mark.parametrize(("used", "expected"), [(True, [1]), (False, [])])
+def test_of_several_gpus_only_the_one_in_use_is_asked(
+    used: bool, expected: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forked: list[list[int]] = []
+    real = torch.random.fork_rng
+
+    def fork_rng(devices: list[int]) -> AbstractContextManager[None]:
+        forked.append(devices)
+        return real(devices=[])
+
+    monkeypatch.setattr(torch.random, "fork_rng", fork_rng)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: used)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    monkeypatch.setattr(torch, "manual_seed", lambda seed: None)
+    with seeded("block"):
+        assert forked == [expected]
 
 
 def test_the_old_numbers_come_back_after_an_error() -> None:

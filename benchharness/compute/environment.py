@@ -60,10 +60,14 @@ def _version(name: str) -> str | None:
 
 @cache
 def _git() -> dict[str, Any] | None:
-    """The commit this package is checked out at, and whether it was changed since; None for an installed wheel."""
+    """The commit this package is checked out at, and whether it was changed since; None for an installed wheel.
+
+    Where a copy was brought without its history, the commit that `BENCHHARNESS_COMMIT` names.
+    """
     here = Path(__file__).resolve().parents[2]
     if not (here / ".git").exists():
-        return None
+        carried = os.environ.get("BENCHHARNESS_COMMIT")
+        return {"commit": carried, "changed": None} if carried else None
     commit = _output("git", "-C", str(here), "rev-parse", "HEAD")
     changes = _output("git", "-C", str(here), "status", "--porcelain", "--untracked-files=no", "--", "benchharness")
     return {"commit": commit, "changed": None if changes is None else bool(changes)}

@@ -4,9 +4,11 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import as_completed
 from typing import Any, Final, TypeVar
 
 from joblib import Parallel, delayed
+from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from benchharness.compute.streams import replace_closed
@@ -45,6 +47,14 @@ def processes(
             yield from _pool(work, {key: job}, {}, 1)
         except TerminatedWorkerError as error:
             yield key, RuntimeError(f"its process died: {_cause(error)}")
+
+
+def fresh(work: Callable[[Job], Result], jobs: Mapping[int, Job], count: int) -> Iterator[tuple[int, Result]]:
+    """Each job's key and result as they finish in `count` processes that nothing was done in before."""
+    with ProcessPoolExecutor(count) as pool:
+        keys = {pool.submit(work, job): key for key, job in jobs.items()}
+        for done in as_completed(keys):
+            yield keys[done], done.result()
 
 
 def _pool(

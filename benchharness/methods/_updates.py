@@ -249,8 +249,8 @@ def with_decided(weights: Weights, decided: Mapping[int, int]) -> Weights:
     """`weights` with each decided edge carrying its operation alone, at weight 1."""
     result = weights.clone()
     for edge, op in decided.items():
-        result[edge] = 0
-        result[edge, op] = 1
+        result[edge].zero_()  # an assignment of a number would be a copy from the CPU, for which a GPU is waited for
+        result[edge, op].fill_(1)
     return result
 
 

@@ -67,11 +67,12 @@ class Compiled:
 @cache
 def _compiled() -> Callable[..., Tensor]:
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, _GRAPHS)
-    # A pool of compiling processes outlives a search that is killed, and gains little on the two cores of a laptop.
-    torch._inductor.config.compile_threads = 1
     return torch.compile(MixedCell.trained, dynamic=False)
 
 
 def attach(net: Supernet, batch: int) -> None:
     """Have the training steps of `net` run its cells compiled, for batches of `batch` images."""
+    if next(net.parameters()).device.type == "cpu":
+        # A pool of compiling processes outlives a search that is killed, and gains little on the two cores of a laptop.
+        torch._inductor.config.compile_threads = 1
     net.in_training = Compiled(batch)

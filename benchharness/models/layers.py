@@ -105,13 +105,13 @@ class Taps(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, share: Float[Tensor, "height width"]) -> Tensor:
         """The average over each entry's neighbours; each weighs its `share`."""
         ctx.save_for_backward(share)
-        return _window(x).mul_(share)
+        return _window(x.to(share.dtype)).mul_(share).to(x.dtype)
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:
         """A window reaches an entry wherever the entry's own window reaches."""
         (share,) = ctx.saved_tensors
-        return _window(slope * share), None
+        return _window(slope * share).to(slope.dtype), None
 
 
 def _window(x: Float[Tensor, "*batch height width"]) -> Float[Tensor, "*batch height width"]:
@@ -130,7 +130,8 @@ def pool_in_training(x: Float[Tensor, "batch channels height width"]) -> Float[T
     if x.is_cuda and not compiling:
         return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
     height, width = x.shape[-2:]
-    share = (shares if compiling else _SHARES)(height, width, x.dtype, x.device)  # the compiler warns of caches
+    dtype = torch.promote_types(x.dtype, torch.float32)  # sums of nine in bfloat16 would lose half its bits
+    share = (shares if compiling else _SHARES)(height, width, dtype, x.device)  # the compiler warns of caches
     averaged: Tensor = Taps.apply(x, share)  # type: ignore[no-untyped-call]
     return averaged
 

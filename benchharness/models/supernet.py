@@ -42,13 +42,17 @@ def leaving(node: int, weights: Float[Tensor, "edges ops"]) -> Float[Tensor, "le
     return torch.stack([weights[edge] for edge in LEAVING[node]])
 
 
-def apart(weights: Float[Tensor, "edges ops"]) -> tuple[NodeWeights, ...]:
-    """The weights of the edges that leave nodes 0, 1 and 2.
+def apart(weights: Float[Tensor, "edges ops"], dtype: torch.dtype) -> tuple[NodeWeights, ...]:
+    """The weights of the edges that leave nodes 0, 1 and 2; those that scale features, in these features' `dtype`.
 
-    Made once for all cells: on a GPU each piece of thirty numbers costs as much as a layer.
+    Made once for all cells: on a GPU each piece of thirty numbers costs as much as a layer. In another type they would
+    make autocast widen whatever they scale.
     """
-    sums, parts = weights.sum(-1).unbind(), [leaving(node, weights).unbind(1) for node in range(3)]
-    return tuple(NodeWeights(own[CONV1], own[CONV3], own[SKIP].unbind(), own[POOL].unbind(), sums) for own in parts)
+    sums, parts = weights.sum(-1).to(dtype).unbind(), [leaving(node, weights).unbind(1) for node in range(3)]
+    return tuple(
+        NodeWeights(own[CONV1], own[CONV3], own[SKIP].to(dtype).unbind(), own[POOL].to(dtype).unbind(), sums)
+        for own in parts
+    )
 
 
 class MixedCell(nn.Module):
@@ -190,8 +194,9 @@ class Supernet(Skeleton):
         """Logits with every cell's edges mixed by `weights`."""
         if not self.training:
             return self.through(images, lambda cell, x: cell(x, weights))
-        run, own = self.in_training or MixedCell.trained, apart(weights)
-        return self.through(_channels_last(images), lambda cell, x: run(cell, x, own))  # type: ignore[arg-type]
+        stem = self.begin(_channels_last(images))
+        run, own = self.in_training or MixedCell.trained, apart(weights, stem.dtype)
+        return self.onward(stem, lambda cell, x: run(cell, x, own))  # type: ignore[arg-type]
 
     def one_hot(
         self,

@@ -143,7 +143,8 @@ def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterat
 
     Returns once every run is done or has failed: runs that other processes are working on are waited for, and taken
     over where those processes die. Where runs that share a GPU find no memory left on it, they are made again, from
-    where they stopped, with half as many at a time, down to one a GPU.
+    where they stopped, with half as many at a time, down to one a GPU. A run whose steps no CUDA graph can hold goes on
+    without, in a fresh process.
     """
     means = means.checked()
     store = Store(store.root.absolute(), store.suite)  # workers may be elsewhere
@@ -157,6 +158,7 @@ def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterat
     images = _digests(left.values()) if elsewhere else {}
     if not elsewhere:
         _fetch(left.values())
+    afresh = False
     while left:
         shared = not elsewhere and means.jobs > len(places)
         wheres = {key: _where(store, places[key % len(places)], means, shared) for key in left}
@@ -171,20 +173,25 @@ def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterat
             for key, job in left.items()
         }
         busy: set[int] = set()
-        crowded: set[int] = set()
-        for key, result in _execute(work, means):
+        again: set[int] = set()
+        crowded = False
+        for key, result in _execute(work, means, afresh):
             for outcome in _outcomes(left[key], result, wheres[key]):
                 if outcome.state == "busy":
                     busy.add(key)
                     continue
-                if outcome.state == "crowded":
-                    crowded.add(key)
+                if outcome.state == "afresh" and elsewhere:
+                    outcome = outcome._replace(state="failed", message=f"{outcome.message}, on a worker started anew")
+                if outcome.state in ("crowded", "afresh"):
+                    again.add(key)
+                    crowded |= outcome.state == "crowded"
+                    afresh |= outcome.state == "afresh"
                 yield outcome
         means = means._replace(jobs=max(len(places), means.jobs // 2)) if crowded else means
         if busy and 0 < means.until < time.time():
             yield from (Outcome(spec, "paused", "others are at it") for key in busy for spec in left[key].specs)
             return
-        left = {key: job for key, job in left.items() if key in busy | crowded}
+        left = {key: job for key, job in left.items() if key in busy | again}
         time.sleep(POLL_SECONDS if busy else 0)
 
 
@@ -198,10 +205,14 @@ def _sources(jobs: Iterable[Job]) -> dict[Path | None, bytes]:
     return {path: methods.source_of(path) if path else b"" for path in {job.source_path for job in jobs}}
 
 
-def _execute(work: Mapping[int, Task], means: Means) -> Iterator[tuple[int, list[Outcome] | Carried | Exception]]:
+def _execute(
+    work: Mapping[int, Task], means: Means, afresh: bool
+) -> Iterator[tuple[int, list[Outcome] | Carried | Exception]]:
     if means.executor == "dask":
         away: Callable[[Task], list[Outcome] | Carried] = start_away if means.return_results else start_there
         return cluster(away, work, means.scheduler, Rules(means.timeout, means.any_source))
+    if afresh:
+        return executors.fresh(start, work, means.jobs)
     if means.jobs == 1 and not means.timeout:
         return executors.serial(start, work)
     return executors.processes(start, work, means.jobs)  # what hangs is ended with its process, which is not this one

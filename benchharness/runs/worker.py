@@ -1,6 +1,7 @@
 """What one worker process does with one job: train its supernet, read all out of it, and store that."""
 
 import errno
+import gc
 import io
 import os
 import time
@@ -12,7 +13,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 import torch
 
-from benchharness.compute import environment
+from benchharness.compute import environment, memory
 from benchharness.compute.devices import devices, name_of
 from benchharness.compute.watchdog import watched
 from benchharness.data import benchmark_split, load_images
@@ -24,7 +25,7 @@ from benchharness.models import compiled as compiling
 from benchharness.records import RunRecord, RunSpec, Status
 from benchharness.runs.plan import Job
 from benchharness.search import diagnostics
-from benchharness.search.cuda_graphs import CudaRecorder, check
+from benchharness.search.cuda_graphs import CudaRecorder, NotRecorded, check
 from benchharness.search.loop import Search
 from benchharness.store import Run, Store
 
@@ -51,6 +52,9 @@ class Searcher(Protocol):
     def read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]: ...  # noqa: D102
 
 
+_UNFIT: Final[list[str]] = []
+"""Why steps could not be recorded in this process, where that was tried: whatever comes next is for another one."""
+
 Open = Callable[[Job, torch.device], Searcher]
 
 
@@ -58,9 +62,10 @@ class Outcome(NamedTuple):
     """How one run of a job ended this time."""
 
     spec: RunSpec
-    state: Literal["done", "failed", "busy", "crowded", "paused"]
+    state: Literal["done", "failed", "busy", "crowded", "paused", "afresh"]
     """`busy`: another process is working on it. `crowded`: the GPU that it shares with others had no memory left.
-    `paused`: it goes on another time, as its epochs or its time for now are used up."""
+    `paused`: it goes on another time, as its epochs or its time for now are used up. `afresh`: to be done in another
+    process, since in this one steps could not be recorded."""
     message: str = ""
     """Why it failed, or how far it is; of a run that is done, what its maker should know."""
     spoilt: bool = False
@@ -98,6 +103,9 @@ class Where(NamedTuple):
 
 def open_search(job: Job, device: torch.device, compiled: bool = False, graphs: bool = False) -> Searcher:
     """The real search of a job's supernet, at its beginning."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    diagnostics.forget_peak(device)
     images = load_images(job.base.dataset)
     check(graphs, device.type)
     recorder = CudaRecorder(device) if graphs else None
@@ -131,6 +139,8 @@ def execute(job: Job, where: Where, make: Open = open_search, source: bytes = b"
     """
     if where.pauses() and not finished(where.store, job):
         return [Outcome(spec, "paused", "the time is up") for spec in job.specs]
+    if _UNFIT:
+        return [Outcome(spec, "afresh", "its process could not record another run's steps") for spec in job.specs]
     with where.store.claim(job.base) as base:
         if base is None:
             return [Outcome(spec, "busy") for spec in job.specs]
@@ -142,21 +152,40 @@ def execute(job: Job, where: Where, make: Open = open_search, source: bytes = b"
             job = job._replace(source_path=base.method_file(source)) if source else job
             begin = partial(make, job, torch.device(where.device), **_ways(where))
             anew, pause = _train(base, begin, where)
+        except NotRecorded as error:
+            return _unrecorded(job, base, error)
         except Exception as error:
-            return [_crowded(base, where)] if _crowds(error, where) else _untrained(job, base, error)
+            if not _crowds(error, where):
+                return _untrained(job, base, error)
+            crowded = True  # the memory is free only once the error, and the search in its traceback, is gone
+        else:
+            crowded = False
+        if crowded:
+            return [_crowded(base, where)]
         if pause:
             return [Outcome(spec, "paused", pause) for spec in job.specs if not (spec == job.base and base.done)]
         own, *others = [_read_out(base, spec, begin, where) for spec in job.specs]
         return [own._replace(message=own.message or anew), *others]
 
 
+def _unrecorded(job: Job, base: Run, error: NotRecorded) -> list[Outcome]:
+    """What becomes of a job whose steps could not be recorded: it goes on without, in a process that did not try."""
+    _UNFIT.append(str(error))
+    if base.done:  # its checkpoint is gone, and without recording it would not come out the same
+        return _untrained(job, base, error)
+    base.begin(epoch=len(base.lines()), not_recorded=str(error))
+    return [Outcome(spec, "afresh", f"{error}; it goes on without --graphs") for spec in job.specs]
+
+
 def _crowds(error: Exception, where: Where) -> bool:
     """Whether it is for others on the same device that a run found no memory."""
-    return where.shared and isinstance(error, torch.OutOfMemoryError)
+    full = isinstance(error, torch.OutOfMemoryError) or (where.device.startswith("cuda") and memory.ran_out(error))
+    return where.shared and full
 
 
 def _crowded(run: Run, where: Where) -> Outcome:
     """What becomes of a run that its device has no memory left for; what was trained of it is in its checkpoint."""
+    gc.collect()  # a search is a ring of objects, and stays until it is collected
     torch.cuda.empty_cache()
     return Outcome(run.spec, "crowded", f"{where.device} has no memory left for so many at a time; again with half")
 
@@ -165,9 +194,14 @@ def _as_begun(base: Run, where: Where) -> Where:
     """`where` with the threads that the run was begun with, compiled and recorded or not as it was; else as of now."""
     attempts = base.machine().get("attempts")
     if attempts:
-        return as_made(where, attempts[0])
+        return as_made(where, {**attempts[0], **({"graphs": False} if _unrecordable(base) else {})})
     compiled = compiling.decided(where.compile, base.spec.protocol, where.device)
     return where._replace(compile="on" if compiled else "off")
+
+
+def _unrecordable(run: Run) -> bool:
+    """Whether an earlier attempt found that steps cannot be recorded."""
+    return any("not_recorded" in attempt for attempt in run.machine().get("attempts", ()))
 
 
 def as_made(where: Where, machine: Mapping[str, Any]) -> Where:
@@ -241,9 +275,9 @@ def _resumed(base: Run, begin: Callable[[], Searcher]) -> tuple[Searcher, str]:
         return search, ""
     try:
         search.load(_state(base, search))
-    except (MemoryError, torch.OutOfMemoryError):
-        raise
     except Exception as error:  # as many kinds of error as there are ways to be no checkpoint of this search
+        if memory.ran_out(error):
+            raise
         reason = str(error) if isinstance(error, UserError) else f"cannot be loaded ({type(error).__name__}: {error})"
     else:
         if len(base.lines()) >= search.epoch:
@@ -308,18 +342,32 @@ def _read_out(base: Run, spec: RunSpec, begin: Callable[[], Searcher], where: Wh
 def _record(run: Run, base: Run, begin: Callable[[], Searcher], where: Where) -> Outcome:
     if run.done:
         return Outcome(run.spec, "done")
+    if where.graphs and _unrecordable(run):
+        begin = partial(begin, graphs=False)  # type: ignore[call-arg]
     try:
-        search, _ = _resumed(base, begin)
-        arrays = search.arrays() if run is base else {}
-        started = time.perf_counter()
-        with watched(run.hung, where.timeout):
-            record, found = search.read_out(run.spec)
-        seconds = time.perf_counter() - started
-        record = replace(record, package_sha256=environment.source_sha256())
-        run.finish(record, {**arrays, **found}, _machine(base, where, seconds))
+        _finish(run, base, begin, where)
+    except NotRecorded as error:
+        _UNFIT.append(str(error))
+        run.begin(epoch=0, not_recorded=str(error))
+        return Outcome(run.spec, "afresh", f"{error}; it goes on without --graphs")
     except Exception as error:
-        return _crowded(run, where) if _crowds(error, where) else _failed(run, error)
-    return Outcome(run.spec, "done")
+        if not _crowds(error, where):
+            return _failed(run, error)
+    else:
+        return Outcome(run.spec, "done")
+    return _crowded(run, where)
+
+
+def _finish(run: Run, base: Run, begin: Callable[[], Searcher], where: Where) -> None:
+    """Read `run` out of the supernet of `base`; in a frame of its own, so that its search ends with an error."""
+    search, _ = _resumed(base, begin)
+    arrays = search.arrays() if run is base else {}
+    started = time.perf_counter()
+    with watched(run.hung, where.timeout):
+        record, found = search.read_out(run.spec)
+    seconds = time.perf_counter() - started
+    record = replace(record, package_sha256=environment.source_sha256())
+    run.finish(record, {**arrays, **found}, _machine(base, where, seconds))
 
 
 def _machine(base: Run, where: Where, selection_seconds: float) -> dict[str, Any]:
@@ -359,6 +407,6 @@ def _is_disks(error: BaseException | None) -> bool:
 def _plainly(error: Exception) -> str:
     """The error in words, with what to do where memory ran out, which torch says in the words of its allocators."""
     message = str(error) if isinstance(error, UnwritableError) else f"{type(error).__name__}: {error}"
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in message:
+    if memory.ran_out(error):
         return f"no memory left; take fewer --jobs, or a smaller batch with --set batch=N ({message})"
     return message

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchharness.compute.memory import ran_out
 from benchharness.data.pictures import Batch
 from benchharness.errors import UserError
 from benchharness.methods import Method, _updates
@@ -28,6 +29,10 @@ Step = Callable[[Batch, Batch], None]
 _KNOWN: Final = frozenset(_updates.UPDATES.values())
 _PLAIN: Final = (bool, int, float, str)
 _HOLDING: Final = (list, tuple, dict, set)
+
+
+class NotRecorded(RuntimeError):  # noqa: N818
+    """Steps that could not be recorded, after which the device may be in no state to go on in this process."""
 
 
 def check(wanted: bool, device: str) -> None:
@@ -136,7 +141,7 @@ class RecordedSteps(Steps):
 
     @contextmanager
     def epoch(self, when: When) -> Iterator[Step]:
-        """What takes one step of a new epoch; raises `UserError` where recording fails."""
+        """What takes one step of a new epoch; raises `NotRecorded` where recording fails."""
         self.replayed = 0
         if not (self.recorded and self._fits(self.recorded, when)):
             self.recorded = self.sizes = None
@@ -177,11 +182,11 @@ class RecordedSteps(Steps):
         places = self._places()
         try:
             again = self.recorder.record(lambda: self._take(train, valid, when))
-        except torch.OutOfMemoryError:
-            raise
         except RuntimeError as error:
+            if ran_out(error):
+                raise
             name = type(self.update.method).__name__
-            raise UserError(f"no CUDA graph can hold a step of {name}; leave out --graphs ({error})") from error
+            raise NotRecorded(f"no CUDA graph can hold a step of {name} ({error})") from error
         return Recorded(when, places, (train, valid), again)
 
     def _replay(self, recorded: Recorded, batches: tuple[Batch, Batch]) -> None:

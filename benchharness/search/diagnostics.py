@@ -33,6 +33,12 @@ def peak_memory_bytes(device: torch.device) -> int:
     return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * unit
 
 
+def forget_peak(device: torch.device) -> None:
+    """Count the most memory allocated on a GPU from now on, so that no run is told the peak of one before it."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def state_of(method: Method) -> dict[str, Any]:
     """Entropy and argmax cell of a method, for one line of the trace."""
     weights = method.probabilities().detach()

@@ -1,6 +1,7 @@
 """Where Python reads a tensor's numbers or sends it some: on a GPU each such place waits for the device."""
 
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
@@ -28,8 +29,8 @@ class Read(NamedTuple):
 class Reads(TorchFunctionMode):
     """Notes every read of a tensor's numbers within a `with` block, whichever device the tensor is on.
 
-    And what sends a tensor numbers: one made of Python's, an index that is a list, which is copied, or a mask, which is
-    counted.
+    And what sends a tensor numbers: one made of Python's, a number that is assigned to a part of it, an index that is a
+    list, which is copied, or a mask, which is counted.
 
     It sees what Python asks for; numbers that torch's own kernels read it cannot see, which on a CUDA device `no_sync`
     does, and on a `meta` device, which holds no numbers, every kernel.
@@ -43,7 +44,8 @@ class Reads(TorchFunctionMode):
         self, func: Callable[..., Any], types: Iterable[type], args: Any = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         name = getattr(func, "__name__", "")
-        if name in _READING or name in _SENDING or (name in _INDEXING and _waits(args[1])):
+        sends = name == "__setitem__" and isinstance(args[2], bool | int | float)
+        if name in _READING or name in _SENDING or sends or (name in _INDEXING and _waits(args[1])):
             caller = sys._getframe(1)
             self.found.append(Read(name, caller.f_code.co_filename, caller.f_lineno))
         return func(*args, **(kwargs or {}))
@@ -58,7 +60,9 @@ def _waits(index: Any) -> bool:
 @contextmanager
 def no_sync() -> Iterator[None]:
     """A block in which CUDA raises `RuntimeError` wherever Python waits for it."""
-    torch.cuda.set_sync_debug_mode("error")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch says on every use that the mode is a prototype
+        torch.cuda.set_sync_debug_mode("error")
     try:
         yield
     finally:

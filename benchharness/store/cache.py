@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import platformdirs
-
 from benchharness.io.npz import replacing
+from benchharness.io.user_folder import user_folder
 from benchharness.records import RunRecord, RunSpec
 from benchharness.store.listing import Mark
 from benchharness.store.schemas import Failure, Machine
@@ -84,7 +83,7 @@ def _met(part: dict[str, Any], known: dict[str, Any]) -> Any:
 
 def _place(folder: Path) -> Path:
     key = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
-    return platformdirs.user_cache_path("benchharness") / "index" / f"{key}.json.gz"
+    return user_folder("cache") / "index" / f"{key}.json.gz"
 
 
 def _packed(parsed: Parsed, shared: dict[int, tuple[int, Any]]) -> list[Any]:

@@ -2,10 +2,8 @@
 
 import importlib.util
 import json
-import os
 import subprocess
 import sys
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -89,29 +87,6 @@ def test_searches_at_a_time(timed: Timed) -> None:
 def test_searches_that_come_to_nothing_are_told_as_none(timed: Timed) -> None:
     found = timed("several", f"--at-a-time 1,2 --epochs 1 --repeats 1 --dataset digits --method nothing {SMALL}")
     assert [figures["epochs an hour"] for figures in found.values()] == [0, 0]
-
-
-def test_the_script_for_a_gpu_names_its_parts(tmp_path: Path) -> None:
-    words = ["bash", str(SPEED / "gpu.sh"), "everything", str(tmp_path)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr == "everything is no part: check, speed or search\n"
-
-
-@pytest.mark.slow
-def test_the_script_for_a_gpu_keeps_every_finished_run(tmp_path: Path) -> None:
-    """Tried on a processor, in a folder that is then all there is of it; the same command again has nothing to do."""
-    small = ["epochs=1", "images=64", "channels=2", "cells=1", "batch=16", "eval_batch=16", "ranking=2"]
-    words = ["bash", str(SPEED / "gpu.sh"), "search", str(tmp_path), "suites/paper.toml", "120"]
-    words += ["--methods", "darts,ostr", "--dataset", "digits", "--seeds", "0", "--shard", "1/1", "--set", *small]
-    around = {**os.environ, "DEVICE": "cpu", "PYTHON": sys.executable}
-    done = [subprocess.run(words, env=around, capture_output=True, text=True, check=True).stdout for _ in range(2)]
-    assert "(2 absent)" in done[0]
-    assert "(2 done)" in done[1]
-    with tarfile.open(tmp_path / "results.tgz") as archive:
-        names = [Path(name).name for name in archive.getnames()]
-    assert names.count("record.json") == 2
-    assert not any("checkpoint" in name for name in names)
 
 
 def test_epochs_of_each_method(timed: Timed) -> None:

@@ -84,3 +84,15 @@ def test_a_tool_that_is_not_there_tells_nothing() -> None:
     assert environment._output("no-such-tool-anywhere") is None
     assert environment._output("false") is None
     assert environment._version("no-such-package-anywhere") is None
+
+
+def test_a_copy_without_history_is_of_the_commit_that_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment.Path, "exists", lambda path: False)
+    environment._git.cache_clear()
+    try:
+        assert environment._git() is None
+        environment._git.cache_clear()
+        monkeypatch.setenv("BENCHHARNESS_COMMIT", "abc")
+        assert environment._git() == {"commit": "abc", "changed": None}
+    finally:
+        environment._git.cache_clear()

@@ -103,11 +103,18 @@ def test_a_cell_really_compiles() -> None:
     weights, before = weights_of("softmax").float(), compiling.seconds()
     results = []
     for y_of, cell in zip((compiling.Compiled(4), MixedCell.trained), cells, strict=True):
-        y = y_of(cell, x, apart(weights))
+        y = y_of(cell, x, apart(weights, x.dtype))
         (y * torch.linspace(-1, 1, y.numel()).view_as(y)).sum().backward()
         results.append([y, *(weight.grad for weight in cell.parameters())])
     torch.testing.assert_close(*results, rtol=1e-4, atol=1e-4)
     assert compiling.seconds() > before
+
+
+@pytest.mark.parametrize(("device", "threads"), [("cpu", 1), ("meta", 8)])
+def test_the_compiler_takes_one_process_on_cpus_alone(device: str, threads: int) -> None:
+    with torch._inductor.config.patch(compile_threads=8):
+        compiling.attach(Supernet(10, 2, 1).to(device), BATCH)
+        assert torch._inductor.config.compile_threads == threads
 
 
 def search_of(compiled: bool, numerics: str = "float32") -> Search:

@@ -1,8 +1,10 @@
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pytest
 import torch
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchharness.models.layers import Norm, pool, pool_in_training
 from benchharness.models.supernet import MixedCell, Supernet
@@ -155,3 +157,28 @@ def test_features_and_gradients_keep_channels_last_through_a_training_step(parti
     net.one_hot(images().float(), from_code(7284)).sum().backward()
     assert len(layouts) > 140
     assert all(layouts)
+
+
+class Scaled(TorchDispatchMode):
+    """Notes the types of what takes part in every `addcmul`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.types: list[set[torch.dtype]] = []
+
+    def __torch_dispatch__(
+        self, func: Callable[..., Any], types: Iterable[type], args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        if func is torch.ops.aten.addcmul.default:
+            self.types.append({tensor.dtype for tensor in args})
+        return func(*args, **(kwargs or {}))
+
+
+def test_in_bf16_nothing_widens_the_features() -> None:
+    """CUDA's autocast takes `addcmul` in the widest type of what takes part, even of one number."""
+    net, alpha = Supernet(10, 4, 1), weights_of("softmax").float().requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16, cache_enabled=False), Scaled() as scaled:
+        F.cross_entropy(net(images().float(), alpha), torch.arange(6)).backward()
+    assert scaled.types == [{torch.bfloat16}] * 2 * len(EDGES) * 3
+    assert alpha.grad is not None
+    assert alpha.grad.dtype == torch.float32

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -457,3 +458,41 @@ def test_a_hang_is_told_as_one(where: Where, monkeypatch: pytest.MonkeyPatch) ->
     failure = json.loads((where.store.folder(job.base) / "failure.json").read_text())
     assert failure["type"] == "TimeoutError"
     assert "line 7 in draw" in failure["traceback"]
+
+
+def test_a_search_that_found_no_memory_is_gone_before_its_memory_is_given_back(
+    where: Where, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive: list[weakref.ref[Walk]] = []
+    left: list[int] = []
+
+    class Wide(Walk):
+        def __init__(self, *given: Any, **more: Any) -> None:
+            super().__init__(*given, **more)
+            self.ring = self
+            alive.append(weakref.ref(self))
+
+        def run_epoch(self) -> dict[str, Any]:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: left.append(sum(one() is not None for one in alive)))
+    (job,) = jobs()
+    assert states(execute(job, where._replace(shared=True), Wide)) == [("darts", "crowded")]
+    assert left == [0]
+
+
+def test_a_reading_that_found_no_memory_is_gone_before_its_memory_is_given_back(
+    where: Where, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive: list[weakref.ref[Walk]] = []
+    left: list[int] = []
+
+    class Wide(Walk):
+        def read_out(self, spec: Any) -> Any:
+            alive.append(weakref.ref(self))
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: left.append(sum(one() is not None for one in alive)))
+    (job,) = jobs()
+    assert states(execute(job, where._replace(shared=True), Wide)) == [("darts", "crowded")]
+    assert left == [0]

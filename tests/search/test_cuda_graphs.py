@@ -14,16 +14,16 @@ from torch import Tensor
 from benchharness import methods
 from benchharness.cli import main
 from benchharness.config import protocol
-from benchharness.errors import UserError
 from benchharness.methods import Method
 from benchharness.records import RunSpec
 from benchharness.runs import worker
 from benchharness.runs.worker import Where
 from benchharness.search import cuda_graphs
-from benchharness.search.cuda_graphs import CudaRecorder, RecordedSteps, Recorder
+from benchharness.search.cuda_graphs import NotRecorded, RecordedSteps, Recorder
 from benchharness.search.loop import Search
 from benchharness.store import Store
 from tests.support.emulated import ON_THE_HOST, TRAINED, Emulated, adam_on_the_device
+from tests.support.gpu import gpu, recorder
 from tests.support.sets import small_images
 
 CHEAP = {"enas": {"controller_steps": 1, "controller_samples": 2}, "sdarts-adv": {"attack_steps": 2}}
@@ -215,7 +215,7 @@ def test_what_reads_only_later_cannot_be_recorded(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(methods, "load", lambda name: Late)
     search = search_of("darts", Emulated())
-    with pytest.raises(UserError, match="no CUDA graph can hold a step of Late; leave out --graphs"):
+    with pytest.raises(NotRecorded, match="no CUDA graph can hold a step of Late"):
         search.run_epoch()
 
 
@@ -262,10 +262,8 @@ def test_a_run_goes_on_as_it_was_begun(begun: bool, tmp_path: Path) -> None:
 @pytest.mark.gpu
 @pytest.mark.parametrize("method", TRAINED)
 def test_cuda_graphs_do_what_steps_do(method: str) -> None:
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device here")
-    device = torch.device("cuda")
-    one, other = search_of(method, CudaRecorder(device), "cuda"), search_of(method, None, "cuda")
+    device = gpu()
+    one, other = search_of(method, recorder(device), device.type), search_of(method, None, device.type)
     lines = [(one.run_epoch(), other.run_epoch()) for _ in range(2)]
     for first, second in lines:
         assert first["train_loss"] == pytest.approx(second["train_loss"], rel=1e-3)

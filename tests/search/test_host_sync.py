@@ -1,5 +1,6 @@
 """No step of a search reads a number back or sends one: on a GPU that would wait for all work given before it."""
 
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from benchharness.records import RunSpec
 from benchharness.search.host_sync import Reads, no_sync
 from benchharness.search.loop import Search
 from tests.support.emulated import ON_THE_HOST, TRAINED
+from tests.support.gpu import gpu
 from tests.support.sets import small_images
 
 
@@ -92,21 +94,23 @@ def test_what_is_sent_is_seen() -> None:
     weights = torch.rand(6, 5)
     with Reads() as reads:
         weights[[0, 1, 3]].sum() * torch.tensor(2.0) + weights[weights > 0.5].sum() + weights[2:, 1].sum()
-    assert [read.name for read in reads.found] == ["__getitem__", "tensor", "__getitem__"]
+        weights[2:, 1] = weights[2:, 2]
+        weights[2].zero_()
+        weights[2, 1] = 1
+        weights[3] = 0.0
+    assert [read.name for read in reads.found] == ["__getitem__", "tensor", "__getitem__", "__setitem__", "__setitem__"]
 
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("method", [name for name in TRAINED if name not in ON_THE_HOST])
 def test_an_epoch_waits_for_no_gpu(method: str) -> None:
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device here")
-    search = search_of(method, torch.device("cuda"))
+    search = search_of(method, gpu())
     search.run_epoch()
     assert search.update is not None
     search.net.train()
     steps, when = search.stream.epoch(1), When(1.0, alpha=search.method.moves_alpha(1.0))
     first = next(steps)
-    with no_sync():
+    with no_sync() if gpu().type == "cuda" else nullcontext():
         search.update.step(*first, when)
         for train, valid in steps:
             search.update.step(train, valid, when)

@@ -173,7 +173,7 @@ class Prune(Strength):
     def trial(self, weights: Float[Tensor, "edges ops"], edge: int, op: int) -> Float[Tensor, "edges ops"]:
         """The edge weights with operation `op` of `edge` removed."""
         tried = weights.clone()
-        tried[edge, op] = 0
+        tried[edge, op].zero_()
         return tried
 
     def gain(self, before: float, after: float) -> float:

@@ -1,0 +1,18 @@
+"""Whether an error says that memory ran out, in whichever words the device's libraries say so."""
+
+from typing import Final
+
+import torch
+
+_CUDA_ERROR_MEMORY_ALLOCATION: Final = 2
+_WORDS: Final = ("can't allocate memory", "ALLOC_FAILED", "ALLOCATION_FAILED", "CUDA error: out of memory")
+"""Of the CPU's allocator, of cuBLAS and cuDNN, and of CUDA where torch's allocator was not asked."""
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether `error` is for want of memory, on the CPU or on a GPU."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    if isinstance(error, torch.AcceleratorError) and getattr(error, "error_code", 0) == _CUDA_ERROR_MEMORY_ALLOCATION:
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _WORDS)

@@ -1,0 +1,106 @@
+"""Where steps cannot be recorded, a run goes on without, in a process that did not try."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchharness.runs import runner, worker
+from benchharness.runs.plan import Job
+from benchharness.runs.runner import Means, perform
+from benchharness.runs.worker import Outcome, Where, execute
+from benchharness.search.cuda_graphs import NotRecorded
+from benchharness.store import Store
+from tests.support.tiny import Walk, jobs
+
+
+class Graphs(Walk):
+    """A search of which `nowhere` says in which epoch, or in which reading, recording fails."""
+
+    nowhere: int | str = 1
+    begun: list[bool]
+
+    def __init__(self, job: Job, device: torch.device, graphs: bool = False) -> None:
+        super().__init__(job, device)
+        self.graphs = graphs
+        Graphs.begun.append(graphs)
+
+    def run_epoch(self) -> dict[str, Any]:
+        if self.graphs and self.epoch == Graphs.nowhere:
+            raise NotRecorded("no CUDA graph can hold a step of Darts (not permitted)")
+        return super().run_epoch()
+
+    def read_out(self, spec: Any) -> Any:
+        if self.graphs and spec.method == Graphs.nowhere:
+            raise NotRecorded("no CUDA graph can hold a step of Darts (not permitted)")
+        return super().read_out(spec)
+
+
+@pytest.fixture
+def where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Where:
+    Graphs.begun = []
+    monkeypatch.setattr(worker, "_UNFIT", [])
+    monkeypatch.setattr(worker, "devices", lambda wanted, jobs: [wanted])
+    monkeypatch.setattr(worker, "name_of", lambda device: device)
+    monkeypatch.setattr(worker.diagnostics, "peak_memory_bytes", lambda device: 0)
+    return Where(Store(tmp_path / "results", "mine"), "cuda", 1, compile="off", graphs=True)
+
+
+def states(outcomes: list[Outcome]) -> list[tuple[str, str]]:
+    return [(outcome.spec.method, outcome.state) for outcome in outcomes]
+
+
+@pytest.mark.parametrize("nowhere", [0, 2])
+def test_a_run_goes_on_without_graphs_in_another_process(
+    where: Where, nowhere: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Graphs, "nowhere", nowhere)
+    job, other = jobs(seeds=(0, 1))
+    (first,) = execute(job, where, Graphs)
+    assert first.state == "afresh"
+    assert "no CUDA graph can hold a step" in first.message
+    assert states(execute(other, where, Graphs)) == [("darts", "afresh")], "this process is not used any more"
+    worker._UNFIT.clear()  # another process
+    assert states(execute(job, where, Graphs)) == [("darts", "done")]
+    assert Graphs.begun[0]
+    assert not Graphs.begun[-1]
+    machine = json.loads((where.store.folder(job.base) / "machine.json").read_text())
+    assert "graphs" not in machine
+    assert [attempt["epoch"] for attempt in machine["attempts"]] == [0, nowhere, nowhere]
+
+
+def test_a_reading_goes_on_without_graphs_and_its_supernet_stays(where: Where, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Graphs, "nowhere", "ostr")
+    (job,) = jobs("darts,ostr")
+    assert states(execute(job, where, Graphs)) == [("darts", "done"), ("ostr", "afresh")]
+    worker._UNFIT.clear()
+    assert states(execute(job, where, Graphs)) == [("darts", "done"), ("ostr", "done")]
+
+
+def test_the_plan_goes_on_in_fresh_processes(where: Where, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Graphs, "nowhere", 1)
+    rounds: list[int] = []
+
+    def fresh(work: Any, left: dict[int, Any], count: int) -> Any:
+        worker._UNFIT.clear()
+        rounds.append(len(left))
+        return runner.executors.serial(work, left)
+
+    monkeypatch.setattr(runner, "devices", lambda wanted, jobs: ["cuda"])
+    monkeypatch.setattr(runner, "load_images", lambda name: None)
+    monkeypatch.setattr(runner, "check_place", lambda *given: None)
+    monkeypatch.setattr(runner.executors, "fresh", fresh)
+    monkeypatch.setattr(runner, "start", lambda task: execute(task.job, task.where, Graphs))
+    outcomes = list(perform(jobs(seeds=(0, 1)), where.store, Means(device="cuda", compile="off", graphs=True)))
+    assert [outcome.state for outcome in outcomes] == ["afresh", "afresh", "done", "afresh", "done"]
+    assert rounds == [2, 1]
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def test_fresh_processes_do_their_work() -> None:
+    assert dict(runner.executors.fresh(square, {0: 2, 1: 3}, 1)) == {0: 4, 1: 9}

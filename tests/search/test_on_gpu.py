@@ -1,0 +1,195 @@
+"""What a search computes on a GPU, beside the plain formulation in double precision on the processor.
+
+`DEVICE=cpu pytest -m gpu` rehearses these tests where there is no GPU, with steps recorded by the emulated recorder.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
+from io import BytesIO
+from typing import Any, Final
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from benchharness import methods
+from benchharness.config import protocol
+from benchharness.methods._updates import When
+from benchharness.models.precision import arithmetic
+from benchharness.models.supernet import Supernet
+from benchharness.records import RunSpec
+from benchharness.search import diagnostics, selection
+from benchharness.search.evaluation import Evaluation
+from benchharness.search.loop import Search
+from tests.support.emulated import adam_on_the_device
+from tests.support.gpu import gpu, recorder
+from tests.support.plain import PlainSupernet, pairs, twins, weights_of
+from tests.support.sets import as_doubles, small_images
+
+pytestmark = pytest.mark.gpu
+NEAR: Final = {torch.float64: 1e-8, torch.float32: 2e-3}
+"""By how much results may differ from those of the plain formulation; CUDA sums in an order of its own."""
+STEPS: Final = 10
+
+
+class PlainInSearch(PlainSupernet):
+    """The plain formulation where a search wants a supernet."""
+
+    partial, weighs_bypass, in_training = 1, False, None
+
+    @contextmanager
+    def holding_weights(self) -> Iterator[None]:
+        yield
+
+
+@pytest.fixture(autouse=True)
+def as_on_a_gpu() -> Iterator[None]:
+    with adam_on_the_device() if gpu().type == "cpu" else nullcontext():
+        yield
+
+
+def search_on(
+    device: torch.device, dtype: torch.dtype, method: str = "darts", graphs: bool = False, **changes: Any
+) -> Search:
+    """A search of ten steps an epoch, of 16x16 images."""
+    settings = protocol("drnas", {"epochs": 2, "channels": 4, "cells": 1, "batch": 30, "eval_batch": 100, **changes})
+    kind = methods.load(method)
+    spec = RunSpec(method, kind.trains_as or method, kind.selection, "cifar10", 0, asdict(settings))
+    search = Search(spec, small_images(2 * 30 * STEPS), device, recorder=recorder(device) if graphs else None)
+    for group in search.alpha_optimizer.param_groups:
+        group["capturable"] = graphs
+    search.net.to(dtype)
+    search.method.to(dtype)
+    if dtype == torch.float64:
+        as_doubles(search.stream)
+    return search
+
+
+def stepped(search: Search) -> list[torch.Tensor]:
+    """The search's alphas and tallies after an epoch of ten steps."""
+    assert search.steps is not None
+    search.steps.set_rate(0.025)
+    search.net.train()
+    when = When(0.0, alpha=search.method.moves_alpha(0.0))
+    with arithmetic("float32", search.device), search.steps.epoch(when) as step:
+        for train, valid in search.stream.epoch(0):
+            step(train, valid)
+    return [search.method.alpha.detach().cpu().double(), search.steps.sums.cpu()]
+
+
+@pytest.mark.parametrize("dtype", NEAR, ids=str)
+@pytest.mark.parametrize("kind", ["softmax", "one zero"])
+@pytest.mark.parametrize("partial", [1, 2])
+def test_logits_and_gradients_are_those_of_the_plain_formulation(dtype: torch.dtype, kind: str, partial: int) -> None:
+    device, (net, plain) = gpu(), twins(partial=partial)
+    images = torch.randn(6, 3, 16, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    net.to(device, dtype)
+    found = []
+    for module, where, of in ((net, device, dtype), (plain, torch.device("cpu"), torch.float64)):
+        weights = weights_of(kind).to(where, of).requires_grad_()
+        with arithmetic("float32", where):
+            logits = module(images.to(where, of), weights)
+            F.cross_entropy(logits, torch.arange(6, device=where)).backward()
+        assert weights.grad is not None
+        stem = module.stem.weight.grad if isinstance(module, Supernet) else module.stem[0].weight.grad
+        found.append([each.detach().cpu().double() for each in (logits, weights.grad, stem)])
+    torch.testing.assert_close(*found, rtol=NEAR[dtype], atol=NEAR[dtype])
+    for ours, theirs in pairs(net, plain):
+        torch.testing.assert_close(ours.detach().cpu().double(), theirs.detach(), rtol=NEAR[dtype], atol=NEAR[dtype])
+
+
+@pytest.mark.parametrize("graphs", [False, True], ids=["steps", "graphs"])
+@pytest.mark.parametrize("dtype", NEAR, ids=str)
+def test_ten_steps_are_those_of_the_plain_formulation(dtype: torch.dtype, graphs: bool) -> None:
+    reference = search_on(torch.device("cpu"), torch.float64, graphs=False)
+    plain = PlainInSearch(10, 4, 1).double()
+    search = search_on(gpu(), dtype, graphs=graphs)
+    with torch.no_grad():
+        for ours, theirs in pairs(reference.net, plain):
+            theirs.data.copy_(ours)
+    reference._hold(plain)  # type: ignore[arg-type]
+    begun = search.method.alpha.detach().cpu().double().clone()
+    alpha, sums = stepped(search)
+    expected, expected_sums = stepped(reference)
+    near = max(NEAR[dtype], 1e-6 if graphs else 0.0)  # recorded steps read the learning rate in float32
+    loss, right, count = (sums - expected_sums).abs().unbind(1)
+    assert (loss < near * expected_sums[:, 0]).all()
+    assert (right <= (0 if dtype == torch.float64 else 3)).all(), "a logit beside its equal may win"
+    assert not count.any()
+    # Adam moves alphas of no slope as far as others, by the sign of what rounding leaves of it.
+    assert (alpha - expected).norm() < 50 * near * (expected - begun).norm()
+    for ours, theirs in pairs(search.net, plain):
+        torch.testing.assert_close(ours.detach().cpu().double(), theirs.detach(), rtol=near, atol=near)
+
+
+def trained_twins(device: torch.device, method: str = "darts", graphs: bool = False) -> tuple[Search, Search]:
+    """The same trained search in double precision on `device` and on the processor."""
+    there, here = (
+        search_on(device, torch.float64, method, graphs),
+        search_on(torch.device("cpu"), torch.float64, method),
+    )
+    stepped(here)
+    there.load(stored(here))
+    return there, here
+
+
+def stored(search: Search) -> dict[str, Any]:
+    """The search's state, out of a file."""
+    torch.save(search.state(), file := BytesIO())
+    file.seek(0)
+    state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    return state
+
+
+def test_the_eigenvalue_is_that_of_the_processor() -> None:
+    there, here = trained_twins(gpu())
+    values = [diagnostics.largest_eigenvalue(search.method, search.net, search.stream) for search in (there, here)]
+    assert values[0] == pytest.approx(values[1], rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("magnitude", {}),
+        ("uniform", {}),
+        ("strength", {}),
+        ("strength", {"tuning": 1}),
+        ("strength", {"exact": False, "order": "margin"}),
+        ("prune", {}),
+        ("best", {"samples": 10}),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("graphs", [False, True], ids=["steps", "graphs"])
+def test_selections_derive_what_they_derive_on_the_processor(name: str, changes: dict[str, Any], graphs: bool) -> None:
+    if graphs and "tuning" not in changes:
+        pytest.skip("trains nothing, so that there is nothing to record")
+    there, here = trained_twins(gpu(), "rsps" if name == "best" else "darts", graphs)
+    derived = []
+    for search in (there, here):
+        with search._random("selection", name):
+            read = selection.make(name, changes)
+            derived.append(read(search.method, Evaluation(search.net, search.stream, search._tune)))
+    assert derived[0].arch == derived[1].arch
+    np.testing.assert_allclose(derived[0].scores, derived[1].scores, rtol=1e-6, atol=1e-8)
+    if graphs:
+        assert there.steps is not None
+        assert there.steps.told()["replayed_steps"] > 0
+
+
+@pytest.mark.parametrize("graphs", [False, True], ids=["steps", "graphs"])
+@pytest.mark.parametrize("method", ["snas", "drnas", "gdas"])
+def test_a_search_that_was_ended_goes_on_and_one_seed_gives_one_search(method: str, graphs: bool) -> None:
+    whole, again, begun, late = (search_on(gpu(), torch.float32, method, graphs) for _ in range(4))
+    lines = [[search.run_epoch() for _ in range(2)] for search in (whole, again)]
+    begun.run_epoch()
+    late.load(stored(begun))
+    went_on = late.run_epoch()
+    for line in (lines[1][1], went_on):
+        assert line["train_loss"] == pytest.approx(lines[0][1]["train_loss"], rel=2e-3)
+    for search in (again, late):
+        torch.testing.assert_close(search.method.alpha, whole.method.alpha, rtol=1e-2, atol=1e-4)
+    if gpu().type == "cpu":
+        assert torch.equal(late.method.alpha, whole.method.alpha)
