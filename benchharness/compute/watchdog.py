@@ -15,6 +15,7 @@ def watched(note: Path, seconds: float) -> Iterator[None]:
     if not seconds:
         yield
         return
+    note.unlink(missing_ok=True)  # what was left there may be no file, such as a pipe, which would be waited for
     with note.open("w", encoding="utf-8") as file:
         faulthandler.dump_traceback_later(seconds, exit=True, file=file)
         try:

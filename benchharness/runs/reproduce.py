@@ -52,13 +52,20 @@ def repeat(folder: Path, scratch: Path, device: str, make: Open = open_search) -
     """
     job, base = _job(folder)
     store = Store(scratch.absolute(), "again")
-    source = (base / "method.py").read_bytes() if job.base.source else b""
+    source = _method_file(base) if job.base.source else b""
     where = as_made(Where(store, devices(device, 1)[0], 1), _machine(base))
     outcomes = execute(job, where, make, source)
     again = store.folder(job.specs[-1])
     if outcomes[-1].state != "done":
         raise UserError(f"run {job.specs[-1].run_id} cannot be repeated: {outcomes[-1].message}")
     return Repeat(again, tuple(differences(folder, again)), tuple(_circumstances(folder, again)))
+
+
+def _method_file(folder: Path) -> bytes:
+    content = files.read_bytes(folder / "method.py")
+    if content is None:
+        raise UserError(f"{folder / 'method.py'}, the user's own method that the run was made with, is not here")
+    return content
 
 
 def _job(folder: Path) -> tuple[Job, Path]:

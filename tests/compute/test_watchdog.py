@@ -1,5 +1,6 @@
 """What hangs is ended, even where Python itself cannot act; what does not is left alone."""
 
+import os
 import subprocess
 import sys
 import time
@@ -25,6 +26,13 @@ def test_a_process_stuck_in_native_code_is_ended_and_says_where(tmp_path: Path) 
     assert done.returncode == 1
     assert time.monotonic() - started < 20
     assert "in stuck" in stacks(note)
+
+
+def test_a_pipe_in_the_notes_place_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "note")
+    with watched(tmp_path / "note", 60):
+        pass
+    assert not (tmp_path / "note").exists()
 
 
 def test_what_ends_in_time_leaves_nothing(tmp_path: Path) -> None:
