@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullLocator
 
 from benchharness.plots.style import labelled, legend, looks, many, methods_of
 
@@ -22,14 +23,18 @@ def data(runs: pd.DataFrame, title: str = "") -> Cost:
 
 
 def draw(info: Cost, ax: Axes) -> Axes:
-    """A mark per run, up and left is better; time is on a logarithmic scale."""
+    """A mark per run, up and left is better; time is logarithmic, and what takes less than a second is left out."""
     look = looks(info.methods)
-    for name, part in info.runs.groupby("method", observed=True):
+    searched = info.runs[info.runs["search_seconds"] >= 1]
+    for name, part in (searched if len(searched) else info.runs).groupby("method", observed=True):
         colour, marker, _ = look[str(name)]
         ax.scatter(
             part["search_seconds"], part["test"], marker=marker, color=colour, s=60, edgecolor="black", linewidth=0.6,
             label=str(name), rasterized=many(part),
         )  # fmt: skip
     ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(10, (1, 2, 5)))
+    ax.xaxis.set_major_formatter(lambda seconds, _: f"{seconds:g}")
+    ax.xaxis.set_minor_locator(NullLocator())
     legend(ax)
     return labelled(ax, "search cost (seconds)", "test accuracy (%)", info.title)

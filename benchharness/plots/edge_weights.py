@@ -20,16 +20,23 @@ _SHORT: Final = ("none", "skip", "1x1", "3x3", "pool")
 
 
 class Weights(NamedTuple):
-    """Expected weights by epoch, mean over seeds."""
+    """Expected weights by epoch, mean over seeds; those of an edge sum to 1."""
 
     title: str
     weights: Float[np.ndarray, "epochs edges ops"]
 
 
 def data(expected: list[Float[np.ndarray, "epochs edges ops"]], title: str = "") -> Weights:
-    """From the `expected` arrays of one method's runs, cut to the shortest of them."""
+    """From the `expected` arrays of one method's runs, cut to the shortest of them.
+
+    Weights are divided by their sum on the edge, which PC-DARTS scales by the edge's own weight.
+    """
     shortest = min(len(weights) for weights in expected)
-    return Weights(title, np.mean([weights[:shortest] for weights in expected], axis=0))
+    totals = [weights[:shortest].sum(-1, keepdims=True) for weights in expected]
+    shares = [
+        weights[:shortest] / np.where(total > 0, total, 1) for weights, total in zip(expected, totals, strict=True)
+    ]
+    return Weights(title, np.mean(shares, axis=0))
 
 
 def draw(info: Weights, ax: Axes) -> Axes:

@@ -110,8 +110,11 @@ def test_every_mean_over_epochs_is_over_the_same_runs() -> None:
 
 def test_alphas_are_cut_to_the_shortest_run_and_averaged() -> None:
     short, long = np.full((2, 6, 5), 0.2), np.full((3, 6, 5), 0.4)
+    long[..., 0] = 0.8
     info = plots.edge_weights.data([short, long])
-    assert info.weights == pytest.approx(np.full((2, 6, 5), 0.3))
+    assert info.weights.shape == (2, 6, 5)
+    assert info.weights[..., 0] == pytest.approx(np.full((2, 6), (0.2 + 1 / 3) / 2))
+    assert info.weights.sum(-1) == pytest.approx(np.ones((2, 6))), "as a scaled edge's do too"
     ax = plots.edge_weights.draw(info, axes()[0])
     assert len(ax.get_yticklabels()) == 30
     assert ax.get_yticklabels()[6].get_text() == "2<-0  skip_connect"
@@ -233,9 +236,10 @@ def test_distribution_puts_cells_where_they_rank() -> None:
     info = plots.distribution.data(SCORES, np.array([10.0, 54.3, 90.0, 94.0, np.nan]))
     assert info.table == pytest.approx([10, 54.3, 90, 94])
     ax = plots.distribution.draw(info, axes()[0])
-    heights = {group.get_label(): np.asarray(group.get_offsets())[:, 1] for group in ax.collections[1:]}
-    assert heights["darts"] == pytest.approx([50, 50, 50])
-    assert heights["ostr"] == pytest.approx([100, 75])
+    places = {group.get_label(): np.asarray(group.get_offsets())[:, 0] for group in ax.collections}
+    assert places["darts"] == pytest.approx([50, 50, 50])
+    assert places["ostr"] == pytest.approx([100, 75])
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["ostr", "darts"]
 
 
 def test_cell_names_every_operation() -> None:
@@ -256,4 +260,6 @@ def test_cost_leaves_out_runs_without_a_figure() -> None:
     assert info.methods == ["darts", "snas"]
     ax = plots.cost.draw(info, axes()[0])
     assert ax.get_xscale() == "log"
+    ax.figure.canvas.draw()
+    assert all("$" not in tick.get_text() for tick in ax.get_xticklabels())
     assert np.asarray(ax.collections[0].get_offsets()).tolist() == [[60.0, 54.3]]

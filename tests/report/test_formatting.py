@@ -56,3 +56,10 @@ def test_lists_counts_and_slugs() -> None:
     assert formatting.listed([]) == "none"
     assert (formatting.counted(1, "seed"), formatting.counted(3, "seed")) == ("1 seed", "3 seeds")
     assert slug("cifar10, cpu (epochs=5)") == "cifar10-cpu-epochs-5"
+
+
+@pytest.mark.parametrize(
+    ("names", "said"), [("", "none"), ("a", "a"), ("abc", "a, b and c"), ("abcd", "a, b and 2 more")]
+)
+def test_few_names_are_listed_and_many_are_counted(names: str, said: str) -> None:
+    assert formatting.few(names, 3) == said

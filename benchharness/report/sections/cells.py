@@ -30,9 +30,15 @@ def cells(evidence: Evidence) -> list[Block]:
     blocks: list[Block] = [_distinct(evidence, own), _per_seed(evidence, own)]
     if own["test"].notna().any():
         column = by_code(evidence.table, evidence.dataset, "test", own=True)
-        info = plots.distribution.data(evidence.scores(), column, f"Searched on {evidence.name}")
-        draw = partial(drawn, plots.distribution.draw, info, 7.5, max(4.0, 0.2 * len(info.runs)))
-        blocks.append(Picture(f"distribution{evidence.slug}", "Where the derived cells stand among the table's.", draw))
+        info = plots.distribution.data(evidence.scores(), column)
+        draw = partial(drawn, plots.distribution.draw, info, 7.5, 1.3 + 0.23 * len(info.runs))
+        blocks.append(
+            Picture(
+                f"distribution{evidence.slug}",
+                "Where the derived cells stand among the table's, of which random cells would be spread evenly.",
+                draw,
+            )
+        )
     by_arch = own.groupby("arch", sort=False).size().sort_values(ascending=False, kind="stable")
     caption = "The derived cells" + (f", the {DRAWN} most frequent of {len(by_arch)}." * (len(by_arch) > DRAWN) or ".")
     most = {str(arch): own.loc[own["arch"] == arch, "method"] for arch in by_arch.index[:DRAWN]}

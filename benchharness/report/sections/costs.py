@@ -37,10 +37,10 @@ def costs(evidence: Evidence) -> list[Block]:
         "Mean wall-clock time over seeds. A method that reads out another's supernet is charged for its training too."
     )
     grid = Grid(f"costs{evidence.slug}", f"Costs, {evidence.name}", data, shown, note)
-    info = plots.cost.data(runs, f"Searched on {evidence.name}")
+    info = plots.cost.data(runs)
     if info.runs.empty:
         return [grid]
-    caption = "Test accuracy of the derived cell against what its search cost, a mark per run."
+    caption = "Test accuracy of the derived cell against what its search cost, a mark per run of a second or more."
     draw = partial(drawn, plots.cost.draw, info, 7.5, max(4.0, 0.22 * len(data)))
     return [grid, *folded("Accuracy against cost", [Picture(f"cost{evidence.slug}", caption, draw)], evidence.slug)]
 

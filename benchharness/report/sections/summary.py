@@ -74,7 +74,7 @@ def better_sentence(ranked: pd.DataFrame, tested: pd.DataFrame) -> str:
     best = ranked.iloc[0]
     highest = f"{best['method']} has the highest mean, {_mean(best)}"
     if tested.empty:
-        return f"{highest}; it is the only method here."
+        return f"{highest}; it is the only method here whose cells the table holds."
     clear = tested[tested["holm"] < LEVEL]
     of = f"{counted(len(tested), 'paired comparison')}"
     if clear.empty:
@@ -111,7 +111,8 @@ def _wins(won: pd.DataFrame) -> str:
 
 
 def _mean(row: Mapping[Any, Any] | pd.Series) -> str:
-    return f"{number(row['mean'])} % ({_spread(row)} over {counted(int(row['n']), 'seed')})"
+    over = f" over {counted(int(row['n']), 'seed')}" if row["n"] > 1 else ""
+    return f"{number(row['mean'])} % ({_spread(row)}{over})"
 
 
 def _spread(row: Mapping[Any, Any] | pd.Series) -> str:
@@ -171,8 +172,10 @@ def collapse_sentence(fallen: pd.DataFrame) -> str:
     if "darts" not in by_name.index:
         return f"No run of darts is here.{also if others else ' Nothing here collapsed.'}"
     row = by_name.loc["darts"]
-    said = str(row["sentence"]).removeprefix("did not collapse ")
-    lead = f"Yes: it {said}." if row["collapsed"] else f"No: {said.replace('in any of', 'in none of')}."
+    said = str(row["sentence"])
+    none = said.startswith("did not collapse ")
+    said = said.replace("did not collapse in any of", "in none of") if none else f"it {said}"
+    lead = f"{'Yes' if row['collapsed'] else 'No'}: {said}."
     return lead + (also if len(fallen) > 1 else "")
 
 
