@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from benchharness import space, stats, store
 from benchharness.analysis.lookup import by_code, codes_of
@@ -28,6 +28,7 @@ CELL_RUNS: Final = 25
 """Runs of a method, first seeds first, whose scores are also compared with all cells (kind d), which takes longest."""
 Arrays = Mapping[str, Mapping[str, np.ndarray]]
 Scores = Float[np.ndarray, "edges ops"]
+Dead = Bool[np.ndarray, "edges 1"]
 Cells = Float[np.ndarray, "archs"]
 Row = tuple[str, str, str, bool, str, float]
 """Run id, kind, criterion, use of `none`, edge and tau."""
@@ -47,8 +48,8 @@ def agreement(frame: pd.DataFrame, tables: Tables = None, arrays: Arrays | None 
     """One row per finished run, kind, criterion and edge: `tau`, with and without `none` among the operations.
 
     `edge` is empty for kind d, which is about whole cells, and of the first 25 seeds of each method at most. `tau` is
-    NaN where it is undefined: on a dead edge (left out for every criterion of that run, so that all are compared on the
-    same edges) and where all operations tie.
+    NaN where it is undefined: where all operations tie, and on an edge that is dead in any reading of a supernet, which
+    is left out for every criterion and every reading of it, so that all are compared on the same edges.
     """
     truths = {dataset: Truth(by_code(tables, dataset, "test", own=True)) for dataset in frame["dataset"].unique()}
     pairings: list[Pairing] = []
@@ -57,8 +58,9 @@ def agreement(frame: pd.DataFrame, tables: Tables = None, arrays: Arrays | None 
     nth = done.groupby("method", observed=True).cumcount()
     every = [held_by(run_id, path, arrays) for run_id, path in zip(done["run_id"], done["path"], strict=True)]
     conditional = _conditional(done, every, truths)
+    dead = _dead(done["supernet"], every)
     for run, place, held, decided in zip(done.to_dict("records"), nth, every, conditional, strict=True):
-        criteria = _criteria(str(run["selection"]), held)
+        criteria = _criteria(str(run["selection"]), held, dead.get(run["supernet"], False))
         pairings += _pairings(run, criteria, truths[run["dataset"]], decided)
         if place < CELL_RUNS:
             rows += _cells(str(run["run_id"]), criteria, truths[run["dataset"]])
@@ -125,11 +127,19 @@ class Truth:
         return self._taus[key]
 
 
-def _criteria(selection: str, arrays: Mapping[str, np.ndarray]) -> dict[str, Scores]:
+def _dead(supernets: "pd.Series[str]", arrays: Sequence[Mapping[str, np.ndarray]]) -> dict[str, Dead]:
+    """Of every supernet, the edges on which some reading of it could score no operation."""
+    found: dict[str, Dead] = {}
+    for supernet, held in zip(supernets, arrays, strict=True):
+        if "scores" in held:
+            found[supernet] = found.get(supernet, False) | ~np.isfinite(held["scores"]).any(-1, keepdims=True)
+    return found
+
+
+def _criteria(selection: str, arrays: Mapping[str, np.ndarray], dead: Dead | bool) -> dict[str, Scores]:
     """A run's scores by name, its own selection's first, and the null; a dead edge is left open in all of them."""
     if selection == "uniform" or "scores" not in arrays:
         return {}
-    dead = ~np.isfinite(arrays["scores"]).any(-1, keepdims=True)
     found = {selection: arrays["scores"], "magnitude": arrays.get("magnitude", arrays["scores"])}
     return {name: np.where(dead, np.nan, scores) for name, scores in (found | {NULL: stats.parameter_counts()}).items()}
 

@@ -19,7 +19,7 @@ from jaxtyping import Int
 from benchharness import space
 from benchharness.compute import environment, executors
 from benchharness.config import Recipe, checked
-from benchharness.data import ImageSet, load_images
+from benchharness.data import ImageSet, load_images, version
 from benchharness.errors import UserError
 from benchharness.io import catalog, files
 from benchharness.records import canonical
@@ -93,7 +93,10 @@ class Journal:
 
     def __init__(self, images: ImageSet, recipe: Recipe) -> None:
         self.images, self.recipe = images, recipe
-        key = hashlib.sha256(canonical([images.name, images.sha256, settings(recipe)]).encode()).hexdigest()[:16]
+        # Images that came to be moved otherwise make other trainings.
+        moved = [version(images.name)] if version(images.name) != 1 else []
+        content = canonical([images.name, images.sha256, settings(recipe), *moved])
+        key = hashlib.sha256(content.encode()).hexdigest()[:16]
         self.path = catalog.measured_folder() / f"{images.name}-{key}.jsonl"
         self.lock = FileLock(self.path.with_suffix(".lock"))
 

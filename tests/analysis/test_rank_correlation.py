@@ -73,6 +73,25 @@ def test_a_dead_edge_is_left_out_for_every_criterion(tmp_path: Path, table: Tabl
         assert np.isnan(pick(found, "b mean", criterion)).tolist() == [False] * 5 + [True]
 
 
+def test_magnitude_is_judged_on_the_same_edges_in_every_reading_of_a_supernet(tmp_path: Path, table: Table) -> None:
+    """Else `ostr` and `darts` would differ in the tau of the one magnitude that they share."""
+    scores = RIGHT.copy()
+    scores[5] = np.nan
+    darts, magnitude = report_folder.spec("darts", 0), report_folder.leaning(report_folder.GOOD)[-1]
+    both = {"scores": magnitude, "magnitude": magnitude}
+    report_folder.add(tmp_path / "s", darts, report_folder.GOOD, darts, both)
+    ostr = {"scores": scores, "magnitude": magnitude}
+    report_folder.add(tmp_path / "s", report_folder.spec("ostr", 0), report_folder.GOOD, darts, ostr)
+    other = report_folder.spec("darts", 1)
+    report_folder.add(tmp_path / "s", other, report_folder.GOOD, other, both)
+    found = report.agreement(store.read(tmp_path / "s"), table).query("criterion == 'magnitude' and with_none")
+    for kind in ("b mean", "d all"):
+        taus = {key: part["tau"].tolist() for key, part in found.query(f"kind == {kind!r}").groupby(["method", "seed"])}
+        np.testing.assert_array_equal(taus["ostr", 0], taus["darts", 0])
+    edges = found.query("kind == 'b mean' and method == 'darts'").groupby("seed")["tau"].count()
+    assert edges.to_dict() == {0: 5, 1: 6}, "another supernet's edges are its own"
+
+
 def test_operations_that_were_no_candidates_are_left_out(tmp_path: Path, table: Table) -> None:
     scores = RIGHT.copy()
     scores[:, 0] = np.nan

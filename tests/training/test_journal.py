@@ -87,6 +87,15 @@ def test_a_rate_held_within_an_epoch_makes_another_training_and_older_journals_h
     assert Journal(journal.images, held).path != journal.path
 
 
+def test_trainings_on_images_that_came_to_be_moved_otherwise_are_others(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "version", lambda name: 2 if name == "digits" else 1)
+    assert Journal(journal.images, journal.recipe).path != journal.path
+    monkeypatch.setattr(measuring, "version", lambda name: 1)
+    assert Journal(journal.images, journal.recipe).path == journal.path
+
+
 def test_processes_measure_what_one_process_does(journal: Journal) -> None:
     alone = {(line.code, line.seed, line.valid, line.test) for line in measure(journal, CHEAP, OTHER)}
     journal.path.unlink()

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from benchharness.analysis.experiment import Evidence, changes
+from benchharness.analysis.experiment import Evidence, changes, preset
 from benchharness.io.files import slug
 from benchharness.records import Status
 from benchharness.report.blocks import Block, Bullets, Grid, Text, folded
@@ -79,7 +79,8 @@ def _setting(evidence: Evidence) -> list[Block]:
     done = runs[runs["status"] == Status.DONE]
     changed = ", ".join(f"{key}={value}" for key, value in sorted(changes(spec).items()))
     said = [
-        f"Protocol {spec['protocol']['name']}, " + (f"changed: {changed}." if changed else "unchanged."),
+        f"Protocol {preset(spec)}, " + (f"changed: {changed}." if changed else "unchanged."),
+        *_by_method(runs),
         *_distinct(_images(record["data"]) for record in done["record"]),
         *_seeds(done),
         *_covered(evidence),
@@ -99,6 +100,18 @@ def _seeds(done: pd.DataFrame) -> list[str]:
     if len(by_seeds) == 1 and done["method"].nunique() > 1:
         return [f"Seeds {given} of every method." for given in by_seeds]
     return [f"Seeds {given}: {listed(names)}." for given, names in by_seeds.items()]
+
+
+def _by_method(runs: pd.DataFrame) -> list[str]:
+    """In which settings methods differ from the first one, as the protocol has it for them."""
+    specs = runs.drop_duplicates("trains")["spec"]
+    first = specs.iloc[0]["protocol"]
+    said = []
+    for spec in specs:
+        own = {**dict.fromkeys(first, "the default"), **spec["protocol"]}
+        other = [f"{key}={own[key]}" for key in sorted(own) if own[key] != first.get(key)]
+        said += [f"The protocol's own for {spec['trains']}: {', '.join(other)}."] if other else []
+    return said
 
 
 def method(runs: pd.DataFrame, tables: Iterable[Table | None]) -> list[Block]:

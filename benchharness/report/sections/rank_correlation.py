@@ -139,7 +139,8 @@ def _against(tau: stats.Interval, null: float) -> str:
 
 def _dead(rows: pd.DataFrame) -> str:
     own = rows[(rows["kind"] == "b mean") & rows["with_none"] & (rows["criterion"] == NULL)]
-    return f"Edges left out as dead or tied: {own['tau'].isna().sum()} of {len(own)}." if len(own) else ""
+    said = "An edge that is dead in any reading of a supernet is left out of every reading of it."
+    return f"{said} Edges left out as dead or tied: {own['tau'].isna().sum()} of {len(own)}." if len(own) else ""
 
 
 def _overall_grid(evidence: Evidence, overall: pd.DataFrame) -> Grid:

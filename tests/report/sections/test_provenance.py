@@ -1,6 +1,8 @@
+from dataclasses import replace
 from pathlib import Path
 
 from benchharness import report
+from benchharness.config import for_method, protocol, recorded
 from benchharness.report.blocks import Block, Bullets, Grid, flat
 from benchharness.report.sections.provenance import method, missing, setting, standing
 from benchharness.table import Table
@@ -47,6 +49,27 @@ def test_what_ran_names_protocol_data_seeds_and_read_outs(evidence: report.Evide
     assert "CIFAR-10 (JPEG), split halves: 2500 images train the weights, 2500 the architecture" in said
     assert "Seeds 0-2 of every method." in said
     assert "ostr is the supernet of darts, read out by strength." in said
+
+
+def test_settings_that_a_protocol_has_for_single_methods_are_named(tmp_path: Path, table: Table) -> None:
+    for name in ("darts", "gdas", "setn"):
+        settings = for_method(protocol("nb201"), name)
+        run = replace(report_folder.spec(name, 0), protocol=recorded(settings))
+        report_folder.add(tmp_path / "s", run, report_folder.GOOD)
+    (evidence,) = report.gather(tmp_path / "s", table)[1]
+    assert evidence.protocol == "nb201", "all of them are of that protocol"
+    said = words(setting(evidence))
+    assert "Protocol nb201, unchanged." in said
+    assert "The protocol's own for gdas: epochs=250." in said
+    assert "The protocol's own for setn: clip=0.0, epochs=250." in said
+
+
+def test_other_epochs_than_the_protocols_for_a_method_are_another_protocol(tmp_path: Path, table: Table) -> None:
+    run = replace(report_folder.spec("gdas", 0), protocol=recorded(protocol("nb201")))
+    report_folder.add(tmp_path / "s", run, report_folder.GOOD)
+    (evidence,) = report.gather(tmp_path / "s", table)[1]
+    assert evidence.protocol == "", "no published figure may stand beside it"
+    assert "changed: epochs=50" in words(setting(evidence))
 
 
 def test_what_holds_for_all_names_table_machine_versions_and_the_rule(evidence: report.Evidence, table: Table) -> None:

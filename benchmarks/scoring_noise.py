@@ -1,0 +1,88 @@
+"""Noise of DARTS-PT's scores: `python benchmarks/scoring_noise.py`, from the repository's root.
+
+Every operation's removal is scored on each of several parts of the validation images, none in two parts: once on
+fixed images, as `prune` does by default, and once on augmented, shuffled batches of the training's size. `noise` is
+what one operation's score differs by between parts, and `turn` when the same images score it again (both standard
+deviations in points of accuracy), `operations` what the scores of one edge's operations differ by, and `agree` how
+often two parts choose alike.
+"""
+
+import argparse
+import copy
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from timing import dataset, of_searches, parser, told
+
+from benchharness.config import protocol
+from benchharness.data import load_images
+from benchharness.data.pictures import Pictures
+from benchharness.runs.plan import make_plan, parse_methods
+from benchharness.runs.suite import parse_settings
+from benchharness.search import selection
+from benchharness.search.evaluation import Evaluation
+from benchharness.search.loop import Search
+from benchharness.seeding import seeded
+from benchharness.space import EDGES
+
+WAYS = {"fixed": False, "augmented": True}
+
+
+def main() -> None:
+    """Train a DARTS supernet a seed, score it both ways, and print a line for each way."""
+    asked = of_searches(parser(__doc__, 4))
+    asked.add_argument("--seeds", type=int, default=3)
+    args = asked.parse_args()
+    args.dataset = dataset(args.dataset)
+    searches = [searched(args, seed) for seed in range(args.seeds)]
+    found = {}
+    for way, augmented in WAYS.items():
+        scores = np.stack([scored(search, augmented, args.repeats) for search in searches])
+        again = np.stack([scored(search, augmented, args.repeats, turn=1) for search in searches])
+        spread = scores.std(1, ddof=1)
+        choices = scores.argmax(-1)
+        found[way] = {
+            "noise": float(np.sqrt((spread**2).mean())),
+            "turn": float(np.sqrt(((scores - again) ** 2).mean() / 2)),
+            "operations": float(scores.mean(1).std(-1, ddof=1).mean()),
+            "agree": float(np.mean([choices[:, a] == choices[:, b] for a in range(args.repeats) for b in range(a)])),
+        }
+    told(found, vars(args), args.out)
+
+
+def searched(args: argparse.Namespace, seed: int) -> Search:
+    """A DARTS search, finished."""
+    changes = parse_settings(args.set) | {"eigenvalue_every": 0}
+    (job,) = make_plan(parse_methods("darts"), (seed,), args.dataset, protocol(args.protocol, changes))
+    search = Search(job.base, load_images(args.dataset), torch.device(args.device))
+    while not search.finished:
+        search.run_epoch()
+    return search
+
+
+def scored(search: Search, augmented: bool, parts: int, turn: int = 0) -> Float[np.ndarray, "parts edges ops"]:
+    """Accuracy lost by each operation's removal from the undecided supernet, on each part of the validation images."""
+    read = selection.make("prune", {"metric": "accuracy", "augmented": augmented, "order": "margin"})
+    weights = search.method.expected().detach()
+    trials = [read.trial(weights, edge, op) for edge in range(len(EDGES)) for op in range(weights.shape[1])]  # type: ignore[attr-defined]
+    found = []
+    for part in range(parts):
+        stream = copy.copy(search.stream)
+        stream.valid = of(search.stream.valid, part, parts)
+        evaluation = Evaluation(search.net, stream)
+        with seeded("scoring noise", part, turn):
+            before, *after = evaluation.mixes([weights, *trials], "valid", 0, "batch", augmented)
+        found.append([before.accuracy_pct - score.accuracy_pct for score in after])
+    return np.array(found).reshape(parts, *weights.shape)
+
+
+def of(whole: Pictures, part: int, parts: int) -> Pictures:
+    """Every `parts`-th of the pictures."""
+    some = copy.copy(whole)
+    some.padded, some.labels = whole.padded[part::parts], whole.labels[part::parts]
+    return some
+
+
+if __name__ == "__main__":
+    main()
