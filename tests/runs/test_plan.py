@@ -57,10 +57,17 @@ def test_spelling_of_methods() -> None:
     assert parse_methods("a+b/mine.py:x=1+strength") == [Asked("a+b/mine.py", {"x": "1"}, "strength", {})]
 
 
-@pytest.mark.parametrize("text", ["", "darts,", "darts+", "+ostr", "darts:x", "darts:=1", "darts:x=", "a+b+c", ":x=1"])
+@pytest.mark.parametrize(
+    "text", ["", "darts,", "darts+", "+ostr", "darts:x=1:y", "darts:=1", "darts:x=", "a+b+c", ":x=1"]
+)
 def test_misspelt_methods_are_refused(text: str) -> None:
     with pytest.raises(UserError, match=r"write (NAME|key=value)"):
         parse_methods(text)
+
+
+def test_a_value_without_a_key_is_refused_where_a_method_has_no_main_option() -> None:
+    with pytest.raises(UserError, match="x"):
+        plan("darts:x")
 
 
 def test_a_supernet_is_trained_once_however_many_read_it_out() -> None:

@@ -182,4 +182,4 @@ def test_every_option_is_listed_with_its_default() -> None:
         "none", "surviving", "data", "batches", "metric", "tuning", "tune_alpha", "order", "discretise", "exact", "bn",
         "early", "augmented",
     }  # fmt: skip
-    assert selection.names() == ["magnitude", "strength", "prune", "uniform", "best"]
+    assert selection.names() == ["magnitude", "strength", "prune", "uniform", "best", "proxy"]
