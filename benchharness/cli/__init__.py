@@ -28,6 +28,7 @@ Differentiable architecture searches on NAS-Bench-201, run for real and compared
   new       write the file of a method of your own, which already runs
   check     the conformance checks of a method, your own or built in
   baselines searches of the table alone, on simulated budgets
+  score     every cell scored by zero-cost proxies or by a supernet, with tau against the table
   pages     a page for every method, from docstrings and results
   export    all runs as one tidy CSV or Parquet file
   doctor    what is wrong with a results folder, and what to do about it
@@ -156,4 +157,5 @@ COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "doctor": _later("results", "doctor"),
     "merge": _later("results", "merge"),
     "rerun": _later("results", "rerun"),
+    "score": _later("score", "score"),
 }

@@ -160,6 +160,12 @@ def _contents(images: ImageSet) -> str:
     return f"images {images.name}: {counts} of {len(images.classes)} classes ({names}), {size}"
 
 
+def scores(rows: Iterable[Iterable[object]]) -> None:
+    """Scorings of cells against the table."""
+    heads = ("score", "cells", "undefined", "tau", "tau, best tenth", "test % of its best", "which is")
+    _print(heads, rows)
+
+
 def installed(items: Iterable[Installed]) -> None:
     """Tables and images in the data folder."""
     rows = [(item.kind, item.name, item.path, f"{item.bytes / 1e6:.1f}", item.source_sha256[:16]) for item in items]

@@ -50,7 +50,7 @@ def repeat(folder: Path, scratch: Path, device: str, make: Open = open_search) -
     run from the copy beside its supernet. Raises `UserError` where the run is not finished, where its supernet's folder
     is missing, or where it fails this time.
     """
-    job, base = _job(folder)
+    job, base = job_of(folder)
     store = Store(scratch.absolute(), "again")
     source = _method_file(base) if job.base.source else b""
     where = as_made(Where(store, devices(device, 1)[0], 1), _machine(base))
@@ -68,7 +68,7 @@ def _method_file(folder: Path) -> bytes:
     return content
 
 
-def _job(folder: Path) -> tuple[Job, Path]:
+def job_of(folder: Path) -> tuple[Job, Path]:
     """The job that makes the run in `folder` and nothing else, and the folder of its supernet."""
     spec, record = _spec(folder), read_record(folder)
     if record is None or status(folder) != Status.DONE:

@@ -286,6 +286,17 @@ def _resumed(base: Run, begin: Callable[[], Searcher]) -> tuple[Searcher, str]:
     return begin(), base.set_aside(" ".join(reason.split())[:300])
 
 
+def restored(base: Run, search: Searcher) -> None:
+    """Give `search` the state of the finished run `base`; raises `UserError` where its checkpoint cannot be used."""
+    _check_images(base, search.images_sha256)
+    if not os.path.lexists(base.checkpoint):
+        raise UserError(f"{base.checkpoint} is gone; `benchharness run` with the run's own settings makes it anew")
+    try:
+        search.load(_state(base, search))
+    except UserError as error:
+        raise UserError(f"{base.checkpoint} {error}") from None
+
+
 def _state(base: Run, search: Searcher) -> Mapping[str, Any]:
     """The state in the checkpoint; raises `UserError` where that is damaged, or another run's or of other images."""
     if not files.is_sound(base.checkpoint):  # torch loads a tensor whose bytes were garbled without a word

@@ -58,6 +58,10 @@ class Noise(NamedTuple):
     """Kendall's tau-b between two training seeds' rankings, the mean over pairs of seeds."""
 
 
+FEW = 30
+"""Architectures below which a table has no percentiles worth the name: one of them is more than three percent."""
+LEAST_TAU = 0.3
+"""Kendall's tau between training seeds below which an order is mostly chance: two of three pairs agree at 1/3."""
 CLASSES = 6_466
 """Functional classes of the space."""
 
@@ -83,6 +87,27 @@ def noise(table: Table, figure: Figure) -> Noise | None:
     points = float(np.sqrt(np.nanvar(several, axis=1, ddof=1).mean()))
     low, high = map(float, np.percentile(np.nanmean(several, axis=1), [10, 90]))
     return Noise(len(several), points, high - low, _mean(pairs))
+
+
+def cannot_rank(table: Table, figure: Figure) -> str:
+    """Why ranks and percentiles by `figure` say next to nothing, in a sentence without its end; empty where they do.
+
+    A table ranks where it holds enough networks to be ranked among, and where two trainings of the same networks agree
+    on their order.
+    """
+    held = int((np.isfinite(table.means[figure]) & ~table.measured_here).sum())
+    if held < FEW:
+        return f"it holds {held} architectures with {figure}, and rank and percentile among so few say next to nothing"
+    measured = noise(table, figure)
+    if measured is None:
+        return ""
+    if not measured.tau >= LEAST_TAU:
+        agree = f"two trainings of the same networks agree on their order by tau {measured.tau:.2f} only"
+        return f"{agree} ({measured.trained:,} networks, {figure})"
+    if measured.points >= measured.spread:
+        apart = f"points between training seeds are as many as its networks lie apart ({measured.spread:.2f})"
+        return f"{measured.points:.2f} {apart}, {figure}"
+    return ""
 
 
 def tau_between(table: Table, first: Figure, second: Figure) -> float:

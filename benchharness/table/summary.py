@@ -27,6 +27,8 @@ def info(name: str) -> list[tuple[str, str]]:
         best = table.optimum(*figure)
         runs = f", {table.by_seed[figure].shape[1]} training runs" if figure in table.by_seed else ""
         rows.append(("figure", f"{figure}: best {best.accuracy:.2f} (index {best.arch_index}){runs}"))
+    whys = {figure: quality.cannot_rank(table, figure) for figure in table.figures()}
+    rows += [("cannot rank", f"{figure}: {why}") for figure, why in whys.items() if why]
     rows += [row for figure in table.figures() for row in _worth(table, figure)]
     for seeds in (table.about.get("training_seeds") or {}).items():
         rows.append(("seeds", f"{after(int(seeds[0]))}: {', '.join(map(str, seeds[1]))}"))

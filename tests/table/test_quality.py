@@ -8,6 +8,7 @@ from scipy.stats import kendalltau
 
 from benchharness import space
 from benchharness.table import Figure, Table, quality
+from benchharness.table.build import build
 from tests.support.measured import measured_table
 
 TEST, VALID = Figure("pets", "test", 7), Figure("pets", "valid", 7)
@@ -69,3 +70,34 @@ def test_validation_bounds_what_any_ranking_can_claim(real: Table) -> None:
         "cifar100": 0.933,
         "imagenet16-120": 0.938,
     }
+
+
+def spoilt(runs: np.ndarray) -> Table:
+    """A table of these single runs of its test figure."""
+    about = {"name": "pets", "version": "1", "source": "tests"}
+    ops = space.all_ops()[np.unique(space.classes())[: len(runs)]]
+    return build(about, ops, {TEST: runs.mean(1)}, {TEST: runs})
+
+
+def test_a_table_that_cannot_rank_says_so(pets: Table) -> None:
+    drawn = np.random.default_rng(0)
+    truth = drawn.uniform(40, 90, (200, 1))
+    assert quality.cannot_rank(pets, TEST) == ""
+    assert quality.cannot_rank(spoilt(truth + drawn.normal(0, 1, (200, 2))), TEST) == ""
+    chance = quality.cannot_rank(spoilt(60 + drawn.normal(0, 1, (200, 2))), TEST)
+    assert "two trainings of the same networks agree on their order by tau" in chance
+    assert "200 networks" in chance
+    six = quality.cannot_rank(spoilt(truth[:6] + np.zeros((6, 2))), TEST)
+    assert six.startswith(
+        "it holds 6 architectures with pets test after 7 epochs, and rank and percentile among so few"
+    )
+    once = measured_table(seeds=1)
+    assert quality.cannot_rank(once, TEST) == "", "of single trainings nothing is known"
+
+
+def test_networks_that_are_all_alike_cannot_be_ranked() -> None:
+    assert "by tau nan only" in quality.cannot_rank(spoilt(np.full((50, 2), 77.0)), TEST)
+
+
+def test_the_benchmark_ranks(real: Table) -> None:
+    assert [quality.cannot_rank(real, figure) for figure in real.figures()] == [""] * len(real.figures())

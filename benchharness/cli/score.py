@@ -1,0 +1,123 @@
+"""`score`: every cell, or a sample, scored by zero-cost proxies or by a supernet, with tau against the table."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchharness.cli.parser import DONE, INTERRUPTED, Parser, complain, stoppable
+from benchharness.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SUFFIXES = (".csv", ".parquet")
+
+
+def score(words: list[str]) -> int:
+    """Score cells without training them, and say how the scores rank them against the table."""
+    told = "Score cells without training them: by zero-cost proxies, or with the weights of a finished supernet."
+    parser = Parser("score", f"{told} The same command goes on where it stopped.")
+    add = parser.add_argument
+    add("measures", nargs="?", metavar="PROXY,...", help="synflow, snip, grasp, fisher, jacob_cov, zen, params, flops")
+    add("--run", metavar="ID", help="a finished run, whose supernet scores the cells instead")
+    add("--results", default="results", metavar="FOLDER", help="where that run is (default results)")
+    add("--dataset", default="cifar10", help="images of proxies (default cifar10)")
+    add("--sample", type=int, default=0, metavar="N", help="so many cells, drawn by seed (default: all 15,625)")
+    add("--batch", type=int, default=64, help="images of a proxy's batch (default 64)")
+    add("--batches", type=int, default=1, help="evaluation batches of a supernet; 0 for all (default 1)")
+    add("--channels", type=int, default=16, help="of the networks that proxies score (default 16)")
+    add("--cells", type=int, default=5, help="cells a stage of them (default 5)")
+    add("--seed", type=int, default=0, help="of their weights, the batch and the sample (default 0)")
+    add("--jobs", type=int, metavar="N", help="processes (default: one a core, or one a GPU)")
+    add("--device", default="auto", help="auto, cpu, cuda or cuda:N (default auto)")
+    add("--out", required=True, metavar="FILE", help="a name ending in .csv or .parquet: a row a cell")
+    args = parser.read(words)
+    if bool(args.measures) == bool(args.run):
+        raise UserError("score takes proxies (such as synflow,snip) or --run ID, one of them")
+    if Path(args.out).suffix not in SUFFIXES:
+        raise UserError(f"{args.out!r} ends in neither {' nor '.join(SUFFIXES)}")
+    stoppable()
+    codes = _codes(args.sample, args.seed)
+    try:
+        found, dataset = _of_supernet(args, codes) if args.run else (_of_proxies(args, codes), args.dataset)
+    except KeyboardInterrupt:
+        kept = "" if args.run else "; what is scored is kept, and the same command goes on from here"
+        return complain(f"interrupted{kept}", INTERRUPTED)
+    _write(codes, found, Path(args.out))
+    _tell(codes, found, dataset)
+    print(f"{len(codes)} rows in {args.out}")
+    return DONE
+
+
+def _codes(sample: int, seed: int) -> "np.ndarray":
+    import numpy as np
+
+    from benchharness.seeding import seed_for
+    from benchharness.space import SIZE
+
+    if not 0 <= sample <= SIZE:
+        raise UserError(f"sample={sample} is out of range; there are 1 to {SIZE} cells")
+    return np.sort(np.random.default_rng(seed_for("score sample", seed)).permutation(SIZE)[: sample or SIZE])
+
+
+def _of_proxies(args: argparse.Namespace, codes: "np.ndarray") -> "dict[str, np.ndarray]":
+    from benchharness.compute.devices import devices, slots
+    from benchharness.data import load_images
+    from benchharness.io.progress import counted
+    from benchharness.models.proxies import Setting
+    from benchharness.runs.scoring import Asked, ProxyScores
+
+    setting, sha256 = Setting(args.channels, args.cells, args.seed), load_images(args.dataset).sha256
+    names = [name.strip() for name in args.measures.split(",")]
+    every = {name: ProxyScores(Asked(name, args.dataset, sha256, setting, args.batch)) for name in names}
+    for name, scores in every.items():
+        left = len(scores.missing(codes))
+        jobs = slots(args.device, max(1, left)) if args.jobs is None else args.jobs
+        done = scores.complete(codes, jobs, devices(args.device, jobs)[0])
+        for _ in counted((one for count in done for one in range(count)), left, name):
+            pass
+    return {name: scores.values(codes) for name, scores in every.items()}
+
+
+def _of_supernet(args: argparse.Namespace, codes: "np.ndarray") -> "tuple[dict[str, np.ndarray], str]":
+    import numpy as np
+
+    from benchharness.compute.devices import devices
+    from benchharness.io.progress import counted
+    from benchharness.runs.reproduce import find, job_of
+    from benchharness.runs.scoring import supernet_scores
+
+    folder = find(Path(args.results), args.run)
+    parts = supernet_scores(folder, codes, args.batches, devices(args.device, 1)[0])
+    found = list(counted(parts, max(1, len(codes) // 500), "scored"))
+    job, _ = job_of(folder)
+    return {"inherited_accuracy_pct": np.concatenate([values for _, values in found])}, job.base.dataset
+
+
+def _write(codes: "np.ndarray", found: "dict[str, np.ndarray]", out: Path) -> None:
+    import pandas as pd
+
+    from benchharness import space
+    from benchharness.io.files import replacing
+
+    archs = [space.to_string(space.from_code(int(code))) for code in codes]
+    frame = pd.DataFrame({"index": space.indices()[codes], "arch": archs, **found}).sort_values("index")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(out) as temporary:
+        if out.suffix == ".parquet":
+            frame.to_parquet(temporary, index=False)
+        else:
+            frame.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def _tell(codes: "np.ndarray", found: "dict[str, np.ndarray]", dataset: str) -> None:
+    from benchharness.analysis.scores import NULL, against
+    from benchharness.cli import console
+    from benchharness.cli.parser import tables_if_installed
+
+    rows: list[Any] = []
+    for one in against(codes, found, dataset, tables_if_installed()):
+        figures = [f"{value:.3f}" for value in (one.tau, one.top_tau)] + [f"{one.test:.2f}"]
+        rows.append((one.name, one.cells, one.undefined, *figures, one.best))
+    console.scores(rows)
+    print(f"tau: Kendall's tau-b with the table's test accuracy of {dataset}; {NULL} is what size alone reaches")

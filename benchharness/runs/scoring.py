@@ -1,0 +1,150 @@
+"""Scores of cells at large: by a zero-cost proxy of untrained networks, or with the weights of a finished supernet."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from benchharness import space
+from benchharness.compute import executors
+from benchharness.data import load_images
+from benchharness.data.pictures import Batch, Pictures
+from benchharness.errors import UserError
+from benchharness.io import catalog, files
+from benchharness.models import proxies
+from benchharness.models.proxies import Setting
+from benchharness.runs.reproduce import job_of
+from benchharness.runs.worker import open_search, restored
+from benchharness.search.evaluation import Evaluation
+from benchharness.search.loop import Search
+from benchharness.seeding import generator
+from benchharness.store.run_folder import Run
+
+_PORTION: Final = 10
+"""Cells that a worker scores at a time."""
+
+
+class Asked(NamedTuple):
+    """A proxy of some cells on one batch of a data set's training images."""
+
+    measure: str
+    dataset: str
+    images_sha256: str
+    setting: Setting
+    batch: int
+    """Images, drawn by the setting's seed."""
+
+
+class Portion(NamedTuple):
+    """Some cells for one worker."""
+
+    asked: Asked
+    codes: tuple[int, ...]
+    device: str
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A line of what is kept; a score is None where it is undefined."""
+
+    codes: list[int]
+    scores: list[float | None]
+
+
+class ProxyScores:
+    """What a proxy says of cells; every score is on disk once it is there, so that the same request goes on.
+
+    Cells of one functional class are one network, whose score they share; parameters and FLOPs are each cell's own.
+    """
+
+    def __init__(self, asked: Asked) -> None:
+        proxies.check(asked.measure)
+        asked.setting.checked()
+        if asked.batch < 2:
+            raise UserError(f"batch={asked.batch} is out of range; it must be 2 or more")
+        self.asked, self.counted = asked, asked.measure not in proxies.PROXIES
+        key = hashlib.sha256(repr(tuple(asked)).encode()).hexdigest()[:16]
+        self.path = catalog.measured_folder() / f"scores-{asked.dataset}-{asked.measure}-{key}.jsonl"
+
+    def missing(self, codes: Int[np.ndarray, "archs"]) -> list[int]:
+        """The codes of the networks to score that are not yet."""
+        if self.counted:
+            return []
+        return sorted(set(space.classes()[codes].tolist()) - set(self._held()))
+
+    def complete(self, codes: Int[np.ndarray, "archs"], jobs: int, device: str) -> Iterator[int]:
+        """Score what is missing of `codes`, yielding how many more are done; raises `UserError` where one fails."""
+        left = self.missing(codes)
+        parts = [tuple(left[start : start + _PORTION]) for start in range(0, len(left), _PORTION)]
+        work = {key: Portion(self.asked, part, device) for key, part in enumerate(parts)}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        files.keep_lines(self.path, len(files.read_lines(self.path, Scored)))  # what a crash left of its last line goes
+        for key, found in executors.serial(_try, work) if jobs == 1 else executors.processes(_try, work, jobs):
+            if isinstance(found, Exception):
+                raise UserError(f"scoring by {self.asked.measure} failed: {found}")
+            files.append_line(self.path, asdict(Scored(list(parts[key]), found)))
+            yield len(found)
+
+    def values(self, codes: Int[np.ndarray, "archs"]) -> Float[np.ndarray, "archs"]:
+        """The score of each of `codes`; NaN where it is undefined, or not there yet."""
+        if self.counted:
+            batch, classes = _batch(self.asked, "cpu")
+            cells = map(space.from_code, map(int, codes))
+            found = [proxies.score(self.asked.measure, cell, batch, classes, self.asked.setting) for cell in cells]
+            return np.array(found, float)
+        held = self._held()
+        return np.array([held.get(code, np.nan) for code in space.classes()[codes].tolist()], float)
+
+    def _held(self) -> dict[int, float]:
+        lines = files.read_lines(self.path, Scored)
+        pairs = [pair for line in lines for pair in zip(line.codes, line.scores, strict=False)]
+        return {code: np.nan if score is None else score for code, score in pairs}
+
+
+def supernet_scores(folder: Path, codes: Int[np.ndarray, "archs"], batches: int, device: str) -> Iterator[
+    tuple[Int[np.ndarray, "part"], Float[np.ndarray, "part"]]
+]:  # fmt: skip
+    """Accuracy in percent of cells with weights inherited from the supernet of the run in `folder`, part by part.
+
+    On the first `batches` evaluation batches of its validation half (0 for all), by batch statistics. Raises
+    `UserError` where the run is not finished, its checkpoint is gone, or its images are others now.
+    """
+    job, base = job_of(folder)
+    search = open_search(job, torch.device(device))
+    restored(Run(job.base, base), search)
+    assert isinstance(search, Search)
+    evaluation = Evaluation(search.net, search.stream)
+    for part in np.array_split(np.sort(codes), max(1, len(codes) // 500)):  # in order, since alike cells share work
+        found = evaluation.cells([space.from_code(int(code)) for code in part], batches=batches, bn="batch")
+        yield part, np.array([one.accuracy_pct for one in found])
+
+
+def _try(portion: Portion) -> list[float | None] | Exception:
+    try:
+        return _score(portion)
+    except (ArithmeticError, RuntimeError) as error:  # memory was not enough
+        return error
+
+
+def _score(portion: Portion) -> list[float | None]:
+    torch.set_num_threads(1)  # so that the bits do not depend on the cores
+    asked = portion.asked
+    batch, classes = _batch(asked, portion.device)
+    cells: Sequence[space.Arch] = [space.from_code(code) for code in portion.codes]
+    found = [proxies.score(asked.measure, cell, batch, classes, asked.setting) for cell in cells]
+    return [None if np.isnan(one) else one for one in found]
+
+
+@lru_cache(maxsize=2)
+def _batch(asked: Asked, device: str) -> tuple[Batch, int]:
+    images = load_images(asked.dataset)
+    count = len(images.train_labels)
+    drawn = torch.randperm(count, generator=generator("score", asked.dataset, asked.setting.seed))[: asked.batch]
+    pictures = Pictures(images, drawn.numpy(), torch.device(device))
+    return next(pictures.fixed(asked.batch, 1)), len(images.classes)
