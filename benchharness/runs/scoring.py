@@ -2,10 +2,9 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypedDict
 
 import numpy as np
 import torch
@@ -49,8 +48,7 @@ class Portion(NamedTuple):
     device: str
 
 
-@dataclass(frozen=True)
-class Scored:
+class Scored(TypedDict):
     """A line of what is kept; a score is None where it is undefined."""
 
     codes: list[int]
@@ -88,7 +86,7 @@ class ProxyScores:
         for key, found in executors.serial(_try, work) if jobs == 1 else executors.processes(_try, work, jobs):
             if isinstance(found, Exception):
                 raise UserError(f"scoring by {self.asked.measure} failed: {found}")
-            files.append_line(self.path, asdict(Scored(list(parts[key]), found)))
+            files.append_line(self.path, {"codes": list(parts[key]), "scores": found})
             yield len(found)
 
     def values(self, codes: Int[np.ndarray, "archs"]) -> Float[np.ndarray, "archs"]:
@@ -103,7 +101,7 @@ class ProxyScores:
 
     def _held(self) -> dict[int, float]:
         lines = files.read_lines(self.path, Scored)
-        pairs = [pair for line in lines for pair in zip(line.codes, line.scores, strict=False)]
+        pairs = [pair for line in lines for pair in zip(line["codes"], line["scores"], strict=False)]
         return {code: np.nan if score is None else score for code, score in pairs}
 
 
