@@ -1,12 +1,14 @@
 """All runs as one tidy table, for whatever people analyse tables with."""
 
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
+
+import pandas as pd
 
 from benchharness import store
 from benchharness.analysis.lookup import lookup
 from benchharness.io.files import replacing
-from benchharness.table import Tables
+from benchharness.table import Tables, table_of
 
 COLUMNS: Final = (
     *(
@@ -28,13 +30,21 @@ COLUMNS: Final = (
 )
 """Accuracies in percent; `valid`, `test` after `table_epochs`, mean over training seeds; `regret` in points of `test`.
 
-`measured_here`: the cell is no part of the table as it came, but was trained on the machine that wrote this."""
+`measured_here`: the cell is no part of the table as it came, but was trained besides, for these results."""
 
 
-def write(results: Path, out: Path, tables: Tables) -> int:
+class Written(NamedTuple):
+    """What `write` wrote."""
+
+    rows: int
+    missing: list[str]
+    """A sentence for each data set on which derived cells have no accuracy."""
+
+
+def write(results: Path, out: Path, tables: Tables) -> Written:
     """Write every run under `results` to `out` (.csv or .parquet), a row per run and benchmark data set.
 
-    Returns the number of rows. Without `tables` the accuracies are missing.
+    Without `tables` the accuracies are missing.
     """
     frame = lookup(store.read(results), tables)[list(COLUMNS)]
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -43,4 +53,19 @@ def write(results: Path, out: Path, tables: Tables) -> int:
             frame.to_parquet(temporary, index=False)
         else:
             frame.to_csv(temporary, index=False, lineterminator="\n")
-    return len(frame)
+    return Written(len(frame), _missing(frame, tables))
+
+
+def _missing(frame: pd.DataFrame, tables: Tables) -> list[str]:
+    derived = frame[frame["arch"].notna()]
+    lacking = derived[derived["test"].isna()].groupby("benchmark_dataset").size()
+    found = []
+    for dataset, count in lacking.items():
+        table = table_of(tables, str(dataset))
+        if table is not None:
+            of = int((derived["benchmark_dataset"] == dataset).sum())
+            told = (
+                f"{count} of {of} derived cells on {dataset} have no accuracy: table {table.about['name']!r} lacks them"
+            )
+            found.append(f"{told}; the command that made the runs trains them" if "recipe" in table.about else told)
+    return found

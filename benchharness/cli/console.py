@@ -122,7 +122,7 @@ def architecture(told: dict[str, Any]) -> None:
         held = f"{told['architectures']:,} of {SIZE:,} architectures"
         print(f"rank, percentile and regret are among the {held} that this table holds")
     if told["measured_here"]:
-        print("trained on this machine: no part of the table as it came")
+        print("trained for these results: no part of the table as it came")
 
 
 def methods() -> None:

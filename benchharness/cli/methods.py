@@ -40,7 +40,7 @@ def pages(words: list[str]) -> int:
     args = parser.read(words)
     from benchharness.cli import method_pages as made
 
-    tables = tables_if_installed() if args.results else None
+    tables = tables_if_installed(Path(args.results)) if args.results else None
     print(
         f"{len(made.write(Path(args.out), Path(args.results) if args.results else None, tables))} pages in {args.out}"
     )

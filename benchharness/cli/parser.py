@@ -44,16 +44,21 @@ def _at_home(word: str) -> str:
     return f"{option}{equals}{Path(value).expanduser()}" if value.startswith("~") else word
 
 
-def tables_if_installed() -> "Callable[[str], Table | None]":
-    """The table of each data set; without one a command does what it can, and says once what is missing."""
+def tables_if_installed(*results: Path, quiet: bool = False) -> "Callable[[str], Table | None]":
+    """The table of each data set, with the cells that were trained besides for `results`.
+
+    Without a table a command does what it can, and says once what is missing unless it is to be `quiet`.
+    """
     from benchharness.table import DATASETS, load_for
+    from benchharness.table.measurements import with_measured
 
     @cache
     def found(dataset: str) -> "Table | None":
         try:
-            return load_for(dataset)
+            return with_measured(load_for(dataset), *results)
         except UserError as error:
-            complain(f"without the accuracies of cells: {error}", DONE)
+            if not quiet:
+                complain(f"without the accuracies of cells: {error}", DONE)
             return None
 
     return lambda dataset: found(DATASETS[0] if dataset in DATASETS else dataset)

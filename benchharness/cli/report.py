@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchharness.cli.parser import DONE, Parser, beside, tables_if_installed
+from benchharness.cli.parser import DONE, Parser, beside, complain, tables_if_installed
 from benchharness.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,8 +18,9 @@ def report(words: list[str]) -> int:
     parser.add_argument("--out", metavar="FOLDER", help="default: reports/SUITE beside results")
     parser.add_argument("--paper", action="store_true", help="only what a paper takes, in reports/SUITE-paper")
     args = parser.read(words)
-    tables, folders = tables_if_installed(), suites(Path(args.results))
+    folders = suites(Path(args.results))
     for folder in folders:
+        tables = tables_if_installed(folder)
         out = str(Path(args.out, folder.name)) if args.out and len(folders) > 1 else args.out
         print((paper if args.paper else build)(folder, out, tables))
     return DONE
@@ -55,11 +56,14 @@ def query(words: list[str]) -> int:
     parser = Parser("query", "All figures of one architecture, with data set, split, epochs and seed rule.")
     parser.add_argument("arch", metavar="ARCH|INDEX", help="'|op~0|+|op~0|op~1|+|op~0|op~1|op~2|', or its index")
     parser.add_argument("--dataset", default="cifar10", help="whose table is asked (default cifar10: NAS-Bench-201)")
+    parser.add_argument("--results", metavar="RESULTS", help="also ask what was trained besides for these results")
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.read(words)
     from benchharness.table import load_for
+    from benchharness.table.measurements import with_measured
 
-    told = load_for(args.dataset).describe(args.arch)
+    results = [Path(args.results)] if args.results else []
+    told = with_measured(load_for(args.dataset), *results).describe(args.arch)
     if args.json:
         print(json.dumps(told, indent=1))
     else:
@@ -90,5 +94,9 @@ def export(words: list[str]) -> int:
         raise UserError(f"{args.out!r} ends in neither .csv nor .parquet")
     from benchharness.analysis import export
 
-    print(f"{export.write(Path(args.results), Path(args.out), tables_if_installed())} rows in {args.out}")
+    results, out = Path(args.results), Path(args.out)
+    written = export.write(results, out, tables_if_installed(results))
+    print(f"{written.rows} rows in {args.out}")
+    for sentence in written.missing:
+        complain(sentence, DONE)
     return DONE

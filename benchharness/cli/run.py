@@ -21,7 +21,7 @@ from benchharness.cli.parser import (
     tables_if_installed,
 )
 from benchharness.cli.report import build
-from benchharness.cli.table_build import completed
+from benchharness.cli.table_build import announced, completed
 from benchharness.errors import UserError
 
 if TYPE_CHECKING:
@@ -42,14 +42,14 @@ def run(words: list[str]) -> int:
 
     plan, store = plan_of(suite), Store(Path(args.out), suite.name)
     plan = share(plan, args.shard) if args.shard else plan
-    console.plan(plan, store, args.dry_run, args.epochs_now)
+    _announce(plan, store, args)
     if args.dry_run:
         return DONE
     code = _perform(plan, store, args, ["run", *words])
     if args.shard:
         print(f"report, once every shard is done: benchharness report {shlex.quote(str(store.path))}")
     elif code not in (INTERRUPTED, MORE):
-        tables = completed(store.path, args.jobs, args.device)
+        tables = completed(store.path, args.training, args.jobs, args.device)
         console.summary(store.path, plan, tables)
         print(f"report: {build(store.path, args.reports, tables)}")
     return code
@@ -79,7 +79,7 @@ def _folders(args: argparse.Namespace) -> int:
     first, second = (Path(folder) for folder in args.folders)
     name = f"{first.resolve().name}-against-{second.resolve().name}"
     out = Path(args.reports) if args.reports else beside(first, name)
-    return _told(report.versions(first, second, out, tables_if_installed()), out)
+    return _told(report.versions(first, second, out, tables_if_installed(first, second)), out)
 
 
 def _contest(args: argparse.Namespace, words: list[str]) -> int:
@@ -87,7 +87,6 @@ def _contest(args: argparse.Namespace, words: list[str]) -> int:
     suite = _suite(args)
     wait_passively()
     from benchharness import report
-    from benchharness.cli import console
     from benchharness.runs.runner import plan_of
     from benchharness.store import Store, read
 
@@ -97,14 +96,14 @@ def _contest(args: argparse.Namespace, words: list[str]) -> int:
     method, *baselines = [jobs[0].specs[-1] for jobs in alone]
     if same := [one.method for one in baselines if one.run_id == method.run_id]:
         raise UserError(f"{args.method} and its baseline {same[0]} are one method, of the same content and options")
-    console.plan(plan, store, args.dry_run, args.epochs_now)
+    _announce(plan, store, args)
     if args.dry_run:
         return DONE
     code = _perform(plan, store, args, ["compare", *words])
     if code in (INTERRUPTED, MORE):
         return code
     out = Path(args.reports) if args.reports else beside(store.path, f"{suite.name}-{method.label}")
-    tables = completed(store.path, args.jobs, args.device)
+    tables = completed(store.path, args.training, args.jobs, args.device)
     frame = read(store.path).set_index("run_id")
     names = [str(frame.at[spec.run_id, "method"]) for spec in (method, *baselines)]
     _told(report.against(store.path, out, tables, names[0], names[1:]), out)
@@ -133,7 +132,7 @@ def _request(parser: Parser) -> Parser:
         "--methods",
         help="comma-separated: NAME[:key=value][+SELECTION[:key=value]], or your own file.py (which is run)",
     )
-    add("--seeds", help="0-4, 5 (that one seed) or 0,3,7 (default 0-2)")
+    add("--seeds", help="0-4, 5 (that one seed) or 0,3,7 (default 0-5)")
     add("--dataset", help="cifar10, digits, ... or auto: cifar10 where it is installed, else digits (default auto)")
     add("--protocol", help="drnas, nats, nb201, cpu or small (default: cpu; small on data of your own)")
     add("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="change values of the protocol")
@@ -156,6 +155,12 @@ def _request(parser: Parser) -> Parser:
         metavar="FOLDER",
         help="where the report goes (default: reports/SUITE beside results)",
     )
+    add(
+        "--no-training",
+        dest="training",
+        action="store_false",
+        help="leave cells that a measured table lacks without accuracy, and train none",
+    )
     add("--dry-run", action="store_true", help="print the plan, with what is done already, and stop")
     return parser
 
@@ -173,6 +178,14 @@ def _suite(args: argparse.Namespace) -> "Suite":
     if args.choice:
         print(f"data set {asked.dataset}: {args.choice}", flush=True)  # before torch is loaded, which takes seconds
     return suite.named(asked, given) if given and not is_file else asked
+
+
+def _announce(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> None:
+    from benchharness.cli import console
+
+    console.plan(plan, store, args.dry_run, args.epochs_now)
+    for sentence in announced(plan, store, args.jobs, args.device) if args.training and not args.shard else ():
+        print(sentence, flush=True)
 
 
 def _perform(plan: "list[Job]", store: "Store", args: argparse.Namespace, words: list[str]) -> int:

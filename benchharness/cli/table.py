@@ -71,9 +71,8 @@ def _export(words: list[str]) -> int:
     parser.add_argument("--out", required=True, metavar="FILE", help="a name ending in .csv, .json or .parquet")
     args = parser.read(words)
     from benchharness.table import columns, load_table
-    from benchharness.table.measurements import with_measured
 
-    print(f"{columns.write(with_measured(load_table(args.name)), Path(args.out))} rows in {args.out}")
+    print(f"{columns.write(load_table(args.name), Path(args.out))} rows in {args.out}")
     return DONE
 
 

@@ -12,7 +12,7 @@ import math
 import os
 import stat
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import takewhile
@@ -130,6 +130,11 @@ def append_line(path: Path, value: Mapping[str, Any]) -> None:
         file.write(line.encode())
         file.flush()
         os.fsync(file.fileno())
+
+
+def write_lines(path: Path, values: Iterable[Mapping[str, Any]]) -> None:
+    """Put `values` at `path`, atomically, as `append_line` would have one after the other."""
+    write_text(path, "".join(json.dumps(value, allow_nan=False) + "\n" for value in values))
 
 
 def keep_lines(path: Path, count: int) -> None:

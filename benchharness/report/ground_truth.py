@@ -2,6 +2,7 @@
 
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from benchharness.analysis.lookup import epochs_of
@@ -43,8 +44,26 @@ def sampled(table: Table | None) -> str:
         return f" The table holds {own}: optimum, regret, rank, percentile and random cells are among these."
     return (
         f" The table came with {own}: rank, percentile and random cells are among these; the optimum, and so regret, "
-        f"also among the {len(table.rows_measured_here):,} trained on this machine."
+        f"also among the {len(table.rows_measured_here):,} trained for these results."
     )
+
+
+def trainable(table: Table | None) -> str:
+    """Behind a sentence on cells that `table` lacks: what measures them, where anything does."""
+    known = table is not None and "recipe" in table.about
+    return "; the command that made the runs, given again, trains them" if known else ""
+
+
+def footnote(table: Table) -> str:
+    """What the mark of cells that are no part of the table means, and how often each of them was trained."""
+    runs = np.isfinite(next(iter(table.by_seed.values()), np.empty((len(table), 0)))).sum(-1)
+    once, own = runs[table.measured_here], int(runs[~table.measured_here].max(initial=0))
+    seeds = (
+        f" with {counted(int(once.max()), 'training seed')} where the table has {own}"
+        if own and once.max() < own
+        else ""
+    )
+    return f"{HERE} Trained for these results{seeds}: no part of the table as it came."
 
 
 def held(table: Table | None) -> str:

@@ -24,7 +24,7 @@ class Suite:
     """A comparison to run, each part spelt as on the command line."""
 
     methods: str = "darts,snas,drnas,ostr"
-    seeds: str = "0-2"
+    seeds: str = "0-5"
     dataset: str = AUTO
     protocol: str = AUTO
     """A preset's name; `auto` is `cpu` on the benchmark's own data sets and `small` on any other."""

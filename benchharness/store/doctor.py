@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from benchharness.errors import UserError
-from benchharness.io import files
+from benchharness.io import files, ground_truth
 from benchharness.records import RunSpec, Status
 from benchharness.store import parallel_read
 from benchharness.store.listing import NAME, run_folders
@@ -66,7 +66,16 @@ def examine(results: Path) -> Diagnosis:
     found = parallel_read.each(lambda folder: list(_folder(folder, apart.get(folder, ""))), folders)
     counted = [folder for folder in folders if folder not in apart]
     sources = Counter(filter(None, parallel_read.each(_source, counted)))
-    return Diagnosis(len(folders), (*chain.from_iterable(found), *_mixed(counted)), sources)
+    findings = (*chain.from_iterable(found), *_mixed(counted), *_trainings(results))
+    return Diagnosis(len(folders), findings, sources)
+
+
+def _trainings(results: Path) -> Iterator[Finding]:
+    """Files of ground truth that was trained besides a table of which a line is no training."""
+    for path in ground_truth.places(results):
+        lines, whole = (files.read_bytes(path) or b"").count(b"\n"), len(ground_truth.read(path))
+        if lines != whole:
+            yield Finding(path, f"{lines - whole} of {lines} lines are damaged, whose cells have no accuracy", AGAIN)
 
 
 def _source(folder: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from benchharness.errors import UserError
-from benchharness.io import files
+from benchharness.io import files, ground_truth
 from benchharness.records import RunRecord, RunSpec, Status
 from benchharness.store.differences import differences
 from benchharness.store.listing import run_folders
@@ -51,7 +51,15 @@ def merge(sources: Iterable[Path], out: Path) -> Merged:
     shutil.rmtree(scratch, ignore_errors=True)
     for number, source in enumerate(sources, 1):
         _Source(source, out, aside / str(number), scratch, found).merge()
+        _take_trainings(source, out)
     return found
+
+
+def _take_trainings(source: Path, out: Path) -> None:
+    """Add what was trained besides the tables for each suite of `source` to that suite in `out`."""
+    for path in ground_truth.places(source):
+        suite = path.resolve().parts[-3]
+        ground_truth.keep(out / suite / ground_truth.FOLDER / path.name, ground_truth.read(path))
 
 
 def _check(source: Path, out: Path) -> None:

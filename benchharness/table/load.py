@@ -8,7 +8,6 @@ from benchharness.io import catalog
 from benchharness.table.importers import TABLES
 from benchharness.table.importers.trials import details_path
 from benchharness.table.learning_curves import Details
-from benchharness.table.measurements import with_measured
 from benchharness.table.metric import DATASETS
 from benchharness.table.table import Table
 
@@ -34,11 +33,10 @@ def is_packaged(name: str) -> bool:
 def load_for(dataset: str) -> Table:
     """The ground truth of `dataset`: NAS-Bench-201 for its three, for any other the table called like the data set.
 
-    Architectures that this machine has measured besides are among its rows, and marked (`Table.measured_here`). Raises
-    `UserError` where there is no such table, with the command that brings or measures one.
+    Raises `UserError` where there is no such table, with the command that brings or measures one.
     """
     if dataset in DATASETS:
-        return with_measured(load_table())
+        return load_table()
     if dataset not in (*_PACKAGED, *catalog.names(TABLES)):
         told = f"no table of {dataset!r} in {catalog.data_folder()}"
         raise UserError(f"{told}; `benchharness table build --dataset {dataset}` measures one")
@@ -46,7 +44,7 @@ def load_for(dataset: str) -> Table:
     if dataset not in table.datasets:
         held = ", ".join(table.datasets) or "nothing"
         raise UserError(f"table {dataset!r} is no ground truth of the data set {dataset!r}: it holds figures of {held}")
-    return with_measured(table)
+    return table
 
 
 def load_details(name: str = "nas-bench-201") -> Details:

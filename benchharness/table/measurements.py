@@ -1,29 +1,63 @@
-"""Architectures that a table lacks and this machine has measured: a table of their own, kept beside the installed ones.
+"""Architectures that a table lacks and that were trained besides: they lie with the results that use them.
 
-It belongs to one state of the table, whose checksum is part of its name: figures of another recipe are never mixed.
+They belong to one state of the table, whose checksum is part of their file's name: figures of another recipe are never
+mixed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
+from benchharness import space
 from benchharness.errors import UserError
-from benchharness.io import catalog
+from benchharness.io import ground_truth
+from benchharness.io.ground_truth import Training
+from benchharness.table.build import build
+from benchharness.table.metric import Figure
 from benchharness.table.table import Table, codes
 
 
-def measured_path(table: Table) -> Path:
-    """Where what this machine has added to `table` is kept; the file may not be there."""
-    return catalog.measured_folder() / f"{table.about['name']}-{table.about['sha256'][:16]}.npz"
+def measured_path(suite: Path, table: Table) -> Path:
+    """Where what was trained besides `table` for the results in the folder `suite` is kept; the file may not exist."""
+    return suite / ground_truth.FOLDER / _file_name(table)
 
 
-def with_measured(table: Table) -> Table:
-    """`table` with the rows besides that this machine has measured, if any; they are marked as such."""
-    path = measured_path(table)
-    return merged(table, Table.open(path)) if path.is_file() else table
+def with_measured(table: Table, *results: Path) -> Table:
+    """`table` with the rows besides that were trained for `results` (suites, folders of them or parts of them), marked.
+
+    Of trainings that are in several the first counts.
+    """
+    places = [place for root in results for place in ground_truth.places(root, _file_name(table))]
+    trainings = [line for place in dict.fromkeys(places) for line in ground_truth.read(place) if _is_class(line.code)]
+    if not trainings:
+        return table
+    dataset = table.datasets[0]
+    figures = {figure: figure.split.partition("-")[0] for figure in table.figures()}
+    return merged(table, tabulated(table.about, trainings, figures, (dataset, table.epochs(dataset))))
+
+
+def tabulated(
+    about: Mapping[str, Any], trainings: Iterable[Training], figures: Mapping[Figure, str], timed: tuple[str, int]
+) -> Table:
+    """A table of every member of the functional classes in `trainings`, some of which may be trained more often.
+
+    `figures` tells which figure `valid` and `test` of a training are; figures that no training has are left out.
+    `timed` is the data set and the epochs that the seconds are of.
+    """
+    by_code: dict[int, dict[int, Training]] = {}
+    for line in trainings:
+        by_code.setdefault(line.code, {}).setdefault(line.seed, line)
+    first, classes = sorted(by_code), space.classes()
+    members = np.flatnonzero(np.isin(classes, first))
+    rows, runs = np.searchsorted(first, classes[members]), [list(by_code[code].values()) for code in first]
+    values = {figure: _column(runs, name)[rows] for figure, name in figures.items()}
+    by_seed = {figure: value for figure, value in values.items() if not np.isnan(value).all()}
+    means = {figure: _mean(value) for figure, value in by_seed.items()}
+    return build(about, space.all_ops()[members], means, by_seed, {timed: _mean(_column(runs, "seconds")[rows])})
 
 
 def merged(table: Table, added: Table) -> Table:
@@ -45,6 +79,25 @@ def merged(table: Table, added: Table) -> Table:
         times=_extended(table.times, added.times, new),
         rows_measured_here=frozenset(range(first, first + count)),
     )
+
+
+def _file_name(table: Table) -> str:
+    return f"{table.about['name']}-{table.about['sha256'][:16]}.jsonl"
+
+
+def _is_class(code: int) -> bool:
+    return 0 <= code < space.SIZE and int(space.classes()[code]) == code
+
+
+def _column(runs: list[list[Training]], name: str) -> Float[np.ndarray, "classes seeds"]:
+    """A row per class, NaN where it was trained less often than others."""
+    width = max(map(len, runs))
+    values = [[getattr(line, name) for line in lines] + [None] * (width - len(lines)) for lines in runs]
+    return np.array(values, np.float64)
+
+
+def _mean(runs: Float[np.ndarray, "archs seeds"]) -> Float[np.ndarray, "archs"]:
+    return np.asarray(np.ma.masked_invalid(runs).mean(-1).filled(np.nan))
 
 
 def _extended(columns: Mapping[Any, Any], added: Mapping[Any, Any], new: Any) -> dict[Any, Any]:

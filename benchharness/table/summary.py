@@ -8,7 +8,6 @@ from benchharness.io import catalog
 from benchharness.table import nas_bench_201, quality
 from benchharness.table.importers import TABLES
 from benchharness.table.load import is_packaged, load_details, load_table
-from benchharness.table.measurements import measured_path, with_measured
 from benchharness.table.metric import Figure, after
 from benchharness.table.nas_bench_201 import Check
 from benchharness.table.table import Table
@@ -21,8 +20,6 @@ def info(name: str) -> list[tuple[str, str]]:
     rows = [(key.replace("_", " "), str(value)) for key, value in about.items()]
     rows += [(key, _listed(table.about[key])) for key in ("network", "recipe") if key in table.about]
     rows.append(("coverage", str(quality.coverage(table))))
-    if added := len(with_measured(table)) - len(table):
-        rows.append(("measured here", f"{added:,} further architectures, in {measured_path(table)}"))
     for figure in table.figures():
         best = table.optimum(*figure)
         runs = f", {table.by_seed[figure].shape[1]} training runs" if figure in table.by_seed else ""

@@ -7,8 +7,9 @@ table or for one look-up.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -21,12 +22,12 @@ from benchharness.compute import environment, executors
 from benchharness.config import Recipe, checked
 from benchharness.data import ImageSet, load_images, version
 from benchharness.errors import UserError
-from benchharness.io import catalog, files
+from benchharness.io import catalog, files, ground_truth
+from benchharness.io.ground_truth import Training
 from benchharness.records import canonical
 from benchharness.space import Arch
 from benchharness.table import Figure, Table
-from benchharness.table.build import build
-from benchharness.table.measurements import measured_path
+from benchharness.table.measurements import measured_path, tabulated
 from benchharness.table.table import codes as codes_of
 from benchharness.training.trainer import Trainer
 
@@ -40,6 +41,8 @@ REFERENCES: Final = (
 )
 """Architectures that every sample holds."""
 _ORDER_SEED: Final = 201
+COMPLETED: Final = 1
+"""Trainings of a cell that a table lacks: enough to place it, and half the time of what tables have."""
 
 
 class Task(NamedTuple):
@@ -50,17 +53,6 @@ class Task(NamedTuple):
     dataset: str
     recipe: Recipe
     device: str
-
-
-@dataclass(frozen=True)
-class Line:
-    """What the journal holds of one training; accuracies in percent, None where the recipe measures none."""
-
-    code: int
-    seed: int
-    valid: float | None
-    test: float | None
-    seconds: float
 
 
 class Means(NamedTuple):
@@ -100,30 +92,28 @@ class Journal:
         self.path = catalog.measured_folder() / f"{images.name}-{key}.jsonl"
         self.lock = FileLock(self.path.with_suffix(".lock"))
 
-    def held(self) -> dict[tuple[int, int], Line]:
+    def held(self) -> dict[tuple[int, int], Training]:
         """What has been trained, by code of the architecture and training seed."""
-        every = [files.converted(line, Line) for line in files.read_lines(self.path, dict[str, Any])]
-        lines = [line for line in every if line is not None]
-        return {(line.code, line.seed): line for line in lines}
+        return {(line.code, line.seed): line for line in ground_truth.read(self.path)}
 
     def missing(self, codes: Iterable[int], seeds: int) -> list[tuple[int, int]]:
         """Of `codes` with training seeds 0 to `seeds` - 1, the pairs that have not been trained."""
         held = self.held()
         return [one for code in codes for seed in range(seeds) if (one := (int(code), seed)) not in held]
 
-    def add(self, line: Line) -> None:
+    def add(self, line: Training) -> None:
         """Keep a training; it is on disk when this returns."""
         with self.lock:
             files.append_line(self.path, asdict(line))
 
-    def measure(self, codes: Iterable[int], seeds: int, means: Means) -> Iterator[Line]:
+    def measure(self, codes: Iterable[int], seeds: int, means: Means) -> Iterator[Training]:
         """Train what is not held yet of `codes` with training seeds 0 to `seeds` - 1, yielding each as it ends.
 
         Raises `UserError` where a training fails; what ended before it is kept.
         """
         lacking = self.missing(codes, seeds)
         work = {key: Task(*one, self.images.name, self.recipe, means.device) for key, one in enumerate(lacking)}
-        self._ready()
+        self.ready()
         done = executors.serial(_try, work) if means.jobs == 1 else executors.processes(_try, work, means.jobs)
         for key, line in done:
             if isinstance(line, Exception):
@@ -132,8 +122,11 @@ class Journal:
             self.add(line)
             yield line
 
-    def _ready(self) -> None:
-        """The file can be added to: what a crash left of its last line is cut off."""
+    def ready(self) -> None:
+        """Have a file that can be added to: what a crash left of its last line is cut off.
+
+        Raises `UserError` where it cannot be written.
+        """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.lock:
@@ -145,20 +138,10 @@ class Journal:
 
     def table(self, codes: Sequence[int], seeds: int, name: str = "") -> Table:
         """The table of `codes` (each the first of its functional class), all of which have been measured."""
-        held, classes = self.held(), space.classes()
-        place = {int(code): row for row, code in enumerate(codes)}
-        members = np.flatnonzero(np.isin(classes, list(place)))
-        rows = np.array([place[int(code)] for code in classes[members]])
-        lines = [[held[int(code), seed] for seed in range(seeds)] for code in codes]
-        values = {figure: _column(lines, split)[rows] for figure, split in self.figures().items()}
-        by_seed = {figure: runs for figure, runs in values.items() if not np.isnan(runs).all()}
-        return build(
-            self._about(name or self.images.name, len(codes), seeds),
-            space.all_ops()[members],
-            {figure: runs.mean(-1) for figure, runs in by_seed.items()},
-            by_seed,
-            {(self.images.name, self.recipe.epochs): _column(lines, "seconds")[rows].mean(-1)},
-        )
+        held = self.held()
+        lines = [held[int(code), seed] for code in codes for seed in range(seeds)]
+        timed = self.images.name, self.recipe.epochs
+        return tabulated(self._about(name or self.images.name, len(codes), seeds), lines, self.figures(), timed)
 
     def figures(self) -> dict[Figure, str]:
         """What the recipe measures: each figure as a table calls it, and the split that it is of here.
@@ -204,50 +187,52 @@ def lacking(table: Table, archs: Iterable[Arch]) -> list[int]:
     return sorted(wanted - held)
 
 
-def seeds_of(table: Table) -> int:
-    """How many times each architecture of a measured table was trained."""
-    return len(next(iter(table.about["training_seeds"].values())))
+def journal_of(table: Table) -> Journal:
+    """The journal of the trainings that `table` was made of, and of more of them.
 
-
-def complete(table: Table, archs: Iterable[Arch], means: Means) -> Iterator[Line]:
-    """Train those of `archs` that `table` lacks as its own were trained, and keep them beside it.
-
-    Yields each training as it ends. Raises `UserError` where the table does not say how it was trained, or was trained
-    on other images than are here.
+    Raises `UserError` where the table does not say how it was trained, or was trained on other images than are here.
     """
-    asked, codes = recipe_of(table), lacking(table, archs)
+    asked = recipe_of(table)
     if asked is None:
         raise UserError(f"table {table.about['name']!r} does not say how it was trained: nothing can be added to it")
-    if not codes:
-        return
-    figure = table.figures()[0]
-    images, seeds = load_images(figure.dataset), seeds_of(table)
+    images = load_images(table.datasets[0])
     if images.sha256 != table.about["images_sha256"]:
         told = f"table {table.about['name']!r} was trained on other images"
         raise UserError(f"{told} than the {images.name} that are here")
-    journal = Journal(images, asked)
-    yield from journal.measure(codes, seeds, means)
+    return Journal(images, asked)
+
+
+def complete(table: Table, codes: Sequence[int], suite: Path, means: Means) -> Iterator[Training]:
+    """Train the classes `codes`, which `table` lacks, once each as its own were; keep them with the results in `suite`.
+
+    Yields each training as it ends; what this machine has trained before is only copied. Raises `UserError` as
+    `journal_of` and `Journal.measure` do.
+    """
+    journal, path = journal_of(table), measured_path(suite, table)
+    journal.ready()
     held = journal.held()
-    whole = {code for code, _ in held if all((code, seed) in held for seed in range(seeds))}
-    own = set(space.classes()[codes_of(table.ops[~table.measured_here])].tolist())
-    journal.table(sorted(whole - own), seeds, str(table.about["name"])).save(measured_path(table))
+    _keep(journal, path, [held[code, seed] for code in codes for seed in range(COMPLETED) if (code, seed) in held])
+    for line in journal.measure(codes, COMPLETED, means):
+        _keep(journal, path, [line])
+        yield line
 
 
-def _column(lines: Sequence[Sequence[Line]], name: str) -> Any:
-    return np.array([[getattr(line, name) for line in runs] for runs in lines], np.float64)
+def _keep(journal: Journal, path: Path, lines: list[Training]) -> None:
+    with journal.lock:
+        ground_truth.keep(path, lines)
 
 
-def _try(task: Task) -> Line | Exception:
+def _try(task: Task) -> Training | Exception:
     try:
         return _train(task)
     except (ArithmeticError, RuntimeError) as error:  # it diverged, or memory was not enough
         return error
 
 
-def _train(task: Task) -> Line:
+def _train(task: Task) -> Training:
     trained = _trainer(task.dataset, task.recipe, task.device).run(space.from_code(task.code), task.seed)
     valid, test = (None if np.isnan(value) else value for value in trained[:2])
-    return Line(task.code, task.seed, valid, test, trained.seconds)
+    return Training(task.code, task.seed, valid, test, trained.seconds)
 
 
 @lru_cache(maxsize=1)

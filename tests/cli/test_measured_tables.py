@@ -4,12 +4,10 @@ import json
 import re
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 
 from benchharness import cli, space
-from benchharness.io import catalog
+from benchharness.io import catalog, ground_truth
 from benchharness.table import Table
 from benchharness.table.importers import TABLES, native
 from benchharness.table.measurements import measured_path
@@ -25,8 +23,8 @@ def pets(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Table:
     table = measured_table(classes=40, without=[ABSENT])
     table.save(own_home / "pets.npz")
     catalog.install_with(TABLES, "pets", own_home / "pets.npz", native)
-    added = measured_table(classes=6_466)
-    added.save(measured_path(table))
+    code = int(space.classes()[space.to_code(ABSENT)])
+    ground_truth.keep(measured_path(own_home / "suite", table), [ground_truth.Training(code, 0, 81.0, 80.0, 9.0)])
     return table
 
 
@@ -36,14 +34,20 @@ def told(capsys: pytest.CaptureFixture[str], *words: str, code: int = cli.DONE) 
     return found.out if code == cli.DONE else found.err
 
 
-def test_a_query_of_what_was_measured_here_says_so(pets: Table, capsys: pytest.CaptureFixture[str]) -> None:
-    text = told(capsys, "query", space.to_string(ABSENT), "--dataset", "pets")
-    assert "trained on this machine: no part of the table as it came" in text
+def test_a_query_of_what_was_trained_for_results_says_so(
+    pets: Table, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["query", space.to_string(ABSENT), "--dataset", "pets"]
+    assert "is not among the" in told(capsys, *words, code=cli.REFUSED)
+    words += ["--results", str(own_home / "suite")]
+    text = told(capsys, *words)
+    assert "trained for these results: no part of the table as it came" in text
     assert f"rank, percentile and regret are among the {len(pets)} of 15,625 architectures" in text
-    held = json.loads(told(capsys, "query", space.to_string(ABSENT), "--dataset", "pets", "--json"))
+    held = json.loads(told(capsys, *words, "--json"))
     assert (held["measured_here"], held["architectures"]) == (True, len(pets))
-    known = told(capsys, "query", space.to_string(pets.arch(0)), "--dataset", "pets")
-    assert "trained on this machine" not in known
+    assert [figure["runs_pct"] for figure in held["figures"]] == [[81.0], [80.0]]
+    known = told(capsys, "query", space.to_string(tuple(pets.ops[0].tolist())), *words[2:])
+    assert "trained for these results" not in known
 
 
 def test_a_query_of_a_data_set_without_a_table_says_how_to_get_one(pets: Table, capsys) -> None:  # type: ignore[no-untyped-def]
@@ -55,18 +59,9 @@ def test_a_query_of_a_data_set_without_a_table_says_how_to_get_one(pets: Table, 
 def test_info_shows_coverage_spread_noise_and_taus(pets: Table, capsys: pytest.CaptureFixture[str]) -> None:
     text = re.sub(r" +", " ", told(capsys, "table", "info", "pets"))
     assert f"coverage {len(pets)} of 15,625 architectures (40 of 6,466 functional classes)" in text
-    assert "measured here 15," in text
     assert "spread pets test after 7 epochs: 10th, 50th, 90th percentile" in text
     assert "seed noise pets test after 7 epochs: 0." in text
     assert "points between training seeds, over 40 networks trained more than once" in text
     assert "tau pets test after 7 epochs: 0." in text
     assert "recipe batch=64, epochs=7, name=small" in text
     assert "network cells=1, channels=8, classes=10, pixels=12" in text
-
-
-def test_an_export_marks_what_was_measured_here(pets: Table, own_home: Path, capsys) -> None:  # type: ignore[no-untyped-def]
-    out = own_home / "pets.csv"
-    assert told(capsys, "table", "export", "pets", "--out", str(out)).startswith("15625 rows in")
-    marks = pd.read_csv(out)["measured_here"].to_numpy(bool)
-    assert np.flatnonzero(~marks).tolist() == list(range(len(pets)))
-    assert "right" in told(capsys, "table", "verify", "pets")

@@ -1,4 +1,4 @@
-"""Reports on a data set of one's own, whose table holds a part of the architectures, some trained on this machine."""
+"""Reports on a data set of one's own, whose table holds a part of the architectures, some trained for these results."""
 
 import re
 from dataclasses import replace
@@ -71,7 +71,7 @@ def test_coverage_is_stated_where_it_matters(text: str, pets: Table) -> None:
     held = int(np.isin(np.random.default_rng(5).permutation(space.SIZE)[:400], own).sum())
     assert f"Of the cells probed, {held} of 400 are in the table and count." in taus
     assert f"{held} of 400 of the cells that probed supernets ranked" in ran
-    assert re.search(r"\d of \d distinct cells derived, 2 of them trained on this machine", ran)
+    assert re.search(r"\d of \d distinct cells derived, 2 of them trained for these results", ran)
 
 
 def test_the_recipe_and_the_epochs_are_the_tables_own(text: str) -> None:
@@ -90,8 +90,8 @@ def test_what_this_machine_measured_is_marked(text: str, pet_suite: Path, pets: 
     rows = [line for line in text.splitlines() if line.startswith(("| ostr | `|", "| ostr | 0 |"))]
     assert rows
     assert all("91.00†" in row for row in rows)
-    assert "† Trained on this machine: no part of the table as it came." in text
-    assert export.write(pet_suite, tmp_path / "all.csv", {"pets": pets}) == 9
+    assert "† Trained for these results: no part of the table as it came." in text
+    assert export.write(pet_suite, tmp_path / "all.csv", {"pets": pets}).rows == 9
     frame = pd.read_csv(tmp_path / "all.csv")
     assert frame.groupby("method")["measured_here"].all().to_dict() == {"darts": False, "ostr": True, "random": False}
     assert frame["table_epochs"].eq(7).all()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchharness.errors import UserError
-from benchharness.io import files
+from benchharness.io import files, ground_truth
 from benchharness.records import RunRecord
 from benchharness.runs.runner import Where, execute
 from benchharness.store import Store
@@ -110,6 +110,15 @@ def test_the_remedies_restore_every_byte(where: Where, name: str) -> None:
     assert {path: (folder / path).read_bytes() for path in before if path != "checkpoint.pt"} == {
         path: content for path, content in before.items() if path != "checkpoint.pt"
     }
+
+
+def test_damaged_ground_truth_beside_the_runs_is_told(where: Where) -> None:
+    path = where.store.path / ground_truth.FOLDER / "pets-0123456789abcdef.jsonl"
+    ground_truth.keep(path, [ground_truth.Training(code, 0, 50.0, 50.0, 9.0) for code in (0, 1)])
+    assert told(where) == []
+    path.write_bytes(path.read_bytes().replace(b'"test": 50.0', b'"test": 500.0', 1))
+    (said,) = told(where)
+    assert said.startswith("1 of 2 lines are damaged, whose cells have no accuracy; the command that made it, given")
 
 
 def test_runs_that_are_not_done(where: Where) -> None:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from benchharness import store
 from benchharness.cli import main
 from benchharness.compute import environment
 from benchharness.errors import UserError
+from benchharness.io import ground_truth
+from benchharness.io.ground_truth import Training
 from benchharness.report.sections.provenance import sources
 from benchharness.runs.worker import Where, execute
 from benchharness.store import Store
@@ -54,6 +57,17 @@ def test_every_run_is_taken_once(tmp_path: Path) -> None:
     again = merge([one, other], tmp_path / "c")
     assert (again.new, again.same) == (0, 8)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "c"]
+
+
+def test_what_was_trained_besides_a_table_comes_along(tmp_path: Path) -> None:
+    one, other = made(tmp_path / "a", (0,)), made(tmp_path / "b", (1,))
+    first, second = Training(0, 0, 50.0, 51.0, 9.0), Training(1, 0, None, 61.0, 9.0)
+    place = Path("mine", ground_truth.FOLDER, "pets-0123456789abcdef.jsonl")
+    ground_truth.keep(one / place, [first])
+    ground_truth.keep(other / place, [second, replace(first, test=40.0)])
+    merge([one, other / "mine"], tmp_path / "c")
+    assert ground_truth.read(tmp_path / "c" / place) == [first, second], "of two trainings of one cell the first"
+    assert examine(tmp_path / "c").findings == ()
 
 
 def test_equal_results_of_another_source_pass(tmp_path: Path) -> None:

@@ -8,12 +8,14 @@ import pytest
 
 from benchharness import space
 from benchharness.errors import UserError
-from benchharness.io import catalog
+from benchharness.io import catalog, ground_truth
+from benchharness.io.ground_truth import Training
 from benchharness.table import Figure, Table, columns, load_for, load_table, table_of
 from benchharness.table.build import build
 from benchharness.table.importers import TABLES, native
 from benchharness.table.importers import columnar as importer
 from benchharness.table.measurements import measured_path, merged, with_measured
+from benchharness.table.table import codes as codes_of
 from tests.support.measured import NETWORK, measured_table
 
 
@@ -123,15 +125,42 @@ def test_an_installed_table_comes_before_the_packaged_one(own_home: Path) -> Non
     assert load_table("digits").about["sha256"] == load_for("digits").about["sha256"] == mine.about["sha256"]
 
 
-def test_what_was_measured_besides_belongs_to_one_state_of_the_table(own_home: Path, pets: Table) -> None:
-    rows = np.arange(len(pets))
-    mine = part(pets, rows[:-4])
-    installed(mine, own_home)
-    pets.save(measured_path(load_table("pets")))
-    assert load_for("pets").measured_here.sum() == 4
-    assert load_table("pets").measured_here.sum() == 0
+def trainings(archs: np.ndarray, test: float = 80.0) -> list[Training]:
+    codes = np.unique(space.classes()[codes_of(archs)])
+    return [Training(int(code), 0, 81.0, test, 9.0) for code in codes]
+
+
+def test_what_was_trained_for_results_belongs_to_one_state_of_the_table(tmp_path: Path, pets: Table) -> None:
+    mine = part(pets, np.arange(len(pets) - 4))
+    absent = pets.ops[-4:]
+    ground_truth.keep(measured_path(tmp_path / "suite", mine), trainings(absent))
+    for results in ("suite", "", "suite/pets/darts", "suite/pets/darts/seed-000-0123456789abcdef"):
+        whole = with_measured(mine, tmp_path / results)
+        assert whole.measured_here[whole.rows(tuple(absent[-1].tolist()))], results
+        assert float(whole.accuracy(tuple(absent[-1].tolist()), "pets", "test")) == 80.0
+    assert with_measured(mine, tmp_path / "other") is mine
     other = replace(mine, about={**mine.about, "sha256": "0" * 64})
-    assert with_measured(other) is other
+    assert with_measured(other, tmp_path / "suite") is other
+
+
+def test_of_two_results_the_first_counts(tmp_path: Path, pets: Table) -> None:
+    mine, absent = part(pets, np.arange(len(pets) - 1)), pets.ops[-1:]
+    for name, test in (("a", 70.0), ("b", 60.0)):
+        ground_truth.keep(measured_path(tmp_path / name, mine), trainings(absent, test))
+    for names, test in ((("a", "b"), 70.0), (("b", "a"), 60.0)):
+        whole = with_measured(mine, *(tmp_path / name for name in names))
+        assert float(whole.accuracy(tuple(absent[0].tolist()), "pets", "test")) == test
+
+
+def test_damaged_and_impossible_trainings_do_not_count(tmp_path: Path, pets: Table) -> None:
+    mine, absent = part(pets, np.arange(len(pets) - 1)), pets.ops[-1:]
+    path, (good,) = measured_path(tmp_path, mine), trainings(absent)
+    member = int(np.flatnonzero(space.classes() != np.arange(space.SIZE))[0])
+    bad = [replace(good, code=20_000), replace(good, code=-1), replace(good, code=member), replace(good, test=101.0)]
+    ground_truth.keep(path, [*bad, replace(good, seed=-1)])
+    assert with_measured(mine, tmp_path) is mine
+    path.write_bytes(path.read_bytes() + b'{"code": 1, "se')
+    assert with_measured(mine, tmp_path) is mine
 
 
 def test_a_folder_of_several_data_sets_has_several_tables(pets: Table, made: Table) -> None:

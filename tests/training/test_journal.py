@@ -10,11 +10,12 @@ from benchharness import space
 from benchharness.config import RECIPES
 from benchharness.data import load_images
 from benchharness.errors import UserError
+from benchharness.io.ground_truth import Training
 from benchharness.space import CONV1, NONE, SKIP
 from benchharness.table import Figure, Table
 from benchharness.table.measurements import measured_path, with_measured
 from benchharness.training import journal as measuring
-from benchharness.training.journal import Journal, Line, Means
+from benchharness.training.journal import Journal, Means
 
 TINY = replace(RECIPES["small"], name="tiny", epochs=1, images=128, measured=50, channels=2)
 CHEAP = (NONE,) * 3 + (SKIP, NONE, NONE)
@@ -32,7 +33,7 @@ def code_of(arch: space.Arch) -> int:
     return int(space.classes()[space.to_code(arch)])
 
 
-def measure(journal: Journal, *archs: space.Arch, seeds: int = 2, jobs: int = 1) -> list[Line]:
+def measure(journal: Journal, *archs: space.Arch, seeds: int = 2, jobs: int = 1) -> list[Training]:
     return list(journal.measure(map(code_of, archs), seeds, Means(jobs)))
 
 
@@ -103,10 +104,10 @@ def test_processes_measure_what_one_process_does(journal: Journal) -> None:
 
 
 def test_a_failed_training_is_named_and_the_others_are_kept(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(task: measuring.Task) -> Line:
+    def fails(task: measuring.Task) -> Training:
         if task.code == code_of(OTHER):
             raise FloatingPointError("the loss became nan")
-        return Line(task.code, task.seed, 50.0, 50.0, 1.0)
+        return Training(task.code, task.seed, 50.0, 50.0, 1.0)
 
     monkeypatch.setattr(measuring, "_train", fails)
     with pytest.raises(UserError, match=r"training .*nor_conv_1x1~0.* failed: the loss became nan"):
@@ -136,37 +137,53 @@ def test_a_table_says_how_it_was_made(journal: Journal, tmp_path: Path) -> None:
     assert about["environment"]["packages"]["torch"]
 
 
-def test_what_a_table_lacks_is_trained_as_it_was_and_marked(journal: Journal) -> None:
+def complete(table: Table, suite: Path, *archs: space.Arch) -> list[Training]:
+    codes = measuring.lacking(with_measured(table, suite), archs)
+    return list(measuring.complete(table, codes, suite, Means()))
+
+
+def test_what_a_table_lacks_is_trained_once_beside_the_results_and_marked(journal: Journal, tmp_path: Path) -> None:
     table = small_table(journal)
     assert measuring.lacking(table, [CHEAP]) == []
-    assert [line.code for line in measuring.complete(table, [CHEAP, OTHER], Means())] == [code_of(OTHER)] * 2
-    whole = with_measured(table)
+    (line,) = complete(table, tmp_path, CHEAP, OTHER)
+    assert (line.code, line.seed) == (code_of(OTHER), 0)
+    whole = with_measured(table, tmp_path)
     row = whole.rows(OTHER)
     assert whole.measured_here[row]
     assert not whole.measured_here[whole.rows(CHEAP)]
-    expected = np.mean([journal.held()[code_of(OTHER), seed].test for seed in (0, 1)])  # type: ignore[arg-type]
-    assert float(whole.accuracy(OTHER, "digits", "test", 1)) == pytest.approx(expected)
+    assert float(whole.accuracy(OTHER, "digits", "test", 1)) == line.test
+    runs = whole.seeds("digits", "test", 1)[row]
+    assert np.isfinite(runs).tolist() == [True, False], "one training seed where the table has two"
 
 
-def test_later_additions_keep_earlier_ones(journal: Journal) -> None:
+def test_later_additions_keep_earlier_ones(journal: Journal, tmp_path: Path) -> None:
     table = small_table(journal)
     third = (NONE,) * 3 + (4, NONE, NONE)
     for arch in (OTHER, third):
-        list(measuring.complete(with_measured(table), [arch], Means()))
-    whole = with_measured(table)
+        assert len(complete(table, tmp_path, arch)) == 1
+    whole = with_measured(table, tmp_path)
     assert measuring.lacking(whole, [CHEAP, OTHER, third]) == []
-    assert list(measuring.complete(whole, [OTHER], Means())) == []
+    assert complete(table, tmp_path, OTHER) == []
 
 
-def test_a_table_of_other_images_is_not_added_to(journal: Journal) -> None:
+def test_what_this_machine_has_trained_is_copied_to_the_next_results(journal: Journal, tmp_path: Path) -> None:
+    table = small_table(journal)
+    complete(table, tmp_path / "first", OTHER)
+    measure(journal, OTHER, seeds=2)
+    assert complete(table, tmp_path / "second", OTHER) == []
+    first, second = (measured_path(tmp_path / name, table).read_bytes() for name in ("first", "second"))
+    assert first == second, "one training each, however many this machine has made meanwhile"
+
+
+def test_a_table_of_other_images_is_not_added_to(journal: Journal, tmp_path: Path) -> None:
     table = small_table(journal)
     strange = replace(table, about={**table.about, "images_sha256": "0" * 64})
     with pytest.raises(UserError, match="other images"):
-        list(measuring.complete(strange, [OTHER], Means()))
+        complete(strange, tmp_path, OTHER)
     silent = replace(table, about={key: value for key, value in table.about.items() if key != "recipe"})
     with pytest.raises(UserError, match="does not say how"):
-        list(measuring.complete(silent, [OTHER], Means()))
-    assert not measured_path(table).exists()
+        complete(silent, tmp_path, OTHER)
+    assert not measured_path(tmp_path, table).exists()
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(journal: Journal) -> None:

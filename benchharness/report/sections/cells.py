@@ -13,7 +13,7 @@ from benchharness.analysis.lookup import by_code
 from benchharness.plots.style import drawn, panels
 from benchharness.report.blocks import Block, Grid, Picture, Text, folded
 from benchharness.report.formatting import counted, number, seeds
-from benchharness.report.ground_truth import HERE, sampled
+from benchharness.report.ground_truth import HERE, footnote, sampled
 from benchharness.space import from_string
 
 DRAWN: Final = 6
@@ -57,7 +57,8 @@ def _distinct(evidence: Evidence, own: pd.DataFrame) -> Grid:
     data.insert(3, "seeds", list(map(seeds, held)))
     data = data.sort_values(["method", "count", "arch"], ascending=[True, False, True], ignore_index=True)
     shown = _marked(data.assign(count=data["count"].astype(str)), {"valid": 2, "test": 2})
-    note = f"Accuracy in percent on {evidence.dataset} after {counted(evidence.epochs, 'epoch')}.{_footnote(data)}"
+    after = counted(evidence.epochs, "epoch")
+    note = f"Accuracy in percent on {evidence.dataset} after {after}.{_footnote(evidence, data)}"
     return Grid(f"distinct-cells{evidence.slug}", f"Distinct cells by method, {evidence.name}", data, shown, note)
 
 
@@ -67,7 +68,7 @@ def _per_seed(evidence: Evidence, own: pd.DataFrame) -> Grid:
     shown = _marked(data, digits)
     note = (
         f"On {evidence.dataset}, {counted(evidence.epochs, 'epoch')}; regret, rank (1 is best) and percentile are of "
-        f"the test figure.{sampled(evidence.table)}{_footnote(data)}"
+        f"the test figure.{sampled(evidence.table)}{_footnote(evidence, data)}"
     )
     title = f"The cell of every seed, {evidence.name}"
     return Grid(f"cells{evidence.slug}", title, data, shown.astype({"seed": str}), note)
@@ -80,8 +81,8 @@ def _marked(data: pd.DataFrame, digits: Mapping[str, int]) -> pd.DataFrame:
     return shown.assign(**{name: shown[name] + marks for name in ("valid", "test")}).drop(columns="measured_here")
 
 
-def _footnote(data: pd.DataFrame) -> str:
-    return f" {HERE} Trained on this machine: no part of the table as it came." if data["measured_here"].any() else ""
+def _footnote(evidence: Evidence, data: pd.DataFrame) -> str:
+    return f" {footnote(evidence.table)}" if evidence.table is not None and data["measured_here"].any() else ""
 
 
 def _methods(column: "pd.Series[str]") -> str:

@@ -12,7 +12,7 @@ from benchharness.analysis.experiment import Evidence
 from benchharness.plots.style import drawn
 from benchharness.report.blocks import Block, Grid, Picture
 from benchharness.report.formatting import counted, number, p_value, spans
-from benchharness.report.ground_truth import sampled
+from benchharness.report.ground_truth import sampled, trainable
 
 LEVEL: Final = 0.05
 MANY: Final = 30
@@ -68,7 +68,7 @@ def unknown_cells(evidence: Evidence) -> str:
     if not lacking:
         return ""
     of = f" Of {counted(len(runs), 'run')}, {lacking} derived cells that the table lacks"
-    return f"{of}: no accuracy here includes them."
+    return f"{of}: no accuracy here includes them{trainable(evidence.table)}."
 
 
 def _ranking_grid(evidence: Evidence, ranked: pd.DataFrame) -> Grid:
@@ -171,4 +171,5 @@ def nothing(evidence: Evidence) -> str:
         other = f"`benchharness table build --dataset {evidence.dataset}` measures one"
         brought = "`benchharness data import PATH` installs one" if evidence.benchmark else other
         return f"No table is installed, so no cell can be looked up: {brought}."
-    return "None of the derived cells is in the installed table, which holds a part of the architectures."
+    told = "None of the derived cells is in the installed table, which holds a part of the architectures"
+    return f"{told}{trainable(evidence.table)}."

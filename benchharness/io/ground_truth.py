@@ -1,0 +1,59 @@
+"""Trainings of architectures beside the results that use them: `SUITE/ground-truth/TABLE-SHA256.jsonl`, a line each.
+
+What a table lacks of the cells that were found is measured once, and whoever has the results has the figures too.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from benchharness.io import files
+
+FOLDER: Final = "ground-truth"
+"""In a suite's folder."""
+_ABOVE: Final = 3
+"""Levels from a suite's folder down to that of one run."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is kept of one training; accuracies in percent, None where the recipe measures none."""
+
+    code: int
+    """Of the architecture: the first code of its functional class."""
+    seed: int
+    valid: float | None
+    test: float | None
+    seconds: float
+
+
+def read(path: Path) -> list[Training]:
+    """The trainings in the file at `path`, up to the first line that is damaged; none without a file."""
+    lines = (files.converted(line, Training) for line in files.read_lines(path, dict[str, Any]))
+    return [line for line in lines if line is not None and _is_possible(line)]
+
+
+def _is_possible(line: Training) -> bool:
+    return all(0 <= value <= 100 for value in (line.valid, line.test) if value is not None) and line.seed >= 0
+
+
+def keep(path: Path, trainings: Iterable[Training]) -> None:
+    """Add `trainings` to the file at `path`, whole or not at all, in an order that does not depend on their own.
+
+    Where one is there already, that stays. Raises `UnwritableError` where the system will not have it.
+    """
+    known = {(line.code, line.seed): line for line in read(path)}
+    every = {(line.code, line.seed): line for line in trainings} | known
+    if every != known:
+        with files.writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        files.write_lines(path, [asdict(every[key]) for key in sorted(every)])
+
+
+def places(results: Path, name: str = "*.jsonl") -> list[Path]:
+    """Such files called `name` of every suite at or in `results`, else of the suite that `results` is a part of."""
+    below = sorted({*results.glob(f"{FOLDER}/{name}"), *results.glob(f"*/{FOLDER}/{name}")})
+    return below or sorted(
+        path for suite in results.resolve().parents[:_ABOVE] for path in suite.glob(f"{FOLDER}/{name}")
+    )
