@@ -28,6 +28,16 @@ class WorkerError(UserError):
     """What the machine that works on a run lacks, so that another one may well make the run."""
 
 
+def unknown_option(owner: str, key: str, known: Iterable[str]) -> UserError:
+    """The error for an option that `owner` has not got."""
+    names = list(known)
+    return (
+        unknown(f"option of {owner}", key, names)
+        if names
+        else UserError(f"unknown option {key!r}; {owner} has no options")
+    )
+
+
 def unknown(kind: str, name: object, known: Iterable[str]) -> UserError:
     """The error for a name that is not among the `known` ones, with the nearest right name first."""
     names = list(known)

@@ -2,6 +2,7 @@
 
 import codecs
 import io
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -23,6 +24,7 @@ Differentiable architecture searches on NAS-Bench-201, run for real and compared
   report    write the report of a results folder anew
   query     all figures of one architecture
   methods   the methods and selections there are, and their options
+  protocols the presets of settings there are, with their values
   data      fetch, import, list or verify benchmark tables and images
   table     import, describe, export or verify one table
   new       write the file of a method of your own, which already runs
@@ -35,8 +37,8 @@ Differentiable architecture searches on NAS-Bench-201, run for real and compared
   merge     put results folders of several machines together
   rerun     make a finished run again and compare every bit
 
-`benchharness COMMAND --help` lists a command's options. Exit codes: 0 all done, 1 something failed, 2 bad request,
-75 told to pause with more to do, 130 interrupted.
+`benchharness COMMAND --help` lists a command's options; `benchharness --version` prints the version.
+Exit codes: 0 all done, 1 something failed, 2 bad request, 75 told to pause with more to do, 130 interrupted.
 """
 _SPELT: Final = str.maketrans({"±": "+-", "–": "-", "…": "...", "×": "x", "→": "->", "†": "*", "·": "*", "∞": "inf"})
 """How signs that we print are spelt where an encoding lacks them."""
@@ -60,9 +62,10 @@ def _called(words: list[str]) -> int:
     except UserError as error:
         return complain(str(error), REFUSED)
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return complain(f"interrupted; to try again: {shlex.join(['benchharness', *words])}", INTERRUPTED)
     except OSError as error:
-        return complain(str(error), FAILED)
+        plainly = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error.strerror
+        return complain(plainly or str(error), FAILED)
 
 
 class _Lasting(io.FileIO):
@@ -147,6 +150,7 @@ COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "report": _later("report", "report"),
     "query": _later("report", "query"),
     "methods": _later("report", "methods"),
+    "protocols": _later("report", "protocols"),
     "data": _later("data", "data"),
     "table": _later("table", "table"),
     "export": _later("report", "export"),

@@ -1,22 +1,24 @@
 """What commands print for people: the plan, each run's end, the summary, one architecture, the methods, the data."""
 
+import json
 import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 from rich.console import Console
-from rich.table import Table as Grid
+from rich.table import Table as Columns
 
 from benchharness.data.image_set import ImageSet
 from benchharness.io.catalog import Installed
 from benchharness.io.progress import clock
 from benchharness.records import named_apart
+from benchharness.report import lookup
+from benchharness.report.blocks import Answers, Grid, flat
 from benchharness.runs.progress import look
-from benchharness.space import SIZE, to_string
+from benchharness.space import SIZE, from_string, indices, to_code, to_string
 from benchharness.store import Store, read
 from benchharness.table import Table, Tables, table_of
 from benchharness.table.metric import after
@@ -24,12 +26,16 @@ from benchharness.table.metric import after
 if TYPE_CHECKING:
     from benchharness.config import Recipe
     from benchharness.records import RunSpec
+    from benchharness.report.blocks import Report
     from benchharness.runs.plan import Job
     from benchharness.runs.runner import Outcome
     from benchharness.training.table_check import Comparison
 
 MANY: Final = 500
 """Rows above which a listing is for a pager or a search, not for a screen."""
+WIDER: Final = ("percentile", "collapsed")
+"""Columns of the report's ranking for which 80 columns have no room."""
+VERDICT: Final = ("Which method is better?", "Did the searches decide?")
 WIDE: Final = 200
 """Columns where stdout is no terminal: whoever reads a log has no use for cut lines."""
 
@@ -74,39 +80,48 @@ def _trained(job: "Job", spec: "RunSpec", store: Store) -> str:
     return f"{sight.epoch}/{sight.epochs}" if sight and sight.epoch else ""
 
 
-def outcome(ended: "Outcome", store: Store) -> None:
-    """One line for a run that has ended."""
+def outcome(ended: "Outcome", store: Store, tables: Tables, verbose: bool = False) -> None:
+    """One line for a run that has ended, with what the table says of its cell.
+
+    `verbose` adds the cell and its accuracy with inherited weights.
+    """
     who = f"{ended.spec.method} seed {ended.spec.seed}"
     if ended.state != "done":
         print(f"{who}  {ended.state.upper()}  {ended.message}", flush=True)
         return
-    row = read(store.folder(ended.spec)).iloc[0]
+    frame = read(store.folder(ended.spec))
+    row = lookup(frame, tables).query("benchmark_dataset == dataset").iloc[0]
     spent = clock(row["train_seconds"] + row["selection_seconds"])
-    derived = row["derived_accuracy_pct"]
-    accuracy = "untrained" if pd.isna(derived) else f"derived {derived:.2f} % ({row['measures_bn']} statistics)"
-    print("  ".join(filter(None, (who, row["arch"], accuracy, spent, ended.message))), flush=True)
+    index = f"#{indices()[to_code(from_string(row['arch']))]}"
+    inherited = (row["arch"], _inherited(row)) if verbose else ()
+    print("  ".join(filter(None, (who, index, _reached(row, tables), spent, *inherited, ended.message))), flush=True)
 
 
-def summary(results: Path, jobs: "Iterable[Job]", tables: Tables) -> None:
-    """What each method of the plan derived: valid/test of the cells found, mean and deviation over seeds."""
-    from benchharness.report import lookup
-    from benchharness.report.ground_truth import trained
+def _reached(row: "pd.Series[Any]", tables: Tables) -> str:
+    """What the table says of a run's cell, in short."""
+    table = table_of(tables, row["dataset"])
+    if table is None:
+        return "no table"
+    if pd.isna(row["test"]):
+        return "not in the table"
+    return f"test {row['test']:.2f} % (rank {row['rank']:,.0f} of {len(table):,})"
 
-    asked = {spec.run_id for job in jobs for spec in job.specs}
-    frame = read(results)
-    found = lookup(frame[frame["run_id"].isin(asked) & (frame["status"] == "done")], tables)
-    datasets = list(dict.fromkeys(found["benchmark_dataset"]))
-    rows = [
-        (method, group["run_id"].nunique(), group["arch"].nunique(), *(_pair(group, name) for name in datasets))
-        for method, group in found.groupby("method", sort=False)
-    ]
-    if rows:
-        _print(("method", "seeds", "cells", *(f"{name} valid / test" for name in datasets)), rows)
-        held = {name: table_of(tables, name) for name in datasets}
-        told = {name: trained(table, name) for name, table in held.items() if table is not None}
-        for words in dict.fromkeys(told.values()):
-            names = ", ".join(name for name, own in told.items() if own == words)
-            print(f"accuracy in % ({names}: {words}); mean±std over search seeds")
+
+def _inherited(row: "pd.Series[Any]") -> str:
+    if pd.isna(row["derived_accuracy_pct"]):
+        return "untrained"
+    return f"with inherited weights {row['derived_accuracy_pct']:.2f} % ({row['measures_bn']} statistics)"
+
+
+def summary(report: "Report") -> None:
+    """The report's own ranking and verdicts: every method and the reference rows, best first."""
+    for block in flat(block for section in report.sections for block in section.blocks):
+        if isinstance(block, Answers):
+            print(*(block.answers[question] for question in VERDICT), sep="\n")
+        elif isinstance(block, Grid) and block.name.startswith("ranking"):
+            print(f"\n{block.title}, test accuracy in percent")
+            shown = block.shown[[name for name in block.shown if name not in WIDER]]
+            _print(shown.columns, shown.to_numpy().tolist())
 
 
 def architecture(told: dict[str, Any]) -> None:
@@ -125,16 +140,34 @@ def architecture(told: dict[str, Any]) -> None:
         print("trained for these results: no part of the table as it came")
 
 
-def methods() -> None:
+def protocols(presets: dict[str, dict[str, Any]], as_json: bool) -> None:
+    """The presets of settings beside each other, a line a setting."""
+    if as_json:
+        print(json.dumps(presets, indent=1))
+        return
+    settings = [name for name in next(iter(presets.values())) if name != "name"]
+    _print(("setting", *presets), [(name, *(one[name] for one in presets.values())) for name in settings])
+
+
+def methods(as_json: bool = False) -> None:
     """The built-in methods and selections, one line each."""
     from benchharness import methods as built_in
     from benchharness.search import selection
 
     found = {name: built_in.load(name) for name in built_in.names()}
-    rows = [(name, built_in.summary(kind), _options(built_in.options(kind))) for name, kind in found.items()]
-    _print(("method", "what it is", "options"), rows)
-    ways = [(name, (kind.__doc__ or "").splitlines()[0]) for name, kind in selection.SELECTIONS.items()]
-    _print(("selection", "what it is", "options"), [(*way, _options(selection.options(way[0]))) for way in ways])
+    listed = {
+        "method": [(name, built_in.summary(kind), built_in.options(kind)) for name, kind in found.items()],
+        "selection": [
+            (name, (kind.__doc__ or "").splitlines()[0], selection.options(name))
+            for name, kind in selection.SELECTIONS.items()
+        ],
+    }
+    if as_json:
+        keys = ("name", "summary", "options")
+        print(json.dumps({f"{k}s": [dict(zip(keys, row, strict=True)) for row in rows] for k, rows in listed.items()}))
+        return
+    for title, rows in listed.items():
+        _print((title, "what it is", "options"), [(*row[:2], _options(row[2])) for row in rows])
 
 
 def imported(items: "list[Installed]", before: Iterable[Installed]) -> None:
@@ -205,7 +238,7 @@ def _print(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
         return
     if not console.is_terminal:
         console.width = WIDE
-    grid = Grid(*heads, box=None, pad_edge=False, header_style="bold")
+    grid = Columns(*heads, box=None, pad_edge=False, header_style="bold")
     for row in told:
         grid.add_row(*row)
     # Printed by Python and not by rich, which ends the process when whoever reads our output has seen enough.

@@ -1,5 +1,6 @@
 """Commands about the data folder: `data import`, `fetch`, `list`, `verify`."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,11 +77,16 @@ def _fetch(words: list[str]) -> int:
 
 
 def _list(words: list[str]) -> int:
-    Parser("data list", "What is installed.").read(words)
+    parser = Parser("data list", "What is installed.")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    args = parser.read(words)
     from benchharness.cli import console
     from benchharness.io import catalog
     from benchharness.runs import data_sets
 
+    if args.json:
+        print(json.dumps([item._asdict() for item in data_sets.installed()], indent=1, default=str))
+        return DONE
     print(f"data folder: {catalog.data_folder()}")
     console.installed(data_sets.installed())
     return DONE

@@ -1,6 +1,8 @@
 """Commands that read: `report`, `query`, `methods`, `export`."""
 
 import json
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +10,7 @@ from benchharness.cli.parser import DONE, Parser, beside, complain, tables_if_in
 from benchharness.errors import UserError
 
 if TYPE_CHECKING:
+    from benchharness.report.blocks import Report
     from benchharness.table import Tables
 
 
@@ -37,11 +40,11 @@ def suites(results: Path) -> list[Path]:
     return sorted({run.parents[3] for run in results.glob("*/*/*/seed-*/spec.json")}) or [results]
 
 
-def build(results: Path, out: str | None, tables: "Tables") -> Path:
+def build(results: Path, out: str | None, tables: "Tables", *tell: "Callable[[Report], None]") -> Path:
     """Write the report of `results` into `out`, by default into its place beside the results."""
     from benchharness import report
 
-    return report.build(results, Path(out) if out else beside(results, results.resolve().name), tables)
+    return report.build(results, Path(out) if out else beside(results, results.resolve().name), tables, *tell)
 
 
 def paper(results: Path, out: str | None, tables: "Tables") -> Path:
@@ -75,10 +78,24 @@ def query(words: list[str]) -> int:
 
 def methods(words: list[str]) -> int:
     """Print the methods and selections there are."""
-    Parser("methods", "The methods and selections there are, one line each, with their options.").read(words)
+    parser = Parser("methods", "The methods and selections there are, one line each, with their options.")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    args = parser.read(words)
     from benchharness.cli import console
 
-    console.methods()
+    console.methods(args.json)
+    return DONE
+
+
+def protocols(words: list[str]) -> int:
+    """Print the presets there are, with their values."""
+    parser = Parser("protocols", "The presets of settings, as `--protocol` takes them; `--set` changes single values.")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    args = parser.read(words)
+    from benchharness.cli import console
+    from benchharness.config import PROTOCOLS
+
+    console.protocols({name: asdict(preset) for name, preset in PROTOCOLS.items()}, args.json)
     return DONE
 
 

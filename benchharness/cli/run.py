@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ from benchharness.errors import UserError
 
 if TYPE_CHECKING:
     from benchharness.runs.plan import Job
+    from benchharness.runs.runner import Means
     from benchharness.runs.suite import Suite
     from benchharness.store import Store
 
@@ -43,15 +45,17 @@ def run(words: list[str]) -> int:
     plan, store = plan_of(suite), Store(Path(args.out), suite.name)
     plan = share(plan, args.shard) if args.shard else plan
     _announce(plan, store, args)
+    _say_repeated(suite)
     if args.dry_run:
-        return DONE
+        return _checked(plan, store, args)
     code = _perform(plan, store, args, ["run", *words])
     if args.shard:
         print(f"report, once every shard is done: benchharness report {shlex.quote(str(store.path))}")
     elif code not in (INTERRUPTED, MORE):
         tables = completed(store.path, args.training, args.jobs, args.device)
-        console.summary(store.path, plan, tables)
-        print(f"report: {build(store.path, args.reports, tables)}")
+        report = build(store.path, args.reports, tables, console.summary)
+        _say_failed(args)
+        print(f"report: {report} and {report.with_suffix('.html').name}")
     return code
 
 
@@ -90,7 +94,10 @@ def _contest(args: argparse.Namespace, words: list[str]) -> int:
     from benchharness.runs.runner import plan_of
     from benchharness.store import Store, read
 
-    plan, store = plan_of(suite), Store(Path(args.out), suite.name)
+    store = Store(Path(args.out), suite.name)
+    if not (args.seeds or args.suite):
+        suite = replace(suite, seeds=_shared_seeds(suite, store))
+    plan = plan_of(suite)
     # The last run of a method planned alone is the one asked for: others only train the supernet that it reads out.
     alone = [plan_of(replace(suite, methods=one)) for one in suite.methods.split(",")]
     method, *baselines = [jobs[0].specs[-1] for jobs in alone]
@@ -98,7 +105,7 @@ def _contest(args: argparse.Namespace, words: list[str]) -> int:
         raise UserError(f"{args.method} and its baseline {same[0]} are one method, of the same content and options")
     _announce(plan, store, args)
     if args.dry_run:
-        return DONE
+        return _checked(plan, store, args)
     code = _perform(plan, store, args, ["compare", *words])
     if code in (INTERRUPTED, MORE):
         return code
@@ -161,6 +168,8 @@ def _request(parser: Parser) -> Parser:
         action="store_false",
         help="leave cells that a measured table lacks without accuracy, and train none",
     )
+    add("-q", "--quiet", action="store_true", help="no progress, and of runs that end only those that failed")
+    add("-v", "--verbose", action="store_true", help="with every run its cell, and its accuracy with inherited weights")
     add("--dry-run", action="store_true", help="print the plan, with what is done already, and stop")
     return parser
 
@@ -190,19 +199,23 @@ def _announce(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> No
 
 def _perform(plan: "list[Job]", store: "Store", args: argparse.Namespace, words: list[str]) -> int:
     from benchharness.cli import console
-    from benchharness.compute.devices import slots
     from benchharness.runs.progress import shown
-    from benchharness.runs.runner import Means, perform
+    from benchharness.runs.runner import perform
 
-    args.jobs = args.jobs if args.jobs is not None else slots(args.device, len(plan))
+    means = _means(plan, args)
     stoppable()
-    failed = paused = 0
+    args.failed, paused, tables = [], 0, tables_if_installed(store.path, quiet=True)
+    left = sum(store.status(spec) != "done" for job in plan for spec in job.specs)
+    if left and args.executor == "local":
+        print(f"starting {min(args.jobs, len(plan))} at a time; runs to make: {left}", flush=True)
     try:
-        with shown(plan, store):
-            for outcome in perform(plan, store, Means(**{name: getattr(args, name) for name in Means._fields})):
-                failed += outcome.state == "failed"
+        with nullcontext() if args.quiet else shown(plan, store):
+            for outcome in perform(plan, store, means):
+                if outcome.state == "failed":
+                    args.failed.append(f"{outcome.spec.method} seed {outcome.spec.seed}")
                 paused += outcome.state == "paused"
-                console.outcome(outcome, store)
+                if not args.quiet or outcome.state == "failed":
+                    console.outcome(outcome, store, tables, args.verbose)
     except KeyboardInterrupt:
         command = shlex.join(["benchharness", *words])
         return complain(f"interrupted; nothing finished is lost, and this goes on from here: {command}", INTERRUPTED)
@@ -210,7 +223,55 @@ def _perform(plan: "list[Job]", store: "Store", args: argparse.Namespace, words:
         why = f"{paused} of {sum(len(job.specs) for job in plan)} runs pause"
         turn = "without --epochs-now it goes on with them" if args.epochs_now else "the same command goes on with them"
         return complain(f"more to do: {why}; {turn}", MORE)
-    return FAILED if failed else DONE
+    return FAILED if args.failed else DONE
+
+
+def _means(plan: "list[Job]", args: argparse.Namespace) -> "Means":
+    from benchharness.compute.devices import slots
+    from benchharness.runs.runner import Means
+
+    args.jobs = args.jobs if args.jobs is not None else slots(args.device, len(plan))
+    return Means(**{name: getattr(args, name) for name in Means._fields})
+
+
+def _checked(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> int:
+    """What a dry run does besides printing the plan: it refuses whatever the run would refuse."""
+    from benchharness.runs.runner import check
+
+    check(plan, store, _means(plan, args))
+    return DONE
+
+
+def _say_repeated(suite: "Suite") -> None:
+    """Say which methods are asked for again, in whatever spelling: each is run once."""
+    from benchharness.runs.runner import plan_of
+
+    seen: dict[str, str] = {}
+    for spelt in suite.methods.split(","):
+        wanted = plan_of(replace(suite, methods=spelt))[0].specs[-1].run_id
+        if wanted in seen:
+            complain(f"note: {spelt.strip()} is asked for twice, also as {seen[wanted]}; it is run once", DONE)
+        seen.setdefault(wanted, spelt.strip())
+
+
+def _shared_seeds(suite: "Suite", store: "Store") -> str:
+    """The seeds that all methods of `suite` have finished runs of; its own where there is none."""
+    from benchharness.runs.runner import plan_of
+    from benchharness.store import read
+
+    shared = set(map(int, read(store.path)["seed"])) if store.path.is_dir() else set()
+    for spelt in suite.methods.split(",") if shared else ():
+        jobs = plan_of(replace(suite, methods=spelt, seeds=",".join(map(str, sorted(shared)))))
+        shared = {job.base.seed for job in jobs if store.status(job.specs[-1]) == "done"}
+        if not shared:
+            break
+    return ",".join(map(str, sorted(shared))) or suite.seeds
+
+
+def _say_failed(args: argparse.Namespace) -> None:
+    if args.failed:
+        many = f"{len(args.failed)} runs" if len(args.failed) > 1 else "1 run"
+        print(f"{many} failed: {', '.join(args.failed)}; the same command tries again")
 
 
 def _until(text: str) -> float:

@@ -12,6 +12,8 @@ def devices(wanted: str, jobs: int) -> list[str]:
     kind, _, index = wanted.partition(":")
     if jobs < 1:
         raise UserError(f"jobs={jobs} is out of range; it must be 1 or more")
+    if kind.lower() in ("gpu", "nvidia"):
+        raise UserError(f"unknown device {wanted!r}; did you mean 'cuda'? known: auto, cpu, cuda, cuda:N")
     if kind not in ("auto", "cpu", "cuda"):
         raise unknown("device", wanted, ("auto", "cpu", "cuda", *(f"cuda:{gpu}" for gpu in range(gpus))))
     if kind == "cpu" or (kind == "auto" and not gpus):

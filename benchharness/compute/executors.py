@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import as_completed
 from typing import Any, Final, TypeVar
@@ -35,6 +36,7 @@ def processes(
     at a time, so that the job which kills its worker is known: it alone gets the exception for its result.
     """
     replace_closed()
+    warnings.filterwarnings("ignore", "A worker stopped while", UserWarning)  # what became of its job is told anyway
     waiting, suspects = dict(jobs), dict[int, Job]()
     while waiting:
         started: dict[int, Job] = {}

@@ -9,8 +9,8 @@ from types import ModuleType
 from typing import Any
 
 from benchharness.config import coerce
-from benchharness.errors import UserError, unknown
-from benchharness.methods import _beside
+from benchharness.errors import UserError, unknown, unknown_option
+from benchharness.methods import _beside, _hooks
 from benchharness.methods._base import Method, Weights
 from benchharness.methods._beside import source_of
 
@@ -57,7 +57,7 @@ def configured(method: type[Method], changes: Mapping[str, Any]) -> type[Method]
     made = {}
     for key, value in changes.items():
         if key not in known:
-            raise unknown(f"option of {method.__name__.lower()}", key, known)
+            raise unknown_option(method.__name__.lower(), key, known)
         made[key] = coerce(key, value, type(known[key]))
     return type(method.__name__, (method,), {**made, "__doc__": method.__doc__}) if made else method
 
@@ -82,8 +82,10 @@ def _file(path: Path) -> ModuleType:
     if not path.is_file():
         raise UserError(f"there is no method file {str(path)!r}")
     try:
-        return _beside.load(f"benchharness_user_{path.stem}", path)
+        module = _beside.load(f"benchharness_user_{path.stem}", path)
     except UserError:
         raise
     except Exception as error:
         raise UserError(f"{path} does not load: {type(error).__name__}: {error}") from error
+    _hooks.check(module)
+    return module

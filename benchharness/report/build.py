@@ -30,11 +30,11 @@ PARTS: dict[str, Callable[[Evidence], list[Block]]] = {
 }
 
 
-def build(results: Path, out: Path, tables: Tables) -> Path:
+def build(results: Path, out: Path, tables: Tables, tell: Callable[[Report], None] = lambda _: None) -> Path:
     """Write the report on the runs in `results` into the folder `out` and return the path of its `report.md`.
 
     `tables` is the ground truth: one table, or, as runs may have been made on several data sets, a mapping or function
-    that gives each of these its own.
+    that gives each of these its own. `tell` gets the report before it is written.
 
     Beside it: `report.html`, one file with everything in it; `figures/` as PNG and SVG; `tables/` as CSV and LaTeX;
     the list of these files. An earlier report there is replaced in whole. The same results and table give the same
@@ -42,7 +42,9 @@ def build(results: Path, out: Path, tables: Tables) -> Path:
     """
     out = path_of(out)
     check_place(out)
-    return write(compose(path_of(results), tables), out)
+    report = compose(path_of(results), tables)
+    tell(report)
+    return write(report, out)
 
 
 def compose(results: Path, tables: Tables) -> Report:

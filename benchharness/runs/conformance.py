@@ -14,6 +14,7 @@ from benchharness.config import protocol
 from benchharness.data import ImageSet
 from benchharness.methods import Method
 from benchharness.records import RunSpec
+from benchharness.runs.blame import place
 from benchharness.runs.plan import Job, make_plan, parse_methods
 from benchharness.search.host_sync import Reads, no_sync
 from benchharness.search.loop import Search
@@ -54,12 +55,19 @@ class Skipped(Exception):  # noqa: N818
 
 
 def check(name: str | Path) -> list[Finding]:
-    """Every check of the method called `name` or defined by that file; raises `UserError` where there is none."""
+    """Every check of the method called `name` or defined by that file, up to the first that fails for most of them.
+
+    Where draws are no distributions nothing else can be told. Raises `UserError` where there is no such method.
+    """
     kind = methods.load(name)
-    return [_finding(kind, one) for one in CHECKS] + [_finding(name, searches)]
+    file = Path(name).resolve() if str(name).endswith(".py") else None
+    first = _finding(kind, CHECKS[0], file)
+    if first.state == "failed":
+        return [first, Finding(f"{len(CHECKS)} other checks", "skipped", "they all build on that one")]
+    return [first, *(_finding(kind, one, file) for one in CHECKS[1:]), _finding(name, searches, file)]
 
 
-def _finding(subject: Any, one: Callable[[Any], None]) -> Finding:
+def _finding(subject: Any, one: Callable[[Any], None], file: Path | None) -> Finding:
     title = (one.__doc__ or one.__name__).splitlines()[0].rstrip(".")
     try:
         with seeded("conformance", one.__name__):
@@ -69,7 +77,9 @@ def _finding(subject: Any, one: Callable[[Any], None]) -> Finding:
     except Nonconforming as reason:
         return Finding(title, "failed", str(reason))
     except Exception as error:  # a user's code may raise anything
-        return Finding(title, "failed", f"{type(error).__name__}: {error}")
+        return Finding(
+            title, "failed", " ".join(filter(None, (f"{type(error).__name__}: {error}", place(error, file))))
+        )
     return Finding(title, "passed")
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from benchharness import data, methods
 from benchharness.config import Protocol, for_method, recorded
-from benchharness.errors import UserError, unknown
+from benchharness.errors import UserError, unknown, unknown_option
 from benchharness.io.files import path_of, readable
 from benchharness.records import RunSpec
 from benchharness.search import selection
@@ -170,7 +170,7 @@ def _refuse_unknown(asked: Asked, rest: Mapping[str, str], known: Mapping[str, A
     allowed = {**known, **({} if asked.selection else selection.options(chosen))}
     for key in rest:
         if key not in allowed:
-            raise unknown(f"option of {asked.name}", key, allowed)
+            raise unknown_option(asked.name, key, allowed)
 
 
 def _borrowed(asked: Asked, supernet: _Supernet) -> _Reading:

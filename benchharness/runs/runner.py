@@ -27,7 +27,7 @@ from benchharness.runs.tasks import Task, check_place, start, start_away, start_
 from benchharness.runs.worker import Outcome, Where, execute, finished
 from benchharness.store import Store, read
 
-__all__ = ["Means", "Outcome", "Where", "devices", "execute", "perform", "plan_of", "run", "share"]
+__all__ = ["Means", "Outcome", "Where", "check", "devices", "execute", "perform", "plan_of", "run", "share"]
 
 POLL_SECONDS: Final = 2.0
 EXECUTORS: Final = ("local", "dask")
@@ -88,7 +88,7 @@ class Means(NamedTuple):
 
 def run(
     methods: str | Iterable[str] = Suite.methods,
-    seeds: str | Iterable[int] = Suite.seeds,
+    seeds: str | int | Iterable[int] = Suite.seeds,
     dataset: str = Suite.dataset,
     protocol: str = Suite.protocol,
     changes: Mapping[str, Any] | None = None,
@@ -116,8 +116,8 @@ def run(
     return read(store.path)
 
 
-def _spelt(value: str | Iterable[Any]) -> str:
-    return value if isinstance(value, str) else ",".join(map(str, value))
+def _spelt(value: str | int | Iterable[Any]) -> str:
+    return ",".join(map(str, value)) if isinstance(value, Iterable) and not isinstance(value, str) else str(value)
 
 
 def plan_of(suite: Suite) -> list[Job]:
@@ -146,14 +146,10 @@ def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterat
     where they stopped, with half as many at a time, down to one a GPU. A run whose steps no CUDA graph can hold goes on
     without, in a fresh process.
     """
-    means = means.checked()
     store = Store(store.root.absolute(), store.suite)  # workers may be elsewhere
     elsewhere = means.executor == "dask"
-    places = [means.device] if elsewhere else devices(means.device, means.jobs)
     left = {key: job for key, job in enumerate(plan) if not finished(store, job)}
-    for place in places if not elsewhere else ():
-        for job in left.values():
-            check_place(job, place, _where(store, place, means, shared=False))
+    places = check(left.values(), store, means)
     sources = _sources(left.values())
     images = _digests(left.values()) if elsewhere else {}
     if not elsewhere:
@@ -193,6 +189,18 @@ def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterat
             return
         left = {key: job for key, job in left.items() if key in busy | again}
         time.sleep(POLL_SECONDS if busy else 0)
+
+
+def check(plan: Iterable[Job], store: Store, means: Means) -> list[str]:
+    """The devices that the runs of `plan` take in turn; raises `UserError` where they cannot be made by these means."""
+    means.checked()
+    if means.executor == "dask":
+        return [means.device]
+    places = devices(means.device, means.jobs)
+    for job in plan:
+        for place in places:
+            check_place(job, place, _where(store, place, means, shared=False))
+    return places
 
 
 def _where(store: Store, place: str, means: Means, shared: bool) -> Where:

@@ -23,6 +23,7 @@ from benchharness.io import files
 from benchharness.io.catalog import data_folder
 from benchharness.models import compiled as compiling
 from benchharness.records import RunRecord, RunSpec, Status
+from benchharness.runs.blame import place
 from benchharness.runs.plan import Job
 from benchharness.search import diagnostics
 from benchharness.search.cuda_graphs import CudaRecorder, NotRecorded, check
@@ -322,7 +323,7 @@ def _check_images(base: Run, here: str) -> None:
 
 def _untrained(job: Job, base: Run, error: Exception) -> list[Outcome]:
     """What becomes of a job without its supernet. A base run that is done stays done: only its readings are missing."""
-    own = Outcome(base.spec, "done") if base.done else _failed(base, error)
+    own = Outcome(base.spec, "done") if base.done else _failed(base, base, error)
     return [own, *(Outcome(spec, "failed", f"no supernet: {error}") for spec in job.readouts)]
 
 
@@ -363,7 +364,7 @@ def _record(run: Run, base: Run, begin: Callable[[], Searcher], where: Where) ->
         return Outcome(run.spec, "afresh", f"{error}; it goes on without --graphs")
     except Exception as error:
         if not _crowds(error, where):
-            return _failed(run, error)
+            return _failed(run, base, error)
     else:
         return Outcome(run.spec, "done")
     return _crowded(run, where)
@@ -399,8 +400,10 @@ def _machine(base: Run, where: Where, selection_seconds: float) -> dict[str, Any
     }
 
 
-def _failed(run: Run, error: Exception) -> Outcome:
-    message = _plainly(error)
+def _failed(run: Run, base: Run, error: Exception) -> Outcome:
+    message, file = _plainly(error), f"{run.spec.trains}.py"
+    if line := place(error, base.folder / "method.py" if run.spec.source else None, file):
+        message += f" {line}; run `benchharness check {file}`"
     try:
         run.fail(error)
     except OSError as full:

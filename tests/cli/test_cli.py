@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from benchharness import cli
+from benchharness.config import PROTOCOLS
 from benchharness.runs.suite import Suite
 from benchharness.store import Store
 from tests.support.tiny import SETTINGS, install_images, jobs
@@ -81,6 +82,8 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
         ("run --set epoch=3", "'epochs'"),
         ("run --set order=alpha", "'alpha-first'"),
         ("run --device cudda", "'cuda'"),
+        ("run --device gpu", "'cuda'"),
+        ("run --device GPU:0", "'cuda'"),
         ("report --ot x results", "'--out'"),
         ("data improt x", "'import'"),
     ],
@@ -104,6 +107,7 @@ def test_what_is_misspelt_is_refused_with_the_nearest_right_name(
         ("run --jobs two", "invalid int value: 'two'"),
         ("run --seeds many", "write them as 0-4"),
         ("run --set epochs", "write --set key=value"),
+        ("run --methods darts:tau=1+strength", "unknown option 'tau'; darts has no options"),
         ("run --set epochs=few", "epochs='few' is not a int"),
         ("run --suite none.toml", "there is no suite file 'none.toml'"),
         ("run --suite ..", "cannot name a folder"),
@@ -146,6 +150,29 @@ def test_a_dry_run_prints_the_plan_and_does_nothing(work: Path, capsys: pytest.C
     assert not (work / "results").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--jobs 0", "jobs=0 is out of range"),
+        ("--device cuda:99", "device 'cuda:99' is not there"),
+        ("--executor dask", "--executor dask and --scheduler"),
+        ("--compile perhaps", "unknown compile 'perhaps'"),
+        ("--graphs --device cpu", "CUDA"),
+    ],
+)
+def test_a_dry_run_refuses_what_a_run_would(
+    work: Path, words: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["run", "--dry-run", "--methods", "darts", *CIFAR, *words.split()]) == cli.REFUSED
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("methods", ["darts,darts", "darts,snas,darts+magnitude"])
+def test_a_request_that_repeats_itself_is_told(work: Path, methods: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["run", "--dry-run", "--methods", methods, *CIFAR]) == cli.DONE
+    assert "is asked for twice, also as darts; it is run once" in capsys.readouterr().err
+
+
 def test_run_then_report_and_export_and_the_same_again(
     work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -153,7 +180,8 @@ def test_run_then_report_and_export_and_the_same_again(
     assert cli.main(words) == cli.DONE
     told = capsys.readouterr()
     assert f"results/{SUITE}: 2 runs from 2 supernets (2 absent)" in told.out
-    assert "darts seed 0  |" in told.out
+    assert re.search(r"^darts seed 0  #\d+  no table  \d+:\d\d$", told.out, re.MULTILINE)
+    assert "starting 1 at a time; runs to make: 2" in told.out
     assert "benchharness data import" in told.err
     report = work / "reports" / SUITE / "report.md"
     assert f"report: {report.relative_to(work)}" in told.out
@@ -171,7 +199,7 @@ def test_run_then_report_and_export_and_the_same_again(
     assert frame.loc[0, "method"] == "darts"
     assert pd.read_parquet("runs.parquet")["run_id"].tolist() == frame["run_id"].tolist()
 
-    monkeypatch.setattr("benchharness.report.build", lambda results, out, table: out)
+    monkeypatch.setattr("benchharness.report.build", lambda results, out, *_: out)
     monkeypatch.setattr("benchharness.search.loop.Search.run_epoch", None)
     assert cli.main(words) == cli.DONE
     assert "(2 done)" in capsys.readouterr().out
@@ -192,7 +220,24 @@ def test_a_failed_run_is_told_and_is_exit_code_1(work: Path, capsys: pytest.Capt
     assert cli.main(words) == cli.FAILED
     told = capsys.readouterr().out
     assert "darts seed 0  FAILED  Diverged:" in told
-    assert "random seed 0  |" in told
+    assert "random seed 0  #" in told
+    assert "1 run failed: darts seed 0; the same command tries again" in told
+
+
+def test_a_run_that_a_users_method_fails_says_where_and_what_to_do(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (work / "mine.py").write_text(
+        "from benchharness import Method\nclass Mine(Method):\n    def draw(self, progress):\n        return 1 / 0\n"
+    )
+    assert cli.main(["run", "--methods", "mine.py", "--seeds", "0", "--jobs", "1", *SET]) == 1
+    told = capsys.readouterr().out
+    assert "ZeroDivisionError: division by zero (mine.py:4); run `benchharness check mine.py`" in told
+    assert cli.main(["check", "mine.py"]) == cli.FAILED
+    told = capsys.readouterr().out
+    assert "ZeroDivisionError: division by zero (mine.py:4)" in told
+    assert told.count("failed") == 1
+    assert told.count("\n") == 2, "what builds on a check that failed is not told again"
 
 
 def test_an_interruption_says_how_to_go_on(
@@ -207,6 +252,43 @@ def test_an_interruption_says_how_to_go_on(
     assert f"this goes on from here: benchharness {' '.join(words)}" in capsys.readouterr().err
     assert Store(work / "results", SUITE).status(jobs("darts")[0].base) == "stale"
     assert not list((work / "results").rglob("heartbeat"))
+
+
+def test_an_interruption_of_any_command_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("benchharness.cli.report.methods", interrupted)
+    assert cli.main(["methods"]) == cli.INTERRUPTED
+    assert capsys.readouterr().err == "benchharness: interrupted; to try again: benchharness methods\n"
+
+
+def test_an_error_of_the_system_is_told_without_its_number(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("benchharness.cli.report.methods", lambda _: Path("/none/of/these").read_text())
+    assert cli.main(["methods"]) == cli.FAILED
+    assert capsys.readouterr().err == "benchharness: /none/of/these: No such file or directory\n"
+
+
+@pytest.mark.parametrize("command", ["methods", "protocols", "data list"])
+def test_what_is_listed_can_be_had_as_json(work: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*command.split(), "--json"]) == cli.DONE
+    listed = json.loads(capsys.readouterr().out)
+    assert listed or command == "data list"
+    assert cli.main(command.split()) == cli.DONE
+    told = capsys.readouterr().out
+    names = listed if isinstance(listed, list) else listed.get("methods", listed)
+    assert all((one if isinstance(one, str) else one["name"]) in told for one in names)
+
+
+def test_protocols_are_listed_with_their_values(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["protocols"]) == cli.DONE
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == ["setting", *PROTOCOLS]
+    assert ["channels", *(str(one.channels) for one in PROTOCOLS.values())] in lines
 
 
 def test_query_prints_every_figure(real_table: None, capsys: pytest.CaptureFixture[str]) -> None:

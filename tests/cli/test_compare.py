@@ -31,6 +31,19 @@ def test_a_method_against_a_baseline_that_are_both_there(suite: Path, capsys: py
     assert (suite.parent / "told" / "report.md").read_text().startswith("# random against darts")
 
 
+def test_all_seeds_that_both_have_are_taken(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed in range(3, 8):
+        for methods, arch in (("darts", ALL_SKIP), ("random", GOOD)):
+            if (methods, seed) != ("random", 7):
+                (job,) = plan_of(Suite(methods=methods, seeds=str(seed), dataset="cifar10"))
+                add(suite, job.base, arch)
+    asked = ["compare", "--method", "random", "--baselines", "darts", "--dataset", "cifar10", "--dry-run"]
+    assert main([*asked, "--out", str(suite.parent)]) == 0
+    assert "14 runs from 14 supernets (14 done)" in capsys.readouterr().out
+    assert main([*asked, "--out", str(suite.parent), "--seeds", "0"]) == 0
+    assert "2 runs from 2 supernets (2 done)" in capsys.readouterr().out
+
+
 def test_files_of_one_name_are_compared_with_each_other(
     tmp_path: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

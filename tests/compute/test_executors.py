@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,8 @@ def test_closed_streams_keep_no_process_from_starting(monkeypatch: pytest.Monkey
 def test_an_error_in_a_job_is_the_callers_to_see() -> None:
     with pytest.raises(ValueError, match="job 0 is wrong"):
         list(processes(failing, {0: 0}, 2))
+
+
+def test_a_worker_that_stopped_is_no_warning_of_joblibs() -> None:
+    assert list(processes(str, {}, 2)) == []
+    warnings.warn("A worker stopped while some jobs were given to the executor.", UserWarning, stacklevel=1)

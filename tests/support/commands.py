@@ -15,7 +15,7 @@ from tests.support.tiny import SETTINGS
 
 EPOCHS = 6
 DETERMINISTIC = ("spec.json", "record.json", "trace.npz")
-PREPARED = "import benchharness.report; benchharness.report.build = lambda results, out, table: out\n"
+PREPARED = "import benchharness.report; benchharness.report.build = lambda results, out, *_: out\n"
 """Reports are of no interest here, and take longer than these searches."""
 
 FORKING = """

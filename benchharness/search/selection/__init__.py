@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import Any, Final
 
 from benchharness.config import coerce
-from benchharness.errors import UserError, unknown
+from benchharness.errors import UserError, unknown, unknown_option
 from benchharness.methods import Method
 from benchharness.search.selection._base import Selected, Selection
 from benchharness.search.selection.direct import Best, Magnitude, Uniform
@@ -50,7 +50,7 @@ def make(kind: str | type, changes: Mapping[str, Any]) -> Selection:
     known = options(kind)
     for key in changes:
         if key not in known:
-            raise unknown(f"option of {name_of(kind)}", key, known)
+            raise unknown_option(name_of(kind), key, known)
     made = {key: coerce(key, value, type(known[key])) for key, value in changes.items()}
     build: Callable[..., Selection] = _class(kind)
     return build(**made)

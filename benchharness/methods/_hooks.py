@@ -1,0 +1,49 @@
+"""Names in a user's file that do nothing: a hook misspelt, or an option of a type that is none."""
+
+import inspect
+from difflib import get_close_matches
+from types import ModuleType
+from typing import Any, Final
+
+from benchharness.errors import UserError
+
+_NEAR: Final = 0.85
+"""Likeness, of 1 at most, from which a name is taken for a hook misspelt."""
+_CONTAINERS: Final = (list, tuple, set, dict)
+
+
+def check(module: ModuleType) -> None:
+    """Raise `UserError` for the first class of `module` with a name that overrides nothing but nearly matches a hook.
+
+    So is a lower-case list, tuple, set or dict of a method, which looks like an option and is none.
+    """
+    for kind in vars(module).values():
+        if inspect.isclass(kind) and kind.__module__ == module.__name__:
+            hooks = {
+                name: value for base in kind.__mro__[1:] if _is_ours(base) for name, value in _public(base).items()
+            }
+            for name, value in _public(kind).items() if hooks else ():
+                if not any(name in vars(base) for base in kind.__mro__[1:]):
+                    _check_name(kind, name, value, hooks)
+
+
+def _check_name(kind: type, name: str, value: Any, hooks: dict[str, Any]) -> None:
+    routine = inspect.isroutine(value)
+    alike = [hook for hook, own in hooks.items() if inspect.isroutine(own) == routine and hook not in vars(kind)]
+    if near := get_close_matches(name.lower(), alike, n=1, cutoff=_NEAR):
+        raise UserError(
+            f"{kind.__name__}.{name} overrides nothing; did you mean {near[0]!r}? If not, call it '_{name}'"
+        )
+    if isinstance(value, _CONTAINERS) and name.islower():
+        raise UserError(
+            f"{kind.__name__}.{name} is a {type(value).__name__}, which cannot be an option: options are numbers, "
+            f"strings or truth values; if it is none, call it '_{name}'"
+        )
+
+
+def _is_ours(base: type) -> bool:
+    return base.__module__.partition(".")[0] == "benchharness"
+
+
+def _public(kind: type) -> dict[str, Any]:
+    return {name: value for name, value in vars(kind).items() if not name.startswith("_")}

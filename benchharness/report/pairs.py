@@ -1,0 +1,20 @@
+"""Every two methods of a results folder against each other, as a tidy frame."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from benchharness.analysis.experiment import gather
+from benchharness.report.sections.ranking import comparisons
+from benchharness.table import Tables, load_for
+
+
+def compare(results: str | Path, tables: Tables = load_for) -> pd.DataFrame:
+    """One row per pair of methods and setting: the report's paired tests (see `comparisons`) of test accuracy.
+
+    `difference` is in percentage points, the better mean first. Raises `UserError` where there is no such folder, or
+    no table of what was searched.
+    """
+    _, settings = gather(Path(results), tables)
+    tested = [comparisons(evidence.scores()).assign(setting=evidence.name) for evidence in settings]
+    return pd.concat(tested, ignore_index=True) if tested else comparisons(pd.DataFrame()).assign(setting="")

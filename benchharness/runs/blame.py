@@ -1,0 +1,25 @@
+"""Where in a user's own method an error arose."""
+
+import traceback
+from pathlib import Path
+from typing import Final
+
+_PACKAGE: Final = Path(__file__).resolve().parents[1]
+
+
+def place(error: BaseException, method: Path | None, name: str = "") -> str:
+    """`(mine.py:12)`: the innermost line of the file `method`, or of one beside it, that `error` passed; else empty.
+
+    `name` is what its user calls the file where that is a copy.
+    """
+    method = method and method.resolve()
+    for frame in reversed(traceback.extract_tb(error.__traceback__) if method else []):
+        path = Path(frame.filename).resolve()
+        if method and path.is_relative_to(method.parent) and not _is_installed(path):
+            shown = (name if path == method else "") or path.relative_to(method.parent).as_posix()
+            return f"({shown}:{frame.lineno})"
+    return ""
+
+
+def _is_installed(path: Path) -> bool:
+    return "site-packages" in path.parts or path.is_relative_to(_PACKAGE)
