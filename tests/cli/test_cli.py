@@ -212,7 +212,7 @@ def test_a_suite_file_with_something_changed(work: Path, capsys: pytest.CaptureF
     assert cli.main(["run", "--suite", "mine.toml", "--seeds", "1", "--set", "images=256", "--dry-run"]) == cli.DONE
     assert "results/mine+images=256: 1 runs" in capsys.readouterr().out
     assert cli.main(["run", "--suite", "named", "--out", "elsewhere", "--dry-run"]) == cli.DONE
-    assert "elsewhere/named: 12 runs" in capsys.readouterr().out
+    assert "elsewhere/named: 24 runs" in capsys.readouterr().out
 
 
 def test_a_failed_run_is_told_and_is_exit_code_1(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
