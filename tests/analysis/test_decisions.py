@@ -1,9 +1,12 @@
 """Verdicts of runs and methods, from the weights that their supernets ended with."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from benchharness import stats
 from benchharness.analysis.decisions import decisions, undecided, verdicts, warning
 
 EPOCHS = 20
@@ -76,3 +79,15 @@ def test_supernets_that_only_guess_do_not_rank(frame, arrays):
     table = verdicts(decisions(measured, arrays)).set_index("method")
     assert table["ranks"].to_dict() == {"darts": False, "ostr": False, "random": True, "rsps": False, "snas": True}
     assert table.loc["rsps", "sentence"].endswith("the supernet only guesses in 1 of 1 searches")
+
+
+def test_searches_whose_alphas_hardly_moved_are_undecided():
+    """The mean edge weights of 48 real searches of CIFAR-10, 480 steps of alpha at a rate of 3e-4."""
+    with np.load(Path(__file__).parent / "searches_at_a_slow_rate.npz") as searches:
+        verdicts_by_method: dict[str, set[str]] = {}
+        for name, expected in searches.items():
+            verdicts_by_method.setdefault(name.split()[0], set()).add(stats.decision(expected).verdict)
+    without_alpha = {"rsps", "darts-pt-fixed"}
+    assert {name for name, verdict in verdicts_by_method.items() if verdict == {"no alpha"}} == without_alpha
+    # ENAS learns its distribution by rewards, at a rate of its own.
+    assert {name for name, verdict in verdicts_by_method.items() if "decided" in verdict} == {"enas"}
