@@ -153,13 +153,13 @@ def test_a_set_of_ones_own_has_any_number_of_classes_and_any_size(tmp_path: Path
     assert (found.mean, found.std) == (asked.mean, asked.std)
 
 
-def test_a_file_of_old_says_neither_flip_nor_crop_and_means_those_of_cifar10(tmp_path: Path) -> None:
+def test_a_file_of_old_says_neither_flip_nor_crop_and_means_those_of_its_data_set(tmp_path: Path) -> None:
     made().save(tmp_path / "images.npz")
     header, arrays = npz.read(tmp_path / "images.npz", KIND, 1 << 30)
     old = {key: value for key, value in header["about"].items() if key not in ("flip", "crop")}
     npz.write(tmp_path / "old.npz", header | {"about": old}, arrays)
     found = ImageSet.open(tmp_path / "old.npz").checked()
-    assert (found.flip, found.crop) == (True, 4)
+    assert (found.flip, found.crop) == (True, 2)
 
 
 @pytest.mark.parametrize(
