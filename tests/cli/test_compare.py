@@ -86,7 +86,7 @@ def test_a_dry_run_says_what_is_missing(suite: Path, capsys: pytest.CaptureFixtu
         str(suite.parent),
     ]
     assert main(["compare", *asked]) == 0
-    assert "6 absent" in capsys.readouterr().out
+    assert "15 absent" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
