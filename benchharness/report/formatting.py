@@ -34,6 +34,11 @@ def p_value(p: float) -> str:
     return "<0.001" if p < 0.001 else number(p, 3)
 
 
+def p_clause(p: float, sign: str = "=") -> str:
+    """A p-value in a sentence: `p=0.021`, `p<0.001`; `sign` may be ≤ for the largest of several."""
+    return "p" + (p_value(p) if p < 0.001 else sign + p_value(p))
+
+
 def seconds(value: float) -> str:
     """A duration in the unit that suits it."""
     if not np.isfinite(value):

@@ -63,3 +63,8 @@ def test_lists_counts_and_slugs() -> None:
 )
 def test_few_names_are_listed_and_many_are_counted(names: str, said: str) -> None:
     assert formatting.few(names, 3) == said
+
+
+def test_a_p_value_in_a_sentence_has_one_sign() -> None:
+    assert (formatting.p_clause(0.0209), formatting.p_clause(0.0001)) == ("p=0.021", "p<0.001")
+    assert (formatting.p_clause(0.03, "≤"), formatting.p_clause(1e-9, "≤")) == ("p≤0.030", "p<0.001")

@@ -10,12 +10,13 @@ from benchharness import space
 from benchharness.config import Recipe
 from benchharness.data import load_images
 from benchharness.errors import UserError
+from benchharness.io.ground_truth import Training
 from benchharness.space import Arch
 from benchharness.table import Figure, Table
 from benchharness.table.build import build
 from benchharness.training import journal as measuring
 from benchharness.training import table_check
-from benchharness.training.journal import Journal, Line
+from benchharness.training.journal import Journal
 
 ARCHS: tuple[Arch, ...] = ((1,) * 6, (2,) * 6, (3,) * 6)
 SHORT, LONG = Figure("digits", "test", 12), Figure("digits", "test", 200)
@@ -33,7 +34,7 @@ def filled(own_home: Path) -> Journal:
     journal.path.parent.mkdir(parents=True)
     for arch in ARCHS:
         for seed, test in enumerate((61.0, 63.0)):
-            journal.add(Line(space.to_code(arch), seed, None, test, 1.0))
+            journal.add(Training(space.to_code(arch), seed, None, test, 1.0))
     return journal
 
 

@@ -14,7 +14,7 @@ from benchharness.analysis.experiment import Evidence, gather_runs
 from benchharness.errors import UserError
 from benchharness.io.files import readable
 from benchharness.report.blocks import Block, Bullets, Grid, Report, Section
-from benchharness.report.formatting import counted, listed, number, p_value
+from benchharness.report.formatting import counted, listed, number, p_clause
 from benchharness.report.render import write
 from benchharness.report.sections.cells import cells
 from benchharness.report.sections.collapse import collapse, verdicts
@@ -77,7 +77,7 @@ def verdict(contest: Contest, paired: stats.Paired, holm: float, tests: int) -> 
         return f"{a} and {b} share no finished seed whose cells a table has, so nothing can be said of them."
     low, value, high = paired.difference.low, paired.difference.value, paired.difference.high
     around = f" [{low:+.2f}, {high:+.2f}]" if np.isfinite(low) else ""
-    found = f"{value:+.2f} points{around} over {counted(n, 'shared seed')}, p={p_value(holm)} after Holm's correction"
+    found = f"{value:+.2f} points{around} over {counted(n, 'shared seed')}, {p_clause(holm)} after Holm's correction"
     if holm < LEVEL:
         return f"{a} finds {'better' if value > 0 else 'worse'} cells than {b}: {found}."
     needed = next(count for count in range(1, 65) if stats.smallest_p(count) * tests < LEVEL)

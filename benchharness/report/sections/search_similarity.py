@@ -11,7 +11,7 @@ from benchharness import space, stats
 from benchharness.analysis.experiment import Evidence, by_seed
 from benchharness.analysis.lookup import codes_of
 from benchharness.report.blocks import Bullets, Grid
-from benchharness.report.formatting import counted, number, p_value, plus_minus, span, spans
+from benchharness.report.formatting import counted, number, p_clause, plus_minus, span, spans
 from benchharness.report.sections.ranking import LEVEL, SEED
 from benchharness.stats import Interval
 
@@ -49,9 +49,9 @@ def sentence(row: Mapping[Hashable, Any]) -> str:
     clear = [name for name, p in tests.items() if p < LEVEL]
     lead = f"{a} and {b} search differently ({', '.join(clear)})" if clear else f"{a} and {b} are not shown to differ"
     gap = span(Interval(row["difference"], row["low"], row["high"], n))
-    valid = f"validation accuracy {gap} points, p={p_value(row['valid_holm'])}; " if row["valid_p"] >= 0 else ""
+    valid = f"validation accuracy {gap} points, {p_clause(row['valid_holm'])}; " if row["valid_p"] >= 0 else ""
     edges = f"cells of one seed agree on {number(row['paired'], 1)} of 6 edges, of two seeds on "
-    edges += f"{number(row['within'], 1)} and {number(row['baseline_within'], 1)}, p={p_value(row['cells_holm'])}"
+    edges += f"{number(row['within'], 1)} and {number(row['baseline_within'], 1)}, {p_clause(row['cells_holm'])}"
     return f"{lead}: {valid}{edges} ({counted(n, 'shared seed')}, Holm)."
 
 

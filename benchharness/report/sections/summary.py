@@ -14,7 +14,7 @@ from benchharness.analysis.experiment import Evidence
 from benchharness.analysis.lookup import by_code
 from benchharness.plots.style import drawn
 from benchharness.report.blocks import Answers, Block, Grid, Pair, Picture, Text, folded
-from benchharness.report.formatting import counted, few, number, p_value, span
+from benchharness.report.formatting import counted, few, number, p_clause, span
 from benchharness.report.ground_truth import sampled
 from benchharness.report.sections.collapse import reference_lines, verdicts
 from benchharness.report.sections.ranking import FEW, LEVEL, SEED, comparisons, detail, nothing, ranking, unknown_cells
@@ -80,7 +80,7 @@ def better_sentence(ranked: pd.DataFrame, tested: pd.DataFrame) -> str:
     if clear.empty:
         n = int(tested["n"].max())
         none_could = (
-            f", and none could be: {counted(n, 'shared seed')} give p={p_value(stats.smallest_p(n))} at best"
+            f", and none could be: {counted(n, 'shared seed')} give {p_clause(stats.smallest_p(n))} at best"
             if stats.smallest_p(n) * len(tested) >= LEVEL
             else ""
         )
@@ -102,12 +102,12 @@ def better_sentence(ranked: pd.DataFrame, tested: pd.DataFrame) -> str:
 
 def _wins(won: pd.DataFrame) -> str:
     names = [
-        f"{row['b']} by {number(row['difference'])} points (p={p_value(row['holm'])})" for row in won.to_dict("records")
+        f"{row['b']} by {number(row['difference'])} points ({p_clause(row['holm'])})" for row in won.to_dict("records")
     ]
     if len(names) <= 2:
         return " and ".join(names)
     low, high = won["difference"].min(), won["difference"].max()
-    return f"{len(names)} methods by {number(low)} to {number(high)} points (p≤{p_value(won['holm'].max())})"
+    return f"{len(names)} methods by {number(low)} to {number(high)} points ({p_clause(won['holm'].max(), '≤')})"
 
 
 def _mean(row: Mapping[Any, Any] | pd.Series) -> str:
@@ -150,13 +150,13 @@ def random_sentence(chance: pd.DataFrame) -> str:
     sides = (("better", clear[clear["percentile"] > 50]), ("worse", clear[clear["percentile"] < 50]))
     parts = [
         f"{len(part)} of {counted(len(chance), 'method')} {'is' if len(part) == 1 else 'are'} {side}: "
-        f"{few(part['method'], NAMED)} (p{'=' if len(part) == 1 else '≤'}{p_value(part['holm'].max())}, Holm)"
+        f"{few(part['method'], NAMED)} ({p_clause(part['holm'].max(), '=' if len(part) == 1 else '≤')}, Holm)"
         for side, part in sides
         if len(part)
     ]
     if not parts:
         best = chance.iloc[0]
-        return f"Not shown of any: {best['method']} comes nearest, p={p_value(best['holm'])} after Holm's correction."
+        return f"Not shown of any: {best['method']} comes nearest, {p_clause(best['holm'])} after Holm's correction."
     return "; ".join(parts) + (f"; it is shown of none of the other {rest}." if rest else ".")
 
 
@@ -196,7 +196,7 @@ def rescue_sentence(evidence: Evidence, fallen: pd.DataFrame) -> str:
         f"{reading} is better than {base} on {int((gap > 0).sum())} of {len(gap)} shared supernets, by "
         f"{number(gap.mean())} points on average"
         + (f" ({number(gap.min())} to {number(gap.max())})" if len(gap) > 1 else "")
-        + f", p={p_value(tested.permutation_p)}"
+        + f", {p_clause(tested.permutation_p)}"
     )
     if tested.permutation_p < LEVEL:
         return f"{'Yes' if gap.mean() > 0 else 'No, it did harm'}: {about}."
