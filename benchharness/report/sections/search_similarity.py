@@ -11,7 +11,7 @@ from benchharness import space, stats
 from benchharness.analysis.experiment import Evidence, by_seed
 from benchharness.analysis.lookup import codes_of
 from benchharness.report.blocks import Bullets, Grid
-from benchharness.report.formatting import counted, number, p_clause, plus_minus, span, spans
+from benchharness.report.formatting import counted, number, p_clause, p_value, plus_minus, span, spans
 from benchharness.report.sections.ranking import LEVEL, SEED
 from benchharness.stats import Interval
 
