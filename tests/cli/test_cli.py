@@ -61,7 +61,8 @@ def test_the_first_line_of_a_run_does_not_wait_for_torch(tmp_path: Path) -> None
     bare = {"BENCHHARNESS_DATA": str(tmp_path), "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=bare, check=False)
     assert done.stdout.startswith("data set digits: embedded, taken since the image set 'cifar10'")
-    assert "import of torch" in done.stderr
+    # Whoever asks for torch first fails: our own import, or SciPy, which looks at the modules that are loaded.
+    assert "import of torch" in done.stderr or "no attribute 'Tensor'" in done.stderr
 
 
 @pytest.mark.parametrize("command", [*cli.COMMANDS, "data import", "data list", "data verify"])
