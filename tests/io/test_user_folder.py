@@ -44,7 +44,7 @@ for words in (
 def test_every_kind_of_command_works_without_platformdirs(tmp_path: Path) -> None:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("XDG_", "BENCHHARNESS_"))}
     done = subprocess.run(
-        [sys.executable, "-c", COMMANDS, str(Path(__file__).parents[2] / "results" / "digits-small"), str(tmp_path)],
+        [sys.executable, "-c", COMMANDS, str(Path(__file__).parents[2] / "results" / "cifar10-cpu"), str(tmp_path)],
         env={**kept, "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
