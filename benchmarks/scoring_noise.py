@@ -39,12 +39,12 @@ def main() -> None:
     found = {}
     for way, augmented in WAYS.items():
         scores = np.stack([scored(search, augmented, args.repeats) for search in searches])
-        again = np.stack([scored(search, augmented, args.repeats, turn=1) for search in searches])
+        again = np.stack([scored(search, augmented, args.repeats, 1, 1) for search in searches])
         spread = scores.std(1, ddof=1)
         choices = scores.argmax(-1)
         found[way] = {
             "noise": float(np.sqrt((spread**2).mean())),
-            "turn": float(np.sqrt(((scores - again) ** 2).mean() / 2)),
+            "turn": float(np.sqrt(((scores[:, :1] - again) ** 2).mean() / 2)),
             "operations": float(scores.mean(1).std(-1, ddof=1).mean()),
             "agree": float(np.mean([choices[:, a] == choices[:, b] for a in range(args.repeats) for b in range(a)])),
         }
@@ -61,20 +61,25 @@ def searched(args: argparse.Namespace, seed: int) -> Search:
     return search
 
 
-def scored(search: Search, augmented: bool, parts: int, turn: int = 0) -> Float[np.ndarray, "parts edges ops"]:
-    """Accuracy lost by each operation's removal from the undecided supernet, on each part of the validation images."""
+def scored(
+    search: Search, augmented: bool, parts: int, first: int = 0, turn: int = 0
+) -> Float[np.ndarray, "scored edges ops"]:
+    """Accuracy lost by each operation's removal from the undecided supernet, on each part of the validation images.
+
+    Only on the `first` parts, unless that is 0.
+    """
     read = selection.make("prune", {"metric": "accuracy", "augmented": augmented, "order": "margin"})
     weights = search.method.expected().detach()
     trials = [read.trial(weights, edge, op) for edge in range(len(EDGES)) for op in range(weights.shape[1])]  # type: ignore[attr-defined]
     found = []
-    for part in range(parts):
+    for part in range(first or parts):
         stream = copy.copy(search.stream)
         stream.valid = of(search.stream.valid, part, parts)
         evaluation = Evaluation(search.net, stream)
         with seeded("scoring noise", part, turn):
             before, *after = evaluation.mixes([weights, *trials], "valid", 0, "batch", augmented)
         found.append([before.accuracy_pct - score.accuracy_pct for score in after])
-    return np.array(found).reshape(parts, *weights.shape)
+    return np.array(found).reshape(-1, *weights.shape)
 
 
 def of(whole: Pictures, part: int, parts: int) -> Pictures:

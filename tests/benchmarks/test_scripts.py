@@ -106,6 +106,13 @@ def test_what_reads_a_supernet_out_gives_the_same_bits_as_the_plain_way(timed: T
     assert found["pass"]["stem's share"] < 1
 
 
+def test_scores_on_fixed_images_are_the_same_again(timed: Timed) -> None:
+    found = timed("scoring_noise", f"--dataset digits --repeats 2 --seeds 1 {SMALL} images=64 epochs=1")
+    assert set(found) == {"fixed", "augmented"}
+    assert found["fixed"]["turn"] == 0
+    assert found["fixed"]["noise"] > 0
+
+
 def test_the_package_is_asked_for_a_part_and_scaled(timed: Timed, data_folder: Path) -> None:
     found = timed("table", "--archs 5 --repeats 1 --clock processor")
     assert found["nas_201_api's file"]["archs"] == 5
