@@ -41,18 +41,23 @@ class Written(NamedTuple):
     """A sentence for each data set on which derived cells have no accuracy."""
 
 
-def write(results: Path, out: Path, tables: Tables) -> Written:
-    """Write every run under `results` to `out` (.csv or .parquet), a row per run and benchmark data set.
-
-    Without `tables` the accuracies are missing.
-    """
-    frame = lookup(store.read(results), tables)[list(COLUMNS)]
+def write_frame(frame: pd.DataFrame, out: Path) -> None:
+    """Write `frame` to `out` (.parquet, else CSV) without its index, replacing the file whole."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as temporary:
         if out.suffix == ".parquet":
             frame.to_parquet(temporary, index=False)
         else:
             frame.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def write(results: Path, out: Path, tables: Tables) -> Written:
+    """Write every run under `results` to `out` (.csv or .parquet), a row per run and benchmark data set.
+
+    Without `tables` the accuracies are missing.
+    """
+    frame = lookup(store.read(results), tables)[list(COLUMNS)]
+    write_frame(frame, out)
     return Written(len(frame), _missing(frame, tables))
 
 

@@ -98,16 +98,11 @@ def _write(codes: "np.ndarray", found: "dict[str, np.ndarray]", out: Path) -> No
     import pandas as pd
 
     from benchharness import space
-    from benchharness.io.files import replacing
+    from benchharness.analysis.export import write_frame
 
     archs = [space.to_string(space.from_code(int(code))) for code in codes]
     frame = pd.DataFrame({"index": space.indices()[codes], "arch": archs, **found}).sort_values("index")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(out) as temporary:
-        if out.suffix == ".parquet":
-            frame.to_parquet(temporary, index=False)
-        else:
-            frame.to_csv(temporary, index=False, lineterminator="\n")
+    write_frame(frame, out)
 
 
 def _tell(codes: "np.ndarray", found: "dict[str, np.ndarray]", dataset: str) -> None:
