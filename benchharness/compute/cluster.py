@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -109,7 +110,7 @@ class _Dispatch(Generic[Job, Result]):
         while self.waiting or self.given:
             yield from self._look()
             self._hand_out()
-            for errand in self._returned():
+            for errand in list(self._returned()):
                 yield from self._take(errand)
             self._mind_idleness()
 
@@ -203,11 +204,17 @@ class _Dispatch(Generic[Job, Result]):
 
     def _take(self, errand: Errand) -> Iterator[tuple[int, Result | Exception]]:
         """Use what an errand came to."""
-        status, key, name = errand.future.status, errand.key, self.workers[errand.address]
-        if status not in ("finished", "error"):
+        key, name = errand.key, self.workers[errand.address]
+        try:
+            error = errand.future.exception(timeout=ANSWER_SECONDS)
+            answer: Any = errand.future.result(timeout=ANSWER_SECONDS) if error is None else None
+        except TimeoutError:  # the worker stopped, or died, before it handed it over: `_look` finds that out
+            self.ended.put(errand.future.key)
+            return
+        except CancelledError:
+            raise _gone() from None
+        if isinstance(error, CancelledError):
             raise _gone()
-        error = errand.future.exception() if status == "error" else None
-        answer: Any = errand.future.result() if error is None else None
         self._recall(errand)
         if type(error).__name__ == "KilledWorker":  # of the package, which is not imported here
             yield from self._bereave(key, name) if key is not None else ()

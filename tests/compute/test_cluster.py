@@ -2,7 +2,7 @@
 
 import errno
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from benchharness.compute import cluster
 from benchharness.errors import UserError
 from tests.support.dask import READ_ONLY, ROOT, WITHOUT_PACKAGE, Cluster, other_package
 from tests.support.dask import cluster as started
-from tests.support.errands import KILLER, deadly, make_folder, slow, square
+from tests.support.errands import KILLER, deadly, killed_at_the_end, make_folder, slow, square, stopped_at_the_end
 
 pytest.importorskip("distributed")
 
@@ -114,6 +114,18 @@ def test_a_stopped_workers_job_goes_elsewhere(dask: Cluster, said: list[str], mo
     stopped.send_signal(signal.SIGSTOP)
     assert results | dict(jobs) == SQUARES
     stopped.send_signal(signal.SIGCONT)
+
+
+@pytest.mark.parametrize("work", [stopped_at_the_end, killed_at_the_end])
+def test_a_result_that_is_never_handed_over_is_made_elsewhere(
+    dask: Cluster, said: list[str], monkeypatch: pytest.MonkeyPatch, work: Callable[[int], object]
+) -> None:
+    monkeypatch.setattr(cluster, "SILENT_SECONDS", 3.0)
+    monkeypatch.setattr(cluster, "ANSWER_SECONDS", 1.0)
+    dask.worker("--name", "first", WITHHOLDS="1")
+    dask.worker("--name", "second")
+    assert dict(cluster.cluster(work, NUMBERS, dask.address, rules(said))) == SQUARES
+    assert any("first at tcp://" in line and "its run goes to another" in line for line in said)
 
 
 def test_a_worker_that_is_stopped_from_the_start_is_named(dask: Cluster, said: list[str]) -> None:

@@ -30,3 +30,28 @@ def make_folder(folder: str) -> str:
     time.sleep(0.3)
     Path(folder).mkdir(exist_ok=True)
     return folder
+
+
+class _Withheld:
+    """A number whose worker is hit by `signal_number` as it hands it over, having done its work."""
+
+    def __init__(self, number: int, signal_number: int) -> None:
+        self.number = number
+        self.signal_number = signal_number
+
+    def __reduce__(self) -> tuple[type[int], tuple[int]]:
+        if os.environ.get("WITHHOLDS"):
+            os.kill(os.getpid(), self.signal_number)
+        return int, (self.number * self.number,)
+
+
+def stopped_at_the_end(number: int) -> object:
+    """Its square, which a worker in whose environment WITHHOLDS is set never hands over, being stopped."""
+    time.sleep(0.1)
+    return _Withheld(number, signal.SIGSTOP)
+
+
+def killed_at_the_end(number: int) -> object:
+    """The same, but that worker is killed."""
+    time.sleep(0.1)
+    return _Withheld(number, signal.SIGKILL)
