@@ -1,5 +1,6 @@
 """A report's folder: written whole beside its place and swapped in; what no report wrote is never lost."""
 
+import errno
 import hashlib
 import json
 import os
@@ -20,6 +21,8 @@ _LITTER: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 """What file managers leave in every folder that they show."""
 _LEFT_SECONDS: Final = 3600
 """Age from which an unfinished report beside `out` is that of a process that was killed."""
+_TAKEN: Final = (errno.ENOTEMPTY, errno.EEXIST)
+"""How renaming fails where another report has taken the place, be it for a moment."""
 _ATTEMPTS: Final = 100
 """Swaps to try where other reports go to the same place at the same time."""
 
@@ -84,7 +87,8 @@ def _clear(place: Path) -> None:
     """Remove what killed reports left in `place`."""
     for left in [*place.glob(".report-*.new"), *place.glob(".report-*.old")]:
         with suppress(FileNotFoundError):  # that report is ready
-            if time.time() - left.stat().st_mtime > _LEFT_SECONDS:
+            lost = left.suffix == ".old" and foreign(left)
+            if not lost and time.time() - left.stat().st_mtime > _LEFT_SECONDS:
                 shutil.rmtree(left, ignore_errors=True)
 
 
@@ -136,21 +140,17 @@ def _swap(new: Path, out: Path) -> None:
 def _swap_whole(new: Path, out: Path, old: Path) -> None:
     """The same in two renamings, begun again where another report came in between."""
     for attempt in range(_ATTEMPTS):
-        moved = False
-        try:
+        with suppress(FileNotFoundError):
             out.rename(old)
-            moved = True
-        except FileNotFoundError:
-            pass
-        if moved and foreign(old):
+        if foreign(old):
             old.rename(out)
             check_place(out)
         try:
             new.rename(out)
             return
-        except OSError:
-            if moved and not out.exists():
-                old.rename(out)
-            if not out.exists() or attempt == _ATTEMPTS - 1:
+        except OSError as error:
+            if error.errno not in _TAKEN or attempt == _ATTEMPTS - 1:
+                with suppress(OSError):
+                    old.rename(out)
                 raise
             shutil.rmtree(old, ignore_errors=True)

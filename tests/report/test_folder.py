@@ -1,5 +1,6 @@
 """A report's folder is replaced in whole, and never loses what no report wrote."""
 
+import errno
 import os
 import resource
 import subprocess
@@ -123,6 +124,34 @@ def test_reports_at_once_into_one_folder_leave_a_whole_one(tmp_path: Path) -> No
     assert foreign(out) == []
     assert set(contents(out)) == {"report.md", "report.html", LIST}
     assert names_in(tmp_path) == {"paper"}
+
+
+def test_a_place_that_another_report_takes_and_leaves_again_is_tried_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two renamings here another one may have put its report there and be just about to take it away."""
+    out, rename, refused = tmp_path / "paper", Path.rename, []
+
+    def refuse_once(source: Path, target: Path) -> Path:
+        if target == out and not refused:
+            refused.append(source)
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), str(source), None, str(target))
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "rename", refuse_once)
+    write(report("two"), out)
+    assert refused
+    assert "two" in (out / "report.md").read_text()
+    assert names_in(tmp_path) == {"paper"}
+
+
+def test_what_a_killed_report_moved_away_and_did_not_write_stays(tmp_path: Path) -> None:
+    old = tmp_path / ".report-0123456789ab.old"
+    old.mkdir()
+    (old / "notes.txt").write_text("hours of work")
+    os.utime(old, (0, 0))
+    write(report(), tmp_path / "paper")
+    assert contents(old) == {"notes.txt": b"hours of work"}
 
 
 def test_a_folder_that_somebody_stands_in_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
