@@ -26,6 +26,12 @@ class Training:
     valid: float | None
     test: float | None
     seconds: float
+    train_accuracies: tuple[float, ...] = ()
+    """On the training images as they went by, epoch by epoch; empty in files of older versions."""
+
+    def line(self) -> dict[str, Any]:
+        """As it is written: without what it does not have."""
+        return {key: value for key, value in asdict(self).items() if value != ()}
 
 
 def read(path: Path) -> list[Training]:
@@ -35,7 +41,8 @@ def read(path: Path) -> list[Training]:
 
 
 def _is_possible(line: Training) -> bool:
-    return all(0 <= value <= 100 for value in (line.valid, line.test) if value is not None) and line.seed >= 0
+    accuracies = (line.valid, line.test, *line.train_accuracies)
+    return all(0 <= value <= 100 for value in accuracies if value is not None) and line.seed >= 0
 
 
 def keep(path: Path, trainings: Iterable[Training]) -> None:
@@ -48,7 +55,7 @@ def keep(path: Path, trainings: Iterable[Training]) -> None:
     if every != known:
         with files.writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-        files.write_lines(path, [asdict(every[key]) for key in sorted(every)])
+        files.write_lines(path, [every[key].line() for key in sorted(every)])
 
 
 def places(results: Path, name: str = "*.jsonl") -> list[Path]:

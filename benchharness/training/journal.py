@@ -104,7 +104,7 @@ class Journal:
     def add(self, line: Training) -> None:
         """Keep a training; it is on disk when this returns."""
         with self.lock:
-            files.append_line(self.path, asdict(line))
+            files.append_line(self.path, line.line())
 
     def measure(self, codes: Iterable[int], seeds: int, means: Means) -> Iterator[Training]:
         """Train what is not held yet of `codes` with training seeds 0 to `seeds` - 1, yielding each as it ends.
@@ -232,7 +232,7 @@ def _try(task: Task) -> Training | Exception:
 def _train(task: Task) -> Training:
     trained = _trainer(task.dataset, task.recipe, task.device).run(space.from_code(task.code), task.seed)
     valid, test = (None if np.isnan(value) else value for value in trained[:2])
-    return Training(task.code, task.seed, valid, test, trained.seconds)
+    return Training(task.code, task.seed, valid, test, trained.seconds, trained.train_accuracies)
 
 
 @lru_cache(maxsize=1)

@@ -42,6 +42,17 @@ class Trained(NamedTuple):
     seconds: float
     loss: float
     """Cross-entropy in nats, the mean over the last epoch's steps."""
+    train_accuracies: tuple[float, ...]
+    """On the training images as they went by, augmented and while the weights moved, epoch by epoch."""
+
+
+class Course(NamedTuple):
+    """How a training went."""
+
+    loss: float
+    """As in `Trained`."""
+    train_accuracies: tuple[float, ...]
+    """As in `Trained`."""
 
 
 def parts(images: ImageSet, asked: Recipe) -> Parts:
@@ -99,13 +110,13 @@ class Trainer:
         started = time.perf_counter()
         net = self.network(arch, seed)
         with arithmetic("float32", self.device):
-            loss = self.fit(net, seed)
+            course = self.fit(net, seed)
             with torch.no_grad(), net.evaluating():
                 valid, test = (self._accuracy_pct(net, pictures) for pictures in self.measured)
-        return Trained(valid, test, time.perf_counter() - started, loss)
+        return Trained(valid, test, time.perf_counter() - started, *course)
 
-    def fit(self, net: Network, seed: int) -> float:
-        """Train `net` in place through all epochs and return the mean loss of the last one."""
+    def fit(self, net: Network, seed: int) -> Course:
+        """Train `net` in place through all epochs; raises `FloatingPointError` as `run` does."""
         asked = self.recipe
         optimizer = torch.optim.SGD(
             net.parameters(),
@@ -115,20 +126,25 @@ class Trainer:
             weight_decay=asked.weight_decay,
         )
         mean = torch.zeros((), device=self.device)
+        accuracies = []
         for epoch in range(asked.epochs):
             net.train()
             losses = []
+            correct = torch.zeros((), dtype=torch.int64, device=self.device)
             for step, batch in enumerate(self._epoch(seed, epoch)):
                 optimizer.param_groups[0]["lr"] = self.rate(epoch * self.steps + step)
-                loss = F.cross_entropy(net(batch.images), batch.labels)
+                logits = net(batch.images)
+                loss = F.cross_entropy(logits, batch.labels)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
                 losses.append(loss.detach())
+                correct += (logits.detach().argmax(1) == batch.labels).sum()
+            accuracies.append(100 * int(correct) / len(self.train))
             mean = torch.stack(losses).mean()
         if not torch.isfinite(mean):
             raise FloatingPointError(f"the loss of {net.arch} became {mean.item()} in training seed {seed}")
-        return float(mean)
+        return Course(float(mean), tuple(accuracies))
 
     def rate(self, step: int) -> float:
         """The learning rate of a step, counted over all epochs."""

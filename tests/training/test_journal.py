@@ -191,3 +191,13 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(journal: Journal) -> No
     journal.path.parent.write_text("in the way")
     with pytest.raises(UserError, match="XDG_CACHE_HOME"):
         measure(journal, CHEAP)
+
+
+def test_the_accuracies_of_every_epoch_are_kept_and_older_lines_have_none(journal: Journal) -> None:
+    (line,) = measure(journal, CHEAP, seeds=1)
+    assert len(line.train_accuracies) == TINY.epochs
+    assert list(journal.held().values()) == [line]
+    older = Training(line.code, 1, line.valid, line.test, line.seconds)
+    journal.add(older)
+    assert "train_accuracies" not in journal.path.read_text().splitlines()[1]
+    assert list(journal.held().values()) == [line, older]

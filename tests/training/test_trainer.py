@@ -126,6 +126,19 @@ def test_a_network_learns_what_can_be_learnt() -> None:
     assert found.seconds > 0
 
 
+def test_the_accuracy_of_every_epoch_is_that_of_the_images_as_they_went_by() -> None:
+    still = trainer(epochs=2, learning_rate=1e-30)  # so that the weights can be asked again afterwards
+    net = still.network((CONV3,) * 6, 0)
+    course = still.fit(net, 5)
+    expected = [
+        sum(int((net(batch.images).argmax(1) == batch.labels).sum()) for batch in still._epoch(5, epoch)) / 2
+        for epoch in range(2)
+    ]
+    assert len(still.train) == 200
+    assert course.train_accuracies == tuple(expected)
+    assert len(set(expected)) == 2
+
+
 def test_a_training_is_a_function_of_architecture_and_seed() -> None:
     arch: Arch = (CONV3, 2, POOL, 1, NONE, CONV3)
     first, again, other = trainer().run(arch, 0), trainer().run(arch, 0), trainer().run(arch, 1)
