@@ -1,8 +1,9 @@
 """Which methods find better cells, how sure that is, and what the tests say: rankings, paired comparisons."""
 
+from collections.abc import Mapping
 from functools import partial
 from itertools import combinations
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -50,6 +51,14 @@ def ranking(scores: pd.DataFrame) -> pd.DataFrame:
     return frame.sort_values(["mean", "method"], ascending=[False, True], ignore_index=True)
 
 
+def interval_is_told(row: Mapping[Any, Any] | pd.Series) -> bool:
+    """Whether a row of `ranking` has a t interval worth printing: of enough seeds, and within what is possible.
+
+    Where most cells are good and a few let nothing through, it reaches past 100 %.
+    """
+    return bool(row["n"] >= FEW and row["mean_low"] >= 0 and row["mean_high"] <= 100)
+
+
 def comparisons(scores: pd.DataFrame) -> pd.DataFrame:
     """One row per pair of methods, the better mean first: `stats.Paired`, and `holm` over all pairs."""
     rows = []
@@ -76,7 +85,7 @@ def _ranking_grid(evidence: Evidence, ranked: pd.DataFrame) -> Grid:
     by_method = own.groupby("method", observed=True)
     ranked = ranked.join(by_method[["regret", "percentile"]].mean(), on="method")
     cells = by_method["arch"].agg(_distinct)
-    certain = ranked["n"] >= FEW
+    certain = ranked.apply(interval_is_told, axis=1)
     mean = pd.Series(spans(ranked, "mean", "mean_low", "mean_high"), index=ranked.index)
     shown = pd.DataFrame(
         {
@@ -95,7 +104,7 @@ def _ranking_grid(evidence: Evidence, ranked: pd.DataFrame) -> Grid:
     note = (
         f"Test accuracy in percent on {evidence.dataset} ({counted(evidence.epochs, 'epoch')}, mean over training "
         "seeds) of the cells derived. "
-        f"Mean: 95 % t interval from {FEW} seeds on; of fewer it would reach past what is possible, and is in the CSV "
+        f"Mean: 95 % t interval from {FEW} seeds on, where it stays within what is possible; else it is in the CSV "
         "file alone. IQM: interquartile mean, 95 % percentile bootstrap. Regret: points below the table's optimum. "
         "Percentile: cells of the table that are no better." + sampled(evidence.table)
     )

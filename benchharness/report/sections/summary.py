@@ -17,7 +17,16 @@ from benchharness.report.blocks import Answers, Block, Grid, Pair, Picture, Text
 from benchharness.report.formatting import counted, few, number, p_clause, span
 from benchharness.report.ground_truth import sampled
 from benchharness.report.sections.collapse import reference_lines, verdicts
-from benchharness.report.sections.ranking import FEW, LEVEL, SEED, comparisons, detail, nothing, ranking, unknown_cells
+from benchharness.report.sections.ranking import (
+    LEVEL,
+    SEED,
+    comparisons,
+    detail,
+    interval_is_told,
+    nothing,
+    ranking,
+    unknown_cells,
+)
 
 NAMED: Final = 6
 """Methods that a sentence names; more are counted."""
@@ -116,8 +125,8 @@ def _mean(row: Mapping[Any, Any] | pd.Series) -> str:
 
 
 def _spread(row: Mapping[Any, Any] | pd.Series) -> str:
-    """Of few seeds their range, which is possible, and not an interval that may reach past 100 %."""
-    if row["n"] < FEW:
+    """The interval where it is worth printing, else the range."""
+    if not interval_is_told(row):
         return f"{number(row['low'])} to {number(row['high'])}" if row["n"] > 1 else "one seed"
     return f"95 % interval {number(row['mean_low'])} to {number(row['mean_high'])}"
 
@@ -233,7 +242,7 @@ def _grid(
     )
     data = data.merge(fallen[["method", "collapsed"]], on="method", how="left")
     data["searches"] = data["method"].map(decided).fillna("")
-    reach = "range" if ranked["n"].max() < FEW else "95 % interval or range"
+    reach = "95 % interval or range" if ranked.apply(interval_is_told, axis=1).any() else "range"
     shown = pd.DataFrame(
         {
             "method": data["method"],
@@ -267,7 +276,7 @@ def _with_references(evidence: Evidence, shown: pd.DataFrame, means: pd.Series, 
 
 
 def _reach(row: Mapping[Any, Any]) -> str:
-    if row["n"] < FEW:
+    if not interval_is_told(row):
         return f"{number(row['low'])}–{number(row['high'])}" if row["n"] > 1 else "–"
     return span(stats.Interval(row["mean"], row["mean_low"], row["mean_high"], 0)).partition(" ")[2]
 

@@ -10,6 +10,7 @@ import pytest
 from benchharness import report, stats
 from benchharness.report.blocks import Answers, Pair
 from benchharness.report.sections import summary
+from benchharness.report.sections.ranking import interval_is_told, ranking
 from benchharness.table import Table
 from tests.support import report_folder
 
@@ -75,6 +76,18 @@ def test_no_headline_holds_what_is_impossible(tmp_path: Path, table: Table) -> N
     assert shown.loc["darts", "range"] == f"{low:.2f}–{high:.2f}"
     numbers = " ".join(shown.astype(str).to_numpy().ravel()).replace("–", " ").split()
     assert all(float(word) <= 100 for word in numbers if word.replace(".", "").isdigit())
+
+
+def test_of_many_seeds_too_an_impossible_interval_is_no_headline() -> None:
+    """Eight good cells and two that let nothing through: the t interval of the mean ends at 102.5 %."""
+    ranked = ranking(pd.DataFrame({"broken": [94.0] * 8 + [10.0] * 2, "good": [93.0, 94.0] * 5}))
+    assert ranked["mean_high"].max() > 102
+    assert dict(zip(ranked["method"], ranked.apply(interval_is_told, axis=1), strict=True)) == {
+        "good": True,
+        "broken": False,
+    }
+    assert [summary._reach(row) for row in ranked.to_dict("records")] == ["[93.12, 93.88]", "10.00–94.00"]
+    assert "10.00 to 94.00" in summary._mean(ranked.iloc[1])
 
 
 def test_the_random_cell_and_the_optimum_stand_in_the_ranking(evidence: report.Evidence) -> None:
