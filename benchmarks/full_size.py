@@ -1,0 +1,96 @@
+"""The first epochs of our full-size DARTS beside a published search: `python benchmarks/full_size.py RUN ... LOGS`.
+
+RUN is the folder of a run made by `run --protocol drnas --methods darts --epochs-now E`, finished or not. LOGS holds
+`asquaredm_epochs.csv` (accuracies, argmax cells) and `asquaredm_softmax_alphas.csv` (edge weights, four digits) of one
+first-order search of 100 epochs with DARTS-PT's code on CIFAR-10. Prints tables in Markdown: accuracies and argmax
+cells epoch by epoch, and every edge's weights after the last epoch that all have, less uniform's, in units of 0.0001.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchharness import space
+
+SEARCH = "darts-first-order-pt_seed0_100ep+projection"
+UNIFORM = 1 / len(space.OPS)
+
+
+class Trace(NamedTuple):
+    """What one search logged."""
+
+    name: str
+    epochs: pd.DataFrame
+    """Train and validation accuracy in percent and the argmax cell, a row an epoch."""
+    weights: Float[np.ndarray, "epochs edges ops"]
+
+
+def main() -> None:
+    """Read all of them and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path, nargs="+")
+    parser.add_argument("logs", type=Path)
+    args = parser.parse_args()
+    traces = [published(args.logs), *map(ours, args.runs)]
+    shared = min(len(trace.epochs) for trace in traces)
+    print("\n".join([*by_epoch(traces, shared), "", *by_edge(traces, shared)]))
+
+
+def published(logs: Path) -> Trace:
+    """The published search."""
+    epochs = pd.read_csv(logs / "asquaredm_epochs.csv").query("run == @SEARCH").sort_values("epoch")
+    alphas = pd.read_csv(logs / "asquaredm_softmax_alphas.csv").query("run == @SEARCH").sort_values(["epoch", "edge"])
+    frame = epochs[["train_acc", "valid_acc", "genotype_after_epoch"]].set_axis(["train", "valid", "arch"], axis=1)
+    weights = alphas[list(space.OPS)].to_numpy(float).reshape(-1, len(space.EDGES), len(space.OPS))
+    return Trace("published", frame.reset_index(drop=True), weights[1:])  # the first are those before any step
+
+
+def ours(run: Path) -> Trace:
+    """The run in the folder `run`, as far as it has come."""
+    epochs = pd.DataFrame([json.loads(line) for line in (run / "trace.jsonl").read_text().splitlines()])
+    state = torch.load(run / "checkpoint.pt", weights_only=True)["state"]
+    frame = epochs[["train_accuracy_pct", "valid_accuracy_pct", "arch"]].set_axis(["train", "valid", "arch"], axis=1)
+    seed = json.loads((run / "spec.json").read_text())["seed"]
+    return Trace(f"seed {seed}", frame, torch.stack(state["history"]["expected"]).numpy())
+
+
+def by_epoch(traces: list[Trace], epochs: int) -> list[str]:
+    """Accuracies, skips that lead, and argmax cells."""
+    rows = [
+        "| epoch | search | train (%) | validation (%) | entropy | skip leads on | argmax cell |",
+        "| --- " * 7 + "|",
+    ]
+    for epoch in range(epochs):
+        for trace in traces:
+            line, weights = trace.epochs.iloc[epoch], trace.weights[epoch]
+            skips = int((weights.argmax(-1) == space.SKIP).sum())
+            entropy = float(-(weights * np.log(weights)).sum(-1).mean())
+            cell = line["arch"].replace("|", "\\|")
+            rows.append(
+                f"| {epoch + 1} | {trace.name} | {line['train']:.1f} | {line['valid']:.1f} | {entropy:.4f} "
+                f"| {skips} of 6 edges | {cell} |"
+            )
+    return rows
+
+
+def by_edge(traces: list[Trace], epochs: int) -> list[str]:
+    """Edge weights after `epochs` epochs, less uniform's, in units of 0.0001."""
+    rows = ["| edge | search | " + " | ".join(space.OPS) + " |", "| --- " * (2 + len(space.OPS)) + "|"]
+    for edge, (target, source) in enumerate(space.EDGES):
+        for trace in traces:
+            shifts = 1e4 * (trace.weights[epochs - 1, edge] - UNIFORM)
+            rows.append(f"| {target}<-{source} | {trace.name} | " + " | ".join(f"{s:+.0f}" for s in shifts) + " |")
+    return rows
+
+
+if __name__ == "__main__":
+    main()
