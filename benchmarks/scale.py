@@ -31,7 +31,7 @@ from benchharness.store import Store
 METHODS: Final = "darts,ostr,snas,drnas"
 A_SEED: Final = 4
 EPOCHS: Final = 20
-PARTS: Final = ("start", "plan", "list", "read", "again", "doctor", "export", "report")
+PARTS: Final = ("start", "plan", "list", "read", "doctor", "export", "report")
 DATA: Final = {
     "label": "CIFAR-10 (JPEG)",
     "sha256": "ab" * 32,
@@ -87,7 +87,6 @@ def commands(root: Path, scratch: Path, suite: Suite) -> dict[str, tuple[str, li
         "plan": ["-c", plan],
         "list": [*ours, "run", *words, "--dry-run"],
         "read": ["-c", read],
-        "again": ["-c", read],
         "doctor": [*ours, "doctor", str(root)],
         "export": [*ours, "export", str(root), "--out", str(scratch / "runs.csv")],
         "report": [*ours, "report", str(root / "scale"), "--out", str(scratch / "report")],

@@ -33,7 +33,7 @@ def find(results: Path, run_id: str) -> Path:
     """The folder of a run under `results`, by its id or the first digits of it; raises `UserError` where none is."""
     if not re.fullmatch(r"[0-9a-f]{4,16}", run_id):
         raise UserError(f"{run_id[:40]!r} is no run id; it is 4 to 16 of the digits at the end of a run's folder name")
-    every = [results / place for place, _ in run_folders(results)]
+    every = [results / place for place in run_folders(results)]
     called_so = [path for path in every if path.name.rpartition("-")[2].startswith(run_id)]
     copies = not_counted(results, called_so)
     found = [path for path in called_so if path not in copies and (path / "spec.json").exists()]

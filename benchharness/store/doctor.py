@@ -61,7 +61,7 @@ def examine(results: Path) -> Diagnosis:
     """Look at every run under `results`; raises `UserError` where there is no such folder."""
     if not results.is_dir():
         raise UserError(f"no results folder {str(results)!r}; `benchharness run` makes one")
-    folders = [results / place for place, _ in run_folders(results)]
+    folders = [results / place for place in run_folders(results)]
     apart = not_counted(results, folders)
     found = parallel_read.each(lambda folder: list(_folder(folder, apart.get(folder, ""))), folders)
     counted = [folder for folder in folders if folder not in apart]

@@ -3,9 +3,8 @@
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,8 +12,7 @@ import pandas as pd
 from benchharness.errors import UserError
 from benchharness.io import files
 from benchharness.records import SCHEMA, RunRecord, RunSpec, Status, named_apart
-from benchharness.store import cache, parallel_read
-from benchharness.store.cache import Entry, Parsed
+from benchharness.store import parallel_read
 from benchharness.store.listing import misplaced, run_folders
 from benchharness.store.run_folder import read_arrays, read_record, read_spec, status, supernet_folder
 from benchharness.store.schemas import Failure, Line, Machine
@@ -32,13 +30,24 @@ EPOCH_COLUMNS: Final = (
 )
 
 
+class _Parsed(NamedTuple):
+    """One run as its files tell."""
+
+    run_id: str
+    """The spec's, which takes long to work out."""
+    spec: RunSpec
+    record: RunRecord | None
+    machine: Machine | None
+    failure: Failure | None
+
+
 def read(folder: Path) -> pd.DataFrame:
     """Every run under `folder`, finished or not, one row each with the columns `COLUMNS`, in the order of the paths.
 
     Accuracies are in percent; what a run has not got yet is None or NaN. Where files of one name but different content
     were run, `method` tells them apart as `name@abcdef`, with the beginning of the content's SHA-256. Raises
     `UserError` where there is no such folder, or where a run in it was written by another version. Copies of runs do
-    not count: see `store.listing`. Large folders are indexed: see `store.cache`.
+    not count: see `store.listing`.
     """
     folder = files.path_of(folder)
     if not folder.is_dir():
@@ -125,33 +134,26 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _parsed(folder: Path) -> Iterator[tuple[str, Parsed]]:
-    """Every run under `folder`, from the index where that still holds; it is written anew where it does not."""
-    known, marks = cache.load(folder), dict(run_folders(folder))
-    held = {run: known[run] for run, mark in marks.items() if run in known and known[run].mark == mark}
-    rest = [run for run in marks if run not in held]
-    read = parallel_read.each(partial(_files_of, {}), [folder / run for run in rest])
-    for run, parsed in zip(rest, read, strict=True):
-        if parsed is not None:
-            held[run] = Entry(marks[run], parsed)
-    finished = {run: held[run] for run in marks if run in held and held[run].parsed.record is not None}
-    if len(finished) >= cache.LEAST and finished != known:
-        cache.save(folder, finished)
-    apart = misplaced(folder, {run: entry.parsed[:2] for run, entry in held.items()})
-    return ((run, held[run].parsed) for run in marks if run in held and run not in apart)
+def _parsed(folder: Path) -> Iterator[tuple[str, _Parsed]]:
+    """Every run under `folder` that counts, by its path from there."""
+    places = run_folders(folder)
+    parsed = parallel_read.each(_files_of, [folder / place for place in places])
+    runs = {place: run for place, run in zip(places, parsed, strict=True) if run is not None}
+    apart = misplaced(folder, {place: (run.run_id, run.spec) for place, run in runs.items()})
+    return ((place, run) for place, run in runs.items() if place not in apart)
 
 
-def _files_of(known: dict[str, Any], path: Path) -> Parsed | None:
-    """The run in folder `path`, what it has in common with `known` runs held once; None without a readable spec."""
+def _files_of(path: Path) -> _Parsed | None:
+    """The run in folder `path`; None without a readable spec."""
     spec = read_spec(path)
     if spec is None:
         return None
     machine = files.read_json(path / "machine.json", Machine)
     failure = files.read_json(path / "failure.json", Failure)
-    return cache.slim(Parsed(spec.run_id, spec, read_record(path), machine, failure), known)
+    return _Parsed(spec.run_id, spec, read_record(path), machine, failure)
 
 
-def _row(path: Path, parsed: Parsed, suite: str) -> dict[str, Any]:
+def _row(path: Path, parsed: _Parsed, suite: str) -> dict[str, Any]:
     run_id, spec, record, machine, failure = parsed
     return {
         **{name: getattr(spec, name) for name in ("dataset", "method", "trains", "selection", "seed")},

@@ -3,35 +3,30 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from benchharness.records import RunSpec
 from benchharness.store import parallel_read
 
 NAME: Final = re.compile(r"seed-\d{3,}-([0-9a-f]{16})")
 """What a run's folder is called, with its run id."""
-SOURCES: Final = ("failure.json", "machine.json", "record.json", "spec.json", "trace.jsonl", "trace.npz")
 DEPTH: Final = 8
 """Levels of folders that are looked through; more than any results folder has."""
 
-Mark = list[list[Any]]
-"""Name, inode, size and time of each of the `SOURCES` in a folder."""
 
+def run_folders(root: Path) -> list[str]:
+    """Every folder at or under `root` that is called like a run or holds a spec, as paths from there, in their order.
 
-def run_folders(root: Path) -> list[tuple[str, Mark]]:
-    """Every folder at or under `root` that is called like a run or holds a spec: its path from there, and its mark.
-
-    In the order of the paths. Links to folders are followed, but for those that lead back to where they stand.
+    Links to folders are followed, but for those that lead back to where they stand.
     """
-    found, level = list[tuple[str, Mark]](), [""]
+    places, level = list[str](), [""]
     for _ in range(DEPTH):
         listed = list(zip(level, parallel_read.each(partial(_listed, root), level), strict=True))
-        found += [(place, mark) for place, (mark, _) in listed if _is_run(root / place, mark)]
+        places += [place for place, (has_spec, _) in listed if has_spec or _is_called_so(root / place)]
         level = [f"{place}/{name}" if place else name for place, (_, names) in listed for name in names]
-    return sorted(found, key=lambda run: run[0].split("/"))
+    return sorted(places, key=lambda place: place.split("/"))
 
 
 def misplaced(root: Path, runs: Mapping[str, tuple[str, RunSpec]]) -> dict[str, str]:
@@ -64,26 +59,19 @@ def _are_suites(parts: Sequence[str], others: Sequence[str]) -> bool:
     return len(parts) == len(others) and parts[-3:] == others[-3:] and parts[:-4] == others[:-4]
 
 
-def _is_run(folder: Path, mark: Mark) -> bool:
-    if any(name == "spec.json" for name, *_ in mark):
-        return True
+def _is_called_so(folder: Path) -> bool:
     return NAME.fullmatch(folder.name or folder.resolve().name) is not None
 
 
-def _listed(root: Path, place: str) -> tuple[Mark, list[str]]:
-    """The mark of the files at `place` under `root`, and the names of the folders there."""
+def _listed(root: Path, place: str) -> tuple[bool, list[str]]:
+    """Whether `place` under `root` holds a spec, and the names of the folders there."""
     try:
-        with os.scandir(root / place) as found:
-            entries = list(found)
+        with os.scandir(root / place) as listed:
+            entries = list(listed)
     except (PermissionError, FileNotFoundError):
-        return [], []
-    mark = []
-    for entry in sorted(entries, key=lambda one: one.name):
-        if entry.name in SOURCES:
-            with suppress(OSError):  # a failure's note, gone as its run is tried again, or a link to nothing
-                about = entry.stat()
-                mark.append([entry.name, about.st_ino, about.st_size, about.st_mtime_ns])
-    return mark, [entry.name for entry in entries if _is_folder(entry)]
+        return False, []
+    has_spec = any(entry.name == "spec.json" and Path(entry.path).exists() for entry in entries)
+    return has_spec, [entry.name for entry in entries if _is_folder(entry)]
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:

@@ -82,7 +82,7 @@ class _Source:
 
     def merge(self) -> None:
         """Take every run of this source, supernets before what was read out of them."""
-        folders = [self.root / place for place, _ in run_folders(self.root)]
+        folders = [self.root / place for place in run_folders(self.root)]
         self.found.runs += len(folders)
         apart = not_counted(self.root, folders)
         self.found.left += [f"{folder}: {apart[folder]}" for folder in folders if folder in apart]

@@ -1,5 +1,6 @@
 """A results folder as tables, also while it is being written and after files were lost."""
 
+import gc
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,6 +99,23 @@ def test_lost_files_cost_only_what_they_held(results: Path) -> None:
     path = row(frame, "ostr", 0)["path"]
     assert store.arrays(path) == {}  # type: ignore[arg-type]
     assert store.trace(path).empty  # type: ignore[arg-type]
+
+
+def test_a_note_that_vanishes_while_it_is_looked_at_is_none(results: Path) -> None:
+    """As it does when a failed run is tried again; here it is a link to nothing."""
+    (note,) = results.rglob("failure.json")
+    note.unlink()
+    note.symlink_to("nothing")
+    assert row(store.read(results), "darts", 1)["status"] == "stale"
+
+
+def test_garbage_is_collected_again_after_a_reading(results: Path) -> None:
+    store.read(results)
+    assert gc.isenabled()
+    (next(results.rglob("spec.json"))).write_text('{"schema": 99}')
+    with pytest.raises(UserError, match="schema 99"):
+        store.read(results)
+    assert gc.isenabled()
 
 
 def test_reading_imports_no_torch() -> None:
