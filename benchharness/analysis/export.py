@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import numpy as np
 import pandas as pd
 
-from benchharness import store
-from benchharness.analysis.lookup import lookup
+from benchharness import space, store
+from benchharness.analysis.lookup import codes_of, lookup
 from benchharness.io.files import replacing
-from benchharness.table import Tables, table_of
+from benchharness.table import DATASETS, Cost, Tables, table_of
 
 COLUMNS: Final = (
     *(
@@ -56,9 +57,29 @@ def write(results: Path, out: Path, tables: Tables) -> Written:
 
     Without `tables` the accuracies are missing.
     """
-    frame = lookup(store.read(results), tables)[list(COLUMNS)]
+    frame = with_costs(lookup(store.read(results), tables)[list(COLUMNS)], tables)
     write_frame(frame, out)
     return Written(len(frame), _missing(frame, tables))
+
+
+def with_costs(frame: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+    """`frame` with a column `cost_NAME` for every latency and energy installed, where a cell was looked up.
+
+    An odd value is left out, and its name is among those in `odd_costs`, separated by spaces.
+    """
+    table = table_of(tables, DATASETS[0])
+    costs: dict[str, Cost] = dict(table.costs) if table is not None else {}
+    if not costs:
+        return frame
+    codes, benchmark = codes_of(frame["arch"]), frame["benchmark_dataset"].isin(DATASETS).to_numpy(bool)
+    held = benchmark & (codes >= 0)
+    places = space.indices()[codes[held]]
+    columns = {f"cost_{name}": np.full(len(frame), np.nan) for name in costs}
+    for name, cost in costs.items():
+        columns[f"cost_{name}"][held] = cost.values[places]
+    odd = np.full(len(frame), "", object)
+    odd[held] = [" ".join(name for name, cost in costs.items() if cost.odd[place]) for place in places]
+    return frame.assign(**columns, odd_costs=odd)
 
 
 def _missing(frame: pd.DataFrame, tables: Tables) -> list[str]:

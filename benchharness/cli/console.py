@@ -132,6 +132,8 @@ def architecture(told: dict[str, Any]) -> None:
     _print(heads, map(_figure, told["figures"]))
     for item in told["train_seconds"]:
         print(f"training, {item['dataset']} {after(item['epochs'])}: {item['seconds']:.0f} s")
+    if told["costs"]:
+        _print(("cost", "quantity", "value", "unit", ""), map(_cost, told["costs"]))
     print(f"accuracy: {told['table']['seed_rule']}; table {told['table']['name']} {told['table']['version']}")
     if told["architectures"] < SIZE:
         held = f"{told['architectures']:,} of {SIZE:,} architectures"
@@ -212,6 +214,11 @@ def _figure(item: dict[str, Any]) -> tuple[object, ...]:
     runs = " ".join(f"{run:.2f}" for run in item["runs_pct"])
     numbers = (f"{item['percentile']:.2f}", f"{item['regret']:.2f}", runs)
     return item["dataset"], item["split"], item["epochs"], f"{item['accuracy_pct']:.2f}", item["rank"], *numbers
+
+
+def _cost(item: dict[str, Any]) -> tuple[object, ...]:
+    odd = f"odd: {item['odd']}" if item["odd"] else ""
+    return item["name"], item["quantity"], f"{item['value']:.4g}", item["unit"] or "not stated", odd
 
 
 def _options(options: dict[str, Any]) -> str:

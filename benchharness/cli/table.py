@@ -30,7 +30,7 @@ def table(words: list[str]) -> int:
 
 
 def _import(words: list[str]) -> int:
-    told = "Install a benchmark table: official NAS-Bench-201 or NATS-Bench files, or CSV, JSON or Parquet."
+    told = "Install a benchmark table, or latencies and energies: official files, or CSV, JSON or Parquet."
     parser = Parser("table import", f"{told} Official files are pickles; nothing that they name is run.")
     parser.add_argument("path", metavar="PATH", help="a file, or the folder of NATS-Bench's small form")
     parser.add_argument("--name", default="", help="what to call the table (default: what it is)")
@@ -42,11 +42,14 @@ def _import(words: list[str]) -> int:
         metavar="OURS=THEIRS",
         help="columns under other names, such as arch=cell cifar10_test_200=accuracy",
     )
+    parser.add_argument(
+        "--unit", default="", help="every column is a cost in ms, us, mJ, uJ or J (default: by its name)"
+    )
     args = parser.read(words)
     from benchharness.cli import console
-    from benchharness.table.install import import_table
+    from benchharness.table.install import import_any
 
-    console.installed([import_table(Path(args.path), args.name, _mapping(args.map))])
+    console.installed(import_any(Path(args.path), args.name, _mapping(args.map), args.unit))
     return DONE
 
 

@@ -24,7 +24,7 @@ _SCHEMA: Final = 3
 """Of the manifest and of what is converted; raised with the format of either, so that no old conversion is read."""
 _NAME: Final = re.compile(r"\w[\w.+-]{0,99}", re.ASCII)
 """Names become file names, and tables name themselves: none may lead out of the folder."""
-_SUFFIXES: Final = {"tables": ".npz", "images": ".npz", "splits": ".json"}
+_SUFFIXES: Final = {"tables": ".npz", "costs": ".npz", "images": ".npz", "splits": ".json"}
 """The data folder's own folders, one a kind, and how the files installed there end."""
 _ENTRIES: Final = 256
 """Entries of a folder that are looked at for sources; whatever has more is no folder of data sets."""
@@ -34,7 +34,7 @@ class Installed(NamedTuple):
     """A table, image set or split file in the data folder."""
 
     kind: str
-    """`tables`, `images` or `splits`."""
+    """`tables`, `costs`, `images` or `splits`."""
     name: str
     path: Path
     """The installed file, or the source itself where it is used from where it stands."""
@@ -102,7 +102,7 @@ class Kind(NamedTuple):
     """What can be installed, and who reads it; whoever owns a format defines the kind."""
 
     name: str
-    """Of its folder: `tables`, `images` or `splits`."""
+    """Of its folder: `tables`, `costs`, `images` or `splits`."""
     noun: str
     """What messages call one of them."""
     native: Importer

@@ -1,4 +1,4 @@
-"""Everything in the data folder, whatever its kind: tables, images and split files."""
+"""Everything in the data folder, whatever its kind: tables, costs, images and split files."""
 
 from pathlib import Path
 from typing import Final
@@ -6,13 +6,16 @@ from typing import Final
 from benchharness.data.importers import IMAGES, SPLITS
 from benchharness.io import catalog
 from benchharness.io.catalog import Installed, Verified
-from benchharness.table.importers import TABLES
+from benchharness.table.importers import COSTS, TABLES
 
-KINDS: Final = (TABLES, IMAGES, SPLITS)
+KINDS: Final = (TABLES, COSTS, IMAGES, SPLITS)
 
 
 def install(path: Path | str) -> list[Installed]:
-    """Install every table, image set and split file found at `path`; raises `UserError` as `catalog.install` does."""
+    """Install every table, set of costs, image set and split file found at `path`.
+
+    Raises `UserError` as `catalog.install` does.
+    """
     return catalog.install(path, KINDS)
 
 

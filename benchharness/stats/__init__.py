@@ -26,6 +26,7 @@ from benchharness.stats.decision import (
 )
 from benchharness.stats.interval import Interval, Summary, bootstrap, bootstrap_means, iqm, mean_interval, summarise
 from benchharness.stats.likeness import Likeness, likeness
+from benchharness.stats.pareto import excess, front
 from benchharness.stats.significance import effect_size, holm, permutation_p, smallest_p, wilcoxon_p
 from benchharness.stats.truth import Reduce, cell_scores, conditional_truth, edge_truth, parameter_counts
 
@@ -51,7 +52,9 @@ __all__ = [
     "edge_truth",
     "effect_size",
     "entropy",
+    "excess",
     "first_epoch",
+    "front",
     "holm",
     "improvement_interval",
     "improvement_probability",

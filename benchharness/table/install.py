@@ -10,7 +10,7 @@ from benchharness.io import catalog
 from benchharness.io.catalog import Installed
 from benchharness.table import frames
 from benchharness.table.columns import SUFFIXES
-from benchharness.table.importers import TABLES, columnar, native, official
+from benchharness.table.importers import COSTS, TABLES, columnar, cost_frame, native, official
 
 
 class _Named:
@@ -24,6 +24,35 @@ class _Named:
 
     def read(self, path: Path) -> Any:
         return self._reading(path)
+
+
+def import_any(
+    path: Path | str, name: str = "", mapping: Mapping[str, str] | None = None, unit: str = ""
+) -> list[Installed]:
+    """Install what the file at `path` has: a table, latencies and energies (all its columns with a `unit`), or both.
+
+    Raises `UserError` as `import_table` does.
+    """
+    path = Path(path).expanduser()
+    has_costs = path.exists() and not mapping and cost_frame.recognises(path) is not None
+    costs = [import_costs(path, name, unit)] if unit or has_costs else []
+    if costs and columnar.recognises(path) is None:
+        return costs
+    return [import_table(path, name, mapping), *costs]
+
+
+def import_costs(path: Path | str, name: str = "", unit: str = "") -> Installed:
+    """Install the latencies or energies in the file at `path` under `name`, by default the file's own.
+
+    Raises `UserError` where it has none, or they are not as its columns say.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise UserError(f"{path} does not exist; give a file or folder to import")
+    if not columnar.reads(path):
+        raise UserError(f"{path} holds no costs; known: {cost_frame.LAYOUT}")
+    read = partial(cost_frame.read_as, name=name or frames.stem(path), unit=unit)
+    return catalog.install_with(COSTS, read.keywords["name"], path, _Named(cost_frame.LAYOUT, read))
 
 
 def import_table(path: Path | str, name: str = "", mapping: Mapping[str, str] | None = None) -> Installed:

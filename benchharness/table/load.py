@@ -1,11 +1,14 @@
 """Finding tables: by their own name, or by the data set that they are the ground truth of."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.resources import as_file, files
 
 from benchharness.errors import UserError
 from benchharness.io import catalog
-from benchharness.table.importers import TABLES
+from benchharness.table import storage
+from benchharness.table.costs import Cost, Costs
+from benchharness.table.importers import COSTS, TABLES
 from benchharness.table.importers.trials import details_path
 from benchharness.table.learning_curves import Details
 from benchharness.table.metric import DATASETS
@@ -22,7 +25,22 @@ def load_table(name: str = "nas-bench-201") -> Table:
     """The table called `name`; raises `UserError` saying which command brings it where it is missing."""
     if is_packaged(name):
         return _packaged(name)
-    return Table.open(catalog.find(TABLES, name))
+    fields = storage.read(catalog.find(TABLES, name))
+    of_benchmark = "network" not in fields["about"] and {figure.dataset for figure in fields["means"]} & set(DATASETS)
+    return Table(**fields, measured_costs=load_costs if of_benchmark else dict)
+
+
+def load_costs() -> dict[str, Cost]:
+    """Every latency and energy of the benchmark's networks that the data folder has, by name.
+
+    Where two files have one name, that of the file stands before the second. Raises `UserError` where one is damaged.
+    """
+    found: dict[str, Cost] = {}
+    for name in dict.fromkeys(item.name for item in catalog.installed((COSTS,))):
+        for cost in Costs.open(catalog.find(COSTS, name)).columns:
+            unique = cost.name if cost.name not in found else f"{name}:{cost.name}"
+            found[unique] = replace(cost, name=unique)
+    return found
 
 
 def is_packaged(name: str) -> bool:

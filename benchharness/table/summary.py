@@ -30,6 +30,7 @@ def info(name: str) -> list[tuple[str, str]]:
     for seeds in (table.about.get("training_seeds") or {}).items():
         rows.append(("seeds", f"{after(int(seeds[0]))}: {', '.join(map(str, seeds[1]))}"))
     rows += [("seconds", f"{dataset} {after(epochs)}") for dataset, epochs in table.times]
+    rows += [("cost", cost.summary()) for cost in table.costs.values()]
     try:
         rows += [("curve", str(curve)) for curve in load_details(name).curves]
     except UserError as none:

@@ -1,6 +1,6 @@
 """`Table`: accuracies and costs of architectures as arrays, looked up by name of data set, split and epochs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from benchharness import space
 from benchharness.errors import UserError, unknown
 from benchharness.space import NETWORKS, Arch, Network
 from benchharness.table import storage
+from benchharness.table.costs import Cost
 from benchharness.table.metric import Figure, after, lacking
 from benchharness.table.notation import read_cell
 
@@ -51,6 +52,8 @@ class Table:
     """Seconds of training, by data set and epochs."""
     rows_measured_here: frozenset[int] = field(default=frozenset())
     """Rows that this machine has added to the table as it came; no part of its file."""
+    measured_costs: Callable[[], Mapping[str, Cost]] = field(default=dict)
+    """Gives latencies and energies of its networks by name, when they are first asked for; no part of its file."""
 
     def __post_init__(self) -> None:
         check(self)
@@ -166,6 +169,27 @@ class Table:
             raise UserError(f"no training time of {dataset!r} {after(epochs)}; this table holds: {names or 'none'}")
         return held[dataset, epochs]
 
+    @cached_property
+    def costs(self) -> Mapping[str, Cost]:
+        """Latencies and energies of its networks by name, as they are installed beside it."""
+        return self.measured_costs()
+
+    def cost(self, archs: Archs, name: str) -> Float[np.ndarray, "*archs"]:
+        """What `archs` cost by the measurements called `name`, in the unit of `costs[name].measure`.
+
+        For `archs=None` NaN where nothing was measured or a value is odd; asked by name, such a one raises `UserError`.
+        """
+        if name not in self.costs:
+            raise unknown("cost", name, self.costs)
+        cost, rows = self.costs[name], self.rows(archs)
+        places = self.numbers[rows]
+        found: Float[np.ndarray, "*archs"] = cost.values[places, ...]
+        if archs is not None and np.isnan(found).any():
+            first = int(np.ravel(places)[np.isnan(np.ravel(found))][0])
+            why = f"{cost.given[first]:g} is odd: {cost.why(first)}" if cost.odd[first] else "it was not measured"
+            raise UserError(f"no {cost.label} of architecture {first}: {why}")
+        return found
+
     def params_m(self, dataset: str = "cifar10") -> Float[np.ndarray, "archs"]:
         """Parameters in millions of each architecture's network with `dataset`'s classifier."""
         return space.params_m(self.ops, self.network(dataset))
@@ -205,8 +229,9 @@ class Table:
     def describe(self, arch: Arch | str | int) -> dict[str, Any]:
         """Everything the table holds about one architecture, each accuracy with data set, split, epochs, seed rule."""
         row = self.rows(arch)
+        index = int(self.numbers[row])
         return {
-            "index": int(self.numbers[row]),
+            "index": index,
             "arch": space.to_string(self.arch(arch)),
             "params_m": {name: float(self.params_m(name)[row]) for name in self.datasets},
             "flops_m": float(self.flops_m()[row]),
@@ -216,6 +241,11 @@ class Table:
             "train_seconds": [
                 {"dataset": dataset, "epochs": epochs, "seconds": float(seconds[row])}
                 for (dataset, epochs), seconds in self.times.items()
+            ],
+            "costs": [
+                {"name": cost.name, **cost.measure._asdict(), "value": float(cost.given[index]), "odd": cost.why(index)}
+                for cost in self.costs.values()
+                if not np.isnan(cost.given[index])
             ],
             "table": dict(self.about),
         }

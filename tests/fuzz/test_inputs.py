@@ -37,7 +37,7 @@ from benchharness.runs.suite import load as load_suite
 from benchharness.store import arrays, read, trace
 from benchharness.table import Details, Figure, Table
 from benchharness.table.build import build
-from benchharness.table.importers import TABLES, columnar, official
+from benchharness.table.importers import COSTS, TABLES, columnar, cost_frame, official
 from benchharness.table.learning_curves import Curve
 
 EXAMPLES = int(os.environ.get("BENCHHARNESS_FUZZ", "60"))
@@ -153,6 +153,10 @@ def tables(path: Path) -> dict[str, bytes]:
     made = build(about, np.array([[0] * 6, [1] * 6]), {figure: np.array([80.0, 90.0])})
     made.save(path / "x.npz")
     Details(about, {Curve("cifar10", "train", 3): np.zeros((2, 3), np.uint16)}, {}).save(path / "d.npz")
+    costs = f'index,arch,raspi4,pi5_onnx_mj\n1,"{ARCH}",2.5,0\n'.encode()
+    (path / "costs.csv").write_bytes(costs)
+    cost_frame.read(path / "costs.csv").save(path / "costs.npz")
+    pd.DataFrame({"arch": [ARCH], "raspi4": [2.5]}).to_parquet(path / "costs.parquet")
     rows = pd.DataFrame({"arch": [ARCH], "cifar10_test_200": [90.0], "cifar10_test_200_by_seed": [[90.0, 90.0]]})
     rows.to_parquet(path / "x.parquet")
     trial = {"params": 0.1, "flop": 1.0, "epochs": 200, "eval_acc1es": {"ori-test@199": 9.0}, "train_acc1es": {0: 1.0}}
@@ -163,6 +167,9 @@ def tables(path: Path) -> dict[str, bytes]:
         "x.csv": f'index,arch,cifar10_test_200\n1,"{ARCH}",90\n'.encode(),
         "x.json": json.dumps([{"arch": ARCH, "cifar10_test_200": 90.0}]).encode(),
         "x.parquet": (path / "x.parquet").read_bytes(),
+        "costs.csv": costs,
+        "costs.npz": (path / "costs.npz").read_bytes(),
+        "costs.parquet": (path / "costs.parquet").read_bytes(),
         "x.pth": pickle.dumps({"meta_archs": [ARCH], "arch2infos": {1: states, 2: {}}, "done": {1}}, 2),
         "x.pickle.pbz2": bz2.compress(pickle.dumps({"arch2infos": {1: states, 2: {}}}, 4)),
     }
@@ -174,6 +181,9 @@ READERS: dict[str, Callable[[Path], object]] = {
     "x.csv": lambda path: columnar.read_as(path, "x"),
     "x.json": lambda path: columnar.read_as(path, "x"),
     "x.parquet": lambda path: columnar.read_as(path, "x"),
+    "costs.csv": cost_frame.read,
+    "costs.npz": COSTS.check,
+    "costs.parquet": cost_frame.read,
     "x.pth": lambda path: official.read_as(path, "x"),
     "x.pickle.pbz2": lambda path: official.read_as(path, "x"),
 }
@@ -190,7 +200,7 @@ def test_tables(tmp_path: Path, name: str, changes: list[Any]) -> None:
     path = tmp_path / name
     path.write_bytes(spoilt((tmp_path / "honest" / name).read_bytes(), changes))
     answers(lambda: READERS[name](path))
-    for importer in (columnar, official, split_file):
+    for importer in (columnar, official, cost_frame, split_file):
         importer.recognises(path)
 
 

@@ -14,6 +14,7 @@ from benchharness.report.formatting import counted, listed, number, plus_minus
 from benchharness.report.ground_truth import sampled
 from benchharness.report.latex import table as latex_table
 from benchharness.report.sections.random_baseline import chance
+from benchharness.report.sections.size_baseline import size
 from benchharness.space import CONV3, EDGES, SKIP, to_code
 from benchharness.table import DATASETS, Table
 
@@ -37,7 +38,7 @@ def accuracy(evidence: Evidence) -> list[Block]:
     comparable = published.comparable(evidence.protocol) if known else published.published().iloc[:0]
     grid = _grid(name, f"Accuracy of the cells found, {evidence.name}", rows, note)
     grid = grid._replace(latex=latex_table(ours, comparable, evidence, name))
-    more = [*_elsewhere(evidence), *chance(evidence, evidence.table)]
+    more = [*_elsewhere(evidence), *chance(evidence, evidence.table), *size(evidence, evidence.table)]
     return [grid, *folded("Published under other protocols, and against chance at equal cost", more, evidence.slug)]
 
 

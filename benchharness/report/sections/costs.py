@@ -10,12 +10,13 @@ from benchharness.analysis.experiment import Evidence
 from benchharness.plots.style import drawn
 from benchharness.report.blocks import Block, Grid, Picture, Text, folded
 from benchharness.report.formatting import MISSING, number, seconds
+from benchharness.report.sections.device_costs import device_costs
 
 MEANS: Final = ("train_seconds", "selection_seconds", "search_seconds", "peak_memory_bytes")
 
 
 def costs(evidence: Evidence) -> list[Block]:
-    """Seconds and memory by method, and accuracy against seconds."""
+    """Seconds and memory by method, accuracy against seconds, and against what the cells cost where they run."""
     runs = search_seconds(evidence.own())
     if runs.empty:
         return [Text("No finished run yet.")]
@@ -39,10 +40,11 @@ def costs(evidence: Evidence) -> list[Block]:
     grid = Grid(f"costs{evidence.slug}", f"Costs, {evidence.name}", data, shown, note)
     info = plots.cost.data(runs)
     if info.runs.empty:
-        return [grid]
+        return [grid, *device_costs(evidence)]
     caption = "Test accuracy of the derived cell against what its search cost, a mark per run of a second or more."
     draw = partial(drawn, plots.cost.draw, info, 7.5, max(4.0, 0.22 * len(data)))
-    return [grid, *folded("Accuracy against cost", [Picture(f"cost{evidence.slug}", caption, draw)], evidence.slug)]
+    picture = Picture(f"cost{evidence.slug}", caption, draw)
+    return [grid, *folded("Accuracy against cost", [picture], evidence.slug), *device_costs(evidence)]
 
 
 def search_seconds(runs: pd.DataFrame) -> pd.DataFrame:

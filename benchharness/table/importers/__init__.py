@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from benchharness.io.catalog import Importer, Kind
-from benchharness.table.importers import native
+from benchharness.table.costs import Costs
+from benchharness.table.importers import native, native_costs
 from benchharness.table.importers.trials import details_path
 from benchharness.table.learning_curves import Details
 from benchharness.table.nas_bench_201 import checked
@@ -25,4 +26,15 @@ def _check(path: Path) -> None:
         Details.open(details_path(path))
 
 
+def _cost_importers() -> Sequence[Importer]:
+    from benchharness.table.importers import cost_frame
+
+    return cost_frame, native_costs
+
+
+def _check_costs(path: Path) -> None:
+    Costs.open(path)
+
+
 TABLES: Final = Kind("tables", "table", native, _importers, _check)
+COSTS: Final = Kind("costs", "set of costs", native_costs, _cost_importers, _check_costs)

@@ -61,8 +61,8 @@ def read_as(path: Path, name: str, columns: Mapping[str, str] | None = None) -> 
     columns = columns or {}
     wanted = set(columns.values())
     held = _renamed(frames.read(path, lambda name: name in wanted or known(name)), columns, path)
-    numbers = _numbers(held, path)
-    ops = _ops(held, numbers)
+    numbers = numbers_in(held, path)
+    ops = ops_in(held, numbers)
     names = [str(column) for column in held]
     means = {key: floats(held[column]) for key, column in figures_in(names).items()}
     runs = {key: _padded(held[column]) for key, column in runs_in(names).items()}
@@ -108,8 +108,8 @@ def _network(held: "pd.DataFrame") -> dict[str, Any]:
     return {"network": {key: int(size[0]) for key, size in sizes.items()}}
 
 
-def _numbers(held: "pd.DataFrame", path: Path) -> Any:
-    """The column `index`, None where there is none."""
+def numbers_in(held: "pd.DataFrame", path: Path) -> Any:
+    """The column `index`, None where there is none; raises `UserError` where it is none."""
     if "index" not in held:
         return None
     numbers = floats(held["index"])
@@ -120,7 +120,8 @@ def _numbers(held: "pd.DataFrame", path: Path) -> Any:
     return numbers.astype(np.int64)
 
 
-def _ops(held: "pd.DataFrame", numbers: Any) -> Any:
+def ops_in(held: "pd.DataFrame", numbers: Any) -> Any:
+    """The architectures of every row, by the column `arch`, else by `numbers`."""
     if "arch" not in held:
         return space.all_ops()[space.order()[numbers]]
     return np.array([read_cell(cell) for cell in held["arch"]], np.uint8).reshape(-1, len(space.EDGES))

@@ -1,0 +1,63 @@
+"""Accuracy against what a network costs on a device: all cells, their Pareto front, and the derived ones among them."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from matplotlib.axes import Axes
+
+from benchharness import stats
+from benchharness.plots.style import labelled, legend, looks, many, methods_of
+
+_SHOWN_PCT = 25
+"""Percentile of the accuracies of all cells at which the axis begins."""
+
+
+class Pareto(NamedTuple):
+    """Cost and test accuracy (percent) of all cells and of those on their front, and runs with both, by `method`."""
+
+    title: str
+    label: str
+    """Of the axis of costs."""
+    methods: list[str]
+    costs: Float[np.ndarray, "archs"]
+    accuracies: Float[np.ndarray, "archs"]
+    front_costs: Float[np.ndarray, "front"]
+    front_accuracies: Float[np.ndarray, "front"]
+    runs: pd.DataFrame
+
+
+def data(
+    runs: pd.DataFrame,
+    costs: Float[np.ndarray, "archs"],
+    accuracies: Float[np.ndarray, "archs"],
+    label: str,
+    title: str = "",
+) -> Pareto:
+    """From a frame with a row per run (`method`, `cost`, `test`) and both figures of all cells (NaN: missing)."""
+    on_front = stats.front(costs, accuracies)
+    known = np.isfinite(costs) & np.isfinite(accuracies)
+    every = (costs[known], accuracies[known], costs[on_front], accuracies[on_front])
+    return Pareto(title, label, methods_of(runs), *every, runs[["method", "cost", "test"]].dropna())
+
+
+def draw(info: Pareto, ax: Axes) -> Axes:
+    """A grey point a cell, a line the front, a mark a run; up and left is better.
+
+    The lowest quarter of all cells is left out; runs that derived one of these are marked on the lower edge.
+    """
+    look, lowest = looks(info.methods), float(np.percentile(info.accuracies, _SHOWN_PCT))
+    shown = info.accuracies >= lowest
+    ax.scatter(info.costs[shown], info.accuracies[shown], s=3, color="#BBBBBB", linewidth=0, rasterized=many(shown))
+    ax.step(info.front_costs, info.front_accuracies, where="post", color="#444444", linewidth=1.2, label="Pareto front")
+    for name, part in info.runs.groupby("method", observed=True):
+        colour, marker, _ = look[str(name)]
+        ax.scatter(
+            part["cost"], part["test"].clip(lower=lowest), marker=marker, color=colour, s=50, edgecolor="black",
+            linewidth=0.6, label=str(name), zorder=3, clip_on=False, rasterized=many(part),
+        )  # fmt: skip
+    highest = float(info.accuracies.max())
+    ax.set_ylim(lowest, highest + 0.05 * (highest - lowest or 1.0))
+    legend(ax)
+    return labelled(ax, info.label, "test accuracy (%)", info.title)

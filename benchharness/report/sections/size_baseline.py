@@ -1,0 +1,48 @@
+"""Against size: what the larger of random cells reach, with nothing trained; the null that each method has to beat."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from benchharness import space, stats
+from benchharness.analysis.experiment import Evidence
+from benchharness.analysis.lookup import by_code
+from benchharness.report.blocks import Block, Grid
+from benchharness.report.formatting import number, plus_minus
+from benchharness.report.ground_truth import held
+from benchharness.table import Table
+
+SAMPLES: Final = 100
+"""Cells that `proxy:params` and the other proxies draw where they are not told otherwise."""
+_SIZES: Final[Mapping[str, Callable[..., Any]]] = {"params": space.params_m, "flops": space.flops_m}
+
+
+def size(evidence: Evidence, table: Table) -> list[Block]:
+    """The largest of a hundred random cells, and of all, by parameters and by FLOPs: `proxy:params`, `proxy:flops`."""
+    accuracy = by_code(table, evidence.dataset, "test", own=True)
+    if not np.isfinite(accuracy).any():
+        return []
+    rows = []
+    for name, measure in _SIZES.items():
+        values = np.where(np.isfinite(accuracy), measure(space.all_ops(), table.network(evidence.dataset)), np.nan)
+        known = np.isfinite(accuracy)
+        drawn = stats.best_of_random(values, accuracy, SAMPLES)
+        largest = accuracy[values == np.nanmax(values)]
+        rows.append((f"proxy:{name}", stats.tau(values[known], accuracy[known]), *drawn, float(np.mean(largest))))
+    data = pd.DataFrame(rows, columns=["method", "tau", "mean", "std", "largest"])
+    shown = pd.DataFrame(
+        {
+            "method": data["method"],
+            "tau with test accuracy": data["tau"].map(number),
+            f"best of {SAMPLES} cells": [plus_minus(*row) for row in data[["mean", "std"]].to_numpy(float)],
+            "largest cell": data["largest"].map(number),
+        }
+    )
+    note = (
+        f"Test accuracy in percent on {evidence.dataset} of the cell with most parameters or FLOPs among {SAMPLES} "
+        f"random ones (exact), and among the {held(table)} architectures that the table holds. Nothing is trained or "
+        "looked at: a method that does no better has found out nothing but size."
+    )
+    return [Grid(f"size{evidence.slug}", f"Against size, {evidence.name}", data, shown, note)]

@@ -1,0 +1,30 @@
+"""What is worth its cost: points that no other one beats without costing more."""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+
+def front(costs: Float[np.ndarray, "points"], values: Float[np.ndarray, "points"]) -> Int[np.ndarray, "front"]:
+    """The Pareto front, cheapest first: places of points that are better than every point that costs no more.
+
+    Of equal points the first counts; points without a cost or a value are left out.
+    """
+    known = np.flatnonzero(np.isfinite(costs) & np.isfinite(values))
+    ordered = known[np.lexsort((-values[known], costs[known]))]
+    best_before = np.concatenate([[-np.inf], np.maximum.accumulate(values[ordered])[:-1]])
+    return ordered[values[ordered] > best_before[: len(ordered)]]
+
+
+def excess(
+    costs: Float[np.ndarray, "points"],
+    values: Float[np.ndarray, "points"],
+    front_costs: Float[np.ndarray, "front"],
+    front_values: Float[np.ndarray, "front"],
+) -> Float[np.ndarray, "points"]:
+    """How many times the cost of the cheapest point of the front that is as good; NaN where there is none.
+
+    The front is in the order of `front`. One is the front itself; below it are points that the front does not know.
+    """
+    place = np.searchsorted(front_values, values, side="left")
+    cheapest = np.append(front_costs, np.nan)[np.where(np.isnan(values), len(front_costs), place)]
+    return np.asarray(costs / cheapest)

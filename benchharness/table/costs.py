@@ -1,0 +1,162 @@
+"""What architectures cost where they run: latency and energy by device, as others measured them, odd values marked."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from benchharness import space
+from benchharness.errors import UserError
+from benchharness.io import npz
+
+KIND: Final = "benchharness costs"
+FORMAT: Final = 1
+LIMIT_BYTES: Final = 1 << 26
+MOST: Final = 256
+"""Costs of one file."""
+UNITS: Final = {"ms": "latency", "us": "latency", "mj": "energy", "uj": "energy", "j": "energy"}
+"""The units that names end in, and what they measure."""
+_SPELT: Final = {"mj": "mJ", "uj": "uJ", "j": "J"}
+_TOLD: Final = re.compile(rf".+_(?P<unit>{'|'.join(UNITS)})|(?:.+_)?(?P<quantity>latency|energy)", re.IGNORECASE)
+_DEVICE: Final = re.compile(
+    r"(?:\d{4}ti|titan_?\w+|gold|silver|raspi\d*|pixel\d*|samsung|essential_ph|eyeriss|fpga|edge_?[gt]pu)(?:_\w+)*",
+    re.IGNORECASE,
+)
+"""Devices that HW-NAS-Bench (Li et al., ICLR 2021) and HELP (Lee et al., NeurIPS 2021) name columns after."""
+LEAST: Final = 1 / 20
+MOST_TIMES: Final = 5
+"""Shares of the median below and above which a value is odd.
+
+Measured on two public tables of 45 latencies and energies: the values below a twentieth, 0 to 341 of 15,625 in a
+column, are those of cells that a compiler folded away (a hundredth and less) and stragglers close to them; above five
+times there are 3 in all.
+"""
+
+
+class Measure(NamedTuple):
+    """What a cost is of."""
+
+    quantity: str
+    """`latency` or `energy`."""
+    unit: str
+    """As the file says, or whoever imported it; empty where neither did."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cost:
+    """One cost of every architecture."""
+
+    name: str
+    """The column it came from."""
+    measure: Measure
+    source: str
+    """The file it came from."""
+    given: Float[np.ndarray, "indices"]
+    """As the file has it, in the order of the benchmark's index; NaN where it has none."""
+
+    @property
+    def label(self) -> str:
+        """Name, quantity and unit, for axes and headings."""
+        return f"{self.measure.quantity}, {self.name} ({self.measure.unit or 'unit not stated'})"
+
+    @cached_property
+    def median(self) -> float:
+        """Of the values that are positive numbers."""
+        return float(np.median(self.given[np.isfinite(self.given) & (self.given > 0)]))
+
+    @cached_property
+    def impossible(self) -> Bool[np.ndarray, "indices"]:
+        """Zeros, negative and infinite values: no cost at all."""
+        return ~np.isnan(self.given) & ~((self.given > 0) & np.isfinite(self.given))
+
+    @cached_property
+    def small(self) -> Bool[np.ndarray, "indices"]:
+        """Values below a twentieth of the median."""
+        return ~self.impossible & (self.given < LEAST * self.median)
+
+    @cached_property
+    def large(self) -> Bool[np.ndarray, "indices"]:
+        """Values above five times the median."""
+        return ~self.impossible & (self.given > MOST_TIMES * self.median)
+
+    @cached_property
+    def odd(self) -> Bool[np.ndarray, "indices"]:
+        """Where a value is given that is not to be relied on."""
+        return self.impossible | self.small | self.large
+
+    @cached_property
+    def values(self) -> Float[np.ndarray, "indices"]:
+        """What is given, NaN where it is odd."""
+        return np.where(self.odd, np.nan, self.given)
+
+    def why(self, index: int) -> str:
+        """Why the value of an architecture is odd; empty where it is not."""
+        if self.impossible[index]:
+            return "no positive number"
+        if self.small[index]:
+            return "below a twentieth of the median"
+        return "above five times the median" if self.large[index] else ""
+
+    def summary(self) -> str:
+        """Where it comes from, its median, and how many of its values are odd or missing."""
+        kinds = {
+            "no positive number": self.impossible,
+            "below a twentieth of the median": self.small,
+            "above five times it": self.large,
+        }
+        odd = ", ".join(f"{int(mask.sum()):,} {kind}" for kind, mask in kinds.items() if mask.any()) or "none"
+        held = int((~np.isnan(self.given)).sum())
+        return f"{self.label}, {self.source}: {held:,} architectures, median {self.median:.4g}, odd: {odd}"
+
+
+@dataclass(frozen=True, eq=False)
+class Costs:
+    """The costs that came in one file."""
+
+    about: Mapping[str, Any]
+    """`name` and `source`."""
+    columns: tuple[Cost, ...]
+
+    @classmethod
+    def open(cls, path: Path | str) -> "Costs":
+        """The costs that `save` wrote to `path`; raises `UserError` where there are none."""
+        header, arrays = npz.read(Path(path), KIND, LIMIT_BYTES)
+        about, told = header["about"], header.get("measures")
+        if header.get("format") != FORMAT or not isinstance(told, dict) or set(told) != set(arrays):
+            raise UserError(f"{path} holds damaged costs, or those of another version")
+        if any((str(column.dtype), column.shape) != ("float64", (space.SIZE,)) for column in arrays.values()):
+            raise UserError(f"{path} holds damaged costs: its columns are not of {space.SIZE:,} numbers")
+        source = str(about.get("source", path))
+        try:
+            return cls(about, tuple(Cost(name, Measure(*told[name]), source, arrays[name]) for name in arrays))
+        except TypeError:
+            raise UserError(f"{path} holds damaged costs: what do they measure?") from None
+
+    def save(self, path: Path | str) -> None:
+        """Write the costs to `path`, replacing what is there only once they are written whole."""
+        measures = {cost.name: list(cost.measure) for cost in self.columns}
+        header = {"kind": KIND, "format": FORMAT, "about": dict(self.about), "measures": measures}
+        npz.write(Path(path), header, {cost.name: cost.given for cost in self.columns})
+
+
+def measure_of(column: str) -> Measure | None:
+    """What a column called so measures, by its ending or by the field's name of a device; None where it says nothing.
+
+    `pi5_onnx_ms`, `edgegpu_energy`, `raspi4`.
+    """
+    if found := _TOLD.fullmatch(column):
+        unit = (found["unit"] or "").lower()
+        return Measure(UNITS[unit] if unit else found["quantity"].lower(), _SPELT.get(unit, unit))
+    return Measure("latency", "") if _DEVICE.fullmatch(column) else None
+
+
+def measured_in(unit: str) -> Measure:
+    """The measure of a unit that somebody names; raises `UserError` where none is known by it."""
+    if unit.lower() not in UNITS:
+        raise UserError(f"unknown unit {unit[:40]!r}; known: {', '.join(_SPELT.get(one, one) for one in UNITS)}")
+    return Measure(UNITS[unit.lower()], _SPELT.get(unit.lower(), unit.lower()))

@@ -1,0 +1,75 @@
+"""Latency and energy as CSV, JSON or Parquet: a row an architecture, a column a device, as HW-NAS-Bench has them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from benchharness import space
+from benchharness.errors import UserError
+from benchharness.io.archives import DAMAGE
+from benchharness.table import frames
+from benchharness.table.costs import MOST, Cost, Costs, Measure, measure_of, measured_in
+from benchharness.table.frames import floats
+from benchharness.table.importers.columnar import numbers_in, ops_in, reads
+from benchharness.table.table import codes
+
+LAYOUT: Final = "latencies or energies as CSV, JSON or Parquet with columns index or arch, raspi4, pixel3_ms, ..."
+_OURS: Final = ("index", "arch")
+_RUNS: Final = {"run_id", "seed"}
+"""Columns of results, in which an architecture has many rows."""
+
+
+def recognises(path: Path) -> str | None:
+    """The file's own name where `path` has architectures and columns that are called as costs are, else None."""
+    if not reads(path) or path.stat().st_size > frames.LIMIT_BYTES:
+        return None
+    try:
+        names = frames.names(path, _known)
+    except (*DAMAGE, ValueError):
+        return None
+    named = bool(names & set(_OURS)) and not names & _RUNS and any(map(measure_of, names))
+    return frames.stem(path) if named else None
+
+
+def read(path: Path) -> Costs:
+    """The costs in the file at `path`; raises `UserError` where it is not as its columns say."""
+    return read_as(path, frames.stem(path))
+
+
+def read_as(path: Path, name: str, unit: str = "") -> Costs:
+    """The same under another `name`; with a `unit`, every column of numbers is a cost in that unit.
+
+    Architectures are those of the column `arch`, in any spelling, else those of the column `index`. Raises `UserError`
+    where a column is missing or holds nothing positive, a value is no number, or an architecture comes twice.
+    """
+    given = measured_in(unit) if unit else None
+    frame = frames.read(path, lambda column: bool(given) or _known(column))
+    if not set(_OURS) & set(frame):
+        raise UserError(f"{path} has no column `arch` or `index` that says which architectures the costs are of")
+    measures = _measures({str(name): column.dtype.kind for name, column in frame.items()}, given)
+    if not 0 < len(measures) <= MOST:
+        raise UserError(f"{path} has {len(measures) or 'no'} columns of costs; name their unit with `--unit`")
+    ops = ops_in(frame, numbers_in(frame, path))
+    places = space.indices()[codes(ops)]
+    if len(np.unique(places)) < len(places):
+        raise UserError(f"{path} has an architecture twice")
+    columns = []
+    for column, measure in measures.items():
+        values = np.full(space.SIZE, np.nan)
+        values[places] = floats(frame[column])
+        if not (np.isfinite(values) & (values > 0)).any():
+            raise UserError(f"column {column!r} of {path} holds no positive number, and so no cost")
+        columns.append(Cost(column, measure, path.name, values))
+    return Costs({"name": name, "source": path.name}, tuple(columns))
+
+
+def _known(column: str) -> bool:
+    return column in (*_OURS, *_RUNS) or measure_of(column) is not None
+
+
+def _measures(kinds: Mapping[str, str], given: Measure | None) -> dict[str, Measure]:
+    if given:
+        return {name: given for name, kind in kinds.items() if name not in _OURS and kind in "iuf"}
+    return {name: measure for name in kinds if (measure := measure_of(name))}

@@ -1,0 +1,20 @@
+"""Costs that `Costs.save` wrote, on this machine or another."""
+
+from pathlib import Path
+from typing import Final
+
+from benchharness.io import npz
+from benchharness.table.costs import KIND, Costs
+
+LAYOUT: Final = "costs in the format of benchharness (.npz)"
+
+
+def recognises(path: Path) -> str | None:
+    """The name the costs give themselves, None where `path` is no such file."""
+    name = npz.header(path, KIND).get("about", {}).get("name")
+    return str(name) if name else None
+
+
+def read(path: Path) -> Costs:
+    """The costs in the file at `path`; raises `UserError` where it is not what it says."""
+    return Costs.open(path)
