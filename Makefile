@@ -13,6 +13,8 @@ JOBS ?= $(shell if command -v nvidia-smi >/dev/null; then echo 1; else nproc 2>/
 CPU_TORCH := "torch==2.13.0+cpu" --extra-index-url https://download.pytorch.org/whl/cpu --retries 1
 TORCH := $(shell if [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null; then echo '$(CPU_TORCH)'; else echo '"torch>=2.11"'; fi)
 
+CONSTRAINTS := -c constraints.txt
+
 .PHONY: run test check clean
 
 run: $(VENV)/.installed
@@ -28,14 +30,15 @@ check: $(VENV)/.tested
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-$(VENV)/.installed: pyproject.toml
+# Exact releases, the same on every machine; `make CONSTRAINTS=` takes the newest that fit.
+$(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q $(TORCH)
-	$(BIN)/python -m pip install -q -e .
+	$(BIN)/python -m pip install -q $(CONSTRAINTS) -e .
 	touch $@
 
 $(VENV)/.tested: $(VENV)/.installed
-	$(BIN)/python -m pip install -q -e '.[test]'
+	$(BIN)/python -m pip install -q $(CONSTRAINTS) -e '.[test]'
 	touch $@
 
 clean:
