@@ -21,7 +21,7 @@ run: $(VENV)/.installed
 	$(BIN)/python -m benchharness run --methods $(METHODS) --jobs $(JOBS) --out $(OUT) $(ARGS)
 
 test: check
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n logical --dist worksteal $(ARGS)
 
 # Everything that needs no test to run: style, types, and who may import whom.
 check: $(VENV)/.tested
