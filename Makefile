@@ -15,7 +15,7 @@ TORCH := $(shell if [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/
 
 CONSTRAINTS := -c constraints.txt
 
-.PHONY: run test check clean
+.PHONY: run test check docs clean
 
 run: $(VENV)/.installed
 	$(BIN)/python -m benchharness run --methods $(METHODS) --jobs $(JOBS) --out $(OUT) $(ARGS)
@@ -37,9 +37,17 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q $(CONSTRAINTS) -e .
 	touch $@
 
+# The documentation into site/, strictly: a broken link, or a page that the menu lacks, is an error.
+docs: $(VENV)/.documented
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
 $(VENV)/.tested: $(VENV)/.installed
 	$(BIN)/python -m pip install -q $(CONSTRAINTS) -e '.[test]'
 	touch $@
 
+$(VENV)/.documented: $(VENV)/.installed
+	$(BIN)/python -m pip install -q $(CONSTRAINTS) -e '.[docs]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache site
