@@ -139,7 +139,7 @@ def architecture(told: dict[str, Any]) -> None:
         held = f"{told['architectures']:,} of {SIZE:,} architectures"
         print(f"rank, percentile and regret are among the {held} that this table holds")
     if told["measured_here"]:
-        print("trained for these results: no part of the table as it came")
+        print("trained besides: no part of the table as it came")
 
 
 def protocols(presets: dict[str, dict[str, Any]], as_json: bool) -> None:

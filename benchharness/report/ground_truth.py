@@ -44,7 +44,7 @@ def sampled(table: Table | None) -> str:
         return f" The table holds {own}: optimum, regret, rank, percentile and random cells are among these."
     return (
         f" The table came with {own}: rank, percentile and random cells are among these; the optimum, and so regret, "
-        f"also among the {len(table.rows_measured_here):,} trained for these results."
+        f"also among the {len(table.rows_measured_here):,} trained besides."
     )
 
 

@@ -1,4 +1,4 @@
-"""Architectures that a table lacks and that were trained besides: they lie with the results that use them.
+"""Architectures that a table lacks and that were trained besides: they lie with the results that use them, or here.
 
 They belong to one state of the table, whose checksum is part of their file's name: figures of another recipe are never
 mixed.
@@ -7,7 +7,7 @@ mixed.
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from jaxtyping import Float
@@ -20,6 +20,9 @@ from benchharness.table.build import build
 from benchharness.table.metric import Figure
 from benchharness.table.table import Table, codes
 
+_PACKAGED: Final = Path(__file__).parent
+"""Holds such a file for the embedded table: the cells that the default command found, so that they are not trained."""
+
 
 def measured_path(suite: Path, table: Table) -> Path:
     """Where what was trained besides `table` for the results in the folder `suite` is kept; the file may not exist."""
@@ -29,9 +32,10 @@ def measured_path(suite: Path, table: Table) -> Path:
 def with_measured(table: Table, *results: Path) -> Table:
     """`table` with the rows besides that were trained for `results` (suites, folders of them or parts of them), marked.
 
-    Of trainings that are in several the first counts.
+    Those that come with the package count too. Of trainings that are in several the first counts.
     """
     places = [place for root in results for place in ground_truth.places(root, _file_name(table))]
+    places.append(_PACKAGED / _file_name(table))
     trainings = [line for place in dict.fromkeys(places) for line in ground_truth.read(place) if _is_class(line.code)]
     if not trainings:
         return table

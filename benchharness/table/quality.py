@@ -27,7 +27,7 @@ class Coverage(NamedTuple):
     def __str__(self) -> str:
         if self.complete:
             return f"all {space.SIZE:,} architectures"
-        added = f" and {self.measured_here:,} trained for these results" if self.measured_here else ""
+        added = f" and {self.measured_here:,} trained besides" if self.measured_here else ""
         held = f"{self.architectures:,} of {space.SIZE:,} architectures"
         return f"{held} ({self.classes:,} of {CLASSES:,} functional classes){added}"
 

@@ -91,7 +91,7 @@ class Table:
 
     @property
     def measured_here(self) -> Bool[np.ndarray, "archs"]:
-        """Which rows are not the table's own but were trained for these results."""
+        """Which rows are not the table's own but were trained besides."""
         marks = np.zeros(len(self), bool)
         marks[list(self.rows_measured_here)] = True
         return marks

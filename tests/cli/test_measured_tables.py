@@ -41,13 +41,13 @@ def test_a_query_of_what_was_trained_for_results_says_so(
     assert "is not among the" in told(capsys, *words, code=cli.REFUSED)
     words += ["--results", str(own_home / "suite")]
     text = told(capsys, *words)
-    assert "trained for these results: no part of the table as it came" in text
+    assert "trained besides: no part of the table as it came" in text
     assert f"rank, percentile and regret are among the {len(pets)} of 15,625 architectures" in text
     held = json.loads(told(capsys, *words, "--json"))
     assert (held["measured_here"], held["architectures"]) == (True, len(pets))
     assert [figure["runs_pct"] for figure in held["figures"]] == [[81.0], [80.0]]
     known = told(capsys, "query", space.to_string(tuple(pets.ops[0].tolist())), *words[2:])
-    assert "trained for these results" not in known
+    assert "trained besides" not in known
 
 
 def test_a_query_of_a_data_set_without_a_table_says_how_to_get_one(pets: Table, capsys) -> None:  # type: ignore[no-untyped-def]

@@ -47,7 +47,7 @@ def test_a_table_is_built_then_looked_up_in_and_grown(work: Path, capsys: pytest
     assert "are not in table 'digits': training them once each, 2 trainings to make" in told.out
     assert "no table" not in told.out
     report = next((work / "reports").rglob("report.md")).read_text()
-    assert "trained for these results" in report
+    assert "trained besides" in report
     assert cli.main(run) == cli.DONE
     assert "training them" not in capsys.readouterr().out
 

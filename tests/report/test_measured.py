@@ -1,4 +1,4 @@
-"""Reports on a data set of one's own, whose table holds a part of the architectures, some trained for these results."""
+"""Reports on a data set of one's own, whose table holds a part of the architectures, some trained besides."""
 
 import re
 from dataclasses import replace
@@ -72,7 +72,7 @@ def test_coverage_is_stated_where_it_matters(text: str, pets: Table) -> None:
     held = int(np.isin(np.random.default_rng(5).permutation(space.SIZE)[:400], own).sum())
     assert f"Of the cells probed, {held} of 400 are in the table and count." in taus
     assert f"{held} of 400 of the cells that probed supernets ranked" in ran
-    assert re.search(r"\d of \d distinct cells derived, 2 of them trained for these results", ran)
+    assert re.search(r"\d of \d distinct cells derived, 2 of them trained besides", ran)
 
 
 def test_the_recipe_and_the_epochs_are_the_tables_own(text: str) -> None:

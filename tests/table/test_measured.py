@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchharness import space
+from benchharness import space, table
 from benchharness.errors import UserError
 from benchharness.io import catalog, ground_truth
 from benchharness.io.ground_truth import Training
@@ -221,3 +221,16 @@ def test_networks_that_differ_by_row_are_refused(tmp_path: Path, pets: Table) ->
     held.to_csv(tmp_path / "pets.csv", index=False)
     with pytest.raises(UserError, match="are to be whole numbers, the same in every row"):
         importer.read(tmp_path / "pets.csv")
+
+
+def test_what_the_default_command_found_comes_trained_with_the_embedded_table(tmp_path: Path) -> None:
+    embedded = load_table("digits")
+    whole = with_measured(embedded, tmp_path)
+    shipped = ground_truth.read(Path(table.__file__).parent / measured_path(tmp_path, embedded).name)
+    classes = space.classes()
+    assert shipped, "the file belongs to the table's content, and goes with it"
+    assert not set(classes[codes_of(embedded.ops)]) & {line.code for line in shipped}
+    added = set(range(len(embedded), len(whole)))
+    assert whole.rows_measured_here == added
+    assert {int(code) for code in classes[codes_of(whole.ops)[sorted(added)]]} == {line.code for line in shipped}
+    assert not np.isnan(whole.accuracy(None, "digits", "test", 1)).any()

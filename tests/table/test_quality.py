@@ -25,7 +25,7 @@ def test_coverage_counts_architectures_and_functional_classes(pets: Table, made:
     assert str(found) == f"{len(pets)} of 15,625 architectures (300 of 6,466 functional classes)"
     some = quality.coverage(replace(pets, rows_measured_here=frozenset({0, 1})))
     assert str(some).startswith(f"{len(pets) - 2} of 15,625 architectures (")
-    assert str(some).endswith(" of 6,466 functional classes) and 2 trained for these results")
+    assert str(some).endswith(" of 6,466 functional classes) and 2 trained besides")
     assert str(quality.coverage(made)) == "all 15,625 architectures"
     assert quality.coverage(made).classes == len(np.unique(space.classes()))
 

@@ -159,9 +159,7 @@ def _covered(evidence: Evidence) -> list[str]:
         return []
     cells = evidence.long[evidence.long["benchmark_dataset"] == evidence.dataset]
     archs = cells.drop_duplicates("arch")
-    added = (
-        f", {archs['measured_here'].sum()} of them trained for these results" if archs["measured_here"].any() else ""
-    )
+    added = f", {archs['measured_here'].sum()} of them trained besides" if archs["measured_here"].any() else ""
     found = f"{archs['test'].notna().sum()} of {len(archs)} distinct cells derived{added}"
     probes = f"; {probed(evidence.ranking)} of the cells that probed supernets ranked" if len(evidence.ranking) else ""
     return [f"Table {table.about['name']} holds {held(table)} architectures, and of this setting {found}{probes}."]
