@@ -9,27 +9,29 @@ if TYPE_CHECKING:
     from benchharness import plots, report
     from benchharness.methods._base import Method
     from benchharness.methods._updates import Update
+    from benchharness.notebook.cell import cell
+    from benchharness.notebook.results import Results, results
+    from benchharness.notebook.run import run
     from benchharness.report.pairs import compare
-    from benchharness.runs.cell import cell
-    from benchharness.runs.runner import run
     from benchharness.search.selection import Selected, Selection
-    from benchharness.store import results
     from benchharness.table import Table
 
 _HOME = {
     "Method": "benchharness.methods._base",
+    "Results": "benchharness.notebook.results",
     "Selected": "benchharness.search.selection",
     "Selection": "benchharness.search.selection",
     "Table": "benchharness.table",
     "Update": "benchharness.methods._updates",
-    "cell": "benchharness.runs.cell",
+    "cell": "benchharness.notebook.cell",
     "compare": "benchharness.report.pairs",
-    "results": "benchharness.store",
-    "run": "benchharness.runs.runner",
+    "results": "benchharness.notebook.results",
+    "run": "benchharness.notebook.run",
 }
 _MODULES = ("plots", "report")
 __all__ = [
     "Method",
+    "Results",
     "Selected",
     "Selection",
     "Table",

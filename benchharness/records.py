@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
@@ -115,6 +116,11 @@ class RunSpec(_Document):
         return digest(_content(self))
 
     @property
+    def name(self) -> str:
+        """`method` for readers: truth values are `yes` and `no`, as on the command line, in whatever case ids have."""
+        return _TRUTH.sub(lambda found: "=yes" if found[1] == "True" else "=no", self.method)
+
+    @property
     def label(self) -> str:
         """`method`, shortened to what a folder may be called."""
         return (
@@ -188,7 +194,10 @@ def named_apart(specs: Iterable[RunSpec]) -> list[str]:
     apart = (
         (mark for known, mark in zip(marks[spec.method], own, strict=True) if len(known) > 1) for spec, *own in wanted
     )
-    return ["@".join([spec.method, *several]) for (spec, *_), several in zip(wanted, apart, strict=True)]
+    return ["@".join([spec.name, *several]) for (spec, *_), several in zip(wanted, apart, strict=True)]
+
+
+_TRUTH: Final = re.compile(r"=(True|False)(?=[:+]|$)")
 
 
 def _content(value: Any) -> dict[str, Any]:

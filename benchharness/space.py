@@ -20,6 +20,7 @@ Arch = tuple[int, ...]
 OPS: Final = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 NONE, SKIP, CONV1, CONV3, POOL = range(5)
 PARAMETER_FREE: Final = (NONE, SKIP, POOL)
+_SHORT: Final = ("none", "skip", "c1", "c3", "pool")
 EDGES: Final = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))
 """(target node, source node); node 0 is the cell's input, node 3 its output."""
 EDGE_NAMES: Final = tuple(f"{target}<-{source}" for target, source in EDGES)
@@ -78,6 +79,12 @@ def from_string(text: str) -> Arch:
     if to_string(tuple(arch)) != text.strip():
         raise UserError(f"{text[:200]!r} is not spelt as the benchmark does: {to_string(tuple(arch))!r}")
     return tuple(arch)
+
+
+def short(arch: Arch) -> str:
+    """The same in at most 30 characters, a node after the other: `c3|c3·c1|skip·pool·none`."""
+    names = [_SHORT[op] for op in arch]
+    return "|".join("·".join(names[edge] for edge, (to, _) in enumerate(EDGES) if to == node) for node in (1, 2, 3))
 
 
 def to_code(arch: Arch) -> int:

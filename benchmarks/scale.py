@@ -76,7 +76,7 @@ def main() -> None:
 def commands(root: Path, scratch: Path, suite: Suite) -> dict[str, tuple[str, list[str]]]:
     """By part: its name, and the words behind `python`."""
     ours = ["-m", "benchharness"]
-    read = f"import benchharness; print(len(benchharness.results({str(root)!r})))"
+    read = f"import benchharness.store; print(len(benchharness.store.read({str(root)!r})))"
     asked = f"Suite({suite.methods!r}, {suite.seeds!r}, {suite.dataset!r}, {suite.protocol!r})"
     imports = "from benchharness.runs.runner import plan_of; from benchharness.runs.suite import Suite"
     plan = f"{imports}; len(plan_of({asked}))"

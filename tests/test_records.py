@@ -132,6 +132,22 @@ def test_methods_of_one_name_and_different_content_are_named_apart() -> None:
     assert named_apart([SPEC, mine, mine]) == ["darts", "mine", "mine"]
 
 
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [
+        ("darts:none=False", "darts:none=no"),
+        ("gdas:a=True:b=False+strength:exact=False", "gdas:a=yes:b=no+strength:exact=no"),
+        ("mine:word=Falsehood", "mine:word=Falsehood"),
+    ],
+)
+def test_readers_see_truth_values_as_they_are_typed_and_ids_do_not(method: str, name: str) -> None:
+    spec = replace(SPEC, method=method)
+    assert spec.name == name
+    assert named_apart([spec]) == [name]
+    assert spec.method == method
+    assert json.loads(spec.to_json())["method"] == method
+
+
 def test_labels_are_safe_folder_names() -> None:
     assert replace(SPEC, method="snas:tau_max=5+ostr").label == "snas_tau_max=5+ostr"
     assert "/" not in replace(SPEC, method="../../mine.py").label

@@ -93,7 +93,7 @@ def gather_runs(runs: pd.DataFrame, tables: Tables, together: bool = False) -> t
     runs = runs.assign(method=runs["method"].astype("category"))
     several = runs["suite"].nunique() > 1
     suites = runs["suite"] + ": " if several else ""
-    runs["setting"] = suites + runs["spec"].map(_setting)
+    runs["setting"] = suites + runs["spec"].map(setting)
     groups = list(runs.groupby(_joined(runs) if together else "setting"))
     return runs, [_evidence(str(name), group, tables, len(groups) > 1) for name, group in groups]
 
@@ -137,7 +137,8 @@ def preset(spec: Mapping[str, Any]) -> str:
     return named(spec["protocol"], spec["trains"], MEASURED)
 
 
-def _setting(spec: Mapping[str, Any]) -> str:
+def setting(spec: Mapping[str, Any]) -> str:
+    """What a run was searched in, in words: data set, protocol, and what is otherwise than the preset has it."""
     changed = ", ".join(f"{key}={value}" for key, value in sorted(changes(spec).items()))
     given = ", on the benchmark's split file" if spec.get("split_sha256") else ""
     given += f", images version {images}" if (images := spec.get("versions", {}).get("images")) else ""

@@ -1,4 +1,4 @@
-"""What commands print for people: the plan, each run's end, the summary, one architecture, the methods, the data."""
+"""What commands print for people: the plan, the summary, one architecture, the methods, the data."""
 
 import json
 import sys
@@ -13,14 +13,12 @@ from rich.table import Table as Columns
 
 from benchharness.data.image_set import ImageSet
 from benchharness.io.catalog import Installed
-from benchharness.io.progress import clock
 from benchharness.records import named_apart
-from benchharness.report import lookup
 from benchharness.report.blocks import Answers, Grid, flat
 from benchharness.runs.progress import look
-from benchharness.space import SIZE, from_string, indices, to_code, to_string
-from benchharness.store import Store, read
-from benchharness.table import Table, Tables, table_of
+from benchharness.space import SIZE, short
+from benchharness.store import Store
+from benchharness.table import Table
 from benchharness.table.metric import after
 
 if TYPE_CHECKING:
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from benchharness.records import RunSpec
     from benchharness.report.blocks import Report
     from benchharness.runs.plan import Job
-    from benchharness.runs.runner import Outcome
     from benchharness.training.table_check import Comparison
 
 MANY: Final = 500
@@ -78,39 +75,6 @@ def _trained(job: "Job", spec: "RunSpec", store: Store) -> str:
     """How many of the epochs of a run with a supernet of its own are trained; nothing of one that trains none."""
     sight = look(job, store) if spec == job.base else None
     return f"{sight.epoch}/{sight.epochs}" if sight and sight.epoch else ""
-
-
-def outcome(ended: "Outcome", store: Store, tables: Tables, verbose: bool = False) -> None:
-    """One line for a run that has ended, with what the table says of its cell.
-
-    `verbose` adds the cell and its accuracy with inherited weights.
-    """
-    who = f"{ended.spec.method} seed {ended.spec.seed}"
-    if ended.state != "done":
-        print(f"{who}  {ended.state.upper()}  {ended.message}", flush=True)
-        return
-    frame = read(store.folder(ended.spec))
-    row = lookup(frame, tables).query("benchmark_dataset == dataset").iloc[0]
-    spent = clock(row["train_seconds"] + row["selection_seconds"])
-    index = f"#{indices()[to_code(from_string(row['arch']))]}"
-    inherited = (row["arch"], _inherited(row)) if verbose else ()
-    print("  ".join(filter(None, (who, index, _reached(row, tables), spent, *inherited, ended.message))), flush=True)
-
-
-def _reached(row: "pd.Series[Any]", tables: Tables) -> str:
-    """What the table says of a run's cell, in short."""
-    table = table_of(tables, row["dataset"])
-    if table is None:
-        return "no table"
-    if pd.isna(row["test"]):
-        return "not in the table"
-    return f"test {row['test']:.2f} % (rank {row['rank']:,.0f} of {len(table):,})"
-
-
-def _inherited(row: "pd.Series[Any]") -> str:
-    if pd.isna(row["derived_accuracy_pct"]):
-        return "untrained"
-    return f"with inherited weights {row['derived_accuracy_pct']:.2f} % ({row['measures_bn']} statistics)"
 
 
 def summary(report: "Report") -> None:
@@ -225,18 +189,6 @@ def _options(options: dict[str, Any]) -> str:
     return " ".join(f"{key}={value}" for key, value in options.items())
 
 
-def _pair(group: pd.DataFrame, dataset: str) -> str:
-    """`valid / test` of one method on one data set; a deviation needs two seeds."""
-    rows = group[group["benchmark_dataset"] == dataset]
-    if rows["test"].isna().all():
-        return "no table"
-    return " / ".join(_spread(rows[split]) for split in ("valid", "test"))
-
-
-def _spread(values: "pd.Series[float]") -> str:
-    return f"{values.mean():.2f}" + (f"±{values.std():.2f}" if values.count() > 1 else "")
-
-
 def _print(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     console = Console(highlight=False, markup=False)
     told = [tuple(map(str, row)) for row in rows]
@@ -268,7 +220,7 @@ def comparisons(found: "Iterable[Comparison]", table: Table, asked: "Recipe") ->
         ours = f"{one.ours.mean():.2f}" + (f"±{one.ours.std(ddof=1):.2f}" if len(one.ours) > 1 else "")
         noise = "" if pd.isna(one.noise) else f"{one.noise:.2f}"
         noise += f" ({after(one.noise_epochs)})" if noise and one.noise_epochs != one.figure.epochs else ""
-        arch = to_string(table.arch(one.arch_index))
+        arch = short(table.arch(one.arch_index))
         rows.append((one.arch_index, arch, one.figure, ours, f"{one.theirs:.2f}", f"{one.difference:+.2f}", noise))
     _print(("index", "architecture", "figure", "here", "table", "difference", "the table's seed noise"), rows)
     settings = ", ".join(f"{key}={value}" for key, value in asdict(asked).items() if key != "name")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from benchharness.cli.parser import DONE, FAILED, Parser, tables_if_installed
-from benchharness.cli.run import wait_passively
+from benchharness.compute.environment import wait_passively
 
 
 def new(words: list[str]) -> int:

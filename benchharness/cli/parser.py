@@ -4,7 +4,6 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -49,19 +48,13 @@ def tables_if_installed(*results: Path, quiet: bool = False) -> "Callable[[str],
 
     Without a table a command does what it can, and says once what is missing unless it is to be `quiet`.
     """
-    from benchharness.table import DATASETS, load_for
-    from benchharness.table.measurements import with_measured
+    from benchharness.table.measurements import tables_of
 
-    @cache
-    def found(dataset: str) -> "Table | None":
-        try:
-            return with_measured(load_for(dataset), *results)
-        except UserError as error:
-            if not quiet:
-                complain(f"without the accuracies of cells: {error}", DONE)
-            return None
+    def missing(error: UserError) -> None:
+        if not quiet:
+            complain(f"without the accuracies of cells: {error}", DONE)
 
-    return lambda dataset: found(DATASETS[0] if dataset in DATASETS else dataset)
+    return tables_of(*results, missing=missing)
 
 
 def beside(results: Path, name: str) -> Path:

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from benchharness.cli.parser import DONE, FAILED, Parser
-from benchharness.cli.run import wait_passively
+from benchharness.compute.environment import wait_passively
 
 
 def doctor(words: list[str]) -> int:

@@ -5,7 +5,7 @@ import os
 import re
 import shlex
 import time
-from contextlib import nullcontext
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from benchharness.cli.parser import (
     tables_if_installed,
 )
 from benchharness.cli.report import build
-from benchharness.cli.table_build import announced, completed
+from benchharness.compute.environment import wait_passively
 from benchharness.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,30 +30,38 @@ if TYPE_CHECKING:
     from benchharness.runs.runner import Means
     from benchharness.runs.suite import Suite
     from benchharness.store import Store
+    from benchharness.table import Tables
 
 
 def run(words: list[str]) -> int:
     """Make the searches of a plan, then tell what they derived."""
     parser = Parser("run", "Make the searches of a plan. Runs that are done already are left alone.")
     args = _request(parser).read(words)
+    return _until_stopped(["run", *words], lambda: _run(args))
+
+
+def _run(args: argparse.Namespace) -> int:
     suite = _suite(args)
     wait_passively()
     from benchharness.cli import console
+    from benchharness.report.folder import check_place
     from benchharness.runs.runner import plan_of, share
     from benchharness.store import Store
 
     plan, store = plan_of(suite), Store(Path(args.out), suite.name)
     plan = share(plan, args.shard) if args.shard else plan
+    out = Path(args.reports) if args.reports else beside(store.path, suite.name)
+    if not args.shard:
+        check_place(out)
     _announce(plan, store, args)
     _say_repeated(suite)
     if args.dry_run:
         return _checked(plan, store, args)
-    code = _perform(plan, store, args, ["run", *words])
+    code = _perform(plan, store, args)
     if args.shard:
         print(f"report, once every shard is done: benchharness report {shlex.quote(str(store.path))}")
-    elif code not in (INTERRUPTED, MORE):
-        tables = completed(store.path, args.training, args.jobs, args.device)
-        report = build(store.path, args.reports, tables, console.summary)
+    elif code != MORE:
+        report = build(store.path, str(out), _completed(store, args), console.summary)
         _say_failed(args)
         print(f"report: {report} and {report.with_suffix('.html').name}")
     return code
@@ -72,7 +80,18 @@ def compare(words: list[str]) -> int:
         return _folders(args)
     if not args.method or args.methods:
         raise UserError("compare takes --method and --baselines, or two results folders")
-    return _contest(args, words)
+    return _until_stopped(["compare", *words], lambda: _contest(args))
+
+
+def _until_stopped(words: list[str], work: Callable[[], int]) -> int:
+    """The exit code of `work`; where Ctrl-C or SIGTERM ends it, whatever goes on, what goes on from there is said."""
+    stoppable()
+    try:
+        return work()
+    except KeyboardInterrupt:
+        command = shlex.join(["benchharness", *words])
+        said = f"interrupted; nothing finished is lost, and this goes on from here: {command}"
+        return complain(said, INTERRUPTED)
 
 
 def _folders(args: argparse.Namespace) -> int:
@@ -86,11 +105,12 @@ def _folders(args: argparse.Namespace) -> int:
     return _told(report.versions(first, second, out, tables_if_installed(first, second)), out)
 
 
-def _contest(args: argparse.Namespace, words: list[str]) -> int:
+def _contest(args: argparse.Namespace) -> int:
     args.methods = f"{args.method},{args.baselines}"
     suite = _suite(args)
     wait_passively()
     from benchharness import report
+    from benchharness.report.folder import check_place
     from benchharness.runs.runner import plan_of
     from benchharness.store import Store, read
 
@@ -103,14 +123,15 @@ def _contest(args: argparse.Namespace, words: list[str]) -> int:
     method, *baselines = [jobs[0].specs[-1] for jobs in alone]
     if same := [one.method for one in baselines if one.run_id == method.run_id]:
         raise UserError(f"{args.method} and its baseline {same[0]} are one method, of the same content and options")
+    out = Path(args.reports) if args.reports else beside(store.path, f"{suite.name}-{method.label}")
+    check_place(out)
     _announce(plan, store, args)
     if args.dry_run:
         return _checked(plan, store, args)
-    code = _perform(plan, store, args, ["compare", *words])
-    if code in (INTERRUPTED, MORE):
+    code = _perform(plan, store, args)
+    if code == MORE:
         return code
-    out = Path(args.reports) if args.reports else beside(store.path, f"{suite.name}-{method.label}")
-    tables = completed(store.path, args.training, args.jobs, args.device)
+    tables = _completed(store, args)
     frame = read(store.path).set_index("run_id")
     names = [str(frame.at[spec.run_id, "method"]) for spec in (method, *baselines)]
     _told(report.against(store.path, out, tables, names[0], names[1:]), out)
@@ -121,14 +142,6 @@ def _told(verdicts: list[str], out: Path) -> int:
     print("\n".join(verdicts))
     print(f"report: {out / 'report.md'}")
     return DONE
-
-
-def wait_passively() -> None:
-    """Keep torch's threads from spinning while they wait for each other; to be called before torch is loaded.
-
-    On two cores with other work on them a small search's selection took 20 to 63 s spinning and 4 s so (n = 4, 2).
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def _request(parser: Parser) -> Parser:
@@ -191,39 +204,39 @@ def _suite(args: argparse.Namespace) -> "Suite":
 
 def _announce(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> None:
     from benchharness.cli import console
+    from benchharness.training.completion import announced
 
     console.plan(plan, store, args.dry_run, args.epochs_now)
-    for sentence in announced(plan, store, args.jobs, args.device) if args.training and not args.shard else ():
-        print(sentence, flush=True)
+    if args.training and not args.shard:
+        specs, tables = [spec for job in plan for spec in job.specs], tables_if_installed(store.path, quiet=True)
+        for sentence in announced(specs, store, tables, args.jobs, args.device):
+            print(f"{sentence}; --no-training leaves them without accuracy", flush=True)
 
 
-def _perform(plan: "list[Job]", store: "Store", args: argparse.Namespace, words: list[str]) -> int:
-    from benchharness.cli import console
-    from benchharness.runs.progress import shown
-    from benchharness.runs.runner import perform
+def _perform(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> int:
+    from benchharness.runs.ending import performed
 
-    means = _means(plan, args)
-    stoppable()
-    args.failed, paused, tables = [], 0, tables_if_installed(store.path, quiet=True)
-    left = sum(store.status(spec) != "done" for job in plan for spec in job.specs)
-    if left and args.executor == "local":
-        print(f"starting {min(args.jobs, len(plan))} at a time; runs to make: {left}", flush=True)
-    try:
-        with nullcontext() if args.quiet else shown(plan, store):
-            for outcome in perform(plan, store, means):
-                if outcome.state == "failed":
-                    args.failed.append(f"{outcome.spec.method} seed {outcome.spec.seed}")
-                paused += outcome.state == "paused"
-                if not args.quiet or outcome.state == "failed":
-                    console.outcome(outcome, store, tables, args.verbose)
-    except KeyboardInterrupt:
-        command = shlex.join(["benchharness", *words])
-        return complain(f"interrupted; nothing finished is lost, and this goes on from here: {command}", INTERRUPTED)
+    means, tables = _means(plan, args), tables_if_installed(store.path, quiet=True)
+    args.failed, paused = [], 0
+    for ended in performed(plan, store, means, tables, args.quiet, args.verbose):
+        if ended.state == "failed":
+            args.failed.append(f"{ended.spec.name} seed {ended.spec.seed}")
+        paused += ended.state == "paused"
     if paused:
         why = f"{paused} of {sum(len(job.specs) for job in plan)} runs pause"
         turn = "without --epochs-now it goes on with them" if args.epochs_now else "the same command goes on with them"
         return complain(f"more to do: {why}; {turn}", MORE)
     return FAILED if args.failed else DONE
+
+
+def _completed(store: "Store", args: argparse.Namespace) -> "Tables":
+    """The tables of what was searched, once every derived cell that a measured one lacks is trained, if it is to be."""
+    from benchharness.training.completion import train_missing
+
+    tables = tables_if_installed(store.path)
+    if args.training and train_missing(store.path, tables, args.jobs, args.device, args.quiet):
+        return tables_if_installed(store.path)
+    return tables
 
 
 def _means(plan: "list[Job]", args: argparse.Namespace) -> "Means":

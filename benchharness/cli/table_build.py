@@ -1,20 +1,16 @@
-"""Training architectures for a table: `table build`, `table check`, and what a look-up finds missing."""
+"""Training architectures for a table: `table build`, `table check`."""
 
 import argparse
-from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from benchharness.cli.parser import DONE, INTERRUPTED, Parser, complain, stoppable, tables_if_installed
+from benchharness.cli.parser import DONE, INTERRUPTED, Parser, complain, stoppable
 from benchharness.errors import UserError
 
 if TYPE_CHECKING:
     from benchharness.config import Recipe
-    from benchharness.runs.plan import Job
-    from benchharness.store import Store
-    from benchharness.table import Table, Tables
-    from benchharness.training.journal import Journal, Means
+    from benchharness.table import Table
+    from benchharness.training.journal import Journal
 
 
 SAMPLE: Final = 500
@@ -95,92 +91,16 @@ def check(words: list[str]) -> int:
 def _trained_all(journal: "Journal", codes: "list[int]", args: argparse.Namespace, left: int) -> bool:
     """Make the `left` trainings that a journal lacks; whether none of them was stopped by Ctrl-C or SIGTERM."""
     from benchharness.io.progress import counted
+    from benchharness.training.completion import means_for
 
     stoppable()
     try:
-        for _ in counted(journal.measure(codes, args.seeds, _here(args.jobs, args.device, left)), left, "trained"):
+        for _ in counted(journal.measure(codes, args.seeds, means_for(args.jobs, args.device, left)), left, "trained"):
             pass
     except KeyboardInterrupt:
         complain("interrupted; what is trained is kept, and the same command goes on from here", INTERRUPTED)
         return False
     return True
-
-
-def completed(suite: Path, training: bool = True, jobs: int | None = None, device: str = "auto") -> "Tables":
-    """The tables of what was searched in `suite`, with every derived cell that a measured one lacks trained besides.
-
-    Without `training` only what is there. Stopped by Ctrl-C, what is trained so far is kept and the other cells are
-    left without a figure.
-    """
-    tables = tables_if_installed(suite)
-    lacking = unmeasured(suite, tables) if training else {}
-    try:
-        for dataset, codes in lacking.items():
-            _complete(tables(dataset), codes, suite, jobs, device)
-    except KeyboardInterrupt:
-        complain("interrupted; what is trained is kept, and the other cells are left without a figure", INTERRUPTED)
-    return tables_if_installed(suite) if lacking else tables
-
-
-def unmeasured(suite: Path, tables: "Callable[[str], Table | None]") -> "dict[str, list[int]]":
-    """By data set, the functional classes derived in `suite` that a measured table lacks.
-
-    A benchmark's own table stays as it is.
-    """
-    from benchharness.space import from_string
-    from benchharness.store import read
-    from benchharness.training.journal import lacking
-
-    found = {}
-    for dataset, archs in read(suite).dropna(subset="arch").groupby("dataset")["arch"]:
-        table = tables(str(dataset))
-        if table is not None and "recipe" in table.about:
-            found[str(dataset)] = lacking(table, map(from_string, archs.unique()))
-    return {dataset: codes for dataset, codes in found.items() if codes}
-
-
-def announced(plan: "list[Job]", store: "Store", jobs: int | None = None, device: str = "auto") -> list[str]:
-    """A sentence for each measured table that may lack cells which `plan` will have derived: how many, and how long.
-
-    Every run that is not done yet may derive another cell, so that this is a bound.
-    """
-    import numpy as np
-
-    from benchharness.compute.devices import slots
-    from benchharness.io.progress import clock
-    from benchharness.records import Status
-
-    tables, coming = tables_if_installed(store.path, quiet=True), Counter[str]()
-    for spec in (spec for job in plan for spec in job.specs):
-        coming[spec.dataset] += store.status(spec) != Status.DONE
-    here = unmeasured(store.path, tables) if store.path.is_dir() else {}
-    found = []
-    for dataset, runs in coming.items():
-        most, table = runs + len(here.get(dataset, [])), tables(dataset)
-        if table is not None and "recipe" in table.about and most:
-            each = float(np.nanmean(table.train_seconds(dataset)[~table.measured_here]))
-            ways = slots(device, most) if jobs is None else jobs
-            found.append(
-                f"cells that table {table.about['name']!r} lacks are trained afterwards, once each: up to {most} "
-                f"trainings of about {each:.0f} s of one core, {clock(most * each / max(1, ways))} with {ways} at a "
-                "time; --no-training leaves them without accuracy"
-            )
-    return found
-
-
-def _complete(table: "Table | None", codes: list[int], suite: Path, jobs: int | None, device: str) -> None:
-    assert table is not None  # it lacks cells
-    from benchharness.io.progress import counted
-    from benchharness.training import journal as measuring
-
-    total = len(measuring.journal_of(table).missing(codes, measuring.COMPLETED))
-    print(
-        f"{len(codes)} of the cells are not in table {table.about['name']!r}: training them once each, "
-        f"{total} trainings to make",
-        flush=True,
-    )
-    for _ in counted(measuring.complete(table, codes, suite, _here(jobs, device, total)), total, "trained"):
-        pass
 
 
 def _trained(parser: Parser, default: str) -> Parser:
@@ -202,14 +122,6 @@ def _recipe(args: argparse.Namespace, own: "Recipe | None" = None) -> "Recipe":
     if own is not None and not args.recipe:
         return config.checked(changed(own, changes))
     return config.recipe(args.recipe or "nas-bench-201", changes)
-
-
-def _here(jobs: int | None, device: str, most: int) -> "Means":
-    from benchharness.compute.devices import devices, slots
-    from benchharness.training.journal import Means
-
-    jobs = slots(device, most) if jobs is None else jobs
-    return Means(jobs, devices(device, jobs)[0])
 
 
 def _kept(table: "Table", out: str | None) -> Path:

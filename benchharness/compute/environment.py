@@ -14,6 +14,14 @@ PACKAGES: Final = ("benchharness", "torch", "numpy", "scipy", "pandas", "pyarrow
 VARIABLES: Final = ("CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
+def wait_passively() -> None:
+    """Keep torch's threads from spinning while they wait for each other; to be called before torch is loaded.
+
+    On two cores with other work on them a small search's selection took 20 to 63 s spinning and 4 s so (n = 4, 2).
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def describe() -> dict[str, Any]:
     """The environment of this process, as JSON can hold it; what cannot be told is None."""
     return {

@@ -73,9 +73,13 @@ def _only_method(module: ModuleType, name: str) -> type[Method]:
         for item in vars(module).values()
         if inspect.isclass(item) and issubclass(item, Method) and item.__module__ == module.__name__
     ]
-    if len(found) != 1:
-        raise UserError(f"{name} defines {len(found)} subclasses of benchharness.Method; a method file defines one")
-    return found[0]
+    last = [item for item in found if not any(item in other.__mro__[1:] for other in found)]
+    if len(last) != 1:
+        count = len(last)
+        raise UserError(
+            f"{name} defines {count} subclasses of benchharness.Method; a method file defines one, besides its bases"
+        )
+    return last[0]
 
 
 def _file(path: Path) -> ModuleType:

@@ -45,12 +45,15 @@ def data(
 
 def figure(info: Collapse) -> Figure:
     """A row per measure and a column per method."""
-    rows, columns = len(info.by_measure), len(info.columns)
     with styled():
-        drawing, axes = canvas(1.9 * columns + 1.1, 1.25 * rows + 0.6, rows, columns)
+        drawing, axes = canvas(*size(info), len(info.by_measure), len(info.columns))
         draw(info, axes)
-        drawing.supxlabel("epoch", fontsize=10)
     return drawing
+
+
+def size(info: Collapse) -> tuple[float, float]:
+    """The inches that suit it."""
+    return 1.9 * len(info.columns) + 1.1, 1.25 * len(info.by_measure) + 0.6
 
 
 def draw(info: Collapse, axes: Sequence[Axes]) -> Sequence[Axes]:
@@ -69,6 +72,7 @@ def draw(info: Collapse, axes: Sequence[Axes]) -> Sequence[Axes]:
             ax.tick_params(labelleft=False)
         line[0].set_ylabel(MEASURES[measure], fontsize=9)
         line[0].autoscale_view()
+    axes[0].figure.supxlabel("epoch", fontsize=10)
     return axes
 
 

@@ -48,11 +48,15 @@ def data(rows: pd.DataFrame) -> Taus:
 
 def figure(info: Taus) -> Figure:
     """A panel per kind on one scale."""
-    count, height = len(info.kinds), 1.2 + 0.26 * len(info.methods)
     with styled():
-        drawing, axes = canvas(1.7 + 1.75 * count, height, 1, count, share=True)
+        drawing, axes = canvas(*size(info), 1, len(info.kinds), share=True)
         draw(info, axes)
     return drawing
+
+
+def size(info: Taus) -> tuple[float, float]:
+    """The inches that suit it."""
+    return 1.7 + 1.75 * len(info.kinds), 1.2 + 0.26 * len(info.methods)
 
 
 def draw(info: Taus, axes: Sequence[Axes]) -> Sequence[Axes]:

@@ -77,7 +77,7 @@ def survey(plan: "Iterable[Job]", store: Store, finished: set[str]) -> Survey:
             done += sight.epoch
             running += [sight] if states[job.base.run_id] == Status.RUNNING else []
         reading = [spec for spec in job.readouts if states[spec.run_id] == Status.RUNNING]
-        running += [Sight(spec.method, spec.seed, epochs, epochs, None, None) for spec in reading]
+        running += [Sight(spec.name, spec.seed, epochs, epochs, None, None) for spec in reading]
     return Survey(done, total, tuple(running))
 
 
@@ -91,7 +91,7 @@ def look(job: "Job", store: Store) -> Sight | None:
     accuracy = lines[-1].get("valid_accuracy_pct") if lines else None
     spent = sum(line.get("seconds", 0.0) for line in lines)
     left = spent / len(lines) * (epochs - len(lines)) if lines else None
-    return Sight(job.base.method, job.base.seed, len(lines), epochs, accuracy, left)
+    return Sight(job.base.name, job.base.seed, len(lines), epochs, accuracy, left)
 
 
 def _status(store: Store, spec: RunSpec, finished: set[str]) -> Status:

@@ -5,9 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, NamedTuple
-
-import pandas as pd
+from typing import Final, NamedTuple
 
 from benchharness import methods
 from benchharness.compute import executors
@@ -17,7 +15,6 @@ from benchharness.compute.watchdog import stacks
 from benchharness.config import protocol as make_protocol
 from benchharness.data import load_images
 from benchharness.errors import UserError, unknown
-from benchharness.io.files import path_of
 from benchharness.models import compiled
 from benchharness.records import Status
 from benchharness.runs.plan import Job, make_plan, parse_methods, parse_seeds
@@ -25,9 +22,9 @@ from benchharness.runs.remote import Carried, deliver, held
 from benchharness.runs.suite import Suite
 from benchharness.runs.tasks import Task, check_place, start, start_away, start_there
 from benchharness.runs.worker import Outcome, Where, execute, finished
-from benchharness.store import Store, read
+from benchharness.store import Store
 
-__all__ = ["Means", "Outcome", "Where", "check", "devices", "execute", "perform", "plan_of", "run", "share"]
+__all__ = ["Means", "Outcome", "Where", "check", "devices", "execute", "perform", "plan_of", "share"]
 
 POLL_SECONDS: Final = 2.0
 EXECUTORS: Final = ("local", "dask")
@@ -84,40 +81,6 @@ class Means(NamedTuple):
             if not least <= value < float("inf"):
                 raise UserError(f"{name}={value} is out of range; it must be {least} or more, and finite")
         return self
-
-
-def run(
-    methods: str | Iterable[str] = Suite.methods,
-    seeds: str | int | Iterable[int] = Suite.seeds,
-    dataset: str = Suite.dataset,
-    protocol: str = Suite.protocol,
-    changes: Mapping[str, Any] | None = None,
-    jobs: int = 1,
-    device: str = "auto",
-    out: str | Path = "results",
-    suite: str = "",
-    **means: Any,
-) -> pd.DataFrame:
-    """Make every run of a request that `out` does not hold yet, and return the whole suite as `store.read` gives it.
-
-    The arguments are those of `benchharness run`; `changes` override values of the protocol, and `means` are the rest
-    of `Means`: threads, timeout, compile, graphs, executor, scheduler, return_results, any_source, epochs_now, until.
-    A failed run is a row with status `failed`, and the same call tries it again. Raises `UserError` on a request that
-    cannot be met.
-    """
-    asked = Suite(_spelt(methods), _spelt(seeds), dataset, protocol, changes or {}, suite)
-    for name in means:
-        if name not in Means._fields:
-            raise unknown("argument of run", name, Means._fields)
-    asked, why = asked.resolved()
-    store = Store(path_of(out), asked.name)
-    for _ in perform(plan_of(asked), store, Means(jobs, device, choice=why, **means)):
-        pass
-    return read(store.path)
-
-
-def _spelt(value: str | int | Iterable[Any]) -> str:
-    return ",".join(map(str, value)) if isinstance(value, Iterable) and not isinstance(value, str) else str(value)
 
 
 def plan_of(suite: Suite) -> list[Job]:

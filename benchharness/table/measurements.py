@@ -4,8 +4,9 @@ They belong to one state of the table, whose checksum is part of their file's na
 mixed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,8 @@ from benchharness.errors import UserError
 from benchharness.io import ground_truth
 from benchharness.io.ground_truth import Training
 from benchharness.table.build import build
-from benchharness.table.metric import Figure
+from benchharness.table.load import load_for
+from benchharness.table.metric import DATASETS, Figure
 from benchharness.table.table import Table, codes
 
 _PACKAGED: Final = Path(__file__).parent
@@ -27,6 +29,23 @@ _PACKAGED: Final = Path(__file__).parent
 def measured_path(suite: Path, table: Table) -> Path:
     """Where what was trained besides `table` for the results in the folder `suite` is kept; the file may not exist."""
     return suite / ground_truth.FOLDER / _file_name(table)
+
+
+def tables_of(*results: Path, missing: Callable[[UserError], object] = lambda _: None) -> Callable[[str], Table | None]:
+    """The table of each data set, with the cells that were trained besides for `results`; None where there is none.
+
+    Why there is none is told `missing`, once.
+    """
+
+    @cache
+    def table(dataset: str) -> Table | None:
+        try:
+            return with_measured(load_for(dataset), *results)
+        except UserError as error:
+            missing(error)
+            return None
+
+    return lambda dataset: table(DATASETS[0] if dataset in DATASETS else dataset)
 
 
 def with_measured(table: Table, *results: Path) -> Table:

@@ -13,12 +13,14 @@ NASLIB_EDGES: Final = tuple(sorted(EDGES, key=lambda edge: (edge[1], edge[0])))
 """NASLib lists edges by their source, the benchmark by their target."""
 _ALIASES: Final[Mapping[str, str]] = {
     **{name: name for name in OPS},
+    **dict(zip(("none", "skip", "c1", "c3", "pool"), OPS, strict=True)),
     **dict(zip(("Identity", "Zero", "ReLUConvBN3x3", "ReLUConvBN1x1", "AvgPool1x1"), NASLIB_OPS, strict=True)),
 }
 _STRUCTURE: Final = re.compile(r"Structure\(4 nodes with (.*)\)", re.DOTALL)
 _NUMBERS: Final = re.compile(r"[(\[]?\s*[0-4](\s*[,\s]\s*[0-4]){5}\s*,?\s*[)\]]?", re.ASCII)
 _PAIR: Final = re.compile(r"[(\[]\s*['\"](\w{1,40})['\"]\s*,\s*(\d)\s*[)\]]", re.ASCII)
 _EDGE: Final = re.compile(r"['\"]?(\d)\s*<-\s*(\d)['\"]?\s*[:=]\s*['\"]?(\w{1,40})", re.ASCII)
+_SHORT: Final = re.compile(r"{0}\|{0}[·*]{0}\|{0}[·*]{0}[·*]{0}".format("(none|skip|c1|c3|pool)"))
 _LONGEST: Final = 2_000
 EXPECTED: Final = (
     "expected '|op~0|+|op~0|op~1|+|op~0|op~1|op~2|', Structure(4 nodes with ...), six (operation, source) pairs, "
@@ -30,9 +32,9 @@ def read_cell(given: Any) -> Arch:
     """The architecture that `given` spells; raises `UserError` where it spells none.
 
     Texts: the benchmark's own string, alone or as `Structure(4 nodes with ...)`; six pairs of operation and source
-    node, as nested tuples or in a DARTS-style `Genotype`; operations by edge (`'1<-0': 'none', ...`); and six numbers,
-    which are NASLib's, in NASLib's order of edges. A tuple of six numbers is an `Arch`, a list of six is NASLib's; any
-    other object is read as it prints.
+    node, as nested tuples or in a DARTS-style `Genotype`; operations by edge (`'1<-0': 'none', ...`); the short form
+    that `space.short` gives; and six numbers, which are NASLib's, in NASLib's order of edges. A tuple of six numbers is
+    an `Arch`, a list of six is NASLib's; any other object is read as it prints.
     """
     if isinstance(given, tuple) and all(type(op) is int for op in given):
         return check_arch(given)
@@ -43,6 +45,8 @@ def read_cell(given: Any) -> Arch:
         text = found[1].strip()
     if "~" in text:
         return from_string(text)
+    if _SHORT.fullmatch(text):
+        return tuple(OPS.index(_ALIASES[name]) for name in re.findall(r"\w+", text))
     if is_naslib(text):
         return from_naslib([int(digit) for digit in re.findall(r"\d", text)])
     by_edge = [((int(target), int(source)), name) for target, source, name in _EDGE.findall(text)]

@@ -53,6 +53,8 @@ class Task(NamedTuple):
     dataset: str
     recipe: Recipe
     device: str
+    keep: Path | None = None
+    """Where the trained weights are to be kept, if anywhere."""
 
 
 class Means(NamedTuple):
@@ -106,13 +108,22 @@ class Journal:
         with self.lock:
             files.append_line(self.path, line.line())
 
-    def measure(self, codes: Iterable[int], seeds: int, means: Means) -> Iterator[Training]:
+    def weights(self, code: int, seed: int = 0) -> Path:
+        """Where the weights of a training are, if they were kept."""
+        return self.path.with_suffix("") / f"{code}-{seed}.pt"
+
+    def measure(self, codes: Iterable[int], seeds: int, means: Means, keep: bool = False) -> Iterator[Training]:
         """Train what is not held yet of `codes` with training seeds 0 to `seeds` - 1, yielding each as it ends.
+
+        The trained weights are kept where that is asked for: they take up to some megabytes a training.
 
         Raises `UserError` where a training fails; what ended before it is kept.
         """
         lacking = self.missing(codes, seeds)
-        work = {key: Task(*one, self.images.name, self.recipe, means.device) for key, one in enumerate(lacking)}
+        work = {
+            key: Task(*one, self.images.name, self.recipe, means.device, self.weights(*one) if keep else None)
+            for key, one in enumerate(lacking)
+        }
         self.ready()
         done = executors.serial(_try, work) if means.jobs == 1 else executors.processes(_try, work, means.jobs)
         for key, line in done:
@@ -212,7 +223,7 @@ def complete(table: Table, codes: Sequence[int], suite: Path, means: Means) -> I
     journal.ready()
     held = journal.held()
     _keep(journal, path, [held[code, seed] for code in codes for seed in range(COMPLETED) if (code, seed) in held])
-    for line in journal.measure(codes, COMPLETED, means):
+    for line in journal.measure(codes, COMPLETED, means, keep=True):
         _keep(journal, path, [line])
         yield line
 
@@ -230,7 +241,8 @@ def _try(task: Task) -> Training | Exception:
 
 
 def _train(task: Task) -> Training:
-    trained = _trainer(task.dataset, task.recipe, task.device).run(space.from_code(task.code), task.seed)
+    trainer = _trainer(task.dataset, task.recipe, task.device)
+    trained = trainer.run(space.from_code(task.code), task.seed, task.keep)
     valid, test = (None if np.isnan(value) else value for value in trained[:2])
     return Training(task.code, task.seed, valid, test, trained.seconds, trained.train_accuracies)
 

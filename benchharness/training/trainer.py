@@ -6,7 +6,9 @@ figures come out the same to the last bit.
 
 import time
 from collections.abc import Iterator
+from io import BytesIO
 from math import cos, pi
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -18,6 +20,7 @@ from benchharness.config import Recipe, checked
 from benchharness.data import ImageSet, benchmark_split
 from benchharness.data.pictures import Batch, Pictures
 from benchharness.errors import UserError
+from benchharness.io import files
 from benchharness.models.precision import arithmetic
 from benchharness.models.standalone import Network
 from benchharness.seeding import generator, seeded
@@ -102,8 +105,8 @@ class Trainer:
         # 1.3 to 1.5 times as fast as the default layout (C=8, N=1, 12x12, batch 64, one thread of an AMD EPYC).
         return net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def run(self, arch: Arch, seed: int) -> Trained:
-        """Train `arch` with one training seed and measure it.
+    def run(self, arch: Arch, seed: int, keep: Path | None = None) -> Trained:
+        """Train `arch` with one training seed and measure it; its weights are kept in the file `keep`, if one is named.
 
         Raises `FloatingPointError` where the loss stops being a finite number.
         """
@@ -113,6 +116,11 @@ class Trainer:
             course = self.fit(net, seed)
             with torch.no_grad(), net.evaluating():
                 valid, test = (self._accuracy_pct(net, pictures) for pictures in self.measured)
+        if keep is not None:
+            content = BytesIO()
+            torch.save(net.state_dict(), content)
+            keep.parent.mkdir(parents=True, exist_ok=True)
+            files.write_bytes(keep, content.getvalue())
         return Trained(valid, test, time.perf_counter() - started, *course)
 
     def fit(self, net: Network, seed: int) -> Course:

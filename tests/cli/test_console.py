@@ -1,6 +1,5 @@
 """Listings that are too long for a screen are printed in the same columns, only quicker."""
 
-import re
 from pathlib import Path
 
 import pytest
@@ -8,30 +7,9 @@ import pytest
 from benchharness.cli import console
 from benchharness.cli.parser import tables_if_installed
 from benchharness.report import compose
-from benchharness.runs.runner import Outcome
-from benchharness.space import to_string
 from benchharness.store import Store
-from benchharness.table import table_of
 from tests.support.report_folder import ALL_SKIP, GOOD, add, spec
 from tests.support.tiny import jobs
-
-
-def test_a_run_is_one_line_with_what_the_table_says(
-    tmp_path: Path, data_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("BENCHHARNESS_DATA", str(data_folder))
-    (job,) = jobs("darts")
-    add(tmp_path / "mine", job.base, GOOD)
-    ended, store, tables = Outcome(job.base, "done"), Store(tmp_path, "mine"), tables_if_installed(quiet=True)
-    index = table_of(tables, "cifar10").index(GOOD)  # type: ignore[union-attr]
-    console.outcome(ended, store, tables)
-    line = capsys.readouterr().out
-    assert re.fullmatch(rf"darts seed 0  #{index}  test \d\d\.\d\d % \(rank [\d,]+ of [\d,]+\)  1:05\n", line), line
-    assert len(line) <= 80
-    console.outcome(ended, store, tables, verbose=True)
-    assert re.search(rf"{re.escape(to_string(GOOD))}  with inherited weights [\d.]+ %", capsys.readouterr().out)
-    console.outcome(ended, store, lambda _: None)
-    assert capsys.readouterr().out == f"darts seed 0  #{index}  no table  1:05\n"
 
 
 def test_the_last_table_is_the_reports_ranking(

@@ -75,7 +75,7 @@ def test_any_level_of_the_folder_can_be_read(results: Path, part: str) -> None:
 def test_reading_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no results folder"):
         store.read(tmp_path / "none")
-    assert list(store.results(tmp_path).columns) == list(COLUMNS)
+    assert list(store.read(tmp_path).columns) == list(COLUMNS)
 
 
 def test_a_reading_has_its_supernets_trace_and_alphas_and_its_own_scores(results: Path) -> None:

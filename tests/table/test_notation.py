@@ -60,6 +60,13 @@ def test_every_spelling_is_the_same_cell(given: object) -> None:
     assert read_cell(given) == CELL
 
 
+@given(st.integers(0, space.SIZE - 1))
+def test_the_short_form_is_read_back_and_takes_little_room(code: int) -> None:
+    cell = space.from_code(code)
+    assert read_cell(space.short(cell)) == read_cell(space.short(cell).replace("·", "*")) == cell
+    assert len(space.short(cell)) <= 30
+
+
 @given(cells)
 def test_naslibs_numbers_there_and_back(cell: space.Arch) -> None:
     assert from_naslib(to_naslib(cell)) == cell == read_cell(str(to_naslib(cell))) == read_cell(list(to_naslib(cell)))

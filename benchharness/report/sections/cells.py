@@ -39,12 +39,18 @@ def cells(evidence: Evidence) -> list[Block]:
                 draw,
             )
         )
-    by_arch = own.groupby("arch", sort=False).size().sort_values(ascending=False, kind="stable")
-    caption = "The derived cells" + (f", the {DRAWN} most frequent of {len(by_arch)}." * (len(by_arch) > DRAWN) or ".")
-    most = {str(arch): own.loc[own["arch"] == arch, "method"] for arch in by_arch.index[:DRAWN]}
-    infos = [plots.cell.data(from_string(arch), _methods(methods)) for arch, methods in most.items()]
+    distinct = own["arch"].nunique()
+    caption = "The derived cells" + (f", the {DRAWN} most frequent of {distinct}." * (distinct > DRAWN) or ".")
+    infos = most_frequent(own, DRAWN)
     blocks.append(Picture(f"cells{evidence.slug}", caption, partial(panels, plots.cell.draw, infos, 3, (3.5, 2.5))))
     return [Text(said), *folded("Every cell, by method and by seed", blocks, evidence.slug)]
+
+
+def most_frequent(own: pd.DataFrame, most: int) -> list[plots.cell.Cell]:
+    """The cells that runs derived most often, each named after its methods; `most` of them at most."""
+    by_arch = own.groupby("arch", sort=False).size().sort_values(ascending=False, kind="stable")
+    methods = {str(arch): own.loc[own["arch"] == arch, "method"] for arch in by_arch.index[:most]}
+    return [plots.cell.data(from_string(arch), _methods(names)) for arch, names in methods.items()]
 
 
 def _distinct(evidence: Evidence, own: pd.DataFrame) -> Grid:

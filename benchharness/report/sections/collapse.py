@@ -62,17 +62,23 @@ def paper_figure(evidence: Evidence, fallen: pd.DataFrame) -> list[Picture]:
 
     Beside them stands a published search of the full size.
     """
-    columns = _columns(evidence, fallen)
-    if not columns:
+    info = paper_curves(evidence, fallen)
+    if info is None:
         return []
-    search = published.search(evidence.table, evidence.dataset)
-    info = plots.collapse.data(evidence.curves, columns, search, {"test": reference_lines(evidence)})
     caption = (
         "Collapse over the search: argmax cell and edge weights after every epoch; every seed thin, their median "
         f"thick. Dashed: a random cell, the optimum; ln 5 = 1.609 is undecided. {published.SEARCH}: "
         f"{published.SEARCH_SOURCE}."
     )
     return [Picture(f"collapse-curves{evidence.slug}", caption, partial(plots.collapse.figure, info))]
+
+
+def paper_curves(evidence: Evidence, fallen: pd.DataFrame) -> plots.collapse.Collapse | None:
+    """What that figure shows; None where no search recorded its epochs."""
+    columns = _columns(evidence, fallen)
+    search = published.search(evidence.table, evidence.dataset)
+    lines = {"test": reference_lines(evidence)}
+    return plots.collapse.data(evidence.curves, columns, search, lines) if columns else None
 
 
 def _columns(evidence: Evidence, fallen: pd.DataFrame) -> list[str]:

@@ -1,0 +1,163 @@
+"""A method class that a Python session holds, as a request spells it: its name, its file, or the text of one.
+
+A class written in a notebook becomes a file of its own: the class, and what it takes from the notebook (modules,
+functions, classes, plain values), so that its content tells runs apart and travels as that of any method file.
+"""
+
+import ast
+import builtins
+import hashlib
+import inspect
+import linecache
+import re
+import symtable
+import sys
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from textwrap import dedent
+from types import ModuleType
+from typing import Any, Final
+
+from benchharness.errors import UserError
+from benchharness.methods import canonical
+from benchharness.methods._base import Method
+
+_PLAIN: Final = (bool, int, float, complex, str, bytes, type(None))
+
+
+def spelt(kind: type[Method]) -> str:
+    """How `--methods` spells `kind`; raises `UserError` where it is no method, or cannot be a file of its own."""
+    if not (inspect.isclass(kind) and issubclass(kind, Method)) or kind is Method:
+        raise UserError(f"{kind!r} is no method; take a name, or a class derived from benchharness.Method")
+    package = f"{__package__}."
+    if kind.__module__.startswith(package):
+        return canonical(kind.__module__.removeprefix(package))
+    path = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    return str(path) if path and kind.__module__ != "__main__" else str(_file(kind))
+
+
+def text(kind: type[Method]) -> str:
+    """The method file of a class that was written in a notebook; raises `UserError` where that cannot be told."""
+    parts = _Parts(kind)
+    parts.add(kind)
+    return "\n\n".join(['"""Written in a notebook."""', "\n".join(sorted(parts.imports)), *parts.definitions.values()])
+
+
+class _Parts:
+    """What of a notebook a class is made of: imports, and definitions in an order in which they can be run."""
+
+    def __init__(self, kind: type[Method]) -> None:
+        self.kind, self.space = kind, vars(sys.modules[kind.__module__])
+        self.imports: set[str] = set()
+        self.definitions: dict[str, str] = {}
+        self.begun: set[str] = set()
+
+    def add(self, definition: Any) -> None:
+        """A class or function of the notebook, after what it takes from there."""
+        name = definition.__name__
+        if name not in self.begun:
+            self.begun.add(name)
+            source = _source(definition)
+            for other in sorted(_globals(source) - {name}):
+                if other in self.space and not hasattr(builtins, other):
+                    self._take(other, self.space[other])
+            self.definitions[name] = source
+
+    def _take(self, name: str, value: Any) -> None:
+        origin, own = getattr(value, "__module__", None), getattr(value, "__name__", None)
+        if isinstance(value, ModuleType):
+            self.imports.add(f"import {value.__name__} as {name}")
+        elif origin == self.kind.__module__ and own == name:
+            self.add(value)
+        elif home := _home(value, origin, own):
+            self.imports.add(f"from {home} import {own} as {name}")
+        elif _is_plain(value):
+            self.definitions[name] = f"{name} = {value!r}"
+        else:
+            raise UserError(
+                f"{self.kind.__name__} uses {name}, a {type(value).__name__} of this session, which cannot travel with "
+                "it; define it in the class, or write the method as a file"
+            )
+
+
+def _home(value: Any, origin: Any, own: Any) -> str:
+    """The module from which `value` can be imported as `own`; empty where there is none."""
+    package = __name__.partition(".")[0]
+    for module in (package, origin, "torch"):
+        if isinstance(module, str) and isinstance(own, str) and getattr(_imported(module), own, None) is value:
+            return module
+    return ""
+
+
+def _imported(module: str) -> ModuleType | None:
+    return import_module(module) if module == "torch" else sys.modules.get(module)
+
+
+def _is_plain(value: Any) -> bool:
+    return type(value) in _PLAIN or (type(value) is tuple and all(map(_is_plain, value)))
+
+
+def _globals(source: str) -> set[str]:
+    """The names that `source` takes from outside, anywhere in it."""
+
+    def names(scope: symtable.SymbolTable) -> Iterator[str]:
+        for symbol in scope.get_symbols():
+            if symbol.is_referenced() and (symbol.is_global() or scope.get_type() == "module"):
+                yield symbol.get_name()
+        for inner in scope.get_children():
+            yield from names(inner)
+
+    return set(names(symtable.symtable(source, "notebook", "exec")))
+
+
+def _source(definition: Any) -> str:
+    """The text of a class or function; of a class in a notebook `inspect` knows no file, though its text is kept."""
+    if "<locals>" in definition.__qualname__:
+        raise UserError(f"{definition.__name__} is defined in a function; define it on its own, so that it can travel")
+    try:
+        return dedent(inspect.getsource(definition))
+    except (OSError, TypeError):
+        found = next((text for name in _cells(definition) if (text := _defined(definition.__name__, name))), None)
+    if found is None:
+        raise UserError(f"the source of {definition.__name__} is not known in this session; write it as a file")
+    return found
+
+
+def _cells(kind: Any) -> Iterator[str]:
+    """The names under which the text of `kind` may be kept: that of its functions, else of any cell, the last first."""
+    codes = (getattr(part, "__code__", None) for part in vars(kind).values())
+    yield from (code.co_filename for code in codes if code is not None)
+    yield from reversed(list(linecache.cache))
+
+
+def _defined(name: str, cell: str) -> str | None:
+    """The class `name` as the text kept under the name `cell` defines it last."""
+    lines = linecache.getlines(cell)
+    try:
+        nodes = ast.parse("".join(lines)).body
+    except (SyntaxError, ValueError):
+        return None
+    for node in reversed(nodes):
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            return "".join(lines[first - 1 : node.end_lineno])
+    return None
+
+
+def _file(kind: type[Method]) -> Path:
+    """A file with the class's text, called like the class; in a folder of its own for every content."""
+    content = text(kind).encode()
+    stem = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.__name__).lower()
+    path = Path(_folder().name, hashlib.sha256(content).hexdigest()[:16], f"{stem}.py")
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+@cache
+def _folder() -> TemporaryDirectory[str]:
+    """Gone with the process: runs keep what they were made with."""
+    return TemporaryDirectory(prefix="benchharness-")

@@ -1,0 +1,111 @@
+"""One architecture in a notebook: what it is called, what it looks like, what it costs and reaches, its network."""
+
+from contextlib import suppress
+from html import escape
+from io import StringIO
+from typing import Any, Final, NamedTuple
+
+import pandas as pd
+import torch
+from matplotlib.axes import Axes
+
+from benchharness import plots, space
+from benchharness.errors import UserError
+from benchharness.models.standalone import Network
+from benchharness.notebook import place
+from benchharness.plots.style import drawn
+from benchharness.table import load_for
+from benchharness.table.notation import read_cell
+from benchharness.training.journal import Journal, journal_of
+
+_SIZE: Final = place.Size(3.5, 2.5)
+
+
+class Cell(NamedTuple):
+    """An architecture, by its code's operations, with what the table of a data set holds about it."""
+
+    arch: space.Arch
+    number: int
+    """The benchmark's index of it."""
+    dataset: str
+    about: dict[str, Any]
+    """What `Table.describe` gives; empty without a table that holds it."""
+
+    def __str__(self) -> str:
+        return space.to_string(self.arch)
+
+    @property
+    def accuracies(self) -> pd.DataFrame:
+        """A row per data set, split and epochs: `accuracy_pct`, `rank` (1: best), `percentile`, `regret` (points)."""
+        names = ["dataset", "split", "epochs", "accuracy_pct", "rank", "percentile", "regret"]
+        return pd.DataFrame(self.about.get("figures", []), columns=names)
+
+    @property
+    def costs(self) -> pd.DataFrame:
+        """A row per data set: parameters and multiply-adds in millions of the networks that its table is of."""
+        params = self.about.get("params_m", {})
+        flops = [self.about.get("flops_m")] * len(params)
+        return pd.DataFrame({"dataset": list(params), "params_m": list(params.values()), "flops_m": flops})
+
+    def network(self, classes: int | None = None, channels: int | None = None, cells: int | None = None) -> Network:
+        """The stand-alone network of this size; without one of the size trained here, else of NAS-Bench-201's.
+
+        It has trained weights where this machine has trained the cell, in that size, as ground truth for searches on
+        `dataset`; `trained` tells. What was trained then is the first cell of those that compute the same.
+        """
+        kept, wanted = self._trained(), (classes, channels, cells)
+        if kept is not None:
+            size = (len(kept.images.classes), kept.recipe.channels, kept.recipe.cells)
+            if all(one in (None, own) for one, own in zip(wanted, size, strict=True)):
+                net = Network(space.from_code(self._class()), *size)
+                net.load_state_dict(torch.load(kept.weights(self._class()), map_location="cpu", weights_only=True))
+                return net.eval()
+        own = (10, 16, 5)
+        return Network(self.arch, *(size if one is None else one for one, size in zip(wanted, own, strict=True)))
+
+    @property
+    def trained(self) -> bool:
+        """Whether this machine has kept weights from training it as ground truth on `dataset`."""
+        return self._trained() is not None
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """The cell as a graph, drawn into `ax`, the current axes where nothing is on them yet, or a new figure."""
+        return plots.cell.draw(plots.cell.data(self.arch, f"#{self.number}"), place.axes(ax, _SIZE))
+
+    def _repr_html_(self) -> str:
+        drawing = StringIO()
+        picture = plots.cell.data(self.arch, f"#{self.number}")
+        drawn(plots.cell.draw, picture, *_SIZE).savefig(drawing, format="svg")
+        frames = (frame.round(2).to_html(index=False, border=0) for frame in (self.accuracies, self.costs))
+        svg = drawing.getvalue()
+        return f"<p><code>{escape(str(self))}</code></p>{svg[svg.index('<svg') :]}{''.join(frames)}"
+
+    def _class(self) -> int:
+        return int(space.classes()[space.to_code(self.arch)])
+
+    def _trained(self) -> Journal | None:
+        """The journal whose weights of this cell are kept."""
+        with suppress(UserError):
+            journal = journal_of(load_for(self.dataset))
+            return journal if journal.weights(self._class()).is_file() else None
+        return None
+
+
+def cell(arch: int | str | space.Arch, dataset: str = "cifar10") -> Cell:
+    """The architecture with the benchmark's index `arch`, or spelt so; raises `UserError` where there is none.
+
+    What is told about it is from the table of `dataset`, where one is installed.
+    """
+    code = _code(arch)
+    index, about = int(space.indices()[code]), {}
+    with suppress(UserError):
+        about = load_for(dataset).describe(index)
+    return Cell(space.from_code(code), index, dataset, about)
+
+
+def _code(arch: int | str | space.Arch) -> int:
+    if isinstance(arch, tuple) or (isinstance(arch, str) and not arch.isdecimal()):
+        return space.to_code(read_cell(arch))
+    if not 0 <= int(arch) < space.SIZE:
+        raise UserError(f"{arch} is no index of an architecture; they are 0 to {space.SIZE - 1}")
+    return int(space.order()[int(arch)])

@@ -1,0 +1,197 @@
+"""The runs of a results folder in a notebook: a tidy frame, pictures, and the report's answers."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.text import Text
+
+from benchharness import plots, space, store
+from benchharness.analysis.experiment import Evidence, gather_runs, setting
+from benchharness.analysis.lookup import codes_of, lookup
+from benchharness.errors import UserError, unknown
+from benchharness.io.files import path_of
+from benchharness.notebook import place
+from benchharness.notebook.place import Size
+from benchharness.report import blocks
+from benchharness.report.blocks import Answers, Grid, flat
+from benchharness.report.sections.cells import most_frequent
+from benchharness.report.sections.collapse import paper_curves, reference_lines, verdicts
+from benchharness.report.sections.rank_correlation import overall_taus
+from benchharness.report.sections.summary import summary
+from benchharness.stats.collapse import SKIPS
+from benchharness.table import Tables
+from benchharness.table.measurements import tables_of
+
+COLUMNS: Final = (
+    *("suite", "dataset", "setting", "method", "seed", "run_id", "status", "arch", "valid", "test"),
+    *("regret", "rank", "percentile", "skips", "parameter_free", "collapsed", "train_seconds"),
+    *("selection_seconds", "device", "measured_here", "path"),
+)
+"""Of `Results.frame`; `skips` and `parameter_free` (none, skip, pool) count operations of the derived cell's six, and
+with four skips or more it is `collapsed`."""
+
+Drawn = TypeVar("Drawn", Axes, "np.ndarray[Any, Any]")
+_ORDER: Final = ["dataset", "method", "seed", "run_id"]
+_NAMING: Final = ("method", "dataset", "setting", "suite")
+"""Columns by whose values some of the runs are taken."""
+
+
+class Results:
+    """Runs, finished or not, in the order of `frame`, whose rows iterating gives.
+
+    `results[3]` is a row; `results["darts"]` are the runs of a method, of a data set or of a setting, `results[:5]` or
+    `results[results.frame.seed < 3]` any others: `Results` again. Accuracies are in percent.
+    """
+
+    def __init__(self, runs: pd.DataFrame, tables: Tables) -> None:
+        self._runs = runs.sort_values(_ORDER, ignore_index=True)
+        self._tables = tables
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """A row per run with `COLUMNS`: test and valid are those of its cell in the table of the data set searched."""
+        frame = self.long[self.long["benchmark_dataset"] == self.long["dataset"]]
+        frame = frame.sort_values(_ORDER, ignore_index=True)
+        ops, derived = space.all_ops()[codes_of(frame["arch"])], frame["arch"].notna()
+        skips = pd.Series(space.count(ops, space.SKIP), dtype="Int64").where(derived)
+        free = pd.Series(space.count(ops, *space.PARAMETER_FREE), dtype="Int64").where(derived)
+        counts = {"skips": skips, "parameter_free": free, "collapsed": skips >= SKIPS}
+        return frame.assign(setting=frame["spec"].map(setting), **counts)[list(COLUMNS)]
+
+    @cached_property
+    def long(self) -> pd.DataFrame:
+        """A row per run and benchmark data set, with all that is known of the run: see `report.lookup`."""
+        return lookup(self._runs, self._tables)
+
+    @cached_property
+    def settings(self) -> list[Evidence]:
+        """What a report is drawn from, for each setting that was searched in."""
+        return gather_runs(self._runs, self._tables)[1]
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self.frame.itertuples(index=False, name="Run")
+
+    def __getitem__(self, which: Any) -> Any:
+        if isinstance(which, str):
+            return Results(self._runs[self._called(which)], self._tables)
+        if isinstance(which, int | np.integer):
+            return list(self)[which]
+        return Results(self._runs[which], self._tables)
+
+    def _called(self, name: str) -> "pd.Series[bool]":
+        known = self.frame[list(_NAMING)]
+        found = (known == name).any(axis=1)
+        if not found.any():
+            raise unknown("method, data set or setting", name, self._ipython_key_completions_())
+        return found
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(dict.fromkeys(name for column in _NAMING for name in self.frame[column]))
+
+    def plot_accuracy(self, ax: Axes | None = None) -> Axes:
+        """Test accuracy of the derived cells, every seed a point, beside a random cell and the optimum."""
+        evidence = self._setting()
+        lines = reference_lines(evidence)
+        scores = _some(evidence.scores())
+        info = plots.accuracy.data(scores, "", lines.get("optimum", np.nan), lines.get("random cell", np.nan))
+        ax = place.axes(ax, Size(6.4, 0.9 + 0.232 * len(info.runs)))
+        return _as_spelt(plots.accuracy.draw(info, ax))
+
+    def plot_collapse(self, ax: Axes | None = None) -> "np.ndarray[Any, Any]":
+        """Skips, parameter-free operations, table accuracy and entropy in rows over epochs, a method a column."""
+        evidence = self._setting()
+        info = paper_curves(evidence, verdicts(evidence.runs, evidence.curves))
+        if info is None:
+            raise UserError("no search here has recorded its epochs, so there is nothing to draw")
+        rows, columns = len(info.by_measure), len(info.columns)
+        axes = place.grid(ax, Size(*plots.collapse.size(info)), rows, columns)
+        plots.collapse.draw(info, list(axes.flat))
+        return _as_spelt(axes)
+
+    def plot_taus(self, ax: Axes | None = None) -> "np.ndarray[Any, Any]":
+        """Kendall's tau of what reads cells out, a panel a kind, beside what parameter counts reach."""
+        taus = self._setting().agreement
+        if not taus["tau"].notna().any():
+            raise UserError("no finished run here has scores of operations, so there is no tau to draw")
+        overall = overall_taus(taus)
+        info = plots.rank_correlation.data(overall[overall["with_none"]])
+        axes = place.grid(ax, Size(*plots.rank_correlation.size(info)), 1, len(info.kinds), share=True)
+        plots.rank_correlation.draw(info, list(axes.flat))
+        return _as_spelt(axes)
+
+    def plot_cells(self, ax: Axes | None = None, most: int = 6) -> "np.ndarray[Any, Any]":
+        """The derived cells as graphs, `most` at most, those derived most often first."""
+        infos = most_frequent(self._setting().own().astype({"method": str}), most)
+        if not infos:
+            raise UserError("no run here has derived a cell yet, so there is none to draw")
+        columns = min(3, len(infos))
+        rows = -(-len(infos) // columns)
+        axes = place.grid(ax, Size(3.5 * columns, 2.5 * rows), rows, columns)
+        for part in list(axes.flat)[len(infos) :]:
+            part.set_axis_off()
+        for info, part in zip(infos, axes.flat, strict=False):
+            plots.cell.draw(info, part)
+        return _as_spelt(axes)
+
+    def __repr__(self) -> str:
+        states = ", ".join(f"{count} {state}" for state, count in self._runs["status"].value_counts().items())
+        methods = self._runs["method"].nunique()
+        ends = "" if len(self) == 1 else "s"
+        return f"{len(self)} run{ends} of {methods} method{'s' * (methods != 1)} ({states or 'nothing was run'})"
+
+    def _repr_html_(self) -> str:
+        parts = [f"<p><b>{escape(repr(self))}</b></p>"]
+        for evidence in self.settings:
+            parts.append(f"<p>{escape(evidence.name)}</p>")
+            parts += [_html(block) for block in flat(summary(evidence))]
+        return "\n".join(parts)
+
+    def _setting(self) -> Evidence:
+        if len(self.settings) == 1:
+            return self.settings[0]
+        names = "; ".join(repr(evidence.name) for evidence in self.settings)
+        if not names:
+            raise UserError("there are no runs here, so there is nothing to draw")
+        raise UserError(f"these runs are of {len(self.settings)} settings, which no plot mixes; take one of {names}")
+
+
+def results(folder: str | Path = "results") -> Results:
+    """The runs of a results folder, of one suite or of several; raises `UserError` where there is none.
+
+    Their cells are looked up in the tables that are installed, and in what was trained for these results besides.
+    """
+    folder = path_of(folder)
+    return Results(store.read(folder), tables_of(folder))
+
+
+def _some(scores: pd.DataFrame) -> pd.DataFrame:
+    if scores.isna().to_numpy().all():
+        raise UserError("no run here has a cell with a test accuracy yet, so there is nothing to draw")
+    return scores
+
+
+def _as_spelt(axes: Drawn) -> Drawn:
+    """`axes` with names written as they are: none is a formula, whatever signs are in it."""
+    for ax in np.ravel(np.asarray(axes, object)):
+        for part in ax.findobj(Text):
+            part.set_parse_math(False)
+    return axes
+
+
+def _html(block: object) -> str:
+    """A block of a report's first screen, as far as a notebook shows it."""
+    if isinstance(block, Answers):
+        said = (f"<b>{escape(question)}</b> {escape(answer)}" for question, answer in block.answers.items())
+        return "<p>" + "<br>".join(said) + "</p>"
+    if isinstance(block, Grid):
+        return block.shown.to_html(index=False, border=0)
+    return f"<p>{escape(block.text)}</p>" if isinstance(block, blocks.Text) else ""

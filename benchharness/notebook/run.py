@@ -1,0 +1,70 @@
+"""Running a plan from Python, as `benchharness run` does."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from benchharness.compute.devices import slots
+from benchharness.errors import unknown
+from benchharness.io.files import path_of
+from benchharness.methods import Method, _written
+from benchharness.notebook.results import Results, results
+from benchharness.runs.caveats import cannot_show
+from benchharness.runs.ending import performed
+from benchharness.runs.runner import Means, plan_of
+from benchharness.runs.suite import Suite
+from benchharness.store import Store
+from benchharness.table.measurements import tables_of
+from benchharness.training.completion import announced, train_missing
+
+Asked = str | type[Method]
+
+
+def run(
+    methods: Asked | Iterable[Asked] = Suite.methods,
+    seeds: str | int | Iterable[int] = Suite.seeds,
+    dataset: str = Suite.dataset,
+    protocol: str = Suite.protocol,
+    changes: Mapping[str, Any] | None = None,
+    jobs: int | None = None,
+    device: str = "auto",
+    out: str | Path = "results",
+    suite: str = "",
+    training: bool = True,
+    quiet: bool = False,
+    **means: Any,
+) -> Results:
+    """Make every run of a request that `out` does not hold yet, train the ground truth that it lacks, and give the
+    whole suite's results.
+
+    The arguments are those of `benchharness run`. `methods` may be or hold classes derived from `Method`, also such as
+    were written in a notebook; `changes` override values of the protocol; `jobs` are one a core, or one a GPU, unless
+    given; and `means` are the rest of `Means`: threads, timeout, compile, graphs, executor, scheduler, return_results,
+    any_source, epochs_now, until. A failed run is a row with status `failed`, and the same call tries it again. Raises
+    `UserError` on a request that cannot be met.
+    """
+    for name in means:
+        if name not in Means._fields:
+            raise unknown("argument of run", name, Means._fields)
+    asked, why = Suite(_methods(methods), _spelt(seeds), dataset, protocol, changes or {}, suite).resolved()
+    plan, store = plan_of(asked), Store(path_of(out), asked.name)
+    tables, ways = tables_of(store.path), Means(slots(device, len(plan)) if jobs is None else jobs, device, choice=why)
+    specs = [spec for job in plan for spec in job.specs]
+    said = [f"data set {asked.dataset}: {why}"] if why else []
+    said += announced(specs, store, tables, jobs, device) if training else []
+    said += [f"note: {sentence}" for sentence in cannot_show(plan)]
+    if said and not quiet:
+        print("\n".join(said), flush=True)
+    ended = list(performed(plan, store, ways._replace(**means), tables, quiet))
+    if training and not any(outcome.state == "paused" for outcome in ended):
+        train_missing(store.path, tables, jobs, device, quiet)
+    return results(store.path)
+
+
+def _methods(asked: Asked | Iterable[Asked]) -> str:
+    several = [asked] if isinstance(asked, str | type) else asked
+    return ",".join(one if isinstance(one, str) else _written.spelt(one) for one in several)
+
+
+def _spelt(value: str | int | Iterable[Any]) -> str:
+    return ",".join(map(str, value)) if isinstance(value, Iterable) and not isinstance(value, str) else str(value)

@@ -1,0 +1,66 @@
+"""How runs end, in a line each, for whoever waits for them: the command line and notebooks alike."""
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import Any
+
+import pandas as pd
+
+from benchharness.analysis.lookup import lookup
+from benchharness.io.progress import clock
+from benchharness.runs.plan import Job
+from benchharness.runs.progress import shown
+from benchharness.runs.runner import Means, Outcome, perform
+from benchharness.space import from_string, indices, short, to_code
+from benchharness.store import Store, read
+from benchharness.table import Tables, table_of
+
+
+def performed(
+    plan: list[Job], store: Store, means: Means, tables: Tables, quiet: bool = False, verbose: bool = False
+) -> Iterator[Outcome]:
+    """What `perform` yields, with what is going on shown meanwhile and a line for every run that ends.
+
+    `quiet` leaves only lines of runs that failed.
+    """
+    left = sum(store.status(spec) != "done" for job in plan for spec in job.specs)
+    if left and means.executor == "local" and not quiet:
+        print(f"starting {min(means.jobs, len(plan))} at a time; runs to make: {left}", flush=True)
+    with nullcontext() if quiet else shown(plan, store):
+        for ended in perform(plan, store, means):
+            if not quiet or ended.state == "failed":
+                print(line(ended, store, tables, verbose), flush=True)
+            yield ended
+
+
+def line(ended: Outcome, store: Store, tables: Tables, verbose: bool = False) -> str:
+    """A run that has ended, with what the table says of its cell.
+
+    `verbose` adds the cell and its accuracy with inherited weights.
+    """
+    who = f"{ended.spec.name} seed {ended.spec.seed}"
+    if ended.state != "done":
+        return f"{who}  {ended.state.upper()}  {ended.message}"
+    frame = read(store.folder(ended.spec))
+    row = lookup(frame, tables).query("benchmark_dataset == dataset").iloc[0]
+    spent = clock(row["train_seconds"] + row["selection_seconds"])
+    arch = from_string(row["arch"])
+    inherited = (short(arch), _inherited(row)) if verbose else ()
+    parts = (who, f"#{indices()[to_code(arch)]}", _reached(row, tables), spent, *inherited, ended.message)
+    return "  ".join(filter(None, parts))
+
+
+def _reached(row: "pd.Series[Any]", tables: Tables) -> str:
+    """What the table says of a run's cell, in short."""
+    table = table_of(tables, row["dataset"])
+    if table is None:
+        return "no table"
+    if pd.isna(row["test"]):
+        return "not in the table"
+    return f"test {row['test']:.2f} % (rank {row['rank']:,.0f} of {len(table):,})"
+
+
+def _inherited(row: "pd.Series[Any]") -> str:
+    if pd.isna(row["derived_accuracy_pct"]):
+        return "untrained"
+    return f"inherited {row['derived_accuracy_pct']:.2f} % ({row['measures_bn']} statistics)"

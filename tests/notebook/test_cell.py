@@ -1,0 +1,75 @@
+"""One architecture in a notebook."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+import benchharness as bh
+from benchharness import space
+from benchharness.config import RECIPES
+from benchharness.data import load_images
+from benchharness.errors import UserError
+from benchharness.models.standalone import Network
+from benchharness.table import DATASETS
+from benchharness.training.journal import Journal, Means, complete
+from tests.training.test_journal import TINY
+
+ABSENT = (3, 0, 2, 1, 4, 3)
+
+
+def test_a_cell_by_its_index(data_folder: object) -> None:
+    cell = bh.cell(6111)
+    assert str(cell) == space.to_string(cell.arch)
+    assert bh.cell(str(cell)) == bh.cell("6111") == bh.cell(space.short(cell.arch)) == bh.cell(cell.arch) == cell
+    best = cell.accuracies.query("dataset == 'cifar10' and split == 'test' and epochs == 200").iloc[0]
+    assert (round(best["accuracy_pct"], 2), best["rank"]) == (94.37, 1)
+    assert cell.costs["dataset"].tolist() == list(DATASETS)
+    html = cell._repr_html_()
+    assert "<svg" in html
+    assert "94.37" in html
+
+
+def test_its_network_and_picture(own_home: Path) -> None:
+    cell = bh.cell(6111)
+    assert cell.about == {}
+    assert len(cell.accuracies) == len(cell.costs) == 0
+    assert not cell.trained
+    assert cell.network(classes=7, channels=4, cells=1).eval()(torch.zeros(2, 3, 32, 32)).shape == (2, 7)
+    ax = cell.plot(plt.figure(figsize=(2, 2)).add_subplot())
+    assert ax.get_title() == "#6111"
+    assert tuple(ax.figure.get_size_inches()) == (2, 2)
+
+
+@pytest.mark.parametrize("index", [15625, -1])
+def test_no_index(index: int) -> None:
+    with pytest.raises(UserError, match="they are 0 to 15624"):
+        bh.cell(index)
+
+
+def test_what_was_trained_for_results_comes_with_its_weights(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = load_images("digits")
+    journal = Journal(images, TINY)
+    code = int(space.classes()[space.to_code(ABSENT)])
+    known = [space.to_code((3,) * 6)]
+    list(journal.measure(known, 1, Means()))
+    table = journal.table(known, 1)
+    monkeypatch.setattr("benchharness.notebook.cell.load_for", lambda _: table)
+    assert not bh.cell(ABSENT, "digits").trained
+    assert not journal.weights(known[0]).exists(), "only those of searches' cells are kept"
+    (line,) = complete(table, [code], own_home / "suite", Means())
+    cell = bh.cell(ABSENT, "digits")
+    assert cell.trained
+    net = cell.network(classes=10)
+    assert isinstance(net, Network)
+    fresh = Network(net.arch, 10, TINY.channels, TINY.cells)
+    assert any(not torch.equal(a, b) for a, b in zip(net.parameters(), fresh.parameters(), strict=True))
+    pictures = torch.as_tensor(images.test[: TINY.measured]).float() / 255
+    mean, std = (torch.tensor(np.array(part)).view(3, 1, 1).float() for part in (images.mean, images.std))
+    with torch.no_grad():
+        right = net((pictures - mean) / std).argmax(-1) == torch.as_tensor(images.test_labels[: TINY.measured])
+    assert 100 * right.float().mean() == pytest.approx(line.test)
+    assert cell.network(channels=16).parameter_count != net.parameter_count
+    assert RECIPES["digits"].channels != TINY.channels

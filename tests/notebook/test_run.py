@@ -1,0 +1,80 @@
+"""`bh.run`: what the command line makes, from Python."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import benchharness as bh
+from benchharness.errors import UserError
+from benchharness.methods import load
+from benchharness.notebook import run as running
+from tests.cli.test_table_build import TINY as TRAINING
+from tests.support.tiny import SETTINGS
+
+CELL = """
+from benchharness import Method
+class Mine(Method):
+    def expected(self):
+        return (2 * self.alpha).softmax(-1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("seeds", "spelt"), [(3, "3"), (np.int64(3), "3"), ("0-2", "0-2"), (range(3), "0,1,2"), (np.arange(2), "0,1")]
+)
+def test_seeds_are_numbers_or_several(seeds: object, spelt: str) -> None:
+    assert running._spelt(seeds) == spelt  # type: ignore[arg-type]
+
+
+def test_methods_are_names_or_classes() -> None:
+    assert running._methods("darts,snas") == "darts,snas"
+    assert running._methods(load("darts")) == "darts"
+    assert running._methods(["darts", load("snas")]) == "darts,snas"
+
+
+def test_an_unknown_argument_is_refused() -> None:
+    with pytest.raises(UserError, match="did you mean 'threads'"):
+        bh.run("darts", thread=2)
+
+
+def test_a_run_shows_what_goes_on_and_trains_the_ground_truth_that_is_missing(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from benchharness import cli
+
+    monkeypatch.chdir(own_home)
+    build = ["table", "build", "--dataset", "digits", "--jobs", "1", "--sample", "2", "--seeds", "1", *TRAINING]
+    assert cli.main(build) == cli.DONE
+    capsys.readouterr()
+    changes = {**SETTINGS, "epochs": 1}
+    found = bh.run("random", seeds=[0], dataset="digits", changes=changes, jobs=1, device="cpu")
+    assert isinstance(found, bh.Results)
+    told = capsys.readouterr().out
+    assert "starting 1 at a time; runs to make: 1" in told
+    assert "random seed 0  #" in told
+    assert "training them once each, 1 trainings to make" in told
+    (run,) = found
+    assert run.status == "done"
+    assert run.measured_here
+    assert 0 <= run.test <= 100
+    again = bh.run("random", seeds=0, dataset="digits", changes=changes, jobs=1, device="cpu", quiet=True)
+    assert capsys.readouterr().out == ""
+    assert again.frame.equals(found.frame)
+
+
+@pytest.mark.slow
+def test_a_class_of_a_session_is_run_in_processes_of_their_own(tmp_path: Path) -> None:
+    changes = {**SETTINGS, "epochs": 1}
+    code = f"""{CELL}
+import benchharness as bh
+if __name__ == "__main__":
+    where = dict(dataset="digits", out={str(tmp_path)!r}, training=False, jobs=2)
+    print(sorted(set(bh.run(["darts", Mine], seeds=range(2), changes={changes!r}, **where).frame["method"])))
+"""
+    (tmp_path / "session.py").write_text(code)
+    done = subprocess.run([sys.executable, tmp_path / "session.py"], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "['darts', 'mine']"
+    assert (next(tmp_path.rglob("method.py")).read_text()).endswith("return (2 * self.alpha).softmax(-1)\n")
