@@ -1,6 +1,7 @@
 """What is going on while runs are made, told from their folders, so that it is the same for every executor."""
 
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -12,18 +13,21 @@ from rich.table import Table
 from rich.text import Text
 
 from benchharness.errors import UserError
-from benchharness.io.files import read_lines
+from benchharness.io.files import read_json, read_lines
 from benchharness.io.progress import clock
 from benchharness.records import RunSpec, Status
+from benchharness.space import EDGES
 from benchharness.store import Store
-from benchharness.store.schemas import Line
+from benchharness.store.run_folder import READING
+from benchharness.store.schemas import Line, Reading
 
 if TYPE_CHECKING:
     from benchharness.runs.plan import Job
 
 REFRESH_SECONDS: Final = 1.0
 PLAIN_SHARES: Final = 5
-"""Lines per search where stdout is no terminal: one each time another fifth of its epochs is done."""
+"""Lines per search where stdout is no terminal: one each time another fifth of its epochs, or of its reading, is
+done."""
 
 
 class Sight(NamedTuple):
@@ -36,10 +40,18 @@ class Sight(NamedTuple):
     accuracy_pct: float | None
     """Of the supernet on the validation half, in the last finished epoch."""
     seconds_left: float | None
+    read: float | None = None
+    """The share of the reading that is done, once the supernet is trained."""
+
+    @property
+    def share(self) -> float:
+        """How much of the training is done, and beyond 1 of the reading after it."""
+        return self.epoch / self.epochs + (self.read or 0.0)
 
     def __str__(self) -> str:
         if self.epoch == self.epochs:
-            return f"{self.method} seed {self.seed}  trained, reading the cell out"
+            part = f", {self.read:.0%}" if self.read else ""
+            return f"{self.method} seed {self.seed}  trained, reading the cell out{part}"
         accuracy = "" if self.accuracy_pct is None else f"  valid {self.accuracy_pct:5.2f} %"
         left = "" if self.seconds_left is None else f"  {clock(self.seconds_left)} left"
         return f"{self.method} seed {self.seed}  epoch {self.epoch}/{self.epochs}{accuracy}{left}"
@@ -48,9 +60,10 @@ class Sight(NamedTuple):
 class Survey(NamedTuple):
     """How far a plan is."""
 
-    done: int
-    """Epochs done, counting every epoch of a finished supernet, and one more for each of its readings."""
-    total: int
+    done: float
+    """Epochs done, counting every epoch of a finished supernet, and one more, or as many as it tunes, for each of its
+    readings."""
+    total: float
     running: tuple[Sight, ...]
 
     @property
@@ -64,20 +77,22 @@ def survey(plan: "Iterable[Job]", store: Store, finished: set[str]) -> Survey:
 
     `finished` remembers the run ids already seen done from one survey to the next: those folders are not read again.
     """
-    done = total = 0
-    running = []
+    done, total = 0.0, 0.0
+    running = list[Sight]()
     for job in plan:
         epochs = int(job.base.protocol["epochs"])
-        total += epochs + len(job.specs)
+        total += epochs + sum(map(_reading_epochs, job.specs))
         states = {spec.run_id: _status(store, spec, finished) for spec in job.specs}
-        done += sum(state == Status.DONE for state in states.values())
+        done += sum(_reading_epochs(spec) for spec in job.specs if states[spec.run_id] == Status.DONE)
         if states[job.base.run_id] == Status.DONE:
             done += epochs
         elif (sight := look(job, store)) is not None:
-            done += sight.epoch
+            done += sight.epoch + (sight.read or 0) * _reading_epochs(job.base)
             running += [sight] if states[job.base.run_id] == Status.RUNNING else []
         reading = [spec for spec in job.readouts if states[spec.run_id] == Status.RUNNING]
-        running += [Sight(spec.name, spec.seed, epochs, epochs, None, None) for spec in reading]
+        sights = [Sight(spec.name, spec.seed, epochs, epochs, None, None, _read(spec, store)) for spec in reading]
+        running += sights
+        done += sum((sight.read or 0) * _reading_epochs(spec) for sight, spec in zip(sights, reading, strict=True))
     return Survey(done, total, tuple(running))
 
 
@@ -91,7 +106,19 @@ def look(job: "Job", store: Store) -> Sight | None:
     accuracy = lines[-1].get("valid_accuracy_pct") if lines else None
     spent = sum(line.get("seconds", 0.0) for line in lines)
     left = spent / len(lines) * (epochs - len(lines)) if lines else None
-    return Sight(job.base.name, job.base.seed, len(lines), epochs, accuracy, left)
+    read = _read(job.base, store) if len(lines) == epochs else None
+    return Sight(job.base.name, job.base.seed, len(lines), epochs, accuracy, left, read)
+
+
+def _read(spec: RunSpec, store: Store) -> float | None:
+    """How much of the run's reading is done, where its worker has said so."""
+    found = read_json(store.folder(spec) / READING, Reading)
+    return found["share"] if found else None
+
+
+def _reading_epochs(spec: RunSpec) -> int:
+    """What reading a run out takes, in epochs: one, and those that it tunes between the decisions on edges."""
+    return 1 + (len(EDGES) - 1) * int(spec.selection_options.get("tuning", 0))
 
 
 def _status(store: Store, spec: RunSpec, finished: set[str]) -> Status:
@@ -124,21 +151,37 @@ def _surveys(plan: "list[Job]", store: Store, over: threading.Event) -> Iterator
             yield survey(plan, store, finished)
 
 
+class Pace:
+    """Time left at the pace kept so far: estimated anew whenever something is done, counted down meanwhile."""
+
+    def __init__(self) -> None:
+        self.first: tuple[float, float] | None = None
+        self.done, self.end = 0.0, 0.0
+
+    def left(self, now: Survey, clock_seconds: float) -> float | None:
+        """Seconds left at the time `clock_seconds`; None as long as nothing was done under our eyes."""
+        if self.first is None:
+            self.first, self.done = (now.done, clock_seconds), now.done
+        before, since = self.first
+        if now.done > self.done:
+            pace = (clock_seconds - since) / (now.done - before)
+            self.done, self.end = now.done, clock_seconds + pace * (now.total - now.done)
+        return max(0.0, self.end - clock_seconds) if self.done > before else None
+
+    def words(self, now: Survey) -> str:
+        """The same in words, as of now."""
+        seconds = self.left(now, time.monotonic())
+        return "" if seconds is None else f"{clock(seconds)} left"
+
+
 def _show_live(plan: "list[Job]", store: Store, console: Console, over: threading.Event) -> None:
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("epochs and readings"), TimeElapsedColumn())
     bar = Progress(TextColumn("all"), *columns, TextColumn("{task.fields[left]}"), console=console)
-    task, first = bar.add_task("all", total=None, left=""), None
+    task, pace = bar.add_task("all", total=None, left=""), Pace()
     with Live(bar, console=console, transient=True) as live:
         for now in _surveys(plan, store, over):
-            first = first or now
-            bar.update(task, total=now.total, completed=now.done, left=_left(first, now, bar.tasks[0].elapsed))
+            bar.update(task, total=now.total, completed=now.done, left=pace.words(now))
             live.update(Group(bar, _table(now.running)))
-
-
-def _left(first: Survey, now: Survey, elapsed: float | None) -> str:
-    """Time left at the pace kept since `first`."""
-    made = now.done - first.done
-    return f"{clock((elapsed or 0.0) / made * (now.total - now.done))} left" if made > 0 else ""
 
 
 def _table(running: Iterable[Sight]) -> Table:
@@ -150,9 +193,11 @@ def _table(running: Iterable[Sight]) -> Table:
 
 def _show_lines(plan: "list[Job]", store: Store, console: Console, over: threading.Event) -> None:
     told: dict[tuple[str, int], int] = {}
+    pace = Pace()
     for now in _surveys(plan, store, over):
+        left = "".join(f", {words}" for words in (pace.words(now),) if words)
         for sight in now.running:
-            fifth = sight.epoch * PLAIN_SHARES // sight.epochs
+            fifth = int(sight.share * PLAIN_SHARES)
             if fifth > told.get((sight.method, sight.seed), 0):
                 told[sight.method, sight.seed] = fifth
-                console.print(f"{sight}  (all: {now.share:.0%})", highlight=False, soft_wrap=True, markup=False)
+                console.print(f"{sight}  (all: {now.share:.0%}{left})", highlight=False, soft_wrap=True, markup=False)

@@ -6,6 +6,7 @@ import io
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
@@ -51,6 +52,9 @@ class Searcher(Protocol):
     def load(self, state: Mapping[str, Any]) -> None: ...  # noqa: D102
     def arrays(self) -> dict[str, np.ndarray]: ...  # noqa: D102
     def read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]: ...  # noqa: D102
+
+    tell: Callable[[float], None]
+    """Gets the share of a reading that is done."""
 
 
 _UNFIT: Final[list[str]] = []
@@ -374,12 +378,27 @@ def _finish(run: Run, base: Run, begin: Callable[[], Searcher], where: Where) ->
     """Read `run` out of the supernet of `base`; in a frame of its own, so that its search ends with an error."""
     search, _ = _resumed(base, begin)
     arrays = search.arrays() if run is base else {}
+    search.tell = _teller(run)
     started = time.perf_counter()
     with watched(run.hung, where.timeout):
         record, found = search.read_out(run.spec)
     seconds = time.perf_counter() - started
     record = replace(record, package_sha256=environment.source_sha256())
     run.finish(record, {**arrays, **found}, _machine(base, where, seconds))
+
+
+def _teller(run: Run) -> Callable[[float], None]:
+    """What notes how much of a reading is done for whoever looks on, once a second."""
+    last = time.monotonic()
+
+    def tell(share: float) -> None:
+        nonlocal last
+        if time.monotonic() - last >= 1:
+            last = time.monotonic()
+            with suppress(OSError):  # as on a full disk, which the results themselves will be told of
+                run.tell(share)
+
+    return tell
 
 
 def _machine(base: Run, where: Where, selection_seconds: float) -> dict[str, Any]:

@@ -32,10 +32,24 @@ class Evaluation:
     """
 
     def __init__(
-        self, net: Supernet, stream: Stream, tune: Callable[[Mapping[int, int], int, bool], None] | None = None
+        self,
+        net: Supernet,
+        stream: Stream,
+        tune: Callable[[Mapping[int, int], int, bool], None] | None = None,
+        tell: Callable[[float], None] = lambda _: None,
     ) -> None:
         self.net, self.stream = net, stream
-        self._tune = tune
+        self._tune, self._tell = tune, tell
+        self._steps, self._total = 0, 0
+
+    def expect(self, steps: int) -> None:
+        """Say of how many steps the reading consists, each of which ends with `step`: an edge, an epoch, a cell."""
+        self._steps, self._total = 0, steps
+
+    def step(self) -> None:
+        """Tell whoever waits how much of the reading is done."""
+        self._steps += 1
+        self._tell(min(1.0, self._steps / max(1, self._total)))
 
     def mixed(
         self, weights: Float[Tensor, "edges ops"], data: str = "valid", batches: int = 0, bn: str = "running"
@@ -75,8 +89,12 @@ class Evaluation:
         if not self.stream.settings.cell_batch:
             return self.cells(cells, "valid", batches, bn)
         with judging(self.net, self.stream) as judge:
-            sums = torch.stack([judge(cell) for cell in cells]).tolist()  # sync: once
+            sums = torch.stack([self._stepped(judge(cell)) for cell in cells]).tolist()  # sync: once
         return [Score(loss / count, 100 * right / count) for loss, right, count in sums]
+
+    def _stepped(self, sums: Tensor) -> Tensor:
+        self.step()
+        return sums
 
     def gradient(
         self, weights: Float[Tensor, "edges ops"], data: str = "valid", batches: int = 0, bn: str = "batch"
@@ -95,7 +113,9 @@ class Evaluation:
         """Train on for `epochs`, the edges in `decided` carrying their operation alone; alpha too unless frozen."""
         if self._tune is None:
             raise RuntimeError("this evaluation was made without a way to train")
-        self._tune(decided, epochs, alpha)
+        for _ in range(epochs):
+            self._tune(decided, 1, alpha)
+            self.step()
 
     @torch.no_grad()
     def _measured(

@@ -1,7 +1,7 @@
 """The one search loop: a supernet and a method trained side by side, an epoch at a time, resumable after each."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from math import cos, isfinite, pi
 from pathlib import Path
@@ -84,6 +84,8 @@ class Search:
         with seeded("supernet", spec.dataset, spec.seed):
             self._hold(self._supernet(self.stages[0]))
         self.epoch, self.stopped, self.tuned = 0, 0, False
+        self.tell: Callable[[float], None] = lambda _: None
+        """Gets the share of a reading that is done, as it is made."""
         self.history: dict[str, list[Tensor]] = {"alphas": [], "expected": [], "eigenvalue": []}
 
     @property
@@ -168,7 +170,7 @@ class Search:
             return self._read_out(spec)
 
     def _read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]:
-        evaluation = Evaluation(self.net, self.stream, self._tune)
+        evaluation = Evaluation(self.net, self.stream, self._tune, self.tell)
         chosen = selection.make(selection.of(type(self.method), spec.selection), spec.selection_options)
         magnitude = self.method.expected().detach().cpu().numpy()
         with self._random("selection", spec.method):

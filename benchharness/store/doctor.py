@@ -17,6 +17,7 @@ from benchharness.store import parallel_read
 from benchharness.store.listing import NAME, run_folders
 from benchharness.store.lock import alive
 from benchharness.store.run_folder import (
+    READING,
     UNSOUND,
     examined_record,
     not_counted,
@@ -33,7 +34,7 @@ UNDO: Final = "delete record.json there; the command that made it, given again, 
 APART: Final = "comparing them compares images too; move one kind to a suite of its own"
 _KNOWN: Final = (
     *("spec.json", "record.json", "machine.json", "failure.json", "trace.jsonl", "trace.npz"),
-    *("checkpoint.pt", "method.py", "hung.txt", "heartbeat", "run.lock"),
+    *("checkpoint.pt", "method.py", READING, "hung.txt", "heartbeat", "run.lock"),
 )
 
 

@@ -24,6 +24,8 @@ D = TypeVar("D", RunSpec, RunRecord)
 
 UNSOUND: Final = "checkpoint.pt.unsound"
 """What a checkpoint is called once it was set aside."""
+READING: Final = "reading.json"
+"""Where a run that is being read out says how far that is."""
 TIMES: Final = frozenset({"seconds", "compile_seconds", "peak_memory_bytes", "replayed_steps"})
 """What a trace's lines tell of the machine and the day, and of where a run was taken up again."""
 
@@ -96,8 +98,12 @@ class Run:
         """Note another attempt with its `facts`, e.g. the epoch it goes on from, and forget what the last left."""
         attempts = [*self.machine().get("attempts", ()), {"started": now(), **facts}]
         files.write_json(self.folder / "machine.json", {**self.machine(), "attempts": attempts})
-        for name in ("record.json", "failure.json"):  # a record that does not count would count again half-way
+        for name in ("record.json", "failure.json", READING):  # a record that does not count would count again half-way
             (self.folder / name).unlink(missing_ok=True)
+
+    def tell(self, share: float) -> None:
+        """Leave word of how much of the reading under way is done, until `finish` or `fail`."""
+        files.write_json(self.folder / READING, {"share": share})
 
     def pause(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Leave what there is so far where readers find it; the next attempt goes on from the checkpoint."""
@@ -109,12 +115,14 @@ class Run:
         contents = {name: files.read_bytes(self.folder / name) for name in _DIGESTS}
         record = replace(record, files={name: _DIGESTS[name](held) for name, held in contents.items() if held})
         files.write_json(self.folder / "machine.json", {**self.machine(), **machine, "finished": now()})
-        (self.folder / "failure.json").unlink(missing_ok=True)
+        for name in ("failure.json", READING):
+            (self.folder / name).unlink(missing_ok=True)
         files.write_text(self.folder / "record.json", record.to_json() + "\n")
 
     def fail(self, error: BaseException, trail: str = "") -> None:
         """Note why the run stopped, and where if its `trail` is known; the next attempt goes on from its checkpoint."""
         what = {"type": type(error).__name__, "message": str(error), "when": now()}
+        (self.folder / READING).unlink(missing_ok=True)
         trail = trail or "".join(traceback.format_exception(error))
         files.write_json(self.folder / "failure.json", {**what, "traceback": trail})
 

@@ -89,6 +89,12 @@ class Line(TypedDict, total=False):
     peak_memory_bytes: float
 
 
+class Reading(TypedDict):
+    """`reading.json`: the share of the reading under way that is done."""
+
+    share: float
+
+
 class Owner(TypedDict, total=False):
     """`heartbeat`: the process that works on a run."""
 

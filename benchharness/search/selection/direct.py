@@ -62,6 +62,7 @@ class Best(Selection):
     def __call__(self, method: Method, evaluation: Evaluation) -> Selected:
         """The first of the most accurate cells; a score is the mean accuracy of the cells with that operation there."""
         cells = self.drawn(method) if self.pool == "drawn" else self.likely(method)
+        evaluation.expect(len(cells))
         found = evaluation.judged(cells, self.batches, self.bn)
         accuracy = np.array([score.accuracy_pct for score in found])
         scores = self.restricted(mean_scores(cells, accuracy))

@@ -30,7 +30,11 @@ class Proxy(Selection):
         batch = next(stream.fixed("train", 1, method.batch))
         setting = proxies.Setting(method.channels, method.cells, stream.seed).checked()
         classes = int(stream.about["classes"])
-        values = np.array([proxies.score(method.measure, cell, batch, classes, setting) for cell in cells])
+        evaluation.expect(len(cells))
+        values = np.full(len(cells), np.nan)
+        for place, cell in enumerate(cells):
+            values[place] = proxies.score(method.measure, cell, batch, classes, setting)
+            evaluation.step()
         if np.isnan(values).all():
             raise UserError(f"{method.measure} is undefined for all of {len(cells)} cells; take more samples")
         scores = self.restricted(mean_scores(cells, values))

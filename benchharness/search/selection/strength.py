@@ -78,6 +78,7 @@ class Strength(Selection):
         asked = _Asked(evaluation, self)
         decided: dict[int, int] = {}
         dead: list[int] = []
+        evaluation.expect(len(EDGES) + sum(self._tuning_after(count) for count in range(1, len(EDGES) + 1)))
         while len(decided) < len(EDGES):
             weights = method.expected().detach()
             edge, found = self._next(weights, decided, asked)
@@ -87,6 +88,7 @@ class Strength(Selection):
             else:
                 scores[edge] = found
             decided[edge] = int(np.nanargmax(found))
+            evaluation.step()
             if epochs := self._tuning_after(len(decided)):
                 evaluation.tune(decided, epochs, self.tune_alpha)
                 asked = _Asked(evaluation, self)
