@@ -106,6 +106,30 @@ def architecture(told: dict[str, Any]) -> None:
         print("trained besides: no part of the table as it came")
 
 
+def run(told: dict[str, Any]) -> None:
+    """All there is to say of one run; settings that are not the preset's are marked, a traceback comes last."""
+    for name in ("run_id", "method", "seed", "dataset", "setting", "status", "folder", "supernet"):
+        print(f"{name.replace('_', ' '):<12}{told[name]}")
+    if told["cell"]:
+        print(f"{'cell':<12}#{told['index']}  {told['cell']}")
+        reached = {name: value for name, value in told["accuracies"].items() if value is not None}
+        print(f"{'reaches':<12}{_pairs(reached) or 'no figures: no table holds the cell'}")
+    for part in ("measures", "options", "costs"):
+        if told[part]:
+            print(f"{part:<12}{_pairs(told[part])}")
+    print("settings")
+    for name, value in told["settings"].items():
+        print(f"  {name:<22}{value}" + "  (changed)" * (name in told["changed"]))
+    if failure := told["failure"]:
+        print(f"{'failed':<12}{failure['type']}: {failure['message']}\n{failure.get('traceback', '')}".rstrip())
+
+
+def _pairs(values: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{key}={value:.5g}" if isinstance(value, float) else f"{key}={value}" for key, value in values.items()
+    )
+
+
 def protocols(presets: dict[str, dict[str, Any]], as_json: bool) -> None:
     """The presets of settings beside each other, a line a setting."""
     if as_json:

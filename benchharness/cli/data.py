@@ -78,8 +78,7 @@ def _fetch(words: list[str]) -> int:
 
 def _list(words: list[str]) -> int:
     parser = Parser("data list", "What is installed.")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    args = parser.read(words)
+    args = parser.with_json().read(words)
     from benchharness.cli import console
     from benchharness.io import catalog
     from benchharness.runs import data_sets
@@ -93,10 +92,13 @@ def _list(words: list[str]) -> int:
 
 
 def _verify(words: list[str]) -> int:
-    Parser("data verify", "Compute the checksums of everything installed anew.").read(words)
+    args = Parser("data verify", "Compute the checksums of everything installed anew.").with_json().read(words)
     from benchharness.runs import data_sets
 
     found = data_sets.verify()
-    for item in found:
+    if args.json:
+        problems = [{"kind": one.item.kind, "name": one.item.name, "problem": one.problem} for one in found]
+        print(json.dumps(problems, indent=1))
+    for item in found if not args.json else ():
         print(f"{item.item.kind}/{item.item.name}: {item.problem or 'as installed'}")
     return FAILED if any(item.problem for item in found) else DONE

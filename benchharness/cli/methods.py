@@ -1,5 +1,6 @@
 """Commands for whoever writes a method: `new`, `check`, `pages`; and searches without a supernet: `baselines`."""
 
+import json
 from pathlib import Path
 
 from benchharness.cli.parser import DONE, FAILED, Parser, tables_if_installed
@@ -22,12 +23,14 @@ def check(words: list[str]) -> int:
     """Run the conformance checks of a method and say what failed and why."""
     parser = Parser("check", "Run the conformance checks of a method. A file of your own is run.")
     parser.add_argument("method", metavar="FILE.py|NAME")
-    args = parser.read(words)
+    args = parser.with_json().read(words)
     wait_passively()
     from benchharness.runs.conformance import check as checked
 
     found = checked(args.method)
-    for finding in found:
+    if args.json:
+        print(json.dumps([finding._asdict() for finding in found], indent=1))
+    for finding in found if not args.json else ():
         print(f"{finding.state:8}{finding.check}" + (f": {finding.reason}" if finding.reason else ""))
     return FAILED if any(finding.state == "failed" for finding in found) else DONE
 

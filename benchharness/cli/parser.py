@@ -27,6 +27,11 @@ class Parser(argparse.ArgumentParser):
         """Refuse a command line with argparse's own reason."""
         raise UserError(f"{message}; `{self.prog} --help` lists the options")
 
+    def with_json(self) -> "Parser":
+        """This parser, with `--json`."""
+        self.add_argument("--json", action="store_true", help="print JSON")
+        return self
+
     def read(self, argv: Sequence[str]) -> argparse.Namespace:
         """The parsed arguments; raises `UserError` on any that is unknown."""
         args, rest = self.parse_known_args([_at_home(word) for word in argv])

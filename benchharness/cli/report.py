@@ -60,8 +60,7 @@ def query(words: list[str]) -> int:
     parser.add_argument("arch", metavar="ARCH|INDEX", help="'|op~0|+|op~0|op~1|+|op~0|op~1|op~2|', or its index")
     parser.add_argument("--dataset", default="cifar10", help="whose table is asked (default cifar10: NAS-Bench-201)")
     parser.add_argument("--results", metavar="RESULTS", help="also ask what was trained besides for these results")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    args = parser.read(words)
+    args = parser.with_json().read(words)
     from benchharness.table import load_for
     from benchharness.table.measurements import with_measured
 
@@ -79,8 +78,7 @@ def query(words: list[str]) -> int:
 def methods(words: list[str]) -> int:
     """Print the methods and selections there are."""
     parser = Parser("methods", "The methods and selections there are, one line each, with their options.")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    args = parser.read(words)
+    args = parser.with_json().read(words)
     from benchharness.cli import console
 
     console.methods(args.json)
@@ -90,8 +88,7 @@ def methods(words: list[str]) -> int:
 def protocols(words: list[str]) -> int:
     """Print the presets there are, with their values."""
     parser = Parser("protocols", "The presets of settings, as `--protocol` takes them; `--set` changes single values.")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    args = parser.read(words)
+    args = parser.with_json().read(words)
     from benchharness.cli import console
     from benchharness.config import PROTOCOLS
 

@@ -1,20 +1,44 @@
-"""Commands for results folders: `doctor`, `rerun`, `merge`."""
+"""Commands for results folders: `show`, `doctor`, `rerun`, `merge`."""
 
+import json
 import tempfile
 from pathlib import Path
 
-from benchharness.cli.parser import DONE, FAILED, Parser
+from benchharness.cli.parser import DONE, FAILED, Parser, tables_if_installed
 from benchharness.compute.environment import wait_passively
+
+
+def show(words: list[str]) -> int:
+    """Print all there is to say of one run."""
+    parser = Parser("show", "One run: its settings, its cell and what that reaches, its times, and why it failed.")
+    parser.add_argument("run_id", metavar="RUN_ID", help="the end of the run's folder name, or its first four digits")
+    parser.add_argument("--results", default="results", metavar="FOLDER", help="where the run is (default results)")
+    args = parser.with_json().read(words)
+    from benchharness.analysis.run_details import details
+    from benchharness.cli import console
+    from benchharness.store.run_folder import find
+
+    folder = find(Path(args.results), args.run_id)
+    told = details(folder, tables_if_installed(folder, quiet=True))
+    if args.json:
+        print(json.dumps(told, indent=1))
+    else:
+        console.run(told)
+    return DONE
 
 
 def doctor(words: list[str]) -> int:
     """Look at every run of a results folder and say what is wrong and what to do."""
     parser = Parser("doctor", "Look at every run of a results folder: what is wrong, and what to do. Changes nothing.")
     parser.add_argument("results", metavar="RESULTS", help="a results folder, of one suite or of all")
-    args = parser.read(words)
+    args = parser.with_json().read(words)
     from benchharness.store.doctor import examine
 
     found = examine(Path(args.results))
+    if args.json:
+        findings = [{**finding._asdict(), "path": str(finding.path)} for finding in found.findings]
+        print(json.dumps({"runs": found.runs, "findings": findings, "sources": dict(found.sources)}, indent=1))
+        return FAILED if findings else DONE
     for finding in found.findings:
         print(finding)
     if len(found.sources) > 1:
@@ -35,7 +59,8 @@ def rerun(words: list[str]) -> int:
     add("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     args = parser.read(words)
     wait_passively()
-    from benchharness.runs.reproduce import find, repeat
+    from benchharness.runs.reproduce import repeat
+    from benchharness.store.run_folder import find
 
     folder = find(Path(args.results), args.run_id)
     with tempfile.TemporaryDirectory(prefix="benchharness-") as scratch:

@@ -84,8 +84,9 @@ def _of_supernet(args: argparse.Namespace, codes: "np.ndarray") -> "tuple[dict[s
 
     from benchharness.compute.devices import devices
     from benchharness.io.progress import counted
-    from benchharness.runs.reproduce import find, job_of
+    from benchharness.runs.reproduce import job_of
     from benchharness.runs.scoring import supernet_scores
+    from benchharness.store.run_folder import find
 
     folder = find(Path(args.results), args.run)
     parts = supernet_scores(folder, codes, args.batches, devices(args.device, 1)[0])

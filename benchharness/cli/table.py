@@ -1,5 +1,6 @@
 """Commands about one table: `table import`, `info`, `export`, `verify`, and those in `measuring`."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -61,10 +62,13 @@ def _mapping(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def _info(words: list[str]) -> int:
-    args = _named("table info", "What a table holds, and where it comes from.").read(words)
+    args = _named("table info", "What a table holds, and where it comes from.").with_json().read(words)
     from benchharness.table.summary import info
 
-    for label, value in info(args.name):
+    rows = info(args.name)
+    if args.json:
+        print(json.dumps([{"what": label, "value": value} for label, value in rows], indent=1))
+    for label, value in rows if not args.json else ():
         print(f"{label:<14} {value}")
     return DONE
 
@@ -80,11 +84,17 @@ def _export(words: list[str]) -> int:
 
 
 def _verify(words: list[str]) -> int:
-    args = _named("table verify", "Check rows, known optima, closed-form costs and checksums of a table.").read(words)
+    args = (
+        _named("table verify", "Check rows, known optima, closed-form costs and checksums of a table.")
+        .with_json()
+        .read(words)
+    )
     from benchharness.table.summary import verify
 
     found = verify(args.name)
-    for check in found:
+    if args.json:
+        print(json.dumps([check._asdict() for check in found], indent=1))
+    for check in found if not args.json else ():
         print(f"{'wrong' if check.problem else 'right'}  {check.problem or check.what}")
     return FAILED if any(check.problem for check in found) else DONE
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
@@ -24,6 +25,10 @@ from benchharness.space import EDGES, OPS
 SHAPE: Final = (len(EDGES), len(OPS))
 EXTREME: Final = 40.0
 """An alpha at which exponentials and their inverses get close to the ends of float32."""
+SLOW: Final = 300.0
+"""Draws of DARTS that a draw may take: about a millisecond on a processor, where the smallest steps take 30.
+
+The slowest built-in method, drnas-progressive, takes 21 (one core of an AMD EPYC, shortest of 20 draws)."""
 TINY: Final = {
     "epochs": 2,
     "images": 32,
@@ -42,12 +47,16 @@ class Finding(NamedTuple):
     """What came of one check."""
 
     check: str
-    state: Literal["passed", "failed", "skipped"]
+    state: Literal["passed", "failed", "skipped", "slow"]
     reason: str = ""
 
 
 class Nonconforming(Exception):  # noqa: N818
     """A check's reason to fail."""
+
+
+class Slow(Exception):  # noqa: N818
+    """A check's reason to warn: nothing is wrong, but it will take its time."""
 
 
 class Skipped(Exception):  # noqa: N818
@@ -74,6 +83,8 @@ def _finding(subject: Any, one: Callable[[Any], None], file: Path | None) -> Fin
             one(subject)
     except Skipped as reason:
         return Finding(title, "skipped", str(reason))
+    except Slow as reason:
+        return Finding(title, "slow", str(reason))
     except Nonconforming as reason:
         return Finding(title, "failed", str(reason))
     except Exception as error:  # a user's code may raise anything
@@ -173,6 +184,15 @@ def reads_nothing_back(kind: type[Method]) -> None:
         raise Nonconforming(f"{name} in line {line} of {Path(file).name}: on a GPU every step would wait for it")
 
 
+def draws_take_little_time(kind: type[Method]) -> None:
+    """A draw takes little time beside a training step."""
+    own, plain = made(kind), made(methods.load("darts"))
+    spent = {method: min(_draw_seconds(method) for _ in range(20)) for method in (plain, own)}
+    times = spent[own] / spent[plain]
+    if times > SLOW:
+        raise Slow(f"it takes {times:,.0f} times as long as DARTS's, {1000 * spent[own]:.1f} ms, in every step")
+
+
 def runs_on_cuda(kind: type[Method]) -> None:
     """A draw waits for no GPU and can be captured in a CUDA graph."""
     if not torch.cuda.is_available():
@@ -223,6 +243,7 @@ CHECKS: Final[tuple[Callable[[type[Method]], None], ...]] = (
     equivariant,
     options_round_trip,
     reads_nothing_back,
+    draws_take_little_time,
     runs_on_cuda,
 )
 
@@ -254,6 +275,12 @@ def _distribution(weights: Tensor, what: str, below_one: bool) -> None:
     sums = weights.detach().sum(-1)
     if bool(((sums - 1).abs() > 1e-4).any()) and not (below_one and bool((sums < 1 + 1e-4).all())):
         raise Nonconforming(f"{what} sums to {float(sums[(sums - 1).abs().argmax()]):.4f} on an edge, not to 1")
+
+
+def _draw_seconds(method: Method) -> float:
+    started = perf_counter()
+    method.draw(0.5)
+    return perf_counter() - started
 
 
 def _learning(kind: type[Method]) -> Method:

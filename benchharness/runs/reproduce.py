@@ -1,6 +1,5 @@
 """Making a finished run once more, from nothing but its folder, and comparing what comes out."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,8 +12,7 @@ from benchharness.runs.plan import Job
 from benchharness.runs.worker import Open, Where, as_made, execute, open_search
 from benchharness.store import Store
 from benchharness.store.differences import differences
-from benchharness.store.listing import run_folders
-from benchharness.store.run_folder import not_counted, read_record, read_spec, status, supernet_folder
+from benchharness.store.run_folder import read_record, read_spec, status, supernet_folder
 from benchharness.store.schemas import Machine
 
 
@@ -27,20 +25,6 @@ class Repeat(NamedTuple):
     """Where its results are not those of the first time; empty where every bit is the same."""
     circumstances: tuple[str, ...]
     """What is not as it was then: versions, processor, device."""
-
-
-def find(results: Path, run_id: str) -> Path:
-    """The folder of a run under `results`, by its id or the first digits of it; raises `UserError` where none is."""
-    if not re.fullmatch(r"[0-9a-f]{4,16}", run_id):
-        raise UserError(f"{run_id[:40]!r} is no run id; it is 4 to 16 of the digits at the end of a run's folder name")
-    every = [results / place for place in run_folders(results)]
-    called_so = [path for path in every if path.name.rpartition("-")[2].startswith(run_id)]
-    copies = not_counted(results, called_so)
-    found = [path for path in called_so if path not in copies and (path / "spec.json").exists()]
-    if len(found) != 1:
-        apart = "; more digits of it, or the folder of one suite as --results, tell them apart" if found else ""
-        raise UserError(f"{len(found) or 'no'} runs under {results} have an id that begins with {run_id}{apart}")
-    return found[0]
 
 
 def repeat(folder: Path, scratch: Path, device: str, make: Open = open_search) -> Repeat:

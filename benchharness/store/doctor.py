@@ -145,7 +145,9 @@ def _unfinished(folder: Path, spec: RunSpec) -> Iterator[Finding]:
         yield Finding(folder, f"{examined_record(folder)[1]}, so that the run does not count as done", AGAIN)
     elif failure is not None:
         why = f"{failure['type']}: {failure['message']}"[:200]
-        yield Finding(folder, f"it failed ({why})", "the command that made it, given again, tries it again")
+        told = f"it failed ({why})"
+        remedy = f"the command that made it, given again, tries it again; `benchharness show {spec.run_id}` says where"
+        yield Finding(folder, told, remedy)
     else:
         epochs = len(files.read_lines(folder / "trace.jsonl", Line))
         yield Finding(

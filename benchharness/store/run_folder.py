@@ -1,6 +1,7 @@
 """One run's folder: the only code that writes into it."""
 
 import hashlib
+import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -16,7 +17,7 @@ from benchharness.errors import UserError
 from benchharness.io import files
 from benchharness.records import OtherVersion, RunRecord, RunSpec, Status, digest
 from benchharness.space import from_string
-from benchharness.store.listing import misplaced
+from benchharness.store.listing import misplaced, run_folders
 from benchharness.store.lock import alive, clear, lease
 from benchharness.store.schemas import Line, Machine, fitting
 
@@ -220,6 +221,20 @@ def not_counted(root: Path, folders: Sequence[Path]) -> dict[Path, str]:
             if spec := read_spec(folder):
                 found[folder.relative_to(root).as_posix().removeprefix(".")] = spec.run_id, spec
     return {root / place: why for place, why in misplaced(root, found).items()}
+
+
+def find(results: Path, run_id: str) -> Path:
+    """The folder of a run under `results`, by its id or the first digits of it; raises `UserError` where none is."""
+    if not re.fullmatch(r"[0-9a-f]{4,16}", run_id):
+        raise UserError(f"{run_id[:40]!r} is no run id; it is 4 to 16 of the digits at the end of a run's folder name")
+    every = [results / place for place in run_folders(results)]
+    called_so = [path for path in every if path.name.rpartition("-")[2].startswith(run_id)]
+    copies = not_counted(results, called_so)
+    found = [path for path in called_so if path not in copies and (path / "spec.json").exists()]
+    if len(found) != 1:
+        apart = "; more digits of it, or the folder of one suite as --results, tell them apart" if found else ""
+        raise UserError(f"{len(found) or 'no'} runs under {results} have an id that begins with {run_id}{apart}")
+    return found[0]
 
 
 def now() -> str:

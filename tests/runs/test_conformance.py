@@ -8,7 +8,7 @@ import pytest
 from benchharness import methods
 from benchharness.errors import UserError
 from benchharness.methods import _template
-from benchharness.runs.conformance import Finding, check
+from benchharness.runs.conformance import Finding, _finding, check, draws_take_little_time
 
 HEAD = "import torch\nfrom benchharness import Method\nclass Mine(Method):\n    '''Mine.'''\n"
 BROKEN = {
@@ -101,3 +101,15 @@ def test_a_selection_and_a_rule_of_ones_own_in_one_file(tmp_path: Path) -> None:
         "class Mine(Method):\n    '''Mine.'''\n    update = Rule\n    selection = Second\n"
     )
     assert failures(check(file)) == []
+
+
+def test_a_slow_draw_is_told_and_is_no_failure(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(
+        "import time\nfrom benchharness import Method\nclass Slow(Method):\n    def draw(self, progress):\n"
+        "        time.sleep(0.01)\n        return self.expected()\n"
+    )
+    kind = methods.load(tmp_path / "slow.py")
+    found = _finding(kind, draws_take_little_time, None)
+    assert found.state == "slow"
+    assert "times as long as DARTS's" in found.reason
+    assert _finding(methods.load("snas"), draws_take_little_time, None).state == "passed"

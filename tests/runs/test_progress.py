@@ -12,9 +12,10 @@ from rich.console import Console
 from benchharness.errors import UserError
 from benchharness.io.progress import clock
 from benchharness.runs import progress
-from benchharness.runs.progress import Sight, shown, survey
+from benchharness.runs.progress import Pace, Sight, Survey, shown, survey
 from benchharness.runs.runner import Where, execute
-from benchharness.store import Store
+from benchharness.runs.worker import _teller
+from benchharness.store import Run, Store
 from tests.support.tiny import Walk, jobs
 
 LINE = {"seconds": 30.0, "valid_accuracy_pct": 12.5}
@@ -81,10 +82,43 @@ def watched(store: Store, console: Console, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_plain_lines_where_nobody_watches(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     told = watched(store, Console(file=io.StringIO()), monkeypatch)
-    assert told.splitlines() == [
+    assert [re.sub(r", \d:\d\d left\)", ")", line) for line in told.splitlines()] == [
         "darts seed 0  epoch 1/3  valid 12.50 %  1:00 left  (all: 25%)",
         "darts seed 0  epoch 2/3  valid 12.50 %  0:30 left  (all: 50%)",
     ]
+
+
+def test_time_left_is_estimated_where_something_is_done_and_counts_down_between() -> None:
+    pace = Pace()
+    assert pace.left(Survey(4, 10, ()), 100.0) is None
+    assert pace.left(Survey(4, 10, ()), 110.0) is None
+    assert pace.left(Survey(6, 10, ()), 120.0) == 40.0
+    assert pace.left(Survey(6, 10, ()), 125.0) == 35.0
+    assert pace.left(Survey(6, 10, ()), 190.0) == 0.0
+    assert pace.left(Survey(9, 10, ()), 200.0) == 20.0
+
+
+def test_how_much_of_a_reading_is_done_is_seen(store: Store) -> None:
+    (job,) = jobs("darts,darts+strength:tuning=2")
+    assert survey([job], store, set()).total == 3 + 1 + 11
+    with store.claim(job.readouts[0]) as run:
+        assert run is not None
+        run.tell(0.5)
+        seen = survey([job], store, set())
+        assert str(seen.running[0]) == "darts+strength:tuning=2 seed 0  trained, reading the cell out, 50%"
+        assert seen.done == 5.5
+        run.fail(RuntimeError())
+        assert survey([job], store, set()).done == 0
+
+
+def test_a_reading_tells_how_far_it_is_at_most_once_a_second(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, shares = [0.0], []
+    monkeypatch.setattr("benchharness.runs.worker.time.monotonic", lambda: now[0])
+    monkeypatch.setattr(Run, "tell", lambda _, share: shares.append(share))
+    tell = _teller(Run(jobs("darts")[0].base, Path("none")))
+    for now[0], share in ((0.5, 0.1), (1.0, 0.2), (1.5, 0.3), (2.5, 0.4)):
+        tell(share)
+    assert shares == [0.2, 0.4]
 
 
 @pytest.mark.parametrize("terminal", [False, True])

@@ -18,6 +18,7 @@ from benchharness.records import RunRecord
 from benchharness.runs import reproduce
 from benchharness.runs.runner import Where, execute
 from benchharness.store import Store
+from benchharness.store.run_folder import find
 from benchharness.store.schemas import Machine
 from tests.support.tiny import Walk, jobs
 
@@ -76,15 +77,15 @@ def test_a_run_of_recorded_steps_is_repeated_without_them_on_a_processor(where: 
 
 def test_runs_are_found_by_the_beginning_of_their_id(where: Where) -> None:
     root, run_id = where.store.root, JOB.base.run_id
-    assert reproduce.find(root, run_id[:8]) == reproduce.find(root, run_id) == where.store.folder(JOB.base)
+    assert find(root, run_id[:8]) == find(root, run_id) == where.store.folder(JOB.base)
     with pytest.raises(UserError, match=r"no runs under .* begins with 0123456789$"):
-        reproduce.find(root, "0123456789")
+        find(root, "0123456789")
     with pytest.raises(UserError, match="is no run id"):
-        reproduce.find(root, "../..")
+        find(root, "../..")
     shutil.copytree(where.store.path, root / "other")
     with pytest.raises(UserError, match=r"2 runs under .*; more digits of it, or the folder of one suite as --results"):
-        reproduce.find(root, run_id)
-    assert reproduce.find(root / "other", run_id).is_relative_to(root / "other")
+        find(root, run_id)
+    assert find(root / "other", run_id).is_relative_to(root / "other")
 
 
 def test_another_source_is_a_circumstance_and_no_difference(

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from benchharness.runs.reproduce import find
 from benchharness.runs.runner import Where, execute
 from benchharness.store import Store, read
 from benchharness.store.doctor import examine
 from benchharness.store.listing import run_folders
+from benchharness.store.run_folder import find
 from tests.support.tiny import Walk, jobs
 
 (JOB,) = jobs("darts,ostr")

@@ -20,6 +20,13 @@ def test_magnitude_is_the_argmax_over_all_five_operations() -> None:
     np.testing.assert_allclose(found.scores, ALPHA.softmax(-1).numpy(), rtol=1e-6)
 
 
+@pytest.mark.parametrize(("options", "steps"), [({}, 6), ({"tuning": 3}, 6 + 5 * 3), ({"tuning": 3, "early": 1}, 21)])
+def test_a_reading_tells_how_much_of_it_is_done(options: dict[str, int], steps: int) -> None:
+    evaluation = Linear()
+    chosen("strength", evaluation, **options)
+    np.testing.assert_allclose(evaluation.shares, np.arange(1, steps + 1) / steps)
+
+
 @pytest.mark.parametrize("name", ["magnitude", "strength", "prune", "uniform"])
 def test_none_can_be_ruled_out(name: str) -> None:
     found = chosen(name, none=False)
