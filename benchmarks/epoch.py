@@ -26,7 +26,7 @@ def main() -> None:
     asked.add_argument("--threads", type=int, default=torch.get_num_threads())
     asked.add_argument("--graphs", action="store_true", help="on a GPU: epochs of recorded steps too")
     args = asked.parse_args()
-    cuda_graphs.check(args.graphs, args.device)
+    cuda_graphs.check_device(args.graphs, args.device)
     args.dataset = dataset(args.dataset)
     torch.set_num_threads(args.threads)
     changes = parse_settings(args.set) | {"eigenvalue_every": 0, "epochs": args.repeats + 1}

@@ -92,7 +92,7 @@ def searched(args: argparse.Namespace) -> Search:
 
 def strength(search: Search, args: argparse.Namespace) -> Figures:
     """Operation strength over all five operations, 31 evaluations, on `--batches`."""
-    read = selection.make("strength", {"batches": args.batches})
+    read = selection.make_selection("strength", {"batches": args.batches})
 
     def ask(way: type[Evaluation]) -> list[float]:
         return [*read(search.method, way(search.net, search.stream)).scores.flatten()]

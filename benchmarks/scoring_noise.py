@@ -68,7 +68,7 @@ def scored(
 
     Only on the `first` parts, unless that is 0.
     """
-    read = selection.make("prune", {"metric": "accuracy", "augmented": augmented, "order": "margin"})
+    read = selection.make_selection("prune", {"metric": "accuracy", "augmented": augmented, "order": "margin"})
     weights = search.method.expected().detach()
     trials = [read.trial(weights, edge, op) for edge in range(len(EDGES)) for op in range(weights.shape[1])]  # type: ignore[attr-defined]
     found = []

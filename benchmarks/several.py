@@ -32,7 +32,7 @@ def main() -> None:
     asked.add_argument("--graphs", action="store_true", help="on a GPU: with recorded steps")
     asked.add_argument("--seed", type=int, help=argparse.SUPPRESS)
     args = asked.parse_args()
-    cuda_graphs.check(args.graphs, args.device)
+    cuda_graphs.check_device(args.graphs, args.device)
     args.dataset = dataset(args.dataset)
     if args.seed is not None:
         print(json.dumps(one(args)))

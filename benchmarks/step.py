@@ -57,7 +57,7 @@ def main() -> None:
     asked.add_argument("--before", type=Path, help="another version's module of the supernet, to be timed too")
     asked.add_argument("--graphs", action="store_true", help="on a GPU: time recorded half-steps too, in each numerics")
     args = asked.parse_args()
-    cuda_graphs.check(args.graphs, args.device)
+    cuda_graphs.check_device(args.graphs, args.device)
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     images = torch.randn(args.batch, 3, 32, 32, device=args.device)

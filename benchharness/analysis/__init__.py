@@ -1,1 +1,1 @@
-"""What runs say, as data frames: looked up, correlated, compared."""
+"""Analyses of finished runs as data frames: look-ups, correlations, comparisons."""

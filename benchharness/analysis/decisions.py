@@ -1,4 +1,4 @@
-"""Whether the searches decided: a verdict for every run, from the weights that its supernet ended with."""
+"""Whether each search decided, judged by the edge weights at its end."""
 
 from collections.abc import Hashable, Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""Everything a report is drawn from, read and looked up once."""
+"""The evidence behind a report: all runs and their look-ups, read once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

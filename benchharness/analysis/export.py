@@ -35,7 +35,7 @@ COLUMNS: Final = (
 
 
 class Written(NamedTuple):
-    """What `write` wrote."""
+    """What `write_runs` wrote."""
 
     rows: int
     missing: list[str]
@@ -52,7 +52,7 @@ def write_frame(frame: pd.DataFrame, out: Path) -> None:
             frame.to_csv(temporary, index=False, lineterminator="\n")
 
 
-def write(results: Path, out: Path, tables: Tables) -> Written:
+def write_runs(results: Path, out: Path, tables: Tables) -> Written:
     """Write every run under `results` to `out` (.csv or .parquet), a row per run and benchmark data set.
 
     Without `tables` the accuracies are missing.
@@ -72,26 +72,28 @@ def with_costs(frame: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     if not costs:
         return frame
     codes, benchmark = codes_of(frame["arch"]), frame["benchmark_dataset"].isin(DATASETS).to_numpy(bool)
-    held = benchmark & (codes >= 0)
-    places = space.indices()[codes[held]]
+    known = benchmark & (codes >= 0)
+    places = space.indices()[codes[known]]
     columns = {f"cost_{name}": np.full(len(frame), np.nan) for name in costs}
     for name, cost in costs.items():
-        columns[f"cost_{name}"][held] = cost.values[places]
+        columns[f"cost_{name}"][known] = cost.values[places]
     odd = np.full(len(frame), "", object)
-    odd[held] = [" ".join(name for name, cost in costs.items() if cost.odd[place]) for place in places]
+    odd[known] = [" ".join(name for name, cost in costs.items() if cost.odd[place]) for place in places]
     return frame.assign(**columns, odd_costs=odd)
 
 
 def _missing(frame: pd.DataFrame, tables: Tables) -> list[str]:
     derived = frame[frame["arch"].notna()]
     lacking = derived[derived["test"].isna()].groupby("benchmark_dataset").size()
-    found = []
+    sentences = []
     for dataset, count in lacking.items():
         table = table_of(tables, str(dataset))
         if table is not None:
             of = int((derived["benchmark_dataset"] == dataset).sum())
-            told = (
+            sentence = (
                 f"{count} of {of} derived cells on {dataset} have no accuracy: table {table.about['name']!r} lacks them"
             )
-            found.append(f"{told}; the command that made the runs trains them" if "recipe" in table.about else told)
-    return found
+            sentences.append(
+                f"{sentence}; the command that made the runs trains them" if "recipe" in table.about else sentence
+            )
+    return sentences

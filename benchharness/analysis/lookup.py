@@ -28,11 +28,11 @@ def lookup(frame: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     this machine measured the cell besides the table (`measured_here`). Accuracies are NaN where a run has derived no
     cell yet, the table does not hold it, or there is no table.
     """
-    found, searched_on = codes_of(frame["arch"]), frame["dataset"]
+    codes, searched_on = codes_of(frame["arch"]), frame["dataset"]
     own = searched_on.isin(DATASETS).to_numpy(bool)
     groups = [(dataset, own) for dataset in DATASETS] if own.any() or frame.empty else []
     groups += [(name, (searched_on == name).to_numpy(bool)) for name in sorted(set(searched_on) - set(DATASETS))]
-    return pd.concat([_on(frame[rows], found[rows], tables, name) for name, rows in groups], ignore_index=True)
+    return pd.concat([_on(frame[rows], codes[rows], tables, name) for name, rows in groups], ignore_index=True)
 
 
 def codes_of(archs: "pd.Series[str]") -> Int[np.ndarray, "runs"]:
@@ -61,14 +61,14 @@ def _on(frame: pd.DataFrame, archs: Int[np.ndarray, "runs"], tables: Tables, dat
     table = table_of(tables, dataset)
     columns = {split: by_code(tables, dataset, split) for split in ("valid", "test")}
     figures = {split: np.where(archs >= 0, column[archs], np.nan) for split, column in columns.items()}
-    held = np.isfinite(figures["test"])
-    indices = space.indices()[archs[held]]
+    known = np.isfinite(figures["test"])
+    indices = space.indices()[archs[known]]
     for name in ("regret", "rank", "percentile"):
         figures[name] = np.full(len(frame), np.nan)
-        if table is not None and held.any():
-            figures[name][held] = getattr(table, name)(indices, dataset, "test")
+        if table is not None and known.any():
+            figures[name][known] = getattr(table, name)(indices, dataset, "test")
     here = np.zeros(len(frame), bool)
-    if table is not None and held.any():
-        here[held] = table.measured_here[table.rows(indices)]
+    if table is not None and known.any():
+        here[known] = table.measured_here[table.rows(indices)]
     of = {"benchmark_dataset": dataset, "table_epochs": np.full(len(frame), epochs_of(table, dataset))}
     return frame.assign(**of, **figures, measured_here=here)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Kendall's tau of what criteria say about operations, against each other and against the table's truth.
+"""Kendall's tau of scores of operations by several criteria, against each other and against the table.
 
 Four kinds: (a) operation strength against magnitude on each edge; (b) a criterion against the mean, or best, table
 accuracy of the cells with that operation there; (c) the same among cells that share the edges decided before it, which
@@ -56,16 +56,16 @@ def agreement(frame: pd.DataFrame, tables: Tables = None, arrays: Arrays | None 
     rows: list[Row] = []
     done = frame[frame["arch"].notna()].sort_values("seed", kind="stable")
     nth = done.groupby("method", observed=True).cumcount()
-    every = [held_by(run_id, path, arrays) for run_id, path in zip(done["run_id"], done["path"], strict=True)]
-    conditional = _conditional(done, every, truths)
-    dead = _dead(done["supernet"], every)
-    for run, place, held, decided in zip(done.to_dict("records"), nth, every, conditional, strict=True):
-        criteria = _criteria(str(run["selection"]), held, dead.get(run["supernet"], False))
+    all_arrays = [held_by(run_id, path, arrays) for run_id, path in zip(done["run_id"], done["path"], strict=True)]
+    conditional = _conditional(done, all_arrays, truths)
+    dead = _dead(done["supernet"], all_arrays)
+    for run, place, run_arrays, decided in zip(done.to_dict("records"), nth, all_arrays, conditional, strict=True):
+        criteria = _criteria(str(run["selection"]), run_arrays, dead.get(run["supernet"], False))
         pairings += _pairings(run, criteria, truths[run["dataset"]], decided)
         if place < CELL_RUNS:
             rows += _cells(str(run["run_id"]), criteria, truths[run["dataset"]])
-    found = pd.concat([_edges(pairings), pd.DataFrame(rows, columns=list(COLUMNS))], ignore_index=True)
-    return frame[["method", "dataset", "seed", "run_id"]].merge(found, on="run_id")
+    taus = pd.concat([_edges(pairings), pd.DataFrame(rows, columns=list(COLUMNS))], ignore_index=True)
+    return frame[["method", "dataset", "seed", "run_id"]].merge(taus, on="run_id")
 
 
 def supernet_ranking(frame: pd.DataFrame, tables: Tables, arrays: Arrays | None = None) -> pd.DataFrame:
@@ -77,16 +77,16 @@ def supernet_ranking(frame: pd.DataFrame, tables: Tables, arrays: Arrays | None 
     truths = {name: by_code(tables, name, "test", own=True) for name in frame["dataset"].unique()}
     rows, pairs = [], []
     for run in frame[frame["supernet"] == frame["run_id"]].to_dict("records"):
-        held = held_by(run["run_id"], run["path"], arrays)
-        if "ranking_codes" in held:
-            truth = truths[run["dataset"]][held["ranking_codes"]]
+        run_arrays = held_by(run["run_id"], run["path"], arrays)
+        if "ranking_codes" in run_arrays:
+            truth = truths[run["dataset"]][run_arrays["ranking_codes"]]
             known = np.isfinite(truth)
-            scores = held["ranking_scores" if "ranking_scores" in held else "ranking_accuracy_pct"]
+            scores = run_arrays["ranking_scores" if "ranking_scores" in run_arrays else "ranking_accuracy_pct"]
             known &= np.isfinite(scores)
             pairs.append((scores[known], truth[known]))
             rows.append((run["method"], run["dataset"], run["seed"], run["run_id"], len(truth), int(known.sum())))
-    found = pd.DataFrame(rows, columns=list(RANKING_COLUMNS[:6]))
-    return found.join(pd.DataFrame(_ranked(pairs), columns=list(RANKING_COLUMNS[6:])))
+    rankings = pd.DataFrame(rows, columns=list(RANKING_COLUMNS[:6]))
+    return rankings.join(pd.DataFrame(_ranked(pairs), columns=list(RANKING_COLUMNS[6:])))
 
 
 def held_by(run_id: str, path: Path, arrays: Arrays | None) -> Mapping[str, np.ndarray]:
@@ -96,15 +96,15 @@ def held_by(run_id: str, path: Path, arrays: Arrays | None) -> Mapping[str, np.n
 
 def _ranked(pairs: Sequence[tuple[Cells, Cells]]) -> Float[np.ndarray, "supernets 3"]:
     """`tau`, `top_tau` and `sparse_tau` of each supernet's scores and truth; those of one length are taken at once."""
-    found = np.full((len(pairs), 3), np.nan)
+    taus = np.full((len(pairs), 3), np.nan)
     lengths = np.array([len(truth) for _, truth in pairs])
     for length in np.unique(lengths):
         rows = np.flatnonzero(lengths == length).tolist()
         scores, truth = (np.stack([pairs[row][side] for row in rows]) for side in (0, 1))
-        found[rows, 0], found[rows, 2] = stats.taus(scores, truth), stats.taus(scores, stats.sparse(truth))
+        taus[rows, 0], taus[rows, 2] = stats.taus(scores, truth), stats.taus(scores, stats.sparse(truth))
         if length >= LEAST:
-            found[rows, 1] = stats.taus(scores, np.stack([stats.top(*pairs[row]) for row in rows]))
-    return found
+            taus[rows, 1] = stats.taus(scores, np.stack([stats.top(*pairs[row]) for row in rows]))
+    return taus
 
 
 class Truth:
@@ -128,27 +128,29 @@ class Truth:
 
 
 def _dead(supernets: "pd.Series[str]", arrays: Sequence[Mapping[str, np.ndarray]]) -> dict[str, Dead]:
-    """Of every supernet, the edges on which some reading of it could score no operation."""
-    found: dict[str, Dead] = {}
-    for supernet, held in zip(supernets, arrays, strict=True):
-        if "scores" in held:
-            found[supernet] = found.get(supernet, False) | ~np.isfinite(held["scores"]).any(-1, keepdims=True)
-    return found
+    """Of every supernet, the edges on which some selection could score no operation."""
+    dead: dict[str, Dead] = {}
+    for supernet, run_arrays in zip(supernets, arrays, strict=True):
+        if "scores" in run_arrays:
+            dead[supernet] = dead.get(supernet, False) | ~np.isfinite(run_arrays["scores"]).any(-1, keepdims=True)
+    return dead
 
 
 def _criteria(selection: str, arrays: Mapping[str, np.ndarray], dead: Dead | bool) -> dict[str, Scores]:
     """A run's scores by name, its own selection's first, and the null; a dead edge is left open in all of them."""
     if selection == "uniform" or "scores" not in arrays:
         return {}
-    found = {selection: arrays["scores"], "magnitude": arrays.get("magnitude", arrays["scores"])}
-    return {name: np.where(dead, np.nan, scores) for name, scores in (found | {NULL: stats.parameter_counts()}).items()}
+    criteria = {selection: arrays["scores"], "magnitude": arrays.get("magnitude", arrays["scores"])}
+    return {
+        name: np.where(dead, np.nan, scores) for name, scores in (criteria | {NULL: stats.parameter_counts()}).items()
+    }
 
 
 def _conditional(
     done: pd.DataFrame, arrays: Sequence[Mapping[str, np.ndarray]], truths: Mapping[str, Truth]
 ) -> list[dict[str, Scores]]:
     """Each run's conditional truths, by how cells are summed up."""
-    found: list[dict[str, Scores]] = [{} for _ in arrays]
+    truths_by_run: list[dict[str, Scores]] = [{} for _ in arrays]
     archs, datasets = space.all_ops()[codes_of(done["arch"])].astype(int), done["dataset"].to_numpy()
     orders = np.array([one.get("order", np.arange(len(space.EDGES))) for one in arrays]).reshape(-1, len(space.EDGES))
     for dataset, truth in truths.items():
@@ -156,8 +158,8 @@ def _conditional(
         for reduce in REDUCES:
             conditional = stats.conditional_truth(truth.accuracy_pct, archs[rows], orders[rows], reduce)
             for row, scores in zip(rows, conditional, strict=True):
-                found[row][reduce] = scores
-    return found
+                truths_by_run[row][reduce] = scores
+    return truths_by_run
 
 
 def _pairings(
@@ -186,8 +188,8 @@ def _edges(pairings: Sequence[Pairing]) -> pd.DataFrame:
         return pd.DataFrame(columns=list(COLUMNS))
     scores, targets = (np.stack([getattr(one, name) for one in pairings]) for name in ("scores", "target"))
     taus = np.stack([stats.edge_taus(scores, targets, with_none) for with_none in (True, False)], axis=1)
-    found = pd.DataFrame([one[:3] for one in pairings], columns=list(COLUMNS[:3]))
-    found = found.loc[found.index.repeat(taus[0].size)].reset_index(drop=True)
+    rows = pd.DataFrame([one[:3] for one in pairings], columns=list(COLUMNS[:3]))
+    rows = rows.loc[rows.index.repeat(taus[0].size)].reset_index(drop=True)
     with_none = np.tile(np.repeat([True, False], len(space.EDGES)), len(pairings))
     edges = pd.Series(space.EDGE_NAMES).take(np.tile(np.arange(len(space.EDGES)), len(pairings) * 2))
-    return found.assign(with_none=with_none, edge=edges.array, tau=taus.ravel())
+    return rows.assign(with_none=with_none, edge=edges.array, tau=taus.ravel())

@@ -1,4 +1,4 @@
-"""How scores of whole cells rank them against the table, beside what their size alone does."""
+"""How well scores of whole cells rank them against the table, compared with parameter count alone."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple

@@ -1,4 +1,4 @@
-"""What every supernet went through, epoch by epoch, and what its argmax cell would have reached."""
+"""Per-epoch curves of every supernet, with the accuracy that its argmax cell would have reached."""
 
 from collections.abc import Mapping
 from itertools import chain
@@ -16,7 +16,7 @@ COLUMNS = ("skips", "parameter_free", "test", "valid", "valid_accuracy_pct", "en
 
 
 def supernets(frame: pd.DataFrame) -> pd.DataFrame:
-    """The runs of `frame` whose supernets are all different: a read-out that shares another run's is left out."""
+    """The runs of `frame` whose supernets are all different: runs that share another run's supernet are left out."""
     own = frame["supernet"].fillna("").where(lambda ids: ids != "", frame["run_id"])
     shared = (own != frame["run_id"]) & own.isin(frame["run_id"])
     return frame[~shared & ~own.duplicated()]
@@ -36,22 +36,22 @@ def curves(frame: pd.DataFrame, tables: Tables = None, arrays: Mapping[str, Arra
     if not sum(lengths):
         return pd.DataFrame(columns=["method", "dataset", "seed", "run_id", "epoch", *COLUMNS])
     about = runs[["method", "dataset", "seed", "run_id"]].loc[runs.index.repeat(lengths)].reset_index(drop=True)
-    found = about.join(pd.DataFrame(list(chain.from_iterable(traces)), columns=list(store.EPOCH_COLUMNS)))
+    epochs = about.join(pd.DataFrame(list(chain.from_iterable(traces)), columns=list(store.EPOCH_COLUMNS)))
     keys = zip(runs["run_id"], runs["path"], strict=True)
-    held = [(arrays or {}).get(run_id) or store.arrays(path) for run_id, path in keys]
-    found["skip_margin"] = np.concatenate([*map(_margin, held, lengths)])
-    found["eigenvalue"] = np.concatenate([*map(_eigenvalue, held, lengths)])
-    codes = codes_of(found["arch"])
+    run_arrays = [(arrays or {}).get(run_id) or store.arrays(path) for run_id, path in keys]
+    epochs["skip_margin"] = np.concatenate([*map(_margin, run_arrays, lengths)])
+    epochs["eigenvalue"] = np.concatenate([*map(_eigenvalue, run_arrays, lengths)])
+    codes = codes_of(epochs["arch"])
     ops = space.all_ops()[codes]
-    found = found.assign(skips=space.count(ops, space.SKIP), parameter_free=space.count(ops, *space.PARAMETER_FREE))
+    epochs = epochs.assign(skips=space.count(ops, space.SKIP), parameter_free=space.count(ops, *space.PARAMETER_FREE))
     for split in ("test", "valid"):
-        found[split] = np.nan
-        for dataset, rows in found.groupby("dataset").groups.items():
-            found.loc[rows, split] = by_code(tables, str(dataset), split)[codes[rows]]
-    undecided = np.concatenate([*map(_undecided, held, lengths)])
+        epochs[split] = np.nan
+        for dataset, rows in epochs.groupby("dataset").groups.items():
+            epochs.loc[rows, split] = by_code(tables, str(dataset), split)[codes[rows]]
+    undecided = np.concatenate([*map(_undecided, run_arrays, lengths)])
     argmax = ["skips", "parameter_free", "test", "valid"]
-    found[argmax] = found[argmax].astype(float).mask(pd.Series(undecided))
-    return found
+    epochs[argmax] = epochs[argmax].astype(float).mask(pd.Series(undecided))
+    return epochs
 
 
 def _margin(arrays: Arrays, epochs: int) -> Float[np.ndarray, "epochs"]:
@@ -71,7 +71,7 @@ def _eigenvalue(arrays: Arrays, epochs: int) -> Float[np.ndarray, "epochs"]:
 
 def _aligned(values: Float[np.ndarray, "epochs"] | None, epochs: int) -> Float[np.ndarray, "epochs"]:
     """`values` cut or filled with NaN to one an epoch of the trace; an unfinished run may have fewer."""
-    found = np.full(epochs, np.nan)
+    aligned = np.full(epochs, np.nan)
     if values is not None:
-        found[: len(values)] = values[:epochs]
-    return found
+        aligned[: len(values)] = values[:epochs]
+    return aligned

@@ -14,7 +14,7 @@ def new(words: list[str]) -> int:
     args = parser.read(words)
     from benchharness.methods import _template
 
-    _template.write(Path(args.file))
+    _template.write_method_file(Path(args.file))
     print(f"{args.file} written; next: benchharness check {args.file}")
     return DONE
 

@@ -109,7 +109,7 @@ def export(words: list[str]) -> int:
     from benchharness.analysis import export
 
     results, out = Path(args.results), Path(args.out)
-    written = export.write(results, out, tables_if_installed(results))
+    written = export.write_runs(results, out, tables_if_installed(results))
     print(f"{written.rows} rows in {args.out}")
     for sentence in written.missing:
         complain(sentence, DONE)

@@ -41,12 +41,12 @@ _GOES_ON: Final = "nothing finished is lost, and the same command goes on"
 
 
 def say(sentence: str) -> None:
-    """Print `sentence` where people look for complaints."""
+    """Print `sentence` to standard error."""
     print(f"benchharness: {sentence}", file=sys.stderr, flush=True)
 
 
 class Rules(NamedTuple):
-    """How a cluster is dealt with."""
+    """How jobs are given to a cluster's workers."""
 
     patience: float = 0.0
     """Seconds to wait for a worker that can work; 0 waits for ever."""
@@ -56,7 +56,7 @@ class Rules(NamedTuple):
 
 
 class Errand(NamedTuple):
-    """What a worker was sent to do."""
+    """A job that a worker was given."""
 
     future: Any
     address: str
@@ -82,7 +82,7 @@ def cluster(
 
 @dataclass
 class _Dispatch(Generic[Job, Result]):
-    """What is left to do, and who is doing what."""
+    """The jobs that are left, and which worker has which job."""
 
     client: Any
     work: Callable[[Job], Result]
@@ -203,7 +203,7 @@ class _Dispatch(Generic[Job, Result]):
                 names = [self.ended.get_nowait()]
 
     def _take(self, errand: Errand) -> Iterator[tuple[int, Result | Exception]]:
-        """Use what an errand came to."""
+        """Process the outcome of a job."""
         key, name = errand.key, self.workers[errand.address]
         try:
             error = errand.future.exception(timeout=ANSWER_SECONDS)
@@ -235,7 +235,7 @@ class _Dispatch(Generic[Job, Result]):
         self._exclude(address, str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}")
 
     def _judge(self, address: str, answer: Mapping[str, str]) -> None:
-        """Find a worker fit or not by what it reports."""
+        """Decide by a worker's report whether it can make runs."""
         self.workers[address] += f" on {answer['host']}"
         wrong = worker_report.shortcoming(answer)
         other = not wrong and worker_report.difference(answer)
@@ -268,7 +268,7 @@ class _Dispatch(Generic[Job, Result]):
             self.rules.tell(self.said)
 
     def _situation(self) -> str:
-        """How many workers there are, and what is waited for."""
+        """A sentence: how many workers there are, and what we wait for."""
         if not self.answering:
             return "the dask scheduler does not answer; waiting for it"
         number = f"{len(self.workers)} dask worker{'s' * (len(self.workers) != 1)}"

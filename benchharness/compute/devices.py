@@ -1,4 +1,4 @@
-"""Devices to run on: which there are, how many searches share them, and what they are called."""
+"""Devices: which exist, how many searches run at a time on them, and their names."""
 
 import torch
 
@@ -6,29 +6,29 @@ from benchharness.compute import environment
 from benchharness.errors import UserError, unknown
 
 
-def devices(wanted: str, jobs: int) -> list[str]:
+def devices(device: str, jobs: int) -> list[str]:
     """The devices that `jobs` workers take in turn; raises `UserError` on one that is not there."""
     gpus = torch.cuda.device_count()
-    kind, _, index = wanted.partition(":")
+    kind, _, index = device.partition(":")
     if jobs < 1:
         raise UserError(f"jobs={jobs} is out of range; it must be 1 or more")
     if kind.lower() in ("gpu", "nvidia"):
-        raise UserError(f"unknown device {wanted!r}; did you mean 'cuda'? known: auto, cpu, cuda, cuda:N")
+        raise UserError(f"unknown device {device!r}; did you mean 'cuda'? known: auto, cpu, cuda, cuda:N")
     if kind not in ("auto", "cpu", "cuda"):
-        raise unknown("device", wanted, ("auto", "cpu", "cuda", *(f"cuda:{gpu}" for gpu in range(gpus))))
+        raise unknown("device", device, ("auto", "cpu", "cuda", *(f"cuda:{gpu}" for gpu in range(gpus))))
     if kind == "cpu" or (kind == "auto" and not gpus):
         return ["cpu"]
     if not gpus or (index and not (index.isdecimal() and int(index) < gpus)):
-        raise UserError(f"device {wanted!r} is not there: torch finds {gpus} CUDA devices; try --device cpu")
+        raise UserError(f"device {device!r} is not there: torch finds {gpus} CUDA devices; try --device cpu")
     return [f"cuda:{index}"] if index else [f"cuda:{gpu}" for gpu in range(gpus)]
 
 
-def slots(wanted: str, most: int) -> int:
-    """Runs at a time that suit this machine, `most` at most: one a GPU where `wanted` takes GPUs, else one a core."""
-    found = devices(wanted, 1)
-    return max(1, min(most, environment.cores() if found == ["cpu"] else len(found)))
+def slots(device: str, most: int) -> int:
+    """Runs at a time that suit this machine, `most` at most: one a GPU where `device` takes GPUs, else one a core."""
+    usable = devices(device, 1)
+    return max(1, min(most, environment.cores() if usable == ["cpu"] else len(usable)))
 
 
 def name_of(device: str) -> str:
-    """What `device` is called: the GPU's model, or `cpu`."""
+    """The GPU's model name, or `cpu`."""
     return torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu"

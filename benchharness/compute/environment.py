@@ -1,4 +1,4 @@
-"""Where and with what a run was made: versions, git state, processor, GPUs, driver, flags. Never imports torch."""
+"""Describes the environment of a run: versions, git state, processor, GPUs, driver, flags. Never imports torch."""
 
 import hashlib
 import os
@@ -23,7 +23,7 @@ def wait_passively() -> None:
 
 
 def describe() -> dict[str, Any]:
-    """The environment of this process, as JSON can hold it; what cannot be told is None."""
+    """The environment of this process, as JSON; None for what cannot be determined."""
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),

@@ -1,4 +1,4 @@
-"""Ways to work through a list of jobs: in this process, or in several through joblib."""
+"""Executors: run a list of jobs in this process, or in several through joblib."""
 
 import os
 import threading

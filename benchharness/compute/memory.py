@@ -1,4 +1,4 @@
-"""Whether an error says that memory ran out, in whichever words the device's libraries say so."""
+"""Recognises errors that mean out of memory, in the wordings of all libraries involved."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ _WORDS: Final = ("can't allocate memory", "ALLOC_FAILED", "ALLOCATION_FAILED", "
 
 
 def ran_out(error: BaseException) -> bool:
-    """Whether `error` is for want of memory, on the CPU or on a GPU."""
+    """Whether `error` says that the CPU's or a GPU's memory ran out."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     if isinstance(error, torch.AcceleratorError) and getattr(error, "error_code", 0) == _CUDA_ERROR_MEMORY_ALLOCATION:

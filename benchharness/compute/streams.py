@@ -1,4 +1,4 @@
-"""Standard streams that whoever started this process has closed: replaced, so that nobody trips over them."""
+"""Replaces standard streams that were closed before this process started, so that writing to them cannot fail."""
 
 import os
 import sys

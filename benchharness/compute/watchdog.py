@@ -1,4 +1,4 @@
-"""A process that gets nowhere ends itself, and leaves word of what it was at."""
+"""Ends this process if it hangs, and writes down what every thread was doing."""
 
 import faulthandler
 from collections.abc import Iterator
@@ -26,5 +26,5 @@ def watched(note: Path, seconds: float) -> Iterator[None]:
 
 
 def stacks(note: Path) -> str:
-    """What `watched` wrote when it ended a process; empty where it never had to."""
+    """The stacks that `watched` wrote when it ended a process; empty if it did not."""
     return note.read_text(encoding="utf-8", errors="replace") if note.is_file() else ""

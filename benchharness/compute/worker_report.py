@@ -1,4 +1,4 @@
-"""What a dask worker says about its copy of this package, and whether runs made with that are runs of this one."""
+"""Compares a dask worker's copy of this package with ours, to know whether its runs count as ours."""
 
 import inspect
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ def report(package: str, digest: str, needed: str) -> dict[str, str]:
 
 
 def shortcoming(answer: Mapping[str, str]) -> str:
-    """What keeps a worker with this report from making runs at all; empty where nothing does."""
+    """Why a worker with this report cannot make runs at all; empty if it can."""
     if not answer["version"]:
         return f"cannot load benchharness ({answer['error']}); install {_version()} there"
     if answer["error"] and answer["version"] != _version():
@@ -49,7 +49,7 @@ def shortcoming(answer: Mapping[str, str]) -> str:
 
 
 def difference(answer: Mapping[str, str]) -> str:
-    """In what a worker's package differs from this one; empty where it does not."""
+    """How the worker's package differs from this one; empty if it does not."""
     if answer["version"] != _version():
         return f"has benchharness {answer['version']}, here is {_version()}"
     here, there = environment.source_sha256(), answer["source"]

@@ -21,7 +21,7 @@ _FRAMEWORK = set(vars(Method)) | {"training", "dump_patches", "call_super_init"}
 
 def names() -> list[str]:
     """The built-in methods, in alphabetical order."""
-    return sorted(canonical(found.name) for found in iter_modules(__path__) if not found.name.startswith("_"))
+    return sorted(canonical(module.name) for module in iter_modules(__path__) if not module.name.startswith("_"))
 
 
 def canonical(name: str) -> str:
@@ -44,22 +44,24 @@ def load(name: str | Path) -> type[Method]:
 
 def options(method: type[Method]) -> dict[str, Any]:
     """What can be set about `method`, with defaults: its lower-case class attributes of a plain type."""
-    found: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
     for base in reversed(method.__mro__):
         if issubclass(base, Method) and base is not Method:
-            found |= {key: value for key, value in vars(base).items() if isinstance(value, bool | int | float | str)}
-    return {key: value for key, value in found.items() if not key.startswith("_") and key not in _FRAMEWORK}
+            attributes |= {
+                key: value for key, value in vars(base).items() if isinstance(value, bool | int | float | str)
+            }
+    return {key: value for key, value in attributes.items() if not key.startswith("_") and key not in _FRAMEWORK}
 
 
 def configured(method: type[Method], changes: Mapping[str, Any]) -> type[Method]:
     """`method` with some of its options changed; raises `UserError` on an unknown option or a value of another type."""
     known = options(method)
-    made = {}
+    values = {}
     for key, value in changes.items():
         if key not in known:
             raise unknown_option(method.__name__.lower(), key, known)
-        made[key] = coerce(key, value, type(known[key]))
-    return type(method.__name__, (method,), {**made, "__doc__": method.__doc__}) if made else method
+        values[key] = coerce(key, value, type(known[key]))
+    return type(method.__name__, (method,), {**values, "__doc__": method.__doc__}) if values else method
 
 
 def summary(method: type[Method]) -> str:
@@ -68,12 +70,12 @@ def summary(method: type[Method]) -> str:
 
 
 def _only_method(module: ModuleType, name: str) -> type[Method]:
-    found = [
+    subclasses = [
         item
         for item in vars(module).values()
         if inspect.isclass(item) and issubclass(item, Method) and item.__module__ == module.__name__
     ]
-    last = [item for item in found if not any(item in other.__mro__[1:] for other in found)]
+    last = [item for item in subclasses if not any(item in other.__mro__[1:] for other in subclasses)]
     if len(last) != 1:
         count = len(last)
         raise UserError(
@@ -86,10 +88,10 @@ def _file(path: Path) -> ModuleType:
     if not path.is_file():
         raise UserError(f"there is no method file {str(path)!r}")
     try:
-        module = _beside.load(f"benchharness_user_{path.stem}", path)
+        module = _beside.load_module(f"benchharness_user_{path.stem}", path)
     except UserError:
         raise
     except Exception as error:
         raise UserError(f"{path} does not load: {type(error).__name__}: {error}") from error
-    _hooks.check(module)
+    _hooks.check_names(module)
     return module

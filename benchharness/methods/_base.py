@@ -15,25 +15,25 @@ __all__ = ["Arch", "Loss", "Method", "Weights", "uniform_cell"]
 
 
 class Method(nn.Module):
-    """How a differentiable search draws, regularises and reads out its edge weights.
+    """How a differentiable search draws and regularises its edge weights, and derives a cell from them.
 
     A method is one file in this folder, or anywhere when named by its path; the file's name is the method's name.
     Lower-case class attributes that are numbers, strings or truth values are its options (`--methods mine:width=3`).
     """
 
     version: ClassVar[int] = 1
-    """Raised whenever the method comes to search otherwise, so that runs of old do not pass for its own."""
+    """Raise it whenever the method starts to search differently: runs of earlier versions then have other ids."""
     update: ClassVar[str | type[Update]] = "first"
     """How a step changes weights and alpha: `first` order, `second` order, on a `single` level, a subclass of `Update`;
     `none` trains nothing."""
     selection: ClassVar[str | type] = "magnitude"
-    """How a cell is read out: a name in `selection`, or a subclass of `Selection`."""
+    """How a cell is derived: a name in `selection`, or a subclass of `Selection`."""
     selection_options: ClassVar[Mapping[str, Any]] = {}
     """Options of that selection where they are not its defaults."""
     main_option: ClassVar[str] = ""
     """The option, its own or its selection's, that may be given by its value alone: `proxy:synflow`."""
     trains_as: ClassVar[str | None] = None
-    """The method whose supernet this one reads out, where it trains none of its own."""
+    """The method whose supernet this one derives its cell from, if it trains none of its own."""
     alpha_weight_decay: float | None = None
     """Weight decay on alpha where it is not the protocol's."""
     weighs_bypass: ClassVar[bool] = False
@@ -78,7 +78,7 @@ class Method(nn.Module):
         return True
 
     def optimizer(self, settings: Protocol) -> torch.optim.Optimizer:
-        """What updates alpha: Adam as the protocol says."""
+        """The optimiser of alpha: Adam with the protocol's settings."""
         decay = settings.alpha_weight_decay if self.alpha_weight_decay is None else self.alpha_weight_decay
         betas = (settings.alpha_beta1, settings.alpha_beta2)
         return torch.optim.Adam(self.parameters(), settings.alpha_learning_rate, betas, weight_decay=decay)
@@ -88,7 +88,7 @@ class Method(nn.Module):
         return ()
 
     def narrow(self) -> None:
-        """What the method does to itself where a new stage begins."""
+        """Called at the start of every stage but the first, for a method that then prunes its operations."""
 
     def restarts_rate(self) -> bool:
         """Whether a new stage begins with the first learning rate, to fall from there in the cosine's proportions."""

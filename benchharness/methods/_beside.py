@@ -39,7 +39,7 @@ def source_of(path: Path) -> bytes:
     return (content.removesuffix(b"\n") + b"\n" if blocks else content) + b"".join(blocks)
 
 
-def load(name: str, path: Path) -> ModuleType:
+def load_module(name: str, path: Path) -> ModuleType:
     """The method file at `path` as a module called `name`; what it imports from beside it is its own alone."""
     source = source_of(path)
     helpers = _Beside(f"{name}_{hashlib.sha256(source).hexdigest()[:16]}", path.parent, dict(_helpers(source)))
@@ -60,7 +60,7 @@ class _Beside(MetaPathFinder, Loader):
             sys.meta_path.append(self)
 
     def find_spec(self, fullname: str, *_: Any) -> ModuleSpec | None:
-        """Where a helper is; None for whatever is none of these."""
+        """The spec of a helper module; None for any other module."""
         if not fullname.startswith(f"{self.package}."):
             return None
         stem = fullname.removeprefix(f"{self.package}.").replace(".", "/")
@@ -84,7 +84,7 @@ class _Beside(MetaPathFinder, Loader):
         exec(compile(source, str(path), "exec"), vars(module))
 
     def imported(self, name: str, space: Any = None, local: Any = None, names: Any = (), level: int = 0) -> Any:
-        """What an import statement gives, from beside the method where there is such a file."""
+        """What an import statement gives: a file beside the method if there is one, else the usual module."""
         top = name.partition(".")[0]
         if level or not any(text.partition("/")[0].removesuffix(".py") == top for text in self.texts):
             return builtins.__import__(name, space, local, names, level)
@@ -96,16 +96,16 @@ class _Beside(MetaPathFinder, Loader):
 
 def _imported(path: Path, content: bytes) -> dict[str, str]:
     """The text of every file beside `path` that it imports, directly or not, by its path from there."""
-    found: dict[str, str] = {}
-    left = [content]
-    while left:
-        for top in _tops(left.pop()):
+    texts: dict[str, str] = {}
+    unread = [content]
+    while unread:
+        for top in _tops(unread.pop()):
             for file in _files(path.parent, top):
                 name = file.relative_to(path.parent).as_posix()
-                if file != path and name not in found:
-                    found[name] = _text(file)
-                    left.append(found[name].encode())
-    return found
+                if file != path and name not in texts:
+                    texts[name] = _text(file)
+                    unread.append(texts[name].encode())
+    return texts
 
 
 def _tops(source: bytes) -> set[str]:
@@ -151,7 +151,7 @@ def _block(name: str, text: str) -> bytes:
 
 
 def _helpers(source: bytes) -> Iterator[tuple[str, str]]:
-    """The files that `source_of` added, by path."""
+    """The files that `source_of` appended, as text by path."""
     for part in source.split(_FILE)[1:]:
         name, *lines = part.removesuffix(b"\n").split(b"\n")
         yield json.loads(name), b"\n".join(line.removeprefix(_LINE) for line in lines).decode()

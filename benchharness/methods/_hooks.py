@@ -1,4 +1,4 @@
-"""Names in a user's file that do nothing: a hook misspelt, or an option of a type that is none."""
+"""Checks for names in a user's method file that have no effect: misspelt hooks, and options of an unsupported type."""
 
 import inspect
 from difflib import get_close_matches
@@ -12,7 +12,7 @@ _NEAR: Final = 0.85
 _CONTAINERS: Final = (list, tuple, set, dict)
 
 
-def check(module: ModuleType) -> None:
+def check_names(module: ModuleType) -> None:
     """Raise `UserError` for the first class of `module` with a name that overrides nothing but nearly matches a hook.
 
     So is a lower-case list, tuple, set or dict of a method, which looks like an option and is none.

@@ -28,14 +28,14 @@ class {kind}(Method):
         tau = self.tau_max + (self.tau_min - self.tau_max) * progress
         return (self.alpha / tau).softmax(-1)
 
-    # There is more to give, each with a default: expected() is the mean that a cell is read out of, softmax(alpha);
+    # More can be given, each with a default: expected() is the mean that the cell is derived from, softmax(alpha);
     # penalty(drawn, progress) is added to alpha's loss; update = "second" or "single", or a subclass of
     # benchharness.Update; selection = "strength" or "best", or a dataclass derived from benchharness.Selection.
 '''
 
 
-def write(path: Path) -> None:
-    """Write the file; raises `UserError` where it exists already or its name will not do."""
+def write_method_file(path: Path) -> None:
+    """Write the template to `path`; raises `UserError` if it exists, or if its name cannot be a method's."""
     if path.suffix != ".py":
         raise UserError(f"{str(path)!r} does not end in .py")
     if path.exists():

@@ -35,7 +35,7 @@ class Distribution(Protocol):
 
 
 class Parts(NamedTuple):
-    """What is trained, by what, on which images."""
+    """What an update works with: supernet, method, their optimisers, and the images."""
 
     net: Supernet
     method: Distribution
@@ -44,45 +44,45 @@ class Parts(NamedTuple):
     stream: Stream
 
 
-class When(NamedTuple):
-    """Where in the search a step is taken."""
+class StepContext(NamedTuple):
+    """Context of one step: progress in [0, 1], the edges already decided, and whether alpha is updated."""
 
     progress: float
     """0 in the first epoch, 1 in the last."""
     decided: Mapping[int, int] = {}
     """Edges that carry one operation alone already."""
     alpha: bool = True
-    """Whether alpha moves too."""
+    """Whether the step updates alpha too."""
 
 
 Tally = Float[Tensor, "3"]
 Tallies = Float[Tensor, "2 3"]
-"""Summed loss, correct answers and images, of the training and of the validation batch; zeros for one not met."""
+"""Summed loss, correct answers and images, of the training and validation batches; zeros for an unused batch."""
 
 
 class Update:
-    """The base of all rules."""
+    """Base class of all update rules: how one step changes the weights and alpha."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts, self.net, self.method = parts, parts.net, parts.method
         self.settings = parts.stream.settings
 
-    def step(self, train: Batch, valid: Batch, when: When) -> Tallies:
-        """Change weights and alpha once, and count how the supernet did on both batches before."""
+    def step(self, train: Batch, valid: Batch, when: StepContext) -> Tallies:
+        """Update weights and alpha once; gives the tallies of both batches from before the update."""
         raise NotImplementedError
 
-    def finish(self, when: When) -> None:
-        """What is done once after an epoch's steps."""
+    def finish(self, when: StepContext) -> None:
+        """Called once after the steps of every epoch; does nothing by default."""
 
     def alphas(self) -> list[nn.Parameter]:
-        """The method's parameters that learn."""
+        """The method's parameters that require a gradient."""
         return [parameter for parameter in self.method.parameters() if parameter.requires_grad]
 
-    def drawn(self, when: When) -> Weights:
+    def drawn(self, when: StepContext) -> Weights:
         """Edge weights to update alpha by, differentiable in alpha."""
         return with_decided(self.method.draw(when.progress), when.decided)
 
-    def step_weights(self, batch: Batch, when: When) -> Tally:
+    def step_weights(self, batch: Batch, when: StepContext) -> Tally:
         """One step on the weights, at the edge weights or the cell that the method draws for it."""
         with torch.no_grad():
             drawn = self.method.draw_for_weights(when.progress, self._loss(batch))
@@ -95,7 +95,7 @@ class Update:
         self.descend()
         return tally(logits, batch)
 
-    def _cells(self, first: Arch, batch: Batch, when: When) -> Arch | list[Arch]:
+    def _cells(self, first: Arch, batch: Batch, when: StepContext) -> Arch | list[Arch]:
         """The cell to train, or one for each cell of the network where the protocol wants them apart."""
         if not self.settings.cells_apart:
             return _as_decided(first, when)
@@ -123,8 +123,8 @@ class Update:
 class FirstOrder(Update):
     """Weights by the training batch's loss, alpha by the validation batch's, in the protocol's order."""
 
-    def step(self, train: Batch, valid: Batch, when: When) -> Tallies:
-        """One step on each; the second one sees what the first one changed."""
+    def step(self, train: Batch, valid: Batch, when: StepContext) -> Tallies:
+        """One step on weights and one on alpha; the second sees what the first changed."""
         counted = [unmet(train), unmet(valid)]
         for turn in (1, 0) if self.settings.order == "alpha-first" else (0, 1):
             if turn == 0:
@@ -133,7 +133,7 @@ class FirstOrder(Update):
                 counted[1] = self.step_alpha(train, valid, when)
         return torch.stack(counted)
 
-    def step_alpha(self, train: Batch, valid: Batch, when: When) -> Tally:  # noqa: ARG002
+    def step_alpha(self, train: Batch, valid: Batch, when: StepContext) -> Tally:  # noqa: ARG002
         """One step on alpha by the validation loss and the method's penalty, the weights held."""
         drawn = self.drawn(when)
         with self.net.holding_weights():
@@ -143,11 +143,11 @@ class FirstOrder(Update):
         return tally(logits, valid)
 
     def logits(self, batch: Batch, drawn: Weights) -> Float[Tensor, "batch classes"]:
-        """What the supernet gives for a batch at drawn edge weights that alpha is updated by."""
+        """The supernet's logits at the edge weights drawn for the update of alpha."""
         return self.net(batch.images, drawn)
 
     def follow(self, loss: Float[Tensor, ""]) -> None:
-        """One step on alpha down `loss`."""
+        """One optimiser step on alpha that descends `loss`."""
         alphas = self.alphas()
         for alpha, slope in zip(alphas, torch.autograd.grad(loss, alphas, allow_unused=True), strict=True):
             alpha.grad = slope
@@ -168,7 +168,7 @@ class SecondOrder(FirstOrder):
     radius: ClassVar[float] = 1e-2
     """Length of the step of the finite difference, which is as long in any direction."""
 
-    def step_alpha(self, train: Batch, valid: Batch, when: When) -> Tally:
+    def step_alpha(self, train: Batch, valid: Batch, when: StepContext) -> Tally:
         """One step on alpha by the implicit gradient."""
         drawn = self.drawn(when)
         slope, logits = self.implicit(train, valid, drawn.detach())
@@ -199,9 +199,9 @@ class SecondOrder(FirstOrder):
         settings, states = self.settings, self.parts.weight_optimizer.state
         ahead = {}
         for (name, parameter), slope in zip(self.net.named_parameters(), slopes, strict=True):
-            kept = states[parameter].get("momentum_buffer") if parameter in states else None
+            buffer = states[parameter].get("momentum_buffer") if parameter in states else None
             pull = slope + settings.weight_decay * weights[name]
-            pull = pull if kept is None else pull + settings.momentum * kept
+            pull = pull if buffer is None else pull + settings.momentum * buffer
             ahead[name] = (weights[name] - rate * pull).requires_grad_()
         return ahead
 
@@ -213,7 +213,7 @@ class SecondOrder(FirstOrder):
 class SingleLevel(Update):
     """One level, as in SNAS: one batch, one draw, one loss and one backward pass for weights and alpha."""
 
-    def step(self, train: Batch, valid: Batch, when: When) -> Tallies:
+    def step(self, train: Batch, valid: Batch, when: StepContext) -> Tallies:
         """One step on both by the training batch; the validation batch stays unseen."""
         drawn = self.drawn(when)
         logits = self.net(train.images, drawn)
@@ -229,7 +229,7 @@ class SingleLevel(Update):
 UPDATES: Final[Mapping[str, type[Update]]] = {"first": FirstOrder, "second": SecondOrder, "single": SingleLevel}
 
 
-def make(rule: str | type[Update], parts: Parts) -> Update:
+def make_update(rule: str | type[Update], parts: Parts) -> Update:
     """The rule called `rule`, or of the class `rule`, for `parts`; raises `UserError` on an unknown name."""
     if not isinstance(rule, str):
         return rule(parts)
@@ -278,12 +278,12 @@ def judging(net: Supernet, stream: Stream) -> Iterator[Callable[[Arch], Tally]]:
         yield judge
 
 
-def _as_decided(cell: Arch, when: When) -> Arch:
+def _as_decided(cell: Arch, when: StepContext) -> Arch:
     return tuple(when.decided.get(edge, op) for edge, op in enumerate(cell))
 
 
 def _starves(cell: Arch) -> bool:
-    """Whether some node gets `none` alone."""
+    """Whether all edges into some node carry `none`."""
     return any(all(cell[edge] == NONE for edge in into) for into in _ENTERING)
 
 
@@ -291,5 +291,5 @@ _ENTERING: Final = tuple(tuple(e for e, (target, _) in enumerate(EDGES) if targe
 
 
 def unmet(batch: Batch) -> Tally:
-    """The tally of a batch that a rule leaves unseen."""
+    """The tally of a batch that a rule does not use: zeros."""
     return torch.zeros(3, dtype=torch.float64, device=batch.images.device)

@@ -9,7 +9,7 @@ from benchharness.methods.darts_pt import DartsPt
 
 
 class DartsPtFixed(DartsPt):
-    """DARTS-PT with fixed alpha: a supernet trained with all operations mixed equally, read out by perturbation."""
+    """DARTS-PT with fixed alpha: a supernet trained with all operations mixed equally; derives by perturbation."""
 
     trains_as: ClassVar[str | None] = None
 

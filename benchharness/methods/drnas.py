@@ -45,6 +45,6 @@ class Drnas(Method):
         """The KL divergence to the uniform Dirichlet where `regulariser` is `kl`."""
         if self.regulariser == "decay":
             return super().penalty(drawn, progress)
-        held = Dirichlet(self.concentration(), validate_args=False)
-        flat = Dirichlet(torch.ones_like(self.alpha), validate_args=False)
-        return self.kl_weight * kl_divergence(held, flat).sum()
+        current = Dirichlet(self.concentration(), validate_args=False)
+        uniform = Dirichlet(torch.ones_like(self.alpha), validate_args=False)
+        return self.kl_weight * kl_divergence(current, uniform).sum()

@@ -56,8 +56,8 @@ class DrnasProgressive(Drnas):
 
     def expected(self) -> Weights:
         """The mean of that draw."""
-        held = self._open()
-        return self._placed(held / held.sum(-1, keepdim=True))
+        concentration = self._open()
+        return self._placed(concentration / concentration.sum(-1, keepdim=True))
 
     def get_extra_state(self) -> Tensor:
         """How many operations are open per edge, for checkpoints."""

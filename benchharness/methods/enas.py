@@ -11,7 +11,7 @@ from benchharness.config import Protocol
 from benchharness.data.pictures import Batch
 from benchharness.errors import unknown
 from benchharness.methods._base import Arch, Loss, Method, Weights
-from benchharness.methods._updates import Tallies, Update, When, judging, unmet
+from benchharness.methods._updates import StepContext, Tallies, Update, judging, unmet
 
 Reward = Callable[[Arch], float]
 
@@ -19,11 +19,11 @@ Reward = Callable[[Arch], float]
 class Sampled(Update):
     """Weights learn on cells that the controller samples; after each epoch the controller learns from accuracies."""
 
-    def step(self, train: Batch, valid: Batch, when: When) -> Tallies:
+    def step(self, train: Batch, valid: Batch, when: StepContext) -> Tallies:
         """One step of the weights on one cell."""
         return torch.stack([self.step_weights(train, when), unmet(valid)])
 
-    def finish(self, when: When) -> None:
+    def finish(self, when: StepContext) -> None:
         """Let the controller learn, each reward the accuracy of a cell on the next validation batch (0 to 1)."""
         assert isinstance(self.method, Enas)
         if not when.alpha:
@@ -100,16 +100,16 @@ class Enas(Method):
     def marginals(self) -> Weights:
         """The probability of each operation on each edge, by going through all choices on the edges before."""
         inputs: Tensor = self.start
-        chance, state, found = self.start.new_ones(1), None, []
+        chance, state, probabilities = self.start.new_ones(1), None, []
         for _ in range(len(self.alpha)):
             logits, state = self._logits(inputs, state)
             ops = logits.shape[1]
             joint = chance.unsqueeze(1) * logits.softmax(-1)
-            found.append(joint.sum(0))
+            probabilities.append(joint.sum(0))
             chance = joint.flatten()
             state = (state[0].repeat_interleave(ops, 1), state[1].repeat_interleave(ops, 1))
             inputs = self.embedding.weight.repeat(len(logits), 1)
-        return torch.stack(found)
+        return torch.stack(probabilities)
 
     @torch.no_grad()
     def record(self) -> None:
@@ -124,11 +124,11 @@ class Enas(Method):
             gains = []
             for cell, entropy in zip(cells.tolist(), entropies.tolist(), strict=True):
                 accuracy = reward(tuple(cell))
-                found = accuracy + self.entropy_weight * entropy
-                held = before if self.baseline_moves == "epoch" else float(self.baseline)
-                mixed = held - (1 - self.baseline_decay) * (held - found) if held >= 0 else accuracy
-                self.baseline.fill_(mixed)
-                gains.append(found - mixed)
+                bonus = accuracy + self.entropy_weight * entropy
+                baseline = before if self.baseline_moves == "epoch" else float(self.baseline)
+                updated = baseline - (1 - self.baseline_decay) * (baseline - bonus) if baseline >= 0 else accuracy
+                self.baseline.fill_(updated)
+                gains.append(bonus - updated)
             optimizer.zero_grad(set_to_none=True)
             (-chances * torch.tensor(gains).to(chances)).mean().backward()
             nn.utils.clip_grad_norm_(self.parameters(), 5.0)

@@ -12,7 +12,7 @@ from benchharness.methods.snas import Snas
 
 
 class Drawn(FirstOrder):
-    """First order, computing nothing but the operations that were drawn."""
+    """First order; computes only the operations that were drawn."""
 
     def logits(self, batch: Batch, drawn: Weights) -> Float[Tensor, "batch classes"]:
         """Drawn operations scaled by their weights, and the others' weights added as numbers."""

@@ -1,4 +1,4 @@
-"""OStr-DARTS: the DARTS supernet, read out by operation strength instead of by the magnitude of alpha."""
+"""OStr-DARTS: the DARTS supernet, with the cell derived by operation strength instead of the magnitude of alpha."""
 
 from benchharness.methods.darts import Darts
 

@@ -22,7 +22,7 @@ class Proxy(Method):
 
     def __init__(self, edges: int, ops: int) -> None:
         super().__init__(edges, ops)
-        proxies.check(self.measure)
+        proxies.check_measure(self.measure)
         proxies.Setting(self.channels, self.cells).checked()
         if not 0 <= self.samples <= SIZE or self.batch < 2:
             raise UserError(f"samples={self.samples}, batch={self.batch}: take 0 (all) to {SIZE}, and 2 or more")

@@ -49,11 +49,11 @@ def cost(weights: Weights) -> Float[Tensor, ""]:
 
 def prices(ops: int) -> Float[Tensor, " ops"]:
     """What each operation costs, 1 for the 3x3 convolution; skip and none are free."""
-    found = torch.zeros(ops)
+    costs = torch.zeros(ops)
     for op in (CONV1, CONV3, POOL):
         pairs = zip(_resources(op), _resources(CONV3), strict=True)
-        found[op] = sum(own / largest for own, largest in pairs) / 3
-    return found
+        costs[op] = sum(own / largest for own, largest in pairs) / 3
+    return costs
 
 
 def _resources(op: int) -> tuple[float, float, float]:

@@ -26,7 +26,7 @@ _GRAPHS: Final = 64
 """Shapes, with and without gradients to the edge weights, in training with and without statistics recorded."""
 
 
-def check(choice: str) -> None:
+def check_choice(choice: str) -> None:
     """Raise `UserError` where `choice`, one of `CHOICES`, asks for what cannot be compiled here."""
     if choice == "on" and not compiler():
         raise UserError("compile=on needs a C++ compiler, and there is none; install g++, or set CXX to one")

@@ -54,11 +54,11 @@ class Fan(nn.Module):
         """The edges' weighted outputs side by side, from the node's rectified features."""
         return self.norm(self.convolution(active), gains.repeat_interleave(self.channels))
 
-    def repeated(self, held: Tensor, times: int) -> Tensor:
+    def repeated(self, tensor: Tensor, times: int) -> Tensor:
         """A weight, statistic or momentum of this fan as a fan `times` as wide holds it, every channel repeated."""
-        rest = [1] * (held.dim() - 1)
-        wide = held.unflatten(0, (-1, self.channels)).repeat(1, times, *rest).flatten(0, 1)
-        return wide if held.dim() == 1 else wide.repeat(1, times, 1, 1)
+        rest = [1] * (tensor.dim() - 1)
+        wide = tensor.unflatten(0, (-1, self.channels)).repeat(1, times, *rest).flatten(0, 1)
+        return wide if tensor.dim() == 1 else wide.repeat(1, times, 1, 1)
 
     def one(self, active: Tensor, place: int) -> Tensor:
         """The output of the edge at `place` alone."""
@@ -148,7 +148,7 @@ class ResidualBlock(nn.Module):
         self.shortcut = nn.Conv2d(channels, wider, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features at half the resolution."""
+        """Features at half the resolution and twice the channels."""
         inner = self.first_norm(self.first(F.relu(x)))
         return self.second_norm(self.second(F.relu(inner))) + self.shortcut(F.avg_pool2d(x, 2))
 

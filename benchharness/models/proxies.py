@@ -31,14 +31,14 @@ _JITTER: Final = 1e-5
 
 
 class Setting(NamedTuple):
-    """What cells are scored with: the size of their networks, and the draw of their first weights."""
+    """How cells are scored: size of the network, and seed of its initial weights."""
 
     channels: int = 16
     cells: int = 5
     seed: int = 0
 
     def checked(self) -> "Setting":
-        """The setting itself; raises `UserError` where there is no such network."""
+        """The setting itself; raises `UserError` if no such network is possible."""
         if not (1 <= self.channels <= 1024 and 1 <= self.cells <= 64):
             raise UserError(f"channels={self.channels}, cells={self.cells}: take 1 to 1024, and 1 to 64")
         return self
@@ -50,24 +50,24 @@ def score(measure: str, arch: Arch, batch: Batch, classes: int, setting: Setting
     The same weights are drawn for a cell whenever it is scored with the same seed, whatever was scored before it.
     Raises `UserError` on an unknown measure.
     """
-    check(measure)
+    check_measure(measure)
     if measure in _COUNTED:
         size = Size(setting.channels, setting.cells, batch.images.shape[-1], classes)
         return float(_COUNTED[measure](np.array(arch), size))
     with seeded("proxy", setting.seed, to_code(arch)):
         net = Network(arch, classes, setting.channels, setting.cells).to(batch.images.device)
-        found = PROXIES[measure](net.train(), batch)
-    return found if math.isfinite(found) else math.nan
+        value = PROXIES[measure](net.train(), batch)
+    return value if math.isfinite(value) else math.nan
 
 
-def check(measure: str) -> None:
-    """Raise `UserError` where there is no such proxy."""
+def check_measure(measure: str) -> None:
+    """Raise `UserError` if there is no proxy of this name."""
     if measure not in NAMES:
         raise unknown("proxy", measure, NAMES)
 
 
 def _snip(net: Network, batch: Batch) -> float:
-    """How much the loss hangs on each weight: sum of |w dL/dw| (Lee, Ajanthan & Torr, ICLR 2019)."""
+    """Sensitivity of the loss to each weight: sum of |w dL/dw| (Lee, Ajanthan & Torr, ICLR 2019)."""
     weights = _weights(net)
     return _total((w * slope).abs() for w, slope in zip(weights, _slopes(net, batch, weights), strict=True))
 
@@ -84,11 +84,11 @@ def _grasp(net: Network, batch: Batch) -> float:
 
 
 def _fisher(net: Network, batch: Batch) -> float:
-    """What channels contribute: sum of (sum over positions of activation times gradient)² / 2 (Turner et al. 2020)."""
-    with _outputs(net) as kept:
+    """Contribution of channels: sum of (sum over positions of activation * gradient)² / 2 (Turner et al. 2020)."""
+    with _outputs(net) as outputs:
         loss = F.cross_entropy(net(batch.images), batch.labels)
-        slopes = torch.autograd.grad(loss, kept, allow_unused=True)
-    products = [out.detach() * slope for out, slope in zip(kept, slopes, strict=True) if slope is not None]
+        slopes = torch.autograd.grad(loss, outputs, allow_unused=True)
+    products = [out.detach() * slope for out, slope in zip(outputs, slopes, strict=True) if slope is not None]
     # A classifier's outputs have no positions to sum over.
     return _total(
         one.flatten(2).sum(-1).square().mean(0) / 2 for one in (x if x.ndim > 2 else x[..., None] for x in products)
@@ -138,14 +138,14 @@ def _zen(net: Network, batch: Batch) -> float:
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.normal_(module.weight)
-    found = []
+    scores = []
     for _ in range(_ROUNDS):
         start, move = torch.randn_like(batch.images), torch.randn_like(batch.images)
         with _deviations(net) as deviations:
             before = _features(net, start)
         moved = (before - _features(net, start + _GAMMA * move)).abs().sum((1, 2, 3)).mean()
-        found.append(float(moved.log()) + sum(deviations))
-    return sum(found) / len(found)
+        scores.append(float(moved.log()) + sum(deviations))
+    return sum(scores) / len(scores)
 
 
 PROXIES: Final[Mapping[str, Callable[[Network, Batch], float]]] = {
@@ -173,8 +173,8 @@ def _weights(net: nn.Module) -> list[Tensor]:
 def _slopes(net: Network, batch: Batch, weights: list[Tensor], again: bool = False) -> list[Tensor]:
     """Derivatives of the loss, zeros for weights that do not reach it; with `again`, to be derived once more."""
     loss = F.cross_entropy(net(batch.images), batch.labels)
-    found = torch.autograd.grad(loss, weights, create_graph=again, allow_unused=True)
-    return [torch.zeros_like(w) if slope is None else slope for w, slope in zip(weights, found, strict=True)]
+    slopes = torch.autograd.grad(loss, weights, create_graph=again, allow_unused=True)
+    return [torch.zeros_like(w) if slope is None else slope for w, slope in zip(weights, slopes, strict=True)]
 
 
 def _total(parts: Iterator[Tensor]) -> float:
@@ -182,24 +182,24 @@ def _total(parts: Iterator[Tensor]) -> float:
 
 
 def _features(net: Network, images: Tensor) -> Float[Tensor, "batch channels height width"]:
-    """What the network has before its global pooling."""
-    kept: list[Tensor] = []
-    handle = net.last_norm.register_forward_hook(lambda _module, _given, out: kept.append(out))
+    """The features before the global pooling."""
+    outputs: list[Tensor] = []
+    handle = net.last_norm.register_forward_hook(lambda _module, _given, out: outputs.append(out))
     try:
         net(images)
     finally:
         handle.remove()
-    return F.relu(kept[0])
+    return F.relu(outputs[0])
 
 
 @contextmanager
 def _outputs(net: nn.Module) -> Iterator[list[Tensor]]:
-    """What every convolution and the classifier give in the block."""
-    kept: list[Tensor] = []
+    """Collects the outputs of every convolution and of the classifier within the block."""
+    outputs: list[Tensor] = []
     layers = [module for module in net.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
-    handles = [layer.register_forward_hook(lambda _module, _given, out: kept.append(out)) for layer in layers]
+    handles = [layer.register_forward_hook(lambda _module, _given, out: outputs.append(out)) for layer in layers]
     try:
-        yield kept
+        yield outputs
     finally:
         for handle in handles:
             handle.remove()
@@ -208,15 +208,15 @@ def _outputs(net: nn.Module) -> Iterator[list[Tensor]]:
 @contextmanager
 def _deviations(net: nn.Module) -> Iterator[list[float]]:
     """The logarithm of the deviation that every normalisation divides by in the block."""
-    kept: list[float] = []
+    deviations: list[float] = []
 
     def note(_module: nn.Module, given: tuple[Tensor, ...], _out: Tensor) -> None:
         variance = given[0].var((0, 2, 3)).mean()
-        kept.append(0.5 * float((variance + _JITTER).log()))
+        deviations.append(0.5 * float((variance + _JITTER).log()))
 
     handles = [module.register_forward_hook(note) for module in net.modules() if isinstance(module, Norm)]
     try:
-        yield kept
+        yield deviations
     finally:
         for handle in handles:
             handle.remove()

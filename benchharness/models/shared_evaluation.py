@@ -1,4 +1,4 @@
-"""Many candidates on the same images: logits at several edge weights, computing nothing twice that they share.
+"""Many candidates on the same images: logits at several edge weights, sharing the computation they have in common.
 
 Each gets what `Supernet.forward` or, for a cell, `Supernet.one_hot` gives it alone. Spared are what an edge weighs with
 zero and what leads nowhere; the stem, but for once a batch; and in the first cell, the only one whose input all
@@ -30,7 +30,7 @@ Kept = dict[int, tuple[object, "_Node"]]
 
 
 class Candidate:
-    """Edge weights, or one cell, with what they need of the supernet."""
+    """Edge weights or one cell, with the operations of the supernet that they need."""
 
     def __init__(self, given: Float[Tensor, "edges ops"] | Arch) -> None:
         self.given = given
@@ -45,7 +45,7 @@ class Candidate:
 
     @property
     def is_cell(self) -> bool:
-        """Whether it is one cell and no mixture."""
+        """Whether this is a single cell, not a mixture."""
         return isinstance(self.given, tuple)
 
     def leaves(self, node: int) -> bool:
@@ -53,7 +53,7 @@ class Candidate:
         return any(self.used[edge] for edge in LEAVING[node])
 
     def before(self, node: int) -> tuple[object, ...]:
-        """All that the features of `node` depend on."""
+        """Everything that the features of `node` depend on, as a key of the cache."""
         return self.is_cell, [row for row, (target, _) in zip(self.rows, EDGES, strict=True) if target <= node]
 
     def weight(self, edge: int, op: int) -> Tensor | None:
@@ -76,12 +76,12 @@ def logits(
     """
     stem = net.begin(images)
     first = next(net.mixed_cells())
-    kept: Kept | None = {} if len(candidates) > 1 else None
+    cache: Kept | None = {} if len(candidates) > 1 else None
     for candidate in candidates:
-        yield net.onward(stem, _runner(candidate, first, kept))
+        yield net.onward(stem, _runner(candidate, first, cache))
 
 
-def _runner(candidate: Candidate, first: MixedCell, kept: "Kept | None") -> Run:
+def _runner(candidate: Candidate, first: MixedCell, cache: "Kept | None") -> Run:
     """What runs one of the supernet's cells for `candidate`."""
 
     def run(cell: nn.Module, x: Tensor) -> Tensor:
@@ -89,20 +89,20 @@ def _runner(candidate: Candidate, first: MixedCell, kept: "Kept | None") -> Run:
         if cell.partial > 1:
             given = candidate.given
             return cell.one_hot(x, given) if isinstance(given, tuple) else cell(x, given)
-        return _output(cell, x, candidate, kept if cell is first else None)
+        return _output(cell, x, candidate, cache if cell is first else None)
 
     return run
 
 
-def _output(cell: MixedCell, x: Tensor, candidate: Candidate, kept: "Kept | None") -> Tensor:
-    """The cell's output; with `kept`, nodes are taken from there where they are the same, and left there."""
+def _output(cell: MixedCell, x: Tensor, candidate: Candidate, cache: "Kept | None") -> Tensor:
+    """The cell's output; with `cache`, nodes are taken from there where they are the same, and left there."""
     nodes: dict[int, _Node] = {}
-    kind, kept = (_Node, {}) if kept is None else (_Kept, kept)
+    kind, cache = (_Node, {}) if cache is None else (_Kept, cache)
     for number in filter(candidate.leaves, range(3)):
         key = candidate.before(number)
-        if number not in kept or kept[number][0] != key:
-            kept[number] = key, kind(cell, number, _arriving(x, number, nodes, candidate), candidate.is_cell)
-        nodes[number] = kept[number][1]
+        if number not in cache or cache[number][0] != key:
+            cache[number] = key, kind(cell, number, _arriving(x, number, nodes, candidate), candidate.is_cell)
+        nodes[number] = cache[number][1]
     return _arriving(x, 3, nodes, candidate)
 
 
@@ -133,8 +133,8 @@ class _Node:
             if candidate.rows[edge][op] == 0:
                 continue
             if op in (CONV1, CONV3):
-                made = self.convolved(edge, op, candidate)
-                total = made if total is None else total + made
+                output = self.convolved(edge, op, candidate)
+                total = output if total is None else total + output
             else:
                 total = _plus(total, self.features if op == SKIP else self.pooled, candidate.weight(edge, op))
         assert total is not None
@@ -169,7 +169,9 @@ class _Node:
         fan, gain = self.fan(op), candidate.gain(edges, op, self.cell.mixed)
         if fan.norm.batch_statistics:
             return F.batch_norm(features, None, None, gain, None, True, 0.1, 1e-5)
-        mean, var = (_of(fan, held, self.places(edges)) for held in (fan.norm.running_mean, fan.norm.running_var))
+        mean, var = (
+            _of(fan, statistic, self.places(edges)) for statistic in (fan.norm.running_mean, fan.norm.running_var)
+        )
         return F.batch_norm(features, mean, var, gain, None, False, 0.1, 1e-5)
 
     @cached_property
@@ -203,8 +205,8 @@ class _Kept(_Node):
         edges = self.together(edge, op, candidate)
         if (op, edges) not in self.made:
             self.made[op, edges] = self.convolution(edges, op)
-        found = self.normalised(self.made[op, edges], edges, op, candidate)
-        return found.unflatten(1, (len(edges), -1))[:, edges.index(edge)]
+        outputs = self.normalised(self.made[op, edges], edges, op, candidate)
+        return outputs.unflatten(1, (len(edges), -1))[:, edges.index(edge)]
 
     def needed(self, edge: int, op: int, candidate: Candidate) -> tuple[int, ...]:  # noqa: ARG002
         """Each edge on its own, since another candidate may need others."""
@@ -228,11 +230,11 @@ def _plus(total: Tensor | None, features: Tensor, weight: Tensor | None) -> Tens
     return total + features if weight is None else torch.addcmul(total, features, weight)
 
 
-def _of(fan: Fan, held: Tensor, places: Sequence[int]) -> Tensor:
+def _of(fan: Fan, tensor: Tensor, places: Sequence[int]) -> Tensor:
     """A weight or statistic of `fan` for the edges at `places` alone."""
     if places[-1] - places[0] + 1 == len(places):
-        return held[places[0] * fan.channels : (places[-1] + 1) * fan.channels]
-    parts = held.split(fan.channels)
+        return tensor[places[0] * fan.channels : (places[-1] + 1) * fan.channels]
+    parts = tensor.split(fan.channels)
     return torch.cat([parts[place] for place in places])
 
 

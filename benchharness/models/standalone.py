@@ -104,7 +104,7 @@ class Network(Skeleton):
 
     @property
     def parameter_count(self) -> int:
-        """How many weights the network has."""
+        """Number of parameters."""
         return sum(weight.numel() for weight in self.parameters())
 
 

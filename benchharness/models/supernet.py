@@ -112,8 +112,8 @@ class MixedCell(nn.Module):
             arriving = []
             for edge, (node, source) in enumerate(EDGES):
                 if node == target and cell[edge] != NONE:
-                    made = self._operation(edge, cell[edge], nodes[source])
-                    arriving.append(made if weights is None else made * weights[edge, cell[edge]])
+                    output = self._operation(edge, cell[edge], nodes[source])
+                    arriving.append(output if weights is None else output * weights[edge, cell[edge]])
             total = reduce(torch.add, arriving) if arriving else torch.zeros_like(nodes[0])
             if weights is not None:
                 into = [edge for edge, (node, _) in enumerate(EDGES) if node == target]
@@ -127,8 +127,8 @@ class MixedCell(nn.Module):
             return {}
         fan, place = self._fan(edge, op)
         span = slice(place * self.mixed, (place + 1) * self.mixed)
-        held = {"weight": fan.convolution.weight, "mean": fan.norm.running_mean, "var": fan.norm.running_var}
-        return {name: tensor.detach()[span] for name, tensor in held.items()}
+        tensors = {"weight": fan.convolution.weight, "mean": fan.norm.running_mean, "var": fan.norm.running_var}
+        return {name: tensor.detach()[span] for name, tensor in tensors.items()}
 
     def _spread(self, source: int, x: Tensor, own: tuple[Tensor, ...]) -> Tensor:
         """What node `source` sends along each of its edges: (batch, edges, channels, height, width)."""
@@ -219,13 +219,13 @@ class Supernet(Skeleton):
 
         Compiled cells would compute it all the same; without them autograd leaves it out by itself.
         """
-        held = [weight for weight in self.parameters() if weight.requires_grad] if self.in_training else []
-        for weight in held:
+        trainable = [weight for weight in self.parameters() if weight.requires_grad] if self.in_training else []
+        for weight in trainable:
             weight.requires_grad_(False)
         try:
             yield
         finally:
-            for weight in held:
+            for weight in trainable:
                 weight.requires_grad_(True)
 
     def mixed_cells(self) -> Iterator[MixedCell]:
@@ -246,16 +246,16 @@ def widen(net: Supernet, trained_by: torch.optim.Optimizer, wider: Supernet, opt
     times = net.partial // wider.partial
     fans = [(f"{name}.", module) for name, module in net.named_modules() if isinstance(module, Fan)]
 
-    def repeated(name: str, held: Tensor) -> Tensor:
+    def repeated(name: str, tensor: Tensor) -> Tensor:
         fan = next((fan for prefix, fan in fans if name.startswith(prefix)), None)
-        return held.clone() if fan is None else fan.repeated(held, times)
+        return tensor.clone() if fan is None else fan.repeated(tensor, times)
 
-    weights = {name: repeated(name, held) for name, held in net.state_dict().items()}
+    weights = {name: repeated(name, tensor) for name, tensor in net.state_dict().items()}
     for prefix, _ in fans:
         weights[f"{prefix}convolution.weight"] /= times
     wider.load_state_dict(weights)
     targets = dict(wider.named_parameters())
     for name, parameter in net.named_parameters():
-        kept = trained_by.state.get(parameter, {}).get("momentum_buffer")
-        if kept is not None:
-            optimizer.state[targets[name]]["momentum_buffer"] = repeated(name, kept)
+        momentum = trained_by.state.get(parameter, {}).get("momentum_buffer")
+        if momentum is not None:
+            optimizer.state[targets[name]]["momentum_buffer"] = repeated(name, momentum)

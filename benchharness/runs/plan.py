@@ -226,7 +226,7 @@ def _supernet(method: Any, name: str, path: Path | None, changes: Mapping[str, s
 
 
 def _reading(kind: str | type, changes: Mapping[str, Any]) -> _Reading:
-    return _Reading("", selection.name_of(kind), asdict(selection.make(kind, changes)))
+    return _Reading("", selection.name_of(kind), asdict(selection.make_selection(kind, changes)))
 
 
 def _changed(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

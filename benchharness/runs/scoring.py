@@ -62,7 +62,7 @@ class ProxyScores:
     """
 
     def __init__(self, asked: Asked) -> None:
-        proxies.check(asked.measure)
+        proxies.check_measure(asked.measure)
         asked.setting.checked()
         if asked.batch < 2:
             raise UserError(f"batch={asked.batch} is out of range; it must be 2 or more")

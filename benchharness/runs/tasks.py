@@ -57,9 +57,9 @@ def start_away(task: Task) -> Carried:
 
 def check_place(job: Job, device: str, where: Where) -> None:
     """Raise `UserError` where this machine cannot make `job` on `device` in the ways asked for."""
-    compiled.check(where.compile)
-    cuda_graphs.check(where.graphs, device)
-    precision.check(job.base.protocol["numerics"], device)
+    compiled.check_choice(where.compile)
+    cuda_graphs.check_device(where.graphs, device)
+    precision.check_numerics(job.base.protocol["numerics"], device)
 
 
 def _check_worker(task: Task) -> None:

@@ -27,7 +27,7 @@ from benchharness.records import RunRecord, RunSpec, Status
 from benchharness.runs.blame import place
 from benchharness.runs.plan import Job
 from benchharness.search import diagnostics
-from benchharness.search.cuda_graphs import CudaRecorder, NotRecorded, check
+from benchharness.search.cuda_graphs import CudaRecorder, NotRecorded, check_device
 from benchharness.search.loop import Search
 from benchharness.store import Run, Store
 
@@ -112,7 +112,7 @@ def open_search(job: Job, device: torch.device, compiled: bool = False, graphs: 
         torch.cuda.set_device(device)
     diagnostics.forget_peak(device)
     images = load_images(job.base.dataset)
-    check(graphs, device.type)
+    check_device(graphs, device.type)
     recorder = CudaRecorder(device) if graphs else None
     return Search(job.base, images, device, job.source_path, given_split(job.base), compiled, recorder)
 

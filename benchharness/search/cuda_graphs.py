@@ -1,4 +1,4 @@
-"""Whole steps of a search as CUDA graphs: what a step asks of the device is recorded once, then given to it in one go.
+"""Whole steps of a search as CUDA graphs: the work of a step is recorded once, and replayed as one launch.
 
 A step of the full-size supernet is thousands of small kernels, which Python may give out more slowly than a fast GPU
 works them off. A recorded step does the same work in the same memory; numbers that Python computed are recorded with
@@ -20,7 +20,7 @@ from benchharness.compute.memory import ran_out
 from benchharness.data.pictures import Batch
 from benchharness.errors import UserError
 from benchharness.methods import Method, _updates
-from benchharness.methods._updates import Update, When
+from benchharness.methods._updates import StepContext, Update
 from benchharness.search.host_sync import Reads
 from benchharness.seeding import seeded
 
@@ -32,20 +32,20 @@ _HOLDING: Final = (list, tuple, dict, set)
 
 
 class NotRecorded(RuntimeError):  # noqa: N818
-    """Steps that could not be recorded, after which the device may be in no state to go on in this process."""
+    """Recording failed; the device may be unusable in this process afterwards."""
 
 
-def check(wanted: bool, device: str) -> None:
+def check_device(requested: bool, device: str) -> None:
     """Raise `UserError` where CUDA graphs are wanted on a `device` that is none of CUDA's."""
-    if wanted and not device.startswith("cuda"):
+    if requested and not device.startswith("cuda"):
         raise UserError(f"--graphs records CUDA graphs, and device {device!r} is none of CUDA's; leave it out")
 
 
 class Recorder(Protocol):
-    """What can record work that is given to a device."""
+    """Interface of what records the work that a step gives to a device."""
 
     def lane(self) -> AbstractContextManager[None]:
-        """A block whose work may be recorded."""
+        """A block in which work may be recorded."""
         ...
 
     def record(self, act: Callable[[], None]) -> Callable[[], None]:
@@ -81,9 +81,9 @@ class CudaRecorder:
 
 
 class Recorded(NamedTuple):
-    """A step that can be done again on other batches."""
+    """A recorded step, which can be replayed on other batches."""
 
-    when: When
+    when: StepContext
     places: tuple[int, ...]
     """Where in memory all that it changes lies."""
     batches: tuple[Batch, Batch]
@@ -105,8 +105,8 @@ class Steps:
             group["lr"] = rate
 
     @contextmanager
-    def epoch(self, when: When) -> Iterator[Step]:
-        """What takes one step of a new epoch."""
+    def epoch(self, when: StepContext) -> Iterator[Step]:
+        """A function that takes one step of the new epoch."""
         self.sums.zero_()
         yield lambda train, valid: self._take(train, valid, when)
 
@@ -114,7 +114,7 @@ class Steps:
         """What a line of the trace says of how the last epoch's steps were taken."""
         return {}
 
-    def _take(self, train: Batch, valid: Batch, when: When) -> None:
+    def _take(self, train: Batch, valid: Batch, when: StepContext) -> None:
         self.sums += self.update.step(train, valid, when)
 
 
@@ -140,8 +140,8 @@ class RecordedSteps(Steps):
         super().set_rate(self.rate.fill_(rate))  # type: ignore[arg-type]
 
     @contextmanager
-    def epoch(self, when: When) -> Iterator[Step]:
-        """What takes one step of a new epoch; raises `NotRecorded` where recording fails."""
+    def epoch(self, when: StepContext) -> Iterator[Step]:
+        """A function that takes one step of the new epoch; raises `NotRecorded` where recording fails."""
         self.replayed = 0
         if not (self.recorded and self._fits(self.recorded, when)):
             self.recorded = self.sizes = None
@@ -155,7 +155,7 @@ class RecordedSteps(Steps):
         """How many of the last epoch's steps were replayed, and why none was where Python decides in them."""
         return {"replayed_steps": self.replayed, **({"not_recorded": self.deciding} if self.deciding else {})}
 
-    def _step(self, train: Batch, valid: Batch, when: When) -> None:
+    def _step(self, train: Batch, valid: Batch, when: StepContext) -> None:
         sizes = (train.images.shape, valid.images.shape)
         if not self.deciding and self.sizes is None:
             self._watched(train, valid, when)
@@ -166,7 +166,7 @@ class RecordedSteps(Steps):
         else:
             self._take(train, valid, when)
 
-    def _watched(self, train: Batch, valid: Batch, when: When) -> None:
+    def _watched(self, train: Batch, valid: Batch, when: StepContext) -> None:
         """One step as ever, after which it is known whether Python decides anything in it."""
         before = _decided(self.update)
         with Reads() as reads:
@@ -177,7 +177,7 @@ class RecordedSteps(Steps):
         elif _decided(self.update) != before:
             self.deciding = "random numbers of the CPU's, or attributes of the method that change"
 
-    def _record(self, batches: tuple[Batch, Batch], when: When) -> Recorded:
+    def _record(self, batches: tuple[Batch, Batch], when: StepContext) -> Recorded:
         train, valid = (Batch(*(tensor.clone() for tensor in batch)) for batch in batches)
         places = self._places()
         try:
@@ -196,16 +196,18 @@ class RecordedSteps(Steps):
         recorded.again()
         self.replayed += 1
 
-    def _fits(self, recorded: Recorded, when: When) -> bool:
+    def _fits(self, recorded: Recorded, when: StepContext) -> bool:
         """Whether what was recorded changes what a step of now would, at whatever point of the search."""
         return recorded.when._replace(progress=when.progress) == when and recorded.places == self._places()
 
     def _places(self) -> tuple[int, ...]:
         parts = self.update.parts
         optimizers = (parts.weight_optimizer, parts.alpha_optimizer)
-        kept = [value for optimizer in optimizers for state in optimizer.state.values() for value in state.values()]
-        held = [*parts.net.state_dict().values(), *_tensors(_method(self.update))]
-        return tuple(tensor.data_ptr() for tensor in (*held, *kept) if torch.is_tensor(tensor))
+        optimizer_state = [
+            value for optimizer in optimizers for state in optimizer.state.values() for value in state.values()
+        ]
+        module_state = [*parts.net.state_dict().values(), *_tensors(_method(self.update))]
+        return tuple(tensor.data_ptr() for tensor in (*module_state, *optimizer_state) if torch.is_tensor(tensor))
 
 
 def steps(update: Update, device: torch.device, recorder: Recorder | None) -> Steps:
@@ -241,9 +243,9 @@ def _decided(update: Update) -> list[Any]:
     drawn = [random.getstate(), str(numbers)]
     if method.alpha.device.type != "cpu":
         drawn.append(torch.get_rng_state().tolist())
-    held = [value for module in method.modules() for value in vars(module).values()]
-    plain = [value for value in held if isinstance(value, _PLAIN)]
-    sizes = [len(value) for value in held if isinstance(value, _HOLDING)]
+    attributes = [value for module in method.modules() for value in vars(module).values()]
+    plain = [value for value in attributes if isinstance(value, _PLAIN)]
+    sizes = [len(value) for value in attributes if isinstance(value, _HOLDING)]
     return [drawn, plain, sizes, [tensor.data_ptr() for tensor in _tensors(method)]]
 
 

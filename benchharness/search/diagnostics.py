@@ -1,4 +1,4 @@
-"""What is recorded of a search at the end of an epoch, beside the losses that training itself sums up."""
+"""Diagnostics at the end of every epoch, beside the training losses: entropy, argmax cell, memory, eigenvalue."""
 
 import resource
 import sys

@@ -1,4 +1,4 @@
-"""What a selection may ask of a trained supernet: its loss and accuracy at given edge weights, and a little tuning."""
+"""What a selection may measure on a trained supernet: loss and accuracy at given edge weights; and tuning."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
@@ -80,8 +80,8 @@ class Evaluation:
     def cells(self, cells: Sequence[Arch], data: str = "valid", batches: int = 0, bn: str = "running") -> list[Score]:
         """What `one_hot` gives for each of several architectures."""
         order = sorted(set(cells))  # those that begin alike share most
-        found = self._measured([Candidate(cell) for cell in order], data, batches, bn)
-        scores = dict(zip(order, found, strict=True))
+        measured = self._measured([Candidate(cell) for cell in order], data, batches, bn)
+        scores = dict(zip(order, measured, strict=True))
         return [scores[cell] for cell in cells]
 
     def judged(self, cells: Sequence[Arch], batches: int = 1, bn: str = "batch") -> list[Score]:
@@ -125,7 +125,7 @@ class Evaluation:
         with self.net.evaluating(bn):
             shuffled = self.stream.shuffled(data) if augmented else self.stream.fixed(data, batches)
             for batch in islice(shuffled, batches or None):
-                for total, found in zip(sums, logits(self.net, batch.images, candidates), strict=True):
-                    total += tally(found, batch)
+                for total, outputs in zip(sums, logits(self.net, batch.images, candidates), strict=True):
+                    total += tally(outputs, batch)
         means = [(loss / count, 100 * right / count) for loss, right, count in sums.tolist()]  # sync: once
         return [Score(*mean) for mean in means]

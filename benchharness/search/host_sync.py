@@ -1,4 +1,4 @@
-"""Where Python reads a tensor's numbers or sends it some: on a GPU each such place waits for the device."""
+"""Finds host synchronisation: places where Python reads or writes a tensor's numbers, and a GPU makes it wait."""
 
 import sys
 import warnings
@@ -18,7 +18,7 @@ _INDEXING: Final = frozenset({"__getitem__", "__setitem__"})
 
 
 class Read(NamedTuple):
-    """One place where numbers were read or sent."""
+    """One place in the source that reads or writes numbers of a tensor."""
 
     name: str
     """Of the function, such as `item` or `tensor`."""

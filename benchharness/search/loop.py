@@ -19,7 +19,7 @@ from benchharness.data import ImageSet
 from benchharness.data.loader import Split, Stream
 from benchharness.errors import UserError
 from benchharness.methods import _updates
-from benchharness.methods._updates import Parts, When
+from benchharness.methods._updates import Parts, StepContext
 from benchharness.models import compiled as compiling
 from benchharness.models import precision
 from benchharness.models.supernet import Supernet, widen
@@ -36,7 +36,7 @@ class Diverged(RuntimeError):  # noqa: N818
 
 
 class State(TypedDict):
-    """What a checkpoint holds of a search."""
+    """The content of a search's checkpoint."""
 
     epoch: Annotated[int, Meta(ge=0)]
     stopped: Annotated[int, Meta(ge=0)]
@@ -49,7 +49,7 @@ class State(TypedDict):
 
 
 class History(TypedDict):
-    """One tensor an epoch, but for eigenvalues, of which there may be none."""
+    """One tensor per epoch; eigenvalues may be missing."""
 
     alphas: list[Tensor]
     expected: list[Tensor]
@@ -73,7 +73,7 @@ class Search:
     ) -> None:
         self.spec, self.device, self.classes = spec, device, len(images.classes)
         self.settings, self.compiled, self.recorder = Protocol(**spec.protocol), compiled, recorder
-        precision.check(self.settings.numerics, device.type)
+        precision.check_numerics(self.settings.numerics, device.type)
         self.stream = Stream(images, self.settings, spec.seed, device, split)
         kind = methods.configured(methods.load(method_path or spec.trains), spec.train_options)
         with seeded("alpha", spec.dataset, spec.seed):
@@ -114,7 +114,7 @@ class Search:
         progress = self.epoch / max(1, self.epochs - 1)
         self._enter_stage()
         with self._random("draws", self.epoch):
-            losses = self._train(self.epoch, rate, When(progress, alpha=self.method.moves_alpha(progress)))
+            losses = self._train(self.epoch, rate, StepContext(progress, alpha=self.method.moves_alpha(progress)))
         self.epoch += 1
         line: dict[str, Any] = {"epoch": self.epoch, "learning_rate": rate, **losses}
         self._check(losses)
@@ -137,11 +137,11 @@ class Search:
             "method": self.method.state_dict(),
             "weight_optimizer": self.weight_optimizer.state_dict(),
             "alpha_optimizer": self.alpha_optimizer.state_dict(),
-            "history": {name: list(kept) for name, kept in self.history.items()},
+            "history": {name: list(values) for name, values in self.history.items()},
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Go back to what `state` returned; anything else raises some error, and this search is then of no more use."""
+        """Go back to what `state` returned; raises an error on anything else, and must not be used after that."""
         _check_state(msgspec.convert(state, State), self.epochs, self.method.alpha.shape)
         if state["partial"] != self.net.partial:
             self._hold(self._supernet(state["partial"]))
@@ -155,14 +155,14 @@ class Search:
         _check_fit(self.weight_optimizer)
         _check_fit(self.alpha_optimizer)
         self.epoch, self.stopped, self.tuned = state["epoch"], state["stopped"], False
-        self.history = {name: list(kept) for name, kept in state["history"].items()}
+        self.history = {name: list(values) for name, values in state["history"].items()}
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Per epoch so far: `alphas` and `expected` (epochs, edges, ops), and `eigenvalue` (epochs,) where measured."""
         shape = (0, len(EDGES), len(OPS))
-        kept = {name: torch.stack(all_).numpy() for name, all_ in self.history.items() if all_}
+        recorded = {name: torch.stack(all_).numpy() for name, all_ in self.history.items() if all_}
         empty = {name: np.zeros(shape, np.float32) for name in ("alphas", "expected")}
-        return {**empty, **kept}
+        return {**empty, **recorded}
 
     def read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]:
         """The cell that `spec`'s selection derives, with what was measured; may train the supernet further."""
@@ -171,7 +171,7 @@ class Search:
 
     def _read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]:
         evaluation = Evaluation(self.net, self.stream, self._tune, self.tell)
-        chosen = selection.make(selection.of(type(self.method), spec.selection), spec.selection_options)
+        chosen = selection.make_selection(selection.of(type(self.method), spec.selection), spec.selection_options)
         magnitude = self.method.expected().detach().cpu().numpy()
         with self._random("selection", spec.method):
             selected = chosen(self.method, evaluation)
@@ -183,13 +183,13 @@ class Search:
             data=self.stream.about,
             notes={"dead_edges": list(selected.dead), **({"stopped_epoch": self.stopped} if self.stopped else {})},
         )
-        found = {
+        arrays = {
             "scores": selected.scores,
             "order": np.array(selected.order),
             "magnitude": magnitude,
             **selected.arrays,
         }
-        return record, {**found, **(self._ranking(evaluation) if spec.run_id == self.spec.run_id else {})}
+        return record, {**arrays, **(self._ranking(evaluation) if spec.run_id == self.spec.run_id else {})}
 
     def _supernet(self, partial: int) -> Supernet:
         settings = self.settings
@@ -199,13 +199,13 @@ class Search:
         return Supernet(*size, self.method.weighs_bypass, settings.last_affine).to(self.device)
 
     def _hold(self, net: Supernet) -> None:
-        """Take `net` as the supernet that is trained, with an optimiser of its own."""
+        """Make `net` the supernet to train, with a new optimiser."""
         self.net = net
         if self.compiled:
             compiling.attach(net, self.settings.batch)
         self.weight_optimizer = _weight_optimizer(net, self.settings)
         parts = Parts(net, self.method, self.weight_optimizer, self.alpha_optimizer, self.stream)
-        self.update = _updates.make(self.method.update, parts) if self.epochs else None
+        self.update = _updates.make_update(self.method.update, parts) if self.epochs else None
         self.steps = cuda_graphs.steps(self.update, self.device, self.recorder) if self.update else None
 
     def _restarted(self) -> int:
@@ -217,15 +217,15 @@ class Search:
 
     def _enter_stage(self) -> None:
         """Where a new stage begins, let more channels through the mix and the method prune itself."""
-        wanted = self.stages[self.epoch * len(self.stages) // self.epochs]
-        if wanted != self.net.partial:
+        partial = self.stages[self.epoch * len(self.stages) // self.epochs]
+        if partial != self.net.partial:
             net, before = self.net, self.weight_optimizer
             with self._random("widening", self.epoch):
-                self._hold(self._supernet(wanted))
+                self._hold(self._supernet(partial))
             widen(net, before, self.net, self.weight_optimizer)
             self.method.narrow()
 
-    def _train(self, epoch: int, rate: float, when: When) -> dict[str, float]:
+    def _train(self, epoch: int, rate: float, when: StepContext) -> dict[str, float]:
         """One pass over the training half; losses and accuracies of the halves met, as met during training."""
         assert self.update is not None
         assert self.steps is not None
@@ -249,7 +249,7 @@ class Search:
         if not self.tuned:
             self.weight_optimizer.state.clear()
         self.tuned = True
-        when = When(1.0, dict(decided), alpha and self.method.moves_alpha(1.0))
+        when = StepContext(1.0, dict(decided), alpha and self.method.moves_alpha(1.0))
         for _ in range(epochs):
             with self._random("tuning", self.epoch):
                 self._check(self._train(self.epoch, self.settings.learning_rate / 10, when))

@@ -1,4 +1,4 @@
-"""What chance alone reaches: a random cell, and the best of N random cells."""
+"""Baselines by chance: a random cell, and the best of N random cells."""
 
 from typing import NamedTuple
 
@@ -24,10 +24,10 @@ def best_of_random(feedback: Float[np.ndarray, "archs"], accuracy_pct: Float[np.
     """
     if n < 1:
         raise UserError(f"n={n} draws; expected 1 or more")
-    kept = np.isfinite(feedback) & np.isfinite(accuracy_pct)
-    _, group, size = np.unique(feedback[kept], return_inverse=True, return_counts=True)
+    complete = np.isfinite(feedback) & np.isfinite(accuracy_pct)
+    _, group, size = np.unique(feedback[complete], return_inverse=True, return_counts=True)
     chance = np.diff((np.cumsum(size) / size.sum()) ** n, prepend=0.0) / size
-    weights, values = chance[group], accuracy_pct[kept]
+    weights, values = chance[group], accuracy_pct[complete]
     mean = float(weights @ values)
     return Expected(mean, float(np.sqrt(weights @ (values - mean) ** 2)))
 

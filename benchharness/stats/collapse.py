@@ -46,10 +46,12 @@ def verdict(
 
     `cut_off` tells which of them have no path from input to output, which no count of operations would show.
     """
-    found = _verdict(skips, free, firsts)
+    judged = _verdict(skips, free, firsts)
     if not any(cut_off):
-        return found
-    return found._replace(sentence=f"{found.sentence}; nothing passes through the cell of {_of(sum(cut_off), found.n)}")
+        return judged
+    return judged._replace(
+        sentence=f"{judged.sentence}; nothing passes through the cell of {_of(sum(cut_off), judged.n)}"
+    )
 
 
 def _verdict(skips: Sequence[int], free: Sequence[int], firsts: Sequence[int | None]) -> Verdict:

@@ -18,10 +18,10 @@ CHUNK = 1 << 16
 
 def tau(scores: Scores, truth: Scores) -> float:
     """Kendall's tau-b of two rankings over the entries finite in both; NaN where fewer than two differ in each."""
-    kept = np.isfinite(scores) & np.isfinite(truth)
-    if kept.sum() < 2:
+    finite = np.isfinite(scores) & np.isfinite(truth)
+    if finite.sum() < 2:
         return np.nan
-    return float(stats.kendalltau(scores[kept], truth[kept]).statistic)
+    return float(stats.kendalltau(scores[finite], truth[finite]).statistic)
 
 
 def taus(scores: Float[np.ndarray, "runs archs"], truth: Float[np.ndarray, "runs archs"]) -> Float[np.ndarray, "runs"]:
@@ -39,13 +39,13 @@ def top_tau(scores: Scores, truth: Scores, share: float = 0.1) -> float:
 
 
 def top(scores: Scores, truth: Scores, share: float = 0.1) -> Scores:
-    """`truth` with NaN outside of what `top_tau` looks at."""
+    """`truth` with NaN outside the best `share`, as `top_tau` uses it."""
     if not 0 < share <= 1:
         raise UserError(f"share={share} is no share; expected one above 0 and at most 1")
-    kept = np.isfinite(scores) & np.isfinite(truth)
-    if not kept.any():
+    finite = np.isfinite(scores) & np.isfinite(truth)
+    if not finite.any():
         return np.full(truth.shape, np.nan)
-    return np.where(kept & (truth >= np.quantile(truth[kept], 1 - share, method="higher")), truth, np.nan)
+    return np.where(finite & (truth >= np.quantile(truth[finite], 1 - share, method="higher")), truth, np.nan)
 
 
 def sparse_tau(scores: Scores, accuracy_pct: Scores, bin_pct: float = 0.1) -> float:
@@ -69,13 +69,13 @@ def _pairs(x: Float[np.ndarray, "*batch ops"], y: Float[np.ndarray, "*batch ops"
     """Of all pairs of entries: those that agree less those that disagree, those untied in `x`, those untied in `y`."""
     first, second = np.triu_indices(x.shape[-1], 1)
     xs, ys = (one.reshape(math.prod(x.shape[:-1]), x.shape[-1]) for one in (x, y))
-    found, step = np.zeros((3, len(xs))), max(1, CHUNK // max(1, first.size))
+    counts, step = np.zeros((3, len(xs))), max(1, CHUNK // max(1, first.size))
     for rows in (slice(start, start + step) for start in range(0, len(xs), step)):
         dx, dy = (np.sign(one[rows][:, first] - one[rows][:, second]) for one in (xs, ys))
         unknown = ~(np.isfinite(dx) & np.isfinite(dy))
         dx[unknown] = dy[unknown] = 0
-        found[:, rows] = np.vecdot(dx, dy), np.vecdot(dx, dx), np.vecdot(dy, dy)
-    return found.reshape(3, *x.shape[:-1])
+        counts[:, rows] = np.vecdot(dx, dy), np.vecdot(dx, dx), np.vecdot(dy, dy)
+    return counts.reshape(3, *x.shape[:-1])
 
 
 def edge_taus(

@@ -24,7 +24,7 @@ Verdict = Literal["decided", "undecided", "no alpha"]
 
 
 class Decision(NamedTuple):
-    """What a search's mean edge weights say of every edge at its end, and of the whole search."""
+    """Whether each edge, and the whole search, is decided by the mean edge weights at the end."""
 
     winner: Int[np.ndarray, "edges"]
     lead: Float[np.ndarray, "edges"]

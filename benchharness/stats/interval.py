@@ -1,4 +1,4 @@
-"""How sure a figure over a few seeds is: t intervals, interquartile means, percentile bootstraps.
+"""Uncertainty of a figure over few seeds: t intervals, interquartile means, percentile bootstraps.
 
 Never BCa: where every seed derives the same cell, which is what collapse looks like, its acceleration is 0/0.
 """
@@ -28,7 +28,7 @@ class Interval(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """What is said of one method's runs; `std` divides by n - 1 and is NaN of a single run."""
+    """Summary statistics of one method's runs; `std` divides by n - 1 and is NaN of a single run."""
 
     n: int
     mean: Interval
@@ -44,12 +44,12 @@ def iqm(values: Float[np.ndarray, "*batch runs"]) -> Float[np.ndarray, "*batch"]
 
 def mean_interval(values: Float[np.ndarray, "runs"], level: float = 0.95) -> Interval:
     """The mean and its Student t interval; NaN (missing) runs are left out, one run has no interval."""
-    kept = _finite(values)
-    mean = float(kept.mean())
-    if kept.size < 2:
-        return Interval(mean, np.nan, np.nan, kept.size)
-    half = stats.t.ppf((1 + _level(level)) / 2, kept.size - 1) * kept.std(ddof=1) / np.sqrt(kept.size)
-    return Interval(mean, float(mean - half), float(mean + half), kept.size)
+    finite = _finite(values)
+    mean = float(finite.mean())
+    if finite.size < 2:
+        return Interval(mean, np.nan, np.nan, finite.size)
+    half = stats.t.ppf((1 + _level(level)) / 2, finite.size - 1) * finite.std(ddof=1) / np.sqrt(finite.size)
+    return Interval(mean, float(mean - half), float(mean + half), finite.size)
 
 
 def bootstrap(
@@ -70,11 +70,11 @@ def bootstrap(
     if max(task.size for task in tasks) < 2:
         return Interval(value, np.nan, np.nan, pool.size)
     if len(tasks) == 1:
-        found = np.concatenate([statistic(pool[drawn]) for drawn in _drawn(pool.size, rng, replicates)])
+        estimates = np.concatenate([statistic(pool[drawn]) for drawn in _drawn(pool.size, rng, replicates)])
     else:
         drawn = [task[rng.integers(task.size, size=(replicates, task.size), dtype=np.uint32)] for task in tasks]
-        found = statistic(np.concatenate(drawn, axis=1))
-    return Interval(value, *quantiles(found, level), pool.size)
+        estimates = statistic(np.concatenate(drawn, axis=1))
+    return Interval(value, *quantiles(estimates, level), pool.size)
 
 
 def bootstrap_means(samples: Sequence[Float[np.ndarray, "runs"]], seed: int, replicates: int = 2000) -> list[Interval]:
@@ -82,39 +82,42 @@ def bootstrap_means(samples: Sequence[Float[np.ndarray, "runs"]], seed: int, rep
 
     Samples of one size are drawn alike, so that hundreds of them cost little more than one.
     """
-    kept = [_finite(sample) for sample in samples]
-    found = np.full((len(kept), replicates), np.nan)
-    for size in {sample.size for sample in kept if sample.size > 1}:
-        rows = [row for row, sample in enumerate(kept) if sample.size == size]
+    finite_samples = [_finite(sample) for sample in samples]
+    means = np.full((len(finite_samples), replicates), np.nan)
+    for size in {sample.size for sample in finite_samples if sample.size > 1}:
+        rows = [row for row, sample in enumerate(finite_samples) if sample.size == size]
         done = 0
         for drawn in _drawn(size, np.random.default_rng(seed), replicates):
             for row in rows:
-                found[row, done : done + len(drawn)] = kept[row][drawn].mean(-1)
+                means[row, done : done + len(drawn)] = finite_samples[row][drawn].mean(-1)
             done += len(drawn)
     bounds = (
-        quantiles(row, 0.95) if sample.size > 1 else (np.nan, np.nan) for row, sample in zip(found, kept, strict=True)
+        quantiles(row, 0.95) if sample.size > 1 else (np.nan, np.nan)
+        for row, sample in zip(means, finite_samples, strict=True)
     )
-    return [Interval(float(sample.mean()), *both, sample.size) for sample, both in zip(kept, bounds, strict=True)]
+    return [
+        Interval(float(sample.mean()), *both, sample.size) for sample, both in zip(finite_samples, bounds, strict=True)
+    ]
 
 
 def chunks(replicates: int, runs: int) -> Iterator[int]:
-    """How many of the replicates, of so many runs each, to draw at a time, as memory is to hold."""
+    """Sizes of the batches in which `replicates` of `runs` runs each are drawn, to bound memory."""
     step = max(1, CHUNK // runs)
     return (min(step, replicates - start) for start in range(0, replicates, step))
 
 
 def _drawn(size: int, rng: np.random.Generator, replicates: int) -> Iterator[Int[np.ndarray, "chunk runs"]]:
-    """Places among `size` runs, a row a replicate, so many rows at a time as memory is to hold."""
+    """Indices of resampled runs, one row per replicate, in batches that bound memory."""
     for rows in chunks(replicates, size):
         yield rng.integers(size, size=(rows, size), dtype=np.uint32).astype(np.intp)
 
 
 def summarise(values: Float[np.ndarray, "runs"], rng: np.random.Generator, replicates: int = 5000) -> Summary:
     """Mean with t interval, standard deviation, median, and IQM with bootstrap interval of one method's runs."""
-    kept = _finite(values)
-    std = float(kept.std(ddof=1)) if kept.size > 1 else np.nan
-    aggregate = bootstrap(kept, rng, replicates=replicates)
-    return Summary(kept.size, mean_interval(kept), std, float(np.median(kept)), aggregate)
+    finite = _finite(values)
+    std = float(finite.std(ddof=1)) if finite.size > 1 else np.nan
+    aggregate = bootstrap(finite, rng, replicates=replicates)
+    return Summary(finite.size, mean_interval(finite), std, float(np.median(finite)), aggregate)
 
 
 def quantiles(replicates: Float[np.ndarray, "replicates"], level: float) -> tuple[float, float]:
@@ -130,7 +133,7 @@ def _level(level: float) -> float:
 
 
 def _finite(values: Float[np.ndarray, "runs"]) -> Float[np.ndarray, "kept"]:
-    kept: Float[np.ndarray, "kept"] = values[np.isfinite(values)]
-    if not kept.size:
+    finite: Float[np.ndarray, "kept"] = values[np.isfinite(values)]
+    if not finite.size:
         raise UserError("no runs to summarise: every value is missing")
-    return kept
+    return finite

@@ -1,4 +1,4 @@
-"""Whether two ways of searching derive cells alike, beyond what seeds do: a test paired by seed."""
+"""Tests whether two ways of searching derive more different cells than two seeds do; paired by seed."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""What is worth its cost: points that no other one beats without costing more."""
+"""Pareto fronts of accuracy and cost."""
 
 import numpy as np
 from jaxtyping import Float, Int

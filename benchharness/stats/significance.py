@@ -54,10 +54,10 @@ def _coins(rng: np.random.Generator, rows: int, n: int) -> Flips:
 
 def wilcoxon_p(differences: Float[np.ndarray, "runs"]) -> float:
     """Two-sided p of the Wilcoxon signed-rank test without zero differences; 1 where none is left, NaN of no pairs."""
-    kept = differences[differences != 0]
-    if not kept.size:
+    nonzero = differences[differences != 0]
+    if not nonzero.size:
         return 1.0 if differences.size else np.nan
-    return float(stats.wilcoxon(kept).pvalue)
+    return float(stats.wilcoxon(nonzero).pvalue)
 
 
 def smallest_p(n: int) -> float:

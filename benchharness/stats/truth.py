@@ -67,9 +67,9 @@ def _among(grid: Float[np.ndarray, "..."], edges: tuple[int, ...], reduce: Reduc
     """Mean (or best) accuracy by the operations on `edges`, over all operations on the others; an axis per edge."""
     shape = (len(OPS),) * len(edges)
     rows = np.moveaxis(grid, edges, range(len(edges))).reshape(*shape, -1)
-    held = np.isfinite(rows)
-    number = held.sum(-1)
+    finite = np.isfinite(rows)
+    number = finite.sum(-1)
     if reduce == "max":
-        return np.where(number > 0, np.where(held, rows, -np.inf).max(-1), np.nan)
-    total = np.where(held, rows, 0.0).sum(-1)
+        return np.where(number > 0, np.where(finite, rows, -np.inf).max(-1), np.nan)
+    total = np.where(finite, rows, 0.0).sum(-1)
     return np.asarray(np.divide(total, number, out=np.full(shape, np.nan), where=number > 0))

@@ -58,7 +58,7 @@ class Task(NamedTuple):
 
 
 class Means(NamedTuple):
-    """What trainings are made with; none of it is part of what they are."""
+    """How trainings are run (device, jobs, threads); not part of their identity."""
 
     jobs: int = 1
     device: str = "cpu"
@@ -95,16 +95,16 @@ class Journal:
         self.lock = FileLock(self.path.with_suffix(".lock"))
 
     def held(self) -> dict[tuple[int, int], Training]:
-        """What has been trained, by code of the architecture and training seed."""
+        """Finished trainings by (architecture code, training seed)."""
         return {(line.code, line.seed): line for line in ground_truth.read(self.path)}
 
     def missing(self, codes: Iterable[int], seeds: int) -> list[tuple[int, int]]:
         """Of `codes` with training seeds 0 to `seeds` - 1, the pairs that have not been trained."""
-        held = self.held()
-        return [one for code in codes for seed in range(seeds) if (one := (int(code), seed)) not in held]
+        trained = self.held()
+        return [one for code in codes for seed in range(seeds) if (one := (int(code), seed)) not in trained]
 
     def add(self, line: Training) -> None:
-        """Keep a training; it is on disk when this returns."""
+        """Append a training; it is on disk when this returns."""
         with self.lock:
             files.append_line(self.path, line.line())
 
@@ -113,7 +113,7 @@ class Journal:
         return self.path.with_suffix("") / f"{code}-{seed}.pt"
 
     def measure(self, codes: Iterable[int], seeds: int, means: Means, keep: bool = False) -> Iterator[Training]:
-        """Train what is not held yet of `codes` with training seeds 0 to `seeds` - 1, yielding each as it ends.
+        """Train what is missing of `codes` with training seeds 0 to `seeds` - 1, yielding each as it ends.
 
         The trained weights are kept where that is asked for: they take up to some megabytes a training.
 
@@ -134,7 +134,7 @@ class Journal:
             yield line
 
     def ready(self) -> None:
-        """Have a file that can be added to: what a crash left of its last line is cut off.
+        """Make the file ready for appending: cuts off a last line that a crash left incomplete.
 
         Raises `UserError` where it cannot be written.
         """
@@ -143,14 +143,14 @@ class Journal:
             with self.lock:
                 files.keep_lines(self.path, len(files.read_lines(self.path, dict[str, Any])))
         except OSError as error:
-            told = error.strerror or error
+            reason = error.strerror or error
             hint = "set XDG_CACHE_HOME to a folder of yours"
-            raise UserError(f"cannot write {self.path.parent} ({told}); {hint}") from None
+            raise UserError(f"cannot write {self.path.parent} ({reason}); {hint}") from None
 
     def table(self, codes: Sequence[int], seeds: int, name: str = "") -> Table:
         """The table of `codes` (each the first of its functional class), all of which have been measured."""
-        held = self.held()
-        lines = [held[int(code), seed] for code in codes for seed in range(seeds)]
+        trainings = self.held()
+        lines = [trainings[int(code), seed] for code in codes for seed in range(seeds)]
         timed = self.images.name, self.recipe.epochs
         return tabulated(self._about(name or self.images.name, len(codes), seeds), lines, self.figures(), timed)
 
@@ -165,20 +165,20 @@ class Journal:
 
     def _about(self, name: str, trained: int, seeds: int) -> dict[str, Any]:
         where = environment.describe()
-        asked, images = self.recipe, self.images
+        recipe, images = self.recipe, self.images
         return {
             "name": name,
-            "version": f"recipe {asked.name}, {seeds} training seeds, {trained} of {len(representatives())} classes",
+            "version": f"recipe {recipe.name}, {seeds} training seeds, {trained} of {len(representatives())} classes",
             "source": f"trained by benchharness {where['packages']['benchharness']} on {images.label}",
             "seed_rule": f"mean over {seeds} training seeds",
-            "recipe": asdict(asked),
+            "recipe": asdict(recipe),
             "network": {
-                "channels": asked.channels,
-                "cells": asked.cells,
+                "channels": recipe.channels,
+                "cells": recipe.cells,
                 "pixels": images.train.shape[-1],
                 "classes": len(images.classes),
             },
-            "training_seeds": {str(asked.epochs): list(range(seeds))},
+            "training_seeds": {str(recipe.epochs): list(range(seeds))},
             "classes_trained": trained,
             "images_sha256": images.sha256,
             "environment": {key: where[key] for key in ("processor", "packages", "python", "git")},
@@ -193,9 +193,9 @@ def recipe_of(table: Table) -> Recipe | None:
 def lacking(table: Table, archs: Iterable[Arch]) -> list[int]:
     """The functional classes, by their first code, of those of `archs` that `table` has no figures of."""
     classes = space.classes()
-    held = set(classes[codes_of(table.ops)].tolist())
-    wanted = {int(classes[space.to_code(arch)]) for arch in archs}
-    return sorted(wanted - held)
+    covered = set(classes[codes_of(table.ops)].tolist())
+    needed = {int(classes[space.to_code(arch)]) for arch in archs}
+    return sorted(needed - covered)
 
 
 def journal_of(table: Table) -> Journal:
@@ -203,14 +203,14 @@ def journal_of(table: Table) -> Journal:
 
     Raises `UserError` where the table does not say how it was trained, or was trained on other images than are here.
     """
-    asked = recipe_of(table)
-    if asked is None:
+    recipe = recipe_of(table)
+    if recipe is None:
         raise UserError(f"table {table.about['name']!r} does not say how it was trained: nothing can be added to it")
     images = load_images(table.datasets[0])
     if images.sha256 != table.about["images_sha256"]:
-        told = f"table {table.about['name']!r} was trained on other images"
-        raise UserError(f"{told} than the {images.name} that are here")
-    return Journal(images, asked)
+        problem = f"table {table.about['name']!r} was trained on other images"
+        raise UserError(f"{problem} than the {images.name} that are here")
+    return Journal(images, recipe)
 
 
 def complete(table: Table, codes: Sequence[int], suite: Path, means: Means) -> Iterator[Training]:
@@ -221,8 +221,10 @@ def complete(table: Table, codes: Sequence[int], suite: Path, means: Means) -> I
     """
     journal, path = journal_of(table), measured_path(suite, table)
     journal.ready()
-    held = journal.held()
-    _keep(journal, path, [held[code, seed] for code in codes for seed in range(COMPLETED) if (code, seed) in held])
+    trained = journal.held()
+    _keep(
+        journal, path, [trained[code, seed] for code in codes for seed in range(COMPLETED) if (code, seed) in trained]
+    )
     for line in journal.measure(codes, COMPLETED, means, keep=True):
         _keep(journal, path, [line])
         yield line

@@ -1,4 +1,4 @@
-"""Architectures trained anew beside what a table says of them: are our networks the networks that it was made with?"""
+"""Trains architectures anew and compares their accuracy with a table's: do our networks match those of the table?"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -38,30 +38,32 @@ def chosen(table: Table, archs: Sequence[str], sample: int, figure: Figure) -> l
 
     Raises `UserError` where the table lacks the figure, or so many architectures.
     """
-    held = np.flatnonzero(~np.isnan(table.accuracy(None, *figure)))
+    available = np.flatnonzero(~np.isnan(table.accuracy(None, *figure)))
     if archs:
         indices = [table.index(arch) for arch in archs]
         table.accuracy(np.array(indices), *figure)
         return indices
-    if not 1 <= sample <= len(held):
-        raise UserError(f"sample={sample} is out of range; the table has 1 to {len(held)} architectures with {figure}")
+    if not 1 <= sample <= len(available):
+        raise UserError(
+            f"sample={sample} is out of range; the table has 1 to {len(available)} architectures with {figure}"
+        )
     drawn = np.random.default_rng(seed_for("table check", figure.dataset))
-    return table.numbers[sorted(drawn.choice(held, sample, replace=False))].tolist()
+    return table.numbers[sorted(drawn.choice(available, sample, replace=False))].tolist()
 
 
 def compare(table: Table, indices: Sequence[int], journal: Journal, seeds: int) -> list[Comparison]:
     """Every figure that the journal's recipe measures and the table holds, for every architecture of `indices`."""
-    held = journal.held()
-    found = []
+    trainings = journal.held()
+    comparisons = []
     for figure, split in journal.figures().items():
         if figure not in table.figures():
             continue
         for index in indices:
             code = int(space.order()[index])
-            ours = np.array([getattr(held[code, seed], split) for seed in range(seeds)], float)
+            ours = np.array([getattr(trainings[code, seed], split) for seed in range(seeds)], float)
             theirs = float(table.accuracy(index, *figure))
-            found.append(Comparison(index, figure, ours, theirs, *_noise(table, index, figure)))
-    return found
+            comparisons.append(Comparison(index, figure, ours, theirs, *_noise(table, index, figure)))
+    return comparisons
 
 
 def _noise(table: Table, index: int, figure: Figure) -> tuple[float, int]:

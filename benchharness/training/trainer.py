@@ -1,4 +1,4 @@
-"""Training one architecture from scratch: what a table's ground truth is made of, and what checks a table.
+"""Training one architecture from scratch: to build a table of ground truth, or to check one.
 
 A training is a function of (architecture, data set, recipe, training seed); on one thread of one kind of processor its
 figures come out the same to the last bit.
@@ -38,7 +38,7 @@ class Parts(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """What one training gave: accuracies in percent (NaN where the recipe measures none) and its cost."""
+    """The result of one training: accuracies in percent (NaN where the recipe measures none) and its cost."""
 
     valid: float
     test: float
@@ -50,7 +50,7 @@ class Trained(NamedTuple):
 
 
 class Course(NamedTuple):
-    """How a training went."""
+    """Loss and accuracies over the epochs of one training."""
 
     loss: float
     """As in `Trained`."""
@@ -58,40 +58,40 @@ class Course(NamedTuple):
     """As in `Trained`."""
 
 
-def parts(images: ImageSet, asked: Recipe) -> Parts:
-    """Which images train and which measure, as `asked.trained_on` says.
+def parts(images: ImageSet, recipe: Recipe) -> Parts:
+    """Which images train and which measure, as `recipe.trained_on` says.
 
     Raises `UserError` where that needs the benchmark's split file and the data folder has none.
     """
     total, tests = len(images.train_labels), len(images.test_labels)
     outer = total + np.arange(tests)
-    if asked.trained_on == "benchmark" and images.name == "cifar10":
-        found = Parts(*_benchmark_halves(), outer)
-    elif asked.trained_on != "whole":
-        found = Parts(np.arange(total // 2), np.arange(total // 2, total), outer)
+    if recipe.trained_on == "benchmark" and images.name == "cifar10":
+        selected = Parts(*_benchmark_halves(), outer)
+    elif recipe.trained_on != "whole":
+        selected = Parts(np.arange(total // 2), np.arange(total // 2, total), outer)
     elif images.name == "cifar10":
-        found = Parts(np.arange(total), np.arange(0), outer)
+        selected = Parts(np.arange(total), np.arange(0), outer)
     else:
         order = total + torch.randperm(tests, generator=generator("split", images.name)).numpy()
-        found = Parts(np.arange(total), np.sort(order[: tests // 2]), np.sort(order[tests // 2 :]))
-    limits = (asked.images, asked.measured, asked.measured)
-    return Parts(*(index[:limit] if limit else index for index, limit in zip(found, limits, strict=True)))
+        selected = Parts(np.arange(total), np.sort(order[: tests // 2]), np.sort(order[tests // 2 :]))
+    limits = (recipe.images, recipe.measured, recipe.measured)
+    return Parts(*(index[:limit] if limit else index for index, limit in zip(selected, limits, strict=True)))
 
 
 def _benchmark_halves() -> tuple[Integer[np.ndarray, " train"], Integer[np.ndarray, " valid"]]:
-    found = benchmark_split("cifar10")
-    if found is None:
+    halves = benchmark_split("cifar10")
+    if halves is None:
         hint = "`benchharness data import PATH` brings it in, and --set trained_on=half takes the first half instead"
         raise UserError(f"this recipe trains on the benchmark's half of CIFAR-10, whose split file is missing; {hint}")
-    return found.train, found.valid
+    return halves.train, halves.valid
 
 
 class Trainer:
     """Trains architectures on one data set by one recipe; the images are brought to the device once."""
 
-    def __init__(self, images: ImageSet, asked: Recipe, device: torch.device) -> None:
-        self.images, self.recipe, self.device = images, checked(asked), device
-        self.train, *self.measured = (Pictures(images, index, device) for index in parts(images, asked))
+    def __init__(self, images: ImageSet, recipe: Recipe, device: torch.device) -> None:
+        self.images, self.recipe, self.device = images, checked(recipe), device
+        self.train, *self.measured = (Pictures(images, index, device) for index in parts(images, recipe))
 
     @property
     def steps(self) -> int:
@@ -99,7 +99,7 @@ class Trainer:
         return -(-len(self.train) // self.recipe.batch)
 
     def network(self, arch: Arch, seed: int) -> Network:
-        """The network of `arch` as training begins; architectures share what they have in common of the draws."""
+        """The initial network of `arch`; architectures share the initial weights of what they have in common."""
         with seeded("network", self.images.name, seed):
             net = Network(arch, len(self.images.classes), self.recipe.channels, self.recipe.cells)
         # 1.3 to 1.5 times as fast as the default layout (C=8, N=1, 12x12, batch 64, one thread of an AMD EPYC).
@@ -125,17 +125,17 @@ class Trainer:
 
     def fit(self, net: Network, seed: int) -> Course:
         """Train `net` in place through all epochs; raises `FloatingPointError` as `run` does."""
-        asked = self.recipe
+        recipe = self.recipe
         optimizer = torch.optim.SGD(
             net.parameters(),
-            asked.learning_rate,
-            momentum=asked.momentum,
-            nesterov=asked.nesterov,
-            weight_decay=asked.weight_decay,
+            recipe.learning_rate,
+            momentum=recipe.momentum,
+            nesterov=recipe.nesterov,
+            weight_decay=recipe.weight_decay,
         )
         mean = torch.zeros((), device=self.device)
         accuracies = []
-        for epoch in range(asked.epochs):
+        for epoch in range(recipe.epochs):
             net.train()
             losses = []
             correct = torch.zeros((), dtype=torch.int64, device=self.device)

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from benchharness.errors import UserError
-from benchharness.methods._updates import When
+from benchharness.methods._updates import StepContext
 from benchharness.models.supernet import MixedCell
 from benchharness.search.loop import Search
 from benchharness.space import EDGES, NONE, SKIP
@@ -69,7 +69,7 @@ def test_only_drawn_operations_are_computed_in_both_steps() -> None:
         search = Search(spec, small_images(), CPU)
         assert search.update is not None
         torch.manual_seed(0)
-        search.update.step(*next(search.stream.epoch(0)), When(0.0))
+        search.update.step(*next(search.stream.epoch(0)), StepContext(0.0))
         cell = next(search.net.mixed_cells())
         means = [cell.operation(edge, op)["mean"] for edge in range(6) for op in (2, 3)]
         moved[estimator] = sum(bool(mean.any()) for mean in means)
@@ -84,7 +84,7 @@ def test_alphas_step_is_by_that_estimator() -> None:
         with torch.no_grad():
             one.method.alpha[:, 3] += 3  # most draws lead somewhere
     torch.manual_seed(1)
-    search.update.step_alpha(train, valid, When(0.5))  # type: ignore[union-attr]
+    search.update.step_alpha(train, valid, StepContext(0.5))  # type: ignore[union-attr]
     torch.manual_seed(1)
     drawn = twin.method.draw(0.5)
     cell = tuple(drawn.argmax(-1).tolist())
@@ -96,7 +96,7 @@ def test_alphas_step_is_by_that_estimator() -> None:
 def test_decided_edges_carry_their_operation() -> None:
     search = search_of("gdas", channels=4)
     decided = {0: 3, 4: 2}
-    search.update.step(*next(search.stream.epoch(0)), When(1.0, decided))  # type: ignore[union-attr]
+    search.update.step(*next(search.stream.epoch(0)), StepContext(1.0, decided))  # type: ignore[union-attr]
     cell = next(search.net.mixed_cells())
     assert bool(cell.operation(0, 3)["mean"].any())
     assert not cell.operation(0, 2)["mean"].any()

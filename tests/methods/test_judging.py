@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from benchharness.config import for_method, protocol, recorded
 from benchharness.data.pictures import Batch
-from benchharness.methods._updates import When, judging
+from benchharness.methods._updates import StepContext, judging
 from benchharness.models.layers import Norm
 from benchharness.search import selection
 from benchharness.search.evaluation import Evaluation
@@ -104,7 +104,7 @@ def test_the_best_is_found_so_under_a_protocol_that_says_so(monkeypatch: pytest.
     monkeypatch.setattr(evaluation, "cells", None)
     original = evaluation.judged
     monkeypatch.setattr(evaluation, "judged", lambda cells, *how: judged.extend(cells) or original(cells, *how))
-    selected = selection.make("best", {"samples": 7})(search.method, evaluation)
+    selected = selection.make_selection("best", {"samples": 7})(search.method, evaluation)
     assert selected.arch in judged
     assert len(judged) == 7
 
@@ -141,7 +141,7 @@ def test_rsps_trains_a_cell_of_its_own_in_every_cell_of_the_network_under_nats(m
     batches = list(search.stream.epoch(0))
     torch.manual_seed(0)
     for _ in range(40):
-        search.update.step(*batches[0], When(0.0, alpha=False))  # type: ignore[union-attr]
+        search.update.step(*batches[0], StepContext(0.0, alpha=False))  # type: ignore[union-attr]
     assert all(len(cells) == 9 for cells in trained)
     every = np.array([cell for cells in trained for cell in cells])
     assert len(np.unique(every, axis=0)) > 300

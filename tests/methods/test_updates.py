@@ -12,7 +12,7 @@ from benchharness import methods
 from benchharness.data.loader import Batch
 from benchharness.errors import UserError
 from benchharness.methods import _updates, snas_single
-from benchharness.methods._updates import SecondOrder, SingleLevel, When
+from benchharness.methods._updates import SecondOrder, SingleLevel, StepContext
 from benchharness.search.loop import Search
 from benchharness.space import OPS, from_string
 from tests.support.searches import CPU, finished, search_of
@@ -34,7 +34,7 @@ def in_float64(method: str, **changes: object) -> tuple[Search, Batch, Batch]:
         module.double()
     as_doubles(search.stream)
     train, valid = (Batch(batch.images.double(), batch.labels) for batch in next(search.stream.epoch(0)))
-    search.update.step_weights(train, When(0.0))
+    search.update.step_weights(train, StepContext(0.0))
     return search, train, valid
 
 
@@ -84,19 +84,19 @@ def test_second_order_moves_alpha_by_that_gradient_and_first(smooth: None) -> No
     weights = search.method.expected()
     slope = explicit(search, train, valid, weights.detach())
     (expected,) = torch.autograd.grad((weights * slope).sum(), alpha)
-    search.update.step(train, valid, When(0.0))
+    search.update.step(train, valid, StepContext(0.0))
     torch.testing.assert_close(alpha.grad, expected, rtol=1e-2, atol=2e-6)
 
 
 def test_second_order_looks_ahead_from_moved_weights_where_these_step_first(smooth: None) -> None:
     search, train, valid = in_float64("darts2", order="weights-first")
     twin, *_ = in_float64("darts2", order="weights-first")
-    twin.update.step_weights(train, When(0.0))  # type: ignore[union-attr]
+    twin.update.step_weights(train, StepContext(0.0))  # type: ignore[union-attr]
     weights = twin.method.expected()
     (expected,) = torch.autograd.grad(
         (weights * explicit(twin, train, valid, weights.detach())).sum(), twin.method.alpha
     )
-    search.update.step(train, valid, When(0.0))  # type: ignore[union-attr]
+    search.update.step(train, valid, StepContext(0.0))  # type: ignore[union-attr]
     torch.testing.assert_close(search.method.alpha.grad, expected, rtol=1e-2, atol=2e-6)
 
 
@@ -111,7 +111,7 @@ def test_single_level_is_one_backward_pass_on_the_training_batch() -> None:
     assert isinstance(search.update, SingleLevel)
     train, valid = next(search.stream.epoch(0))
     torch.manual_seed(4)
-    counted = search.update.step(train, valid, When(0.5))
+    counted = search.update.step(train, valid, StepContext(0.5))
     torch.manual_seed(4)
     loss = F.cross_entropy(twin.net(train.images, twin.method.draw(0.5)), train.labels)
     loss.backward()
@@ -179,7 +179,7 @@ def test_an_unknown_constraint_or_rule_is_named() -> None:
         methods.configured(methods.load("snas-single"), {"constraint": "mil"})(6, 5)
     search = search_of()
     with pytest.raises(UserError, match="did you mean 'second'"):
-        _updates.make("secnd", search.update.parts)
+        _updates.make_update("secnd", search.update.parts)
 
 
 def test_a_rule_of_ones_own_in_the_methods_file(tmp_path: Path) -> None:

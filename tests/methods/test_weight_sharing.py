@@ -14,7 +14,7 @@ from benchharness import methods
 from benchharness.config import protocol
 from benchharness.errors import UserError
 from benchharness.methods import Method
-from benchharness.methods._updates import When
+from benchharness.methods._updates import StepContext
 from benchharness.methods.sdarts_rs import distributions
 from benchharness.runs.plan import make_plan, parse_methods
 from benchharness.search.loop import Search
@@ -92,7 +92,7 @@ def test_a_single_path_step_is_the_cells_own_and_moves_the_rest_by_decay_alone()
     cell = search.method.draw_for_weights(0.0, no_loss)
     assert isinstance(cell, tuple)
     torch.manual_seed(2)
-    search.update.step_weights(batch, When(0.0))
+    search.update.step_weights(batch, StepContext(0.0))
     F.cross_entropy(twin.net.one_hot(batch.images, cell), batch.labels).backward()
     torch.nn.utils.clip_grad_norm_(twin.net.parameters(), 5.0)
     for weight in twin.net.parameters():
@@ -113,7 +113,7 @@ def test_setn_learns_alpha_on_the_softmax_mix() -> None:
     setn, darts = search_of("setn", order="alpha-first"), search_of("darts")
     train, valid = next(setn.stream.epoch(0))
     for search in (setn, darts):
-        search.update.step_alpha(train, valid, When(0.0))
+        search.update.step_alpha(train, valid, StepContext(0.0))
     assert torch.equal(setn.method.alpha, darts.method.alpha)
 
 

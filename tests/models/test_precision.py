@@ -67,7 +67,7 @@ def test_a_search_in_bf16_learns_as_one_in_float32_does_and_resumes_bit_for_bit(
 def test_tf32_is_of_cuda_devices() -> None:
     with pytest.raises(UserError, match="numerics='tf32' is of CUDA devices and this one is 'cpu'"):
         search_in("tf32")
-    precision.check("tf32", "cuda:1")
+    precision.check_numerics("tf32", "cuda:1")
 
 
 @pytest.mark.parametrize("name", ["float32", "tf32", "bf16"])

@@ -92,7 +92,7 @@ def test_what_this_machine_measured_is_marked(text: str, pet_suite: Path, pets: 
     assert rows
     assert all("91.00†" in row for row in rows)
     assert "† Trained for these results: no part of the table as it came." in text
-    assert export.write(pet_suite, tmp_path / "all.csv", {"pets": pets}).rows == 9
+    assert export.write_runs(pet_suite, tmp_path / "all.csv", {"pets": pets}).rows == 9
     frame = pd.read_csv(tmp_path / "all.csv")
     assert frame.groupby("method")["measured_here"].all().to_dict() == {"darts": False, "ostr": True, "random": False}
     assert frame["table_epochs"].eq(7).all()

@@ -23,7 +23,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 def tests_by_method(suite: Path, table: Table, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[int, float]]:
     """Test accuracy on cifar10 by method and seed, as exported."""
     out = tmp_path_factory.mktemp("export") / "all.csv"
-    export.write(suite, out, table)
+    export.write_runs(suite, out, table)
     found: dict[str, dict[int, float]] = {}
     for row in rows(out):
         if row["benchmark_dataset"] == "cifar10":

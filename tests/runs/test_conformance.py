@@ -69,7 +69,7 @@ def test_a_search_that_forgets_something_is_found(tmp_path: Path) -> None:
 
 def test_a_new_file_already_runs_and_passes(tmp_path: Path) -> None:
     file = tmp_path / "my_method.py"
-    _template.write(file)
+    _template.write_method_file(file)
     text = file.read_text()
     assert 15 <= len(text.splitlines()) <= 25
     assert max(map(len, text.splitlines())) <= 120
@@ -85,7 +85,7 @@ def test_new_refuses_names_that_will_not_do(tmp_path: Path) -> None:
     (tmp_path / "there.py").touch()
     for name, said in (("there.py", "already"), ("mine.txt", "end in .py"), ("darts_pt.py", "built-in")):
         with pytest.raises(UserError, match=said):
-            _template.write(tmp_path / name)
+            _template.write_method_file(tmp_path / name)
 
 
 def test_a_selection_and_a_rule_of_ones_own_in_one_file(tmp_path: Path) -> None:

@@ -230,8 +230,8 @@ def test_a_device_without_memory_is_told_as_such(monkeypatch: pytest.MonkeyPatch
 
 
 def test_graphs_are_refused_without_cuda(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    cuda_graphs.check(True, "cuda:1")
-    cuda_graphs.check(False, "cpu")
+    cuda_graphs.check_device(True, "cuda:1")
+    cuda_graphs.check_device(False, "cpu")
     words = ["run", "--graphs", "--device", "cpu", "--dataset", "digits", "--seeds", "0", "--out", str(tmp_path)]
     assert main(words) == 2
     assert "--graphs records CUDA graphs, and device 'cpu' is none of CUDA's" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from torch.distributions import Dirichlet
 from benchharness import methods
 from benchharness.config import protocol
 from benchharness.methods import Method
-from benchharness.methods._updates import When
+from benchharness.methods._updates import StepContext
 from benchharness.records import RunSpec
 from benchharness.search.host_sync import Reads, no_sync
 from benchharness.search.loop import Search
@@ -38,7 +38,7 @@ def test_a_step_reads_nothing_back_and_sends_nothing(method: str) -> None:
     search = search_of(method, torch.device("cpu"))
     assert search.update is not None
     search.net.train()
-    steps, when = search.stream.epoch(0), When(0.5, alpha=search.method.moves_alpha(0.5))
+    steps, when = search.stream.epoch(0), StepContext(0.5, alpha=search.method.moves_alpha(0.5))
     search.update.step(*next(steps), when)
     with Reads() as reads:
         search.update.step(*next(steps), when)
@@ -50,7 +50,7 @@ def test_a_step_with_decided_edges_sends_nothing() -> None:
     search = search_of("darts-pt", torch.device("cpu"))
     assert search.update is not None
     with Reads() as reads:
-        search.update.step(*next(search.stream.epoch(0)), When(1.0, {0: 3, 4: 0}))
+        search.update.step(*next(search.stream.epoch(0)), StepContext(1.0, {0: 3, 4: 0}))
     assert not outside_optimisers(reads)
 
 
@@ -60,7 +60,7 @@ def test_an_epoch_on_a_device_without_numbers(method: str, numberless: torch.dev
     search = search_of(method, numberless, batch=100)
     search.net.train()
     assert search.update is not None
-    sums, steps, when = torch.zeros(2, 3, device=numberless), 0, When(0.5, alpha=search.method.moves_alpha(0.5))
+    sums, steps, when = torch.zeros(2, 3, device=numberless), 0, StepContext(0.5, alpha=search.method.moves_alpha(0.5))
     for train, valid in search.stream.epoch(0):
         sums, steps = sums + search.update.step(train, valid, when), steps + 1
     assert steps == search.stream.steps
@@ -108,7 +108,7 @@ def test_an_epoch_waits_for_no_gpu(method: str) -> None:
     search.run_epoch()
     assert search.update is not None
     search.net.train()
-    steps, when = search.stream.epoch(1), When(1.0, alpha=search.method.moves_alpha(1.0))
+    steps, when = search.stream.epoch(1), StepContext(1.0, alpha=search.method.moves_alpha(1.0))
     first = next(steps)
     with no_sync() if gpu().type == "cuda" else nullcontext():
         search.update.step(*first, when)

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from benchharness import methods
 from benchharness.config import protocol
-from benchharness.methods._updates import When
+from benchharness.methods._updates import StepContext
 from benchharness.models.precision import arithmetic
 from benchharness.models.supernet import Supernet
 from benchharness.records import RunSpec
@@ -72,7 +72,7 @@ def stepped(search: Search) -> list[torch.Tensor]:
     assert search.steps is not None
     search.steps.set_rate(0.025)
     search.net.train()
-    when = When(0.0, alpha=search.method.moves_alpha(0.0))
+    when = StepContext(0.0, alpha=search.method.moves_alpha(0.0))
     with arithmetic("float32", search.device), search.steps.epoch(when) as step:
         for train, valid in search.stream.epoch(0):
             step(train, valid)
@@ -172,7 +172,7 @@ def test_selections_derive_what_they_derive_on_the_processor(name: str, changes:
     derived = []
     for search in (there, here):
         with search._random("selection", name):
-            read = selection.make(name, changes)
+            read = selection.make_selection(name, changes)
             derived.append(read(search.method, Evaluation(search.net, search.stream, search._tune)))
     assert derived[0].arch == derived[1].arch
     np.testing.assert_allclose(derived[0].scores, derived[1].scores, rtol=1e-6, atol=1e-8)

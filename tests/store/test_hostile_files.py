@@ -86,7 +86,7 @@ def read_by_all(where: Where, out: Path) -> None:
     frame = store.read(where.store.path)
     store.lines_of(frame)
     store.arrays_of(frame[frame["status"] == "done"])
-    export.write(where.store.path, out / "x.csv", {})
+    export.write_runs(where.store.path, out / "x.csv", {})
     survey([JOB], where.store, set())
     look(JOB, where.store)
     assert all(len(str(finding)) < 1000 for finding in examine(where.store.root).findings)

@@ -1,4 +1,4 @@
-"""How a cell is read out of a trained supernet: one frozen dataclass a selection, whose fields are its options."""
+"""How a cell is derived from a trained supernet: one frozen dataclass a selection, whose fields are its options."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -12,7 +12,18 @@ from benchharness.search.selection.direct import Best, Magnitude, Uniform
 from benchharness.search.selection.proxy import Proxy
 from benchharness.search.selection.strength import Prune, Strength, is_dead
 
-__all__ = ["SELECTIONS", "Selected", "Selection", "is_dead", "make", "name_of", "names", "of", "options", "recorded"]
+__all__ = [
+    "SELECTIONS",
+    "Selected",
+    "Selection",
+    "is_dead",
+    "make_selection",
+    "name_of",
+    "names",
+    "of",
+    "options",
+    "recorded",
+]
 
 SELECTIONS: Final[Mapping[str, type[Selection]]] = {
     "magnitude": Magnitude,
@@ -25,7 +36,7 @@ SELECTIONS: Final[Mapping[str, type[Selection]]] = {
 
 
 def names() -> list[str]:
-    """The selections there are."""
+    """The names of all selections."""
     return list(SELECTIONS)
 
 
@@ -40,20 +51,20 @@ def options(kind: str | type) -> dict[str, Any]:
 
 
 def recorded(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of the selection recorded as `kind` as a run records them."""
+    """The options that a run records for the selection `kind`: later ones only if they differ from their default."""
     later = SELECTIONS[kind].LATER if kind in SELECTIONS else ()
     return {key: value for key, value in values.items() if key not in later or value != options(kind)[key]}
 
 
-def make(kind: str | type, changes: Mapping[str, Any]) -> Selection:
+def make_selection(kind: str | type, changes: Mapping[str, Any]) -> Selection:
     """A selection with some options changed; raises `UserError` on an unknown name or option, or a bad value."""
     known = options(kind)
     for key in changes:
         if key not in known:
             raise unknown_option(name_of(kind), key, known)
-    made = {key: coerce(key, value, type(known[key])) for key, value in changes.items()}
+    values = {key: coerce(key, value, type(known[key])) for key, value in changes.items()}
     build: Callable[..., Selection] = _class(kind)
-    return build(**made)
+    return build(**values)
 
 
 def of(method: type[Method], name: str) -> str | type:

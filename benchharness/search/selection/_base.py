@@ -1,4 +1,4 @@
-"""The base of every selection: what reads a cell out of a trained supernet."""
+"""The base of every selection: what derives a cell from a trained supernet."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,12 +24,12 @@ class Selected(NamedTuple):
     dead: tuple[int, ...] = ()
     """Edges on which every candidate ties because decided edges cut them off; decided by magnitude."""
     arrays: Mapping[str, np.ndarray] = MappingProxyType({})
-    """What else is to be kept of the reading."""
+    """Further arrays for `trace.npz`."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The base: how a trained method and its supernet become a cell."""
+    """Base class of selections: derives a cell from a trained method and its supernet."""
 
     none: bool = True
     """Whether `none` may be chosen."""
@@ -38,7 +38,7 @@ class Selection:
     """Options that older runs do not record; they had the defaults, and run ids leave those out."""
 
     def __call__(self, method: Method, evaluation: Evaluation) -> Selected:
-        """The cell read out; may train the supernet further through `evaluation.tune`."""
+        """The derived cell; may train the supernet further through `evaluation.tune`."""
         raise NotImplementedError
 
     def candidates(self) -> list[int]:

@@ -63,13 +63,13 @@ class Best(Selection):
         """The first of the most accurate cells; a score is the mean accuracy of the cells with that operation there."""
         cells = self.drawn(method) if self.pool == "drawn" else self.likely(method)
         evaluation.expect(len(cells))
-        found = evaluation.judged(cells, self.batches, self.bn)
-        accuracy = np.array([score.accuracy_pct for score in found])
+        judged = evaluation.judged(cells, self.batches, self.bn)
+        accuracy = np.array([score.accuracy_pct for score in judged])
         scores = self.restricted(mean_scores(cells, accuracy))
         return Selected(cells[int(accuracy.argmax())], scores, tuple(range(len(EDGES))))
 
     def drawn(self, method: Method) -> list[Arch]:
-        """Cells drawn with torch's global generator, redrawn while they hold what may not be chosen."""
+        """Cells drawn with torch's global generator, redrawn while they contain operations that may not be chosen."""
         cells: list[Arch] = []
         for _ in range(1000 * self.samples):
             cell = method.sample()

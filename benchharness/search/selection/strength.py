@@ -75,28 +75,28 @@ class Strength(Selection):
     def __call__(self, method: Method, evaluation: Evaluation) -> Selected:
         """The cell, one edge decided after the other; a dead edge is decided by magnitude and has NaN scores."""
         scores = np.full((len(EDGES), len(OPS)), np.nan)
-        asked = _Asked(evaluation, self)
+        losses = _Losses(evaluation, self)
         decided: dict[int, int] = {}
         dead: list[int] = []
         evaluation.expect(len(EDGES) + sum(self._tuning_after(count) for count in range(1, len(EDGES) + 1)))
         while len(decided) < len(EDGES):
             weights = method.expected().detach()
-            edge, found = self._next(weights, decided, asked)
-            if found is None:
+            edge, edge_scores = self._next(weights, decided, losses)
+            if edge_scores is None:
                 dead.append(edge)
-                found = self.restricted(mean_weights(method))[edge]
+                edge_scores = self.restricted(mean_weights(method))[edge]
             else:
-                scores[edge] = found
-            decided[edge] = int(np.nanargmax(found))
+                scores[edge] = edge_scores
+            decided[edge] = int(np.nanargmax(edge_scores))
             evaluation.step()
             if epochs := self._tuning_after(len(decided)):
                 evaluation.tune(decided, epochs, self.tune_alpha)
-                asked = _Asked(evaluation, self)
+                losses = _Losses(evaluation, self)
         arch = tuple(decided[edge] for edge in range(len(EDGES)))
         return Selected(arch, scores, tuple(decided), tuple(dead))
 
     def _tuning_after(self, decided: int) -> int:
-        """Epochs of tuning once so many edges are decided."""
+        """How many epochs to tune after this number of decided edges."""
         early = min(self.early, self.tuning)
         if decided == len(EDGES):
             return early
@@ -107,29 +107,29 @@ class Strength(Selection):
         return self._discrete(weights, {edge: op})
 
     def gain(self, before: float, after: float) -> float:
-        """How good it is that the score went from `before` to `after`; the score is a loss or a negative accuracy."""
+        """The operation's score: the decrease from `before` to `after`, which are losses or negative accuracies."""
         return before - after
 
-    def _next(self, weights: Tensor, decided: dict[int, int], asked: "_Asked") -> tuple[int, Scores | None]:
-        """The edge to decide now and its scores, None where nothing reaches it."""
+    def _next(self, weights: Tensor, decided: dict[int, int], losses: "_Losses") -> tuple[int, Scores | None]:
+        """The edge to decide next and its scores; None instead of scores for a dead edge."""
         open_edges = [edge for edge in range(len(EDGES)) if edge not in decided]
         if self.order == "random":
             open_edges = [open_edges[int(torch.randint(len(open_edges), ()))]]
         elif self.order == "topological":
             open_edges = open_edges[:1]
-        scored = {edge: self._scores(weights, edge, decided, asked) for edge in open_edges}
+        scored = {edge: self._scores(weights, edge, decided, losses) for edge in open_edges}
         return max(scored.items(), key=lambda item: _margin(item[1]))
 
-    def _scores(self, weights: Tensor, edge: int, decided: dict[int, int], asked: "_Asked") -> Scores | None:
+    def _scores(self, weights: Tensor, edge: int, decided: dict[int, int], losses: "_Losses") -> Scores | None:
         if is_dead(edge, decided):
             return None
         base = self._discrete(weights, decided) if self.discretise else weights
         trials = {op: self.trial(base, edge, op) for op in self.candidates()}
         if self.exact:
-            before, *after = asked.scores([base, *trials.values()])
+            before, *after = losses.scores([base, *trials.values()])
             gains = {op: self.gain(before, score) for op, score in zip(trials, after, strict=True)}
         else:
-            slope = asked.slope(base)
+            slope = losses.slope(base)
             gains = {op: self.gain(0.0, float((slope * (tried - base)).sum())) for op, tried in trials.items()}
         return np.array([gains.get(op, np.nan) for op in range(len(OPS))])
 
@@ -142,8 +142,8 @@ class Strength(Selection):
         return result
 
 
-class _Asked:
-    """An evaluation as a selection's options ask for it, which measures nothing twice."""
+class _Losses:
+    """Losses (or negative accuracies) at edge weights, as the selection's options say; none is measured twice."""
 
     def __init__(self, evaluation: Evaluation, options: Strength) -> None:
         self.evaluation, self.metric = evaluation, options.metric
@@ -155,8 +155,8 @@ class _Asked:
         keys = [one.cpu().numpy().tobytes() for one in weights]
         new = {key: one for key, one in zip(keys, weights, strict=True) if key not in self.seen}
         if new:
-            found = self.evaluation.mixes(list(new.values()), *self.how, *([True] * self.augmented))
-            values = [score.loss if self.metric == "loss" else -score.accuracy_pct for score in found]
+            measured = self.evaluation.mixes(list(new.values()), *self.how, *([True] * self.augmented))
+            values = [score.loss if self.metric == "loss" else -score.accuracy_pct for score in measured]
             self.seen |= dict(zip(new, values, strict=True))
         return [self.seen[key] for key in keys]
 
@@ -179,7 +179,7 @@ class Prune(Strength):
         return tried
 
     def gain(self, before: float, after: float) -> float:
-        """The harm done by the removal."""
+        """The increase of the loss when the operation is removed."""
         return after - before
 
 

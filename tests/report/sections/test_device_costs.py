@@ -82,7 +82,7 @@ def test_runs_below_the_axis_are_marked_at_its_edge() -> None:
 
 
 def test_exports_have_a_column_a_cost_and_name_the_odd_ones(suite: Path, priced: Table, tmp_path: Path) -> None:
-    export.write(suite, tmp_path / "runs.csv", priced)
+    export.write_runs(suite, tmp_path / "runs.csv", priced)
     frame = pd.read_csv(tmp_path / "runs.csv", dtype={"odd_costs": str})
     derived = frame.dropna(subset=["arch"])
     odd = derived["arch"] == space.to_string(report_folder.ALL_SKIP)
@@ -96,7 +96,7 @@ def test_exports_have_a_column_a_cost_and_name_the_odd_ones(suite: Path, priced:
 
 
 def test_exports_are_as_before_without_costs(suite: Path, table: Table, tmp_path: Path) -> None:
-    export.write(suite, tmp_path / "runs.csv", table)
+    export.write_runs(suite, tmp_path / "runs.csv", table)
     assert list(pd.read_csv(tmp_path / "runs.csv")) == list(export.COLUMNS)
 
 

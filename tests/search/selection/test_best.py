@@ -35,7 +35,7 @@ def test_the_most_accurate_of_the_drawn_cells_wins() -> None:
     best = max(cells, key=lambda cell: float(COST[torch.arange(6), list(cell)].sum()))
     torch.manual_seed(3)
     evaluation = Additive()
-    found = selection.make("best", {})(method, evaluation)
+    found = selection.make_selection("best", {})(method, evaluation)
     assert found.arch == best
     assert evaluation.asked == [("valid", 1, "batch")], "all cells are measured together, as they always were"
     carrying = [cell for cell in cells if cell[2] == 3]
@@ -45,7 +45,7 @@ def test_the_most_accurate_of_the_drawn_cells_wins() -> None:
 
 def test_the_likeliest_cells_are_those_of_largest_product() -> None:
     probabilities = ALPHA.double().softmax(-1)
-    cells = selection.make("best", {"pool": "likely", "samples": 50}).likely(trained())  # type: ignore[attr-defined]
+    cells = selection.make_selection("best", {"pool": "likely", "samples": 50}).likely(trained())  # type: ignore[attr-defined]
     products = probabilities[torch.arange(6), torch.tensor(space.all_ops().astype(np.int64))].prod(1)
     expected = sorted(products.tolist(), reverse=True)[:50]
     found = [float(probabilities[torch.arange(6), list(cell)].prod()) for cell in cells]
@@ -55,7 +55,7 @@ def test_the_likeliest_cells_are_those_of_largest_product() -> None:
 
 @pytest.mark.parametrize("pool", ["drawn", "likely"])
 def test_none_is_left_out_where_it_may_not_be_chosen(pool: str) -> None:
-    found = selection.make("best", {"pool": pool, "none": False})(trained(), Additive())
+    found = selection.make_selection("best", {"pool": pool, "none": False})(trained(), Additive())
     assert NONE not in found.arch
     assert np.isnan(found.scores[:, NONE]).all()
 
@@ -63,6 +63,8 @@ def test_none_is_left_out_where_it_may_not_be_chosen(pool: str) -> None:
 def test_bad_options_are_named_and_a_hopeless_draw_ends() -> None:
     for changes, said in (({"pool": "likly"}, "did you mean 'likely'"), ({"samples": 0}, "take 1 or more")):
         with pytest.raises(UserError, match=said):
-            selection.make("best", changes)
+            selection.make_selection("best", changes)
     with pytest.raises(UserError, match="all but decided on none"):
-        selection.make("best", {"none": False, "samples": 1})(trained(torch.eye(5)[0].repeat(6, 1) * 90), Additive())
+        selection.make_selection("best", {"none": False, "samples": 1})(
+            trained(torch.eye(5)[0].repeat(6, 1) * 90), Additive()
+        )

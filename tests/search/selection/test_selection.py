@@ -11,7 +11,7 @@ from tests.support.selections import ALPHA, COST, Linear, trained
 
 
 def chosen(name: str, evaluation: Evaluation | None = None, **options: object) -> Selected:
-    return selection.make(name, options)(trained(), evaluation or Linear())
+    return selection.make_selection(name, options)(trained(), evaluation or Linear())
 
 
 def test_magnitude_is_the_argmax_over_all_five_operations() -> None:
@@ -181,7 +181,7 @@ def test_uniform_draws_every_operation_on_every_edge() -> None:
 )
 def test_bad_options_are_named(name: str, options: dict[str, object], said: str) -> None:
     with pytest.raises(UserError, match=said):
-        selection.make(name, options)
+        selection.make_selection(name, options)
 
 
 def test_every_option_is_listed_with_its_default() -> None:
