@@ -11,6 +11,7 @@ from benchharness.space import SIZE
 class Proxy(Method):
     """The best of 100 random cells by a score of their untrained networks: `proxy:synflow`, `proxy:snip`, ..."""
 
+    version = 2
     update = "none"
     selection = "proxy"
     main_option: ClassVar[str] = "measure"

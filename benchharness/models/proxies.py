@@ -84,15 +84,20 @@ def _grasp(net: Network, batch: Batch) -> float:
 
 
 def _fisher(net: Network, batch: Batch) -> float:
-    """Contribution of channels: sum of (sum over positions of activation * gradient)² / 2 (Turner et al. 2020)."""
+    """Contribution of channels: (sum over positions of activation times gradient)² / 2 (Turner et al., ICLR 2020).
+
+    Summed over the weights, as the code of Abdelfattah et al. does, so that a channel counts once for each of its own.
+    """
     with _outputs(net) as outputs:
         loss = F.cross_entropy(net(batch.images), batch.labels)
-        slopes = torch.autograd.grad(loss, outputs, allow_unused=True)
-    products = [out.detach() * slope for out, slope in zip(outputs, slopes, strict=True) if slope is not None]
-    # A classifier's outputs have no positions to sum over.
-    return _total(
-        one.flatten(2).sum(-1).square().mean(0) / 2 for one in (x if x.ndim > 2 else x[..., None] for x in products)
-    )
+        slopes = torch.autograd.grad(loss, [out for _, out in outputs], allow_unused=True)
+    parts = []
+    for (weights, out), slope in zip(outputs, slopes, strict=True):
+        if slope is not None:
+            # A classifier's outputs have no positions to sum over.
+            product = (out.detach() * slope).flatten(2).sum(-1) if out.ndim > 2 else out.detach() * slope
+            parts.append(weights * product.square().mean(0) / 2)
+    return _total(iter(parts))
 
 
 def _synflow(net: Network, batch: Batch) -> float:
@@ -156,6 +161,8 @@ PROXIES: Final[Mapping[str, Callable[[Network, Batch], float]]] = {
     "jacob_cov": _jacob_cov,
     "zen": _zen,
 }
+VERSIONS: Final = {"fisher": 2}
+"""Proxies that an earlier version computed otherwise: `fisher` was summed over channels."""
 _COUNTED: Final = {"params": params_m, "flops": flops_m}
 """In closed form, in millions."""
 NAMES: Final = (*PROXIES, *_COUNTED)
@@ -193,11 +200,16 @@ def _features(net: Network, images: Tensor) -> Float[Tensor, "batch channels hei
 
 
 @contextmanager
-def _outputs(net: nn.Module) -> Iterator[list[Tensor]]:
-    """Collects the outputs of every convolution and of the classifier within the block."""
-    outputs: list[Tensor] = []
+def _outputs(net: nn.Module) -> Iterator[list[tuple[int, Tensor]]]:
+    """Collects the outputs of every convolution and of the classifier, each with the weights that a channel has."""
+    outputs: list[tuple[int, Tensor]] = []
+
+    def note(module: nn.Module, _given: object, out: Tensor) -> None:
+        assert isinstance(module.weight, Tensor)
+        outputs.append((module.weight[0].numel(), out))
+
     layers = [module for module in net.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
-    handles = [layer.register_forward_hook(lambda _module, _given, out: outputs.append(out)) for layer in layers]
+    handles = [layer.register_forward_hook(note) for layer in layers]
     try:
         yield outputs
     finally:

@@ -67,7 +67,9 @@ class ProxyScores:
         if asked.batch < 2:
             raise UserError(f"batch={asked.batch} is out of range; it must be 2 or more")
         self.asked, self.counted = asked, asked.measure not in proxies.PROXIES
-        key = hashlib.sha256(repr(tuple(asked)).encode()).hexdigest()[:16]
+        version = proxies.VERSIONS.get(asked.measure)
+        told = repr(tuple(asked)) + (f" version {version}" if version else "")
+        key = hashlib.sha256(told.encode()).hexdigest()[:16]
         self.path = catalog.measured_folder() / f"scores-{asked.dataset}-{asked.measure}-{key}.jsonl"
 
     def missing(self, codes: Int[np.ndarray, "archs"]) -> list[int]:
