@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from benchharness.cli.parser import DONE, FAILED, Parser, tables_if_installed
+from benchharness.cli.parser import DONE, FAILED, Parser, dataset_name, tables_if_installed
 from benchharness.compute.environment import wait_passively
 
 
@@ -55,7 +55,7 @@ def baselines(words: list[str]) -> int:
     parser = Parser("baselines", "Searches of the table on simulated budgets, which see 12-epoch validation alone.")
     add = parser.add_argument
     add("--seeds", default="0-499", help="0-499, 5 (that one seed) or 0,3,7 (default 0-499)")
-    add("--dataset", default="cifar10", help="a data set whose table is complete (default cifar10)")
+    add("--dataset", type=dataset_name, default="cifar10", help="a data set whose table is complete (default cifar10)")
     add("--budget", type=float, default=12_000.0, metavar="SECONDS", help="simulated seconds (default 12000)")
     add("--out", metavar="FILE.csv", help="also write one row per run")
     args = parser.read(words)

@@ -48,6 +48,13 @@ def _at_home(word: str) -> str:
     return f"{option}{equals}{Path(value).expanduser()}" if value.startswith("~") else word
 
 
+def dataset_name(word: str) -> str:
+    """The data set that `--dataset` names, in whatever spelling."""
+    from benchharness.data.kinds import canonical
+
+    return canonical(word)
+
+
 def tables_if_installed(*results: Path, quiet: bool = False) -> "Callable[[str], Table | None]":
     """The table of each data set, with the cells that were trained besides for `results`.
 

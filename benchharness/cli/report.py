@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchharness.cli.parser import DONE, Parser, beside, complain, tables_if_installed
+from benchharness.cli.parser import DONE, Parser, beside, complain, dataset_name, tables_if_installed
 from benchharness.errors import UserError
 
 if TYPE_CHECKING:
@@ -58,7 +58,9 @@ def query(words: list[str]) -> int:
     """Print all figures of one architecture."""
     parser = Parser("query", "All figures of one architecture, with data set, split, epochs and seed rule.")
     parser.add_argument("arch", metavar="ARCH|INDEX", help="'|op~0|+|op~0|op~1|+|op~0|op~1|op~2|', or its index")
-    parser.add_argument("--dataset", default="cifar10", help="whose table is asked (default cifar10: NAS-Bench-201)")
+    parser.add_argument(
+        "--dataset", type=dataset_name, default="cifar10", help="whose table is asked (default cifar10)"
+    )
     parser.add_argument("--results", metavar="RESULTS", help="also ask what was trained besides for these results")
     args = parser.with_json().read(words)
     from benchharness.table import load_for

@@ -18,6 +18,7 @@ from benchharness.cli.parser import (
     Parser,
     beside,
     complain,
+    dataset_name,
     stoppable,
     tables_if_installed,
 )
@@ -153,7 +154,11 @@ def _request(parser: Parser) -> Parser:
         help="comma-separated: NAME[:key=value][+SELECTION[:key=value]], or your own file.py (which is run)",
     )
     add("--seeds", help="0-4, 5 (that one seed) or 0,3,7 (default 0-5)")
-    add("--dataset", help="cifar10, digits, ... or auto: cifar10 where it is installed, else digits (default auto)")
+    add(
+        "--dataset",
+        type=dataset_name,
+        help="cifar10, digits, ... or auto: cifar10 if installed, else digits (default auto)",
+    )
     add("--protocol", help="drnas, nats, nb201, cpu or small (default: cpu; small on data of your own)")
     add("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="change values of the protocol")
     add("--jobs", type=int, metavar="N", help="runs at a time, a process each (default: one a core, or one a GPU)")

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchharness.cli.parser import DONE, INTERRUPTED, Parser, complain, stoppable
+from benchharness.cli.parser import DONE, INTERRUPTED, Parser, complain, dataset_name, stoppable
 from benchharness.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def score(words: list[str]) -> int:
     add("measures", nargs="?", metavar="PROXY,...", help="synflow, snip, grasp, fisher, jacob_cov, zen, params, flops")
     add("--run", metavar="ID", help="a finished run, whose supernet scores the cells instead")
     add("--results", default="results", metavar="FOLDER", help="where that run is (default results)")
-    add("--dataset", default="cifar10", help="images of proxies (default cifar10)")
+    add("--dataset", type=dataset_name, default="cifar10", help="images of proxies (default cifar10)")
     add("--sample", type=int, default=0, metavar="N", help="so many cells, drawn by seed (default: all 15,625)")
     add("--batch", type=int, default=64, help="images of a proxy's batch (default 64)")
     add("--batches", type=int, default=1, help="evaluation batches of a supernet; 0 for all (default 1)")

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from benchharness.cli.parser import DONE, INTERRUPTED, Parser, complain, stoppable
+from benchharness.cli.parser import DONE, INTERRUPTED, Parser, complain, dataset_name, stoppable
 from benchharness.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def build(words: list[str]) -> int:
     told = "Measure a table by training one architecture of every functional class asked for."
     parser = Parser("table build", f"{told} The same command goes on where it stopped.")
     add = parser.add_argument
-    add("--dataset", required=True, help="images that `benchharness data list` shows, or digits")
+    add("--dataset", type=dataset_name, required=True, help="images that `benchharness data list` shows, or digits")
     many = parser.add_mutually_exclusive_group()
     many.add_argument("--sample", type=int, default=0, metavar="N", help="functional classes trained (default 500)")
     many.add_argument("--all", action="store_true", help="train all 6,466")
@@ -60,7 +60,7 @@ def check(words: list[str]) -> int:
     parser = Parser("table check", told)
     add = parser.add_argument
     add("archs", nargs="*", metavar="ARCH", help="a table's index or an architecture string (default: 3 drawn by seed)")
-    add("--dataset", default="cifar10", help="the data set, and so the table (default cifar10)")
+    add("--dataset", type=dataset_name, default="cifar10", help="the data set, and so the table (default cifar10)")
     add("--sample", type=int, default=3, metavar="N", help="architectures to draw where none is named (default 3)")
     add("--seeds", type=int, default=1, metavar="K", help="trainings of each (default 1)")
     args = _trained(parser, "the table's own, else nas-bench-201").read(words)

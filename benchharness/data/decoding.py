@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from benchharness.errors import UserError
+from benchharness.io.files import open_file
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -55,12 +56,16 @@ def _brightest(file: Path) -> tuple[str, int]:
     from PIL import Image
 
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(file, formats=FORMATS) as image:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            open_file(file, _BYTES_LIMIT) as opened,
+            Image.open(opened, formats=FORMATS) as image,
+        ):
             if image.mode.startswith("I") and image.width * image.height <= _PIXELS_LIMIT:
                 return "grey", int(np.asarray(image).max(initial=0))
             if ";16" in str(image.tile) and image.width * image.height <= _PIXELS_LIMIT:
                 return "colour", int(np.asarray(image.convert("RGB")).max(initial=0))
-    except (*_DAMAGE, Image.DecompressionBombError):
+    except (UserError, *_DAMAGE, Image.DecompressionBombError):
         return "", 0  # which is told as it is read
     return "", 0
 
@@ -74,11 +79,9 @@ def square(file: Path, pixels: int, bits: int = 16) -> UInt8[np.ndarray, "3 size
     from PIL import Image  # 60 ms, and only needed where images are imported
 
     try:
-        if file.stat().st_size > _BYTES_LIMIT:
-            raise UserError(f"{file} is refused: {file.stat().st_size} bytes are more than any image here has")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is lower
-            with Image.open(file, formats=FORMATS) as image:
+            with open_file(file, _BYTES_LIMIT) as opened, Image.open(opened, formats=FORMATS) as image:
                 if image.width * image.height > _PIXELS_LIMIT:
                     raise UserError(f"{file} is refused: {image.width}x{image.height} pixels are too many")
                 return _resized(image, pixels, bits)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchharness.data.importers import IMAGES, image_folder
-from benchharness.data.kinds import RESERVED, check_pixels
+from benchharness.data.kinds import RESERVED, canonical, check_pixels
 from benchharness.errors import UserError
 from benchharness.io import catalog
 from benchharness.io.catalog import Installed
@@ -25,7 +25,7 @@ def import_images(
     """
     path = Path(path).expanduser()
     called = name or "-".join(path.resolve().name.lower().split())
-    if called in RESERVED:
+    if canonical(called) in RESERVED:
         raise UserError(f"{called!r} is the name of another data set or table; give this one its own with --name")
     if path.exists():
         for note in image_folder.files(path).notes:  # or what is wrong with the layout, before anything about the name

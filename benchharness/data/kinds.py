@@ -1,5 +1,6 @@
 """What a set of images has to be: the three that the benchmark knows to the last count, others by rules for all."""
 
+import re
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -45,6 +46,14 @@ DIGITS: Final = "digits"
 """The data set that comes with the package."""
 RESERVED: Final = (*KNOWN, DIGITS, "auto", "nas-bench-201")
 """Names that images from a folder of one's own may not have: each means something else already."""
+
+
+_SPELLINGS: Final = {re.sub(r"\W|_", "", name): name for name in (*KNOWN, DIGITS)}
+
+
+def canonical(dataset: str) -> str:
+    """The name of a data set known in another spelling (`ImageNet16-120`, `CIFAR 10`), else `dataset` itself."""
+    return dataset if dataset in KNOWN else _SPELLINGS.get(re.sub(r"\W|_", "", dataset).lower(), dataset)
 
 
 def check(name: str, train: Part, test: Part, classes: tuple[str, ...]) -> None:

@@ -2,7 +2,7 @@
 
 from benchharness.data.image_set import ImageSet
 from benchharness.data.importers import IMAGES, SPLITS
-from benchharness.data.kinds import DIGITS, KNOWN
+from benchharness.data.kinds import DIGITS, KNOWN, canonical
 from benchharness.data.splits import Split, check_benchmark_split, load_split
 from benchharness.errors import UserError, unknown
 from benchharness.io import catalog
@@ -14,10 +14,10 @@ def names() -> tuple[str, ...]:
 
 
 def known(name: str) -> str:
-    """`name`; raises `UserError` where no data set is called so, which says how one is brought in."""
-    if name not in (found := names()):
+    """`name` as it is spelt here; raises `UserError` where no data set is called so, and says how one is brought in."""
+    if (spelt := canonical(name)) not in (found := names()):
         raise UserError(f"{unknown('data set', name, found)}; `benchharness data import PATH` brings in others")
-    return name
+    return spelt
 
 
 def version(name: str) -> int:
@@ -31,7 +31,7 @@ def load_images(name: str) -> ImageSet:
     Raises `UserError` for another name, where the images are missing (it says which command brings them), and where
     they do not have the checksum that results got on them are going to state.
     """
-    if known(name) == DIGITS:
+    if (name := known(name)) == DIGITS:
         from benchharness.data.digits import digits
 
         return digits()

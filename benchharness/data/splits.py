@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Int
 
 from benchharness.errors import UserError
+from benchharness.io.files import open_file
 
 _BENCHMARK: Final = (
     "b32573c51d975768a11c0d1540e625040790e2287a603c857413bd78ca68eb94",
@@ -44,9 +45,8 @@ def load_split(path: Path | str) -> Split:
     """
     path = Path(path)
     try:
-        if path.stat().st_size > _LIMIT_BYTES:
-            raise UserError(f"{path} is too large for a split file")
-        text = path.read_text()
+        with open_file(path, _LIMIT_BYTES) as file:
+            text = file.read().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read the split file {path}: {error}") from None
     lists = _from_json(path, text) if text.lstrip().startswith("{") else _from_text(path, text)

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
 from benchharness.errors import UserError
+from benchharness.io.files import SOURCE_BYTES, open_file
 
 DAMAGE: Final = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError)
 """What reading a damaged archive raises, after the kinds of archive there are."""
@@ -31,7 +32,7 @@ def members(path: Path, most: int, largest: int) -> Iterator[tuple[PurePosixPath
     where one is a link, is there twice, or leads out of it.
     """
     seen: set[PurePosixPath] = set()
-    with path.open("rb") as file:
+    with open_file(path, SOURCE_BYTES) as file:
         try:
             with unpacked(file) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
                 for count, member in enumerate(archive):

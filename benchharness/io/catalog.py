@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, Protocol, TypedDict, runtime_checkable
 from filelock import FileLock
 
 from benchharness.errors import UserError
-from benchharness.io.files import read_json
+from benchharness.io.files import SOURCE_BYTES, open_file, read_json
 from benchharness.io.npz import replacing
 from benchharness.io.user_folder import user_folder
 
@@ -348,7 +348,7 @@ def _sha256(path: Path) -> str:
         held = [item for item in sorted(path.iterdir()) if item.is_file() or _is_visible_folder(item)]
         listed = [f"{item.name} {_sha256(item)}" for item in held]
         return hashlib.sha256("\n".join(listed).encode()).hexdigest()
-    with path.open("rb") as file:
+    with open_file(path, SOURCE_BYTES) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, BinaryIO, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -31,13 +31,15 @@ LIMIT_BYTES: Final = 1 << 26
 ARRAYS_BYTES: Final = 1 << 28
 """What the arrays of one run may unpack to; whatever is larger was not written by us."""
 CHECKPOINT_BYTES: Final = 1 << 33
+SOURCE_BYTES: Final = 1 << 34
+"""What a file to be imported may have: far more than any release that is read."""
 _PART_BYTES: Final = 1 << 20
 NUMBERS: Final = "biuf"
 """Kinds of arrays that are read: no dates, texts, records or objects."""
 _UNDECODABLE: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 
-def open_file(path: Path, limit_bytes: int = LIMIT_BYTES) -> BinaryIO:
+def open_file(path: Path, limit_bytes: int = LIMIT_BYTES) -> io.BufferedReader:
     """The regular file at `path`, opened to be read; raises `UserError` where it is no such file, or a larger one."""
     try:
         _check_regular(path, path.stat(), limit_bytes)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchharness.data.importers import IMAGES
-from benchharness.data.kinds import KNOWN
+from benchharness.data.kinds import KNOWN, canonical
 from benchharness.errors import UserError, unknown
 from benchharness.io import catalog
 from benchharness.io.files import open_file, shortened
@@ -31,6 +31,9 @@ class Suite:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Values of the protocol that are changed."""
     given_name: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dataset", canonical(self.dataset))  # so that one request has one folder
 
     @property
     def name(self) -> str:

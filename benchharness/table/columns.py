@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from benchharness import space
+from benchharness.data.kinds import canonical
 from benchharness.errors import UserError
 from benchharness.io.npz import replacing
 from benchharness.space import Network
-from benchharness.table.metric import DATASETS, SPLITS, Figure, canonical
+from benchharness.table.metric import DATASETS, SPLITS, Figure
 from benchharness.table.table import Table
 
 if TYPE_CHECKING:

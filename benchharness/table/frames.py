@@ -15,6 +15,7 @@ from benchharness import space
 from benchharness.errors import UserError
 from benchharness.io import arrow
 from benchharness.io.archives import DAMAGE
+from benchharness.io.files import open_file
 from benchharness.table.notation import read_cell
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _VALUES_LIMIT: Final = 16 * _ROWS_LIMIT
 """Values of one column, lists taken apart."""
 LIMIT_BYTES: Final = 1 << 27
 _HEADER_BYTES: Final = 1 << 16
-_SEPARATORS: Final = ",;\t"
+_SEPARATORS: Final = ",;\t|"
 _DECIMAL: Final = re.compile(r"-?\d+,\d+", re.ASCII)
 _THOUSANDS: Final = re.compile(r"-?[1-9]\d{0,2},\d{3}", re.ASCII)
 
@@ -58,8 +59,8 @@ def names(path: Path, known: Callable[[str], bool]) -> set[str]:
     if form(path) == "parquet":
         import pyarrow.parquet as parquet  # 0.2 s, and only needed where a table is imported
 
-        with arrow.reading():
-            return set(parquet.read_schema(path).names)
+        with arrow.reading(), open_file(path, LIMIT_BYTES) as file:
+            return set(parquet.read_schema(file).names)
     if form(path) == "csv":
         return set(_header(_text(path, _HEADER_BYTES)))
     text = _text(path)
@@ -74,8 +75,6 @@ def read(path: Path, wanted: Callable[[str], bool]) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    if path.stat().st_size > LIMIT_BYTES:
-        raise UserError(f"{path} is larger than {LIMIT_BYTES} bytes; no table of this kind is")
     readers: dict[str, Callable[..., pd.DataFrame]] = {"parquet": _parquet, "csv": _csv, "json": _json}
     try:
         found = readers[form(path)](path, wanted)
@@ -113,20 +112,23 @@ def _short(name: object) -> str:
 
 def _text(path: Path, limit: int = LIMIT_BYTES) -> str:
     """The text of a file, unpacked and without a byte order mark; at most `limit` bytes of it where that is asked."""
-    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
-        data = file.read(limit + 1)
+    with open_file(path, LIMIT_BYTES) as opened:
+        data = (gzip.GzipFile(fileobj=opened) if bare(path.name).lower().endswith(".gz") else opened).read(limit + 1)
     if len(data) > LIMIT_BYTES:
         raise UserError(f"{path} unpacks to more than {LIMIT_BYTES} bytes; no table of this kind does")
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", "strict" if len(data) <= limit else "ignore")
-    return data.decode("utf-8-sig", "strict" if len(data) <= limit else "ignore")
+    coding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    text = data.decode(coding, "strict" if len(data) <= limit else "ignore")
+    return text.replace("\r\n", "\n").replace("\r", "\n")  # which old Macs ended lines with
 
 
 def _header(text: str) -> list[str]:
     import csv
 
-    line = text.lstrip("\r\n").partition("\n")[0].rstrip("\r")
-    return [_short(name) for name in next(csv.reader([line], delimiter=_separator(line)), [])]
+    line = text.lstrip("\n").partition("\n")[0]
+    try:
+        return [_short(name) for name in next(csv.reader([line], delimiter=_separator(line)), [])]
+    except csv.Error as error:
+        raise ValueError(f"its first line: {error}") from None
 
 
 def _separator(line: str) -> str:
@@ -137,7 +139,7 @@ def _separator(line: str) -> str:
 def _csv(path: Path, _: Callable[[str], bool]) -> "pd.DataFrame":
     import pandas as pd
 
-    text = _text(path).lstrip("\r\n")
+    text = _text(path).lstrip("\n")
     header = _header(text)
     if len(set(header)) < len(header):
         raise UserError(f"{path} has two columns of one name")
@@ -155,10 +157,9 @@ def _parquet(path: Path, wanted: Callable[[str], bool]) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
-    with arrow.reading():
-        schema = parquet.read_schema(path)
-        texts = [field.name for field in schema if pa.types.is_string(field.type)]
-        file = parquet.ParquetFile(path, read_dictionary=texts)
+    with arrow.reading(), open_file(path, LIMIT_BYTES) as opened:
+        texts = [field.name for field in parquet.read_schema(opened) if pa.types.is_string(field.type)]
+        file = parquet.ParquetFile(opened, read_dictionary=texts)
         held = file.metadata
         if held.num_rows > _ROWS_LIMIT:
             raise UserError(f"{path} has {held.num_rows} rows; NAS-Bench-201 has {space.SIZE:,}")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.resources import as_file, files
 
+from benchharness.data.kinds import canonical
 from benchharness.errors import UserError
 from benchharness.io import catalog
 from benchharness.table import storage
@@ -53,7 +54,7 @@ def load_for(dataset: str) -> Table:
 
     Raises `UserError` where there is no such table, with the command that brings or measures one.
     """
-    if dataset in DATASETS:
+    if (dataset := canonical(dataset)) in DATASETS:
         return load_table()
     if dataset not in (*_PACKAGED, *catalog.names(TABLES)):
         told = f"no table of {dataset!r} in {catalog.data_folder()}"

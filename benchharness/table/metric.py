@@ -1,6 +1,5 @@
 """The names of the figures a table holds: never a position, so that validation and test cannot change places."""
 
-import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
@@ -15,14 +14,6 @@ SPLITS: Final = {
     "test-halftrain": "cifar10 test accuracy after training on 25,000 images (cifar10-valid, ori-test)",
 }
 EPOCHS: Final = (200, 12)
-
-
-_SPELLINGS: Final = {re.sub(r"\W|_", "", dataset): dataset for dataset in DATASETS}
-
-
-def canonical(dataset: str) -> str:
-    """The benchmark's name of a data set that is one of its own in another spelling (`ImageNet16-120`), else itself."""
-    return _SPELLINGS.get(re.sub(r"\W|_", "", dataset).lower(), dataset)
 
 
 class Figure(NamedTuple):

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Integer, UInt8
 
 from benchharness import space
+from benchharness.data.kinds import canonical
 from benchharness.errors import UserError, unknown
 from benchharness.space import NETWORKS, Arch, Network
 from benchharness.table import storage
@@ -98,12 +99,13 @@ class Table:
 
     def epochs(self, dataset: str) -> int:
         """The most epochs of training that it holds figures of `dataset` for; raises `UserError` where it has none."""
-        if dataset not in self._epochs:
+        if (dataset := canonical(dataset)) not in self._epochs:
             raise lacking(Figure(dataset, "test", 200), self.means)
         return self._epochs[dataset]
 
     def network(self, dataset: str) -> Network:
         """The size of the networks trained on `dataset`: the benchmark's where the table does not say otherwise."""
+        dataset = canonical(dataset)
         if "network" in self.about:
             return Network(**self.about["network"])
         if dataset not in (*NETWORKS, *self.datasets):
@@ -163,7 +165,7 @@ class Table:
     def train_seconds(self, dataset: str, epochs: int | None = None) -> Float[np.ndarray, "archs"]:
         """Seconds one training took; in NAS-Bench-201 on a GPU of 2019, for cifar10 on 25,000 images."""
         held = self.times
-        epochs = self._figure(dataset, "test", epochs).epochs
+        dataset, _, epochs = self._figure(dataset, "test", epochs)
         if (dataset, epochs) not in held:
             names = ", ".join(f"{name} {after(count)}" for name, count in held)
             raise UserError(f"no training time of {dataset!r} {after(epochs)}; this table holds: {names or 'none'}")
@@ -271,6 +273,7 @@ class Table:
         return found
 
     def _figure(self, dataset: str, split: str, epochs: int | None) -> Figure:
+        dataset = dataset if dataset in self._epochs else canonical(dataset)  # which takes a microsecond
         return Figure(dataset, split, self._epochs.get(dataset, 200) if epochs is None else epochs)
 
     @cached_property

@@ -55,6 +55,18 @@ FILES: dict[str, tuple[str, bytes]] = {
     "capitals": ("X.CSV", csv()),
     "all capitals, gzipped": ("X.CSV.GZ", gzip.compress(csv())),
     "downloaded again": ("x (1).csv", csv()),
+    "downloaded again, gzipped": ("x(2).csv.gz", gzip.compress(csv())),
+    "downloaded again, otherwise": ("x.csv (1).gz", gzip.compress(csv())),
+    "downloaded again, of Excel": ("X (3).CSV.GZ", gzip.compress(b"\xef\xbb\xbf" + csv(sep=";", decimal=","))),
+    "Parquet downloaded again": ("x (1).parquet", parquet(FRAME)),
+    "lines of old Macs": ("x.csv", csv(lineterminator="\r")),
+    "tabs and decimal commas": ("x.tsv", csv(sep="\t", decimal=",")),
+    "bars": ("x.csv", csv(sep="|")),
+    "separators at the ends of lines": ("x.csv", csv().replace(b"\n", b",\n")),
+    "spaces behind separators": ("x.csv", csv().replace(b",", b", ")),
+    "Unicode text, gzipped": ("x.tsv.gz", gzip.compress(csv(sep="\t").decode().encode("utf-16"))),
+    "empty last lines": ("x.csv", csv() + b"\r\n\r\n"),
+    "lines, gzipped": ("x.jsonl.gz", gzip.compress(json_of(orient="records", lines=True))),
     "records": ("x.json", json_of(orient="records")),
     "columns": ("x.json", json_of()),
     "index": ("x.json", json_of(orient="index")),
@@ -228,6 +240,15 @@ def test_a_gzipped_table_is_read_to_its_checksum(tmp_path: Path) -> None:
     path.write_bytes(whole[:-2])
     with pytest.raises(UserError, match=r"x\.csv\.gz cannot be read as CSV \(EOFError"):
         columnar.read_as(path, "x")
+
+
+@pytest.mark.parametrize("first", [b'arch,"' + b"x" * 200_000, b"arch,\x00,cifar10_test_200", b'"arch\n"x', b"\r\r"])
+def test_first_lines_that_are_none_are_refused(tmp_path: Path, first: bytes) -> None:
+    (path := tmp_path / "x.csv").write_bytes(first)
+    columnar.recognises(path)
+    with pytest.raises(UserError) as refusal:
+        columnar.read_as(path, "x")
+    assert "\n" not in str(refusal.value)
 
 
 def test_rows_that_are_longer_than_the_header_are_not_cut(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from benchharness.data.image_set import ImageSet, build
 from benchharness.data.kinds import Part
 from benchharness.errors import UserError
 from benchharness.io import archives, pickles
+from benchharness.io.files import SOURCE_BYTES, open_file
 
 LAYOUT: Final = "CIFAR-10 or CIFAR-100 as the official python archive (.tar.gz, or its folder)"
 _ENDINGS: Final = (".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tar.xz")
@@ -51,7 +52,8 @@ def read(path: Path) -> ImageSet:
     Raises `UserError` where a batch is missing, damaged or names a class, and where the archive's paths leave it.
     """
     layout = _layout(path)
-    assert layout is not None
+    if layout is None:
+        raise UserError(f"{path} is no archive of CIFAR, or a damaged one")
     found: dict[str, Any] = {}
     for name, data in _members(path, _folder(layout), {*layout.train, *layout.test, layout.meta}):
         held = pickles.read(data, f"{path}: {name}")
@@ -74,10 +76,10 @@ def _layout(path: Path) -> _Layout | None:
     if not path.name.endswith(_ENDINGS) or not path.is_file():
         return None
     try:
-        with tarfile.open(path) as archive:
+        with open_file(path, SOURCE_BYTES) as file, tarfile.open(fileobj=file) as archive:
             first = archive.next()
         return _LAYOUTS.get(PurePosixPath(first.name).parts[0]) if first else None
-    except (*archives.DAMAGE, IndexError):
+    except (UserError, *archives.DAMAGE, IndexError):
         return None
 
 
@@ -86,19 +88,14 @@ def _members(path: Path, folder: str, wanted: set[str]) -> Iterator[tuple[str, b
     if path.is_dir():
         for name in sorted(wanted):
             if (path / name).is_file():
-                yield name, _limited(path / name, (path / name).stat().st_size).read_bytes()
+                with open_file(path / name, pickles.LIMIT_BYTES) as file:
+                    yield name, file.read()
         return
     for place, read_file in archives.members(path, _MEMBERS_LIMIT, pickles.LIMIT_BYTES):
         if place.name in wanted and str(place.parent) != folder:
             raise UserError(f"{path} is refused: {str(place)[:80]!r} lies in another folder than {folder}")
         if place.name in wanted:
             yield place.name, read_file()
-
-
-def _limited(path: Path, size: int) -> Path:
-    if size > pickles.LIMIT_BYTES:
-        raise UserError(f"{path} is refused: a batch of {size} bytes is larger than any of CIFAR")
-    return path
 
 
 def _part(held: dict[str, Any], labels: str, where: str) -> Part:

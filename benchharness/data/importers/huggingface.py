@@ -12,6 +12,7 @@ from benchharness.data.image_set import ImageSet, build
 from benchharness.data.kinds import Part
 from benchharness.errors import UserError
 from benchharness.io import arrow
+from benchharness.io.files import SOURCE_BYTES, open_file
 
 LAYOUT: Final = "CIFAR-10 or CIFAR-100 as a Hugging Face folder (train-*.parquet, test-*.parquet)"
 _LABELS: Final = {"label": "cifar10", "fine_label": "cifar100"}
@@ -63,8 +64,8 @@ def _check_shards(files: list[Path]) -> None:
 def _schema(path: Path) -> Any:
     import pyarrow.parquet as parquet  # 0.2 s, and only needed where images are imported
 
-    with arrow.reading():
-        return parquet.read_schema(_files(path, "train")[0])
+    with arrow.reading(), open_file(_files(path, "train")[0], SOURCE_BYTES) as file:
+        return parquet.read_schema(file)
 
 
 def _label(names: list[str]) -> str:
@@ -84,7 +85,7 @@ def _read(files: list[Path], label: str) -> tuple[Part, set[str]]:
     """All images of `files` in order, and the formats they were in."""
     import pyarrow.parquet as parquet
 
-    opened = [parquet.ParquetFile(file) for file in files]
+    opened = [parquet.ParquetFile(open_file(file, SOURCE_BYTES)) for file in files]
     rows = sum(file.metadata.num_rows for file in opened)
     if rows > _ROWS_LIMIT:
         raise UserError(f"{files[0].parent} has {rows} images; CIFAR has 60,000")

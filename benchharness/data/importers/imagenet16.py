@@ -9,6 +9,7 @@ from benchharness.data.image_set import ImageSet, build
 from benchharness.data.kinds import Part
 from benchharness.errors import UserError
 from benchharness.io import pickles
+from benchharness.io.files import open_file
 
 LAYOUT: Final = "ImageNet16-120 as the official folder (train_data_batch_1 to train_data_batch_10, val_data)"
 _NAME: Final = "imagenet16-120"
@@ -37,9 +38,8 @@ def _batch(path: Path) -> Part:
     """The images of one batch that belong to the first 120 classes."""
     if not path.is_file():
         raise UserError(f"{path} is missing; ImageNet16-120 needs all ten training batches and {_TEST!r}")
-    if path.stat().st_size > pickles.LIMIT_BYTES:
-        raise UserError(f"{path} is larger than any batch of 16x16 images")
-    held = pickles.read(path.read_bytes(), path)
+    with open_file(path, pickles.LIMIT_BYTES) as file:
+        held = pickles.read(file.read(), path)
     try:
         labels = np.array(held["labels"], np.int64)
         images = held["data"].reshape(len(labels), 3, 16, 16)

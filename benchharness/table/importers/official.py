@@ -19,6 +19,7 @@ from typing import Any, Final
 from benchharness import space
 from benchharness.errors import UserError
 from benchharness.io import archives, pickles
+from benchharness.io.files import SOURCE_BYTES, open_file
 from benchharness.io.progress import shown
 from benchharness.table.frames import bare
 from benchharness.table.importers.trials import Gathered, Imported
@@ -35,9 +36,9 @@ _ONE_FILE_BYTES: Final = 1 << 24
 _MEMBERS_LIMIT: Final = 2 * space.SIZE
 _MAGIC: Final = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """How `torch.save` began its files before torch 1.6, the benchmark's own among them."""
-_PTH: Final = re.compile(r"NAS-Bench-201-v\d+_\d+-[0-9a-f]+\.pth", re.ASCII)
-_PBZ2: Final = re.compile(r"NATS-tss-v\d+_\d+-[0-9a-f]+\.pickle\.pbz2", re.ASCII)
-_TAR: Final = re.compile(r"NATS-tss-v\d+_\d+-[0-9a-f]+-simple\.(tar(\.(gz|bz2|xz))?|tgz)", re.ASCII)
+_PTH: Final = re.compile(r"NAS-Bench-201-v\d+_\d+-[0-9a-f]+\.pth", re.ASCII | re.IGNORECASE)
+_PBZ2: Final = re.compile(r"NATS-tss-v\d+_\d+-[0-9a-f]+\.pickle\.pbz2", re.ASCII | re.IGNORECASE)
+_TAR: Final = re.compile(r"NATS-tss-v\d+_\d+-[0-9a-f]+-simple\.(tar(\.(gz|bz2|xz))?|tgz)", re.ASCII | re.IGNORECASE)
 _SIZES: Final = re.compile(r"\d+(:\d+)+")
 """How NATS-Bench's other space, of sizes, spells an architecture."""
 
@@ -66,6 +67,8 @@ def read(path: Path) -> Imported:
 
 def read_as(path: Path, name: str) -> Imported:
     """The table at `path`, which may hold a part of the benchmark, under another `name` than the benchmark's."""
+    if path.is_dir() and not _files(path):
+        raise UserError(f"{path} holds no file of an architecture, such as 000000.pickle.pbz2")
     if path.is_dir() and _is_of_sizes(_files(path)):
         raise UserError(f"{path} is NATS-Bench's size search space; the topology space (NATS-tss) is NAS-Bench-201's")
     gathered = Gathered()
@@ -82,7 +85,9 @@ def read_as(path: Path, name: str) -> Imported:
 
 def reads(path: Path) -> bool:
     """Whether `path` may be one of the forms, whatever it is called."""
-    return (path.is_dir() and bool(_files(path))) or bare(path.name).endswith((".pth", ".pickle.pbz2", *_COMPRESSED))
+    if path.is_dir():
+        return bool(_files(path))
+    return bare(path.name).lower().endswith((".pth", ".pickle.pbz2", *_COMPRESSED))
 
 
 def _form(path: Path) -> bool:
@@ -96,7 +101,7 @@ def _files(folder: Path) -> dict[int, Path]:
 def _is_of_sizes(files: dict[int, Path]) -> bool:
     """Whether the first of `files` describes an architecture by its channels; what is damaged is not looked into."""
     try:
-        states = _one(files[min(files)].open("rb"), files[min(files)])
+        states = _one(open_file(files[min(files)]), files[min(files)])
         return any(_SIZES.fullmatch(str(state["arch_str"])) for state in states.values())
     except (UserError, OSError, KeyError, TypeError, AttributeError):
         return False
@@ -105,13 +110,14 @@ def _is_of_sizes(files: dict[int, Path]) -> bool:
 def _entries(path: Path) -> Iterator[tuple[Any, Any]]:
     if path.is_dir():
         for index, file in sorted(_files(path).items()):
-            yield index, _one(file.open("rb"), file)
-    elif bare(path.name).endswith(_COMPRESSED):
+            yield index, _one(open_file(file), file)
+    elif bare(path.name).lower().endswith(_COMPRESSED):
         yield from _members(path)
     else:
         with _opened(path) as opened:
             yield from pickles.stream(opened, path, "arch2infos")
-            if not path.name.endswith(".pth") or zipfile.is_zipfile(path):  # whose pickle is followed by others
+            # The pickle in an old .pth is followed by others.
+            if not bare(path.name).lower().endswith(".pth") or isinstance(opened, zipfile.ZipExtFile):
                 archives.drain(opened)
 
 
@@ -138,16 +144,17 @@ def _members(path: Path) -> Iterator[tuple[Any, Any]]:
 def _opened(path: Path) -> Iterator[io.BufferedIOBase]:
     """The pickle in a file of the one-file forms, unpacked as it is read."""
     try:
-        if bare(path.name).endswith(".pbz2"):
-            with bz2.open(path, "rb") as unpacked:
-                yield unpacked
-        elif zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                names = [name for name in archive.namelist() if PurePosixPath(name).name == "data.pkl"]
-                with archive.open(names[0] if names else "data.pkl") as member:
-                    yield member  # type: ignore[misc]
-        else:
-            with path.open("rb") as file:
+        with open_file(path, SOURCE_BYTES) as file:
+            if bare(path.name).lower().endswith(".pbz2"):
+                with bz2.open(file, "rb") as unpacked:
+                    yield unpacked
+            elif zipfile.is_zipfile(file):
+                with zipfile.ZipFile(file) as archive:
+                    names = [name for name in archive.namelist() if PurePosixPath(name).name == "data.pkl"]
+                    with archive.open(names[0] if names else "data.pkl") as member:
+                        yield member  # type: ignore[misc]
+            else:
+                file.seek(0)
                 _skip_heads(file)
                 yield file
     except (OSError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
