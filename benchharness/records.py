@@ -192,7 +192,8 @@ def named_apart(specs: Iterable[RunSpec]) -> list[str]:
         for known, mark in zip(marks.setdefault(spec.method, (set(), set())), own, strict=True):
             known.add(mark)
     apart = (
-        (mark for known, mark in zip(marks[spec.method], own, strict=True) if len(known) > 1) for spec, *own in wanted
+        (mark for known, mark in zip(marks[spec.method], own, strict=True) if mark and len(known) > 1)
+        for spec, *own in wanted
     )
     return ["@".join([spec.name, *several]) for (spec, *_), several in zip(wanted, apart, strict=True)]
 

@@ -148,6 +148,16 @@ def test_readers_see_truth_values_as_they_are_typed_and_ids_do_not(method: str, 
     assert json.loads(spec.to_json())["method"] == method
 
 
+def test_a_method_that_came_to_search_otherwise_is_named_apart_from_its_older_self() -> None:
+    newer = replace(SPEC, versions={"method": 2})
+    moved = replace(SPEC, versions={"images": 2})
+    assert newer.run_id != SPEC.run_id != moved.run_id
+    assert named_apart([SPEC, newer, newer]) == ["darts@v1", "darts@v2", "darts@v2"]
+    assert named_apart([SPEC, moved]) == ["darts", "darts"], "other images are told elsewhere"
+    mine = replace(newer, source="a" * 64)
+    assert named_apart([SPEC, mine]) == ["darts@v1", "darts@aaaaaa@v2"]
+
+
 def test_labels_are_safe_folder_names() -> None:
     assert replace(SPEC, method="snas:tau_max=5+ostr").label == "snas_tau_max=5+ostr"
     assert "/" not in replace(SPEC, method="../../mine.py").label
