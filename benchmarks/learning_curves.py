@@ -47,7 +47,7 @@ def main() -> None:
 def beside(release: official.Imported, journal: Journal, index: int) -> dict[str, Any]:
     """One architecture, on both sides."""
     row = int(release.table.rows(index))
-    code = int(space.classes()[space.order()[index]])
+    code = int(space.order()[index])  # of the cell itself, which `table check` trains, not of its functional class
     ours = [line for (own, _), line in sorted(journal.held().items()) if own == code and line.train_accuracies]
     return {
         "index": index,
@@ -89,7 +89,7 @@ def draw(sides: list[dict[str, Any]], path: Path) -> None:
         panel.plot(epochs, side["curve"], color="#7F7F7F", label="released, mean of seeds")
         for line, marker in zip(side["ours"], "os^D", strict=False):
             panel.plot(epochs, line.train_accuracies, marker, color="#0072B2", ms=4, label=f"here, seed {line.seed}")
-        panel.set(title=f"cell {side['index']}", xlabel="epoch", ylabel="training accuracy (%)")
+        panel.set(title=f"cell {side['index']}", xlabel="epoch", ylabel="training accuracy (%)", xticks=[1, 4, 8, 12])
         panel.legend(frameon=False)
     save(figure, path)
 

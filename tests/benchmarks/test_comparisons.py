@@ -44,17 +44,17 @@ def test_learning_curves_stand_beside_the_releases(
     monkeypatch.setattr(module, "load_images", lambda _: load_images("digits"))
     journal = Journal(load_images("digits"), RECIPES["nas-bench-201"])
     journal.ready()
-    code = int(space.classes()[space.to_code(releases.ARCHS[1835])])
+    code = space.to_code(releases.ARCHS[2941])
     journal.add(Training(code, 0, 33.25, 32.0, 9.0, tuple(10.0 + epoch for epoch in range(12))))
     journal.add(Training(code, 1, 34.5, 32.0, 9.0))  # of an older version, without its course
     release = FORMS["folder"](tmp_path)
-    out = run(module, monkeypatch, capsys, release, "--archs", 1835, "--out", tmp_path / "curves")
+    out = run(module, monkeypatch, capsys, release, "--archs", 2941, "--out", tmp_path / "curves")
     said = official_api(release)
     theirs = [
-        np.mean([said.get_more_info(1835, "cifar10-valid", epoch, "12", seed)["train-accuracy"] for seed in (111, 777)])
+        np.mean([said.get_more_info(2941, "cifar10-valid", epoch, "12", seed)["train-accuracy"] for seed in (111, 777)])
         for epoch in range(12)
     ]
-    assert out[2].startswith("| 1835 | released, mean | " + " | ".join(f"{value:.1f}" for value in theirs))
+    assert out[2].startswith("| 2941 | released, mean | " + " | ".join(f"{value:.1f}" for value in theirs))
     assert out[3:] == ["|  | here, seed 0 | " + " | ".join(f"{10 + epoch}.0" for epoch in range(12)) + " | 33.25 |"]
     assert (tmp_path / "curves.svg").stat().st_size > 1000
 
