@@ -65,13 +65,13 @@ class Evaluation:
         bn: str = "running",
         augmented: bool = False,
     ) -> list[Score]:
-        """What `mixed` gives for each of several edge weights; neighbours should differ on late edges.
+        """What `mixed` gives for each of several edge weights.
 
         If `augmented`, each is measured on batches of its own instead, augmented, shuffled and of the training's size.
         """
         if not augmented:
-            return self._measured([Candidate(one) for one in weights], data, batches, bn)
-        return [self._measured([Candidate(one)], data, batches, bn, augmented)[0] for one in weights]
+            return self._measured(weights, data, batches, bn)
+        return [self._measured([one], data, batches, bn, augmented)[0] for one in weights]
 
     def one_hot(self, cell: Sequence[int], data: str = "valid", batches: int = 0, bn: str = "running") -> Score:
         """Loss and accuracy of one architecture with inherited weights."""
@@ -79,9 +79,8 @@ class Evaluation:
 
     def cells(self, cells: Sequence[Arch], data: str = "valid", batches: int = 0, bn: str = "running") -> list[Score]:
         """What `one_hot` gives for each of several architectures."""
-        order = sorted(set(cells))  # those that begin alike share most
-        measured = self._measured([Candidate(cell) for cell in order], data, batches, bn)
-        scores = dict(zip(order, measured, strict=True))
+        distinct = list(dict.fromkeys(cells))
+        scores = dict(zip(distinct, self._measured(distinct, data, batches, bn), strict=True))
         return [scores[cell] for cell in cells]
 
     def judged(self, cells: Sequence[Arch], batches: int = 1, bn: str = "batch") -> list[Score]:

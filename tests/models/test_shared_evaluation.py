@@ -1,13 +1,11 @@
 """Candidates measured together get, bit for bit, what each gets alone from the supernet itself."""
 
-from collections import Counter
-
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
-from benchharness.models.shared_evaluation import Candidate, logits
+from benchharness.models.shared_evaluation import logits
 from benchharness.models.supernet import Supernet
 from benchharness.search.evaluation import Evaluation
 from benchharness.space import EDGES, NONE, OPS
@@ -54,8 +52,8 @@ def test_mixtures_together_alone_and_in_the_supernet(channels: int, cells: int, 
     net, images = made(channels, cells)
     with torch.no_grad(), net.evaluating(bn):
         expected = [net(images, weights) for weights in mixtures()]
-        together = list(logits(net, images, [Candidate(weights) for weights in mixtures()]))
-        alone = [next(logits(net, images, [Candidate(weights)])) for weights in mixtures()]
+        together = list(logits(net, images, mixtures()))
+        alone = [next(logits(net, images, [weights])) for weights in mixtures()]
     for whole, shared, single in zip(expected, together, alone, strict=True):
         assert torch.equal(whole, shared)
         assert torch.equal(whole, single)
@@ -68,8 +66,8 @@ def test_cells_in_any_order_together_alone_and_in_the_supernet(channels: int, ce
     archs = drawn(15)
     with torch.no_grad(), net.evaluating(bn):
         expected = [net.one_hot(images, arch) for arch in archs]
-        together = list(logits(net, images, [Candidate(arch) for arch in archs]))
-        alone = [next(logits(net, images, [Candidate(arch)])) for arch in archs]
+        together = list(logits(net, images, archs))
+        alone = [next(logits(net, images, [arch])) for arch in archs]
     for whole, shared, single in zip(expected, together, alone, strict=True):
         assert torch.equal(whole, shared)
         assert torch.equal(whole, single)
@@ -79,62 +77,31 @@ def test_cells_in_any_order_together_alone_and_in_the_supernet(channels: int, ce
 def test_partial_channels_are_run_whole(weighs_bypass: bool) -> None:
     net, images = made(8, 1, 4, weighs_bypass)
     with torch.no_grad(), net.evaluating():
-        for weights, shared in zip(mixtures(), logits(net, images, [*map(Candidate, mixtures())]), strict=True):
+        for weights, shared in zip(mixtures(), logits(net, images, mixtures()), strict=True):
             assert torch.equal(net(images, weights), shared)
-        for arch, shared in zip(drawn(5), logits(net, images, [*map(Candidate, drawn(5))]), strict=True):
+        for arch, shared in zip(drawn(5), logits(net, images, drawn(5)), strict=True):
             assert torch.equal(net.one_hot(images, arch), shared)
 
 
 def test_in_half_precision_logits_agree_to_its_rounding() -> None:
     net, images = made(4, 1)
     with torch.no_grad(), net.evaluating(), torch.autocast("cpu", torch.bfloat16):
-        pairs = [*zip(mixtures(), logits(net, images, [*map(Candidate, mixtures())]), strict=True)]
+        pairs = [*zip(mixtures(), logits(net, images, mixtures()), strict=True)]
         for weights, shared in pairs:
             assert shared.dtype == torch.float32
             torch.testing.assert_close(shared, net(images, weights).float(), atol=0.02, rtol=0)
 
 
-def test_what_candidates_share_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trials of an edge into the output: one stem, and in the first cell one convolution of a kind on every edge."""
-    net, images = made(4, 1)
-    first, inputs, real = next(net.mixed_cells()), [], F.conv2d
-
-    def conv2d(x: torch.Tensor, weight: torch.Tensor, *rest: object, **more: object) -> torch.Tensor:
-        held = {
-            "stem": net.stem.weight,
-            **{
-                f"{op} of {node}": fan.convolution.weight
-                for op, fans in (("1x1", first.conv1), ("3x3", first.conv3))
-                for node, fan in enumerate(fans)
-            },
-        }
-        inputs.extend(
-            name
-            for name, whole in held.items()
-            if whole.data_ptr() <= weight.data_ptr() < whole.data_ptr() + whole.nbytes
-        )
-        return real(x, weight, *rest, **more)
-
-    trials = [mixtures()[0], *(mixtures()[0] for _ in OPS)]
-    for op, trial in enumerate(trials[1:]):
-        trial[3] = F.one_hot(torch.tensor(op), len(OPS)).float()
-    with torch.no_grad(), net.evaluating():
-        list(logits(net, images, [Candidate(trials[0])]))
-        monkeypatch.setattr(F, "conv2d", conv2d)
-        list(logits(net, images, [Candidate(trial) for trial in trials]))
-    every = {"stem": 1} | {f"{op} of {node}": 3 - node for op in ("1x1", "3x3") for node in range(3)}
-    assert Counter(inputs) == every
-
-
-def test_what_leads_nowhere_is_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_what_carries_something_is_computed_and_the_stem_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside the mixed operations are the stem and six convolutions in the two residual blocks between three cells."""
     net, images = made(4, 1)
     count, real = [0], F.conv2d
     monkeypatch.setattr(F, "conv2d", lambda *args, **more: (count.__setitem__(0, count[0] + 1), real(*args, **more))[1])
     with torch.no_grad(), net.evaluating():
-        for arch, convolutions in (((3, 3, 3, 3, NONE, NONE), 1), ((3, 3, 3, 3, 3, NONE), 3), ((3,) * 6, 6)):
+        for arch, fans in (((3, 3, 3, 3, NONE, NONE), 1), ((3, 2, 3, 3, 3, NONE), 2), ((3,) * 6, 3), ((1,) * 6, 0)):
             count[0] = 0
-            list(logits(net, images, [Candidate(arch)]))
-            assert count[0] - 7 == 3 * convolutions, arch  # seven around three cells
+            list(logits(net, images, [F.one_hot(torch.tensor(arch), len(OPS)).float()] * 2))
+            assert count[0] == 1 + 2 * (6 + 3 * fans), arch
 
 
 def test_scores_come_in_the_order_asked_for() -> None:
