@@ -78,7 +78,7 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
         ("run --methds darts", "'--methods'"),
         ("run --methods dart", "'darts'"),
         ("run --methods darts+strenth", "'strength'"),
-        ("run --dataset cifar-10", "'cifar10'"),
+        ("run --dataset cifar-11", "'cifar10'"),
         ("run --protocol drans", "'drnas'"),
         ("run --set epoch=3", "'epochs'"),
         ("run --set order=alpha", "'alpha-first'"),

@@ -70,8 +70,8 @@ def test_the_names_of_classes_are_as_many_as_the_classes() -> None:
 
 
 def test_a_misspelt_name_and_a_missing_set(own_home: Path) -> None:
-    with pytest.raises(UserError, match="unknown data set 'cifar-10'; did you mean 'cifar10'"):
-        load_images("cifar-10")
+    with pytest.raises(UserError, match="unknown data set 'cifar-11'; did you mean 'cifar10'"):
+        load_images("cifar-11")
     with pytest.raises(UserError, match=r"no images 'cifar100' in .*; `benchharness data import PATH` brings it in"):
         load_images("cifar100")
 

@@ -57,14 +57,14 @@ def test_a_file_that_is_no_split_is_refused(tmp_path: Path, text: str, sentence:
 def test_a_huge_file_is_refused(tmp_path: Path) -> None:
     with written(tmp_path, "").open("r+b") as file:
         file.truncate((1 << 24) + 1)
-    with pytest.raises(UserError, match="is too large for a split file"):
+    with pytest.raises(UserError, match="has 16777217 bytes; more than 16777216 are not read"):
         load_split(tmp_path / "split.txt")
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     for path in (tmp_path / "missing", tmp_path / "binary", tmp_path):
-        with pytest.raises(UserError, match="cannot read the split file"):
+        with pytest.raises(UserError, match=r"cannot read the split file|is no regular file"):
             load_split(path)
 
 

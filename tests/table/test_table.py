@@ -107,7 +107,7 @@ def test_the_mean_is_that_of_the_runs(real: Table) -> None:
 @pytest.mark.parametrize(
     ("question", "sentence"),
     [
-        (("cifar-10", "test", 200), "unknown data set 'cifar-10'; did you mean 'cifar10'"),
+        (("cifar-11", "test", 200), "unknown data set 'cifar-11'; did you mean 'cifar10'"),
         (("cifar10", "val", 200), "unknown split 'val'; did you mean 'valid'"),
         (("cifar10", "test", 90), "holds no cifar10 test after 90 epochs; it holds: cifar10 valid after 200 epochs;"),
         (("cifar100", "test", 200), "holds no cifar100 test after 200 epochs"),

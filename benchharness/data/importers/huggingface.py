@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -85,19 +86,20 @@ def _read(files: list[Path], label: str) -> tuple[Part, set[str]]:
     """All images of `files` in order, and the formats they were in."""
     import pyarrow.parquet as parquet
 
-    opened = [parquet.ParquetFile(open_file(file, SOURCE_BYTES)) for file in files]
-    rows = sum(file.metadata.num_rows for file in opened)
-    if rows > _ROWS_LIMIT:
-        raise UserError(f"{files[0].parent} has {rows} images; CIFAR has 60,000")
-    images = np.empty((rows, 3, _PIXELS, _PIXELS), np.uint8)
-    labels, formats, row = np.empty(rows, np.int64), set(), 0
-    for file in opened:
-        for batch in file.iter_batches(1024, columns=["img", label]):
-            labels[row : row + len(batch)] = batch.column(label).to_numpy(zero_copy_only=False)
-            for encoded in batch.column("img").field("bytes"):
-                images[row], kind = _decoded(encoded.as_py(), row)
-                formats.add(kind)
-                row += 1
+    with ExitStack() as stack:
+        opened = [parquet.ParquetFile(stack.enter_context(open_file(file, SOURCE_BYTES))) for file in files]
+        rows = sum(file.metadata.num_rows for file in opened)
+        if rows > _ROWS_LIMIT:
+            raise UserError(f"{files[0].parent} has {rows} images; CIFAR has 60,000")
+        images = np.empty((rows, 3, _PIXELS, _PIXELS), np.uint8)
+        labels, formats, row = np.empty(rows, np.int64), set(), 0
+        for file in opened:
+            for batch in file.iter_batches(1024, columns=["img", label]):
+                labels[row : row + len(batch)] = batch.column(label).to_numpy(zero_copy_only=False)
+                for encoded in batch.column("img").field("bytes"):
+                    images[row], kind = _decoded(encoded.as_py(), row)
+                    formats.add(kind)
+                    row += 1
     return Part(images, labels), formats
 
 
