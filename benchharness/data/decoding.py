@@ -110,7 +110,7 @@ def _coloured(image: "Image.Image", bits: int) -> "Image.Image":
         image = Image.fromarray((deep >> (bits - 8)).astype(np.uint8))
     if "A" not in image.getbands() and "transparency" not in image.info:
         return image.convert("RGB")
-    seen = image.convert("RGBA")
-    black = Image.new("RGB", seen.size)
-    black.paste(seen, mask=seen.getchannel("A"))
+    layered = image.convert("RGBA")
+    black = Image.new("RGB", layered.size)
+    black.paste(layered, mask=layered.getchannel("A"))
     return black

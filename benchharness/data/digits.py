@@ -56,8 +56,8 @@ def digits() -> ImageSet:
 
 
 def _source() -> Digits:
-    with resources.files("benchharness.data").joinpath("digits.npz").open("rb") as file, np.load(file) as held:
-        return Digits(held["images"], held["labels"].astype(np.int64))
+    with resources.files("benchharness.data").joinpath("digits.npz").open("rb") as file, np.load(file) as arrays:
+        return Digits(arrays["images"], arrays["labels"].astype(np.int64))
 
 
 def _render(source: Digits, count: int, drawn: np.random.Generator) -> Part:

@@ -50,14 +50,14 @@ class ImageSet(NamedTuple):
         values |= {name: tuple(value) if isinstance(value, list) else value for name, value in header["about"].items()}
         if not _is_whole(values):
             raise UserError(f"{path} is a damaged set of images: it holds {sorted(map(str, values))}")
-        found = cls(**values)
-        if found.name in KNOWN:  # files of old say what held for all sets
-            found = found._replace(crop=KNOWN[found.name].crop)
-        train, test = Part(found.train, found.train_labels), Part(found.test, found.test_labels)
-        check(found.name, train, test, found.classes)
-        if found.name in KNOWN and found.label == KNOWN[found.name].title:  # files of old say so of any pixels
-            return found._replace(label=_known_label(found.name, train, test, found.sha256))
-        return found
+        images = cls(**values)
+        if images.name in KNOWN:  # files of old say what held for all sets
+            images = images._replace(crop=KNOWN[images.name].crop)
+        train, test = Part(images.train, images.train_labels), Part(images.test, images.test_labels)
+        check(images.name, train, test, images.classes)
+        if images.name in KNOWN and images.label == KNOWN[images.name].title:  # files of old say so of any pixels
+            return images._replace(label=_known_label(images.name, train, test, images.sha256))
+        return images
 
     def save(self, path: Path | str) -> None:
         """Write the images to `path`, replacing what is there only once they are written whole."""

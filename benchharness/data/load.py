@@ -15,8 +15,8 @@ def names() -> tuple[str, ...]:
 
 def known(name: str) -> str:
     """`name` as it is spelt here; raises `UserError` where no data set is called so, and says how one is brought in."""
-    if (spelt := canonical(name)) not in (found := names()):
-        raise UserError(f"{unknown('data set', name, found)}; `benchharness data import PATH` brings in others")
+    if (spelt := canonical(name)) not in (available := names()):
+        raise UserError(f"{unknown('data set', name, available)}; `benchharness data import PATH` brings in others")
     return spelt
 
 
@@ -46,5 +46,5 @@ def benchmark_split(name: str) -> Split | None:
     installed = catalog.data_folder() / "splits" / f"{name}.json"
     if not installed.is_file() and name not in {item.name for item in catalog.installed((SPLITS,))}:
         return None
-    found = load_split(catalog.find(SPLITS, name))
-    return check_benchmark_split(found) if name == "cifar10" else found
+    split = load_split(catalog.find(SPLITS, name))
+    return check_benchmark_split(split) if name == "cifar10" else split

@@ -65,10 +65,10 @@ def load_split(path: Path | str) -> Split:
 def check_benchmark_split(split: Split) -> Split:
     """`split` with words that say it is the benchmark's own; raises `UserError` where it is another one."""
     for name, half, known in zip(("training", "validation"), split[:2], _BENCHMARK, strict=True):
-        found = hashlib.sha256(",".join(map(str, np.sort(half).tolist())).encode()).hexdigest()
-        if found != known:
-            told = f"the {name} half of {split.words} is not the benchmark's own"
-            raise UserError(f"{told}: sha256 {found[:16]}... where it should be {known[:16]}...")
+        sha256 = hashlib.sha256(",".join(map(str, np.sort(half).tolist())).encode()).hexdigest()
+        if sha256 != known:
+            problem = f"the {name} half of {split.words} is not the benchmark's own"
+            raise UserError(f"{problem}: sha256 {sha256[:16]}... where it should be {known[:16]}...")
     return split._replace(words="the benchmark's own split")
 
 
@@ -98,7 +98,7 @@ def _indices(path: Path, name: str, values: Any) -> Int[np.ndarray, "images"]:
     if not texts or not all(text.isascii() and text.isdigit() and len(text) < 10 for text in texts):
         bad = next((text for text in texts if not (text.isascii() and text.isdigit())), "nothing")
         raise UserError(f"{path}: {name!r} must be a list of indices; found {bad[:40]!r}")
-    found, times = np.unique(np.array(texts, np.int64), return_counts=True)
+    indices, times = np.unique(np.array(texts, np.int64), return_counts=True)
     if (times > 1).any():
-        raise UserError(f"{path}: index {found[times > 1][0]} comes twice in {name!r}")
-    return np.asarray(found)
+        raise UserError(f"{path}: index {indices[times > 1][0]} comes twice in {name!r}")
+    return np.asarray(indices)

@@ -32,7 +32,7 @@ def data(
     seconds: Float[np.ndarray, "times"], runs: Mapping[str, Float[np.ndarray, "runs times"]], optimum: float, title: str
 ) -> Anytime:
     """From accuracies by search, a row a seed; NaN before a seed's first answer, and there no mean is drawn."""
-    return Anytime(seconds, {name: _band(found) for name, found in runs.items()}, optimum, title)
+    return Anytime(seconds, {name: _band(accuracies) for name, accuracies in runs.items()}, optimum, title)
 
 
 def draw(info: Anytime, ax: Axes) -> Axes:

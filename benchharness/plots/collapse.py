@@ -39,8 +39,10 @@ def data(
     }
     shown = [name for name in columns if any(name in by_method for by_method in every.values())]
     shown += [name for name in methods_of(published) if any(name in by_method for by_method in every.values())]
-    kept = {measure: by_method for measure, by_method in every.items() if any(name in by_method for name in shown)}
-    return Collapse(shown, methods_of(curves), kept, lines)
+    by_measure = {
+        measure: by_method for measure, by_method in every.items() if any(name in by_method for name in shown)
+    }
+    return Collapse(shown, methods_of(curves), by_measure, lines)
 
 
 def figure(info: Collapse) -> Figure:

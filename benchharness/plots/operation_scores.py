@@ -38,10 +38,10 @@ def draw(info: EdgeScores, axes: Sequence[Axes]) -> Sequence[Axes]:
             range(len(OPS)), info.truth[edge], width=0.75, color="#D9D9D9", edgecolor="#8A8A8A", label="table's truth"
         )
         for (name, runs), (colour, marker, shift) in zip(info.criteria.items(), marks, strict=False):
-            kept = runs[np.isfinite(runs[:, edge]).any(-1), edge]
-            if len(kept):
-                mean = kept.mean(0)
-                reach = np.maximum(np.stack([mean - kept.min(0), kept.max(0) - mean]), 0)
+            scored = runs[np.isfinite(runs[:, edge]).any(-1), edge]
+            if len(scored):
+                mean = scored.mean(0)
+                reach = np.maximum(np.stack([mean - scored.min(0), scored.max(0) - mean]), 0)
                 ax.errorbar(np.arange(len(OPS)) + shift, mean, reach, fmt=marker, color=colour, label=name, capsize=2)
         ax.axhline(0, color="#444444", linewidth=0.8)
         ax.set_xticks(range(len(OPS)), [_SHORT[op] for op in OPS], fontsize=9)
@@ -60,10 +60,10 @@ _SHORT = {"none": "none", "skip_connect": "skip", "nor_conv_1x1": "1x1", "nor_co
 
 def _standardised(scores: Scores) -> Scores:
     """Mean 0 and standard deviation 1 within each edge, over the operations that have a score."""
-    found = np.full(scores.shape, np.nan)
+    standardised = np.full(scores.shape, np.nan)
     for edge, row in enumerate(scores):
-        held = np.isfinite(row)
-        if held.any():
-            spread = row[held].std()
-            found[edge, held] = (row[held] - row[held].mean()) / (spread if spread > 0 else 1.0)
-    return found
+        finite = np.isfinite(row)
+        if finite.any():
+            spread = row[finite].std()
+            standardised[edge, finite] = (row[finite] - row[finite].mean()) / (spread if spread > 0 else 1.0)
+    return standardised

@@ -24,15 +24,15 @@ class Profile(NamedTuple):
 
 def data(scores: pd.DataFrame, rng: np.random.Generator, title: str = "") -> Profile:
     """From a frame of accuracies with a column per method and a row per seed (NaN: missing)."""
-    kept = scores.dropna(axis="columns", how="all")
-    low, high = np.nanmin(kept.to_numpy()), np.nanmax(kept.to_numpy())
+    present = scores.dropna(axis="columns", how="all")
+    low, high = np.nanmin(present.to_numpy()), np.nanmax(present.to_numpy())
     margin = max(0.05 * (high - low), 0.1)
     thresholds = np.linspace(low - margin, high + margin, 200)
     return Profile(
         title,
         [str(name) for name in scores],
         thresholds,
-        {str(n): stats.profile(kept[n].to_numpy(), thresholds, rng) for n in kept},
+        {str(n): stats.profile(present[n].to_numpy(), thresholds, rng) for n in present},
     )
 
 

@@ -37,13 +37,13 @@ def data(rows: pd.DataFrame) -> Taus:
 
     Methods are ordered by the best of their criteria against the table on each edge.
     """
-    found: dict[str, dict[str, dict[str, Interval]]] = {}
+    intervals: dict[str, dict[str, dict[str, Interval]]] = {}
     for row in rows[rows["kind"].isin(KINDS)].to_dict("records"):
         interval = Interval(*(row[name] for name in ("tau", "low", "high", "n")))
-        found.setdefault(row["kind"], {}).setdefault(str(row["method"]), {})[row["criterion"]] = interval
+        intervals.setdefault(row["kind"], {}).setdefault(str(row["method"]), {})[row["criterion"]] = interval
     own = rows[(rows["kind"] == "b mean") & (rows["criterion"] != NULL)].groupby("method", observed=True)["tau"].max()
     methods = [str(name) for name in own.sort_values(ascending=False, kind="stable").index]
-    return Taus([kind for kind in KINDS if kind in found], methods, found)
+    return Taus([kind for kind in KINDS if kind in intervals], methods, intervals)
 
 
 def figure(info: Taus) -> Figure:

@@ -57,13 +57,13 @@ def draw(info: Ranks, ax: Axes) -> Axes:
 
 def _groups(names: list[str], apart: set[frozenset[str]]) -> list[tuple[int, int]]:
     """Runs of neighbours, two or more and as long as possible, of which no two are told apart."""
-    found: list[tuple[int, int]] = []
+    groups: list[tuple[int, int]] = []
     for first in range(len(names)):
         last = first
         while last + 1 < len(names) and not any(
             frozenset((names[last + 1], other)) in apart for other in names[first : last + 1]
         ):
             last += 1
-        if last > first and (not found or last > found[-1][1]):
-            found.append((first, last))
-    return found
+        if last > first and (not groups or last > groups[-1][1]):
+            groups.append((first, last))
+    return groups

@@ -55,9 +55,9 @@ def data(curves: pd.DataFrame, column: str, title: str = "", lines: Mapping[str,
     mean of a line is over the same runs.
     """
     known = curves[column].notna()
-    kept = curves[known.groupby(curves["run_id"]).transform("any")]
-    whole = known[kept.index].groupby([kept["method"], kept["epoch"]], observed=True).transform("all")
-    by_method = {str(name): _curve(part, column) for name, part in kept[whole].groupby("method", observed=True)}
+    measured = curves[known.groupby(curves["run_id"]).transform("any")]
+    whole = known[measured.index].groupby([measured["method"], measured["epoch"]], observed=True).transform("all")
+    by_method = {str(name): _curve(part, column) for name, part in measured[whole].groupby("method", observed=True)}
     return Curves(column, title, methods_of(curves), by_method, lines or {})
 
 

@@ -85,14 +85,14 @@ def looks(methods: Iterable[str]) -> dict[str, Look]:
 
     Once all are taken, colours come again with other markers and dashes.
     """
-    found = {method: _FIXED[method] for method in methods if method in _FIXED}
+    by_method = {method: _FIXED[method] for method in methods if method in _FIXED}
     for method in sorted(set(methods) - set(_FIXED)):
-        start, taken = crc32(method.encode()), {look.colour for look in found.values()}
+        start, used = crc32(method.encode()), {look.colour for look in by_method.values()}
         ring = [_SPARE[(start + step) % len(_SPARE)] for step in range(len(_SPARE))]
-        free = [look for look in ring if look.colour not in taken]
+        free = [look for look in ring if look.colour not in used]
         again = [_turned(ring[0], turn) for turn in range(1, len(_MARKERS) * len(_DASHES))]
-        found[method] = next((look for look in [*free, *again] if look not in found.values()), ring[0])
-    return found
+        by_method[method] = next((look for look in [*free, *again] if look not in by_method.values()), ring[0])
+    return by_method
 
 
 def _turned(look: Look, turn: int) -> Look:

@@ -25,9 +25,9 @@ class Improvement(NamedTuple):
 
 def data(scores: pd.DataFrame, title: str = "") -> Improvement:
     """From a frame of accuracies with a column per method and a row per seed (NaN: missing)."""
-    kept = scores.dropna(axis="columns", how="all")
-    methods = [str(name) for name in kept.mean().sort_values(ascending=False, kind="stable").index]
-    values = [kept[name].to_numpy() for name in methods]
+    present = scores.dropna(axis="columns", how="all")
+    methods = [str(name) for name in present.mean().sort_values(ascending=False, kind="stable").index]
+    values = [present[name].to_numpy() for name in methods]
     matrix = np.array([[stats.improvement_probability(a, b) for b in values] for a in values])
     np.fill_diagonal(matrix, np.nan)
     return Improvement(title, methods, matrix)

@@ -212,8 +212,8 @@ def runs_on_cuda(kind: type[Method]) -> None:
 def searches(name: str | Path) -> None:
     """A search of two epochs trains, resumes bit for bit and is read out."""
     own = methods.options(methods.load(name))
-    asked = "".join(f":{key}={value}" for key, value in CHEAP.items() if key in own)
-    (job,) = make_plan(parse_methods(f"{name}{asked}"), (0,), "cifar10", protocol("cpu", TINY))
+    cheap_options = "".join(f":{key}={value}" for key, value in CHEAP.items() if key in own)
+    (job,) = make_plan(parse_methods(f"{name}{cheap_options}"), (0,), "cifar10", protocol("cpu", TINY))
     whole, part = (_search(job) for _ in range(2))
     if whole.finished:
         raise Skipped("it trains nothing")
@@ -307,6 +307,10 @@ def _search(job: Job) -> Search:
 
 
 def _cheaper(spec: RunSpec) -> RunSpec:
-    asked: Mapping[str, Any] = spec.selection_options
-    cheap = {key: min(value, asked[key]) if asked[key] else asked[key] for key, value in CHEAP.items() if key in asked}
-    return spec.read_out_as(spec.method, spec.selection, {**asked, **cheap})
+    options: Mapping[str, Any] = spec.selection_options
+    cheap = {
+        key: min(value, options[key]) if options[key] else options[key]
+        for key, value in CHEAP.items()
+        if key in options
+    }
+    return spec.read_out_as(spec.method, spec.selection, {**options, **cheap})

@@ -87,7 +87,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 
 
 def make_plan(
-    asked: Iterable[Asked], seeds: Iterable[int], dataset: str, settings: Protocol, given: Collection[str] = ()
+    requests: Iterable[Asked], seeds: Iterable[int], dataset: str, settings: Protocol, given: Collection[str] = ()
 ) -> list[Job]:
     """The jobs of a request, seed by seed; raises `UserError` on an unknown method, selection, option or data set.
 
@@ -97,7 +97,7 @@ def make_plan(
     """
     data.known(dataset)
     groups: dict[tuple[str, str], tuple[_Supernet, dict[str, _Reading]]] = {}
-    for request in asked:
+    for request in requests:
         supernet, reading = _resolve(request)
         _, readings = groups.setdefault((supernet.label, supernet.source), (supernet, {}))
         if (reading.selection, reading.options) != (supernet.selection, supernet.selection_options):
@@ -130,27 +130,27 @@ def _pairs(text: str, whole: str) -> dict[str, str]:
     return pairs
 
 
-def _resolve(asked: Asked) -> tuple[_Supernet, _Reading]:
+def _resolve(request: Asked) -> tuple[_Supernet, _Reading]:
     """What has to be trained for a request, and how it is read out.
 
     Options right after the name go to the method where it has them, otherwise to its selection.
     """
-    named, name, path = _load(asked.name)
-    asked = asked._replace(
-        options=_by_name(asked.options, asked.name, named.main_option),
-        selection_options=_by_name(asked.selection_options, asked.selection or "", ""),
+    named, name, path = _load(request.name)
+    request = request._replace(
+        options=_by_name(request.options, request.name, named.main_option),
+        selection_options=_by_name(request.selection_options, request.selection or "", ""),
     )
     trained = named.trains_as
     if trained and not isinstance(named.selection, str):
         raise UserError(f"{name} has a selection class of its own, so it trains its own supernet: leave trains_as out")
     trainee, trains, source = _load(trained) if trained else (named, name, path)
     known = methods.options(trainee)
-    own = {key: value for key, value in asked.options.items() if key in known}
-    rest = {key: value for key, value in asked.options.items() if key not in known}
-    _refuse_unknown(asked, rest, known, named.selection)
+    own = {key: value for key, value in request.options.items() if key in known}
+    rest = {key: value for key, value in request.options.items() if key not in known}
+    _refuse_unknown(request, rest, known, named.selection)
     supernet = _supernet(trainee, trains, source, own)
-    if asked.selection is not None:
-        return supernet, _borrowed(asked, supernet)
+    if request.selection is not None:
+        return supernet, _borrowed(request, supernet)
     reading = _reading(named.selection, {**_preset(named), **rest})
     changed = _changed(_reading(named.selection, _preset(named)).options, reading.options)
     own = _shown(trainee, supernet.options)
@@ -165,17 +165,17 @@ def _by_name(options: Mapping[str, str], name: str, main: str) -> dict[str, str]
     return {key or main: value for key, value in options.items()}
 
 
-def _refuse_unknown(asked: Asked, rest: Mapping[str, str], known: Mapping[str, Any], chosen: str | type) -> None:
+def _refuse_unknown(request: Asked, rest: Mapping[str, str], known: Mapping[str, Any], chosen: str | type) -> None:
     """With a selection of its own named, only the method can take the first options."""
-    allowed = {**known, **({} if asked.selection else selection.options(chosen))}
+    allowed = {**known, **({} if request.selection else selection.options(chosen))}
     for key in rest:
         if key not in allowed:
-            raise unknown_option(asked.name, key, allowed)
+            raise unknown_option(request.name, key, allowed)
 
 
-def _borrowed(asked: Asked, supernet: _Supernet) -> _Reading:
+def _borrowed(request: Asked, supernet: _Supernet) -> _Reading:
     """The reading `+SELECTION`, a selection's own name or that of a method which has one."""
-    given = asked.selection or ""
+    given = request.selection or ""
     chosen: str | type = given
     preset: dict[str, Any] = {}
     if given not in selection.names():
@@ -187,9 +187,9 @@ def _borrowed(asked: Asked, supernet: _Supernet) -> _Reading:
         raise unknown("selection", given, [*selection.names(), *methods.names()])
     if chosen == "proxy" and supernet.trains != "proxy":
         raise UserError(
-            f"{asked.name}+{given}: proxies score untrained networks; write proxy:synflow, or another of them"
+            f"{request.name}+{given}: proxies score untrained networks; write proxy:synflow, or another of them"
         )
-    reading = _reading(chosen, {**preset, **asked.selection_options})
+    reading = _reading(chosen, {**preset, **request.selection_options})
     changed = _changed(_reading(chosen, preset).options, reading.options)
     return reading._replace(method=f"{supernet.label}+{_label(given, changed)}")
 
@@ -211,18 +211,18 @@ def _preset(method: Any) -> dict[str, Any]:
 
 
 def _supernet(method: Any, name: str, path: Path | None, changes: Mapping[str, str]) -> _Supernet:
-    made = methods.configured(method, changes)
+    configured = methods.configured(method, changes)
     try:
-        made(len(EDGES), len(OPS))
+        configured(len(EDGES), len(OPS))
     except UserError:
         raise
     except Exception as error:
         raise UserError(f"method {name!r} cannot be made: {type(error).__name__}: {error}") from error
-    label = _label(name, _shown(method, methods.options(made)), method.main_option)
+    label = _label(name, _shown(method, methods.options(configured)), method.main_option)
     reading = _reading(method.selection, _preset(method))
     source = hashlib.sha256(methods.source_of(path)).hexdigest() if path else ""
     read = (reading.selection, reading.options)
-    return _Supernet(label, source, name, methods.options(made), *read, path, method.version)
+    return _Supernet(label, source, name, methods.options(configured), *read, path, method.version)
 
 
 def _reading(kind: str | type, changes: Mapping[str, Any]) -> _Reading:

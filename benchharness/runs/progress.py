@@ -192,12 +192,12 @@ def _table(running: Iterable[Sight]) -> Table:
 
 
 def _show_lines(plan: "list[Job]", store: Store, console: Console, over: threading.Event) -> None:
-    told: dict[tuple[str, int], int] = {}
+    fifths: dict[tuple[str, int], int] = {}
     pace = Pace()
     for now in _surveys(plan, store, over):
         left = "".join(f", {words}" for words in (pace.words(now),) if words)
         for sight in now.running:
             fifth = int(sight.share * PLAIN_SHARES)
-            if fifth > told.get((sight.method, sight.seed), 0):
-                told[sight.method, sight.seed] = fifth
+            if fifth > fifths.get((sight.method, sight.seed), 0):
+                fifths[sight.method, sight.seed] = fifth
                 console.print(f"{sight}  (all: {now.share:.0%}{left})", highlight=False, soft_wrap=True, markup=False)

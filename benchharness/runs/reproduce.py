@@ -87,5 +87,10 @@ def _flat(folder: Path) -> dict[str, Any]:
     machine, record = _machine(folder), files.read_json(folder / "record.json", dict[str, Any]) or {}
     about = machine.get("environment") or {}
     source = {"source of benchharness": record["package_sha256"]} if record.get("package_sha256") else {}
-    told = {**source, "device": machine.get("device"), "threads": machine.get("threads"), "python": about.get("python")}
-    return {**told, "processor": about.get("processor"), **(about.get("packages") or {})}
+    facts = {
+        **source,
+        "device": machine.get("device"),
+        "threads": machine.get("threads"),
+        "python": about.get("python"),
+    }
+    return {**facts, "processor": about.get("processor"), **(about.get("packages") or {})}

@@ -225,8 +225,8 @@ def _fetch(jobs: Iterable[Job]) -> None:
 
 def _digests(jobs: Iterable[Job]) -> dict[str, str]:
     """The digest of every data set that is here: where others make the runs, none need be."""
-    found = {}
+    digests = {}
     for name in sorted({job.base.dataset for job in jobs}):
         with suppress(UserError):
-            found[name] = load_images(name).sha256
-    return found
+            digests[name] = load_images(name).sha256
+    return digests

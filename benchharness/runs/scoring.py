@@ -61,16 +61,16 @@ class ProxyScores:
     Cells of one functional class are one network, whose score they share; parameters and FLOPs are each cell's own.
     """
 
-    def __init__(self, asked: Asked) -> None:
-        proxies.check_measure(asked.measure)
-        asked.setting.checked()
-        if asked.batch < 2:
-            raise UserError(f"batch={asked.batch} is out of range; it must be 2 or more")
-        self.asked, self.counted = asked, asked.measure not in proxies.PROXIES
-        version = proxies.VERSIONS.get(asked.measure)
-        told = repr(tuple(asked)) + (f" version {version}" if version else "")
+    def __init__(self, request: Asked) -> None:
+        proxies.check_measure(request.measure)
+        request.setting.checked()
+        if request.batch < 2:
+            raise UserError(f"batch={request.batch} is out of range; it must be 2 or more")
+        self.asked, self.counted = request, request.measure not in proxies.PROXIES
+        version = proxies.VERSIONS.get(request.measure)
+        told = repr(tuple(request)) + (f" version {version}" if version else "")
         key = hashlib.sha256(told.encode()).hexdigest()[:16]
-        self.path = catalog.measured_folder() / f"scores-{asked.dataset}-{asked.measure}-{key}.jsonl"
+        self.path = catalog.measured_folder() / f"scores-{request.dataset}-{request.measure}-{key}.jsonl"
 
     def missing(self, codes: Int[np.ndarray, "archs"]) -> list[int]:
         """The codes of the networks to score that are not yet."""
@@ -85,21 +85,21 @@ class ProxyScores:
         work = {key: Portion(self.asked, part, device) for key, part in enumerate(parts)}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         files.keep_lines(self.path, len(files.read_lines(self.path, Scored)))  # what a crash left of its last line goes
-        for key, found in executors.serial(_try, work) if jobs == 1 else executors.processes(_try, work, jobs):
-            if isinstance(found, Exception):
-                raise UserError(f"scoring by {self.asked.measure} failed: {found}")
-            files.append_line(self.path, {"codes": list(parts[key]), "scores": found})
-            yield len(found)
+        for key, scores in executors.serial(_try, work) if jobs == 1 else executors.processes(_try, work, jobs):
+            if isinstance(scores, Exception):
+                raise UserError(f"scoring by {self.asked.measure} failed: {scores}")
+            files.append_line(self.path, {"codes": list(parts[key]), "scores": scores})
+            yield len(scores)
 
     def values(self, codes: Int[np.ndarray, "archs"]) -> Float[np.ndarray, "archs"]:
         """The score of each of `codes`; NaN where it is undefined, or not there yet."""
         if self.counted:
             batch, classes = _batch(self.asked, "cpu")
             cells = map(space.from_code, map(int, codes))
-            found = [proxies.score(self.asked.measure, cell, batch, classes, self.asked.setting) for cell in cells]
-            return np.array(found, float)
-        held = self._held()
-        return np.array([held.get(code, np.nan) for code in space.classes()[codes].tolist()], float)
+            scores = [proxies.score(self.asked.measure, cell, batch, classes, self.asked.setting) for cell in cells]
+            return np.array(scores, float)
+        known = self._held()
+        return np.array([known.get(code, np.nan) for code in space.classes()[codes].tolist()], float)
 
     def _held(self) -> dict[int, float]:
         lines = files.read_lines(self.path, Scored)
@@ -121,8 +121,8 @@ def supernet_scores(folder: Path, codes: Int[np.ndarray, "archs"], batches: int,
     assert isinstance(search, Search)
     evaluation = Evaluation(search.net, search.stream)
     for part in np.array_split(np.sort(codes), max(1, len(codes) // 500)):  # in order, since alike cells share work
-        found = evaluation.cells([space.from_code(int(code)) for code in part], batches=batches, bn="batch")
-        yield part, np.array([one.accuracy_pct for one in found])
+        measured = evaluation.cells([space.from_code(int(code)) for code in part], batches=batches, bn="batch")
+        yield part, np.array([one.accuracy_pct for one in measured])
 
 
 def _try(portion: Portion) -> list[float | None] | Exception:
@@ -134,17 +134,17 @@ def _try(portion: Portion) -> list[float | None] | Exception:
 
 def _score(portion: Portion) -> list[float | None]:
     torch.set_num_threads(1)  # so that the bits do not depend on the cores
-    asked = portion.asked
-    batch, classes = _batch(asked, portion.device)
+    request = portion.asked
+    batch, classes = _batch(request, portion.device)
     cells: Sequence[space.Arch] = [space.from_code(code) for code in portion.codes]
-    found = [proxies.score(asked.measure, cell, batch, classes, asked.setting) for cell in cells]
-    return [None if np.isnan(one) else one for one in found]
+    scores = [proxies.score(request.measure, cell, batch, classes, request.setting) for cell in cells]
+    return [None if np.isnan(one) else one for one in scores]
 
 
 @lru_cache(maxsize=2)
-def _batch(asked: Asked, device: str) -> tuple[Batch, int]:
-    images = load_images(asked.dataset)
+def _batch(request: Asked, device: str) -> tuple[Batch, int]:
+    images = load_images(request.dataset)
     count = len(images.train_labels)
-    drawn = torch.randperm(count, generator=generator("score", asked.dataset, asked.setting.seed))[: asked.batch]
+    drawn = torch.randperm(count, generator=generator("score", request.dataset, request.setting.seed))[: request.batch]
     pictures = Pictures(images, drawn.numpy(), torch.device(device))
-    return next(pictures.fixed(asked.batch, 1)), len(images.classes)
+    return next(pictures.fixed(request.batch, 1)), len(images.classes)

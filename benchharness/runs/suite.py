@@ -49,11 +49,11 @@ class Suite:
 
     def changed(self, settings: Mapping[str, Any], **parts: str | None) -> "Suite":
         """This suite with some parts asked for otherwise; a name given to what it was before is extended to say so."""
-        made = {key: value for key, value in parts.items() if value is not None and value != getattr(self, key)}
-        other = {key: value for key, value in made.items() if key in ("dataset", "protocol")} | dict(settings)
+        replaced = {key: value for key, value in parts.items() if value is not None and value != getattr(self, key)}
+        other = {key: value for key, value in replaced.items() if key in ("dataset", "protocol")} | dict(settings)
         suffix = "".join(f"+{key}={value}" for key, value in sorted(other.items()))
         name = _folder(self.given_name + suffix) if self.given_name else ""
-        return replace(self, **made, settings={**self.settings, **settings}, given_name=name)
+        return replace(self, **replaced, settings={**self.settings, **settings}, given_name=name)
 
 
 _KEYS: Final = ("methods", "seeds", "dataset", "protocol", "settings")
@@ -82,14 +82,14 @@ def load(path: Path) -> Suite:
 
 def _dataset() -> tuple[str, str]:
     """The data set to take where none is asked for, and why that one."""
-    held = {(kind.name, name) for kind in (IMAGES, TABLES) for name in catalog.names(kind)}
-    if not _WANTED.keys() <= held:  # sources that merely stand in the folder take a second to recognise
-        held |= {(item.kind, item.name) for item in data_sets.installed()}
-    missing = [f"{word} {thing[1]!r}" for thing, word in _WANTED.items() if thing not in held]
+    present = {(kind.name, name) for kind in (IMAGES, TABLES) for name in catalog.names(kind)}
+    if not _WANTED.keys() <= present:  # sources that merely stand in the folder take a second to recognise
+        present |= {(item.kind, item.name) for item in data_sets.installed()}
+    missing = [f"{word} {thing[1]!r}" for thing, word in _WANTED.items() if thing not in present]
     if not missing:
         return "cifar10", "taken since its images and the benchmark's table are installed"
-    told = " and ".join(missing) + (" are" if len(missing) > 1 else " is") + " not installed"
-    return "digits", f"embedded, taken since {told} (`benchharness data import PATH` does that)"
+    missing_sentence = " and ".join(missing) + (" are" if len(missing) > 1 else " is") + " not installed"
+    return "digits", f"embedded, taken since {missing_sentence} (`benchharness data import PATH` does that)"
 
 
 def named(suite: Suite, name: str) -> Suite:

@@ -121,14 +121,14 @@ def given_split(spec: RunSpec) -> Split | None:
     """The benchmark's split where the run was planned with it; any other that is here would make another run."""
     if not spec.split_sha256:
         return None
-    found = benchmark_split(spec.dataset)
-    if found is None or found.sha256 != spec.split_sha256:
-        there = "there is none" if found is None else f"that of {found.sha256[:16]}... is there"
+    split = benchmark_split(spec.dataset)
+    if split is None or split.sha256 != spec.split_sha256:
+        there = "there is none" if split is None else f"that of {split.sha256[:16]}... is there"
         raise UserError(
             f"run {spec.run_id} was planned with the {spec.dataset} split file of sha256 {spec.split_sha256[:16]}..., "
             f"and in {data_folder()} {there}; `benchharness data import PATH` brings it in"
         )
-    return Split(*found)
+    return Split(*split)
 
 
 def finished(store: Store, job: Job) -> bool:
@@ -381,10 +381,10 @@ def _finish(run: Run, base: Run, begin: Callable[[], Searcher], where: Where) ->
     search.tell = _teller(run)
     started = time.perf_counter()
     with watched(run.hung, where.timeout):
-        record, found = search.read_out(run.spec)
+        record, selection_arrays = search.read_out(run.spec)
     seconds = time.perf_counter() - started
     record = replace(record, package_sha256=environment.source_sha256())
-    run.finish(record, {**arrays, **found}, _machine(base, where, seconds))
+    run.finish(record, {**arrays, **selection_arrays}, _machine(base, where, seconds))
 
 
 def _teller(run: Run) -> Callable[[float], None]:

@@ -54,15 +54,15 @@ def read(path: Path) -> ImageSet:
     layout = _layout(path)
     if layout is None:
         raise UserError(f"{path} is no archive of CIFAR, or a damaged one")
-    found: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     for name, data in _members(path, _folder(layout), {*layout.train, *layout.test, layout.meta}):
-        held = pickles.read(data, f"{path}: {name}")
-        found[name] = held[layout.classes] if name == layout.meta else _part(held, layout.labels, f"{path}: {name}")
+        batch = pickles.read(data, f"{path}: {name}")
+        members[name] = batch[layout.classes] if name == layout.meta else _part(batch, layout.labels, f"{path}: {name}")
     for name in (*layout.train, *layout.test, layout.meta):
-        if name not in found:
+        if name not in members:
             raise UserError(f"{path} has no {name!r}; it is not the whole archive")
-    train, test = (_joined([found[name] for name in names]) for names in (layout.train, layout.test))
-    return build(layout.name, train, test, tuple(map(str, found[layout.meta])))
+    train, test = (_joined([members[name] for name in names]) for names in (layout.train, layout.test))
+    return build(layout.name, train, test, tuple(map(str, members[layout.meta])))
 
 
 def _folder(layout: _Layout) -> str:
@@ -71,8 +71,8 @@ def _folder(layout: _Layout) -> str:
 
 def _layout(path: Path) -> _Layout | None:
     if path.is_dir():
-        found = _LAYOUTS.get(path.name)
-        return found if found and (path / found.meta).is_file() else None
+        layout = _LAYOUTS.get(path.name)
+        return layout if layout and (path / layout.meta).is_file() else None
     if not path.name.endswith(_ENDINGS) or not path.is_file():
         return None
     try:
@@ -83,24 +83,24 @@ def _layout(path: Path) -> _Layout | None:
         return None
 
 
-def _members(path: Path, folder: str, wanted: set[str]) -> Iterator[tuple[str, bytes]]:
-    """The `wanted` files of a folder or archive, one after the other; nothing is ever unpacked to disk."""
+def _members(path: Path, folder: str, names: set[str]) -> Iterator[tuple[str, bytes]]:
+    """The `names` files of a folder or archive, one after the other; nothing is ever unpacked to disk."""
     if path.is_dir():
-        for name in sorted(wanted):
+        for name in sorted(names):
             if (path / name).is_file():
                 with open_file(path / name, pickles.LIMIT_BYTES) as file:
                     yield name, file.read()
         return
     for place, read_file in archives.members(path, _MEMBERS_LIMIT, pickles.LIMIT_BYTES):
-        if place.name in wanted and str(place.parent) != folder:
+        if place.name in names and str(place.parent) != folder:
             raise UserError(f"{path} is refused: {str(place)[:80]!r} lies in another folder than {folder}")
-        if place.name in wanted:
+        if place.name in names:
             yield place.name, read_file()
 
 
-def _part(held: dict[str, Any], labels: str, where: str) -> Part:
+def _part(batch: dict[str, Any], labels: str, where: str) -> Part:
     try:
-        return Part(held["data"].reshape(-1, 3, 32, 32), np.array(held[labels], np.int64))
+        return Part(batch["data"].reshape(-1, 3, 32, 32), np.array(batch[labels], np.int64))
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise UserError(f"{where} is no batch of CIFAR ({type(error).__name__}: {str(error)[:80]})") from None
 

@@ -42,7 +42,7 @@ def read(path: Path) -> ImageSet:
     label = _label(schema.names)
     with arrow.reading():
         parts = {part: _read(_files(path, part), label) for part in ("train", "test")}
-    formats = {name for _, found in parts.values() for name in found}
+    formats = {name for _, formats_of_part in parts.values() for name in formats_of_part}
     reencoded = "JPEG" if "JPEG" in formats else ""
     return build(_LABELS[label], parts["train"][0], parts["test"][0], _classes(schema, label), reencoded)
 
@@ -53,11 +53,11 @@ def _files(path: Path, part: str) -> list[Path]:
 
 def _check_shards(files: list[Path]) -> None:
     """Raise `UserError` where files numbered `00000-of-00002` are not all of one set of so many."""
-    numbers = [found.groups() for file in files if (found := _SHARD.search(file.name))]
+    numbers = [match.groups() for file in files if (match := _SHARD.search(file.name))]
     totals = sorted({int(total) for _, total in numbers})
     if len(totals) > 1:
-        told = f"{files[0].parent} mixes files of {totals[0]} and of {totals[1]}, such as {files[0].name}"
-        raise UserError(f"{told}; keep those of one set")
+        problem = f"{files[0].parent} mixes files of {totals[0]} and of {totals[1]}, such as {files[0].name}"
+        raise UserError(f"{problem}; keep those of one set")
     if totals and (missing := set(range(totals[0])) - {int(number) for number, _ in numbers}):
         raise UserError(f"{files[0].parent} lacks file {min(missing):05d} of {totals[0]} beside {files[0].name}")
 
@@ -76,8 +76,8 @@ def _label(names: list[str]) -> str:
 def _classes(schema: Any, label: str) -> tuple[str, ...]:
     """The classes' names as the files state them, none where they do not."""
     try:
-        told = json.loads((schema.metadata or {})[b"huggingface"])
-        return tuple(map(str, told["info"]["features"][label]["names"]))
+        metadata = json.loads((schema.metadata or {})[b"huggingface"])
+        return tuple(map(str, metadata["info"]["features"][label]["names"]))
     except (KeyError, ValueError, TypeError):
         return ()
 

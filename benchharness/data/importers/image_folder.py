@@ -59,13 +59,13 @@ class ByClass:
 
         Raises `UserError` where it is laid out otherwise, has too few or too many images, or one is damaged.
         """
-        pixels, held = check_pixels(self.size), files(path)
-        _limit(path, held, pixels)
-        classes = tuple(held.train)
+        pixels, listing = check_pixels(self.size), files(path)
+        _limit(path, listing, pixels)
+        classes = tuple(listing.train)
         drawn = np.random.default_rng(_SEED)
-        bits = depth(file for part in held[:2] for own in part.values() for file in own)
-        train, test = (_part(part, classes, pixels, bits, drawn) for part in held[:2])
-        label = self.name + (f" ({held.mark})" if held.mark else "")
+        bits = depth(file for part in listing[:2] for own in part.values() for file in own)
+        train, test = (_part(part, classes, pixels, bits, drawn) for part in listing[:2])
+        label = self.name + (f" ({listing.mark})" if listing.mark else "")
         return build(self.name, train, test, classes, label=label, flip=self.flip, crop=pixels // 8)
 
 
@@ -99,47 +99,47 @@ def files(path: Path) -> Files:
         raise UserError(f"{path} has a folder {apart[0].name!r} and none called 'train', whose images to learn from")
     if not apart:
         return _drawn(path, train, notes)
-    held, *rest = (_by_class(place, 2 if place == train else 1) for place in (train, *apart))
+    train_files, *rest = (_by_class(place, 2 if place == train else 1) for place in (train, *apart))
     for place, part in zip(apart, rest, strict=True):
-        if other := sorted(set(part) - set(held)):
+        if other := sorted(set(part) - set(train_files)):
             raise UserError(f"{place} has a class {other[0]!r} that {train} has not")
     notes += tuple(note for place in (train, *apart) for note in _left_out(place))
     if len(apart) == 1:
-        told = (
+        note_on_test = (
             () if apart[0].name.lower() in _PARTS["test"] else (f"the images in {apart[0].name} are the test images",)
         )
-        return Files(held, rest[0], notes + told)
+        return Files(train_files, rest[0], notes + note_on_test)
     test, valid = rest
-    joined = {name: own + valid.get(name, []) for name, own in held.items()}
+    joined = {name: own + valid.get(name, []) for name, own in train_files.items()}
     note = f"the images in {apart[1].name} join those in {train.name}: searches halve the training images themselves"
     return Files(joined, test, (*notes, note), f"{train.name} and {apart[1].name} joined")
 
 
 def _parts(path: Path) -> dict[str, Path]:
     """The folders of a folder that hold classes for training, testing or validation, by `_PARTS`."""
-    found: dict[str, Path] = {}
+    folders: dict[str, Path] = {}
     for place in _folders(path) if path.is_dir() else ():
         part = next((part for part, names in _PARTS.items() if place.name.lower() in names), "")
         if part and _folders(place):  # without any it is a class that is called so
-            if part in found:
+            if part in folders:
                 raise UserError(
-                    f"{path} has both {found[part].name!r} and {place.name!r}; which holds the {part} images?"
+                    f"{path} has both {folders[part].name!r} and {place.name!r}; which holds the {part} images?"
                 )
-            found[part] = place
-    return found
+            folders[part] = place
+    return folders
 
 
 def _drawn(path: Path, train: Path, notes: tuple[str, ...]) -> Files:
     """The images by class in `train`, of which a part is drawn for testing."""
-    drawn, kept, test = np.random.default_rng(_SEED), {}, {}
+    drawn, training, test = np.random.default_rng(_SEED), {}, {}
     for name, own in _by_class(train).items():
         if len(own) < 2:
             raise UserError(f"{train / name} has one image; a class needs one to train on and one to test on")
         chosen = set(drawn.permutation(len(own))[: max(1, len(own) // _SHARE)].tolist())
         test[name] = [own[place] for place in sorted(chosen)]
-        kept[name] = [file for place, file in enumerate(own) if place not in chosen]
-    told = f"{path} has no test images apart: a fifth of each class was drawn as such"
-    return Files(kept, test, (*notes, *_left_out(train), told), "a fifth of the images drawn as test images")
+        training[name] = [file for place, file in enumerate(own) if place not in chosen]
+    note = f"{path} has no test images apart: a fifth of each class was drawn as such"
+    return Files(training, test, (*notes, *_left_out(train), note), "a fifth of the images drawn as test images")
 
 
 def _by_class(folder: Path, least: int = 2) -> dict[str, list[Path]]:
@@ -149,12 +149,12 @@ def _by_class(folder: Path, least: int = 2) -> dict[str, list[Path]]:
     inner = _folders(folder)
     if len(inner) > _CLASSES_LIMIT:
         raise UserError(f"{folder} has {len(inner)} folders; at most {_CLASSES_LIMIT} classes are read")
-    found = {path.name: sorted(filter(_is_image, path.iterdir())) for path in inner}
-    if empty := [name for name, own in found.items() if not own]:
+    by_class = {path.name: sorted(filter(_is_image, path.iterdir())) for path in inner}
+    if empty := [name for name, own in by_class.items() if not own]:
         raise UserError(f"{folder / empty[0]} holds no images; known endings: {', '.join(SUFFIXES)}")
-    if len(found) < least:
-        raise UserError(f"{folder} has {len(found)} folders of images; it takes 2 classes or more")
-    return found
+    if len(by_class) < least:
+        raise UserError(f"{folder} has {len(by_class)} folders of images; it takes 2 classes or more")
+    return by_class
 
 
 def _folders(path: Path) -> list[Path]:
@@ -195,8 +195,8 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:_NAMED]) + more
 
 
-def _limit(path: Path, held: Files, pixels: int) -> None:
-    count = sum(len(own) for part in held[:2] for own in part.values())
+def _limit(path: Path, listing: Files, pixels: int) -> None:
+    count = sum(len(own) for part in listing[:2] for own in part.values())
     room = (LIMIT_BYTES - (1 << 24)) // (3 * pixels**2 + 8)
     if count > room:
         raise UserError(

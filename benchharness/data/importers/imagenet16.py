@@ -39,11 +39,11 @@ def _batch(path: Path) -> Part:
     if not path.is_file():
         raise UserError(f"{path} is missing; ImageNet16-120 needs all ten training batches and {_TEST!r}")
     with open_file(path, pickles.LIMIT_BYTES) as file:
-        held = pickles.read(file.read(), path)
+        batch = pickles.read(file.read(), path)
     try:
-        labels = np.array(held["labels"], np.int64)
-        images = held["data"].reshape(len(labels), 3, 16, 16)
+        labels = np.array(batch["labels"], np.int64)
+        images = batch["data"].reshape(len(labels), 3, 16, 16)
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise UserError(f"{path} is no batch of 16x16 images ({type(error).__name__}: {str(error)[:80]})") from None
-    kept = (labels >= 1) & (labels <= _CLASSES)
-    return Part(images[kept], labels[kept] - 1)
+    among_first = (labels >= 1) & (labels <= _CLASSES)
+    return Part(images[among_first], labels[among_first] - 1)

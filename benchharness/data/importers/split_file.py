@@ -45,13 +45,13 @@ def recognises(path: Path) -> str | None:
 
 def read(path: Path) -> SplitFile:
     """The split at `path`; raises `UserError` where it is not the benchmark's own, or not of halves of test images."""
-    found = load_split(path)
-    dataset = _dataset(found)
+    split = load_split(path)
+    dataset = _dataset(split)
     if dataset == "cifar10":
-        return SplitFile(dataset, check_benchmark_split(found))
+        return SplitFile(dataset, check_benchmark_split(split))
     if dataset is None:
         raise UserError(f"{path} divides neither CIFAR-10's training images nor the test images of another data set")
-    return SplitFile(dataset, found)
+    return SplitFile(dataset, split)
 
 
 def _dataset(split: Split) -> str | None:
