@@ -1,0 +1,110 @@
+"""Every command and example in the README and the documentation is one that works, taken out of the Markdown."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+
+from benchharness import cli
+from tests.support.tiny import SETTINGS
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"^(?:    )?benchharness (.+)$", re.MULTILINE)
+MISUSE = ("unknown option", "unknown command", "unknown data command", "unknown table command", "too many", "required")
+CHANGES = {**SETTINGS, "epochs": 1}
+TINY = ["--device", "cpu", "--set", *(f"{key}={value}" for key, value in CHANGES.items())]
+
+
+def commands(page: Path) -> list[str]:
+    return [plain(line) for line in COMMAND.findall(page.read_text())]
+
+
+def plain(line: str) -> str:
+    """A command without the comment behind it."""
+    return re.split(r"\s#\s", line)[0].strip()
+
+
+EVERY = sorted({line for page in PAGES for line in commands(page)})
+
+
+@pytest.fixture
+def work(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder with the method file that the README shows, and a suite."""
+    monkeypatch.chdir(own_home)
+    (own_home / "mine.py").write_text(next(text for _, text in blocks() if "class Mine" in text))
+    (own_home / "paper.toml").write_text('methods = ["darts", "snas"]\nseeds = "0-9"\n')
+    plt.switch_backend("agg")
+    yield own_home
+    plt.close("all")
+
+
+def blocks(page: Path = ROOT / "README.md") -> list[tuple[str, str]]:
+    return BLOCK.findall(page.read_text())
+
+
+def test_there_are_commands_to_look_at() -> None:
+    assert len(EVERY) > 30
+    assert {"run", "compare", "report", "export", "doctor", "rerun", "check", "new"} <= {
+        line.split()[0] for line in EVERY
+    }
+
+
+@pytest.mark.parametrize("line", EVERY)
+def test_a_command_is_spelt_right(line: str, work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Searches are planned only; what takes files or tables that are not here is refused for that and nothing else."""
+    words = shlex.split(line.replace("$SLURM_ARRAY_TASK_ID", "1"))
+    if words[0] == "new":
+        (work / words[1]).unlink()
+    if words[0] in ("run", "compare"):
+        words += ["--dry-run", "--dataset", "digits", *TINY]
+    code = cli.main(words)
+    told = capsys.readouterr().err
+    assert not any(sign in told for sign in MISUSE), told
+    assert code == cli.DONE or (words[0] not in ("run", "compare", "new", "check") and code == cli.REFUSED), told
+
+
+def test_the_readmes_examples_run(
+    work: Path, data_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From its own method on, in their order, on tiny searches of one seed; all in one suite, the one that it names.
+
+    Reports are composed and not drawn, which would take most of the time.
+    """
+    monkeypatch.setenv("BENCHHARNESS_DATA", str(data_folder))
+    for module in ("build", "sections.method_comparison"):
+        monkeypatch.setattr(import_module(f"benchharness.report.{module}"), "write", lambda _, out: out / "report.md")
+    first = next(place for place, (_, text) in enumerate(blocks()) if "class Mine" in text)
+    for language, text in blocks()[first + 1 :]:
+        if language == "sh" and "birds" not in text:
+            for line in COMMAND.findall(text):
+                run(work, shlex.split(plain(line)))
+        elif language == "python":
+            exec(compile(shrunk(text), "README.md", "exec"), {})
+    told = capsys.readouterr().out
+    assert "every bit of its record, arrays and trace is the same" in told
+    assert (work / "runs.csv").exists()
+
+
+def run(work: Path, words: list[str]) -> None:
+    if words[0] == "new":
+        (work / "mine.py").unlink()
+    if words[0] in ("run", "compare"):
+        words = [*words, "--seeds", "0", "--suite", "cifar10-cpu", "--jobs", "1", "--dataset", "cifar10", *TINY]
+    if words[0] == "rerun":
+        (folder,) = work.glob("results/*/*/darts/seed-*")
+        words = [word.replace("RUN_ID", folder.name.rpartition("-")[2]) for word in words]
+    assert cli.main(words) == cli.DONE, words
+
+
+def shrunk(text: str) -> str:
+    """The Python example with tiny searches, and without what takes measurements that are no part of the table."""
+    tiny = f"seeds=[0], dataset='cifar10', jobs=1, changes={CHANGES!r}"
+    text, changes = re.subn(r"seeds=range\(6\), changes=\{[^}]*\}", tiny, text)
+    assert changes == 1
+    return "\n".join(line for line in text.splitlines() if "raspi4" not in line)
