@@ -31,12 +31,12 @@ def members(path: Path, most: int, largest: int) -> Iterator[tuple[PurePosixPath
     archive is damaged, also behind its last file, has more than `most` members or one of more than `largest` bytes, or
     where one is a link, is there twice, or leads out of it.
     """
-    seen: set[PurePosixPath] = set()
+    places: set[PurePosixPath] = set()
     with open_file(path, SOURCE_BYTES) as file:
         try:
             with unpacked(file) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
                 for count, member in enumerate(archive):
-                    place = _checked(path, member, seen)
+                    place = _checked(path, member, places)
                     if count >= most:
                         raise UserError(f"{path} is refused: it has more than {most} members")
                     if member.size > largest:
@@ -75,11 +75,11 @@ def _check_end(stream: IO[bytes], path: Path) -> None:
             raise UserError(f"{path} is refused: more follows behind the end of the archive")
 
 
-def _checked(path: Path, member: tarfile.TarInfo, seen: set[PurePosixPath]) -> PurePosixPath:
+def _checked(path: Path, member: tarfile.TarInfo, places: set[PurePosixPath]) -> PurePosixPath:
     place = PurePosixPath(member.name)
     if place.is_absolute() or ".." in place.parts or not (member.isfile() or member.isdir()):
         raise UserError(f"{path} is refused: its member {member.name[:80]!r} is a link or leads out of the archive")
-    if place in seen and member.isfile():
+    if place in places and member.isfile():
         raise UserError(f"{path} is refused: it has {member.name[:80]!r} twice")
-    seen.add(place)
+    places.add(place)
     return place

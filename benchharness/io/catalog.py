@@ -209,9 +209,9 @@ def find(kind: Kind, name: str) -> Path:
 def names(kind: Kind) -> list[str]:
     """What the folder offers in our own format, installed or standing there; quick, as nothing else is looked at."""
     files = [path.name for path in _entries(data_folder() / kind.name)]
-    held = [file.removesuffix(kind.suffix) for file in files if file.endswith(kind.suffix)]
-    held += [kind.native.recognises(path) or "" for path in _places(data_folder()) if path.suffix == kind.suffix]
-    return sorted({name for name in held if _named(name)})
+    candidates = [file.removesuffix(kind.suffix) for file in files if file.endswith(kind.suffix)]
+    candidates += [kind.native.recognises(path) or "" for path in _places(data_folder()) if path.suffix == kind.suffix]
+    return sorted({name for name in candidates if _named(name)})
 
 
 def _named(name: str) -> bool:
@@ -248,10 +248,10 @@ def _entries(folder: Path) -> list[Path]:
 
 def _sources(root: Path, kinds: Sequence[Kind], itself: bool = False) -> list[_Source]:
     """The first source of every name at `root`; `root` itself may be one."""
-    found: dict[tuple[str, str], _Source] = {}
+    first: dict[tuple[str, str], _Source] = {}
     for source in _every_source(root, kinds, itself):
-        found.setdefault((source.kind.name, source.name), source)
-    return list(found.values())
+        first.setdefault((source.kind.name, source.name), source)
+    return list(first.values())
 
 
 def _every_source(root: Path, kinds: Sequence[Kind], itself: bool) -> Iterator[_Source]:
@@ -284,8 +284,8 @@ def _read(source: _Source) -> Saved:
     except UserError:
         raise
     except (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError) as error:
-        told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        raise UserError(f"{source.path} cannot be read as {source.importer.LAYOUT} ({told})") from error
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise UserError(f"{source.path} cannot be read as {source.importer.LAYOUT} ({reason})") from error
 
 
 def _convert(source: _Source, target: Path) -> Path:
@@ -312,13 +312,13 @@ def _install(source: _Source) -> Installed:
     root = data_folder()
     kind = source.kind.name
     target = root / kind / f"{source.name}{source.kind.suffix}"
-    made = _read(source)  # before the lock is taken: an official file takes minutes
+    content = _read(source)  # before the lock is taken: an official file takes minutes
     with _writing(root, root / "manifest.lock"):
-        made.save(target)
+        content.save(target)
         item = Installed(kind, source.name, target, str(source.path), _sha256(source.path), _sha256(target), 0)
         item = item._replace(bytes=target.stat().st_size)
-        kept = [other for other in _manifest() if (other.kind, other.name) != (item.kind, item.name)]
-        rows = [row._asdict() | {"path": str(row.path.relative_to(root))} for row in sorted([*kept, item])]
+        others = [other for other in _manifest() if (other.kind, other.name) != (item.kind, item.name)]
+        rows = [row._asdict() | {"path": str(row.path.relative_to(root))} for row in sorted([*others, item])]
         with replacing(root / "manifest.json") as temporary:
             temporary.write_text(json.dumps({"schema": _SCHEMA, "installed": rows}, indent=1))
     return item
@@ -335,18 +335,18 @@ def _manifest() -> list[Installed]:
     path = data_folder() / "manifest.json"
     if not os.path.lexists(path):
         return []
-    found = read_json(path, _Manifest)
-    if found is None or any("\0" in row["path"] for row in found["installed"]):
+    manifest = read_json(path, _Manifest)
+    if manifest is None or any("\0" in row["path"] for row in manifest["installed"]):
         raise UserError(f"{path} is damaged; import the data again after deleting it")
-    rows = [{name: value for name, value in row.items() if name in Installed._fields} for row in found["installed"]]
+    rows = [{name: value for name, value in row.items() if name in Installed._fields} for row in manifest["installed"]]
     return [Installed(**{**row, "path": data_folder() / str(row["path"])}) for row in rows]  # type: ignore[arg-type]
 
 
 def _sha256(path: Path) -> str:
     """Of a file's content, or of the names and checksums of what is in a folder."""
     if path.is_dir():
-        held = [item for item in sorted(path.iterdir()) if item.is_file() or _is_visible_folder(item)]
-        listed = [f"{item.name} {_sha256(item)}" for item in held]
+        items = [item for item in sorted(path.iterdir()) if item.is_file() or _is_visible_folder(item)]
+        listed = [f"{item.name} {_sha256(item)}" for item in items]
         return hashlib.sha256("\n".join(listed).encode()).hexdigest()
     with open_file(path, SOURCE_BYTES) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -102,11 +102,11 @@ def fetch(name: str, install: Callable[[Path], list[Installed]], origin: str = "
         place.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(place.with_name(f"{place.name}.lock")):
             _download(public._replace(url=origin or public.url), place, f"benchharness data fetch {name} --from PATH")
-            found = install(place)
+            installed = install(place)
             place.unlink()
     except OSError as error:
         raise UserError(f"cannot write {place} ({error.strerror or error})") from None
-    return found
+    return installed
 
 
 def _is_url(origin: str) -> bool:
@@ -129,9 +129,9 @@ def _masked(text: str) -> str:
 def _checked(path: Path, public: Public) -> Path:
     if not path.is_file():
         raise UserError(f"{path} is no file; give one, or a URL")
-    if (found := _sha256(path)) != public.sha256:
-        told = f"{path} is not {public.file}: sha256 {found[:16]}... where it should be {public.sha256[:16]}..."
-        raise UserError(f"{told}; `benchharness data import {path}` takes it as what it is")
+    if (sha256 := _sha256(path)) != public.sha256:
+        problem = f"{path} is not {public.file}: sha256 {sha256[:16]}... where it should be {public.sha256[:16]}..."
+        raise UserError(f"{problem}; `benchharness data import {path}` takes it as what it is")
     return path
 
 
@@ -153,9 +153,9 @@ def _download(public: Public, place: Path, command: str) -> None:
             wait = WAIT_SECONDS * 2 ** (attempt - 1)
             _say(f"attempt {attempt} of {ATTEMPTS} at {public.file}: {reason[:160]}; again in {wait:.0f} s")
             time.sleep(wait)
-    told = f"cannot download {public.file} from {httpx.URL(public.url).netloc.decode()} ({reason[:160]})"
+    problem = f"cannot download {public.file} from {httpx.URL(public.url).netloc.decode()} ({reason[:160]})"
     by_hand = f"download it by hand from {public.page} and run `{command}`, or put it into {catalog.data_folder()}"
-    raise UserError(f"{told}; the same command goes on from what arrived; or {by_hand}")
+    raise UserError(f"{problem}; the same command goes on from what arrived; or {by_hand}")
 
 
 def _attempt(public: Public, part: Path) -> None:
@@ -169,9 +169,9 @@ def _attempt(public: Public, part: Path) -> None:
     have = part.stat().st_size
     if have < public.bytes:
         raise _BrokenError(f"the connection ended after {have} of {public.bytes} bytes")
-    if (found := _sha256(part)) != public.sha256:
+    if (sha256 := _sha256(part)) != public.sha256:
         part.unlink()
-        raise _BrokenError(f"what arrived has sha256 {found[:16]}... where it should be {public.sha256[:16]}...")
+        raise _BrokenError(f"what arrived has sha256 {sha256[:16]}... where it should be {public.sha256[:16]}...")
 
 
 async def _exchange(public: Public, part: Path) -> None:
@@ -267,8 +267,8 @@ def _begin(answer: httpx.Response, part: Path, have: int) -> int:
         raise kind(f"HTTP Error {answer.status_code}: {answer.reason_phrase}")
     if answer.headers.get("Content-Type", "").startswith("text/html"):
         raise _BrokenError("the server sends a web page and not the file")
-    told = answer.headers.get("Content-Range", "")
-    return have if answer.status_code == 206 and told.startswith(f"bytes {have}-") else 0
+    content_range = answer.headers.get("Content-Range", "")
+    return have if answer.status_code == 206 and content_range.startswith(f"bytes {have}-") else 0
 
 
 def _sha256(path: Path) -> str:

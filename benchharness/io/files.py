@@ -142,9 +142,9 @@ def write_lines(path: Path, values: Iterable[Mapping[str, Any]]) -> None:
 def keep_lines(path: Path, count: int) -> None:
     """Cut the file to its first `count` lines; leaves it alone where it already ends there."""
     whole = read_bytes(path)
-    kept = b"".join((whole or b"").splitlines(keepends=True)[:count])
-    if kept != whole and os.path.lexists(path):  # also where it is no regular file, which nothing could be added to
-        write_bytes(path, kept)
+    first = b"".join((whole or b"").splitlines(keepends=True)[:count])
+    if first != whole and os.path.lexists(path):  # also where it is no regular file, which nothing could be added to
+        write_bytes(path, first)
 
 
 def converted(value: object, kind: type[T]) -> T | None:

@@ -34,8 +34,8 @@ Arrays = dict[str, np.ndarray]
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary file that takes the place of `path` when the block ends well, and vanishes when it does not."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False) as made:
-        temporary = Path(made.name)
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False) as created:
+        temporary = Path(created.name)
     try:
         yield temporary
         with temporary.open("rb+") as file:
@@ -59,10 +59,10 @@ def header(path: Path, kind: str) -> dict[str, Any]:
         return {}
     try:
         with open_file(path, _LARGEST_BYTES) as file, zipfile.ZipFile(file) as archive:
-            found = _header_in(archive)
+            content = _header_in(archive)
     except (UserError, *_DAMAGE):
         return {}
-    return found if _is(found, kind) else {}
+    return content if _is(content, kind) else {}
 
 
 def read(path: Path, kind: str, limit_bytes: int) -> tuple[dict[str, Any], Arrays]:
@@ -75,15 +75,15 @@ def read(path: Path, kind: str, limit_bytes: int) -> tuple[dict[str, Any], Array
             size = sum(item.file_size for item in archive.infolist())
             if size > limit_bytes:
                 raise UserError(f"{path} unpacks to {size} bytes, more than the {limit_bytes} of any {kind}")
-            found = _header_in(archive)
+            content = _header_in(archive)
             arrays = arrays_of(archive)
     except UserError:
         raise
     except _DAMAGE as error:
         raise UserError(f"{path} is no readable {kind} ({type(error).__name__}: {str(error)[:120]})") from None
-    if not _is(found, kind):
+    if not _is(content, kind):
         raise UserError(f"{path} is not a {kind}")
-    return found, {name: array for name, array in arrays.items() if name != _HEADER}
+    return content, {name: array for name, array in arrays.items() if name != _HEADER}
 
 
 def _header_in(archive: zipfile.ZipFile) -> Any:
@@ -93,5 +93,5 @@ def _header_in(archive: zipfile.ZipFile) -> Any:
     return msgspec.json.decode(array_of(archive, item).tobytes())
 
 
-def _is(found: Any, kind: str) -> bool:
-    return isinstance(found, dict) and found.get("kind") == kind and isinstance(found.get("about"), dict)
+def _is(content: Any, kind: str) -> bool:
+    return isinstance(content, dict) and content.get("kind") == kind and isinstance(content.get("about"), dict)

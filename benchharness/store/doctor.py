@@ -64,10 +64,10 @@ def examine(results: Path) -> Diagnosis:
         raise UserError(f"no results folder {str(results)!r}; `benchharness run` makes one")
     folders = [results / place for place in run_folders(results)]
     apart = not_counted(results, folders)
-    found = parallel_read.each(lambda folder: list(_folder(folder, apart.get(folder, ""))), folders)
+    findings_by_folder = parallel_read.each(lambda folder: list(_folder(folder, apart.get(folder, ""))), folders)
     counted = [folder for folder in folders if folder not in apart]
     sources = Counter(filter(None, parallel_read.each(_source, counted)))
-    findings = (*chain.from_iterable(found), *_mixed(counted), *_trainings(results))
+    findings = (*chain.from_iterable(findings_by_folder), *_mixed(counted), *_trainings(results))
     return Diagnosis(len(folders), findings, sources)
 
 
@@ -88,14 +88,14 @@ def _source(folder: Path) -> str:
 
 def _mixed(folders: Sequence[Path]) -> Iterator[Finding]:
     """Suites of which some runs searched on other images than the rest, though the data set's name is the same."""
-    seen: dict[tuple[Path, str], Counter[str]] = {}
+    counts_by_suite: dict[tuple[Path, str], Counter[str]] = {}
     for folder, images in zip(folders, parallel_read.each(_images, folders), strict=True):
         if images is not None:
-            dataset, told = images
-            seen.setdefault((folder.parent.parent, dataset), Counter())[told] += 1
-    for (place, dataset), counts in seen.items():
+            dataset, images_label = images
+            counts_by_suite.setdefault((folder.parent.parent, dataset), Counter())[images_label] += 1
+    for (place, dataset), counts in counts_by_suite.items():
         if len(counts) > 1:
-            each = ", ".join(f"{count} on {told}" for told, count in counts.items())
+            each = ", ".join(f"{count} on {images_label}" for images_label, count in counts.items())
             yield Finding(place, f"runs on {dataset} saw different images: {each}", APART)
 
 
@@ -145,9 +145,9 @@ def _unfinished(folder: Path, spec: RunSpec) -> Iterator[Finding]:
         yield Finding(folder, f"{examined_record(folder)[1]}, so that the run does not count as done", AGAIN)
     elif failure is not None:
         why = f"{failure['type']}: {failure['message']}"[:200]
-        told = f"it failed ({why})"
+        problem = f"it failed ({why})"
         remedy = f"the command that made it, given again, tries it again; `benchharness show {spec.run_id}` says where"
-        yield Finding(folder, told, remedy)
+        yield Finding(folder, problem, remedy)
     else:
         epochs = len(files.read_lines(folder / "trace.jsonl", Line))
         yield Finding(
@@ -173,8 +173,8 @@ def _trace(folder: Path, _: RunSpec) -> Iterator[Finding]:
         yield Finding(folder, "trace.npz holds numbers that are not finite", UNDO)
     epochs = [line["epoch"] for line in files.read_lines(folder / "trace.jsonl", Line)]
     if "alphas" in arrays and epochs != list(range(1, len(arrays["alphas"]) + 1)):
-        told = f"trace.jsonl has {len(epochs)} whole lines for {len(arrays['alphas'])} epochs"
-        yield Finding(folder, told, "delete checkpoint.pt too: " + UNDO)
+        problem = f"trace.jsonl has {len(epochs)} whole lines for {len(arrays['alphas'])} epochs"
+        yield Finding(folder, problem, "delete checkpoint.pt too: " + UNDO)
 
 
 def _circumstances(folder: Path, spec: RunSpec) -> Iterator[Finding]:

@@ -54,10 +54,10 @@ def read(folder: Path) -> pd.DataFrame:
         raise UserError(f"no results folder {str(folder)!r}; `benchharness run` makes one")
     parts = ("", "", "", *folder.resolve().parts)
     with _uncollected():
-        found = list(_parsed(folder))
-        rows = [_row(folder / run, parsed, [*parts, *filter(None, run.split("/"))][-4]) for run, parsed in found]
+        parsed_runs = list(_parsed(folder))
+        rows = [_row(folder / run, parsed, [*parts, *filter(None, run.split("/"))][-4]) for run, parsed in parsed_runs]
         frame = pd.DataFrame(rows, columns=list(COLUMNS))
-        return frame.assign(method=named_apart([parsed.spec for _, parsed in found]))
+        return frame.assign(method=named_apart([parsed.spec for _, parsed in parsed_runs]))
 
 
 def results(folder: str | Path = "results") -> pd.DataFrame:
@@ -93,16 +93,16 @@ def lines_of(frame: pd.DataFrame) -> list[list[Line]]:
 def arrays_of(frame: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
     """What `arrays` gives of every run of `frame`, by run id; a supernet that several share is read once."""
     paths = dict(zip(frame["run_id"], frame["path"], strict=True))
-    held = parallel_read.each(read_arrays, list(paths.values()))
-    own = dict(zip(paths, held, strict=True))
+    run_arrays = parallel_read.each(read_arrays, list(paths.values()))
+    own = dict(zip(paths, run_arrays, strict=True))
     supernets = dict(zip(frame["run_id"], frame["supernet"], strict=True))
     return {
-        run_id: held
+        run_id: run_arrays
         if supernets[run_id] == run_id
-        else _read_out(own[supernets[run_id]], held)
+        else _read_out(own[supernets[run_id]], run_arrays)
         if supernets[run_id] in own
         else arrays(paths[run_id])
-        for run_id, held in own.items()
+        for run_id, run_arrays in own.items()
     }
 
 
@@ -113,7 +113,7 @@ def _lines(path: Path, own: bool) -> list[Line]:
 
 def _read_out(supernet: dict[str, np.ndarray], own: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """A reading's arrays and those of its supernet, but for the scores of another reading."""
-    return {**{name: held for name, held in supernet.items() if name != "scores"}, **own}
+    return {**{name: values for name, values in supernet.items() if name != "scores"}, **own}
 
 
 def _trained(path: Path) -> Path:

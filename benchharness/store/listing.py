@@ -35,8 +35,8 @@ def misplaced(root: Path, runs: Mapping[str, tuple[str, RunSpec]]) -> dict[str, 
     A run counts where its folder is called after its spec. Of several with one id the one counts that lies nearest, and
     as its data set and method are called; others do too where they lie so in suites beside that one.
     """
-    found: dict[str, str] = {}
-    seen: dict[str, list[tuple[str, ...]]] = {}
+    reasons: dict[str, str] = {}
+    places_by_id: dict[str, list[tuple[str, ...]]] = {}
     above = root.absolute().parts
     whole = {place: (*above, *filter(None, place.split("/"))) for place in runs}
     names = {place: f"seed-{spec.seed:03d}-{run_id}" for place, (run_id, spec) in runs.items()}
@@ -44,14 +44,14 @@ def misplaced(root: Path, runs: Mapping[str, tuple[str, RunSpec]]) -> dict[str, 
     for place in sorted(runs, key=lambda place: (away[place], len(whole[place]), place)):
         run_id, parts = runs[place][0], whole[place]
         if parts[-1] != names[place] and (root / place).resolve().name != names[place]:
-            found[place] = f"its spec.json is that of run {run_id}, after which the folder is not called"
+            reasons[place] = f"its spec.json is that of run {run_id}, after which the folder is not called"
             continue
-        twins = seen.setdefault(run_id, [])
+        twins = places_by_id.setdefault(run_id, [])
         if twins and (away[place] or not all(_are_suites(parts, twin) for twin in twins)):
-            found[place] = f"it is a copy of run {run_id} in {Path(*twins[0])}"
+            reasons[place] = f"it is a copy of run {run_id} in {Path(*twins[0])}"
         else:
             twins.append(parts)
-    return found
+    return reasons
 
 
 def _are_suites(parts: Sequence[str], others: Sequence[str]) -> bool:

@@ -82,8 +82,8 @@ def _stopped(beat: Path) -> bool:
         last = beat.stat().st_mtime_ns
     except FileNotFoundError:
         return True
-    seen, since = _watched.get(beat, (None, 0.0))
-    if seen != last:
+    last_seen, since = _watched.get(beat, (None, 0.0))
+    if last_seen != last:
         _watched[beat] = last, time.monotonic()
         return False
     return time.monotonic() - since > EXPIRY_SECONDS

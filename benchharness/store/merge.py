@@ -44,15 +44,15 @@ def merge(sources: Iterable[Path], out: Path) -> Merged:
     `out`, and the other goes to `OUT.conflicts/1/...` (the number of its source), with all that was read out of its
     supernet. Raises `UserError` where a source is no results folder, or lies in `out` or around it.
     """
-    found, sources = Merged(), list(sources)
+    merged, sources = Merged(), list(sources)
     for source in sources:
         _check(source, out)
     aside, scratch = out.with_name(f"{out.name}.conflicts"), out.with_name(f"{out.name}.merging")
     shutil.rmtree(scratch, ignore_errors=True)
     for number, source in enumerate(sources, 1):
-        _Source(source, out, aside / str(number), scratch, found).merge()
+        _Source(source, out, aside / str(number), scratch, merged).merge()
         _take_trainings(source, out)
-    return found
+    return merged
 
 
 def _take_trainings(source: Path, out: Path) -> None:
@@ -116,8 +116,8 @@ class _Source:
             self.found.new += 1
         elif record is None or read_record(there) is None:
             self._take_further(folder, there)
-        elif told := list(differences(there, folder)):
-            self._set_aside(folder, spec, place, told)
+        elif differing := list(differences(there, folder)):
+            self._set_aside(folder, spec, place, differing)
         else:
             self.found.same += 1
 
@@ -129,13 +129,13 @@ class _Source:
         else:
             self.found.shorter += 1
 
-    def _set_aside(self, folder: Path, spec: RunSpec, place: Path, told: list[str]) -> None:
+    def _set_aside(self, folder: Path, spec: RunSpec, place: Path, differing: list[str]) -> None:
         self.contested.add(spec.run_id)
         if status(self.aside / place) == Status.ABSENT:
             self._copy(folder, self.aside / place)
         self.found.conflicts.append(
             f"{spec.method} seed {spec.seed}: {folder} is not as {self.out / place}, and was copied to {self.aside} "
-            f"({'; '.join(told)})"
+            f"({'; '.join(differing)})"
         )
 
     def _copy(self, folder: Path, there: Path) -> None:

@@ -22,16 +22,16 @@ R = TypeVar("R")
 
 def each(read: Callable[[T], R], items: Sequence[T]) -> list[R]:
     """`read` of every item, in their order; what it raises for the first that fails is raised."""
-    found: list[R] = []
+    values: list[R] = []
     with ThreadPoolExecutor(THREADS) as pool:  # which starts no thread before it is given something
-        while len(found) < len(items):
+        while len(values) < len(items):
             before = _clocks()
-            found += map(read, items[len(found) : len(found) + SAMPLE])
+            values += map(read, items[len(values) : len(values) + SAMPLE])
             wall, work, waits = (now - then for now, then in zip(_clocks(), before, strict=True))
             # Time also passes while other processes have the processor, but then nothing was waited for.
             slow = waits >= SAMPLE and wall > (1 + PATIENCE) * work
-            found += (pool.map if slow else map)(read, items[len(found) : len(found) + BATCH])
-    return found
+            values += (pool.map if slow else map)(read, items[len(values) : len(values) + BATCH])
+    return values
 
 
 def _clocks() -> tuple[float, float, int]:

@@ -114,7 +114,7 @@ class Run:
         """Write the run's results, the record last, with digests of the others: from then on it is done."""
         files.write_arrays(self.folder / "trace.npz", arrays)
         contents = {name: files.read_bytes(self.folder / name) for name in _DIGESTS}
-        record = replace(record, files={name: _DIGESTS[name](held) for name, held in contents.items() if held})
+        record = replace(record, files={name: _DIGESTS[name](content) for name, content in contents.items() if content})
         files.write_json(self.folder / "machine.json", {**self.machine(), **machine, "finished": now()})
         for name in ("failure.json", READING):
             (self.folder / name).unlink(missing_ok=True)
@@ -215,12 +215,12 @@ def read_spec(folder: Path) -> RunSpec | None:
 
 def not_counted(root: Path, folders: Sequence[Path]) -> dict[Path, str]:
     """Of the runs' folders under `root`, those that do not count, and why: see `listing.misplaced`."""
-    found: dict[str, tuple[str, RunSpec]] = {}
+    specs: dict[str, tuple[str, RunSpec]] = {}
     for folder in folders:
         with suppress(UserError, OSError):  # another version's, or not to be read: no business of this
             if spec := read_spec(folder):
-                found[folder.relative_to(root).as_posix().removeprefix(".")] = spec.run_id, spec
-    return {root / place: why for place, why in misplaced(root, found).items()}
+                specs[folder.relative_to(root).as_posix().removeprefix(".")] = spec.run_id, spec
+    return {root / place: why for place, why in misplaced(root, specs).items()}
 
 
 def find(results: Path, run_id: str) -> Path:
@@ -230,11 +230,11 @@ def find(results: Path, run_id: str) -> Path:
     every = [results / place for place in run_folders(results)]
     called_so = [path for path in every if path.name.rpartition("-")[2].startswith(run_id)]
     copies = not_counted(results, called_so)
-    found = [path for path in called_so if path not in copies and (path / "spec.json").exists()]
-    if len(found) != 1:
-        apart = "; more digits of it, or the folder of one suite as --results, tell them apart" if found else ""
-        raise UserError(f"{len(found) or 'no'} runs under {results} have an id that begins with {run_id}{apart}")
-    return found[0]
+    matching = [path for path in called_so if path not in copies and (path / "spec.json").exists()]
+    if len(matching) != 1:
+        apart = "; more digits of it, or the folder of one suite as --results, tell them apart" if matching else ""
+        raise UserError(f"{len(matching) or 'no'} runs under {results} have an id that begins with {run_id}{apart}")
+    return matching[0]
 
 
 def now() -> str:

@@ -57,5 +57,5 @@ def _check(run: Run, parcel: Parcel) -> None:
     if not fitting(arrays := files.arrays_in(parcel["trace.npz"])) or not arrays:
         raise UserError(f"the trace.npz that came back for run {run.spec.run_id} is damaged")
     if changed := changed_files(record, parcel):
-        told = " and ".join(changed)
-        raise UserError(f"{told} that came back for run {run.spec.run_id} is not what its record was written with")
+        names = " and ".join(changed)
+        raise UserError(f"{names} that came back for run {run.spec.run_id} is not what its record was written with")

@@ -58,8 +58,8 @@ def seconds_name(dataset: str, epochs: int) -> str:
 
 def figures_in(names: Iterable[str]) -> dict[Figure, str]:
     """The figures that columns called `names` hold, in the order in which tables list them, and those names."""
-    found = {_figure(match): match[0] for name in names if (match := _FIGURE.fullmatch(name))}
-    return {figure: found[figure] for figure in sorted(found, key=_place)}
+    names_by_figure = {_figure(match): match[0] for name in names if (match := _FIGURE.fullmatch(name))}
+    return {figure: names_by_figure[figure] for figure in sorted(names_by_figure, key=_place)}
 
 
 def same(names: Iterable[str]) -> list[tuple[str, str]]:
@@ -81,13 +81,15 @@ def seconds_in(names: Iterable[str]) -> dict[tuple[str, int], str]:
     matches = [match for name in names if (match := _SECONDS.fullmatch(name))]
     own = {spelt: dataset for dataset, spelt in _TIMED.items()}
     datasets = [own.get(match["dataset"], canonical(match["dataset"])) for match in matches]
-    found = {Figure(name, "valid", int(one["epochs"])): one[0] for name, one in zip(datasets, matches, strict=True)}
-    return {(figure.dataset, figure.epochs): found[figure] for figure in sorted(found, key=_place)}
+    names_by_figure = {
+        Figure(name, "valid", int(one["epochs"])): one[0] for name, one in zip(datasets, matches, strict=True)
+    }
+    return {(figure.dataset, figure.epochs): names_by_figure[figure] for figure in sorted(names_by_figure, key=_place)}
 
 
 def known(name: str) -> bool:
     """Whether a column may be called `name`."""
-    return name in NAMES or any(found([name]) for found in (figures_in, runs_in, seconds_in))
+    return name in NAMES or any(matches([name]) for matches in (figures_in, runs_in, seconds_in))
 
 
 def frame(table: Table) -> "pd.DataFrame":
@@ -117,17 +119,17 @@ def write(table: Table, path: Path) -> int:
     """
     if path.suffix not in SUFFIXES:
         raise UserError(f"{str(path)!r} ends in none of {', '.join(SUFFIXES)}")
-    held = frame(table)
+    rows = frame(table)
     with replacing(path) as temporary:
         if path.suffix == ".parquet":
-            held.to_parquet(temporary, index=False)
+            rows.to_parquet(temporary, index=False)
         elif path.suffix == ".json":
-            held.to_json(temporary, orient="records", double_precision=15)
+            rows.to_json(temporary, orient="records", double_precision=15)
         else:
             lists = map(seeds_name, table.by_seed)
-            texts = {name: [" ".join(map(repr, runs)) for runs in held[name]] for name in lists}
-            held.assign(**texts).to_csv(temporary, index=False)
-    return len(held)
+            texts = {name: [" ".join(map(repr, runs)) for runs in rows[name]] for name in lists}
+            rows.assign(**texts).to_csv(temporary, index=False)
+    return len(rows)
 
 
 def _figure(match: re.Match[str]) -> Figure:

@@ -110,8 +110,8 @@ class Cost:
             "above five times it": self.large,
         }
         odd = ", ".join(f"{int(mask.sum()):,} {kind}" for kind, mask in kinds.items() if mask.any()) or "none"
-        held = int((~np.isnan(self.given)).sum())
-        return f"{self.label}, {self.source}: {held:,} architectures, median {self.median:.4g}, odd: {odd}"
+        measured = int((~np.isnan(self.given)).sum())
+        return f"{self.label}, {self.source}: {measured:,} architectures, median {self.median:.4g}, odd: {odd}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,14 +126,14 @@ class Costs:
     def open(cls, path: Path | str) -> "Costs":
         """The costs that `save` wrote to `path`; raises `UserError` where there are none."""
         header, arrays = npz.read(Path(path), KIND, LIMIT_BYTES)
-        about, told = header["about"], header.get("measures")
-        if header.get("format") != FORMAT or not isinstance(told, dict) or set(told) != set(arrays):
+        about, measures = header["about"], header.get("measures")
+        if header.get("format") != FORMAT or not isinstance(measures, dict) or set(measures) != set(arrays):
             raise UserError(f"{path} holds damaged costs, or those of another version")
         if any((str(column.dtype), column.shape) != ("float64", (space.SIZE,)) for column in arrays.values()):
             raise UserError(f"{path} holds damaged costs: its columns are not of {space.SIZE:,} numbers")
         source = str(about.get("source", path))
         try:
-            return cls(about, tuple(Cost(name, Measure(*told[name]), source, arrays[name]) for name in arrays))
+            return cls(about, tuple(Cost(name, Measure(*measures[name]), source, arrays[name]) for name in arrays))
         except TypeError:
             raise UserError(f"{path} holds damaged costs: what do they measure?") from None
 
@@ -149,9 +149,9 @@ def measure_of(column: str) -> Measure | None:
 
     `pi5_onnx_ms`, `edgegpu_energy`, `raspi4`.
     """
-    if found := _TOLD.fullmatch(column):
-        unit = (found["unit"] or "").lower()
-        return Measure(UNITS[unit] if unit else found["quantity"].lower(), _SPELT.get(unit, unit))
+    if match := _TOLD.fullmatch(column):
+        unit = (match["unit"] or "").lower()
+        return Measure(UNITS[unit] if unit else match["quantity"].lower(), _SPELT.get(unit, unit))
     return Measure("latency", "") if _DEVICE.fullmatch(column) else None
 
 

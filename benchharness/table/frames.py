@@ -43,15 +43,15 @@ def bare(name: str) -> str:
 
 def form(path: Path) -> str:
     """`csv`, `json` or `parquet`, as the file's name says, or nothing."""
-    found = _NAME.fullmatch(bare(path.name))
-    plain = found and not (found["gzip"] and found["ending"].lower() == "parquet")
-    return FORMS[found["ending"].lower()] if found and plain else ""
+    match = _NAME.fullmatch(bare(path.name))
+    plain = match and not (match["gzip"] and match["ending"].lower() == "parquet")
+    return FORMS[match["ending"].lower()] if match and plain else ""
 
 
 def stem(path: Path) -> str:
     """The file's name without its ending."""
-    found = _NAME.fullmatch(bare(path.name))
-    return found["stem"] if found else path.stem
+    match = _NAME.fullmatch(bare(path.name))
+    return match["stem"] if match else path.stem
 
 
 def names(path: Path, known: Callable[[str], bool]) -> set[str]:
@@ -68,8 +68,8 @@ def names(path: Path, known: Callable[[str], bool]) -> set[str]:
     return set(filter(known, re.findall(r'"([\w.+-]{1,200})"', text))) | keys
 
 
-def read(path: Path, wanted: Callable[[str], bool]) -> "pd.DataFrame":
-    """The rows of the file at `path`, of Parquet only the columns that are `wanted`.
+def read(path: Path, is_wanted: Callable[[str], bool]) -> "pd.DataFrame":
+    """The rows of the file at `path`, of Parquet only the columns that are `is_wanted`.
 
     Raises `UserError` where it is damaged, has no rows or more than four times the space, or two columns of one name.
     """
@@ -77,18 +77,18 @@ def read(path: Path, wanted: Callable[[str], bool]) -> "pd.DataFrame":
 
     readers: dict[str, Callable[..., pd.DataFrame]] = {"parquet": _parquet, "csv": _csv, "json": _json}
     try:
-        found = readers[form(path)](path, wanted)
+        rows = readers[form(path)](path, is_wanted)
     except UserError:
         raise
     except (*DAMAGE, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        told = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
-        raise UserError(f"{path} cannot be read as {form(path).upper()} ({told})") from None
-    found.columns = pd.Index([_short(name) for name in found.columns])
-    if not found.columns.is_unique:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+        raise UserError(f"{path} cannot be read as {form(path).upper()} ({reason})") from None
+    rows.columns = pd.Index([_short(name) for name in rows.columns])
+    if not rows.columns.is_unique:
         raise UserError(f"{path} has two columns of one name")
-    if not 0 < len(found) <= _ROWS_LIMIT:
-        raise UserError(f"{path} has {len(found) or 'no'} rows; NAS-Bench-201 has {space.SIZE:,}")
-    return found
+    if not 0 < len(rows) <= _ROWS_LIMIT:
+        raise UserError(f"{path} has {len(rows) or 'no'} rows; NAS-Bench-201 has {space.SIZE:,}")
+    return rows
 
 
 def floats(column: "pd.Series[Any]") -> Any:
@@ -152,23 +152,23 @@ def _csv(path: Path, _: Callable[[str], bool]) -> "pd.DataFrame":
             raise UserError(f"{path} has rows of more values than its header has names ({warning})") from None
 
 
-def _parquet(path: Path, wanted: Callable[[str], bool]) -> Any:
-    """Columns that are `wanted`, whether pandas wrote them as columns or as its index."""
+def _parquet(path: Path, is_wanted: Callable[[str], bool]) -> Any:
+    """Columns that are `is_wanted`, whether pandas wrote them as columns or as its index."""
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
     with arrow.reading(), open_file(path, LIMIT_BYTES) as opened:
         texts = [field.name for field in parquet.read_schema(opened) if pa.types.is_string(field.type)]
         file = parquet.ParquetFile(opened, read_dictionary=texts)
-        held = file.metadata
-        if held.num_rows > _ROWS_LIMIT:
-            raise UserError(f"{path} has {held.num_rows} rows; NAS-Bench-201 has {space.SIZE:,}")
-        for group in range(held.num_row_groups):
-            chunks = [held.row_group(group).column(place) for place in range(held.row_group(group).num_columns)]
+        metadata = file.metadata
+        if metadata.num_rows > _ROWS_LIMIT:
+            raise UserError(f"{path} has {metadata.num_rows} rows; NAS-Bench-201 has {space.SIZE:,}")
+        for group in range(metadata.num_row_groups):
+            chunks = [metadata.row_group(group).column(place) for place in range(metadata.row_group(group).num_columns)]
             # A value written once may stand for millions: what it takes in memory is not to be seen from the file.
             if any(_is_vast(chunk) for chunk in chunks):
                 raise UserError(f"{path} is refused: it unpacks to more values than any table has")
-        columns = [name for name in file.schema_arrow.names if wanted(name)]
+        columns = [name for name in file.schema_arrow.names if is_wanted(name)]
         return file.read(columns=columns).to_pandas(ignore_metadata=True)
 
 
@@ -176,16 +176,16 @@ def _is_vast(chunk: Any) -> bool:
     return bool(chunk.num_values > _VALUES_LIMIT or chunk.total_uncompressed_size > LIMIT_BYTES)
 
 
-def _json(path: Path, wanted: Callable[[str], bool]) -> "pd.DataFrame":
+def _json(path: Path, is_wanted: Callable[[str], bool]) -> "pd.DataFrame":
     """Rows or columns in any of pandas' layouts, rows by architecture, or NASLib's by data set and architecture."""
     import pandas as pd
 
-    held = _decoded(_text(path))
-    if isinstance(held, dict) and "data" in held and (held.keys() & {"columns", "schema"}):
-        return pd.DataFrame(held["data"], columns=held.get("columns"))
-    if isinstance(held, dict) and held and all(isinstance(row, dict) for row in held.values()):
-        return _of_objects(held, wanted)
-    return pd.DataFrame(held)
+    value = _decoded(_text(path))
+    if isinstance(value, dict) and "data" in value and (value.keys() & {"columns", "schema"}):
+        return pd.DataFrame(value["data"], columns=value.get("columns"))
+    if isinstance(value, dict) and value and all(isinstance(row, dict) for row in value.values()):
+        return _of_objects(value, is_wanted)
+    return pd.DataFrame(value)
 
 
 def _decoded(text: str) -> Any:
@@ -197,25 +197,25 @@ def _decoded(text: str) -> Any:
     return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
-def _of_objects(held: dict[str, dict[str, Any]], wanted: Callable[[str], bool]) -> "pd.DataFrame":
+def _of_objects(objects: dict[str, dict[str, Any]], is_wanted: Callable[[str], bool]) -> "pd.DataFrame":
     import pandas as pd
 
-    first = next(iter(held.values()))
-    if _is_cell(next(iter(held))):
-        return pd.DataFrame([{"arch": arch, **row} for arch, row in held.items()])
+    first = next(iter(objects.values()))
+    if _is_cell(next(iter(objects))):
+        return pd.DataFrame([{"arch": arch, **row} for arch, row in objects.items()])
     if first and _is_cell(next(iter(first))):
-        if all(isinstance(row, dict) for rows in held.values() for row in rows.values()):
-            return _of_data_sets(held)
-        return pd.DataFrame(held).rename_axis("arch").reset_index()
-    return pd.DataFrame(held if any(map(wanted, held)) else list(held.values()))
+        if all(isinstance(row, dict) for rows in objects.values() for row in rows.values()):
+            return _of_data_sets(objects)
+        return pd.DataFrame(objects).rename_axis("arch").reset_index()
+    return pd.DataFrame(objects if any(map(is_wanted, objects)) else list(objects.values()))
 
 
-def _of_data_sets(held: dict[str, dict[str, Any]]) -> "pd.DataFrame":
+def _of_data_sets(data_sets: dict[str, dict[str, Any]]) -> "pd.DataFrame":
     """NASLib's figures, with each data set's in columns of its own, such as `cifar10_val_accuracy`."""
     import pandas as pd
 
     rows: dict[str, dict[str, Any]] = {}
-    for dataset, cells in held.items():
+    for dataset, cells in data_sets.items():
         for arch, values in cells.items():
             single = {name: value.get("score") if isinstance(value, dict) else value for name, value in values.items()}
             rows.setdefault(arch, {"arch": arch}).update({f"{dataset}_{name}": one for name, one in single.items()})

@@ -53,7 +53,7 @@ class Details:
         header, arrays = npz.read(Path(path), KIND, LIMIT_BYTES)
         if header.get("format") != FORMAT:
             raise UserError(f"{path} holds details of format {header.get('format')!r}; this version reads {FORMAT}")
-        found = cls(header["about"], {}, {})
+        details = cls(header["about"], {}, {})
         if len({len(array) if array.ndim else -1 for array in arrays.values()}) > 1:
             raise UserError(f"{path} holds damaged details: columns of different lengths")
         for name, array in arrays.items():
@@ -62,12 +62,12 @@ class Details:
                     "uint16",
                     (_epochs(epochs),),
                 ):
-                    found.curves[Curve(trained_on, measured_on, int(epochs))] = array  # type: ignore[index]
+                    details.curves[Curve(trained_on, measured_on, int(epochs))] = array  # type: ignore[index]
                 case ["latencies", trained_on] if (str(array.dtype), array.ndim) == ("float64", 1):
-                    found.latencies[trained_on] = array  # type: ignore[index]
+                    details.latencies[trained_on] = array  # type: ignore[index]
                 case _:
                     raise UserError(f"{path} holds damaged details: what is {name[:80]!r}?")
-        return found
+        return details
 
     def save(self, path: Path | str) -> None:
         """Write the details to `path`, replacing what is there only once they are written whole."""

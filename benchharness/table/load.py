@@ -36,12 +36,12 @@ def load_costs() -> dict[str, Cost]:
 
     Where two files have one name, that of the file stands before the second. Raises `UserError` where one is damaged.
     """
-    found: dict[str, Cost] = {}
+    costs: dict[str, Cost] = {}
     for name in dict.fromkeys(item.name for item in catalog.installed((COSTS,))):
         for cost in Costs.open(catalog.find(COSTS, name)).columns:
-            unique = cost.name if cost.name not in found else f"{name}:{cost.name}"
-            found[unique] = replace(cost, name=unique)
-    return found
+            unique = cost.name if cost.name not in costs else f"{name}:{cost.name}"
+            costs[unique] = replace(cost, name=unique)
+    return costs
 
 
 def is_packaged(name: str) -> bool:
@@ -57,12 +57,14 @@ def load_for(dataset: str) -> Table:
     if (dataset := canonical(dataset)) in DATASETS:
         return load_table()
     if dataset not in (*_PACKAGED, *catalog.names(TABLES)):
-        told = f"no table of {dataset!r} in {catalog.data_folder()}"
-        raise UserError(f"{told}; `benchharness table build --dataset {dataset}` measures one")
+        problem = f"no table of {dataset!r} in {catalog.data_folder()}"
+        raise UserError(f"{problem}; `benchharness table build --dataset {dataset}` measures one")
     table = load_table(dataset)
     if dataset not in table.datasets:
-        held = ", ".join(table.datasets) or "nothing"
-        raise UserError(f"table {dataset!r} is no ground truth of the data set {dataset!r}: it holds figures of {held}")
+        datasets = ", ".join(table.datasets) or "nothing"
+        raise UserError(
+            f"table {dataset!r} is no ground truth of the data set {dataset!r}: it holds figures of {datasets}"
+        )
     return table
 
 
@@ -77,18 +79,18 @@ def load_details(name: str = "nas-bench-201") -> Details:
     place = details_path(path)
     if not place.is_file():
         raise UserError(f"table {name!r} came without learning curves; the official files have them")
-    found = Details.open(place)
-    if found.about.get("table_sha256") != Table.open(path).about["sha256"]:
+    details = Details.open(place)
+    if details.about.get("table_sha256") != Table.open(path).about["sha256"]:
         raise UserError(f"the learning curves in {place} are of another table; import the official files again")
-    return found
+    return details
 
 
 def _packaged(name: str) -> Table:
     with as_file(files("benchharness.table") / f"{name}.npz") as path:
         if path.is_file():
             return Table.open(path)
-    told = f"this version comes without a table of {name!r}"
-    raise UserError(f"{told}; `benchharness table build --dataset {name}` measures one")
+    problem = f"this version comes without a table of {name!r}"
+    raise UserError(f"{problem}; `benchharness table build --dataset {name}` measures one")
 
 
 def table_of(tables: Tables, dataset: str) -> Table | None:

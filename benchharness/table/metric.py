@@ -32,9 +32,9 @@ def after(epochs: int) -> str:
     return f"after {epochs} epoch{'' if epochs == 1 else 's'}"
 
 
-def lacking(figure: Figure, held: Iterable[Figure]) -> UserError:
-    """The error for a figure that is not among those `held`: names a misspelt part, else lists what there is."""
-    figures = list(held)
+def lacking(figure: Figure, available: Iterable[Figure]) -> UserError:
+    """The error for a figure that is not among those `available`: names a misspelt part, else lists what there is."""
+    figures = list(available)
     datasets = list(dict.fromkeys(other.dataset for other in figures))
     if figure.dataset not in (*datasets, *DATASETS):
         return unknown("data set", figure.dataset, datasets or DATASETS)

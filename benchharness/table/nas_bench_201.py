@@ -79,14 +79,14 @@ def checks(table: Table) -> Iterator[Check]:
             yield Check(f"architecture {_PLACES[figure]} has it", "" if right else f"{moved}: are its rows mixed up?")
     for (dataset, split), known in _ALL_SKIP_PCT.items() if table.complete else ():
         if Figure(dataset, split, 200) in table.means:
-            found = float(table.accuracy(_ALL_SKIP, dataset, split))
-            other = f"the all-skip cell has {found:.2f} for {dataset} {split}, not {known:.2f}"
-            what = f"the all-skip cell has {found:.2f} for {dataset} {split}"
-            yield Check(what, "" if _near(found, known) else other)
+            accuracy = float(table.accuracy(_ALL_SKIP, dataset, split))
+            other = f"the all-skip cell has {accuracy:.2f} for {dataset} {split}, not {known:.2f}"
+            what = f"the all-skip cell has {accuracy:.2f} for {dataset} {split}"
+            yield Check(what, "" if _near(accuracy, known) else other)
 
 
-def _near(found: float, known: float) -> bool:
-    return bool(abs(found - known) <= _CLOSE)
+def _near(value: float, known: float) -> bool:
+    return bool(abs(value - known) <= _CLOSE)
 
 
 def checked(table: Table) -> Table:

@@ -41,8 +41,8 @@ def read_cell(given: Any) -> Arch:
     text = str(given).strip()
     if len(text) > _LONGEST:
         raise UserError(f"{text[:40]!r}... has {len(text):,} characters, more than a cell takes; {EXPECTED}")
-    if found := _STRUCTURE.fullmatch(text):
-        text = found[1].strip()
+    if structure := _STRUCTURE.fullmatch(text):
+        text = structure[1].strip()
     if "~" in text:
         return from_string(text)
     if _SHORT.fullmatch(text):

@@ -28,8 +28,8 @@ class Coverage(NamedTuple):
         if self.complete:
             return f"all {space.SIZE:,} architectures"
         added = f" and {self.measured_here:,} trained besides" if self.measured_here else ""
-        held = f"{self.architectures:,} of {space.SIZE:,} architectures"
-        return f"{held} ({self.classes:,} of {CLASSES:,} functional classes){added}"
+        share = f"{self.architectures:,} of {space.SIZE:,} architectures"
+        return f"{share} ({self.classes:,} of {CLASSES:,} functional classes){added}"
 
 
 class Spread(NamedTuple):
@@ -95,9 +95,9 @@ def cannot_rank(table: Table, figure: Figure) -> str:
     A table ranks where it holds enough networks to be ranked among, and where two trainings of the same networks agree
     on their order.
     """
-    held = int((np.isfinite(table.means[figure]) & ~table.measured_here).sum())
-    if held < FEW:
-        return f"it holds {held} architectures with {figure}, and rank and percentile among so few say next to nothing"
+    count = int((np.isfinite(table.means[figure]) & ~table.measured_here).sum())
+    if count < FEW:
+        return f"it holds {count} architectures with {figure}, and rank and percentile among so few say next to nothing"
     measured = noise(table, figure)
     if measured is None:
         return ""
@@ -112,8 +112,8 @@ def cannot_rank(table: Table, figure: Figure) -> str:
 
 def tau_between(table: Table, first: Figure, second: Figure) -> float:
     """Kendall's tau-b between two figures over the networks that have both."""
-    kept = trained(table, first)
-    return stats.tau(table.means[first][kept], table.means[second][kept])
+    rows = trained(table, first)
+    return stats.tau(table.means[first][rows], table.means[second][rows])
 
 
 def trained(table: Table, figure: Figure) -> Int[np.ndarray, "trainings"]:
@@ -129,5 +129,5 @@ def _values(table: Table, figure: Figure) -> Float[np.ndarray, "archs values"]:
 
 
 def _mean(values: list[float]) -> float:
-    held = [value for value in values if np.isfinite(value)]
-    return float(np.mean(held)) if held else np.nan
+    finite = [value for value in values if np.isfinite(value)]
+    return float(np.mean(finite)) if finite else np.nan

@@ -40,9 +40,9 @@ def info(name: str) -> list[tuple[str, str]]:
 
 def _worth(table: Table, figure: Figure) -> Iterator[tuple[str, str]]:
     """How far `figure` tells architectures apart, and how sure it is."""
-    tenth, median, ninetieth = (found := quality.spread(table, figure))
+    tenth, median, ninetieth = (spread := quality.spread(table, figure))
     between = f"{tenth:.2f}, {median:.2f}, {ninetieth:.2f}"
-    yield "spread", f"{figure}: 10th, 50th, 90th percentile {between}, {found.points:.2f} points from first to last"
+    yield "spread", f"{figure}: 10th, 50th, 90th percentile {between}, {spread.points:.2f} points from first to last"
     if (noise := quality.noise(table, figure)) is not None:
         apart = f"which lie {noise.spread:.2f} points apart from the 10th to the 90th percentile"
         over = f"over {noise.trained:,} networks trained more than once, {apart}"
@@ -52,8 +52,8 @@ def _worth(table: Table, figure: Figure) -> Iterator[tuple[str, str]]:
         yield "tau", f"{figure}: {quality.tau_between(table, valid, figure):.3f} with validation accuracy"
 
 
-def _listed(held: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key}={value}" for key, value in held.items())
+def _listed(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in values.items())
 
 
 def verify(name: str) -> list[Check]:
@@ -62,7 +62,7 @@ def verify(name: str) -> list[Check]:
     if is_packaged(name):
         return [*nas_bench_201.checks(load_table(name)), Check(counted, "")]
     catalog.find(TABLES, name)
-    found = [Check(f"{item.item.path} is as it came", item.problem) for item in catalog.verify((TABLES,), name)]
-    if any(check.problem for check in found):
-        return found
-    return [*found, *nas_bench_201.checks(load_table(name)), Check(counted, "")]
+    checks = [Check(f"{item.item.path} is as it came", item.problem) for item in catalog.verify((TABLES,), name)]
+    if any(check.problem for check in checks):
+        return checks
+    return [*checks, *nas_bench_201.checks(load_table(name)), Check(counted, "")]

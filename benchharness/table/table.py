@@ -124,11 +124,11 @@ class Table:
         column: Float[np.ndarray, "archs"] = self._held(self.means, figure) if seed is None else self._run(figure, seed)
         if archs is None:
             return column
-        found: Float[np.ndarray, "*archs"] = column[self.rows(archs), ...]
-        if np.isnan(found).any():
+        accuracies: Float[np.ndarray, "*archs"] = column[self.rows(archs), ...]
+        if np.isnan(accuracies).any():
             of = "" if seed is None else f" of training run {seed}"
-            raise UserError(f"table {self.about['name']!r} lacks {figure}{of} for {np.isnan(found).sum()} of them")
-        return found
+            raise UserError(f"table {self.about['name']!r} lacks {figure}{of} for {np.isnan(accuracies).sum()} of them")
+        return accuracies
 
     def seeds(self, dataset: str, split: str, epochs: int | None = None) -> Float[np.ndarray, "archs seeds"]:
         """Accuracy in percent of every single training run, NaN where fewer were released."""
@@ -151,25 +151,25 @@ class Table:
         Rank and percentile are among the table's own architectures: what a machine adds are cells that searches found.
         """
         ordered = self._ordered(dataset, split, epochs)
-        found = self.accuracy(archs, dataset, split, epochs)
-        return np.asarray(1 + len(ordered) - np.searchsorted(ordered, found, side="right"))
+        accuracies = self.accuracy(archs, dataset, split, epochs)
+        return np.asarray(1 + len(ordered) - np.searchsorted(ordered, accuracies, side="right"))
 
     def percentile(
         self, archs: Archs, dataset: str, split: str, epochs: int | None = None
     ) -> Float[np.ndarray, "*archs"]:
         """Percent of the table's architectures that are no better: 100 for the best."""
         ordered = self._ordered(dataset, split, epochs)
-        found = self.accuracy(archs, dataset, split, epochs)
-        return np.asarray(100 * np.searchsorted(ordered, found, side="right") / len(ordered))
+        accuracies = self.accuracy(archs, dataset, split, epochs)
+        return np.asarray(100 * np.searchsorted(ordered, accuracies, side="right") / len(ordered))
 
     def train_seconds(self, dataset: str, epochs: int | None = None) -> Float[np.ndarray, "archs"]:
         """Seconds one training took; in NAS-Bench-201 on a GPU of 2019, for cifar10 on 25,000 images."""
-        held = self.times
+        times = self.times
         dataset, _, epochs = self._figure(dataset, "test", epochs)
-        if (dataset, epochs) not in held:
-            names = ", ".join(f"{name} {after(count)}" for name, count in held)
+        if (dataset, epochs) not in times:
+            names = ", ".join(f"{name} {after(count)}" for name, count in times)
             raise UserError(f"no training time of {dataset!r} {after(epochs)}; this table holds: {names or 'none'}")
-        return held[dataset, epochs]
+        return times[dataset, epochs]
 
     @cached_property
     def costs(self) -> Mapping[str, Cost]:
@@ -185,12 +185,12 @@ class Table:
             raise unknown("cost", name, self.costs)
         cost, rows = self.costs[name], self.rows(archs)
         places = self.numbers[rows]
-        found: Float[np.ndarray, "*archs"] = cost.values[places, ...]
-        if archs is not None and np.isnan(found).any():
-            first = int(np.ravel(places)[np.isnan(np.ravel(found))][0])
+        values: Float[np.ndarray, "*archs"] = cost.values[places, ...]
+        if archs is not None and np.isnan(values).any():
+            first = int(np.ravel(places)[np.isnan(np.ravel(values))][0])
             why = f"{cost.given[first]:g} is odd: {cost.why(first)}" if cost.odd[first] else "it was not measured"
             raise UserError(f"no {cost.label} of architecture {first}: {why}")
-        return found
+        return values
 
     def params_m(self, dataset: str = "cifar10") -> Float[np.ndarray, "archs"]:
         """Parameters in millions of each architecture's network with `dataset`'s classifier."""
@@ -219,8 +219,8 @@ class Table:
             return np.arange(len(self))
         indices = _indices(archs)
         if indices.dtype.kind not in "iu" or (indices.size and (indices.min() < 0 or indices.max() >= space.SIZE)):
-            told = f"{str(archs)[:80]} is no index of an architecture"
-            raise UserError(f"{told}; indices are whole numbers of 0 to {space.SIZE - 1}")
+            problem = f"{str(archs)[:80]} is no index of an architecture"
+            raise UserError(f"{problem}; indices are whole numbers of 0 to {space.SIZE - 1}")
         rows = self._row_of_index[indices, ...]
         if (rows < 0).any():
             first = int(indices[rows < 0].flat[0])
@@ -267,10 +267,10 @@ class Table:
 
     @cached_property
     def _epochs(self) -> dict[str, int]:
-        found: dict[str, int] = {}
+        longest: dict[str, int] = {}
         for figure in self.means:
-            found[figure.dataset] = max(figure.epochs, found.get(figure.dataset, 0))
-        return found
+            longest[figure.dataset] = max(figure.epochs, longest.get(figure.dataset, 0))
+        return longest
 
     def _figure(self, dataset: str, split: str, epochs: int | None) -> Figure:
         dataset = dataset if dataset in self._epochs else canonical(dataset)  # which takes a microsecond
@@ -287,10 +287,10 @@ class Table:
         rows[self.numbers] = np.arange(len(self))
         return rows
 
-    def _held(self, held: Mapping[Figure, Any], figure: Figure) -> Any:
-        if figure in held:
-            return held[figure]
-        raise lacking(figure, held)
+    def _held(self, columns: Mapping[Figure, Any], figure: Figure) -> Any:
+        if figure in columns:
+            return columns[figure]
+        raise lacking(figure, columns)
 
     def _run(self, figure: Figure, seed: int) -> Float[np.ndarray, "archs"]:
         runs: Float[np.ndarray, "archs seeds"] = self._held(self.by_seed, figure)
@@ -334,10 +334,10 @@ def check(table: Table) -> None:
 
 def check_network(about: Mapping[str, Any]) -> None:
     """Raise `UserError` where `about` describes no network that could be."""
-    told = about.get("network", {})
-    sizes = told if isinstance(told, Mapping) and set(told) <= set(Network._fields) else {"": None}
+    network = about.get("network", {})
+    sizes = network if isinstance(network, Mapping) and set(network) <= set(Network._fields) else {"": None}
     if not all(type(size) is int and 0 < size < 1 << 16 for size in sizes.values()):
-        raise UserError(f"a table's network is {', '.join(Network._fields)}, not {str(told)[:80]}")
+        raise UserError(f"a table's network is {', '.join(Network._fields)}, not {str(network)[:80]}")
 
 
 def codes(ops: UInt8[np.ndarray, "archs edges"]) -> Int[np.ndarray, "archs"]:

@@ -60,15 +60,15 @@ def trials(
     Only the row's own look-up, made when the search is over, sees the figures of all epochs.
     """
     feedback = feedback_of(table, dataset)
-    found = {seed: simulate(name, feedback, budget_seconds, seed) for seed in seeds}
-    cells = indices()[[history.chosen for history in found.values()]]
+    histories = {seed: simulate(name, feedback, budget_seconds, seed) for seed in seeds}
+    cells = indices()[[history.chosen for history in histories.values()]]
     columns = {
         "method": name,
         "dataset": dataset,
-        "seed": list(found),
-        "arch": [to_string(from_code(history.chosen)) for history in found.values()],
-        "visits": [len(history.codes) for history in found.values()],
-        "seconds": [float(history.seconds[-1]) for history in found.values()],
+        "seed": list(histories),
+        "arch": [to_string(from_code(history.chosen)) for history in histories.values()],
+        "visits": [len(history.codes) for history in histories.values()],
+        "seconds": [float(history.seconds[-1]) for history in histories.values()],
     }
     looked_up = {split: table.accuracy(cells, dataset, split) for split in ("valid", "test")}
     return pd.DataFrame({**columns, **looked_up})
@@ -78,13 +78,13 @@ def anytime(
     histories: Sequence[History], accuracy_pct: Float[np.ndarray, "archs"], at_seconds: Float[np.ndarray, "times"]
 ) -> Float[np.ndarray, "runs times"]:
     """`accuracy_pct` (by code) of the cell each search would derive at each moment; NaN before its first answer."""
-    found = np.full((len(histories), len(at_seconds)), np.nan)
+    accuracies = np.full((len(histories), len(at_seconds)), np.nan)
     for run, history in enumerate(histories):
         best = np.maximum.accumulate(history.accuracy_pct)
         leads = np.maximum.accumulate(np.where(history.accuracy_pct == best, np.arange(len(best)), 0))
         # Of equal answers the first one is derived, so a later one that only ties does not lead.
         first = np.searchsorted(best, best[leads], side="left")
-        asked = np.searchsorted(history.seconds, at_seconds, side="right")
+        visits = np.searchsorted(history.seconds, at_seconds, side="right")
         values = accuracy_pct[history.codes[first]]
-        found[run, asked > 0] = values[asked[asked > 0] - 1]
-    return found
+        accuracies[run, visits > 0] = values[visits[visits > 0] - 1]
+    return accuracies

@@ -59,60 +59,60 @@ def read_as(path: Path, name: str, columns: Mapping[str, str] | None = None) -> 
     of the architectures, and, under the benchmark's name, where it is not the benchmark, whole and unmixed.
     """
     columns = columns or {}
-    wanted = set(columns.values())
-    held = _renamed(frames.read(path, lambda name: name in wanted or known(name)), columns, path)
-    numbers = numbers_in(held, path)
-    ops = ops_in(held, numbers)
-    names = [str(column) for column in held]
-    means = {key: floats(held[column]) for key, column in figures_in(names).items()}
-    runs = {key: _padded(held[column]) for key, column in runs_in(names).items()}
+    mapped_names = set(columns.values())
+    rows = _renamed(frames.read(path, lambda name: name in mapped_names or known(name)), columns, path)
+    numbers = numbers_in(rows, path)
+    ops = ops_in(rows, numbers)
+    names = [str(column) for column in rows]
+    means = {key: floats(rows[column]) for key, column in figures_in(names).items()}
+    runs = {key: _padded(rows[column]) for key, column in runs_in(names).items()}
     for key, values in (*means.items(), *runs.items()):
         _check_percent(key, values, path)
     about = {
         "name": name,
         "version": "1.1" if name == nas_bench_201.NAME else "1",
         "source": path.name,
-        **_network(held),
+        **_network(rows),
     }
-    seconds = {key: floats(held[column]) for key, column in seconds_in(names).items()}
+    seconds = {key: floats(rows[column]) for key, column in seconds_in(names).items()}
     if set(COSTS) <= set(names):
-        nas_bench_201.check_costs(ops, about, *(floats(held[column]) for column in COSTS))
-    notes = [*_numbering(held, numbers, ops), *_parts(means, runs)]
+        nas_bench_201.check_costs(ops, about, *(floats(rows[column]) for column in COSTS))
+    notes = [*_numbering(rows, numbers, ops), *_parts(means, runs)]
     table = build(about | ({"note": "; ".join(notes)} if notes else {}), ops, means, runs, seconds)
     return nas_bench_201.checked(table)
 
 
-def _renamed(found: "pd.DataFrame", columns: Mapping[str, str], path: Path) -> "pd.DataFrame":
+def _renamed(rows: "pd.DataFrame", columns: Mapping[str, str], path: Path) -> "pd.DataFrame":
     for ours, theirs in columns.items():
         if not known(ours):
             raise unknown("column", ours, (*NAMES, "cifar10_test_200", "cifar10_valid_200"))
-        if theirs not in found:
-            raise unknown(f"column of {path.name}", theirs, map(str, found.columns))
-    taken = found.drop(columns=[ours for ours in columns if ours in found and ours not in columns.values()])
-    held = taken.rename(columns={theirs: ours for ours, theirs in columns.items()})
-    if not {"arch", "index"} & set(held) or not figures_in(map(str, held)):
-        told = f"{path} has columns {', '.join(map(str, found.columns[:12]))}"
-        raise UserError(f"{told}; it needs `arch` and a figure such as `cifar10_test_200` (say which with `--map`)")
-    for first, second in same(map(str, held)):
+        if theirs not in rows:
+            raise unknown(f"column of {path.name}", theirs, map(str, rows.columns))
+    others = rows.drop(columns=[ours for ours in columns if ours in rows and ours not in columns.values()])
+    renamed = others.rename(columns={theirs: ours for ours, theirs in columns.items()})
+    if not {"arch", "index"} & set(renamed) or not figures_in(map(str, renamed)):
+        problem = f"{path} has columns {', '.join(map(str, rows.columns[:12]))}"
+        raise UserError(f"{problem}; it needs `arch` and a figure such as `cifar10_test_200` (say which with `--map`)")
+    for first, second in same(map(str, renamed)):
         raise UserError(f"{path} has two columns of one figure: {first} and {second}")
-    return held
+    return renamed
 
 
-def _network(held: "pd.DataFrame") -> dict[str, Any]:
+def _network(rows: "pd.DataFrame") -> dict[str, Any]:
     """The size of the networks where it is stated, which is the same for every row."""
-    if not set(NETWORK) <= set(held):
+    if not set(NETWORK) <= set(rows):
         return {}
-    sizes = {name.removeprefix("network_"): np.unique(floats(held[name])) for name in NETWORK}
+    sizes = {name.removeprefix("network_"): np.unique(floats(rows[name])) for name in NETWORK}
     if not all(len(size) == 1 and size[0] == np.floor(size[0]) for size in sizes.values()):
         raise UserError(f"columns {', '.join(NETWORK)} are to be whole numbers, the same in every row")
     return {"network": {key: int(size[0]) for key, size in sizes.items()}}
 
 
-def numbers_in(held: "pd.DataFrame", path: Path) -> Any:
+def numbers_in(rows: "pd.DataFrame", path: Path) -> Any:
     """The column `index`, None where there is none; raises `UserError` where it is none."""
-    if "index" not in held:
+    if "index" not in rows:
         return None
-    numbers = floats(held["index"])
+    numbers = floats(rows["index"])
     if not ((numbers >= 0) & (numbers < space.SIZE) & (numbers == np.floor(numbers))).all():
         raise UserError(f"{path} has an index that is not a whole number of 0 to {space.SIZE - 1}")
     if len(np.unique(numbers)) < len(numbers):
@@ -120,24 +120,24 @@ def numbers_in(held: "pd.DataFrame", path: Path) -> Any:
     return numbers.astype(np.int64)
 
 
-def ops_in(held: "pd.DataFrame", numbers: Any) -> Any:
+def ops_in(rows: "pd.DataFrame", numbers: Any) -> Any:
     """The architectures of every row, by the column `arch`, else by `numbers`."""
-    if "arch" not in held:
+    if "arch" not in rows:
         return space.all_ops()[space.order()[numbers]]
-    return np.array([read_cell(cell) for cell in held["arch"]], np.uint8).reshape(-1, len(space.EDGES))
+    return np.array([read_cell(cell) for cell in rows["arch"]], np.uint8).reshape(-1, len(space.EDGES))
 
 
-def _numbering(held: "pd.DataFrame", numbers: Any, ops: Any) -> list[str]:
+def _numbering(rows: "pd.DataFrame", numbers: Any, ops: Any) -> list[str]:
     """What is to be known of how the file names its architectures."""
-    found = []
-    if "arch" in held and numbers is not None:
+    notes = []
+    if "arch" in rows and numbers is not None:
         own = space.indices()[np.ravel_multi_index(tuple(ops.T), (len(space.OPS),) * len(space.EDGES))]
         if (wrong := int((own != numbers).sum())) > 0:
-            rows = f"in {wrong:,} of {len(own):,} rows"
-            found.append(f"the file's column `index` is not the benchmark's {rows}; architectures are numbered anew")
-    if "arch" in held and is_naslib(str(held["arch"].iloc[0])):
-        found.append("architectures were given as NASLib's operation numbers")
-    return found
+            where = f"in {wrong:,} of {len(own):,} rows"
+            notes.append(f"the file's column `index` is not the benchmark's {where}; architectures are numbered anew")
+    if "arch" in rows and is_naslib(str(rows["arch"].iloc[0])):
+        notes.append("architectures were given as NASLib's operation numbers")
+    return notes
 
 
 def _check_percent(figure: Figure, values: Any, path: Path) -> None:
@@ -147,8 +147,8 @@ def _check_percent(figure: Figure, values: Any, path: Path) -> None:
         raise UserError(f"{path} has accuracies of at most 1 for {figure}; they are to be in percent")
     least = 0.75 * _UNTAUGHT.get(figure.dataset, 0)
     if (low := known_values[known_values < least]).size:
-        told = f"{figure} has {low[0]:g} in {path}, where a network that learnt nothing has"
-        raise UserError(f"{told} {_UNTAUGHT[figure.dataset]:.2f}: give percent, and leave what is missing empty")
+        problem = f"{figure} has {low[0]:g} in {path}, where a network that learnt nothing has"
+        raise UserError(f"{problem} {_UNTAUGHT[figure.dataset]:.2f}: give percent, and leave what is missing empty")
 
 
 def _padded(column: "pd.Series[Any]") -> Any:

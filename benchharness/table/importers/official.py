@@ -75,12 +75,12 @@ def read_as(path: Path, name: str) -> Imported:
     for index, states in shown(_entries(path), space.SIZE, f"reading {path.name}"):
         gathered.add(index, states)
     version = _VERSION.search(path.name)
-    found = gathered.finish(name, version[0] if version else "unknown", path.name)
-    if name == NAME and not found.table.complete:
-        told = f"{path} holds {len(found.table)} of the {space.SIZE:,} architectures of NAS-Bench-201"
-        raise UserError(f"{told}; import it under another name (`--name`)")
-    checked(found.table)
-    return found
+    imported = gathered.finish(name, version[0] if version else "unknown", path.name)
+    if name == NAME and not imported.table.complete:
+        problem = f"{path} holds {len(imported.table)} of the {space.SIZE:,} architectures of NAS-Bench-201"
+        raise UserError(f"{problem}; import it under another name (`--name`)")
+    checked(imported.table)
+    return imported
 
 
 def reads(path: Path) -> bool:
@@ -95,7 +95,7 @@ def _form(path: Path) -> bool:
 
 
 def _files(folder: Path) -> dict[int, Path]:
-    return {int(found[1]): path for path in folder.iterdir() if (found := _FILE.fullmatch(path.name))}
+    return {int(match[1]): path for path in folder.iterdir() if (match := _FILE.fullmatch(path.name))}
 
 
 def _is_of_sizes(files: dict[int, Path]) -> bool:
@@ -136,8 +136,8 @@ def _one(packed: io.BufferedIOBase, where: object) -> dict[Any, Any]:
 def _members(path: Path) -> Iterator[tuple[Any, Any]]:
     """The files of an archive of the folder, in its order; nothing is unpacked to disk."""
     for place, read_file in archives.members(path, _MEMBERS_LIMIT, _ONE_FILE_BYTES):
-        if found := _FILE.fullmatch(place.name):
-            yield int(found[1]), _one(io.BytesIO(read_file()), f"{path}: {place.name}")
+        if match := _FILE.fullmatch(place.name):
+            yield int(match[1]), _one(io.BytesIO(read_file()), f"{path}: {place.name}")
 
 
 @contextmanager

@@ -78,8 +78,8 @@ class Gathered:
         except UserError as error:
             raise UserError(f"architecture {index}: {error}") from None
         except (KeyError, TypeError, ValueError, AttributeError, StopIteration, OverflowError) as error:
-            told = f"{type(error).__name__}: {str(error)[:80]}"
-            raise UserError(f"architecture {index} is not laid out as official files are ({told})") from None
+            reason = f"{type(error).__name__}: {str(error)[:80]}"
+            raise UserError(f"architecture {index} is not laid out as official files are ({reason})") from None
         self._ops[index], self._held[index] = arch, True
 
     def finish(self, name: str, version: str, source: str) -> Imported:
@@ -128,11 +128,11 @@ class Gathered:
                 column[index] = value
 
     def _add_curves(self, index: int, epochs: int, trained_on: str, trials: list[Any]) -> None:
-        found: dict[str, list[Any]] = {}
+        curves: dict[str, list[Any]] = {}
         for trial in trials:
             for measured_on, values in _curves_of(trial, epochs):
-                found.setdefault(measured_on, []).append(values)
-        for measured_on, runs in found.items():
+                curves.setdefault(measured_on, []).append(values)
+        for measured_on, runs in curves.items():
             key = Curve(trained_on, measured_on, epochs)
             if key not in self._curves:
                 self._curves[key] = np.full((space.SIZE, epochs), MISSING, np.uint16)
@@ -163,16 +163,17 @@ def _column() -> Any:
 
 
 def _mean(runs: Any) -> Any:
-    held = ~np.isnan(runs)
-    total, count = np.where(held, runs, 0).sum(axis=1), held.sum(axis=1)
+    finite = ~np.isnan(runs)
+    total, count = np.where(finite, runs, 0).sum(axis=1), finite.sum(axis=1)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _curves_of(trial: Any, epochs: int) -> Iterator[tuple[str, Any]]:
     """What was measured after every epoch; epochs are keys, some releases have them as texts."""
-    held = trial["eval_acc1es"]
+    accuracies = trial["eval_acc1es"]
     curves = {
-        name: [held.get(f"{name}@{epoch}") for epoch in range(epochs)] for name in {k.split("@")[0] for k in held}
+        name: [accuracies.get(f"{name}@{epoch}") for epoch in range(epochs)]
+        for name in {k.split("@")[0] for k in accuracies}
     }
     training = trial["train_acc1es"] or {}
     curves["train"] = [training.get(epoch, training.get(str(epoch))) for epoch in range(epochs)]
