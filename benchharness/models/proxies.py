@@ -103,8 +103,8 @@ def _fisher(net: Network, batch: Batch) -> float:
 def _synflow(net: Network, batch: Batch) -> float:
     """Strength of the paths through the network: sum of |w dR/dw| at |w|, without data (Tanaka et al., NeurIPS 2020).
 
-    R is the sum of the logits for an input of ones; normalisation is left out, as in the field's use of it. Its
-    logarithm is taken, which keeps the order.
+    R is the sum of the logits for an input of ones; normalisation is left out, as in the field's use of it. The
+    logarithm of the sum and one is taken, which keeps the order and is 0 for cells that nothing passes.
     """
     net = net.double()
     for module in net.modules():
@@ -117,7 +117,7 @@ def _synflow(net: Network, batch: Batch) -> float:
     ones = torch.ones_like(batch.images[:1], dtype=torch.float64)
     slopes = torch.autograd.grad(net(ones).sum(), weights, allow_unused=True)
     total = _total((w * slope).abs() for w, slope in zip(weights, slopes, strict=True) if slope is not None)
-    return math.log(total) if total > 0 else -math.inf
+    return math.log1p(total)
 
 
 def _jacob_cov(net: Network, batch: Batch) -> float:
@@ -161,8 +161,8 @@ PROXIES: Final[Mapping[str, Callable[[Network, Batch], float]]] = {
     "jacob_cov": _jacob_cov,
     "zen": _zen,
 }
-VERSIONS: Final = {"fisher": 2}
-"""Proxies that an earlier version computed otherwise: `fisher` was summed over channels."""
+VERSIONS: Final = {"fisher": 2, "synflow": 2}
+"""Proxies that an earlier version computed otherwise: `fisher` over channels, `synflow` without dead cells."""
 _COUNTED: Final = {"params": params_m, "flops": flops_m}
 """In closed form, in millions."""
 NAMES: Final = (*PROXIES, *_COUNTED)

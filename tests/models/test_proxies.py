@@ -53,6 +53,12 @@ def test_a_cell_that_nothing_passes_is_scored_or_undefined(batch: Batch, measure
     assert not math.isinf(score(measure, DEAD, batch, 10, SMALL))
 
 
+def test_synflow_puts_cells_that_nothing_passes_last(batch: Batch) -> None:
+    dead_ends = [DEAD, (space.CONV3, 0, 0, 0, 0, 0), (0, 0, 0, 0, space.CONV3, 0), (0, 0, 0, 0, 0, space.SKIP)]
+    assert [score("synflow", cell, batch, 10, SMALL) for cell in dead_ends] == [0.0] * 4
+    assert score("synflow", (0, 0, 0, space.SKIP, 0, 0), batch, 10, SMALL) > 0
+
+
 def test_counts_are_those_of_the_closed_forms(batch: Batch) -> None:
     size = space.Network(4, 1, 16, 10)
     net = Network(CONVS, 10, 4, 1)
