@@ -46,8 +46,8 @@ def plan(jobs: "list[Job]", store: Store, every_run: bool, epochs_now: int = 0) 
 
     states = {spec.run_id: store.status(spec) for job in jobs for spec in job.specs}
     counts = Counter(states.values())
-    told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
-    print(f"{store.path}: {len(states)} runs from {len(jobs)} supernets ({told})")
+    by_state = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+    print(f"{store.path}: {len(states)} runs from {len(jobs)} supernets ({by_state})")
     epochs = {int(job.base.protocol["epochs"]) for job in jobs}
     if 0 < epochs_now < max(epochs, default=0):
         print(f"of each supernet the first {epochs_now} of {max(epochs)} epochs are trained, to go on another time")
@@ -88,39 +88,39 @@ def summary(report: "Report") -> None:
             _print(shown.columns, shown.to_numpy().tolist())
 
 
-def architecture(told: dict[str, Any]) -> None:
+def architecture(facts: dict[str, Any]) -> None:
     """Everything a table holds about one architecture."""
-    print(f"{told['arch']}\nindex {told['index']}   FLOPs {told['flops_m']:.2f} M")
-    print("parameters  " + "   ".join(f"{name} {value:.3f} M" for name, value in told["params_m"].items()))
+    print(f"{facts['arch']}\nindex {facts['index']}   FLOPs {facts['flops_m']:.2f} M")
+    print("parameters  " + "   ".join(f"{name} {value:.3f} M" for name, value in facts["params_m"].items()))
     heads = ("data set", "split", "epochs", "accuracy %", "rank", "percentile", "regret", "single runs %")
-    _print(heads, map(_figure, told["figures"]))
-    for item in told["train_seconds"]:
+    _print(heads, map(_figure, facts["figures"]))
+    for item in facts["train_seconds"]:
         print(f"training, {item['dataset']} {after(item['epochs'])}: {item['seconds']:.0f} s")
-    if told["costs"]:
-        _print(("cost", "quantity", "value", "unit", ""), map(_cost, told["costs"]))
-    print(f"accuracy: {told['table']['seed_rule']}; table {told['table']['name']} {told['table']['version']}")
-    if told["architectures"] < SIZE:
-        held = f"{told['architectures']:,} of {SIZE:,} architectures"
-        print(f"rank, percentile and regret are among the {held} that this table holds")
-    if told["measured_here"]:
+    if facts["costs"]:
+        _print(("cost", "quantity", "value", "unit", ""), map(_cost, facts["costs"]))
+    print(f"accuracy: {facts['table']['seed_rule']}; table {facts['table']['name']} {facts['table']['version']}")
+    if facts["architectures"] < SIZE:
+        coverage = f"{facts['architectures']:,} of {SIZE:,} architectures"
+        print(f"rank, percentile and regret are among the {coverage} that this table holds")
+    if facts["measured_here"]:
         print("trained besides: no part of the table as it came")
 
 
-def run(told: dict[str, Any]) -> None:
+def run(facts: dict[str, Any]) -> None:
     """All there is to say of one run; settings that are not the preset's are marked, a traceback comes last."""
     for name in ("run_id", "method", "seed", "dataset", "setting", "status", "folder", "supernet"):
-        print(f"{name.replace('_', ' '):<12}{told[name]}")
-    if told["cell"]:
-        print(f"{'cell':<12}#{told['index']}  {told['cell']}")
-        reached = {name: value for name, value in told["accuracies"].items() if value is not None}
+        print(f"{name.replace('_', ' '):<12}{facts[name]}")
+    if facts["cell"]:
+        print(f"{'cell':<12}#{facts['index']}  {facts['cell']}")
+        reached = {name: value for name, value in facts["accuracies"].items() if value is not None}
         print(f"{'reaches':<12}{_pairs(reached) or 'no figures: no table holds the cell'}")
     for part in ("measures", "options", "costs"):
-        if told[part]:
-            print(f"{part:<12}{_pairs(told[part])}")
+        if facts[part]:
+            print(f"{part:<12}{_pairs(facts[part])}")
     print("settings")
-    for name, value in told["settings"].items():
-        print(f"  {name:<22}{value}" + "  (changed)" * (name in told["changed"]))
-    if failure := told["failure"]:
+    for name, value in facts["settings"].items():
+        print(f"  {name:<22}{value}" + "  (changed)" * (name in facts["changed"]))
+    if failure := facts["failure"]:
         print(f"{'failed':<12}{failure['type']}: {failure['message']}\n{failure.get('traceback', '')}".rstrip())
 
 
@@ -144,9 +144,9 @@ def methods(as_json: bool = False) -> None:
     from benchharness import methods as built_in
     from benchharness.search import selection
 
-    found = {name: built_in.load(name) for name in built_in.names()}
+    kinds = {name: built_in.load(name) for name in built_in.names()}
     listed = {
-        "method": [(name, built_in.summary(kind), built_in.options(kind)) for name, kind in found.items()],
+        "method": [(name, built_in.summary(kind), built_in.options(kind)) for name, kind in kinds.items()],
         "selection": [
             (name, (kind.__doc__ or "").splitlines()[0], selection.options(name))
             for name, kind in selection.SELECTIONS.items()
@@ -170,8 +170,8 @@ def imported(items: "list[Installed]", before: Iterable[Installed]) -> None:
         if (other := old.get(item[:2])) and other.sha256 == item.sha256:
             print(f"{item.kind} {item.name}: the same as before")
         elif other:
-            told = f"took the place of what {other.source} had given (sha256 {other.sha256[:16]}...)"
-            print(f"{item.kind} {item.name}: {told}; what was begun with that starts anew")
+            replacement = f"took the place of what {other.source} had given (sha256 {other.sha256[:16]}...)"
+            print(f"{item.kind} {item.name}: {replacement}; what was begun with that starts anew")
 
 
 def _contents(images: ImageSet) -> str:
@@ -215,14 +215,14 @@ def _options(options: dict[str, Any]) -> str:
 
 def _print(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     console = Console(highlight=False, markup=False)
-    told = [tuple(map(str, row)) for row in rows]
-    if len(told) > MANY:
-        _print_many(tuple(heads), told)
+    texts = [tuple(map(str, row)) for row in rows]
+    if len(texts) > MANY:
+        _print_many(tuple(heads), texts)
         return
     if not console.is_terminal:
         console.width = WIDE
     grid = Columns(*heads, box=None, pad_edge=False, header_style="bold")
-    for row in told:
+    for row in texts:
         grid.add_row(*row)
     # Printed by Python and not by rich, which ends the process when whoever reads our output has seen enough.
     with console.capture() as text:
@@ -237,15 +237,15 @@ def _print_many(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     print("\n".join(lines))
 
 
-def comparisons(found: "Iterable[Comparison]", table: Table, asked: "Recipe") -> None:
+def comparisons(compared: "Iterable[Comparison]", table: Table, recipe: "Recipe") -> None:
     """Architectures trained here beside a table's figures, in percent, with the table's own seed noise in points."""
     rows = []
-    for one in found:
+    for one in compared:
         ours = f"{one.ours.mean():.2f}" + (f"±{one.ours.std(ddof=1):.2f}" if len(one.ours) > 1 else "")
         noise = "" if pd.isna(one.noise) else f"{one.noise:.2f}"
         noise += f" ({after(one.noise_epochs)})" if noise and one.noise_epochs != one.figure.epochs else ""
         arch = short(table.arch(one.arch_index))
         rows.append((one.arch_index, arch, one.figure, ours, f"{one.theirs:.2f}", f"{one.difference:+.2f}", noise))
     _print(("index", "architecture", "figure", "here", "table", "difference", "the table's seed noise"), rows)
-    settings = ", ".join(f"{key}={value}" for key, value in asdict(asked).items() if key != "name")
-    print(f"here: recipe {asked.name} ({settings})")
+    settings = ", ".join(f"{key}={value}" for key, value in asdict(recipe).items() if key != "name")
+    print(f"here: recipe {recipe.name} ({settings})")

@@ -95,10 +95,10 @@ def _verify(words: list[str]) -> int:
     args = Parser("data verify", "Compute the checksums of everything installed anew.").with_json().read(words)
     from benchharness.runs import data_sets
 
-    found = data_sets.verify()
+    verified = data_sets.verify()
     if args.json:
-        problems = [{"kind": one.item.kind, "name": one.item.name, "problem": one.problem} for one in found]
+        problems = [{"kind": one.item.kind, "name": one.item.name, "problem": one.problem} for one in verified]
         print(json.dumps(problems, indent=1))
-    for item in found if not args.json else ():
+    for item in verified if not args.json else ():
         print(f"{item.item.kind}/{item.item.name}: {item.problem or 'as installed'}")
-    return FAILED if any(item.problem for item in found) else DONE
+    return FAILED if any(item.problem for item in verified) else DONE

@@ -27,12 +27,12 @@ def check(words: list[str]) -> int:
     wait_passively()
     from benchharness.runs.conformance import check as checked
 
-    found = checked(args.method)
+    findings = checked(args.method)
     if args.json:
-        print(json.dumps([finding._asdict() for finding in found], indent=1))
-    for finding in found if not args.json else ():
+        print(json.dumps([finding._asdict() for finding in findings], indent=1))
+    for finding in findings if not args.json else ():
         print(f"{finding.state:8}{finding.check}" + (f": {finding.reason}" if finding.reason else ""))
-    return FAILED if any(finding.state == "failed" for finding in found) else DONE
+    return FAILED if any(finding.state == "failed" for finding in findings) else DONE
 
 
 def pages(words: list[str]) -> int:
@@ -66,10 +66,10 @@ def baselines(words: list[str]) -> int:
     from benchharness.table import load_for
 
     table, seeds = load_for(args.dataset), parse_seeds(args.seeds)
-    found = pd.concat([searches.trials(name, table, seeds, args.dataset, args.budget) for name in searches.names()])
-    for name, rows in found.groupby("method", sort=False):
-        told = "   ".join(f"{split} {rows[split].mean():.2f}±{rows[split].std():.2f}" for split in ("valid", "test"))
-        print(f"{name:14}{len(rows)} seeds   {rows['visits'].mean():.0f} cells   {told}")
+    trials = pd.concat([searches.trials(name, table, seeds, args.dataset, args.budget) for name in searches.names()])
+    for name, rows in trials.groupby("method", sort=False):
+        means = "   ".join(f"{split} {rows[split].mean():.2f}±{rows[split].std():.2f}" for split in ("valid", "test"))
+        print(f"{name:14}{len(rows)} seeds   {rows['visits'].mean():.0f} cells   {means}")
     if args.out:
-        found.to_csv(args.out, index=False)
+        trials.to_csv(args.out, index=False)
     return DONE

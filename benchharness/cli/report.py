@@ -67,13 +67,13 @@ def query(words: list[str]) -> int:
     from benchharness.table.measurements import with_measured
 
     results = [Path(args.results)] if args.results else []
-    told = with_measured(load_for(args.dataset), *results).describe(args.arch)
+    facts = with_measured(load_for(args.dataset), *results).describe(args.arch)
     if args.json:
-        print(json.dumps(told, indent=1))
+        print(json.dumps(facts, indent=1))
     else:
         from benchharness.cli import console
 
-        console.architecture(told)
+        console.architecture(facts)
     return DONE
 
 

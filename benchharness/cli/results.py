@@ -19,11 +19,11 @@ def show(words: list[str]) -> int:
     from benchharness.store.run_folder import find
 
     folder = find(Path(args.results), args.run_id)
-    told = details(folder, tables_if_installed(folder, quiet=True))
+    facts = details(folder, tables_if_installed(folder, quiet=True))
     if args.json:
-        print(json.dumps(told, indent=1))
+        print(json.dumps(facts, indent=1))
     else:
-        console.run(told)
+        console.run(facts)
     return DONE
 
 
@@ -34,18 +34,18 @@ def doctor(words: list[str]) -> int:
     args = parser.with_json().read(words)
     from benchharness.store.doctor import examine
 
-    found = examine(Path(args.results))
+    diagnosis = examine(Path(args.results))
     if args.json:
-        findings = [{**finding._asdict(), "path": str(finding.path)} for finding in found.findings]
-        print(json.dumps({"runs": found.runs, "findings": findings, "sources": dict(found.sources)}, indent=1))
+        findings = [{**finding._asdict(), "path": str(finding.path)} for finding in diagnosis.findings]
+        print(json.dumps({"runs": diagnosis.runs, "findings": findings, "sources": dict(diagnosis.sources)}, indent=1))
         return FAILED if findings else DONE
-    for finding in found.findings:
+    for finding in diagnosis.findings:
         print(finding)
-    if len(found.sources) > 1:
-        each = ", ".join(f"{number} with {digest[:16]}" for digest, number in found.sources.items())
-        print(f"runs were made with {len(found.sources)} sources of benchharness (sha256): {each}")
-    print(f"{found.runs} runs looked at, {len({finding.path for finding in found.findings})} with something to say")
-    return FAILED if found.findings else DONE
+    if len(diagnosis.sources) > 1:
+        each = ", ".join(f"{number} with {digest[:16]}" for digest, number in diagnosis.sources.items())
+        print(f"runs were made with {len(diagnosis.sources)} sources of benchharness (sha256): {each}")
+    print(f"{diagnosis.runs} runs looked at, {len({one.path for one in diagnosis.findings})} with something to say")
+    return FAILED if diagnosis.findings else DONE
 
 
 def rerun(words: list[str]) -> int:
@@ -64,16 +64,16 @@ def rerun(words: list[str]) -> int:
 
     folder = find(Path(args.results), args.run_id)
     with tempfile.TemporaryDirectory(prefix="benchharness-") as scratch:
-        found = repeat(folder, Path(scratch if args.check else args.out), args.device)
-    for change in found.circumstances:
+        repeated = repeat(folder, Path(scratch if args.check else args.out), args.device)
+    for change in repeated.circumstances:
         print(f"not as it was: {change}")
-    for difference in found.differences:
+    for difference in repeated.differences:
         print(f"DIFFERS  {difference}")
-    if not found.differences:
+    if not repeated.differences:
         print(f"{folder.name}: made again, and every bit of its record, arrays and trace is the same")
     if not args.check:
-        print(f"made again in {found.folder}")
-    return FAILED if found.differences else DONE
+        print(f"made again in {repeated.folder}")
+    return FAILED if repeated.differences else DONE
 
 
 def merge(words: list[str]) -> int:
@@ -84,11 +84,11 @@ def merge(words: list[str]) -> int:
     args = parser.read(words)
     from benchharness.store.merge import merge as merged
 
-    found = merged([Path(folder) for folder in args.results], Path(args.out))
-    for sentence in (*found.left, *found.conflicts):
+    total = merged([Path(folder) for folder in args.results], Path(args.out))
+    for sentence in (*total.left, *total.conflicts):
         print(sentence)
     print(
-        f"{args.out}: of {found.runs} runs {found.new} are new there, {found.same} were there with equal results, "
-        f"{found.shorter} were there and further, {len(found.conflicts)} in conflict, {len(found.left)} left alone"
+        f"{args.out}: of {total.runs} runs {total.new} are new there, {total.same} were there with equal results, "
+        f"{total.shorter} were there and further, {len(total.conflicts)} in conflict, {len(total.left)} left alone"
     )
-    return FAILED if found.conflicts or found.left else DONE
+    return FAILED if total.conflicts or total.left else DONE

@@ -91,8 +91,8 @@ def _until_stopped(words: list[str], work: Callable[[], int]) -> int:
         return work()
     except KeyboardInterrupt:
         command = shlex.join(["benchharness", *words])
-        said = f"interrupted; nothing finished is lost, and this goes on from here: {command}"
-        return complain(said, INTERRUPTED)
+        sentence = f"interrupted; nothing finished is lost, and this goes on from here: {command}"
+        return complain(sentence, INTERRUPTED)
 
 
 def _folders(args: argparse.Namespace) -> int:
@@ -201,10 +201,10 @@ def _suite(args: argparse.Namespace) -> "Suite":
     is_file = given.endswith(".toml") or os.sep in given
     base = suite.load(Path(given)) if is_file else suite.Suite()
     parts = {key: getattr(args, key) for key in ("methods", "seeds", "dataset", "protocol")}
-    asked, args.choice = base.changed(suite.parse_settings(args.set), **parts).resolved()
+    resolved, args.choice = base.changed(suite.parse_settings(args.set), **parts).resolved()
     if args.choice:
-        print(f"data set {asked.dataset}: {args.choice}", flush=True)  # before torch is loaded, which takes seconds
-    return suite.named(asked, given) if given and not is_file else asked
+        print(f"data set {resolved.dataset}: {args.choice}", flush=True)  # before torch is loaded, which takes seconds
+    return suite.named(resolved, given) if given and not is_file else resolved
 
 
 def _announce(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> None:
@@ -264,12 +264,12 @@ def _say_repeated(suite: "Suite") -> None:
     """Say which methods are asked for again, in whatever spelling: each is run once."""
     from benchharness.runs.runner import plan_of
 
-    seen: dict[str, str] = {}
+    spelt_first: dict[str, str] = {}
     for spelt in suite.methods.split(","):
-        wanted = plan_of(replace(suite, methods=spelt))[0].specs[-1].run_id
-        if wanted in seen:
-            complain(f"note: {spelt.strip()} is asked for twice, also as {seen[wanted]}; it is run once", DONE)
-        seen.setdefault(wanted, spelt.strip())
+        run_id = plan_of(replace(suite, methods=spelt))[0].specs[-1].run_id
+        if run_id in spelt_first:
+            complain(f"note: {spelt.strip()} is asked for twice, also as {spelt_first[run_id]}; it is run once", DONE)
+        spelt_first.setdefault(run_id, spelt.strip())
 
 
 def _shared_seeds(suite: "Suite", store: "Store") -> str:

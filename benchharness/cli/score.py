@@ -15,8 +15,8 @@ SUFFIXES = (".csv", ".parquet")
 
 def score(words: list[str]) -> int:
     """Score cells without training them, and say how the scores rank them against the table."""
-    told = "Score cells without training them: by zero-cost proxies, or with the weights of a finished supernet."
-    parser = Parser("score", f"{told} The same command goes on where it stopped.")
+    purpose = "Score cells without training them: by zero-cost proxies, or with the weights of a finished supernet."
+    parser = Parser("score", f"{purpose} The same command goes on where it stopped.")
     add = parser.add_argument
     add("measures", nargs="?", metavar="PROXY,...", help="synflow, snip, grasp, fisher, jacob_cov, zen, params, flops")
     add("--run", metavar="ID", help="a finished run, whose supernet scores the cells instead")
@@ -39,12 +39,12 @@ def score(words: list[str]) -> int:
     stoppable()
     codes = _codes(args.sample, args.seed)
     try:
-        found, dataset = _of_supernet(args, codes) if args.run else (_of_proxies(args, codes), args.dataset)
+        scores, dataset = _of_supernet(args, codes) if args.run else (_of_proxies(args, codes), args.dataset)
     except KeyboardInterrupt:
-        kept = "" if args.run else "; what is scored is kept, and the same command goes on from here"
-        return complain(f"interrupted{kept}", INTERRUPTED)
-    _write(codes, found, Path(args.out))
-    _tell(codes, found, dataset)
+        what_stays = "" if args.run else "; what is scored is kept, and the same command goes on from here"
+        return complain(f"interrupted{what_stays}", INTERRUPTED)
+    _write(codes, scores, Path(args.out))
+    _tell(codes, scores, dataset)
     print(f"{len(codes)} rows in {args.out}")
     return DONE
 
@@ -90,29 +90,29 @@ def _of_supernet(args: argparse.Namespace, codes: "np.ndarray") -> "tuple[dict[s
 
     folder = find(Path(args.results), args.run)
     parts = supernet_scores(folder, codes, args.batches, devices(args.device, 1)[0])
-    found = list(counted(parts, max(1, len(codes) // 500), "scored"))
+    scored = list(counted(parts, max(1, len(codes) // 500), "scored"))
     job, _ = job_of(folder)
-    return {"inherited_accuracy_pct": np.concatenate([values for _, values in found])}, job.base.dataset
+    return {"inherited_accuracy_pct": np.concatenate([values for _, values in scored])}, job.base.dataset
 
 
-def _write(codes: "np.ndarray", found: "dict[str, np.ndarray]", out: Path) -> None:
+def _write(codes: "np.ndarray", scores: "dict[str, np.ndarray]", out: Path) -> None:
     import pandas as pd
 
     from benchharness import space
     from benchharness.analysis.export import write_frame
 
     archs = [space.to_string(space.from_code(int(code))) for code in codes]
-    frame = pd.DataFrame({"index": space.indices()[codes], "arch": archs, **found}).sort_values("index")
+    frame = pd.DataFrame({"index": space.indices()[codes], "arch": archs, **scores}).sort_values("index")
     write_frame(frame, out)
 
 
-def _tell(codes: "np.ndarray", found: "dict[str, np.ndarray]", dataset: str) -> None:
+def _tell(codes: "np.ndarray", scores: "dict[str, np.ndarray]", dataset: str) -> None:
     from benchharness.analysis.scores import NULL, against
     from benchharness.cli import console
     from benchharness.cli.parser import tables_if_installed
 
     rows: list[Any] = []
-    for one in against(codes, found, dataset, tables_if_installed()):
+    for one in against(codes, scores, dataset, tables_if_installed()):
         figures = [f"{value:.3f}" for value in (one.tau, one.top_tau)] + [f"{one.test:.2f}"]
         rows.append((one.name, one.cells, one.undefined, *figures, one.best))
     console.scores(rows)

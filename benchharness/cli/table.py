@@ -31,8 +31,8 @@ def table(words: list[str]) -> int:
 
 
 def _import(words: list[str]) -> int:
-    told = "Install a benchmark table, or latencies and energies: official files, or CSV, JSON or Parquet."
-    parser = Parser("table import", f"{told} Official files are pickles; nothing that they name is run.")
+    purpose = "Install a benchmark table, or latencies and energies: official files, or CSV, JSON or Parquet."
+    parser = Parser("table import", f"{purpose} Official files are pickles; nothing that they name is run.")
     parser.add_argument("path", metavar="PATH", help="a file, or the folder of NATS-Bench's small form")
     parser.add_argument("--name", default="", help="what to call the table (default: what it is)")
     parser.add_argument(
@@ -91,12 +91,12 @@ def _verify(words: list[str]) -> int:
     )
     from benchharness.table.summary import verify
 
-    found = verify(args.name)
+    checks = verify(args.name)
     if args.json:
-        print(json.dumps([check._asdict() for check in found], indent=1))
-    for check in found if not args.json else ():
+        print(json.dumps([check._asdict() for check in checks], indent=1))
+    for check in checks if not args.json else ():
         print(f"{'wrong' if check.problem else 'right'}  {check.problem or check.what}")
-    return FAILED if any(check.problem for check in found) else DONE
+    return FAILED if any(check.problem for check in checks) else DONE
 
 
 def _named(command: str, description: str) -> Parser:

@@ -19,8 +19,8 @@ SAMPLE: Final = 500
 
 def build(words: list[str]) -> int:
     """Train a sample of architectures, or all, on a data set, and install the table of what they reach."""
-    told = "Measure a table by training one architecture of every functional class asked for."
-    parser = Parser("table build", f"{told} The same command goes on where it stopped.")
+    purpose = "Measure a table by training one architecture of every functional class asked for."
+    parser = Parser("table build", f"{purpose} The same command goes on where it stopped.")
     add = parser.add_argument
     add("--dataset", type=dataset_name, required=True, help="images that `benchharness data list` shows, or digits")
     many = parser.add_mutually_exclusive_group()
@@ -36,14 +36,14 @@ def build(words: list[str]) -> int:
     from benchharness.training import journal as measuring
 
     images = load_images(args.dataset)
-    asked = _recipe(args, config.RECIPES["digits" if images.name == "digits" else "small"])
+    recipe = _recipe(args, config.RECIPES["digits" if images.name == "digits" else "small"])
     everything = measuring.representatives()
     number = len(everything) if args.all else args.sample or SAMPLE
     if not 1 <= number <= len(everything):
         raise UserError(f"sample={number} is out of range; there are 1 to {len(everything)} functional classes")
     if args.seeds < 1:
         raise UserError(f"seeds={args.seeds} is out of range; it must be 1 or more")
-    codes, journal = everything[:number].tolist(), measuring.Journal(images, asked)
+    codes, journal = everything[:number].tolist(), measuring.Journal(images, recipe)
     left = len(journal.missing(codes, args.seeds))
     print(f"{number} functional classes x {args.seeds} seeds on {images.label}: {left} trainings to make", flush=True)
     if not _trained_all(journal, codes, args, left):
@@ -56,8 +56,8 @@ def build(words: list[str]) -> int:
 
 def check(words: list[str]) -> int:
     """Train architectures anew and set what they reach beside a table's figures."""
-    told = "Train architectures by a table's own recipe and compare: are our networks the benchmark's networks?"
-    parser = Parser("table check", told)
+    purpose = "Train architectures by a table's own recipe and compare: are our networks the benchmark's networks?"
+    parser = Parser("table check", purpose)
     add = parser.add_argument
     add("archs", nargs="*", metavar="ARCH", help="a table's index or an architecture string (default: 3 drawn by seed)")
     add("--dataset", type=dataset_name, default="cifar10", help="the data set, and so the table (default cifar10)")
@@ -72,19 +72,21 @@ def check(words: list[str]) -> int:
     from benchharness.training import table_check
 
     table, images = load_for(args.dataset), load_images(args.dataset)
-    asked = _recipe(args, measuring.recipe_of(table))
-    journal = measuring.Journal(images, asked)
-    held = [figure for figure in journal.figures() if figure in table.figures()]
-    if not held:
-        told = " or ".join(map(str, journal.figures()))
-        raise UserError(f"table {table.about['name']!r} holds no {told}; another --recipe or --set epochs=N may fit it")
-    indices = table_check.chosen(table, args.archs, args.sample, held[0])
+    recipe = _recipe(args, measuring.recipe_of(table))
+    journal = measuring.Journal(images, recipe)
+    shared_figures = [figure for figure in journal.figures() if figure in table.figures()]
+    if not shared_figures:
+        names = " or ".join(map(str, journal.figures()))
+        raise UserError(
+            f"table {table.about['name']!r} holds no {names}; another --recipe or --set epochs=N may fit it"
+        )
+    indices = table_check.chosen(table, args.archs, args.sample, shared_figures[0])
     codes = order()[indices].tolist()
     total = len(journal.missing(codes, args.seeds))
     print(f"{len(indices)} architectures x {args.seeds} seeds on {images.label}: {total} trainings to make", flush=True)
     if not _trained_all(journal, codes, args, total):
         return INTERRUPTED
-    comparisons(table_check.compare(table, indices, journal, args.seeds), table, asked)
+    comparisons(table_check.compare(table, indices, journal, args.seeds), table, recipe)
     return DONE
 
 
@@ -134,6 +136,6 @@ def _kept(table: "Table", out: str | None) -> Path:
     from benchharness.io import catalog
     from benchharness.table.importers import TABLES, native
 
-    with TemporaryDirectory() as made:
-        table.save(path := Path(made) / f"{table.about['name']}.npz")
+    with TemporaryDirectory() as scratch:
+        table.save(path := Path(scratch) / f"{table.about['name']}.npz")
         return catalog.install_with(TABLES, str(table.about["name"]), path, native).path

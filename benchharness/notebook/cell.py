@@ -53,15 +53,15 @@ class Cell(NamedTuple):
         It has trained weights where this machine has trained the cell, in that size, as ground truth for searches on
         `dataset`; `trained` tells. What was trained then is the first cell of those that compute the same.
         """
-        kept, wanted = self._trained(), (classes, channels, cells)
-        if kept is not None:
-            size = (len(kept.images.classes), kept.recipe.channels, kept.recipe.cells)
-            if all(one in (None, own) for one, own in zip(wanted, size, strict=True)):
+        journal, requested = self._trained(), (classes, channels, cells)
+        if journal is not None:
+            size = (len(journal.images.classes), journal.recipe.channels, journal.recipe.cells)
+            if all(one in (None, own) for one, own in zip(requested, size, strict=True)):
                 net = Network(space.from_code(self._class()), *size)
-                net.load_state_dict(torch.load(kept.weights(self._class()), map_location="cpu", weights_only=True))
+                net.load_state_dict(torch.load(journal.weights(self._class()), map_location="cpu", weights_only=True))
                 return net.eval()
         own = (10, 16, 5)
-        return Network(self.arch, *(size if one is None else one for one, size in zip(wanted, own, strict=True)))
+        return Network(self.arch, *(size if one is None else one for one, size in zip(requested, own, strict=True)))
 
     @property
     def trained(self) -> bool:

@@ -89,10 +89,10 @@ class Results:
 
     def _called(self, name: str) -> "pd.Series[bool]":
         known = self.frame[list(_NAMING)]
-        found = (known == name).any(axis=1)
-        if not found.any():
+        matching = (known == name).any(axis=1)
+        if not matching.any():
             raise unknown("method, data set or setting", name, self._ipython_key_completions_())
-        return found
+        return matching
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(dict.fromkeys(name for column in _NAMING for name in self.frame[column]))
@@ -190,8 +190,8 @@ def _as_spelt(axes: Drawn) -> Drawn:
 def _html(block: object) -> str:
     """A block of a report's first screen, as far as a notebook shows it."""
     if isinstance(block, Answers):
-        said = (f"<b>{escape(question)}</b> {escape(answer)}" for question, answer in block.answers.items())
-        return "<p>" + "<br>".join(said) + "</p>"
+        lines = (f"<b>{escape(question)}</b> {escape(answer)}" for question, answer in block.answers.items())
+        return "<p>" + "<br>".join(lines) + "</p>"
     if isinstance(block, Grid):
         return block.shown.to_html(index=False, border=0)
     return f"<p>{escape(block.text)}</p>" if isinstance(block, blocks.Text) else ""

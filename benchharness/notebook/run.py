@@ -46,23 +46,23 @@ def run(
     for name in means:
         if name not in Means._fields:
             raise unknown("argument of run", name, Means._fields)
-    asked, why = Suite(_methods(methods), _spelt(seeds), dataset, protocol, changes or {}, suite).resolved()
-    plan, store = plan_of(asked), Store(path_of(out), asked.name)
+    request, why = Suite(_methods(methods), _spelt(seeds), dataset, protocol, changes or {}, suite).resolved()
+    plan, store = plan_of(request), Store(path_of(out), request.name)
     tables, ways = tables_of(store.path), Means(slots(device, len(plan)) if jobs is None else jobs, device, choice=why)
     specs = [spec for job in plan for spec in job.specs]
-    said = [f"data set {asked.dataset}: {why}"] if why else []
-    said += announced(specs, store, tables, jobs, device) if training else []
-    said += [f"note: {sentence}" for sentence in cannot_show(plan)]
-    if said and not quiet:
-        print("\n".join(said), flush=True)
+    sentences = [f"data set {request.dataset}: {why}"] if why else []
+    sentences += announced(specs, store, tables, jobs, device) if training else []
+    sentences += [f"note: {sentence}" for sentence in cannot_show(plan)]
+    if sentences and not quiet:
+        print("\n".join(sentences), flush=True)
     ended = list(performed(plan, store, ways._replace(**means), tables, quiet))
     if training and not any(outcome.state == "paused" for outcome in ended):
         train_missing(store.path, tables, jobs, device, quiet)
     return results(store.path)
 
 
-def _methods(asked: Asked | Iterable[Asked]) -> str:
-    several = [asked] if isinstance(asked, str | type) else asked
+def _methods(given: Asked | Iterable[Asked]) -> str:
+    several = [given] if isinstance(given, str | type) else given
     return ",".join(one if isinstance(one, str) else _written.spelt(one) for one in several)
 
 

@@ -74,37 +74,37 @@ def held(table: Table | None) -> str:
 def probed(ranking: pd.DataFrame) -> str:
     """Of the cells that supernets were probed on, those that the table holds: `15-17 of 100`."""
     counts, of = (sorted(set(ranking[name])) for name in ("archs", "probed"))
-    used, asked = (f"{many[0]}-{many[-1]}" if len(many) > 1 else str(many[0]) for many in (counts, of))
-    return asked if used == asked else f"{used} of {asked}"
+    used, requested = (f"{many[0]}-{many[-1]}" if len(many) > 1 else str(many[0]) for many in (counts, of))
+    return requested if used == requested else f"{used} of {requested}"
 
 
 def about(table: Table | None) -> list[str]:
     """Which table a report looked cells up in, how its figures were got, and what its splits are."""
     if table is None:
         return ["No table was installed, so nothing was looked up."]
-    told = table.about
-    sources = f"{coverage(table)}, sha256 {told['sha256'][:16]}, from {told['source']}"
+    facts = table.about
+    sources = f"{coverage(table)}, sha256 {facts['sha256'][:16]}, from {facts['source']}"
     counts = {name: table.epochs(name) for name in table.datasets}
     several = len(set(counts.values())) > 1
     after = listed(dict.fromkeys(counted(n, "epoch") + f" on {name}" * several for name, n in counts.items()))
     first = (
-        f"Table {told['name']}, version {told['version']}, {sources}. Accuracies are after {after}, "
-        f"{told['seed_rule']}, unless stated otherwise."
+        f"Table {facts['name']}, version {facts['version']}, {sources}. Accuracies are after {after}, "
+        f"{facts['seed_rule']}, unless stated otherwise."
     )
     return [first, *_recipe(table), *_splits(table)]
 
 
 def _recipe(table: Table) -> list[str]:
-    found = []
+    sentences = []
     if "recipe" in table.about:
         settings = ", ".join(f"{key}={value}" for key, value in table.about["recipe"].items() if key != "name")
-        found.append(
+        sentences.append(
             f"Recipe {table.about['recipe'].get('name', 'of its own')} of table {table.about['name']}: {settings}."
         )
     if "network" in table.about:
         sizes = ", ".join(f"{key}={value}" for key, value in table.about["network"].items())
-        found.append(f"Networks of table {table.about['name']}: {sizes} (cells in each of three stages).")
-    return found
+        sentences.append(f"Networks of table {table.about['name']}: {sizes} (cells in each of three stages).")
+    return sentences
 
 
 def _splits(table: Table) -> list[str]:

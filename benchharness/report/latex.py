@@ -179,26 +179,26 @@ def _spans(heads: Sequence[tuple[str, int]]) -> list[tuple[int, int]]:
 def _table_caption(evidence: Evidence, ours: pd.DataFrame, same: pd.DataFrame, other: pd.DataFrame) -> str:
     seeds = sorted({int(n) for n in ours["seeds"]})
     over = counted(seeds[0], "search seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} search seeds"
-    said = (
+    sentence = (
         f"Accuracy in percent of the cells found on NAS-Bench-201 (mean±std over {over}, after "
         f"{counted(evidence.epochs, 'epoch')}); setting: {evidence.name}."
         if evidence.benchmark
         else f"Accuracy in percent of the cells found on {evidence.dataset} (mean±std over {over})."
     )
-    told = tex(said)
+    caption = tex(sentence)
     if len(same):
-        told += " Cited rows: published, same protocol."
+        caption += " Cited rows: published, same protocol."
     if len(other):
         sources = "; ".join(dict.fromkeys(map(str, other["source"])))
-        told += f" Cited rows: published under another protocol or one the source does not state ({tex(sources)})."
-    return told + r" Best in bold, second \underline{underlined}, among rows of one protocol."
+        caption += f" Cited rows: published under another protocol or one the source does not state ({tex(sources)})."
+    return caption + r" Best in bold, second \underline{underlined}, among rows of one protocol."
 
 
 @cache
 def environment(template: str = "") -> Environment:
     """Templates, as a name that ends in .html wants them escaped."""
     loader = PackageLoader("benchharness.report")
-    made = Environment(
+    jinja = Environment(
         loader=loader,
         autoescape=template.endswith(".html"),
         undefined=StrictUndefined,
@@ -206,6 +206,6 @@ def environment(template: str = "") -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {"tex": tex, "cell": cell}
-    made.tests["kind"] = lambda block, name: type(block).__name__ == name
-    return made
+    jinja.filters |= {"tex": tex, "cell": cell}
+    jinja.tests["kind"] = lambda block, name: type(block).__name__ == name
+    return jinja

@@ -112,8 +112,8 @@ def look(job: "Job", store: Store) -> Sight | None:
 
 def _read(spec: RunSpec, store: Store) -> float | None:
     """How much of the run's reading is done, where its worker has said so."""
-    found = read_json(store.folder(spec) / READING, Reading)
-    return found["share"] if found else None
+    reading = read_json(store.folder(spec) / READING, Reading)
+    return reading["share"] if reading else None
 
 
 def _reading_epochs(spec: RunSpec) -> int:

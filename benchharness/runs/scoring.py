@@ -68,8 +68,8 @@ class ProxyScores:
             raise UserError(f"batch={request.batch} is out of range; it must be 2 or more")
         self.asked, self.counted = request, request.measure not in proxies.PROXIES
         version = proxies.VERSIONS.get(request.measure)
-        told = repr(tuple(request)) + (f" version {version}" if version else "")
-        key = hashlib.sha256(told.encode()).hexdigest()[:16]
+        content = repr(tuple(request)) + (f" version {version}" if version else "")
+        key = hashlib.sha256(content.encode()).hexdigest()[:16]
         self.path = catalog.measured_folder() / f"scores-{request.dataset}-{request.measure}-{key}.jsonl"
 
     def missing(self, codes: Int[np.ndarray, "archs"]) -> list[int]:

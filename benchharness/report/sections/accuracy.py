@@ -112,10 +112,10 @@ def _transferred(evidence: Evidence) -> str:
     return "; the other data sets' columns are the same cells transferred" if evidence.benchmark else ""
 
 
-def _comparability(evidence: Evidence, found: bool) -> str:
+def _comparability(evidence: Evidence, any_published: bool) -> str:
     if not evidence.benchmark:
         return "Nobody has published figures on this data set, so none stand here."
-    if not found:
+    if not any_published:
         return "Nobody has published figures of this protocol, so no row of another one stands here."
     if evidence.protocol == "nb201":
         return "Published rows are of the same protocol, cells searched on cifar10 and transferred."
@@ -123,16 +123,16 @@ def _comparability(evidence: Evidence, found: bool) -> str:
 
 
 def _elsewhere(evidence: Evidence) -> list[Block]:
-    said: list[Block] = []
+    blocks: list[Block] = []
     if not evidence.benchmark:
-        return said
+        return blocks
     if any("ostr" in name for name in evidence.methods):
-        said.append(Text("No figure of OStr-DARTS on NAS-Bench-201 is public, so none is printed as published."))
+        blocks.append(Text("No figure of OStr-DARTS on NAS-Bench-201 is public, so none is printed as published."))
     rows = _published_rows(published.elsewhere(evidence.methods, evidence.protocol))
     if rows.empty:
-        return said
+        return blocks
     note = (
         "Another protocol, or one the source does not state: for orientation, not to be compared with the rows above."
     )
     title = f"Published under other protocols: {listed(rows['method'].unique())}"
-    return [*said, _grid(f"elsewhere{evidence.slug}", title, rows, note)]
+    return [*blocks, _grid(f"elsewhere{evidence.slug}", title, rows, note)]

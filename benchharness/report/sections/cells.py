@@ -26,7 +26,7 @@ def cells(evidence: Evidence) -> list[Block]:
     own = evidence.own().astype({"method": str})
     if own.empty:
         return [Text("No finished run yet.")]
-    said = f"{own['arch'].nunique()} distinct cells were derived in {counted(len(own), 'run')}."
+    sentence = f"{own['arch'].nunique()} distinct cells were derived in {counted(len(own), 'run')}."
     blocks: list[Block] = [_distinct(evidence, own), _per_seed(evidence, own)]
     if own["test"].notna().any():
         column = by_code(evidence.table, evidence.dataset, "test", own=True)
@@ -43,7 +43,7 @@ def cells(evidence: Evidence) -> list[Block]:
     caption = "The derived cells" + (f", the {DRAWN} most frequent of {distinct}." * (distinct > DRAWN) or ".")
     infos = most_frequent(own, DRAWN)
     blocks.append(Picture(f"cells{evidence.slug}", caption, partial(panels, plots.cell.draw, infos, 3, (3.5, 2.5))))
-    return [Text(said), *folded("Every cell, by method and by seed", blocks, evidence.slug)]
+    return [Text(sentence), *folded("Every cell, by method and by seed", blocks, evidence.slug)]
 
 
 def most_frequent(own: pd.DataFrame, most: int) -> list[plots.cell.Cell]:
@@ -54,13 +54,13 @@ def most_frequent(own: pd.DataFrame, most: int) -> list[plots.cell.Cell]:
 
 
 def _distinct(evidence: Evidence, own: pd.DataFrame) -> Grid:
-    keys, found = ["method", "arch"], defaultdict[tuple[str, str], list[int]](list)
+    keys, seeds_by_cell = ["method", "arch"], defaultdict[tuple[str, str], list[int]](list)
     for method, arch, seed in own[[*keys, "seed"]].itertuples(index=False):
-        found[method, arch].append(seed)
+        seeds_by_cell[method, arch].append(seed)
     data = own.drop_duplicates(keys)[[*keys, "valid", "test", "measured_here"]]
-    held = [found[method, arch] for method, arch in data[keys].itertuples(index=False)]
-    data.insert(2, "count", list(map(len, held)))
-    data.insert(3, "seeds", list(map(seeds, held)))
+    seeds_of_cell = [seeds_by_cell[method, arch] for method, arch in data[keys].itertuples(index=False)]
+    data.insert(2, "count", list(map(len, seeds_of_cell)))
+    data.insert(3, "seeds", list(map(seeds, seeds_of_cell)))
     data = data.sort_values(["method", "count", "arch"], ascending=[True, False, True], ignore_index=True)
     shown = _marked(data.assign(count=data["count"].astype(str)), {"valid": 2, "test": 2})
     after = counted(evidence.epochs, "epoch")

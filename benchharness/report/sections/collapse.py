@@ -33,7 +33,7 @@ def collapse(evidence: Evidence) -> list[Block]:
     if not len(evidence.long):
         return [Text("No finished run yet."), *_curves(evidence)]
     table = verdicts(evidence.runs, evidence.curves)
-    said = Bullets([f"{row['method']} {row['sentence']}." for row in table.to_dict("records")])
+    bullets = Bullets([f"{row['method']} {row['sentence']}." for row in table.to_dict("records")])
     shown = pd.DataFrame(
         {
             "method": table["method"],
@@ -52,7 +52,7 @@ def collapse(evidence: Evidence) -> list[Block]:
         "normalisation, in points."
     )
     grid = Grid(f"collapse{evidence.slug}", f"Collapse, {evidence.name}", table, shown, note)
-    every = [said, *_curves(evidence), *_weights(evidence)]
+    every = [bullets, *_curves(evidence), *_weights(evidence)]
     more = folded("Every method over its epochs, and its edge weights", every, evidence.slug)
     return [*paper_figure(evidence, table), grid, *more]
 
@@ -111,17 +111,17 @@ def verdicts(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
         skips, free = space.count(ops, space.SKIP), space.count(ops, *space.PARAMETER_FREE)
         cut_off = [not space.reaches_output(space.from_string(arch)) for arch in part["arch"]]
         known = [firsts.get(run_id) for run_id in part["supernet"]]
-        found = stats.verdict(skips.tolist(), free.tolist(), known, cut_off)
+        judged = stats.verdict(skips.tolist(), free.tolist(), known, cut_off)
         gap = (part["mixed_accuracy_pct"] - part["derived_accuracy_pct"])[part["measures_bn"] == "batch"]
         entropy = part["supernet"].map(last).astype(float).mean()
-        rows.append((str(name), *found, skips.mean(), free.mean(), entropy, gap.mean(), gap.std()))
+        rows.append((str(name), *judged, skips.mean(), free.mean(), entropy, gap.mean(), gap.std()))
     columns = ["method", "collapsed", "n", "epoch", "sentence", "skips", "parameter_free", "entropy", "gap", "gap_std"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def _curves(evidence: Evidence) -> list[Block]:
     note = " A panel per method: seeds thin, median thick, the other methods grey. Those of one supernet share a panel."
-    found: list[Block] = []
+    pictures: list[Block] = []
     for column, caption in CAPTIONS.items():
         lines = reference_lines(evidence) if column == "test" else {}
         info = plots.search_curves.data(evidence.curves, column, "", lines)
@@ -129,8 +129,8 @@ def _curves(evidence: Evidence) -> list[Block]:
             caption = caption.format(trained=counted(evidence.epochs, "epoch"))
             caption += _PARTLY if column == "test" and evidence.table and not evidence.table.complete else ""
             name = f"{NAMES.get(column, slug(column))}{evidence.slug}"
-            found.append(Picture(name, caption + note, partial(plots.search_curves.figure, info)))
-    return found
+            pictures.append(Picture(name, caption + note, partial(plots.search_curves.figure, info)))
+    return pictures
 
 
 def _weights(evidence: Evidence) -> list[Block]:

@@ -82,12 +82,12 @@ def _by_method(runs: pd.DataFrame, cost: Cost, accuracies: np.ndarray) -> pd.Dat
         priced["cost"].to_numpy(float), priced["test"].to_numpy(float), cost.values[front], accuracies[front]
     )
     by_method = priced.groupby("method", observed=True)
-    found = by_method.agg(
+    summary = by_method.agg(
         cells=("cost", "count"), test=("test", "mean"), mean_cost=("cost", "mean"), excess=("excess", "mean")
     )
-    found["odd_or_missing"] = by_method.size() - found["cells"]
-    found = found.reset_index().astype({"method": str})
-    return found.assign(cost=cost.name, quantity=cost.measure.quantity, unit=cost.measure.unit, source=cost.source)
+    summary["odd_or_missing"] = by_method.size() - summary["cells"]
+    summary = summary.reset_index().astype({"method": str})
+    return summary.assign(cost=cost.name, quantity=cost.measure.quantity, unit=cost.measure.unit, source=cost.source)
 
 
 def _front(evidence: Evidence, costs: dict[str, Cost], accuracies: np.ndarray) -> Grid:

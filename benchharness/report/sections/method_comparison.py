@@ -57,9 +57,9 @@ def versions(first: Path, second: Path, out: Path, tables: Tables) -> list[str]:
     if not pairs:
         raise UserError(f"{first} holds {listed(names[0])}, {second} holds {listed(names[1])}: no method to compare")
     tags = _tags(first, second)
-    told = [_tagged(frame, tag) for frame, tag in zip(frames, tags, strict=True)]
+    tagged = [_tagged(frame, tag) for frame, tag in zip(frames, tags, strict=True)]
     contests = [Contest(a + tags[0], b + tags[1]) for a, b in pairs]
-    runs = pd.concat(told, ignore_index=True)
+    runs = pd.concat(tagged, ignore_index=True)
     return _write(runs, out, tables, contests, f"{first} against {second}", together=True)
 
 
@@ -77,19 +77,19 @@ def verdict(contest: Contest, paired: stats.Paired, holm: float, tests: int) -> 
         return f"{a} and {b} share no finished seed whose cells a table has, so nothing can be said of them."
     low, value, high = paired.difference.low, paired.difference.value, paired.difference.high
     around = f" [{low:+.2f}, {high:+.2f}]" if np.isfinite(low) else ""
-    found = f"{value:+.2f} points{around} over {counted(n, 'shared seed')}, {p_clause(holm)} after Holm's correction"
+    figures = f"{value:+.2f} points{around} over {counted(n, 'shared seed')}, {p_clause(holm)} after Holm's correction"
     if holm < LEVEL:
-        return f"{a} finds {'better' if value > 0 else 'worse'} cells than {b}: {found}."
+        return f"{a} finds {'better' if value > 0 else 'worse'} cells than {b}: {figures}."
     needed = next(count for count in range(1, 65) if stats.smallest_p(count) * tests < LEVEL)
     few = f" With so few seeds none could be: it takes {needed} or more." if n < needed else ""
-    return f"No difference between {a} and {b} is shown: {found}.{few}"
+    return f"No difference between {a} and {b} is shown: {figures}.{few}"
 
 
 def contests_table(evidence: Evidence, contests: Iterable[Contest]) -> pd.DataFrame:
     """One row per contest: `stats.Paired`, Holm's p over all rows, cost ratio, collapsed seeds, and the verdict."""
-    asked = list(contests)
+    pairs = list(contests)
     scores, rng = evidence.scores(), np.random.default_rng
-    paired = [stats.pair(scores[a].to_numpy(), scores[b].to_numpy(), rng(SEED)) for a, b in asked]
+    paired = [stats.pair(scores[a].to_numpy(), scores[b].to_numpy(), rng(SEED)) for a, b in pairs]
     holm = stats.holm(np.array([one.permutation_p for one in paired], float))
     tests = int(np.isfinite(holm).sum())
     seconds = search_seconds(evidence.own()).groupby("method", observed=True)["search_seconds"].mean()
@@ -110,7 +110,7 @@ def contests_table(evidence: Evidence, contests: Iterable[Contest]) -> pd.DataFr
             "baseline_collapsed": fallen.get(contest.baseline, 0),
             "verdict": verdict(contest, one, p, max(1, tests)),
         }
-        for contest, one, p in zip(asked, paired, holm, strict=True)
+        for contest, one, p in zip(pairs, paired, holm, strict=True)
     ]
     return pd.DataFrame(rows)
 
@@ -122,30 +122,30 @@ def _write(
     if absent := sorted(names - set(runs["method"])):
         raise UserError(f"there are no runs of {listed(absent)}; there are of {listed(sorted(set(runs['method'])))}")
     runs, settings = gather_runs(runs[runs["method"].isin(names)].assign(suite=""), tables, together)
-    said: list[str] = []
+    sentences: list[str] = []
     blocks: list[Block] = []
     for evidence in settings:
-        found = contests_table(evidence, contests)
-        verdicts_said = [*filter(None, [warning(evidence.decisions)]), *found["verdict"]]
-        said += verdicts_said
-        blocks += [Bullets(verdicts_said), _grid(evidence, found)]
+        table = contests_table(evidence, contests)
+        verdicts_said = [*filter(None, [warning(evidence.decisions)]), *table["verdict"]]
+        sentences += verdicts_said
+        blocks += [Bullets(verdicts_said), _grid(evidence, table)]
         if together:
             bullets, grid = alike(evidence, contests)
-            said += bullets.items
+            sentences += bullets.items
             blocks += [bullets, grid]
     parts = {"Each method": answer, "Collapse": collapse, "Costs": costs, "Cells": cells, "What ran": setting}
     sections = [Section("Verdict", blocks)]
     sections += [Section(name, [block for one in settings for block in part(one)]) for name, part in parts.items()]
     write(Report(title, standing(runs), [*sections, Section("Missing or failed", missing(runs))]), out)
-    return said
+    return sentences
 
 
-def _grid(evidence: Evidence, found: pd.DataFrame) -> Grid:
-    tests = tests_in_words(found, "method", "baseline", "P(better) [95 %]").drop(columns="Wilcoxon p")
+def _grid(evidence: Evidence, table: pd.DataFrame) -> Grid:
+    tests = tests_in_words(table, "method", "baseline", "P(better) [95 %]").drop(columns="Wilcoxon p")
     shown = tests.assign(
         **{
-            "cost ratio": found["cost_ratio"].map(partial(number, digits=2)),
-            "collapsed": found["collapsed"].astype(str) + " / " + found["baseline_collapsed"].astype(str),
+            "cost ratio": table["cost_ratio"].map(partial(number, digits=2)),
+            "collapsed": table["collapsed"].astype(str) + " / " + table["baseline_collapsed"].astype(str),
         }
     )
     note = (
@@ -153,7 +153,7 @@ def _grid(evidence: Evidence, found: pd.DataFrame) -> Grid:
         "over the rows. P(better): probability that a run of the method beats one of the baseline, ties half. Cost "
         "ratio: mean search seconds of the method over the baseline's. Collapsed: seeds with four skips or more."
     )
-    return Grid(f"contests{evidence.slug}", f"Against the baselines, {evidence.name}", found, shown, note)
+    return Grid(f"contests{evidence.slug}", f"Against the baselines, {evidence.name}", table, shown, note)
 
 
 def _tags(first: Path, second: Path) -> tuple[str, str]:

@@ -23,8 +23,8 @@ RULE: Final = (
 def title(name: str, runs: pd.DataFrame) -> str:
     """The report's title: the folder's name, and what was searched on, as the images are labelled."""
     labels = _distinct(record["data"]["label"] for record in runs["record"] if record and record["data"].get("label"))
-    found = labels or _distinct(runs["dataset"])
-    return f"{name}: searches on {listed(found)}" if found else name
+    datasets = labels or _distinct(runs["dataset"])
+    return f"{name}: searches on {listed(datasets)}" if datasets else name
 
 
 def standing(runs: pd.DataFrame) -> str:
@@ -37,12 +37,14 @@ def _mixed(runs: pd.DataFrame) -> list[str]:
     """A warning for each data set that runs of this folder searched on different images of."""
     done = runs[runs["images_sha256"].notna()]
     images = done["images_label"].astype(str) + " (sha256 " + done["images_sha256"].astype(str).str[:16] + ")"
-    said = []
+    sentences = []
     for dataset, kinds in images.groupby(done["dataset"]):
         if kinds.nunique() > 1:
             each = [f"{count} on {name}" for name, count in kinds.value_counts().items()]
-            said.append(f"Runs on {dataset} saw different images: {listed(each)}; comparing them compares images too.")
-    return said
+            sentences.append(
+                f"Runs on {dataset} saw different images: {listed(each)}; comparing them compares images too."
+            )
+    return sentences
 
 
 def _chosen(machine: Any) -> bool:
@@ -64,10 +66,10 @@ def setting(evidence: Evidence) -> list[Block]:
     parts = list(evidence.runs.groupby("setting"))
     if len(parts) == 1:
         return _setting(evidence)
-    found = evidence.long["run_id"]
+    run_ids = evidence.long["run_id"]
     alone = [
         replace(
-            evidence, name=str(name), slug=f"-{slug(name)}", runs=runs, long=evidence.long[found.isin(runs["run_id"])]
+            evidence, name=str(name), slug=f"-{slug(name)}", runs=runs, long=evidence.long[run_ids.isin(runs["run_id"])]
         )
         for name, runs in parts
     ]
@@ -78,7 +80,7 @@ def _setting(evidence: Evidence) -> list[Block]:
     runs, spec = evidence.runs, evidence.runs["spec"].iloc[0]
     done = runs[runs["status"] == Status.DONE]
     changed = ", ".join(f"{key}={value}" for key, value in sorted(changes(spec).items()))
-    said = [
+    sentences = [
         f"Protocol {preset(spec)}, " + (f"changed: {changed}." if changed else "unchanged."),
         *_by_method(runs),
         *_distinct(_images(record["data"]) for record in done["record"]),
@@ -89,7 +91,7 @@ def _setting(evidence: Evidence) -> list[Block]:
     grid = Grid(f"protocol{evidence.slug}", f"Every setting, {evidence.name}", settings, settings)
     readings = Bullets(_distinct(_read_out(run) for run in runs.to_dict("records")))
     more = folded("How every method was read out, and every setting of the protocol", [readings, grid], evidence.slug)
-    return [Bullets(said), *more]
+    return [Bullets(sentences), *more]
 
 
 def _seeds(done: pd.DataFrame) -> list[str]:
@@ -106,12 +108,12 @@ def _by_method(runs: pd.DataFrame) -> list[str]:
     """In which settings methods differ from the first one, as the protocol has it for them."""
     specs = runs.drop_duplicates("trains")["spec"]
     first = specs.iloc[0]["protocol"]
-    said = []
+    sentences = []
     for spec in specs:
         own = {**dict.fromkeys(first, "the default"), **spec["protocol"]}
         other = [f"{key}={own[key]}" for key in sorted(own) if own[key] != first.get(key)]
-        said += [f"The protocol's own for {spec['trains']}: {', '.join(other)}."] if other else []
-    return said
+        sentences += [f"The protocol's own for {spec['trains']}: {', '.join(other)}."] if other else []
+    return sentences
 
 
 def method(runs: pd.DataFrame, tables: Iterable[Table | None]) -> list[Block]:
@@ -135,12 +137,12 @@ def sources(records: "Iterable[Mapping[str, Any] | None]") -> list[str]:
 def missing(runs: pd.DataFrame) -> list[Block]:
     """Runs that did not finish, with reasons; and seeds that some methods have and others lack."""
     done, late = runs[runs["status"] == Status.DONE], runs[runs["status"] != Status.DONE]
-    said = [line for name, part in done.groupby("setting") for line in _uneven(str(name), part)]
-    blocks: list[Block] = [Bullets(said)] if said else []
+    sentences = [line for name, part in done.groupby("setting") for line in _uneven(str(name), part)]
+    blocks: list[Block] = [Bullets(sentences)] if sentences else []
     if late.empty:
         return [*blocks, Text("Every run of this folder finished.")]
     data = late[["setting", "method", "seed", "status", "run_id"]].reset_index(drop=True).astype(str)
-    data["reason"] = [f"{found['type']}: {found['message']}" if found else "" for found in late["failure"]]
+    data["reason"] = [f"{failure['type']}: {failure['message']}" if failure else "" for failure in late["failure"]]
     note = "The command that began them goes on with them."
     return [*blocks, Grid("missing", "Runs that are missing or failed", data, data, note)]
 
@@ -148,7 +150,7 @@ def missing(runs: pd.DataFrame) -> list[Block]:
 def _uneven(name: str, done: pd.DataFrame) -> list[str]:
     by_method = done.groupby("method", observed=True)["seed"].agg(set)
     every: set[int] = set().union(*by_method)
-    lacking = [f"{method} lacks {seeds(every - held)}" for method, held in by_method.items() if held != every]
+    lacking = [f"{method} lacks {seeds(every - present)}" for method, present in by_method.items() if present != every]
     return [f"{name}: seeds differ, {listed(lacking)}; paired comparisons use the shared ones."] if lacking else []
 
 
@@ -160,9 +162,9 @@ def _covered(evidence: Evidence) -> list[str]:
     cells = evidence.long[evidence.long["benchmark_dataset"] == evidence.dataset]
     archs = cells.drop_duplicates("arch")
     added = f", {archs['measured_here'].sum()} of them trained besides" if archs["measured_here"].any() else ""
-    found = f"{archs['test'].notna().sum()} of {len(archs)} distinct cells derived{added}"
+    coverage = f"{archs['test'].notna().sum()} of {len(archs)} distinct cells derived{added}"
     probes = f"; {probed(evidence.ranking)} of the cells that probed supernets ranked" if len(evidence.ranking) else ""
-    return [f"Table {table.about['name']} holds {held(table)} architectures, and of this setting {found}{probes}."]
+    return [f"Table {table.about['name']} holds {held(table)} architectures, and of this setting {coverage}{probes}."]
 
 
 def _images(data: Mapping[str, Any]) -> str:

@@ -43,11 +43,11 @@ def taus(evidence: Evidence) -> list[Block]:
             *folded("How supernets rank cells", _supernets(evidence), evidence.slug),
         ]
     overall = overall_taus(rows)
-    said = Text(
+    answer = Text(
         "Tau-b per edge, mean over edges and then over seeds, with 95 % bootstrap intervals over seeds. "
         f"'{NULL}' is the null: operations ranked by how many weights they have, without any search. {_dead(rows)}"
     )
-    more: list[Block] = [said, Bullets(closeness(overall)), Bullets(list(MEANING))]
+    more: list[Block] = [answer, Bullets(closeness(overall)), Bullets(list(MEANING))]
     more += [_overall_grid(evidence, overall), _edge_grid(evidence, rows), *_score_pictures(evidence)]
     blocks: list[Block] = [Text(taus_sentence(overall)), *_coverage(evidence), _tau_picture(evidence, overall)]
     more += _supernets(evidence)
@@ -74,13 +74,13 @@ def taus_sentence(overall: pd.DataFrame) -> str:
         + few((f"{row['criterion']} of {row['method']}" for row in above.to_dict("records")), 6)
     )
     strength = own[own["criterion"] == "strength"]
-    told = "".join(
+    clauses = "".join(
         f" Operation strength in {row['method']}: "
         f"{span(stats.Interval(row['tau'], row['low'], row['high'], 0))}, magnitude of the same supernets "
         f"{_of(own, row['method'])}."
         for row in strength.head(2).to_dict("records")
     )
-    return f"{lead}; {near}.{told}"
+    return f"{lead}; {near}.{clauses}"
 
 
 def _of(own: pd.DataFrame, method: str) -> str:
@@ -122,13 +122,13 @@ def closeness(overall: pd.DataFrame) -> list[str]:
     """Per method and criterion how near it comes to the table (kinds b and c), and whether that beats the null."""
     wide = overall[overall["with_none"] & overall["kind"].isin(["b mean", "c mean"])]
     nulls = wide[wide["criterion"] == NULL].set_index(["method", "kind"])["tau"]
-    said = []
+    sentences = []
     for row in wide[wide["criterion"] != NULL].to_dict("records"):
         tau = stats.Interval(*(row[name] for name in ("tau", "low", "high", "n")))
         null = float(nulls.get((row["method"], row["kind"]), np.nan))
         about = f"{row['method']}, kind {row['kind'][0]}: tau of {row['criterion']} is {span(tau)}"
-        said.append(f"{about}, {_against(tau, null)} that of parameter counts ({number(null)}).")
-    return said
+        sentences.append(f"{about}, {_against(tau, null)} that of parameter counts ({number(null)}).")
+    return sentences
 
 
 def _against(tau: stats.Interval, null: float) -> str:
@@ -139,8 +139,8 @@ def _against(tau: stats.Interval, null: float) -> str:
 
 def _dead(rows: pd.DataFrame) -> str:
     own = rows[(rows["kind"] == "b mean") & rows["with_none"] & (rows["criterion"] == NULL)]
-    said = "An edge that is dead in any reading of a supernet is left out of every reading of it."
-    return f"{said} Edges left out as dead or tied: {own['tau'].isna().sum()} of {len(own)}." if len(own) else ""
+    sentence = "An edge that is dead in any reading of a supernet is left out of every reading of it."
+    return f"{sentence} Edges left out as dead or tied: {own['tau'].isna().sum()} of {len(own)}." if len(own) else ""
 
 
 def _overall_grid(evidence: Evidence, overall: pd.DataFrame) -> Grid:
@@ -178,16 +178,16 @@ def _score_pictures(evidence: Evidence) -> list[Block]:
     """A figure per method that is read out by something else than magnitude, where there is a table to compare with."""
     runs = evidence.runs[evidence.runs["arch"].notna() & ~evidence.runs["selection"].isin(["magnitude", "uniform"])]
     truth = Truth(by_code(evidence.table, evidence.dataset, "test", own=True)).edges["mean"]
-    found: list[Block] = []
+    pictures: list[Block] = []
     for (name, selection), part in runs.groupby(["method", "selection"], observed=True):
-        held = [evidence.arrays[run_id] for run_id in part["run_id"]]
-        scores = {str(selection): [one["scores"] for one in held if "scores" in one]}
-        scores["magnitude"] = [one["magnitude"] for one in held if "magnitude" in one]
+        run_arrays = [evidence.arrays[run_id] for run_id in part["run_id"]]
+        scores = {str(selection): [one["scores"] for one in run_arrays if "scores" in one]}
+        scores["magnitude"] = [one["magnitude"] for one in run_arrays if "magnitude" in one]
         if all(scores.values()) and evidence.table is not None:
             draw = partial(_edges, plots.operation_scores.data(scores, truth))
             caption = f"{name}: {selection} and magnitude of every operation beside the table's truth, on each edge."
-            found.append(Picture(f"scores-{slug(name)}{evidence.slug}", caption, draw))
-    return found
+            pictures.append(Picture(f"scores-{slug(name)}{evidence.slug}", caption, draw))
+    return pictures
 
 
 def _edges(info: plots.operation_scores.EdgeScores) -> "Figure":
@@ -230,5 +230,5 @@ def _used(evidence: Evidence) -> str:
 def _intervals(groups: Any) -> pd.DataFrame:
     """Per group of a grouped column: its mean as `tau`, with `low`, `high` (bootstrapped) and `n`, beside its keys."""
     keys, parts = zip(*((key, part.to_numpy()) for key, part in groups), strict=True)
-    found = [(*key, *mean) for key, mean in zip(keys, stats.bootstrap_means(parts, SEED), strict=True)]
-    return pd.DataFrame(found, columns=[*groups.keys, "tau", "low", "high", "n"]).astype({"method": str})
+    rows = [(*key, *mean) for key, mean in zip(keys, stats.bootstrap_means(parts, SEED), strict=True)]
+    return pd.DataFrame(rows, columns=[*groups.keys, "tau", "low", "high", "n"]).astype({"method": str})

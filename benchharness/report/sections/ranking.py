@@ -44,9 +44,9 @@ def ranking(scores: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for name, column in scores.items():
         if column.notna().any():
-            found = stats.summarise(column.to_numpy(), np.random.default_rng(SEED))
-            middle = (*found.mean[:3], found.std, found.median, *found.iqm[:3])
-            rows.append((str(name), found.n, *middle, column.min(), column.max()))
+            summary = stats.summarise(column.to_numpy(), np.random.default_rng(SEED))
+            middle = (*summary.mean[:3], summary.std, summary.median, *summary.iqm[:3])
+            rows.append((str(name), summary.n, *middle, column.min(), column.max()))
     frame = pd.DataFrame(rows, columns=["method", "n", *_SUMMARY])
     return frame.sort_values(["mean", "method"], ascending=[False, True], ignore_index=True)
 
@@ -64,8 +64,8 @@ def comparisons(scores: pd.DataFrame) -> pd.DataFrame:
     rows = []
     best_first = scores.mean().dropna().sort_index().sort_values(ascending=False, kind="stable").index
     for a, b in combinations(map(str, best_first), 2):
-        found = stats.pair(scores[a].to_numpy(), scores[b].to_numpy(), np.random.default_rng(SEED))
-        rows.append((a, b, found.difference.n, *found.difference[:3], *found[1:4], *found.improvement[:3]))
+        paired = stats.pair(scores[a].to_numpy(), scores[b].to_numpy(), np.random.default_rng(SEED))
+        rows.append((a, b, paired.difference.n, *paired.difference[:3], *paired[1:4], *paired.improvement[:3]))
     frame = pd.DataFrame(rows, columns=["a", "b", "n", *_PAIRED])
     return frame.assign(holm=stats.holm(frame["permutation_p"].to_numpy(float)))
 
@@ -134,16 +134,16 @@ def tests_in_words(tested: pd.DataFrame, first: str, second: str, better: str) -
 
 
 def _test_grid(evidence: Evidence, tested: pd.DataFrame) -> Grid:
-    told = tested if len(tested) <= MANY else tested[(tested["a"] == tested["a"].iloc[0]) | (tested["holm"] < LEVEL)]
-    shown = tests_in_words(told, "a", "b", "P(a better) [95 %]")
+    listed = tested if len(tested) <= MANY else tested[(tested["a"] == tested["a"].iloc[0]) | (tested["holm"] < LEVEL)]
+    shown = tests_in_words(listed, "a", "b", "P(a better) [95 %]")
     note = (
         "Paired by seed; tests fixed beforehand: sign-flip permutation test of the mean difference (the one that Holm "
         "corrects, over all pairs) and Wilcoxon signed-rank test, two-sided. d: Cohen's d of the paired differences. "
         "P(a better): probability that a run of a beats one of b, ties half."
     )
-    if len(told) < len(tested):
-        kept = "those with the leader and those significant after Holm's correction"
-        note += f" Of {len(tested)} comparisons {kept} are shown here, and all are in the CSV file."
+    if len(listed) < len(tested):
+        which = "those with the leader and those significant after Holm's correction"
+        note += f" Of {len(tested)} comparisons {which} are shown here, and all are in the CSV file."
     return Grid(f"comparisons{evidence.slug}", f"Paired comparisons, {evidence.name}", tested, shown, note)
 
 
@@ -151,7 +151,7 @@ def _pictures(evidence: Evidence, scores: pd.DataFrame) -> list[Block]:
     n = int(scores.notna().any().sum())
     if n < 2:
         return []
-    found: list[Block] = []
+    pictures: list[Block] = []
     ranks = plots.ranks.data(scores, comparisons(scores))
     if ranks.seeds > 1:
         caption = (
@@ -159,17 +159,17 @@ def _pictures(evidence: Evidence, scores: pd.DataFrame) -> list[Block]:
             f"methods that no paired test tells apart after Holm's correction; {ranks.friedman_in_words()}."
         )
         draw = partial(drawn, plots.ranks.draw, ranks, 8.0, 1.2 + 0.2 * n)
-        found.append(Picture(f"ranks{evidence.slug}", caption, draw))
+        pictures.append(Picture(f"ranks{evidence.slug}", caption, draw))
     matrix = plots.win_probability.data(scores)
     draw = partial(drawn, plots.win_probability.draw, matrix, max(4.5, 2.6 + 0.5 * n), 2.0 + 0.45 * n)
     caption = "Probability that a run of the row's method beats a run of the column's."
-    found.append(Picture(f"improvement{evidence.slug}", caption, draw))
+    pictures.append(Picture(f"improvement{evidence.slug}", caption, draw))
     shares = plots.performance_profile.data(scores, np.random.default_rng(SEED), "")
     caption = (
         "Performance profile: share of runs that reach an accuracy, with 95 % bootstrap bands; the others in grey."
     )
-    found.append(Picture(f"profile{evidence.slug}", caption, partial(plots.performance_profile.figure, shares)))
-    return found
+    pictures.append(Picture(f"profile{evidence.slug}", caption, partial(plots.performance_profile.figure, shares)))
+    return pictures
 
 
 def nothing(evidence: Evidence) -> str:
@@ -180,5 +180,5 @@ def nothing(evidence: Evidence) -> str:
         other = f"`benchharness table build --dataset {evidence.dataset}` measures one"
         brought = "`benchharness data import PATH` installs one" if evidence.benchmark else other
         return f"No table is installed, so no cell can be looked up: {brought}."
-    told = "None of the derived cells is in the installed table, which holds a part of the architectures"
-    return f"{told}{trainable(evidence.table)}."
+    reason = "None of the derived cells is in the installed table, which holds a part of the architectures"
+    return f"{reason}{trainable(evidence.table)}."

@@ -20,8 +20,8 @@ _EDGES: Final = ("paired", "crossed", "within", "baseline_within")
 
 def alike(evidence: Evidence, contests: Iterable[Sequence[str]]) -> tuple[Bullets, Grid]:
     """What `likeness_table` says, in a sentence a pair and in full."""
-    found = likeness_table(evidence, contests)
-    return Bullets([sentence(row) for row in found.to_dict("records")]), _grid(evidence, found)
+    table = likeness_table(evidence, contests)
+    return Bullets([sentence(row) for row in table.to_dict("records")]), _grid(evidence, table)
 
 
 def likeness_table(evidence: Evidence, contests: Iterable[Sequence[str]]) -> pd.DataFrame:
@@ -60,41 +60,41 @@ def _row(a: str, b: str, accuracy: pd.DataFrame, cells: pd.DataFrame) -> dict[st
     valid = accuracy.reindex(columns=[a, b]).dropna()
     paired = stats.pair(valid[a].to_numpy(float), valid[b].to_numpy(float), rng(SEED))
     derived = space.all_ops()[cells.reindex(columns=[a, b]).dropna().to_numpy(int)].astype(int)
-    found = stats.likeness(derived[:, 0], derived[:, 1], rng(SEED))
+    likeness = stats.likeness(derived[:, 0], derived[:, 1], rng(SEED))
     return {
         "method": a,
         "baseline": b,
-        "n": found.n,
+        "n": likeness.n,
         "valid": valid[a].mean(),
         "valid_std": valid[a].std(),
         "baseline_valid": valid[b].mean(),
         "baseline_valid_std": valid[b].std(),
         **dict(zip(("difference", "low", "high"), paired.difference[:3], strict=True)),
         "valid_p": paired.permutation_p,
-        **dict(zip(_EDGES, (found.paired, found.crossed, *found.within), strict=True)),
-        "cells_p": found.p,
+        **dict(zip(_EDGES, (likeness.paired, likeness.crossed, *likeness.within), strict=True)),
+        "cells_p": likeness.p,
     }
 
 
-def _grid(evidence: Evidence, found: pd.DataFrame) -> Grid:
+def _grid(evidence: Evidence, table: pd.DataFrame) -> Grid:
     edge = partial(number, digits=2)
     shown = pd.DataFrame(
         {
-            "method - baseline": found["method"] + " - " + found["baseline"],
-            "seeds": found["n"].astype(str),
-            "valid": [plus_minus(*pair) for pair in found[["valid", "valid_std"]].to_numpy(float)],
+            "method - baseline": table["method"] + " - " + table["baseline"],
+            "seeds": table["n"].astype(str),
+            "valid": [plus_minus(*pair) for pair in table[["valid", "valid_std"]].to_numpy(float)],
             "baseline's": [
-                plus_minus(*pair) for pair in found[["baseline_valid", "baseline_valid_std"]].to_numpy(float)
+                plus_minus(*pair) for pair in table[["baseline_valid", "baseline_valid_std"]].to_numpy(float)
             ],
-            "difference [95 %]": spans(found, "difference", "low", "high"),
-            "p": found["valid_p"].map(p_value),
-            "Holm": found["valid_holm"].map(p_value),
-            "edges, one seed": found["paired"].map(edge),
-            "two seeds": found["crossed"].map(edge),
-            "two of the method": found["within"].map(edge),
-            "two of the baseline": found["baseline_within"].map(edge),
-            "cells p": found["cells_p"].map(p_value),
-            "cells Holm": found["cells_holm"].map(p_value),
+            "difference [95 %]": spans(table, "difference", "low", "high"),
+            "p": table["valid_p"].map(p_value),
+            "Holm": table["valid_holm"].map(p_value),
+            "edges, one seed": table["paired"].map(edge),
+            "two seeds": table["crossed"].map(edge),
+            "two of the method": table["within"].map(edge),
+            "two of the baseline": table["baseline_within"].map(edge),
+            "cells p": table["cells_p"].map(p_value),
+            "cells Holm": table["cells_holm"].map(p_value),
         }
     )
     note = (
@@ -104,4 +104,4 @@ def _grid(evidence: Evidence, found: pd.DataFrame) -> Grid:
         "distance between the sides' cells, exchanging the sides within seeds; it sees how often an operation is "
         "chosen on an edge. Holm over both tests of all rows."
     )
-    return Grid(f"alike{evidence.slug}", f"Searches alike, {evidence.name}", found, shown, note)
+    return Grid(f"alike{evidence.slug}", f"Searches alike, {evidence.name}", table, shown, note)

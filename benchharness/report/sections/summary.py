@@ -98,15 +98,15 @@ def better_sentence(ranked: pd.DataFrame, tested: pd.DataFrame) -> str:
     wins = clear.groupby("a", sort=False)
     lead = wins.get_group(best["method"]) if best["method"] in wins.groups else clear.iloc[:0]
     if len(lead) == len(ranked) - 1:
-        said = f"{best['method']} leads ({_mean(best)}): it beats {_wins(lead)}"
+        lead_sentence = f"{best['method']} leads ({_mean(best)}): it beats {_wins(lead)}"
         others = [name for name in wins.groups if name != best["method"]]
     else:
         apart = len(ranked) - 1 - len(lead)
-        said = f"No method leads: {highest}, and no test sets it apart from {counted(apart, 'other')}"
+        lead_sentence = f"No method leads: {highest}, and no test sets it apart from {counted(apart, 'other')}"
         others = list(wins.groups)
     rest = "; ".join(f"{name} beats {_wins(wins.get_group(name))}" for name in others[:WINNERS])
     significant = f"{len(clear)} of {of} are significant at 5 % after Holm's correction"
-    return f"{said}{'; ' * bool(rest)}{rest}. {significant}."
+    return f"{lead_sentence}{'; ' * bool(rest)}{rest}. {significant}."
 
 
 def _wins(won: pd.DataFrame) -> str:
@@ -181,10 +181,10 @@ def collapse_sentence(fallen: pd.DataFrame) -> str:
     if "darts" not in by_name.index:
         return f"No run of darts is here.{also if others else ' Nothing here collapsed.'}"
     row = by_name.loc["darts"]
-    said = str(row["sentence"])
-    none = said.startswith("did not collapse ")
-    said = said.replace("did not collapse in any of", "in none of") if none else f"it {said}"
-    lead = f"{'Yes' if row['collapsed'] else 'No'}: {said}."
+    sentence = str(row["sentence"])
+    none = sentence.startswith("did not collapse ")
+    sentence = sentence.replace("did not collapse in any of", "in none of") if none else f"it {sentence}"
+    lead = f"{'Yes' if row['collapsed'] else 'No'}: {sentence}."
     return lead + (also if len(fallen) > 1 else "")
 
 
