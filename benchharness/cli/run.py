@@ -186,6 +186,11 @@ def _request(parser: Parser) -> Parser:
         action="store_false",
         help="leave cells that a measured table lacks without accuracy, and train none",
     )
+    add(
+        "--fast",
+        action="store_true",
+        help="a smoke run: tiny searches, one seed, nothing trained afterwards",
+    )
     add("-q", "--quiet", action="store_true", help="no progress, and of runs that end only those that failed")
     add("-v", "--verbose", action="store_true", help="with every run its cell, and its accuracy with inherited weights")
     add("--dry-run", action="store_true", help="print the plan, with what is done already, and stop")
@@ -197,6 +202,9 @@ def _suite(args: argparse.Namespace) -> "Suite":
     from benchharness.runs import suite
 
     args.until = _until(args.until) if args.until else 0.0
+    if args.fast:
+        args.set, args.training = [*(f"{key}={value}" for key, value in suite.FAST.items()), *args.set], False
+        args.seeds, args.suite = args.seeds or "0", args.suite or "fast"
     given = args.suite or ""
     is_file = given.endswith(".toml") or os.sep in given
     base = suite.load(Path(given)) if is_file else suite.Suite()

@@ -49,6 +49,7 @@ _NAMES: Final = {
     "darts-es": "DARTS-ES",
     "random": "Random cells",
 }
+_SELECTIONS: Final = {"ostr": "operation strength", "strength": "operation strength", "prune": "pruning"}
 _CITED: Final = {
     "DARTS": "liu2019darts",
     "DARTS-V1": "liu2019darts",
@@ -121,6 +122,7 @@ def table(ours: pd.DataFrame, theirs: pd.DataFrame, evidence: Evidence, label: s
         .render(
             caption=caption,
             label=label,
+            star="*" * (len(columns) > len(SPLITS)),
             heads=heads,
             spans=_spans(heads),
             splits=[c.split()[-1] for c in columns],
@@ -130,9 +132,21 @@ def table(ours: pd.DataFrame, theirs: pd.DataFrame, evidence: Evidence, label: s
 
 
 def named(method: str) -> str:
-    """A method's name as papers print it, in LaTeX; that of another selection is put behind it."""
+    """A method's name as papers print it, in LaTeX; options and another selection are put behind it."""
     base, plus, selection = method.partition("+")
-    return _NAMES.get(base, tex(base)) + (f" + {tex(selection)}" if plus else "")
+    parts = [_NAMES.get(name, tex(name)) + _options(options) for name, options in (_split(base),)]
+    parts += [_SELECTIONS.get(name, tex(name)) + _options(options) for name, options in (_split(selection),) if plus]
+    return " + ".join(parts)
+
+
+def _split(spelt: str) -> tuple[str, str]:
+    """A name, and the options behind it."""
+    name, _, options = spelt.partition(":")
+    return name, options
+
+
+def _options(options: str) -> str:
+    return f", {tex(options.replace(':', ', '))}" if options else ""
 
 
 def _cited(frame: pd.DataFrame, compared: bool) -> Group:

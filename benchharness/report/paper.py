@@ -38,7 +38,9 @@ def write(results: Path, out: Path, tables: Tables) -> Path:
 
 def _write(evidence: Evidence, out: Path) -> None:
     rows = paper_rows(evidence.long)
-    whole(rows).to_csv(out / f"accuracy{evidence.slug}.csv", index=False, lineterminator="\n", encoding="utf-8")
+    whole(rows.round(6)).to_csv(
+        out / f"accuracy{evidence.slug}.csv", index=False, lineterminator="\n", encoding="utf-8"
+    )
     beside = published.published()
     beside = beside[beside["method"].isin(BESIDE) & beside["protocol"].isin(["drnas", ""])]
     text = table(rows, beside if evidence.benchmark else beside.iloc[:0], evidence, f"accuracy{evidence.slug}")

@@ -16,6 +16,8 @@ from benchharness.table.importers import TABLES
 
 AUTO: Final = "auto"
 """As a data set: CIFAR-10 where it can be searched and looked up, the embedded one elsewhere."""
+FAST: Final = {"epochs": 2, "images": 256, "channels": 2, "cells": 1, "ranking": 4, "eigenvalue_every": 0}
+"""Settings of searches that show nothing but that everything works."""
 _WANTED: Final = {("images", "cifar10"): "the image set", ("tables", "nas-bench-201"): "the table"}
 
 

@@ -346,3 +346,17 @@ def test_output_cut_short_by_its_reader_is_no_error() -> None:
     told = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert told.stdout.splitlines()[-1] == "0"
     assert told.stderr == ""
+
+
+def test_a_fast_run_is_tiny_and_of_one_seed_unless_more_is_asked_for(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["run", "--fast", "--dry-run"]) == cli.DONE
+    told = capsys.readouterr().out
+    assert "results/fast: 4 runs from 3 supernets (4 absent)" in told
+    assert "are trained afterwards" not in told
+    words = ["run", "--fast", "--methods", "darts", "--seeds", "0-1", "--suite", "mine", "--set", "epochs=3"]
+    assert cli.main([*words, "--dry-run", "--epochs-now", "1"]) == cli.DONE
+    told = capsys.readouterr().out
+    assert "results/mine: 2 runs" in told
+    assert "first 1 of 3 epochs" in told

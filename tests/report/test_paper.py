@@ -83,9 +83,20 @@ def test_published_rows_of_the_same_protocol_are_compared(tmp_path: Path, table:
 
 
 def test_names_are_as_in_papers_and_others_are_escaped() -> None:
-    assert [latex.named(name) for name in ("drnas", "darts2", "snas+ostr", "my_own")] == [
-        *("DrNAS", "DARTS (2nd order)", "SNAS (bilevel) + ostr", r"my\_own"),
-    ]
+    names = {
+        "drnas": "DrNAS",
+        "darts2": "DARTS (2nd order)",
+        "snas+ostr": "SNAS (bilevel) + operation strength",
+        "my_own": r"my\_own",
+        "ostr:none=no:tuning=2": "OStr-DARTS (our reading), none=no, tuning=2",
+        "darts+magnitude:none=no": "DARTS (1st order) + magnitude, none=no",
+    }
+    assert {name: latex.named(name) for name in names} == names
+
+
+def test_a_table_of_three_data_sets_takes_both_columns_of_a_page(printed: Path) -> None:
+    text = (printed / "accuracy.tex").read_text()
+    assert text.count(r"{table*}") == 2
 
 
 def test_without_anything_to_print_it_says_so(tmp_path: Path, table: Table, suite: Path) -> None:
