@@ -10,11 +10,11 @@ import matplotlib.pyplot as plt
 import pytest
 
 from benchharness import cli
+from tests.support.markdown import code_blocks
 from tests.support.tiny import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^(?:    )?benchharness (.+)$", re.MULTILINE)
 MISUSE = ("unknown option", "unknown command", "unknown data command", "unknown table command", "too many", "required")
 CHANGES = {**SETTINGS, "epochs": 1}
@@ -45,7 +45,7 @@ def work(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def blocks(page: Path = ROOT / "README.md") -> list[tuple[str, str]]:
-    return BLOCK.findall(page.read_text())
+    return code_blocks(page)
 
 
 def test_there_are_commands_to_look_at() -> None:

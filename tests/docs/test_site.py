@@ -3,13 +3,14 @@
 import re
 import shlex
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 
 from benchharness import cli
+from tests.support.markdown import code_blocks
 
 ROOT = Path(__file__).parents[2]
-BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.slow
@@ -18,7 +19,7 @@ def test_every_block_of_the_tutorial_runs(
 ) -> None:
     monkeypatch.chdir(own_home)
     names: dict[str, object] = {}
-    blocks = BLOCK.findall((ROOT / "docs" / "tutorial.md").read_text())
+    blocks = code_blocks(ROOT / "docs" / "tutorial.md")
     assert {language for language, _ in blocks} == {"python", "sh"}
     for language, text in blocks:
         if language == "python":
@@ -39,6 +40,12 @@ def test_every_page_is_in_the_menu_and_names_no_other_host_for_what_it_loads() -
     assert "\n  font: false\n" in settings
     assert "extra_javascript" not in settings
     assert "extra_css" not in settings
+
+
+def test_every_name_in_the_reference_exists() -> None:
+    names = re.findall(r"^::: ([\w.]+)$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
+    assert "benchharness.stats" in names
+    assert [name for name in names if resolve_name(name) is None] == []
 
 
 def test_links_out_of_the_documentation_become_names_of_files() -> None:
