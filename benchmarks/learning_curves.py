@@ -20,7 +20,7 @@ from benchharness import space
 from benchharness.config import RECIPES
 from benchharness.data import load_images
 from benchharness.io.ground_truth import Training
-from benchharness.plots.style import canvas, save
+from benchharness.plots.style import canvas, save_figure
 from benchharness.table import Figure
 from benchharness.table.importers import official
 from benchharness.training.journal import Journal
@@ -91,7 +91,7 @@ def draw(sides: list[dict[str, Any]], path: Path) -> None:
             panel.plot(epochs, line.train_accuracies, marker, color="#0072B2", ms=4, label=f"here, seed {line.seed}")
         panel.set(title=f"cell {side['index']}", xlabel="epoch", ylabel="training accuracy (%)", xticks=[1, 4, 8, 12])
         panel.legend(frameon=False)
-    save(figure, path)
+    save_figure(figure, path)
 
 
 if __name__ == "__main__":

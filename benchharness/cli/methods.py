@@ -25,7 +25,7 @@ def check(words: list[str]) -> int:
     parser.add_argument("method", metavar="FILE.py|NAME")
     args = parser.with_json().read(words)
     wait_passively()
-    from benchharness.runs.conformance import check as checked
+    from benchharness.runs.conformance import check_method as checked
 
     findings = checked(args.method)
     if args.json:

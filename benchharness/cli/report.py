@@ -25,7 +25,7 @@ def report(words: list[str]) -> int:
     for folder in folders:
         tables = tables_if_installed(folder)
         out = str(Path(args.out, folder.name)) if args.out and len(folders) > 1 else args.out
-        print((paper if args.paper else build)(folder, out, tables))
+        print((paper if args.paper else build_report)(folder, out, tables))
     return DONE
 
 
@@ -40,7 +40,7 @@ def suites(results: Path) -> list[Path]:
     return sorted({run.parents[3] for run in results.glob("*/*/*/seed-*/spec.json")}) or [results]
 
 
-def build(results: Path, out: str | None, tables: "Tables", *tell: "Callable[[Report], None]") -> Path:
+def build_report(results: Path, out: str | None, tables: "Tables", *tell: "Callable[[Report], None]") -> Path:
     """Write the report of `results` into `out`, by default into its place beside the results."""
     from benchharness import report
 
@@ -51,7 +51,7 @@ def paper(results: Path, out: str | None, tables: "Tables") -> Path:
     """Write the table and the figure for a paper into `out`, by default beside the report's place."""
     from benchharness.report import paper
 
-    return paper.write(results, Path(out) if out else beside(results, f"{results.resolve().name}-paper"), tables)
+    return paper.write_paper(results, Path(out) if out else beside(results, f"{results.resolve().name}-paper"), tables)
 
 
 def query(words: list[str]) -> int:

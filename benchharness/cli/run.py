@@ -22,7 +22,7 @@ from benchharness.cli.parser import (
     stoppable,
     tables_if_installed,
 )
-from benchharness.cli.report import build
+from benchharness.cli.report import build_report
 from benchharness.compute.environment import wait_passively
 from benchharness.errors import UserError
 
@@ -62,7 +62,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.shard:
         print(f"report, once every shard is done: benchharness report {shlex.quote(str(store.path))}")
     elif code != MORE:
-        report = build(store.path, str(out), _completed(store, args), console.summary)
+        report = build_report(store.path, str(out), _completed(store, args), console.summary)
         _say_failed(args)
         print(f"report: {report} and {report.with_suffix('.html').name}")
     return code
@@ -262,9 +262,9 @@ def _means(plan: "list[Job]", args: argparse.Namespace) -> "Means":
 
 def _checked(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> int:
     """What a dry run does besides printing the plan: it refuses whatever the run would refuse."""
-    from benchharness.runs.runner import check
+    from benchharness.runs.runner import check_plan
 
-    check(plan, store, _means(plan, args))
+    check_plan(plan, store, _means(plan, args))
     return DONE
 
 

@@ -79,7 +79,7 @@ def _export(words: list[str]) -> int:
     args = parser.read(words)
     from benchharness.table import columns, load_table
 
-    print(f"{columns.write(load_table(args.name), Path(args.out))} rows in {args.out}")
+    print(f"{columns.write_table(load_table(args.name), Path(args.out))} rows in {args.out}")
     return DONE
 
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from benchharness.data.image_set import ImageSet, build
+from benchharness.data.image_set import ImageSet, build_image_set
 from benchharness.data.kinds import Part
 
 SIZE: Final = 12
@@ -52,7 +52,7 @@ def digits() -> ImageSet:
     train = Part(*(np.concatenate(both) for both in zip(*rendered[:2], strict=True)))
     test = rendered[2]
     names = tuple(map(str, range(10)))
-    return build("digits", train, test, names, label="Digits in clutter", flip=False, crop=0)
+    return build_image_set("digits", train, test, names, label="Digits in clutter", flip=False, crop=0)
 
 
 def _source() -> Digits:

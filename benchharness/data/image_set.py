@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from benchharness.data import official
-from benchharness.data.kinds import CROP, KNOWN, Part, check, moments
+from benchharness.data.kinds import CROP, KNOWN, Part, check_parts, moments
 from benchharness.errors import UserError
 from benchharness.io import npz
 
@@ -54,7 +54,7 @@ class ImageSet(NamedTuple):
         if images.name in KNOWN:  # files of old say what held for all sets
             images = images._replace(crop=KNOWN[images.name].crop)
         train, test = Part(images.train, images.train_labels), Part(images.test, images.test_labels)
-        check(images.name, train, test, images.classes)
+        check_parts(images.name, train, test, images.classes)
         if images.name in KNOWN and images.label == KNOWN[images.name].title:  # files of old say so of any pixels
             return images._replace(label=_known_label(images.name, train, test, images.sha256))
         return images
@@ -72,7 +72,7 @@ class ImageSet(NamedTuple):
         return self
 
 
-def build(
+def build_image_set(
     name: str,
     train: Part,
     test: Part,
@@ -91,7 +91,7 @@ def build(
     """
     known = KNOWN.get(name)
     classes = classes or tuple(map(str, range(known.classes if known else int(train.labels.max(initial=-1)) + 1)))
-    check(name, train, test, classes)
+    check_parts(name, train, test, classes)
     sha256 = _digest(*train, *test)
     label = _known_label(name, train, test, sha256, reencoded) if known else label or name
     mean, std = (known.mean, known.std) if known else moments(train.images)

@@ -56,7 +56,7 @@ def canonical(dataset: str) -> str:
     return dataset if dataset in KNOWN else _SPELLINGS.get(re.sub(r"\W|_", "", dataset).lower(), dataset)
 
 
-def check(name: str, train: Part, test: Part, classes: tuple[str, ...]) -> None:
+def check_parts(name: str, train: Part, test: Part, classes: tuple[str, ...]) -> None:
     """Raise `UserError` where these are not images of the data set called `name`."""
     pixels, number = _expected(name, train, classes)
     for what, (images, labels) in (("training", train), ("test", test)):

@@ -164,7 +164,7 @@ def panels(draw: Callable[[Any, Axes], Axes], infos: Sequence[Any], columns: int
     return figure
 
 
-def save(figure: Figure, stem: Path) -> None:
+def save_figure(figure: Figure, stem: Path) -> None:
     """Write `stem`.png, .svg and .pdf without dates or versions in them: the same figure gives the same bytes.
 
     Nothing that reaches over the figure's edge, such as a long legend, is cut off.

@@ -7,7 +7,7 @@ from benchharness.analysis.experiment import Evidence, gather
 from benchharness.io.files import path_of, readable
 from benchharness.report.blocks import Block, Report, Section
 from benchharness.report.folder import check_place
-from benchharness.report.render import write
+from benchharness.report.render import write_report
 from benchharness.report.sections.accuracy import accuracy
 from benchharness.report.sections.cells import cells
 from benchharness.report.sections.collapse import collapse
@@ -44,7 +44,7 @@ def build(results: Path, out: Path, tables: Tables, tell: Callable[[Report], Non
     check_place(out)
     report = compose(path_of(results), tables)
     tell(report)
-    return write(report, out)
+    return write_report(report, out)
 
 
 def compose(results: Path, tables: Tables) -> Report:

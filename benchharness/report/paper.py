@@ -7,7 +7,7 @@ from typing import Final
 from benchharness.analysis import published
 from benchharness.analysis.experiment import Evidence, gather
 from benchharness.errors import UserError
-from benchharness.plots.style import save, styled
+from benchharness.plots.style import save_figure, styled
 from benchharness.report.blocks import Picture, whole
 from benchharness.report.folder import check_place, swapped
 from benchharness.report.latex import environment, table, tex
@@ -19,7 +19,7 @@ BESIDE: Final = ("DARTS", "SNAS", "DrNAS")
 """Published methods beside ours in the paper's table."""
 
 
-def write(results: Path, out: Path, tables: Tables) -> Path:
+def write_paper(results: Path, out: Path, tables: Tables) -> Path:
     """Write the table and the figure of every setting in `results`, with the bibliography, into the folder `out`.
 
     Returns `out`. Raises `UserError` where nothing is finished or looked up, and where `out` holds what no report
@@ -47,7 +47,7 @@ def _write(evidence: Evidence, out: Path) -> None:
     (out / f"accuracy{evidence.slug}.tex").write_text(text, encoding="utf-8")
     for figure in paper_figure(evidence, verdicts(evidence.runs, evidence.curves)):
         with styled():
-            save(figure.draw(), out / figure.name)
+            save_figure(figure.draw(), out / figure.name)
         (out / f"{figure.name}.tex").write_text(_caption(figure), encoding="utf-8")
 
 

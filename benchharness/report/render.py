@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from benchharness.plots.style import save, styled
+from benchharness.plots.style import save_figure, styled
 from benchharness.report.blocks import Block, Folded, Grid, Picture, Report, flat, whole
 from benchharness.report.folder import swapped
 from benchharness.report.latex import environment, latex
@@ -18,7 +18,7 @@ REFERENCES: Final = frozenset({"a random cell", "optimum", "optimum of each colu
 _BLANK: Final = re.compile(r"\n{3,}")
 
 
-def write(report: Report, out: Path) -> Path:
+def write_report(report: Report, out: Path) -> Path:
     """Write everything into the folder `out`, in whole or not at all; returns the Markdown's path. See `swapped`."""
     with swapped(out) as new:
         _write(report, new)
@@ -42,7 +42,7 @@ def _write(report: Report, out: Path) -> None:
 def _write_block(block: Block, out: Path) -> None:
     if isinstance(block, Picture):
         with styled():
-            save(block.draw(), out / "figures" / block.name)
+            save_figure(block.draw(), out / "figures" / block.name)
     if isinstance(block, Grid):
         place = out / "tables" / f"{block.name}.csv"
         whole(block.data).to_csv(place, index=False, lineterminator="\n", encoding="utf-8")

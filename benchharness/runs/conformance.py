@@ -63,7 +63,7 @@ class Skipped(Exception):  # noqa: N818
     """A check's reason not to apply."""
 
 
-def check(name: str | Path) -> list[Finding]:
+def check_method(name: str | Path) -> list[Finding]:
     """Every check of the method called `name` or defined by that file, up to the first that fails for most of them.
 
     Where draws are no distributions nothing else can be told. Raises `UserError` where there is no such method.

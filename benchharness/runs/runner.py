@@ -20,11 +20,11 @@ from benchharness.records import Status
 from benchharness.runs.plan import Job, make_plan, parse_methods, parse_seeds
 from benchharness.runs.remote import Carried, deliver, held
 from benchharness.runs.suite import Suite
-from benchharness.runs.tasks import Task, check_place, start, start_away, start_there
+from benchharness.runs.tasks import Task, check_place, start_away, start_task, start_there
 from benchharness.runs.worker import Outcome, Where, execute, finished
 from benchharness.store import Store
 
-__all__ = ["Means", "Outcome", "Where", "check", "devices", "execute", "perform", "plan_of", "share"]
+__all__ = ["Means", "Outcome", "Where", "check_plan", "devices", "execute", "perform", "plan_of", "share"]
 
 POLL_SECONDS: Final = 2.0
 EXECUTORS: Final = ("local", "dask")
@@ -112,7 +112,7 @@ def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterat
     store = Store(store.root.absolute(), store.suite)  # workers may be elsewhere
     elsewhere = means.executor == "dask"
     left = {key: job for key, job in enumerate(plan) if not finished(store, job)}
-    places = check(left.values(), store, means)
+    places = check_plan(left.values(), store, means)
     sources = _sources(left.values())
     images = _digests(left.values()) if elsewhere else {}
     if not elsewhere:
@@ -154,7 +154,7 @@ def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterat
         time.sleep(POLL_SECONDS if busy else 0)
 
 
-def check(plan: Iterable[Job], store: Store, means: Means) -> list[str]:
+def check_plan(plan: Iterable[Job], store: Store, means: Means) -> list[str]:
     """The devices that the runs of `plan` take in turn; raises `UserError` where they cannot be made by these means."""
     means.checked()
     if means.executor == "dask":
@@ -183,10 +183,12 @@ def _execute(
         away: Callable[[Task], list[Outcome] | Carried] = start_away if means.return_results else start_there
         return cluster(away, work, means.scheduler, Rules(means.timeout, means.any_source))
     if afresh:
-        return executors.fresh(start, work, means.jobs)
+        return executors.fresh(start_task, work, means.jobs)
     if means.jobs == 1 and not means.timeout:
-        return executors.serial(start, work)
-    return executors.processes(start, work, means.jobs)  # what hangs is ended with its process, which is not this one
+        return executors.serial(start_task, work)
+    return executors.processes(
+        start_task, work, means.jobs
+    )  # what hangs is ended with its process, which is not this one
 
 
 def _outcomes(job: Job, result: list[Outcome] | Carried | Exception, where: Where) -> list[Outcome]:

@@ -31,7 +31,7 @@ class Task(NamedTuple):
     """Of the images that the command has itself, to which those of a worker have to be equal; empty if it has none."""
 
 
-def start(task: Task) -> list[Outcome]:
+def start_task(task: Task) -> list[Outcome]:
     """Make the job here."""
     with _alone:  # a dask worker may have been given several threads, but torch's random numbers are the process's
         return execute(task.job, task.where, source=task.source)
@@ -40,7 +40,7 @@ def start(task: Task) -> list[Outcome]:
 def start_there(task: Task) -> list[Outcome]:
     """Make the job on a dask worker that shares the results folder; raises `WorkerError` for what is its fault."""
     _check_worker(task)
-    return _none_spoilt(start(task))
+    return _none_spoilt(start_task(task))
 
 
 def start_away(task: Task) -> Carried:

@@ -18,7 +18,7 @@ _DECIMALS = 5
 those that differ by the rounding of whoever summed them."""
 
 
-def build(
+def build_table(
     about: Mapping[str, Any],
     ops: Integer[np.ndarray, "archs edges"],
     means: Mapping[Figure, Float[np.ndarray, "archs"]],

@@ -112,7 +112,7 @@ def frame(table: Table) -> "pd.DataFrame":
     return pd.DataFrame(columns)
 
 
-def write(table: Table, path: Path) -> int:
+def write_table(table: Table, path: Path) -> int:
     """Write `table` to a .csv, .json or .parquet file, replacing it only once it is whole, and return its rows.
 
     Raises `UserError` for a name that ends in none of these.

@@ -17,7 +17,7 @@ from benchharness import space
 from benchharness.errors import UserError
 from benchharness.io import ground_truth
 from benchharness.io.ground_truth import Training
-from benchharness.table.build import build
+from benchharness.table.build import build_table
 from benchharness.table.load import load_for
 from benchharness.table.metric import DATASETS, Figure
 from benchharness.table.table import Table, codes
@@ -80,7 +80,7 @@ def tabulated(
     values = {figure: _column(runs, name)[rows] for figure, name in figures.items()}
     by_seed = {figure: value for figure, value in values.items() if not np.isnan(value).all()}
     means = {figure: _mean(value) for figure, value in by_seed.items()}
-    return build(about, space.all_ops()[members], means, by_seed, {timed: _mean(_column(runs, "seconds")[rows])})
+    return build_table(about, space.all_ops()[members], means, by_seed, {timed: _mean(_column(runs, "seconds")[rows])})
 
 
 def merged(table: Table, added: Table) -> Table:

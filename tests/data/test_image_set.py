@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchharness.data import ImageSet, known, load_images, names, official
-from benchharness.data.image_set import KIND, build
+from benchharness.data.image_set import KIND, build_image_set
 from benchharness.data.kinds import KNOWN, Part
 from benchharness.data.official import OFFICIAL, Digests, is_reordered
 from benchharness.errors import UserError
@@ -17,7 +17,7 @@ from benchharness.io import catalog, npz
 def made(count: int = 12) -> ImageSet:
     draw = np.random.default_rng(0)
     images = draw.integers(0, 256, (count, 3, 16, 16), np.uint8)
-    return build("imagenet16-120", Part(images, np.arange(count) % 120), Part(images[:2], np.array([7, 0])))
+    return build_image_set("imagenet16-120", Part(images, np.arange(count) % 120), Part(images[:2], np.array([7, 0])))
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
 def test_the_names_of_classes_are_as_many_as_the_classes() -> None:
     part = Part(np.zeros((1, 3, 32, 32), np.uint8), np.array([0]))
     with pytest.raises(UserError, match="cifar10 has 10 classes; got 2 names"):
-        build("cifar10", part, part, ("cat", "dog"))
+        build_image_set("cifar10", part, part, ("cat", "dog"))
 
 
 def test_a_misspelt_name_and_a_missing_set(own_home: Path) -> None:
@@ -88,7 +88,7 @@ def ten(monkeypatch: pytest.MonkeyPatch) -> tuple[Part, Part]:
     """24 images that are the whole of CIFAR-10 for a test."""
     train, test = of_ten()
     labels = hashlib.sha256(np.concatenate([train.labels, test.labels]).data).hexdigest()
-    digests = Digests(build("cifar10", train, test).sha256, labels, official.unordered((train, test)))
+    digests = Digests(build_image_set("cifar10", train, test).sha256, labels, official.unordered((train, test)))
     monkeypatch.setitem(OFFICIAL, "cifar10", digests)
     monkeypatch.setitem(KNOWN, "cifar10", KNOWN["cifar10"]._replace(counts=(20, 4)))
     return train, test
@@ -96,15 +96,18 @@ def ten(monkeypatch: pytest.MonkeyPatch) -> tuple[Part, Part]:
 
 def test_only_the_official_pixels_bear_the_plain_label(ten: tuple[Part, Part]) -> None:
     train, test = ten
-    assert build("cifar10", train, test).label == "CIFAR-10"
+    assert build_image_set("cifar10", train, test).label == "CIFAR-10"
     spoilt = train.images.copy()
     spoilt[3, 1, 5, 5] ^= 1
-    assert build("cifar10", Part(spoilt, train.labels), test).label == "CIFAR-10 (other pixels)"
-    assert build("cifar10", Part(spoilt, train.labels), test, reencoded="JPEG").label == "CIFAR-10 (JPEG)"
-    assert build("cifar10", Part(train.images, train.labels[::-1].copy()), test).label == "CIFAR-10 (other pixels)"
+    assert build_image_set("cifar10", Part(spoilt, train.labels), test).label == "CIFAR-10 (other pixels)"
+    assert build_image_set("cifar10", Part(spoilt, train.labels), test, reencoded="JPEG").label == "CIFAR-10 (JPEG)"
+    assert (
+        build_image_set("cifar10", Part(train.images, train.labels[::-1].copy()), test).label
+        == "CIFAR-10 (other pixels)"
+    )
     order = np.arange(20)[::-1]
     reordered = Part(train.images[order], train.labels[order])
-    assert build("cifar10", reordered, test).label == "CIFAR-10 (other order)"
+    assert build_image_set("cifar10", reordered, test).label == "CIFAR-10 (other order)"
     assert is_reordered("cifar10", reordered.labels, test.labels)
     assert not is_reordered("cifar10", train.labels, test.labels)
     assert not is_reordered("cifar100", reordered.labels, test.labels), "whose order is not known"
@@ -112,10 +115,10 @@ def test_only_the_official_pixels_bear_the_plain_label(ten: tuple[Part, Part]) -
 
 def test_a_plain_label_in_a_file_of_old_is_not_believed(ten: tuple[Part, Part], tmp_path: Path) -> None:
     train, test = ten
-    other = build("cifar10", Part(255 - train.images, train.labels), test)
+    other = build_image_set("cifar10", Part(255 - train.images, train.labels), test)
     other._replace(label="CIFAR-10").save(tmp_path / "old.npz")
     assert ImageSet.open(tmp_path / "old.npz").label == "CIFAR-10 (other pixels)"
-    build("cifar10", train, test).save(tmp_path / "right.npz")
+    build_image_set("cifar10", train, test).save(tmp_path / "right.npz")
     assert ImageSet.open(tmp_path / "right.npz").label == "CIFAR-10"
 
 
@@ -142,7 +145,7 @@ def test_the_real_images(data_folder: Path) -> None:
 def pets(pixels: int = 12, classes: int = 3, **more: object) -> ImageSet:
     images = np.random.default_rng(0).integers(0, 256, (9, 3, pixels, pixels), np.uint8)
     part = Part(images, np.arange(9) % classes)
-    return build("pets", part, part, tuple(map(str, range(classes))), **more)  # type: ignore[arg-type]
+    return build_image_set("pets", part, part, tuple(map(str, range(classes))), **more)  # type: ignore[arg-type]
 
 
 def test_a_set_of_ones_own_has_any_number_of_classes_and_any_size(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from benchharness.data.kinds import canonical
 from benchharness.errors import UserError
 from benchharness.runs.suite import Suite, load
 from benchharness.table import DATASETS, Figure, Table, load_for
-from benchharness.table.build import build
+from benchharness.table.build import build_table
 
 SPELT = {
     "cifar10": ("CIFAR10", "cifar-10", "Cifar 10", "CIFAR_10"),
@@ -40,7 +40,9 @@ def test_tables_answer_to_them() -> None:
     """As they are asked in Python, whatever the table holds."""
     figures = {Figure(name, split, 200): np.array([50.0, 60.0]) for name in DATASETS for split in ("valid", "test")}
     about = {"name": "x", "version": "0", "source": "a test"}
-    table: Table = build(about, np.array([[1] * 6, [3] * 6]), figures, None, {("cifar10", 200): np.array([1.0, 2.0])})
+    table: Table = build_table(
+        about, np.array([[1] * 6, [3] * 6]), figures, None, {("cifar10", 200): np.array([1.0, 2.0])}
+    )
     cell = (3,) * 6
     for name, other in PAIRS[:-2]:
         assert table.accuracy(cell, other, "test") == 60 == table.optimum(other, "valid").accuracy

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from benchharness import space
 from benchharness.data import ImageSet, load_split
 from benchharness.data.image_set import Part
-from benchharness.data.image_set import build as build_images
+from benchharness.data.image_set import build_image_set as build_images
 from benchharness.data.importers import IMAGES, huggingface, imagenet16, split_file
 from benchharness.data.importers import cifar as cifar_archive
 from benchharness.errors import UserError
@@ -36,7 +36,7 @@ from benchharness.runs import data_sets
 from benchharness.runs.suite import load as load_suite
 from benchharness.store import arrays, read, trace
 from benchharness.table import Details, Figure, Table
-from benchharness.table.build import build
+from benchharness.table.build import build_table
 from benchharness.table.importers import COSTS, TABLES, columnar, cost_frame, official
 from benchharness.table.learning_curves import Curve
 
@@ -150,7 +150,7 @@ def tables(path: Path) -> dict[str, bytes]:
     """Honest files of every layout of tables."""
     about = {"name": "x", "version": "0", "source": "a test", "table_sha256": "0"}
     figure = Figure("cifar10", "test", 200)
-    made = build(about, np.array([[0] * 6, [1] * 6]), {figure: np.array([80.0, 90.0])})
+    made = build_table(about, np.array([[0] * 6, [1] * 6]), {figure: np.array([80.0, 90.0])})
     made.save(path / "x.npz")
     Details(about, {Curve("cifar10", "train", 3): np.zeros((2, 3), np.uint16)}, {}).save(path / "d.npz")
     costs = f'index,arch,raspi4,pi5_onnx_mj\n1,"{ARCH}",2.5,0\n'.encode()

@@ -14,12 +14,12 @@ import pytest
 
 from benchharness import cli
 from benchharness.data import load_images
-from benchharness.data.image_set import Part, build
+from benchharness.data.image_set import Part, build_image_set
 from benchharness.errors import UserError
 from benchharness.io import catalog
 from benchharness.runs import data_sets
 from benchharness.table import Figure, Table, load_table
-from benchharness.table.build import build as build_table
+from benchharness.table.build import build_table
 from benchharness.table.importers import TABLES, native
 
 
@@ -28,7 +28,7 @@ def images(tmp_path: Path) -> Path:
     """A small image set in our own format, outside of the data folder."""
     part = Part(np.arange(3 * 768, dtype=np.uint8).reshape(3, 3, 16, 16), np.array([0, 5, 119]))
     path = tmp_path / "elsewhere" / "small.npz"
-    build("imagenet16-120", part, part).save(path)
+    build_image_set("imagenet16-120", part, part).save(path)
     return path
 
 

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from benchharness import plots, stats
-from benchharness.plots.style import MANY, canvas, drawn, looks, save
+from benchharness.plots.style import MANY, canvas, drawn, looks, save_figure
 from benchharness.space import CONV3, SKIP
 
 SCORES = pd.DataFrame({"darts": [54.3, 54.3, 54.3], "ostr": [94.0, 93.0, np.nan], "snas": [np.nan] * 3})
@@ -57,7 +57,7 @@ def test_marks_by_the_hundred_are_an_image_in_the_svg_and_few_are_not(tmp_path: 
         (plots.cost.draw, plots.cost.data(cost)),
         (plots.distribution.draw, plots.distribution.data(scores, table)),
     ):
-        save(drawn(draw, info), tmp_path / "figure")
+        save_figure(drawn(draw, info), tmp_path / "figure")
         text = (tmp_path / "figure.svg").read_text()
         assert ("<image" in text) == image
         assert ">test accuracy" in text, "what is written stays text"
@@ -205,7 +205,7 @@ def test_nothing_of_a_figure_is_cut_off(tmp_path: Path) -> None:
     runs = pd.DataFrame({"method": [f"method-{n:02}" for n in range(20)], "search_seconds": 60.0, "test": 90.0})
     figure = drawn(plots.cost.draw, plots.cost.data(runs), 3.0, 4.0)
     figure.set_layout_engine("none")  # as where there is no room for all
-    save(figure, tmp_path / "cost")
+    save_figure(figure, tmp_path / "cost")
     text = (tmp_path / "cost.svg").read_text()
     assert all(f">method-{n:02}<" in text for n in range(20))
     width = float(re.search(r'width="([0-9.]+)pt"', text).group(1))  # type: ignore[union-attr]

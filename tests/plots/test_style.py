@@ -79,7 +79,7 @@ def test_the_same_figure_has_the_same_bytes(tmp_path: Path, ending: str) -> None
         figure, (ax,) = style.canvas(3.0, 2.0)
         ax.plot([1, 2], [3, 4], label="line")
         ax.legend()
-        style.save(figure, tmp_path / name)
+        style.save_figure(figure, tmp_path / name)
     first, second = ((tmp_path / name).with_suffix(ending).read_bytes() for name in ("one", "two"))
     assert first == second
 

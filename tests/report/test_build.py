@@ -8,7 +8,7 @@ from benchharness import report
 from benchharness.errors import UserError
 from benchharness.plots.style import styled
 from benchharness.report.blocks import Block, Folded, Grid, Pair, Picture, Report, Text, flat
-from benchharness.report.render import write
+from benchharness.report.render import write_report
 from benchharness.table import Table
 from tests.support import report_folder
 
@@ -94,7 +94,7 @@ def test_twenty_methods_fit_into_3000_words(tmp_path: Path, table: Table) -> Non
             report_folder.add(tmp_path / "s", report_folder.spec(f"method-{method}", seed), source.integers(0, 5, 6))
     found = report.compose(tmp_path / "s", table)
     without = [section._replace(blocks=[replaced(block) for block in section.blocks]) for section in found.sections]
-    text = write(found._replace(sections=without), tmp_path / "out").read_text()
+    text = write_report(found._replace(sections=without), tmp_path / "out").read_text()
     assert 500 < len(text.split()) < 3000
 
 

@@ -18,7 +18,7 @@ from benchharness.errors import UserError
 from benchharness.plots.style import canvas
 from benchharness.report.blocks import Grid, Picture, Report, Section, Text
 from benchharness.report.folder import LIST, foreign
-from benchharness.report.render import write
+from benchharness.report.render import write_report
 
 
 def report(text: str = "All done.", rows: int = 1) -> Report:
@@ -48,9 +48,9 @@ def no_file_above(size: int) -> Iterator[None]:
 
 def test_a_report_replaces_an_earlier_one_in_whole(tmp_path: Path) -> None:
     out = tmp_path / "paper"
-    write(report("one"), out)
+    write_report(report("one"), out)
     (out / ".DS_Store").write_text("left by a file manager")
-    write(Report("suite", "two", [Section("Answer", [Text("two")])]), out)
+    write_report(Report("suite", "two", [Section("Answer", [Text("two")])]), out)
     assert set(contents(out)) == {"report.md", "report.html", LIST}
     assert "two" in (out / "report.md").read_text()
     assert names_in(tmp_path) == {"paper"}, "nothing is left beside it"
@@ -64,12 +64,12 @@ def test_what_no_report_wrote_is_never_lost(tmp_path: Path, name: str, after: bo
     """Neither in a folder without a report nor in one that has one; a file that was edited is no report's any more."""
     out = tmp_path / "paper"
     if after:
-        write(report(), out)
+        write_report(report(), out)
     (out / name).parent.mkdir(parents=True, exist_ok=True)
     (out / name).write_text("hours of work")
     before = contents(out)
     with pytest.raises(UserError, match=r"report there would lose them: .*name another folder"):
-        write(report("another"), out)
+        write_report(report("another"), out)
     assert contents(out) == before
     assert names_in(tmp_path) == {"paper"}
 
@@ -78,28 +78,28 @@ def test_links_and_files_are_not_followed_away(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/data").write_text("x")
     out = tmp_path / "paper"
-    write(report(), out)
+    write_report(report(), out)
     (out / "link").symlink_to(tmp_path / "elsewhere")
     assert foreign(out) == ["link"]
     with pytest.raises(UserError, match="would lose them: link"):
-        write(report(), out)
+        write_report(report(), out)
     (out / "link").unlink()
     place = tmp_path / "place"
     place.symlink_to(out)
-    write(report("through a link"), place)
+    write_report(report("through a link"), place)
     assert place.is_symlink()
     assert "through a link" in (out / "report.md").read_text()
     with pytest.raises(UserError, match="is a file; a report takes a folder"):
-        write(report(), tmp_path / "elsewhere/data")
+        write_report(report(), tmp_path / "elsewhere/data")
 
 
 @pytest.mark.parametrize("size", [0, 100, 4000, 9000])
 def test_a_full_disk_leaves_the_report_that_was_there(tmp_path: Path, size: int) -> None:
     out = tmp_path / "paper"
-    write(report("one"), out)
+    write_report(report("one"), out)
     before = contents(out)
     with no_file_above(size), pytest.raises(UserError, match=r"no report is written to .*paper, what was there is"):
-        write(report("two", rows=1000), out)
+        write_report(report("two", rows=1000), out)
     assert contents(out) == before
     assert names_in(tmp_path) == {"paper"}
 
@@ -111,7 +111,7 @@ def test_reports_at_once_into_one_folder_leave_a_whole_one(tmp_path: Path) -> No
         small = Report("suite", text, [Section("Answer", [Text(text)] * (1 + len(text)))])
         try:
             for _ in range(25):
-                write(small, out)
+                write_report(small, out)
         except Exception as error:
             errors.append(error)
 
@@ -139,7 +139,7 @@ def test_a_place_that_another_report_takes_and_leaves_again_is_tried_anew(
         return rename(source, target)
 
     monkeypatch.setattr(Path, "rename", refuse_once)
-    write(report("two"), out)
+    write_report(report("two"), out)
     assert refused
     assert "two" in (out / "report.md").read_text()
     assert names_in(tmp_path) == {"paper"}
@@ -150,16 +150,16 @@ def test_what_a_killed_report_moved_away_and_did_not_write_stays(tmp_path: Path)
     old.mkdir()
     (old / "notes.txt").write_text("hours of work")
     os.utime(old, (0, 0))
-    write(report(), tmp_path / "paper")
+    write_report(report(), tmp_path / "paper")
     assert contents(old) == {"notes.txt": b"hours of work"}
 
 
 def test_a_folder_that_somebody_stands_in_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "paper"
-    write(report("one"), out)
+    write_report(report("one"), out)
     monkeypatch.chdir(out)
     place = out.stat().st_ino
-    write(report("two"), Path())
+    write_report(report("two"), Path())
     assert out.stat().st_ino == place
     assert foreign(out) == []
     assert "two" in Path("report.md").read_text()
@@ -170,7 +170,7 @@ def test_what_killed_reports_left_is_removed_later(tmp_path: Path) -> None:
     for name, age in ((".report-1.new", 7200), (".report-2.old", 7200), (".report-3.new", 60)):
         (tmp_path / name).mkdir()
         os.utime(tmp_path / name, (time.time() - age,) * 2)
-    write(report(), tmp_path / "paper")
+    write_report(report(), tmp_path / "paper")
     assert names_in(tmp_path) == {"paper", ".report-3.new"}
 
 

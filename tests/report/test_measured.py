@@ -13,7 +13,7 @@ from benchharness.analysis import export
 from benchharness.report.blocks import Bullets, Grid, Text, flat
 from benchharness.report.sections.accuracy import accuracy
 from benchharness.table import Table
-from benchharness.table.build import build
+from benchharness.table.build import build_table
 from benchharness.table.measurements import merged
 from benchharness.table.table import codes
 from tests.support import report_folder
@@ -30,7 +30,7 @@ def pets() -> Table:
     good = np.flatnonzero(np.isin(every, [every[space.to_code(cell)] for cell in cells]))
     runs = {figure: np.full((len(good), 2), 91.0) for figure in whole.means}
     means = {figure: column.mean(1) for figure, column in runs.items()}
-    added = build(whole.about, space.all_ops()[good], means, runs)
+    added = build_table(whole.about, space.all_ops()[good], means, runs)
     return merged(whole, added)
 
 

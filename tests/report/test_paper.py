@@ -21,7 +21,7 @@ from tests.support import report_folder
 
 @pytest.fixture(scope="module")
 def printed(suite: Path, table: Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return paper.write(suite, tmp_path_factory.mktemp("paper") / "out", table)
+    return paper.write_paper(suite, tmp_path_factory.mktemp("paper") / "out", table)
 
 
 def test_the_table_and_the_figure_alone(printed: Path) -> None:
@@ -102,11 +102,11 @@ def test_a_table_of_three_data_sets_takes_both_columns_of_a_page(printed: Path) 
 def test_without_anything_to_print_it_says_so(tmp_path: Path, table: Table, suite: Path) -> None:
     report_folder.add(tmp_path / "s", report_folder.spec("darts", 0), None)
     with pytest.raises(UserError, match="nothing to print"):
-        paper.write(tmp_path / "s", tmp_path / "out", table)
+        paper.write_paper(tmp_path / "s", tmp_path / "out", table)
     (tmp_path / "out").mkdir()
     (tmp_path / "out/draft.tex").write_text("mine")
     with pytest.raises(UserError, match=r"would lose them: draft\.tex"):
-        paper.write(suite, tmp_path / "out", table)
+        paper.write_paper(suite, tmp_path / "out", table)
 
 
 def test_integers_are_integers_in_csv_also_where_some_are_missing() -> None:

@@ -5,7 +5,7 @@ import pandas as pd
 
 from benchharness.report.blocks import Bullets, Grid, Report, Section, Text
 from benchharness.report.latex import cell, latex, tex
-from benchharness.report.render import ROWS, write
+from benchharness.report.render import ROWS, write_report
 
 ARCH = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
 
@@ -17,7 +17,7 @@ def grid(rows: int = 1) -> Grid:
 
 
 def written(out: Path, *blocks: Text | Bullets | Grid) -> Path:
-    return write(Report("suite", "All done.", [Section("Answer", list(blocks))]), out)
+    return write_report(Report("suite", "All done.", [Section("Answer", list(blocks))]), out)
 
 
 def test_what_latex_means_something_by_is_escaped() -> None:

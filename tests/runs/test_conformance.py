@@ -8,7 +8,7 @@ import pytest
 from benchharness import methods
 from benchharness.errors import UserError
 from benchharness.methods import _template
-from benchharness.runs.conformance import Finding, _finding, check, draws_take_little_time
+from benchharness.runs.conformance import Finding, _finding, check_method, draws_take_little_time
 
 HEAD = "import torch\nfrom benchharness import Method\nclass Mine(Method):\n    '''Mine.'''\n"
 BROKEN = {
@@ -45,7 +45,7 @@ def failures(found: list[Finding]) -> list[str]:
 
 @pytest.mark.parametrize("name", methods.names())
 def test_every_built_in_method_passes(name: str) -> None:
-    found = check(name)
+    found = check_method(name)
     assert failures(found) == []
     assert len(found) == 10
 
@@ -54,7 +54,7 @@ def test_every_built_in_method_passes(name: str) -> None:
 def test_a_broken_method_is_told_what_failed_and_why(said: str, tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(HEAD + BROKEN[said])
-    assert any(said in line for line in failures(check(file)))
+    assert any(said in line for line in failures(check_method(file)))
 
 
 def test_a_search_that_forgets_something_is_found(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_search_that_forgets_something_is_found(tmp_path: Path) -> None:
         "    def draw(self, progress):\n        self.calls += 1\n"
         "        return (self.alpha * (1 + self.calls)).softmax(-1)\n"
     )
-    assert any("a resumed search differs" in line for line in failures(check(file)))
+    assert any("a resumed search differs" in line for line in failures(check_method(file)))
 
 
 def test_a_new_file_already_runs_and_passes(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_new_file_already_runs_and_passes(tmp_path: Path) -> None:
     assert max(map(len, text.splitlines())) <= 120
     assert "class MyMethod(Method)" in text
     ast.parse(text)
-    found = check(file)
+    found = check_method(file)
     assert failures(found) == []
     assert {finding.state for finding in found} <= {"passed", "skipped"}
     assert methods.options(methods.load(file)) == {"tau_max": 2.0, "tau_min": 0.5}
@@ -100,7 +100,7 @@ def test_a_selection_and_a_rule_of_ones_own_in_one_file(tmp_path: Path) -> None:
         "class Rule(FirstOrder):\n    def alpha_first(self):\n        return True\n\n"
         "class Mine(Method):\n    '''Mine.'''\n    update = Rule\n    selection = Second\n"
     )
-    assert failures(check(file)) == []
+    assert failures(check_method(file)) == []
 
 
 def test_a_slow_draw_is_told_and_is_no_failure(tmp_path: Path) -> None:

@@ -282,7 +282,7 @@ def test_runs_elsewhere_are_waited_for(where: Where, monkeypatch: pytest.MonkeyP
         slept.append(seconds)
 
     monkeypatch.setattr("benchharness.runs.runner.time.sleep", sleep)
-    monkeypatch.setattr("benchharness.runs.runner.start", lambda task: execute(task.job, task.where, Walk))
+    monkeypatch.setattr("benchharness.runs.runner.start_task", lambda task: execute(task.job, task.where, Walk))
     assert states(list(perform([job], where.store, Means(device="cpu")))) == [("darts", "done")]
     assert slept[0] > 0
 
@@ -442,7 +442,7 @@ def test_results_that_are_not_here_are_no_results(where: Where, monkeypatch: pyt
     """A worker elsewhere that does not share the folder has written to one of its own."""
     (job,) = jobs("darts")
     monkeypatch.setattr(runner, "_fetch", lambda jobs: None)
-    monkeypatch.setattr(runner, "start", lambda task: [Outcome(job.base, "done")])
+    monkeypatch.setattr(runner, "start_task", lambda task: [Outcome(job.base, "done")])
     (outcome,) = perform([job], where.store, Means(device="cpu"))
     assert outcome.state == "failed"
     assert "share that folder" in outcome.message

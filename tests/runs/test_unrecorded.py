@@ -92,7 +92,7 @@ def test_the_plan_goes_on_in_fresh_processes(where: Where, monkeypatch: pytest.M
     monkeypatch.setattr(runner, "load_images", lambda name: None)
     monkeypatch.setattr(runner, "check_place", lambda *given: None)
     monkeypatch.setattr(runner.executors, "fresh", fresh)
-    monkeypatch.setattr(runner, "start", lambda task: execute(task.job, task.where, Graphs))
+    monkeypatch.setattr(runner, "start_task", lambda task: execute(task.job, task.where, Graphs))
     outcomes = list(perform(jobs(seeds=(0, 1)), where.store, Means(device="cuda", compile="off", graphs=True)))
     assert [outcome.state for outcome in outcomes] == ["afresh", "afresh", "done", "afresh", "done"]
     assert rounds == [2, 1]

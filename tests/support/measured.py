@@ -7,7 +7,7 @@ import numpy as np
 
 from benchharness import space
 from benchharness.table import Figure, Table
-from benchharness.table.build import build
+from benchharness.table.build import build_table
 
 VALID, TEST = Figure("cifar10", "valid", 200), Figure("cifar10", "test", 200)
 
@@ -52,4 +52,4 @@ def measured_table(
     }
     means = {figure: runs.mean(-1) for figure, runs in by_seed.items()}
     times = {(dataset, epochs): np.full(len(members), 12.0)}
-    return build({**told, **about}, space.all_ops()[members], means, by_seed, times)
+    return build_table({**told, **about}, space.all_ops()[members], means, by_seed, times)

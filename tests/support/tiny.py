@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from benchharness.config import protocol
-from benchharness.data.image_set import build
+from benchharness.data.image_set import build_image_set
 from benchharness.data.kinds import Part
 from benchharness.records import RunRecord, RunSpec
 from benchharness.runs.plan import Job, make_plan, parse_methods
@@ -32,7 +32,7 @@ def install_images(data_folder: Path) -> None:
     rng = np.random.default_rng(0)
     parts = [Part(rng.integers(0, 255, (n, 3, 32, 32), np.uint8), np.arange(n) % 10) for n in (96, 16)]
     (data_folder / "images").mkdir(parents=True)
-    build("cifar10", *parts).save(data_folder / "images" / "cifar10.npz")
+    build_image_set("cifar10", *parts).save(data_folder / "images" / "cifar10.npz")
 
 
 def jobs(methods: str = "darts", seeds: tuple[int, ...] = (0,), **changes: Any) -> list[Job]:

@@ -8,7 +8,7 @@ import pytest
 
 from benchharness import space
 from benchharness.table import Table, load_table
-from benchharness.table.build import build
+from benchharness.table.build import build_table
 from tests.support.measured import TEST, VALID
 
 
@@ -20,7 +20,7 @@ def _make(rows: int = space.SIZE, name: str = "made-up", seed: int = 0) -> Table
     runs[draw.random(rows) < 0.5, 2] = np.nan
     means = {VALID: draw.uniform(10, 92, rows), TEST: np.nanmean(runs, axis=1)}
     about = {"name": name, "version": "0", "source": "a test"}
-    return build(about, ops, means, {TEST: runs}, {("cifar10", 200): draw.uniform(500, 4000, rows)})
+    return build_table(about, ops, means, {TEST: runs}, {("cifar10", 200): draw.uniform(500, 4000, rows)})
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import pytest
 from benchharness import space
 from benchharness.errors import UserError
 from benchharness.table import Table
-from benchharness.table.columns import frame, write
+from benchharness.table.columns import frame, write_table
 from benchharness.table.importers import columnar
 from tests.support.measured import TEST, VALID
 
@@ -25,7 +25,7 @@ ROWS = {"arch": ARCHS, "cifar10_test_200": [90.0, 80.5, 70.0], "index": INDICES}
 @pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
 def test_a_table_comes_back_as_it_went_out(sample: Table, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out{suffix}"
-    assert write(sample, path) == 40
+    assert write_table(sample, path) == 40
     found = columnar.read_as(path, "made-up")
     assert found.about["sha256"] == sample.about["sha256"]
     np.testing.assert_array_equal(found.seeds(*TEST), sample.seeds(*TEST))
@@ -34,7 +34,7 @@ def test_a_table_comes_back_as_it_went_out(sample: Table, tmp_path: Path, suffix
 
 def test_names_that_cannot_be_written_are_refused(sample: Table, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"ends in none of \.csv, \.json, \.parquet"):
-        write(sample, tmp_path / "out.xlsx")
+        write_table(sample, tmp_path / "out.xlsx")
 
 
 @pytest.mark.parametrize(

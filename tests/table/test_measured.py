@@ -11,7 +11,7 @@ from benchharness.errors import UserError
 from benchharness.io import catalog, ground_truth
 from benchharness.io.ground_truth import Training
 from benchharness.table import Figure, Table, columns, load_for, load_table, table_of
-from benchharness.table.build import build
+from benchharness.table.build import build_table
 from benchharness.table.importers import TABLES, native
 from benchharness.table.importers import columnar as importer
 from benchharness.table.measurements import measured_path, merged, with_measured
@@ -26,7 +26,7 @@ def pets() -> Table:
 
 def part(table: Table, rows: np.ndarray) -> Table:
     fields = ({key: held[rows] for key, held in getattr(table, name).items()} for name in ("means", "by_seed", "times"))
-    return build(dict(table.about), table.ops[rows], *fields)
+    return build_table(dict(table.about), table.ops[rows], *fields)
 
 
 def installed(table: Table, home: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_folder_of_several_data_sets_has_several_tables(pets: Table, made: Tab
 def test_columns_of_any_data_set_go_out_and_come_back(pets: Table, tmp_path: Path, suffix: str) -> None:
     mine = measured_table("my-set_2", classes=12, epochs=3, seeds=3)
     path = tmp_path / f"my-set_2{suffix}"
-    assert columns.write(mine, path) == len(mine)
+    assert columns.write_table(mine, path) == len(mine)
     assert importer.recognises(path) == "my-set_2"
     again = importer.read(path)
     assert again.about["sha256"] == mine.about["sha256"]

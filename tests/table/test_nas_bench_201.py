@@ -12,7 +12,7 @@ import pytest
 
 from benchharness.errors import UserError
 from benchharness.table import Figure, Table
-from benchharness.table.build import build
+from benchharness.table.build import build_table
 from benchharness.table.importers import columnar
 from benchharness.table.nas_bench_201 import OPTIMA, checked
 
@@ -26,7 +26,7 @@ def test_every_figure_of_the_real_table_is_known(real: Table) -> None:
 def test_any_two_figures_swapped_are_noticed(real: Table, one: Figure, other: Figure) -> None:
     means = dict(real.means) | {one: real.means[other], other: real.means[one]}
     with pytest.raises(UserError, match="are its columns mixed up"):
-        checked(build(real.about | {"sha256": ""}, real.ops, means))
+        checked(build_table(real.about | {"sha256": ""}, real.ops, means))
 
 
 def test_a_swap_in_the_file_is_noticed(data_folder: Path, tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_made_up_figures_are_noticed(make: Callable[..., Table]) -> None:
 
 def test_optima_right_but_rows_shuffled_are_noticed(real: Table) -> None:
     with pytest.raises(UserError, match=r"architecture \d+, the best of .*: are its rows mixed up"):
-        checked(build(real.about, np.roll(real.ops, 1, axis=0), real.means))
+        checked(build_table(real.about, np.roll(real.ops, 1, axis=0), real.means))
     with pytest.raises(UserError, match="rows of a complete table are to be in the order of the benchmark's index"):
         replace(real, ops=np.roll(real.ops, 1, axis=0))
 

@@ -8,7 +8,7 @@ from scipy.stats import kendalltau
 
 from benchharness import space
 from benchharness.table import Figure, Table, quality
-from benchharness.table.build import build
+from benchharness.table.build import build_table
 from tests.support.measured import measured_table
 
 TEST, VALID = Figure("pets", "test", 7), Figure("pets", "valid", 7)
@@ -76,7 +76,7 @@ def spoilt(runs: np.ndarray) -> Table:
     """A table of these single runs of its test figure."""
     about = {"name": "pets", "version": "1", "source": "tests"}
     ops = space.all_ops()[np.unique(space.classes())[: len(runs)]]
-    return build(about, ops, {TEST: runs.mean(1)}, {TEST: runs})
+    return build_table(about, ops, {TEST: runs.mean(1)}, {TEST: runs})
 
 
 def test_a_table_that_cannot_rank_says_so(pets: Table) -> None:

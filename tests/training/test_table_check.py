@@ -13,7 +13,7 @@ from benchharness.errors import UserError
 from benchharness.io.ground_truth import Training
 from benchharness.space import Arch
 from benchharness.table import Figure, Table
-from benchharness.table.build import build
+from benchharness.table.build import build_table
 from benchharness.training import journal as measuring
 from benchharness.training import table_check
 from benchharness.training.journal import Journal
@@ -26,7 +26,7 @@ def table() -> Table:
     runs = np.array([[80.0, 82.0, np.nan], [70.0, 70.0, 73.0], [90.0, np.nan, np.nan]])
     means = {SHORT: np.array([60.0, 50.0, 75.0]), LONG: np.nanmean(runs, axis=1)}
     about = {"name": "made", "version": "1", "source": "a test"}
-    return build(about, np.array(ARCHS), means, {LONG: runs})
+    return build_table(about, np.array(ARCHS), means, {LONG: runs})
 
 
 def filled(own_home: Path) -> Journal:

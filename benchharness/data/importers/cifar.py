@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from benchharness.data.image_set import ImageSet, build
+from benchharness.data.image_set import ImageSet, build_image_set
 from benchharness.data.kinds import Part
 from benchharness.errors import UserError
 from benchharness.io import archives, pickles
@@ -62,7 +62,7 @@ def read(path: Path) -> ImageSet:
         if name not in members:
             raise UserError(f"{path} has no {name!r}; it is not the whole archive")
     train, test = (_joined([members[name] for name in names]) for names in (layout.train, layout.test))
-    return build(layout.name, train, test, tuple(map(str, members[layout.meta])))
+    return build_image_set(layout.name, train, test, tuple(map(str, members[layout.meta])))
 
 
 def _folder(layout: _Layout) -> str:

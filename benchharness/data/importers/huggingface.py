@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchharness.data.image_set import ImageSet, build
+from benchharness.data.image_set import ImageSet, build_image_set
 from benchharness.data.kinds import Part
 from benchharness.errors import UserError
 from benchharness.io import arrow
@@ -44,7 +44,7 @@ def read(path: Path) -> ImageSet:
         parts = {part: _read(_files(path, part), label) for part in ("train", "test")}
     formats = {name for _, formats_of_part in parts.values() for name in formats_of_part}
     reencoded = "JPEG" if "JPEG" in formats else ""
-    return build(_LABELS[label], parts["train"][0], parts["test"][0], _classes(schema, label), reencoded)
+    return build_image_set(_LABELS[label], parts["train"][0], parts["test"][0], _classes(schema, label), reencoded)
 
 
 def _files(path: Path, part: str) -> list[Path]:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from benchharness.data.decoding import FORMATS, SUFFIXES, depth, square
-from benchharness.data.image_set import LIMIT_BYTES, ImageSet, build
+from benchharness.data.image_set import LIMIT_BYTES, ImageSet, build_image_set
 from benchharness.data.kinds import Part, check_pixels
 from benchharness.errors import UserError
 from benchharness.io.progress import shown
@@ -66,7 +66,7 @@ class ByClass:
         bits = depth(file for part in listing[:2] for own in part.values() for file in own)
         train, test = (_part(part, classes, pixels, bits, drawn) for part in listing[:2])
         label = self.name + (f" ({listing.mark})" if listing.mark else "")
-        return build(self.name, train, test, classes, label=label, flip=self.flip, crop=pixels // 8)
+        return build_image_set(self.name, train, test, classes, label=label, flip=self.flip, crop=pixels // 8)
 
 
 def recognises(path: Path) -> str | None:  # noqa: ARG001

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from benchharness.data.image_set import ImageSet, build
+from benchharness.data.image_set import ImageSet, build_image_set
 from benchharness.data.kinds import Part
 from benchharness.errors import UserError
 from benchharness.io import pickles
@@ -31,7 +31,7 @@ def read(path: Path) -> ImageSet:
     train = [_batch(path / name) for name in _TRAIN]
     images = np.concatenate([part.images for part in train])
     labels = np.concatenate([part.labels for part in train])
-    return build(_NAME, Part(images, labels), _batch(path / _TEST))
+    return build_image_set(_NAME, Part(images, labels), _batch(path / _TEST))
 
 
 def _batch(path: Path) -> Part:

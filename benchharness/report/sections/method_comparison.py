@@ -15,7 +15,7 @@ from benchharness.errors import UserError
 from benchharness.io.files import readable
 from benchharness.report.blocks import Block, Bullets, Grid, Report, Section
 from benchharness.report.formatting import counted, listed, number, p_clause
-from benchharness.report.render import write
+from benchharness.report.render import write_report
 from benchharness.report.sections.cells import cells
 from benchharness.report.sections.collapse import collapse, verdicts
 from benchharness.report.sections.costs import costs, search_seconds
@@ -136,7 +136,7 @@ def _write(
     parts = {"Each method": answer, "Collapse": collapse, "Costs": costs, "Cells": cells, "What ran": setting}
     sections = [Section("Verdict", blocks)]
     sections += [Section(name, [block for one in settings for block in part(one)]) for name, part in parts.items()]
-    write(Report(title, standing(runs), [*sections, Section("Missing or failed", missing(runs))]), out)
+    write_report(Report(title, standing(runs), [*sections, Section("Missing or failed", missing(runs))]), out)
     return sentences
 
 

@@ -10,7 +10,7 @@ from benchharness import space
 from benchharness.errors import UserError, unknown
 from benchharness.io.archives import DAMAGE
 from benchharness.table import frames, nas_bench_201
-from benchharness.table.build import build
+from benchharness.table.build import build_table
 from benchharness.table.columns import COSTS, NAMES, NETWORK, figures_in, known, runs_in, same, seconds_in
 from benchharness.table.frames import floats
 from benchharness.table.metric import Figure
@@ -78,7 +78,7 @@ def read_as(path: Path, name: str, columns: Mapping[str, str] | None = None) -> 
     if set(COSTS) <= set(names):
         nas_bench_201.check_costs(ops, about, *(floats(rows[column]) for column in COSTS))
     notes = [*_numbering(rows, numbers, ops), *_parts(means, runs)]
-    table = build(about | ({"note": "; ".join(notes)} if notes else {}), ops, means, runs, seconds)
+    table = build_table(about | ({"note": "; ".join(notes)} if notes else {}), ops, means, runs, seconds)
     return nas_bench_201.checked(table)
 
 

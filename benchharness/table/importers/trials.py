@@ -7,7 +7,7 @@ import numpy as np
 
 from benchharness import space
 from benchharness.errors import UserError
-from benchharness.table.build import SEED_RULE, build
+from benchharness.table.build import SEED_RULE, build_table
 from benchharness.table.learning_curves import MISSING, STEPS, Curve, Details
 from benchharness.table.metric import Figure
 from benchharness.table.nas_bench_201 import check_official_costs
@@ -97,7 +97,7 @@ class Gathered:
         }
         means = {figure: _mean(runs) for figure, runs in by_seed.items()}
         times = {key: column[rows] for key, column in self._times.items()}
-        table = build(about, self._ops[rows], means, by_seed, times)
+        table = build_table(about, self._ops[rows], means, by_seed, times)
         curves = {key: column[rows] for key, column in self._curves.items()}
         latencies = {key: column[rows] for key, column in self._latencies.items()}
         return Imported(table, Details({"name": name, "table_sha256": table.about["sha256"]}, curves, latencies))
