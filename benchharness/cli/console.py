@@ -157,7 +157,7 @@ def methods(as_json: bool = False) -> None:
         print(json.dumps({f"{k}s": [dict(zip(keys, row, strict=True)) for row in rows] for k, rows in listed.items()}))
         return
     for title, rows in listed.items():
-        _print((title, "what it is", "options"), [(*row[:2], _options(row[2])) for row in rows])
+        _print((title, "what it is; options"), [(row[0], _described(row[1], row[2])) for row in rows])
 
 
 def imported(items: "list[Installed]", before: Iterable[Installed]) -> None:
@@ -209,8 +209,9 @@ def _cost(item: dict[str, Any]) -> tuple[object, ...]:
     return item["name"], item["quantity"], f"{item['value']:.4g}", item["unit"] or "not stated", odd
 
 
-def _options(options: dict[str, Any]) -> str:
-    return " ".join(f"{key}={value}" for key, value in options.items())
+def _described(summary: str, options: dict[str, Any]) -> str:
+    """What a method or selection is, and below it the options that it has."""
+    return "\n".join(filter(None, (summary, " ".join(f"{key}={value}" for key, value in options.items()))))
 
 
 def _print(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
@@ -221,13 +222,15 @@ def _print(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
         return
     if not console.is_terminal:
         console.width = WIDE
-    grid = Columns(*heads, box=None, pad_edge=False, header_style="bold")
+    grid = Columns(box=None, pad_edge=False, header_style="bold")
+    for head in heads:
+        grid.add_column(head, overflow="fold")  # nothing is cut off: what is too wide goes on below
     for row in texts:
         grid.add_row(*row)
     # Printed by Python and not by rich, which ends the process when whoever reads our output has seen enough.
     with console.capture() as text:
         console.print(grid)
-    print(text.get(), end="")
+    print("\n".join(map(str.rstrip, text.get().splitlines())))
 
 
 def _print_many(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

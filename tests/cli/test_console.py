@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchharness.cli import console
+from benchharness.cli import DONE, console, main
 from benchharness.cli.parser import tables_if_installed
 from benchharness.report import compose
 from benchharness.store import Store
@@ -35,3 +35,16 @@ def test_long_listings_are_those_of_short_ones(
     monkeypatch.setattr(console, "MANY", 3)
     console.plan(plan, store, every_run=True)
     assert capsys.readouterr().out.splitlines() == [line.rstrip() for line in short.splitlines()]
+
+
+@pytest.mark.parametrize("command", [["methods"], ["data", "list"]])
+def test_a_narrow_terminal_cuts_nothing_off(
+    command: list[str], data_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BENCHHARNESS_DATA", str(data_folder))
+    monkeypatch.setattr(console, "WIDE", 80)
+    assert main(command) == DONE
+    told = capsys.readouterr().out
+    assert "…" not in told
+    assert max(map(len, told.splitlines()[1:])) <= 80
+    assert "tau_max=10.0 tau_min=1.0" in told or command != ["methods"]

@@ -96,8 +96,8 @@ def run(work: Path, words: list[str]) -> None:
         (work / "mine.py").unlink()
     if words[0] in ("run", "compare"):
         words = [*words, "--seeds", "0", "--suite", "cifar10-cpu", "--jobs", "1", "--dataset", "cifar10", *TINY]
-    if words[0] == "rerun":
-        (folder,) = work.glob("results/*/*/darts/seed-*")
+    if words[0] in ("rerun", "show"):
+        (folder,) = work.glob("results/cifar10-cpu/*/darts/seed-*")
         words = [word.replace("RUN_ID", folder.name.rpartition("-")[2]) for word in words]
     assert cli.main(words) == cli.DONE, words
 
