@@ -1,4 +1,4 @@
-"""What a run is asked (`RunSpec`), what it found (`RunRecord`), and the run id that ties the two together."""
+"""A run's request (`RunSpec`), its result (`RunRecord`), and the run id that ties the two together."""
 
 import hashlib
 import json
@@ -88,7 +88,7 @@ class _Document:
 
 @dataclass(frozen=True)
 class RunSpec(_Document):
-    """One cell of the plan: a supernet (`trains`, its options, data set, protocol, seed) and one way to read it out."""
+    """One run of the plan: a supernet (`trains`, its options, data set, protocol, seed) and how the cell is derived."""
 
     _parts: ClassVar[Mapping[str, Any]] = {"protocol": Settings}
     method: str
@@ -130,7 +130,7 @@ class RunSpec(_Document):
         )
 
     def read_out_as(self, method: str, selection: str, options: Mapping[str, Any]) -> "RunSpec":
-        """The spec of the same supernet read out by another selection."""
+        """The spec of the same supernet with the cell derived by another selection."""
         return replace(self, method=method, selection=selection, selection_options=options)
 
     def to_json(self) -> str:
@@ -140,7 +140,7 @@ class RunSpec(_Document):
 
 @dataclass(frozen=True)
 class RunRecord(_Document):
-    """What a finished run found. Deterministic: times and machines are kept apart, in `machine.json`."""
+    """The result of a finished run. Deterministic: times and machines are kept apart, in `machine.json`."""
 
     _parts: ClassVar[Mapping[str, Any]] = {"data": Images}
     run_id: str
@@ -156,7 +156,7 @@ class RunRecord(_Document):
     notes: Mapping[str, Any] = field(default_factory=dict)
     """What a selection has to say, e.g. `dead_edges` and `order`."""
     package_sha256: str = ""
-    """Of this package's source in the process that read the cell out; empty in records older than this field."""
+    """Of this package's source in the process that derived the cell; empty in records older than this field."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Digests of the other files that hold this run's results; the store fills them in."""
 

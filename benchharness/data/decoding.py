@@ -1,4 +1,4 @@
-"""One image file of whatever kind as square pixels in three channels."""
+"""Decodes one image file of any supported kind into square pixels in three channels."""
 
 import warnings
 from collections.abc import Iterable

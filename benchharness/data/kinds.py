@@ -1,4 +1,4 @@
-"""What a set of images has to be: the three that the benchmark knows to the last count, others by rules for all."""
+"""Rules that image sets must meet: exact counts for the three of the benchmark, general rules for others."""
 
 import re
 from typing import Final, NamedTuple

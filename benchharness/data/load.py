@@ -1,4 +1,4 @@
-"""Finding an image set by its name: one that comes with the package, or an installed one."""
+"""Loads an image set by its name: one that comes with the package, or an installed one."""
 
 from benchharness.data.image_set import ImageSet
 from benchharness.data.importers import IMAGES, SPLITS

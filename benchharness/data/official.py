@@ -1,4 +1,4 @@
-"""Is a set of images the official one? By digests, since neither counts nor a file's name can tell."""
+"""Recognises the official images of a data set by their digests."""
 
 import hashlib
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""A bar for what takes a while and comes in pieces; on a terminal only, so that logs stay short."""
+"""Progress bar for loops and downloads; on a terminal only, so that logs stay short."""
 
 import sys
 import time
@@ -16,7 +16,7 @@ _Piece = TypeVar("_Piece")
 
 
 def shown(pieces: Iterable[_Piece], total: int, what: str) -> Iterator[_Piece]:
-    """`pieces` one by one, with a bar on stderr while they come."""
+    """Yields `pieces` one by one, with a progress bar on stderr."""
     if not sys.stderr.isatty():
         yield from pieces
         return

@@ -118,7 +118,7 @@ class Results:
         return _as_spelt(axes)
 
     def plot_taus(self, ax: Axes | None = None) -> "np.ndarray[Any, Any]":
-        """Kendall's tau of what reads cells out, a panel a kind, beside what parameter counts reach."""
+        """Kendall's tau of the criteria that derive cells, one panel per kind, beside that of parameter counts."""
         taus = self._setting().agreement
         if not taus["tau"].notna().any():
             raise UserError("no finished run here has scores of operations, so there is no tau to draw")

@@ -1,1 +1,1 @@
-"""Runs of a plan: which there are, who makes them, and how they are made again."""
+"""Planning, running and repeating searches."""

@@ -1,4 +1,4 @@
-"""Where in a user's own method an error arose."""
+"""Finds the line of a user's own method in which an error arose."""
 
 import traceback
 from pathlib import Path

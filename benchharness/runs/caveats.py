@@ -1,4 +1,4 @@
-"""What a plan cannot show, said before it runs: alphas that cannot move, too few seeds for any test."""
+"""Warnings before a run about what its plan cannot show: alphas that cannot move far, too few seeds for any test."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""What every method must pass, built in or a user's own: checks that say what failed and why."""
+"""Conformance checks that every method must pass; each failure says why."""
 
 from collections.abc import Callable, Mapping
 from io import BytesIO
@@ -210,7 +210,7 @@ def runs_on_cuda(kind: type[Method]) -> None:
 
 
 def searches(name: str | Path) -> None:
-    """A search of two epochs trains, resumes bit for bit and is read out."""
+    """A search of two epochs trains, resumes bit for bit and derives a cell."""
     own = methods.options(methods.load(name))
     cheap_options = "".join(f":{key}={value}" for key, value in CHEAP.items() if key in own)
     (job,) = make_plan(parse_methods(f"{name}{cheap_options}"), (0,), "cifar10", protocol("cpu", TINY))

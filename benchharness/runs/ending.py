@@ -1,4 +1,4 @@
-"""How runs end, in a line each, for whoever waits for them: the command line and notebooks alike."""
+"""One line for every run that ends, for the command line and notebooks alike."""
 
 from collections.abc import Iterator
 from contextlib import nullcontext

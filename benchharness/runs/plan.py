@@ -34,10 +34,10 @@ class Asked(NamedTuple):
 
 
 class Job(NamedTuple):
-    """One supernet to train, and everything that is read out of it."""
+    """One supernet to train, and every run that derives a cell from it."""
 
     base: RunSpec
-    """The supernet's own run: its method, read out by that method's own selection."""
+    """The supernet's own run: its method, with that method's own selection."""
     readouts: tuple[RunSpec, ...]
     """Further runs that share the supernet."""
     source_path: Path | None = None
@@ -91,7 +91,7 @@ def make_plan(
 ) -> list[Job]:
     """The jobs of a request, seed by seed; raises `UserError` on an unknown method, selection, option or data set.
 
-    A supernet's own run is always planned: `ostr` alone also gives `darts`, which costs no more than reading out. A
+    A supernet's own run is always planned: `ostr` alone also gives `darts`, which costs no further training. A
     protocol on the benchmark's own split takes its file from the data folder where that has it, and the runs say which.
     Where the protocol has settings of its own for a method, they hold but for those in `given`.
     """
@@ -131,7 +131,7 @@ def _pairs(text: str, whole: str) -> dict[str, str]:
 
 
 def _resolve(request: Asked) -> tuple[_Supernet, _Reading]:
-    """What has to be trained for a request, and how it is read out.
+    """The supernet that a request needs, and how the cell is derived from it.
 
     Options right after the name go to the method where it has them, otherwise to its selection.
     """

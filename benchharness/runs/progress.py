@@ -1,4 +1,4 @@
-"""What is going on while runs are made, told from their folders, so that it is the same for every executor."""
+"""Progress of runs, read from their folders, so that it works with every executor."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""Runs made where the results folder is not: in a store of their own there, from which their files are carried back."""
+"""Runs on machines without the results folder: made in a store there, and their files sent back."""
 
 import tempfile
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Making a finished run once more, from nothing but its folder, and comparing what comes out."""
+"""Makes a finished run again from its folder alone, and compares the results."""
 
 from collections.abc import Iterator
 from pathlib import Path

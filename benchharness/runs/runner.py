@@ -1,4 +1,4 @@
-"""Plan -> executor -> store: every run of a plan done exactly once, and none lost on the way."""
+"""Plan -> executor -> store: makes every run of a plan exactly once."""
 
 import re
 import time

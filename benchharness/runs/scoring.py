@@ -1,4 +1,4 @@
-"""Scores of cells at large: by a zero-cost proxy of untrained networks, or with the weights of a finished supernet."""
+"""Scores cells by a zero-cost proxy of untrained networks, or with the weights of a finished supernet."""
 
 import hashlib
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What is asked of `run`: methods, seeds, data set and protocol, from defaults, a TOML file and the command line."""
+"""The request of `run`: methods, seeds, data set and protocol, from defaults, a TOML file and the command line."""
 
 import tomllib
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A job on its way to a worker: a process of this machine, or one of a dask scheduler's, on any machine."""
+"""Hands a job to a worker: a process of this machine, or one of a dask scheduler."""
 
 import threading
 from collections.abc import Mapping

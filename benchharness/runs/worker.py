@@ -1,4 +1,4 @@
-"""What one worker process does with one job: train its supernet, read all out of it, and store that."""
+"""What one worker does with one job: train its supernet, derive all cells from it, and store the results."""
 
 import errno
 import gc
@@ -183,13 +183,13 @@ def _unrecorded(job: Job, base: Run, error: NotRecorded) -> list[Outcome]:
 
 
 def _crowds(error: Exception, where: Where) -> bool:
-    """Whether it is for others on the same device that a run found no memory."""
+    """Whether the run ran out of memory because it shares the GPU."""
     full = isinstance(error, torch.OutOfMemoryError) or (where.device.startswith("cuda") and memory.ran_out(error))
     return where.shared and full
 
 
 def _crowded(run: Run, where: Where) -> Outcome:
-    """What becomes of a run that its device has no memory left for; what was trained of it is in its checkpoint."""
+    """The outcome of a run whose device ran out of memory; its checkpoint holds what was trained."""
     gc.collect()  # a search is a ring of objects, and stays until it is collected
     torch.cuda.empty_cache()
     return Outcome(run.spec, "crowded", f"{where.device} has no memory left for so many at a time; again with half")
@@ -210,7 +210,7 @@ def _unrecordable(run: Run) -> bool:
 
 
 def as_made(where: Where, machine: Mapping[str, Any]) -> Where:
-    """`where` in the ways of a run of which `machine` tells, but for recorded steps where the device has none."""
+    """`where` with the threads, compilation and CUDA-graph settings recorded in `machine`; graphs on CUDA only."""
     recorded = machine.get("graphs", False) and where.device.startswith("cuda")
     compiled, threads = "on" if machine.get("compiled") else "off", int(machine.get("threads", where.threads))
     return where._replace(threads=threads, compile=compiled, graphs=recorded)
@@ -271,7 +271,7 @@ def _bound_to(base: Run, search: Searcher) -> dict[str, str]:
 def _resumed(base: Run, begin: Callable[[], Searcher]) -> tuple[Searcher, str]:
     """The search as its checkpoint holds it, or at its beginning; and why so, where there was one not to go on from.
 
-    Raises `UserError` where the run is done on other images, since none but those can be read out of its supernet.
+    Raises `UserError` where the run is done on other images, since its supernet was trained on those.
     """
     search = begin()
     if base.done:

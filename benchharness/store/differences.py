@@ -1,4 +1,4 @@
-"""In what two makings of one run differ, apart from machines and days."""
+"""Lists how two makings of one run differ, apart from machine and time."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Is a results folder sound? What is wrong with which run, and what to do about it. Reads only."""
+"""Checks a results folder: what is wrong with which run, and what to do about it. Reads only."""
 
 import os
 from collections import Counter

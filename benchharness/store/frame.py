@@ -1,4 +1,4 @@
-"""A results folder as tables: one row a run, one row an epoch. Reads only, and never waits for a runner."""
+"""A results folder as data frames: one row a run, or one row an epoch. Reads only, and never waits for a runner."""
 
 import gc
 from collections.abc import Iterator
@@ -68,7 +68,7 @@ def results(folder: str | Path = "results") -> pd.DataFrame:
 def trace(path: Path) -> pd.DataFrame:
     """The epochs of the run in folder `path`, one row each with the columns `EPOCH_COLUMNS`.
 
-    A run that was read out of another one's supernet has that one's trace.
+    A run that shares another run's supernet has that run's trace.
     """
     return pd.DataFrame(lines(path), columns=list(EPOCH_COLUMNS))
 
@@ -117,7 +117,7 @@ def _read_out(supernet: dict[str, np.ndarray], own: dict[str, np.ndarray]) -> di
 
 
 def _trained(path: Path) -> Path:
-    """The folder of the run whose supernet the run in `path` was read out of; often `path` itself."""
+    """The folder of the run whose supernet the run in `path` derives its cell from; often `path` itself."""
     record = read_record(path)
     return path if record is None else supernet_folder(path, record) or path
 

@@ -1,4 +1,4 @@
-"""Which folders below a results folder hold its runs: one answer for everyone who reads, checks or repeats them."""
+"""Lists the run folders below a results folder, and decides which of several copies of a run counts."""
 
 import os
 import re

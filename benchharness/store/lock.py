@@ -1,4 +1,4 @@
-"""Who is working on a run: a lock that dies with its process, and a heartbeat that tells everybody else.
+"""Claims a run for one process: a lock that dies with the process, and a heartbeat for other machines.
 
 The lock decides between processes of one machine; it vanishes with the process, however that ends. The heartbeat is for
 readers, who must not touch the lock, and for other machines, where a shared file system's locks cannot be relied on.

@@ -1,4 +1,4 @@
-"""Results folders of several machines put together: every run once, in one folder, and none lost where two disagree."""
+"""Merges results folders of several machines: every run once; runs that disagree are set aside."""
 
 import shutil
 from collections.abc import Iterable, Iterator
@@ -41,7 +41,7 @@ def merge(sources: Iterable[Path], out: Path) -> Merged:
     """Copy every run of the `sources` into `out`, which may hold runs already; the sources stay as they are.
 
     A run that is in two of them is taken once. Where both are finished and their results differ, the first stays in
-    `out`, and the other goes to `OUT.conflicts/1/...` (the number of its source), with all that was read out of its
+    `out`, and the other goes to `OUT.conflicts/1/...` (the number of its source), with all that was derived from its
     supernet. Raises `UserError` where a source is no results folder, or lies in `out` or around it.
     """
     merged, sources = Merged(), list(sources)
@@ -81,7 +81,7 @@ class _Source:
     """Ids of runs whose results are others than those in `out`."""
 
     def merge(self) -> None:
-        """Take every run of this source, supernets before what was read out of them."""
+        """Take every run of this source, supernets before the runs that share them."""
         folders = [self.root / place for place in run_folders(self.root)]
         self.found.runs += len(folders)
         apart = not_counted(self.root, folders)
@@ -153,7 +153,7 @@ class _Source:
 
 
 def _is_reading(record: RunRecord | None) -> bool:
-    """Whether a run is finished and was read out of another one's supernet."""
+    """Whether a run is finished and shares another run's supernet."""
     return record is not None and record.supernet != record.run_id
 
 

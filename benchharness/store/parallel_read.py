@@ -1,4 +1,4 @@
-"""Many small files: one after the other from a quick disk, many at a time from one, or a network, that is waited for.
+"""Reads many small files: one after the other from a quick disk, in parallel from a slow one or a network.
 
 Python's threads take turns, so that on a quick disk sixteen of them need three times as long as one.
 """

@@ -1,4 +1,4 @@
-"""What readers rely on in the files of a run's folder beside its spec and record: types of JSON, shapes of arrays."""
+"""Types and array shapes that readers rely on in a run's folder, besides its spec and record."""
 
 from collections.abc import Mapping
 from typing import Final, Required, TypedDict

@@ -1,4 +1,4 @@
-"""A run's results as plain bytes, on their way from one store to another whose folder is not shared."""
+"""A run's results as bytes, for sending them between stores that share no folder."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Images of one's own as most tools keep them: a folder of files a class, apart for training and testing or not."""
+"""Imports a folder of image files by class, with or without separate folders for training and testing."""
 
 from collections.abc import Mapping
 from pathlib import Path

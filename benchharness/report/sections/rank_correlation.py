@@ -175,7 +175,7 @@ def _tau_picture(evidence: Evidence, overall: pd.DataFrame) -> Picture:
 
 
 def _score_pictures(evidence: Evidence) -> list[Block]:
-    """A figure per method that is read out by something else than magnitude, where there is a table to compare with."""
+    """A figure per method that derives by something else than magnitude, where there is a table to compare with."""
     runs = evidence.runs[evidence.runs["arch"].notna() & ~evidence.runs["selection"].isin(["magnitude", "uniform"])]
     truth = Truth(by_code(evidence.table, evidence.dataset, "test", own=True)).edges["mean"]
     pictures: list[Block] = []

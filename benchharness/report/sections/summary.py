@@ -189,7 +189,7 @@ def collapse_sentence(fallen: pd.DataFrame) -> str:
 
 
 def rescue_sentence(evidence: Evidence, fallen: pd.DataFrame) -> str:
-    """Whether cells read out by operation strength are better than those by magnitude, on the same supernets."""
+    """Whether cells derived by operation strength are better than those by magnitude, on the same supernets."""
     pair = strength_pair(evidence)
     if pair is None:
         return "Nothing here was read out by operation strength beside the same supernet's largest weights."
@@ -214,7 +214,7 @@ def rescue_sentence(evidence: Evidence, fallen: pd.DataFrame) -> str:
 
 
 def strength_pair(evidence: Evidence) -> tuple[str, str] | None:
-    """A method read out by operation strength and the one that trained its supernets; of several DARTS's."""
+    """A method that derives by operation strength and the one that trained its supernets; of several DARTS's."""
     own = evidence.own()
     read = own[(own["selection"] == "strength") & own["trains"].isin(own["method"].astype(str))]
     pairs = read[["method", "trains"]].astype(str).drop_duplicates().sort_values(["trains", "method"])
