@@ -32,7 +32,7 @@ LEAST: Final = 1 / 20
 MOST_TIMES: Final = 5
 """Shares of the median below and above which a value is odd.
 
-Measured on two public tables of 45 latencies and energies: the values below a twentieth, 0 to 341 of 15,625 in a
+Measured on two public tables of 48 latencies and energies: the values below a twentieth, 0 to 341 of 15,625 in a
 column, are those of cells that a compiler folded away (a hundredth and less) and stragglers close to them; above five
 times there are 3 in all.
 """
