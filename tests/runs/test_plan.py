@@ -203,7 +203,7 @@ def test_a_users_method_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> N
         plan(str(tmp_path / "mine.py"))
 
 
-CHANGED = ("darts2", "drnas-progressive", "enas", "gdas", "sdarts-adv", "sdarts-rs")
+CHANGED = ("darts2", "drnas-progressive", "enas", "gdas", "proxy", "sdarts-adv", "sdarts-rs")
 
 
 def test_a_method_that_searches_otherwise_than_it_did_has_other_run_ids() -> None:
