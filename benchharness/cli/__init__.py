@@ -31,7 +31,6 @@ Differentiable architecture searches on NAS-Bench-201, run for real and compared
   check     the conformance checks of a method, your own or built in
   baselines searches of the table alone, on simulated budgets
   score     every cell scored by zero-cost proxies or by a supernet, with tau against the table
-  pages     a page for every method, from docstrings and results
   export    all runs as one tidy CSV or Parquet file
   show      one run: its settings, its cell, its times, and the traceback where it failed
   doctor    what is wrong with a results folder, and what to do about it
@@ -158,7 +157,6 @@ COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "new": _later("methods", "new"),
     "check": _later("methods", "check"),
     "baselines": _later("methods", "baselines"),
-    "pages": _later("methods", "pages"),
     "show": _later("results", "show"),
     "doctor": _later("results", "doctor"),
     "merge": _later("results", "merge"),

@@ -1,9 +1,9 @@
-"""Commands for whoever writes a method: `new`, `check`, `pages`; and searches without a supernet: `baselines`."""
+"""Commands for whoever writes a method: `new`, `check`; and searches without a supernet: `baselines`."""
 
 import json
 from pathlib import Path
 
-from benchharness.cli.parser import DONE, FAILED, Parser, dataset_name, tables_if_installed
+from benchharness.cli.parser import DONE, FAILED, Parser, dataset_name
 from benchharness.compute.environment import wait_passively
 
 
@@ -33,21 +33,6 @@ def check(words: list[str]) -> int:
     for finding in findings if not args.json else ():
         print(f"{finding.state:8}{finding.check}" + (f": {finding.reason}" if finding.reason else ""))
     return FAILED if any(finding.state == "failed" for finding in findings) else DONE
-
-
-def pages(words: list[str]) -> int:
-    """Write a page for every built-in method."""
-    parser = Parser("pages", "Write a page for every built-in method, from docstrings and results.")
-    parser.add_argument("--results", metavar="RESULTS", help="a results folder whose figures the pages quote")
-    parser.add_argument("--out", default="docs/methods", metavar="FOLDER", help="default docs/methods")
-    args = parser.read(words)
-    from benchharness.cli import method_pages as made
-
-    tables = tables_if_installed(Path(args.results)) if args.results else None
-    print(
-        f"{len(made.write(Path(args.out), Path(args.results) if args.results else None, tables))} pages in {args.out}"
-    )
-    return DONE
 
 
 def baselines(words: list[str]) -> int:

@@ -33,9 +33,3 @@ def test_baselines_print_and_write(data_folder: Path, tmp_path: Path, capsys: py
     assert main(["baselines", "--seeds", "0-9", "--out", str(out)]) == DONE
     assert "reinforce     10 seeds" in capsys.readouterr().out
     assert len(out.read_text().splitlines()) == 41
-
-
-def test_pages_without_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["pages", "--out", str(tmp_path / "pages")]) == DONE
-    assert "pages in" in capsys.readouterr().out
-    assert (tmp_path / "pages" / "drnas.md").read_text().startswith("# drnas")

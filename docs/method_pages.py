@@ -1,5 +1,9 @@
-"""A page a method, made from its docstrings and from the results there are: what it is, and what to expect of it."""
+"""A page a method, made from its docstrings and from the results there are: what it is, and what to expect of it.
 
+`python docs/method_pages.py --results results/cifar10-cpu`, from the repository's root, writes docs/methods anew.
+"""
+
+import argparse
 import inspect
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,6 +13,7 @@ import pandas as pd
 
 from benchharness import methods, store
 from benchharness.analysis.lookup import lookup
+from benchharness.cli.parser import tables_if_installed
 from benchharness.methods import Method
 from benchharness.search import selection
 from benchharness.table import Tables, baselines
@@ -20,6 +25,15 @@ RULES: Mapping[str, str] = {
     "none": "nothing is trained",
 }
 _NO_RESULTS = "No search by this method is among the results yet."
+
+
+def main() -> None:
+    """Write the pages of all methods."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, help="a results folder whose figures the pages quote")
+    parser.add_argument("--out", type=Path, default=Path("docs/methods"), help="default docs/methods")
+    args = parser.parse_args()
+    write(args.out, args.results, tables_if_installed(args.results) if args.results else None)
 
 
 def write(folder: Path, results: Path | None, tables: Tables) -> list[Path]:
@@ -116,3 +130,7 @@ def _command(name: str, key: Any, group: pd.DataFrame) -> str:
     dataset, protocol = key
     seeds = ",".join(map(str, sorted(group["seed"].unique())))
     return f"    benchharness run --methods {name} --seeds {seeds} --dataset {dataset} --protocol {protocol}"
+
+
+if __name__ == "__main__":
+    main()
