@@ -8,10 +8,11 @@ import pandas as pd
 
 from benchharness import stats
 from benchharness.analysis.search_curves import Arrays
+from benchharness.data.kinds import DIGITS, KNOWN
 
 COLUMNS = ("verdict", "decided_edges", "leaning_edges", "lead", "relative_entropy")
 """Of `decisions`: the verdict, edges of six, the mean lead of the winner's weight, entropy as a share of uniform's."""
-_OLDER_CLASSES: Final = {"cifar10": 10, "digits": 10, "cifar100": 100, "imagenet16-120": 120}
+_OLDER_CLASSES: Final = {DIGITS: 10, **{name: kind.classes for name, kind in KNOWN.items()}}
 """Of runs whose records do not say it yet."""
 
 

@@ -122,7 +122,20 @@ def method(runs: pd.DataFrame, tables: Iterable[Table | None]) -> list[Block]:
     looked_up = _distinct(line for table in tables for line in about(table))
     lines = [line(machine) for line in (_machine, _versions) for machine in machines]
     lines += [f"{line[:1].upper()}{line[1:]}." for line in sources(runs["record"])]
-    return [Bullets([*looked_up, RULE, *_distinct(lines)])]
+    return [Bullets([*looked_up, RULE, *_distinct(lines), *_ways(machines)])]
+
+
+def _ways(machines: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What run ids leave out and these runs differ in, since it changes last bits; nothing where all are alike."""
+    ways = pd.Series([_way(machine) for machine in machines], dtype=str).value_counts()
+    each = listed(f"{way} ({counted(int(number), 'run')})" for way, number in ways.items())
+    return [f"Runs differ in what run ids leave out and last bits depend on: {each}."] if len(ways) > 1 else []
+
+
+def _way(machine: Mapping[str, Any]) -> str:
+    extras = [name for key, name in (("compiled", "compiled"), ("graphs", "CUDA graphs")) if machine.get(key)]
+    threads = [counted(int(machine["threads"]), "thread")] if machine.get("threads") else ["unknown threads"]
+    return f"{str(machine.get('device', 'cpu')).partition(':')[0]} with {' and '.join([*threads, *extras])}"
 
 
 def sources(records: "Iterable[Mapping[str, Any] | None]") -> list[str]:

@@ -82,5 +82,14 @@ def test_what_holds_for_all_names_table_machine_versions_and_the_rule(evidence: 
     assert "No table was installed" in words(method(evidence.runs, [None]))
 
 
+def test_what_run_ids_leave_out_is_told_where_runs_differ_in_it(evidence: report.Evidence, table: Table) -> None:
+    runs = evidence.runs
+    alike = [{**machine, "device": "cuda:0", "threads": 1, "compiled": False} for machine in runs["machine"]]
+    assert "run ids leave out" not in words(method(runs.assign(machine=alike), [table]))
+    others = [{**alike[0], "threads": 2, "compiled": True}, *alike[1:-1], {**alike[-1], "device": "cuda:1"}]
+    said = words(method(runs.assign(machine=others), [table]))
+    assert f"cuda with 1 thread ({len(runs) - 1} runs) and cuda with 2 threads and compiled (1 run)" in said
+
+
 def test_a_table_that_holds_a_part_says_how_much(evidence: report.Evidence, sample: Table) -> None:
     assert "1,563 of 15,625 architectures" in words(method(evidence.runs, [sample, None]))
