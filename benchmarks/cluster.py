@@ -22,7 +22,7 @@ from distributed import Client
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchharness.compute.environment import describe
-from benchharness.runs.runner import Means, perform, plan_of
+from benchharness.runs.runner import RunOptions, perform, plan_of
 from benchharness.runs.suite import Suite
 from benchharness.store import Store
 
@@ -51,7 +51,7 @@ def measured(suite: Suite, count: int) -> dict[str, float]:
     """Seconds of the wall clock and of the workers' processors for all searches, the workers being warm."""
     with cluster(count) as (address, workers), tempfile.TemporaryDirectory() as scratch:
         before, started = spent(workers), time.perf_counter()
-        means = Means(executor="dask", scheduler=address, return_results=True)
+        means = RunOptions(executor="dask", scheduler=address, return_results=True)
         outcomes = list(perform(plan_of(suite), Store(Path(scratch), "speed"), means))
         wall, used = time.perf_counter() - started, spent(workers) - before
     assert {outcome.state for outcome in outcomes} == {"done"}, outcomes

@@ -27,8 +27,8 @@ from benchharness.compute.environment import wait_passively
 from benchharness.errors import UserError
 
 if TYPE_CHECKING:
+    from benchharness.runs.options import RunOptions
     from benchharness.runs.plan import Job
-    from benchharness.runs.runner import Means
     from benchharness.runs.suite import Suite
     from benchharness.store import Store
     from benchharness.table import Tables
@@ -252,12 +252,12 @@ def _completed(store: "Store", args: argparse.Namespace) -> "Tables":
     return tables
 
 
-def _means(plan: "list[Job]", args: argparse.Namespace) -> "Means":
+def _means(plan: "list[Job]", args: argparse.Namespace) -> "RunOptions":
     from benchharness.compute.devices import slots
-    from benchharness.runs.runner import Means
+    from benchharness.runs.options import RunOptions
 
     args.jobs = args.jobs if args.jobs is not None else slots(args.device, len(plan))
-    return Means(**{name: getattr(args, name) for name in Means._fields})
+    return RunOptions(**{name: getattr(args, name) for name in RunOptions._fields})
 
 
 def _checked(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> int:

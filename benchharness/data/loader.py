@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,18 +13,11 @@ from benchharness.config import Protocol
 from benchharness.data import ImageSet
 from benchharness.data.official import is_reordered
 from benchharness.data.pictures import Batch, Pictures
+from benchharness.data.splits import Split
 from benchharness.seeding import generator
 
 _MISSING = " (drawn by seed: the benchmark's own split file is not installed)"
 _REORDERED = " (whose indices count the images in their official order, and these are in another)"
-
-
-class Split(NamedTuple):
-    """Indices into the training images followed by the test images, and how they were chosen in words."""
-
-    train: Integer[np.ndarray, " train"]
-    valid: Integer[np.ndarray, " valid"]
-    words: str
 
 
 def split(images: ImageSet, settings: Protocol, seed: int, given: Split | None = None) -> Split:

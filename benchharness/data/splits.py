@@ -26,7 +26,8 @@ class Split(NamedTuple):
     train: Int[np.ndarray, "train"]
     """Empty in a split of test images, where weights learn from all training images."""
     valid: Int[np.ndarray, "valid"]
-    """Indices into the training images; in a split of test images, into those: x-valid."""
+    """Indices into the training images; in a file that splits test images, into those: x-valid. A search counts the
+    training images first, then the test images."""
     words: str
 
     @property

@@ -11,7 +11,8 @@ from benchharness.methods import Method, _written
 from benchharness.notebook.results import Results, results
 from benchharness.runs.caveats import cannot_show
 from benchharness.runs.ending import performed
-from benchharness.runs.runner import Means, plan_of
+from benchharness.runs.options import RunOptions
+from benchharness.runs.runner import plan_of
 from benchharness.runs.suite import Suite
 from benchharness.store import Store
 from benchharness.table.measurements import tables_of
@@ -39,23 +40,24 @@ def run(
 
     The arguments are those of `benchharness run`. `methods` may be or hold classes derived from `Method`, also such as
     were written in a notebook; `changes` override values of the protocol; `jobs` are one a core, or one a GPU, unless
-    given; and `means` are the rest of `Means`: threads, timeout, compile, graphs, executor, scheduler, return_results,
-    any_source, epochs_now, until. A failed run is a row with status `failed`, and the same call tries it again. Raises
-    `UserError` on a request that cannot be met.
+    given; and `means` are the rest of `RunOptions`: threads, timeout, compile, graphs, executor, scheduler,
+    return_results, any_source, epochs_now, until. A failed run is a row with status `failed`, and the same call tries
+    it again. Raises `UserError` on a request that cannot be met.
     """
     for name in means:
-        if name not in Means._fields:
-            raise unknown("argument of run", name, Means._fields)
+        if name not in RunOptions._fields:
+            raise unknown("argument of run", name, RunOptions._fields)
     request, why = Suite(_methods(methods), _spelt(seeds), dataset, protocol, changes or {}, suite).resolved()
     plan, store = plan_of(request), Store(path_of(out), request.name)
-    tables, ways = tables_of(store.path), Means(slots(device, len(plan)) if jobs is None else jobs, device, choice=why)
+    tables = tables_of(store.path)
+    options = RunOptions(slots(device, len(plan)) if jobs is None else jobs, device, choice=why)
     specs = [spec for job in plan for spec in job.specs]
     sentences = [f"data set {request.dataset}: {why}"] if why else []
     sentences += announced(specs, store, tables, jobs, device) if training else []
     sentences += [f"note: {sentence}" for sentence in cannot_show(plan)]
     if sentences and not quiet:
         print("\n".join(sentences), flush=True)
-    ended = list(performed(plan, store, ways._replace(**means), tables, quiet))
+    ended = list(performed(plan, store, options._replace(**means), tables, quiet))
     if training and not any(outcome.state == "paused" for outcome in ended):
         train_missing(store.path, tables, jobs, device, quiet)
     return results(store.path)

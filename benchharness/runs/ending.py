@@ -8,16 +8,17 @@ import pandas as pd
 
 from benchharness.analysis.lookup import lookup
 from benchharness.io.progress import clock
+from benchharness.runs.options import RunOptions
 from benchharness.runs.plan import Job
 from benchharness.runs.progress import shown
-from benchharness.runs.runner import Means, Outcome, perform
+from benchharness.runs.runner import Outcome, perform
 from benchharness.space import from_string, indices, short, to_code
 from benchharness.store import Store, read
 from benchharness.table import Tables, table_of
 
 
 def performed(
-    plan: list[Job], store: Store, means: Means, tables: Tables, quiet: bool = False, verbose: bool = False
+    plan: list[Job], store: Store, means: RunOptions, tables: Tables, quiet: bool = False, verbose: bool = False
 ) -> Iterator[Outcome]:
     """What `perform` yields, with what is going on shown meanwhile and a line for every run that ends.
 

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from benchharness.errors import UserError
 from benchharness.records import Status
+from benchharness.runs.options import Where
 from benchharness.runs.plan import Job
-from benchharness.runs.worker import Open, Outcome, Where, execute, open_search
+from benchharness.runs.worker import Open, Outcome, execute, open_search
 from benchharness.store import Run, Store
 from benchharness.store.transfer import Parcel, pack, unpack
 

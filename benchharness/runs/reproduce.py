@@ -8,8 +8,9 @@ from benchharness.compute.devices import devices
 from benchharness.errors import UserError
 from benchharness.io import files
 from benchharness.records import RunSpec, Status
+from benchharness.runs.options import Where, as_made
 from benchharness.runs.plan import Job
-from benchharness.runs.worker import Open, Where, as_made, execute, open_search
+from benchharness.runs.worker import Open, execute, open_search
 from benchharness.store import Store
 from benchharness.store.differences import differences
 from benchharness.store.run_folder import read_record, read_spec, status, supernet_folder

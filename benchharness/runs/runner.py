@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from benchharness import methods
 from benchharness.compute import executors
@@ -14,73 +14,19 @@ from benchharness.compute.devices import devices
 from benchharness.compute.watchdog import stacks
 from benchharness.config import protocol as make_protocol
 from benchharness.data import load_images
-from benchharness.errors import UserError, unknown
-from benchharness.models import compiled
+from benchharness.errors import UserError
 from benchharness.records import Status
+from benchharness.runs.options import RunOptions, Where
 from benchharness.runs.plan import Job, make_plan, parse_methods, parse_seeds
 from benchharness.runs.remote import Carried, deliver, held
 from benchharness.runs.suite import Suite
 from benchharness.runs.tasks import Task, check_place, start_away, start_task, start_there
-from benchharness.runs.worker import Outcome, Where, execute, finished
+from benchharness.runs.worker import Outcome, execute, finished
 from benchharness.store import Store
 
-__all__ = ["Means", "Outcome", "Where", "check_plan", "devices", "execute", "perform", "plan_of", "share"]
+__all__ = ["Outcome", "RunOptions", "Where", "check_plan", "devices", "execute", "perform", "plan_of", "share"]
 
 POLL_SECONDS: Final = 2.0
-EXECUTORS: Final = ("local", "dask")
-
-
-class Means(NamedTuple):
-    """What runs are made with, none of which is part of a run's identity.
-
-    Only `threads`, `device`, `compile` and `graphs` touch the bits.
-    """
-
-    jobs: int = 1
-    """Runs at a time on this machine, each in a process of its own."""
-    device: str = "auto"
-    threads: int = 1
-    """torch's threads per run on the CPU; one, so that bits depend neither on the cores nor on `jobs`."""
-    timeout: float = 0.0
-    """Seconds in which an epoch or a reading has to end before its process is taken for hung, and a dask worker has to
-    come; 0 waits for ever."""
-    executor: str = "local"
-    scheduler: str = ""
-    """Address of the dask scheduler."""
-    return_results: bool = False
-    """Whether dask's workers, which then need not share the results folder, send back what they made."""
-    any_source: bool = False
-    """Whether dask's workers may have another source of this package; their runs' records say which."""
-    compile: str = "auto"
-    """Whether the supernet's cells are compiled for training: `on`, `off`, or `auto`, where that pays."""
-    graphs: bool = False
-    """Whether steps are recorded as CUDA graphs."""
-    epochs_now: int = 0
-    """Epochs of the schedule after which every training pauses, to be gone on with another time; 0 trains them all."""
-    until: float = 0.0
-    """When whatever goes on pauses, at the end of an epoch, in seconds since 1970; 0 never."""
-    choice: str = ""
-    """Why the data set is the one it is, where `auto` was asked for; kept with every run."""
-
-    def checked(self) -> "Means":
-        """These means; raises `UserError` on any that cannot be."""
-        if self.executor not in EXECUTORS:
-            raise unknown("executor", self.executor, EXECUTORS)
-        if (self.executor == "dask") != bool(self.scheduler):
-            raise UserError("--executor dask and --scheduler tcp://HOST:PORT go together; only one of them is given")
-        if self.return_results and self.executor != "dask":
-            raise UserError("--return-results goes with --executor dask: other workers share the results folder anyway")
-        if self.any_source and self.executor != "dask":
-            raise UserError("--any-source goes with --executor dask: other processes have the source of this one")
-        if self.compile not in compiled.CHOICES:
-            raise unknown("compile", self.compile, compiled.CHOICES)
-        if self.return_results and (self.epochs_now or self.until):
-            raise UserError("--return-results leaves checkpoints behind, so that --epochs-now and --for cannot go on")
-        for name, least in (("jobs", 1), ("threads", 1), ("timeout", 0), ("epochs_now", 0), ("until", 0)):
-            value = getattr(self, name)
-            if not least <= value < float("inf"):
-                raise UserError(f"{name}={value} is out of range; it must be {least} or more, and finite")
-        return self
 
 
 def plan_of(suite: Suite) -> list[Job]:
@@ -101,7 +47,7 @@ def share(plan: list[Job], part: str) -> list[Job]:
     return plan[int(match[1]) - 1 :: int(match[2])]
 
 
-def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterator[Outcome]:  # noqa: B008
+def perform(plan: Iterable[Job], store: Store, options: RunOptions = RunOptions()) -> Iterator[Outcome]:  # noqa: B008
     """Work through what the store lacks, yielding each run's outcome as its job ends.
 
     Returns once every run is done or has failed: runs that other processes are working on are waited for, and taken
@@ -110,23 +56,23 @@ def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterat
     without, in a fresh process.
     """
     store = Store(store.root.absolute(), store.suite)  # workers may be elsewhere
-    elsewhere = means.executor == "dask"
+    elsewhere = options.executor == "dask"
     left = {key: job for key, job in enumerate(plan) if not finished(store, job)}
-    places = check_plan(left.values(), store, means)
+    places = check_plan(left.values(), store, options)
     sources = _sources(left.values())
     images = _digests(left.values()) if elsewhere else {}
     if not elsewhere:
         _fetch(left.values())
     afresh = False
     while left:
-        shared = not elsewhere and means.jobs > len(places)
-        wheres = {key: _where(store, places[key % len(places)], means, shared) for key in left}
+        shared = not elsewhere and options.jobs > len(places)
+        wheres = {key: options.at(store, places[key % len(places)], shared) for key in left}
         work = {
             key: Task(
                 job,
                 wheres[key],
                 sources[job.source_path],
-                held(job, store) if means.return_results else {},
+                held(job, store) if options.return_results else {},
                 images.get(job.base.dataset, ""),
             )
             for key, job in left.items()
@@ -134,7 +80,7 @@ def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterat
         busy: set[int] = set()
         again: set[int] = set()
         crowded = False
-        for key, result in _execute(work, means, afresh):
+        for key, result in _execute(work, options, afresh):
             for outcome in _outcomes(left[key], result, wheres[key]):
                 if outcome.state == "busy":
                     busy.add(key)
@@ -146,30 +92,24 @@ def perform(plan: Iterable[Job], store: Store, means: Means = Means()) -> Iterat
                     crowded |= outcome.state == "crowded"
                     afresh |= outcome.state == "afresh"
                 yield outcome
-        means = means._replace(jobs=max(len(places), means.jobs // 2)) if crowded else means
-        if busy and 0 < means.until < time.time():
+        options = options._replace(jobs=max(len(places), options.jobs // 2)) if crowded else options
+        if busy and 0 < options.until < time.time():
             yield from (Outcome(spec, "paused", "others are at it") for key in busy for spec in left[key].specs)
             return
         left = {key: job for key, job in left.items() if key in busy | again}
         time.sleep(POLL_SECONDS if busy else 0)
 
 
-def check_plan(plan: Iterable[Job], store: Store, means: Means) -> list[str]:
-    """The devices that the runs of `plan` take in turn; raises `UserError` where they cannot be made by these means."""
-    means.checked()
-    if means.executor == "dask":
-        return [means.device]
-    places = devices(means.device, means.jobs)
+def check_plan(plan: Iterable[Job], store: Store, options: RunOptions) -> list[str]:
+    """The devices that the runs of `plan` take in turn; raises `UserError` where they cannot be made so."""
+    options.checked()
+    if options.executor == "dask":
+        return [options.device]
+    places = devices(options.device, options.jobs)
     for job in plan:
         for place in places:
-            check_place(job, place, _where(store, place, means, shared=False))
+            check_place(job, place, options.at(store, place, shared=False))
     return places
-
-
-def _where(store: Store, place: str, means: Means, shared: bool) -> Where:
-    threads, timeout, choice, until = means.threads, means.timeout, means.choice, means.until
-    ways = means.compile, means.graphs
-    return Where(store, place, threads, timeout, choice, shared, *ways, means.epochs_now, until)
 
 
 def _sources(jobs: Iterable[Job]) -> dict[Path | None, bytes]:
@@ -177,17 +117,17 @@ def _sources(jobs: Iterable[Job]) -> dict[Path | None, bytes]:
 
 
 def _execute(
-    work: Mapping[int, Task], means: Means, afresh: bool
+    work: Mapping[int, Task], options: RunOptions, afresh: bool
 ) -> Iterator[tuple[int, list[Outcome] | Carried | Exception]]:
-    if means.executor == "dask":
-        away: Callable[[Task], list[Outcome] | Carried] = start_away if means.return_results else start_there
-        return cluster(away, work, means.scheduler, Rules(means.timeout, means.any_source))
+    if options.executor == "dask":
+        away: Callable[[Task], list[Outcome] | Carried] = start_away if options.return_results else start_there
+        return cluster(away, work, options.scheduler, Rules(options.timeout, options.any_source))
     if afresh:
-        return executors.fresh(start_task, work, means.jobs)
-    if means.jobs == 1 and not means.timeout:
+        return executors.fresh(start_task, work, options.jobs)
+    if options.jobs == 1 and not options.timeout:
         return executors.serial(start_task, work)
     return executors.processes(
-        start_task, work, means.jobs
+        start_task, work, options.jobs
     )  # what hangs is ended with its process, which is not this one
 
 

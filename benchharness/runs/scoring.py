@@ -18,8 +18,9 @@ from benchharness.errors import UserError
 from benchharness.io import catalog, files
 from benchharness.models import proxies
 from benchharness.models.proxies import Setting
+from benchharness.runs.checkpoint import restored
 from benchharness.runs.reproduce import job_of
-from benchharness.runs.worker import open_search, restored
+from benchharness.runs.worker import open_search
 from benchharness.search.evaluation import Evaluation
 from benchharness.search.loop import Search
 from benchharness.seeding import generator

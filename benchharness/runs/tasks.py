@@ -9,9 +9,10 @@ from benchharness.compute.devices import devices
 from benchharness.data import load_images
 from benchharness.errors import UserError, WorkerError
 from benchharness.models import compiled, precision
+from benchharness.runs.options import Where
 from benchharness.runs.plan import Job
 from benchharness.runs.remote import Carried, execute_away
-from benchharness.runs.worker import Outcome, Where, execute, given_split
+from benchharness.runs.worker import Outcome, execute, given_split
 from benchharness.search import cuda_graphs
 from benchharness.store.transfer import Parcel
 

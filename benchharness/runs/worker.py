@@ -2,29 +2,27 @@
 
 import errno
 import gc
-import io
-import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Final, Literal, NamedTuple
 
-import numpy as np
 import torch
 
 from benchharness.compute import environment, memory
 from benchharness.compute.devices import devices, name_of
 from benchharness.compute.watchdog import watched
 from benchharness.data import benchmark_split, load_images
-from benchharness.data.loader import Split
+from benchharness.data.splits import Split
 from benchharness.errors import UnwritableError, UserError
-from benchharness.io import files
 from benchharness.io.catalog import data_folder
 from benchharness.models import compiled as compiling
-from benchharness.records import RunRecord, RunSpec, Status
+from benchharness.records import RunSpec, Status
 from benchharness.runs.blame import place
+from benchharness.runs.checkpoint import Searcher, check_same, resumed, save
+from benchharness.runs.options import Where, as_made, ways
 from benchharness.runs.plan import Job
 from benchharness.search import diagnostics
 from benchharness.search.cuda_graphs import CudaRecorder, NotRecorded, check_device
@@ -35,26 +33,6 @@ _DISKS: Final = {
     *(errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ESTALE, errno.EACCES, errno.EPERM),
     *(errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.EMFILE, errno.ENFILE),
 }
-
-
-@runtime_checkable
-class Searcher(Protocol):
-    """What the runner needs of a search; `search.Search` is the real one."""
-
-    @property
-    def epoch(self) -> int: ...  # noqa: D102
-    @property
-    def finished(self) -> bool: ...  # noqa: D102
-    @property
-    def images_sha256(self) -> str: ...  # noqa: D102
-    def run_epoch(self) -> dict[str, Any]: ...  # noqa: D102
-    def state(self) -> dict[str, Any]: ...  # noqa: D102
-    def load(self, state: Mapping[str, Any]) -> None: ...  # noqa: D102
-    def arrays(self) -> dict[str, np.ndarray]: ...  # noqa: D102
-    def read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]: ...  # noqa: D102
-
-    tell: Callable[[float], None]
-    """Gets the share of a reading that is done."""
 
 
 _UNFIT: Final[list[str]] = []
@@ -75,35 +53,6 @@ class Outcome(NamedTuple):
     """Why it failed, or how far it is; of a run that is done, what its maker should know."""
     spoilt: bool = False
     """Whether it failed for a disk that is full, broken or read-only: on another machine it may well be made."""
-
-
-class Where(NamedTuple):
-    """What a worker needs to know apart from its job."""
-
-    store: Store
-    device: str
-    """One that `devices` knows; the worker takes the first it stands for."""
-    threads: int
-    """torch's threads for runs that begin now. One that was begun before keeps the number that it was begun with, since
-    the bits depend on it."""
-    timeout: float = 0.0
-    """Seconds in which an epoch or a reading has to end; a process in which none does is taken for hung. 0 never is."""
-    choice: str = ""
-    """Why the data set was taken, where it was not asked for by name."""
-    shared: bool = False
-    """Whether runs beside this one use the device, so that one without memory is no failure yet."""
-    compile: str = "auto"
-    """Whether runs that begin now are compiled; one that was begun before goes on as it was begun."""
-    graphs: bool = False
-    """Whether steps of runs that begin now are recorded as CUDA graphs; one that was begun before goes on as begun."""
-    epochs_now: int = 0
-    """Epochs of the schedule after which training pauses; 0 trains all of them."""
-    until: float = 0.0
-    """When to pause, in seconds since 1970; 0 never."""
-
-    def pauses(self, epochs: int = 0, seconds: float = 0.0) -> bool:
-        """Whether to stop after so many `epochs` rather than to begin what is going to take so many `seconds`."""
-        return 0 < self.epochs_now <= epochs or 0 < self.until < time.time() + seconds
 
 
 def open_search(job: Job, device: torch.device, compiled: bool = False, graphs: bool = False) -> Searcher:
@@ -128,7 +77,7 @@ def given_split(spec: RunSpec) -> Split | None:
             f"run {spec.run_id} was planned with the {spec.dataset} split file of sha256 {spec.split_sha256[:16]}..., "
             f"and in {data_folder()} {there}; `benchharness data import PATH` brings it in"
         )
-    return Split(*split)
+    return split
 
 
 def finished(store: Store, job: Job) -> bool:
@@ -155,7 +104,7 @@ def execute(job: Job, where: Where, make: Open = open_search, source: bytes = b"
         torch.set_num_threads(where.threads)
         try:
             job = job._replace(source_path=base.method_file(source)) if source else job
-            begin = partial(make, job, torch.device(where.device), **_ways(where))
+            begin = partial(make, job, torch.device(where.device), **ways(where))
             anew, pause = _train(base, begin, where)
         except NotRecorded as error:
             return _unrecorded(job, base, error)
@@ -209,18 +158,6 @@ def _unrecordable(run: Run) -> bool:
     return any("not_recorded" in attempt for attempt in run.machine().get("attempts", ()))
 
 
-def as_made(where: Where, machine: Mapping[str, Any]) -> Where:
-    """`where` with the threads, compilation and CUDA-graph settings recorded in `machine`; graphs on CUDA only."""
-    recorded = machine.get("graphs", False) and where.device.startswith("cuda")
-    compiled, threads = "on" if machine.get("compiled") else "off", int(machine.get("threads", where.threads))
-    return where._replace(threads=threads, compile=compiled, graphs=recorded)
-
-
-def _ways(where: Where) -> dict[str, bool]:
-    """In which ways a search is made that touch its last bits, by their names in `machine.json`."""
-    return {name: True for name, on in (("compiled", where.compile == "on"), ("graphs", where.graphs)) if on}
-
-
 def _means(where: Where) -> dict[str, Any]:
     """What each attempt notes of where and with what it was made."""
     return {"device": where.device, "threads": where.threads, "package_sha256": environment.source_sha256()}
@@ -234,10 +171,10 @@ def _train(base: Run, begin: Callable[[], Searcher], where: Where) -> tuple[str,
     in `trace.npz`.
     """
     with watched(base.hung, where.timeout):
-        search, anew = _resumed(base, begin)
+        search, anew = resumed(base, begin)
     if not base.done:
         base.keep(search.epoch)
-        facts = {"images_sha256": search.images_sha256, **({"anew": anew} if anew else {}), **_ways(where)}
+        facts = {"images_sha256": search.images_sha256, **({"anew": anew} if anew else {}), **ways(where)}
         base.begin(epoch=search.epoch, **_means(where), **facts)
     recorded, seconds = base.arrays() if base.done else None, 0.0
     while not search.finished and not where.pauses(search.epoch, seconds):
@@ -247,8 +184,8 @@ def _train(base: Run, begin: Callable[[], Searcher], where: Where) -> tuple[str,
         if recorded is None:
             base.log(line)
         else:
-            _check_same(search, recorded["alphas"])
-        _save(base, search)
+            check_same(search, recorded["alphas"])
+        save(base, search)
         seconds = time.time() - started
     if search.finished:
         return anew, ""
@@ -257,88 +194,10 @@ def _train(base: Run, begin: Callable[[], Searcher], where: Where) -> tuple[str,
     return anew, f"{search.epoch} of {base.spec.protocol['epochs']} epochs are trained"
 
 
-def _save(base: Run, search: Searcher) -> None:
-    """Write the checkpoint, with its run's id and its images' digest: another's is never gone on from."""
-    content = io.BytesIO()  # as torch, writing itself, neither says which file it was nor that the disk is full
-    torch.save({**_bound_to(base, search), "state": search.state()}, content)
-    files.write_bytes(base.checkpoint, content.getvalue())
-
-
-def _bound_to(base: Run, search: Searcher) -> dict[str, str]:
-    return {"run_id": base.spec.run_id, "images_sha256": search.images_sha256}
-
-
-def _resumed(base: Run, begin: Callable[[], Searcher]) -> tuple[Searcher, str]:
-    """The search as its checkpoint holds it, or at its beginning; and why so, where there was one not to go on from.
-
-    Raises `UserError` where the run is done on other images, since its supernet was trained on those.
-    """
-    search = begin()
-    if base.done:
-        _check_images(base, search.images_sha256)
-    if not os.path.lexists(base.checkpoint):
-        return search, ""
-    try:
-        search.load(_state(base, search))
-    except Exception as error:  # as many kinds of error as there are ways to be no checkpoint of this search
-        if memory.ran_out(error):
-            raise
-        reason = str(error) if isinstance(error, UserError) else f"cannot be loaded ({type(error).__name__}: {error})"
-    else:
-        if len(base.lines()) >= search.epoch:
-            return search, ""
-        reason = f"is of epoch {search.epoch}, but the trace has {len(base.lines())} whole lines"
-    return begin(), base.set_aside(" ".join(reason.split())[:300])
-
-
-def restored(base: Run, search: Searcher) -> None:
-    """Give `search` the state of the finished run `base`; raises `UserError` where its checkpoint cannot be used."""
-    _check_images(base, search.images_sha256)
-    if not os.path.lexists(base.checkpoint):
-        raise UserError(f"{base.checkpoint} is gone; `benchharness run` with the run's own settings makes it anew")
-    try:
-        search.load(_state(base, search))
-    except UserError as error:
-        raise UserError(f"{base.checkpoint} {error}") from None
-
-
-def _state(base: Run, search: Searcher) -> Mapping[str, Any]:
-    """The state in the checkpoint; raises `UserError` where that is damaged, or another run's or of other images."""
-    if not files.is_sound(base.checkpoint):  # torch loads a tensor whose bytes were garbled without a word
-        raise UserError("is damaged")
-    checkpoint = torch.load(base.checkpoint, map_location="cpu", weights_only=True)
-    bound_to = _bound_to(base, search)
-    if not isinstance(checkpoint, dict) or checkpoint.keys() != {"state", *bound_to}:
-        raise UserError("does not say what it is of")
-    for name, here in bound_to.items():
-        if (there := str(checkpoint[name])) != here:
-            raise UserError(f"is of {name} {there[:16]}, not {here[:16]}")
-    return checkpoint["state"]
-
-
-def _check_images(base: Run, here: str) -> None:
-    there = base.record_data().get("sha256", here)
-    if there != here:
-        raise UserError(
-            f"run {base.spec.run_id} was searched on images of sha256 {there[:16]}..., and {base.spec.dataset} in "
-            f"{data_folder()} is now {here[:16]}...: import those again, or give another --out"
-        )
-
-
 def _untrained(job: Job, base: Run, error: Exception) -> list[Outcome]:
     """What becomes of a job without its supernet. A base run that is done stays done: only its readings are missing."""
     own = Outcome(base.spec, "done") if base.done else _failed(base, base, error)
     return [own, *(Outcome(spec, "failed", f"no supernet: {error}") for spec in job.readouts)]
-
-
-def _check_same(search: Searcher, recorded: np.ndarray) -> None:
-    """A finished supernet whose checkpoint is gone is trained again, which is of use only if it comes out the same."""
-    alphas = search.arrays()["alphas"]
-    if not np.array_equal(alphas, recorded[: len(alphas)]):
-        raise RuntimeError(
-            f"epoch {search.epoch} of the supernet differs from the recorded one, whose checkpoint is not here: "
-            "read it out on the machine that trained it, or move its folder away and train it anew"
-        )
 
 
 def _read_out(base: Run, spec: RunSpec, begin: Callable[[], Searcher], where: Where) -> Outcome:
@@ -376,7 +235,7 @@ def _record(run: Run, base: Run, begin: Callable[[], Searcher], where: Where) ->
 
 def _finish(run: Run, base: Run, begin: Callable[[], Searcher], where: Where) -> None:
     """Read `run` out of the supernet of `base`; in a frame of its own, so that its search ends with an error."""
-    search, _ = _resumed(base, begin)
+    search, _ = resumed(base, begin)
     arrays = search.arrays() if run is base else {}
     search.tell = _teller(run)
     started = time.perf_counter()
@@ -413,7 +272,7 @@ def _machine(base: Run, where: Where, selection_seconds: float) -> dict[str, Any
         "device": name_of(where.device),
         "threads": where.threads,
         "environment": environment.describe(),
-        **_ways(where),
+        **ways(where),
         **({"compile_seconds": compiling_seconds} if compiling_seconds else {}),
         **({"dataset_choice": where.choice} if where.choice else {}),
     }

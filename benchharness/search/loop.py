@@ -16,7 +16,8 @@ from torch import Tensor
 from benchharness import methods
 from benchharness.config import Protocol
 from benchharness.data import ImageSet
-from benchharness.data.loader import Split, Stream
+from benchharness.data.loader import Stream
+from benchharness.data.splits import Split
 from benchharness.errors import UserError
 from benchharness.methods import _updates
 from benchharness.methods._updates import Parts, StepContext

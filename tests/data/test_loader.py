@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from benchharness.config import protocol
-from benchharness.data.loader import Split, Stream, split
+from benchharness.data.loader import Stream, split
 from benchharness.data.official import OFFICIAL, Digests
+from benchharness.data.splits import Split
 from tests.support.sets import SIZE, small_images
 
 CPU = torch.device("cpu")

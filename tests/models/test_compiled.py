@@ -17,7 +17,7 @@ from benchharness.io import files
 from benchharness.models import compiled as compiling
 from benchharness.models.supernet import MixedCell, Supernet, apart
 from benchharness.runs import reproduce
-from benchharness.runs.runner import Means
+from benchharness.runs.runner import RunOptions
 from benchharness.runs.worker import Where, execute
 from benchharness.search.loop import Search
 from benchharness.store import Store
@@ -189,7 +189,7 @@ def test_without_a_compiler_auto_does_without_and_on_says_what_is_missing(
 
 def test_what_cannot_be_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UserError, match="maybe"):
-        Means(compile="maybe").checked()
+        RunOptions(compile="maybe").checked()
     assert main(["run", "--compile", "onn", "--dataset", "digits", "--methods", "random", "--seeds", "0"]) == 2
     assert "'onn'; did you mean 'on'" in capsys.readouterr().err
 

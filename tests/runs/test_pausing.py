@@ -10,7 +10,7 @@ import pytest
 from benchharness import cli, store
 from benchharness.errors import UserError
 from benchharness.records import Status
-from benchharness.runs.runner import Means, Where, execute
+from benchharness.runs.runner import RunOptions, Where, execute
 from benchharness.store import Store
 from tests.support.tiny import SETTINGS, Walk, install_images, jobs, results_of
 
@@ -95,11 +95,11 @@ def test_when_the_time_is_up_nothing_more_is_begun(where: Where) -> None:
 
 
 def test_a_pause_needs_the_checkpoint_here() -> None:
-    means = Means(executor="dask", scheduler="tcp://x:1", return_results=True, epochs_now=2)
+    means = RunOptions(executor="dask", scheduler="tcp://x:1", return_results=True, epochs_now=2)
     with pytest.raises(UserError, match="so that --epochs-now and --for cannot go on"):
         means.checked()
     with pytest.raises(UserError, match="epochs_now=-1 is out of range"):
-        Means(epochs_now=-1).checked()
+        RunOptions(epochs_now=-1).checked()
 
 
 @pytest.fixture

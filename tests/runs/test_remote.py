@@ -10,7 +10,7 @@ from benchharness import store
 from benchharness.errors import UserError
 from benchharness.runs.plan import Job
 from benchharness.runs.remote import Carried, deliver, execute_away, held
-from benchharness.runs.runner import Means, Where, execute
+from benchharness.runs.runner import RunOptions, Where, execute
 from benchharness.runs.worker import Outcome
 from benchharness.store import Store, transfer
 from tests.support.commands import results
@@ -124,4 +124,4 @@ def test_the_arrays_of_a_walk_survive_the_way(tmp_path: Path) -> None:
 
 def test_returning_results_takes_dask() -> None:
     with pytest.raises(UserError, match="--return-results goes with --executor dask"):
-        Means(return_results=True).checked()
+        RunOptions(return_results=True).checked()

@@ -18,7 +18,7 @@ from benchharness.errors import UserError
 from benchharness.records import Status
 from benchharness.runs import runner
 from benchharness.runs.plan import Job
-from benchharness.runs.runner import Means, Outcome, Where, devices, execute, perform, share
+from benchharness.runs.runner import Outcome, RunOptions, Where, devices, execute, perform, share
 from benchharness.runs.suite import Suite
 from benchharness.store import Store
 from tests.support.tiny import SETTINGS, Walk, install_images, jobs, results_of
@@ -283,7 +283,7 @@ def test_runs_elsewhere_are_waited_for(where: Where, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("benchharness.runs.runner.time.sleep", sleep)
     monkeypatch.setattr("benchharness.runs.runner.start_task", lambda task: execute(task.job, task.where, Walk))
-    assert states(list(perform([job], where.store, Means(device="cpu")))) == [("darts", "done")]
+    assert states(list(perform([job], where.store, RunOptions(device="cpu")))) == [("darts", "done")]
     assert slept[0] > 0
 
 
@@ -308,7 +308,7 @@ def test_runs_that_find_no_memory_beside_others_go_on_with_half_as_many(
     monkeypatch.setattr("benchharness.runs.runner.executors.processes", processes)
     monkeypatch.setattr("benchharness.runs.runner.load_images", lambda name: None)
     plan = jobs("darts", seeds=(0, 1, 2))
-    outcomes = list(perform(plan, where.store, Means(jobs=5, device="cpu")))
+    outcomes = list(perform(plan, where.store, RunOptions(jobs=5, device="cpu")))
     assert at_a_time == [5, 2]
     assert [(outcome.spec.seed, outcome.state) for outcome in outcomes] == [
         (0, "done"), (1, "crowded"), (2, "crowded"), (1, "done"), (2, "done")
@@ -343,7 +343,7 @@ def test_a_reading_that_finds_no_memory_is_made_again(where: Where) -> None:
 
 def test_arithmetic_that_the_device_lacks_is_refused_before_any_run(where: Where) -> None:
     with pytest.raises(UserError, match=r"tf32.*'cpu'; take float32 or bf16"):
-        list(perform(jobs("darts", numerics="tf32"), where.store, Means(device="cpu")))
+        list(perform(jobs("darts", numerics="tf32"), where.store, RunOptions(device="cpu")))
     assert not where.store.path.exists()
 
 
@@ -392,15 +392,15 @@ def test_real_searches_end_to_end(own_home: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("means", "word"),
     [
-        (Means(executor="slurm"), "unknown executor 'slurm'.* local, dask"),
-        (Means(executor="dask"), "go together"),
-        (Means(scheduler="tcp://127.0.0.1:8786"), "go together"),
-        (Means(threads=0), "threads=0 is out of range"),
-        (Means(timeout=float("nan")), "timeout=nan is out of range"),
-        (Means(jobs=0), "jobs=0 is out of range"),
+        (RunOptions(executor="slurm"), "unknown executor 'slurm'.* local, dask"),
+        (RunOptions(executor="dask"), "go together"),
+        (RunOptions(scheduler="tcp://127.0.0.1:8786"), "go together"),
+        (RunOptions(threads=0), "threads=0 is out of range"),
+        (RunOptions(timeout=float("nan")), "timeout=nan is out of range"),
+        (RunOptions(jobs=0), "jobs=0 is out of range"),
     ],
 )
-def test_means_that_cannot_be_are_refused(tmp_path: Path, means: Means, word: str) -> None:
+def test_means_that_cannot_be_are_refused(tmp_path: Path, means: RunOptions, word: str) -> None:
     with pytest.raises(UserError, match=word):
         list(perform([], Store(tmp_path, "mine"), means))
     with pytest.raises(UserError, match="unknown argument of run 'thread'; did you mean 'threads'"):
@@ -443,7 +443,7 @@ def test_results_that_are_not_here_are_no_results(where: Where, monkeypatch: pyt
     (job,) = jobs("darts")
     monkeypatch.setattr(runner, "_fetch", lambda jobs: None)
     monkeypatch.setattr(runner, "start_task", lambda task: [Outcome(job.base, "done")])
-    (outcome,) = perform([job], where.store, Means(device="cpu"))
+    (outcome,) = perform([job], where.store, RunOptions(device="cpu"))
     assert outcome.state == "failed"
     assert "share that folder" in outcome.message
 

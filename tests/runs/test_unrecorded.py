@@ -9,7 +9,7 @@ import torch
 
 from benchharness.runs import runner, worker
 from benchharness.runs.plan import Job
-from benchharness.runs.runner import Means, perform
+from benchharness.runs.runner import RunOptions, perform
 from benchharness.runs.worker import Outcome, Where, execute
 from benchharness.search.cuda_graphs import NotRecorded
 from benchharness.store import Store
@@ -93,7 +93,7 @@ def test_the_plan_goes_on_in_fresh_processes(where: Where, monkeypatch: pytest.M
     monkeypatch.setattr(runner, "check_place", lambda *given: None)
     monkeypatch.setattr(runner.executors, "fresh", fresh)
     monkeypatch.setattr(runner, "start_task", lambda task: execute(task.job, task.where, Graphs))
-    outcomes = list(perform(jobs(seeds=(0, 1)), where.store, Means(device="cuda", compile="off", graphs=True)))
+    outcomes = list(perform(jobs(seeds=(0, 1)), where.store, RunOptions(device="cuda", compile="off", graphs=True)))
     assert [outcome.state for outcome in outcomes] == ["afresh", "afresh", "done", "afresh", "done"]
     assert rounds == [2, 1]
 

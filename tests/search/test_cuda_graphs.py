@@ -256,7 +256,7 @@ def test_a_run_goes_on_as_it_was_begun(begun: bool, tmp_path: Path) -> None:
     assert worker._as_begun(run, where._replace(device="cpu")).graphs is False
     new: Any = Begun()
     assert worker._as_begun(new, where).graphs is not begun
-    assert worker._ways(where) == ({} if begun else {"graphs": True})
+    assert worker.ways(where) == ({} if begun else {"graphs": True})
 
 
 @pytest.mark.gpu
