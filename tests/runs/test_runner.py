@@ -376,14 +376,15 @@ def test_real_searches_end_to_end(own_home: Path, monkeypatch: pytest.MonkeyPatc
             ["ostr", "random"], [3], dataset="cifar10", changes=SETTINGS, out=own_home / out, device="cpu"
         )
 
-    frame = run("first")
+    runs = run("first")
+    frame = runs.frame
     assert frame[["method", "status"]].to_numpy().tolist() == [["darts", "done"], ["ostr", "done"], ["random", "done"]]
     assert frame["suite"].unique().tolist() == [Suite(dataset="cifar10", protocol="cpu", settings=SETTINGS).name]
-    assert frame["images_label"].str.startswith("CIFAR-10 (other pixels, 96 + 16 images)").all()
+    assert runs.long["images_label"].str.startswith("CIFAR-10 (other pixels, 96 + 16 images)").all()
     arrays = store.arrays(frame["path"][1])
     assert arrays["alphas"].shape == (3, 6, 5)
     assert np.isfinite(arrays["alphas"]).all()
-    again = run("second")
+    again = run("second").frame
     for mine, other in zip(frame["path"], again["path"], strict=True):
         for name in ("spec.json", "record.json", "trace.npz"):
             assert (mine / name).read_bytes() == (other / name).read_bytes()
