@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -53,8 +54,9 @@ def swapped(out: Path) -> Iterator[Path]:
 
 def check_place(out: Path) -> None:
     """Raise `UserError` where a report written to `out` would lose what no report wrote there."""
-    if out.exists() and not out.is_dir():
-        raise UserError(f"{out} is a file; a report takes a folder")
+    with suppress(FileNotFoundError):  # there is none yet, or another report is just being swapped in
+        if not stat.S_ISDIR(out.stat().st_mode):
+            raise UserError(f"{out} is a file; a report takes a folder")
     lost = foreign(out)
     if lost:
         more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""

@@ -56,8 +56,8 @@ def test_home_is_home_in_options(own_home: Path, option: str) -> None:
 def test_home_is_home_in_python(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(own_home))
     monkeypatch.chdir(own_home)
-    frame = benchharness.run("random", [0], dataset="digits", protocol="small", changes=SETTINGS, out="~/x")
-    assert frame["path"][0].is_relative_to(own_home / "x")
+    runs = benchharness.run("random", [0], dataset="digits", protocol="small", changes=SETTINGS, out="~/x")
+    assert runs.frame["path"][0].is_relative_to(own_home / "x")
     assert len(benchharness.results("~/x")) == 1
     (own_home / "mine.py").write_text("from benchharness import Method\nclass Mine(Method): ...\n")
     assert main(["run", "--methods=darts,~/mine.py", "--dry-run", "--dataset", "digits"]) == 0
@@ -126,8 +126,8 @@ def test_bytes_that_are_no_text_are_spelt_out(
         "from benchharness import Method\nclass Mine(Method):\n    update = 'none'\n    selection = 'uniform'\n"
     )
     out = tmp_path / odd
-    frame = benchharness.run(str(path), [0], dataset="digits", protocol="small", changes=SETTINGS, out=out, suite="s")
-    assert frame["method"].tolist() == ["caf\\xe9"]
+    runs = benchharness.run(str(path), [0], dataset="digits", protocol="small", changes=SETTINGS, out=out, suite="s")
+    assert runs.frame["method"].tolist() == ["caf\\xe9"]
     (out / "s").rename(out / odd)
     assert read(out / odd)["suite"].tolist() == ["caf\\xe9"]
     assert main(["doctor", str(out / odd)]) == 0

@@ -183,8 +183,8 @@ def test_without_a_compiler_auto_does_without_and_on_says_what_is_missing(
     monkeypatch.delenv("CXX", raising=False)
     assert not compiling.decided("auto", vars(PROTOCOLS["drnas"]), "cpu")
     with pytest.raises(UserError, match=r"needs a C\+\+ compiler.*install g\+\+"):
-        compiling.check("on")
-    compiling.check("auto")
+        compiling.check_choice("on")
+    compiling.check_choice("auto")
 
 
 def test_what_cannot_be_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,7 @@ import pytest
 from benchharness.errors import UserError
 from benchharness.plots.style import canvas
 from benchharness.report.blocks import Grid, Picture, Report, Section, Text
-from benchharness.report.folder import LIST, foreign
+from benchharness.report.folder import LIST, check_place, foreign
 from benchharness.report.render import write_report
 
 
@@ -143,6 +143,14 @@ def test_a_place_that_another_report_takes_and_leaves_again_is_tried_anew(
     assert refused
     assert "two" in (out / "report.md").read_text()
     assert names_in(tmp_path) == {"paper"}
+
+
+def test_a_place_that_vanishes_while_it_is_looked_at_is_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another report may be between its two renamings."""
+    monkeypatch.setattr(Path, "exists", lambda *_, **__: True)
+    check_place(tmp_path / "paper")
 
 
 def test_what_a_killed_report_moved_away_and_did_not_write_stays(tmp_path: Path) -> None:
