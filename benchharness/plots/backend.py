@@ -7,8 +7,16 @@ environment lacks that backend.
 import os
 from contextlib import suppress
 
+from benchharness.errors import UserError
+
 _wanted = os.environ.pop("MPLBACKEND", "")
-import matplotlib  # noqa: E402
+try:
+    import matplotlib
+except UnicodeDecodeError as error:
+    raise UserError(
+        f"matplotlib cannot be loaded, as the matplotlibrc that it reads is not UTF-8 ({error}); save that file as "
+        "UTF-8, or name another in MATPLOTLIBRC"
+    ) from None
 
 if _wanted:
     os.environ["MPLBACKEND"] = _wanted

@@ -89,25 +89,27 @@ def _source(folder: Path) -> str:
 def _mixed(folders: Sequence[Path]) -> Iterator[Finding]:
     """Suites of which some runs searched on other images than the rest, though the data set's name is the same."""
     counts_by_suite: dict[tuple[Path, str], Counter[str]] = {}
+    labels: dict[str, str] = {}
     for folder, images in zip(folders, parallel_read.each(_images, folders), strict=True):
         if images is not None:
-            dataset, images_label = images
-            counts_by_suite.setdefault((folder.parent.parent, dataset), Counter())[images_label] += 1
+            dataset, images_label, sha256 = images
+            labels.setdefault(sha256, images_label)
+            counts_by_suite.setdefault((folder.parent.parent, dataset), Counter())[sha256] += 1
     for (place, dataset), counts in counts_by_suite.items():
         if len(counts) > 1:
-            each = ", ".join(f"{count} on {images_label}" for images_label, count in counts.items())
+            each = ", ".join(f"{count} on {labels[sha256]} (sha256 {sha256[:16]})" for sha256, count in counts.items())
             yield Finding(place, f"runs on {dataset} saw different images: {each}", APART)
 
 
-def _images(folder: Path) -> tuple[str, str] | None:
-    """Data set and images of a finished run, None of any other."""
+def _images(folder: Path) -> tuple[str, str, str] | None:
+    """Data set of a finished run, and label and digest of its images; None of any other run."""
     try:
         spec, record = read_spec(folder), read_record(folder)
     except (UserError, OSError):  # which have a finding of their own
         return None
     if spec is None or record is None or "sha256" not in record.data:
         return None
-    return spec.dataset, f"{record.data.get('label')} (sha256 {str(record.data['sha256'])[:16]})"
+    return spec.dataset, str(record.data.get("label")), str(record.data["sha256"])
 
 
 def _folder(folder: Path, apart: str) -> Iterator[Finding]:

@@ -182,12 +182,29 @@ def test_what_killed_reports_left_is_removed_later(tmp_path: Path) -> None:
     assert names_in(tmp_path) == {"paper", ".report-3.new"}
 
 
-ENVIRONMENTS = {
+ENVIRONMENTS: dict[str, dict[str, str]] = {
     "of a notebook": {"MPLBACKEND": "module://nowhere_to_be_found.backend_inline"},
     "without such a backend": {"MPLBACKEND": "nonsense"},
     "a window's": {"MPLBACKEND": "TkAgg", "DISPLAY": ""},
     "other settings": {"MATPLOTLIBRC": "rc"},
-    "ascii": {"PYTHONIOENCODING": "ascii", "LC_ALL": "C", "PYTHONUTF8": "0"},
+    "settings that hide": {"MATPLOTLIBRC": "hiding"},
+    "settings that are none": {"MATPLOTLIBRC": "none"},
+    "ascii": {"PYTHONIOENCODING": "ascii", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    "another terminal": {
+        "PYTHONIOENCODING": "utf-16",
+        "COLUMNS": "wide",
+        "LINES": "0",
+        "TERM": "dumb",
+        "NO_COLOR": "1",
+        "FORCE_COLOR": "1",
+    },
+    "another time": {"TZ": "Pacific/Kiritimati", "SOURCE_DATE_EPOCH": "0"},
+    "another Python": {"PYTHONHASHSEED": "7", "PYTHONWARNINGS": "error", "PYTHONIOENCODING": "latin-1:strict"},
+    "no folders of one's own": {
+        **dict.fromkeys(("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"), "/proc/nowhere"),
+        "TMPDIR": "/nowhere",
+        "PATH": "",
+    },
 }
 RC = """text.usetex: True
 font.family: serif
@@ -202,28 +219,102 @@ svg.fonttype: path
 legend.fontsize: 30
 axes.prop_cycle: cycler('color', ['red'])
 """
+HIDING = """font.size: 40
+axes.titlesize: 2
+axes.spines.left: False
+axes.spines.bottom: False
+xtick.bottom: False
+ytick.left: False
+text.color: white
+savefig.facecolor: red
+savefig.pad_inches: 3
+savefig.format: ps
+svg.hashsalt: mine
+path.simplify: False
+axes.formatter.use_locale: True
+"""
+NONE = """this is no setting
+[section]
+backend: nonsense
+axes.grid: perhaps
+lines.linewidth: 3
+lines.linewidth: 4
+no.such: 4
+"""
 WRITE = """
 from pathlib import Path
 from benchharness.plots import accuracy, style
-from benchharness.report.blocks import Picture, Report, Section, Text
-from benchharness.report.render import write
+from benchharness.report.blocks import Grid, Picture, Report, Section, Text
+from benchharness.report.render import write_report
 import pandas as pd
 scores = pd.DataFrame({"darts": [90.0, 91.0], "a$b_c$": [92.0, 93.0]})
 draw = lambda: style.drawn(accuracy.draw, accuracy.data(scores, "± title"))
-write(Report("suite", "±", [Section("Answer", [Text("±"), Picture("accuracy", "Accuracy", draw)])]), Path("out"))
+data = pd.DataFrame({"method": ["darts", "±"], "figure": [1 / 3, 1e-9], "of": [None, 123456789.123456789]})
+blocks = [Text("±"), Grid("grid", "Grid", data, data), Picture("accuracy", "Accuracy", draw)]
+write_report(Report("suite", "±", [Section("Answer", blocks)]), Path("out"))
 """
+CHANGED = {name for environment in ENVIRONMENTS.values() for name in environment} - {"PATH", "HOME"}
+
+
+def written(place: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """What a process says that writes a report to `place`/out in that environment."""
+    for name, text in (("rc", RC), ("hiding", HIDING), ("none", NONE)):
+        (place / name).write_text(text)
+    (place / "latin").write_bytes("font.family: Café\n".encode("latin-1"))
+    (place / "write.py").write_text(WRITE, encoding="utf-8")
+    plain = {key: value for key, value in os.environ.items() if key not in CHANGED}
+    paths = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    if "MATPLOTLIBRC" in environment:
+        paths["MATPLOTLIBRC"] = str(place / environment["MATPLOTLIBRC"])
+    command = [sys.executable, str(place / "write.py")]
+    return subprocess.run(command, cwd=place, env=plain | environment | paths, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def plainly(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The report as it is where the environment says nothing."""
+    place = tmp_path_factory.mktemp("plain")
+    process = written(place, {})
+    assert process.returncode == 0, process.stderr
+    return contents(place / "out")
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_no_environment_decides_whether_and_how_a_report_is_written(tmp_path: Path, name: str) -> None:
-    (tmp_path / "rc").write_text(RC)
-    (tmp_path / "write.py").write_text(WRITE, encoding="utf-8")
-    unset = {"MPLBACKEND", "MATPLOTLIBRC", "PYTHONIOENCODING", "LC_ALL", "PYTHONUTF8"}
-    plain = {key: value for key, value in os.environ.items() if key not in unset}
-    pythonpath = {"PYTHONPATH": str(Path(__file__).parents[2])}
-    for place, extra in (("plain", {}), ("other", ENVIRONMENTS[name])):
-        (tmp_path / place).mkdir()
-        extra = {key: str(tmp_path / "rc") if value == "rc" else value for key, value in extra.items()}
-        command = [sys.executable, tmp_path / "write.py"]
-        subprocess.run(command, cwd=tmp_path / place, env=plain | pythonpath | extra, check=True, capture_output=True)
-    assert contents(tmp_path / "plain") == contents(tmp_path / "other")
+def test_no_environment_decides_whether_and_how_a_report_is_written(
+    tmp_path: Path, plainly: dict[str, bytes], name: str
+) -> None:
+    process = written(tmp_path, ENVIRONMENTS[name])
+    assert process.returncode == 0, process.stderr
+    assert contents(tmp_path / "out") == plainly
+
+
+def test_settings_that_matplotlib_cannot_even_read_are_one_sentence(tmp_path: Path) -> None:
+    process = written(tmp_path, {"MATPLOTLIBRC": "latin"})
+    assert process.stderr.splitlines()[-1].startswith("benchharness.errors.UserError: matplotlib cannot be loaded")
+    assert "save that file as UTF-8, or name another in MATPLOTLIBRC" in process.stderr
+
+
+OPTIONS: dict[str, object] = {
+    "display.precision": 1,
+    "display.float_format": "{:.0f}".format,
+    "display.max_rows": 1,
+    "display.max_columns": 1,
+    "display.max_colwidth": 3,
+    "display.width": 5,
+    "mode.string_storage": "python",
+    "future.infer_string": False,
+    "plotting.backend": "matplotlib",
+    "styler.format.decimal": ",",
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_no_option_of_pandas_decides_on_a_report(tmp_path: Path, name: str) -> None:
+    def write(place: str) -> dict[str, bytes]:
+        data = pd.DataFrame({"method": ["darts", "a long name"] * 40, "of": [1 / 3, 123456789.125] * 40})
+        write_report(Report("suite", "±", [Section("Answer", [Grid("grid", "Grid", data, data)])]), tmp_path / place)
+        return contents(tmp_path / place)
+
+    before = write("plain")
+    with pd.option_context(name, OPTIONS[name]):
+        assert write("other") == before

@@ -1,19 +1,25 @@
 """What a worker looks at before it begins: the split that a run was planned with, the images that it was begun on."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from benchharness.config import protocol
+from benchharness.data import load_images
+from benchharness.data.image_set import build_image_set
+from benchharness.data.kinds import Part
 from benchharness.errors import UserError
 from benchharness.runs.plan import Job, make_plan, parse_methods
 from benchharness.runs.worker import Where, execute, given_split
 from benchharness.store import Store, read
 from benchharness.store.run_folder import read_record
 from tests.support import tiny
-from tests.support.tiny import Walk
+from tests.support.tiny import SETTINGS, Walk
 
 
 @pytest.fixture
@@ -101,3 +107,131 @@ def test_a_finished_supernet_is_not_read_out_on_other_images(tmp_path: Path) -> 
     assert [outcome.state for outcome in outcomes] == ["done", "failed"]
     assert "was searched on images of sha256 aaaaaaaaaaaaaaaa..., and cifar10 in" in outcomes[1].message
     assert "is now bbbbbbbbbbbbbbbb...: import those again, or give another --out" in outcomes[1].message
+
+
+TRAIN, TEST = np.arange(24), np.arange(6)
+OTHER_IMAGES: Mapping[str, Mapping[str, Any]] = {
+    "one value of one pixel": {"pixel": 1},
+    "one pixel of a test image": {"test_pixel": 1},
+    "the label of one image": {"relabelled": [0]},
+    "the labels of two images swapped": {"relabelled": [0, 1]},
+    "another order": {"train": TRAIN[::-1]},
+    "one image fewer": {"train": TRAIN[1:]},
+    "an image twice": {"train": [*TRAIN, 0]},
+    "one test image fewer": {"test": TEST[:-1]},
+    "test images that are training images now": {"train": [*TRAIN[:-6], *TRAIN[:6]], "test": TEST[::-1]},
+    "turned by a quarter": {"turned": True},
+    "colours in another order": {"colours": [2, 1, 0]},
+    "squares of another size": {"size": 8},
+    "a class more": {"classes": 4},
+    "no longer mirrored": {"flip": False},
+}
+SAME_IMAGES: Mapping[str, Mapping[str, Any]] = {
+    "imported again": {},
+    "under another label": {"label": "Pets (another camera)"},
+    "classes of other names": {"names": "xyz"},
+}
+
+
+def pets(
+    data: Path,
+    train: Any = TRAIN,
+    test: Any = TEST,
+    pixel: int = 0,
+    test_pixel: int = 0,
+    relabelled: Sequence[int] = (),
+    turned: bool = False,
+    colours: Any = (0, 1, 2),
+    size: int = 12,
+    classes: int = 3,
+    names: str = "abcd",
+    flip: bool = True,
+    label: str = "Pets",
+) -> None:
+    """Install images called `pets`, as they are or changed."""
+    pixels = np.random.default_rng(0).integers(1, 255, (30, 3, 12, 12), np.uint8)[:, list(colours), :size, :size]
+    pixels[0, 0, 0, 0] += pixel
+    pixels[-1, 0, 0, 0] += test_pixel
+    pixels, labels = np.rot90(pixels, axes=(2, 3)) if turned else pixels, np.arange(30) % classes
+    for image in relabelled:
+        labels[image] = 1 - labels[image]
+    parts = [Part(np.ascontiguousarray(pixels[index]), labels[index]) for index in map(np.array, (train, 24 + test))]
+    (data / "images").mkdir(exist_ok=True)
+    images = build_image_set("pets", *parts, tuple(names[:classes]), label=label, flip=flip)
+    images.save(data / "images" / "pets.npz")
+
+
+def on_pets(job: Job, device: torch.device, broken: int = -1) -> Walk:
+    """A search on the images called `pets` that are there when it begins."""
+    return Walk(job, device, broken, load_images("pets").sha256)
+
+
+def pets_job(methods: str = "darts") -> Job:
+    (job,) = make_plan(parse_methods(methods), (0,), "pets", protocol("cpu", SETTINGS))
+    return job
+
+
+def begun_on_pets(data: Path, tmp_path: Path) -> tuple[Job, Where]:
+    """A run that broke in its second epoch, on those images as they are."""
+    pets(data)
+    job, where = pets_job(), Where(Store(tmp_path / "results", "mine"), "cpu", 1)
+    (outcome,) = execute(job, where, lambda job, device: on_pets(job, device, broken=2))
+    assert outcome.state == "failed"
+    return job, where
+
+
+def attempts_of(where: Where, job: Job) -> list[int]:
+    (run,) = read(where.store.folder(job.base)).to_dict("records")
+    return [attempt["epoch"] for attempt in run["machine"]["attempts"]]
+
+
+@pytest.mark.parametrize("name", OTHER_IMAGES)
+def test_whatever_is_changed_in_the_images_a_run_begun_is_searched_anew(data: Path, tmp_path: Path, name: str) -> None:
+    job, where = begun_on_pets(data, tmp_path)
+    pets(data, **OTHER_IMAGES[name])
+    (outcome,) = execute(job, where, on_pets)
+    assert outcome.state == "done"
+    assert outcome.message.startswith("searched anew: ")
+    assert attempts_of(where, job) == [0, 0]
+
+
+@pytest.mark.parametrize("name", OTHER_IMAGES)
+def test_whatever_is_changed_in_the_images_a_supernet_is_not_read_out(data: Path, tmp_path: Path, name: str) -> None:
+    pets(data)
+    job, where = pets_job("darts,ostr"), Where(Store(tmp_path / "results", "mine"), "cpu", 1)
+    execute(job._replace(readouts=()), where, on_pets)
+    pets(data, **OTHER_IMAGES[name])
+    outcomes = execute(job, where, on_pets)
+    assert [outcome.state for outcome in outcomes] == ["done", "failed"]
+    assert "import those again, or give another --out" in outcomes[1].message
+    pets(data)
+    assert [outcome.state for outcome in execute(job, where, on_pets)] == ["done", "done"], "once they are back"
+
+
+@pytest.mark.parametrize("name", SAME_IMAGES)
+def test_the_same_images_in_another_file_are_gone_on_with(data: Path, tmp_path: Path, name: str) -> None:
+    job, where = begun_on_pets(data, tmp_path)
+    pets(data, **SAME_IMAGES[name])
+    (outcome,) = execute(job, where, on_pets)
+    assert (outcome.state, outcome.message) == ("done", "")
+    assert attempts_of(where, job) == [0, 1]
+
+
+def test_images_that_are_gone_end_a_run_and_it_goes_on_once_they_are_back(data: Path, tmp_path: Path) -> None:
+    job, where = begun_on_pets(data, tmp_path)
+    (data / "images" / "pets.npz").rename(data / "images" / "cats.npz")
+    (outcome,) = execute(job, where, on_pets)
+    assert outcome.state == "failed"
+    assert "benchharness data import" in outcome.message
+    (data / "images" / "cats.npz").rename(data / "images" / "pets.npz")
+    (outcome,) = execute(job, where, on_pets)
+    assert (outcome.state, outcome.message) == ("done", "")
+    assert attempts_of(where, job) == [0, 1]
+
+
+def test_the_same_images_under_another_name_make_another_run(data: Path) -> None:
+    pets(data)
+    (data / "images" / "cats.npz").write_bytes((data / "images" / "pets.npz").read_bytes())
+    names = ("pets", "cats")
+    plans = [make_plan(parse_methods("darts"), (0,), name, protocol("cpu", SETTINGS)) for name in names]
+    assert len({job.base.run_id for (job,) in plans}) == 2

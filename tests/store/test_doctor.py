@@ -1,21 +1,25 @@
 """What the doctor finds in folders that were damaged on purpose, and that its remedies are right."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
+from benchharness.config import protocol
 from benchharness.errors import UserError
 from benchharness.io import files, ground_truth
-from benchharness.records import RunRecord
+from benchharness.records import RunRecord, RunSpec
+from benchharness.runs.plan import make_plan, parse_methods
 from benchharness.runs.runner import Where, execute
 from benchharness.store import Store
 from benchharness.store.doctor import examine
 from benchharness.store.run_folder import UNSOUND
-from tests.support.tiny import Walk, jobs
+from tests.support.tiny import SETTINGS, Walk, jobs
 
 (JOB,) = jobs("darts,ostr")
 
@@ -153,3 +157,32 @@ def test_a_suite_that_mixes_images_of_one_name_is_told(where: Where) -> None:
     (word,) = told(where)
     assert "runs on cifar10 saw different images: 2 on CIFAR-10 (random) (sha256 aaaaaaaaaaaaaaaa), 2 on" in word
     assert "sha256 bbbbbbbbbbbbbbbb" in word
+
+
+def test_only_what_sees_other_images_is_a_mixture(where: Where) -> None:
+    """Neither another label of the same images, nor another suite or data set, nor a record of old that names none."""
+
+    class Saying(Walk):
+        about: ClassVar[Mapping[str, str]]
+
+        def read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]:
+            record, arrays = super().read_out(spec)
+            return replace(record, data=self.about), arrays
+
+    class Relabelled(Saying):
+        about: ClassVar = {"label": "CIFAR-10 (another word for it)", "sha256": "a" * 64}
+
+    class OfOld(Saying):
+        about: ClassVar = {"label": "CIFAR-10"}
+
+    for seed, kind in ((1, Relabelled), (2, OfOld)):
+        execute(jobs("darts", (seed,))[0], where, kind)
+    other_suite = where._replace(store=Store(where.store.root, "other"))
+    execute(JOB, other_suite, lambda job, device: Walk(job, device, images="b" * 64))
+    (on_digits,) = make_plan(parse_methods("darts"), (0,), "digits", protocol("cpu", SETTINGS))
+    execute(on_digits, where, lambda job, device: Walk(job, device, images="c" * 64))
+    assert told(where) == []
+    for seed, images in ((3, "d" * 64), (4, "e" * 64)):
+        execute(jobs("darts", (seed,))[0], where, partial(Walk, images=images))
+    (word,) = told(where)
+    assert all(f"(sha256 {kind * 16})" in word for kind in "ade"), "three kinds are three"

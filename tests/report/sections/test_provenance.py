@@ -29,6 +29,15 @@ def test_a_folder_whose_runs_saw_different_images_says_so(suite: Path) -> None:
     assert said.endswith("comparing them compares images too.")
 
 
+def test_the_same_images_under_two_labels_are_no_mixture(suite: Path) -> None:
+    runs, _ = report.gather(suite, None)
+    first = runs["seed"] == 0
+    labelled = runs.assign(images_label=runs["images_label"].where(first, "CIFAR-10 (another word for it)"))
+    assert standing(labelled) == "All 9 runs of this folder are finished."
+    both = labelled.assign(images_sha256=labelled["images_sha256"].where(labelled["seed"] != 2, "f" * 64))
+    assert f"{(both['seed'] < 2).sum()} on CIFAR-10 (JPEG) (sha256 abababababababab)" in standing(both)
+
+
 def test_an_unfinished_folder_says_what_is_missing_and_why(tmp_path: Path) -> None:
     report_folder.add(tmp_path / "s", report_folder.spec("darts", 0), report_folder.GOOD)
     report_folder.add(tmp_path / "s", report_folder.spec("snas", 0), report_folder.GOOD)
