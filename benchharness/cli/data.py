@@ -6,6 +6,7 @@ from pathlib import Path
 
 from benchharness.cli.parser import DONE, FAILED, REFUSED, Parser
 from benchharness.errors import unknown
+from benchharness.io.files import path_of
 
 
 def data(words: list[str]) -> int:
@@ -37,7 +38,7 @@ def _import(words: list[str]) -> int:
     from benchharness.data.install import import_images
     from benchharness.io import catalog
 
-    path = Path(args.path).expanduser()
+    path = path_of(args.path)
     if args.name or args.size is not None or args.no_flip or image_folder.holds(path):
         size = image_folder.SIZE if args.size is None else args.size
         before = catalog.imported()

@@ -45,7 +45,11 @@ class Parser(argparse.ArgumentParser):
 def _at_home(word: str) -> str:
     """`word`, where it is a path or an option with one, with ~ as one's home; shells leave it in `--out=~/x`."""
     option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
-    return f"{option}{equals}{Path(value).expanduser()}" if value.startswith("~") else word
+    if not value.startswith("~"):
+        return word
+    from benchharness.io.files import path_of
+
+    return f"{option}{equals}{path_of(value)}"
 
 
 def dataset_name(word: str) -> str:

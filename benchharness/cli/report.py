@@ -21,23 +21,28 @@ def report(words: list[str]) -> int:
     parser.add_argument("--out", metavar="FOLDER", help="default: reports/SUITE beside results")
     parser.add_argument("--paper", action="store_true", help="only what a paper takes, in reports/SUITE-paper")
     args = parser.read(words)
-    folders = suites(Path(args.results))
+    folders = suites(results := Path(args.results))
     for folder in folders:
         tables = tables_if_installed(folder)
-        out = str(Path(args.out, folder.name)) if args.out and len(folders) > 1 else args.out
+        out = str(Path(args.out, folder.relative_to(results))) if args.out and len(folders) > 1 else args.out
         print((paper if args.paper else build_report)(folder, out, tables))
     return DONE
 
 
 def suites(results: Path) -> list[Path]:
-    """The suites at `results`: itself, or those it holds. Raises `UserError` where it is a part of one."""
+    """The suites at `results`: itself, or those it holds at any depth. Raises `UserError` where it is a part of one."""
     if any(results.glob("*/*/seed-*/spec.json")):
         return [results]
     for parts in range(3):
         if any(results.glob("*/" * parts + "spec.json")):
             whole = Path(results.resolve(), *[".."] * (3 - parts)).resolve()
             raise UserError(f"{str(results)!r} is a part of the suite {str(whole)!r}; name that")
-    return sorted({run.parents[3] for run in results.glob("*/*/*/seed-*/spec.json")}) or [results]
+    from benchharness.store.listing import run_folders
+
+    folders = run_folders(results) if results.is_dir() else []
+    runs = [path for place in folders if (path := Path(place)).name.startswith("seed-")]
+    places = {run.parents[2] for run in runs if len(run.parts) > 3}
+    return sorted(results / place for place in places if places.isdisjoint(place.parents)) or [results]
 
 
 def build_report(results: Path, out: str | None, tables: "Tables", *tell: "Callable[[Report], None]") -> Path:

@@ -11,6 +11,7 @@ from benchharness.data import official
 from benchharness.data.kinds import CROP, KNOWN, RESERVED, Part, check_parts, moments
 from benchharness.errors import UserError
 from benchharness.io import npz
+from benchharness.io.files import path_of
 
 KIND: Final = "benchharness images"
 FORMAT: Final = 1
@@ -43,7 +44,7 @@ class ImageSet(NamedTuple):
     @classmethod
     def open(cls, path: Path | str) -> "ImageSet":
         """The images that `save` wrote to `path`; raises `UserError` where there are none."""
-        header, arrays = npz.read(Path(path), KIND, LIMIT_BYTES)
+        header, arrays = npz.read(path_of(path), KIND, LIMIT_BYTES)
         if header.get("format") != FORMAT:
             raise UserError(f"{path} holds images of format {header.get('format')!r}; this version reads {FORMAT}")
         values: dict[str, Any] = {name: arrays[name] for name in _ARRAYS if name in arrays}
@@ -63,7 +64,7 @@ class ImageSet(NamedTuple):
         """Write the images to `path`, replacing what is there only once they are written whole."""
         values = self._asdict()
         arrays = {name: values.pop(name) for name in _ARRAYS}
-        npz.write(Path(path), {"kind": KIND, "format": FORMAT, "about": values}, arrays)
+        npz.write(path_of(path), {"kind": KIND, "format": FORMAT, "about": values}, arrays)
 
     def checked(self) -> "ImageSet":
         """The set itself; raises `UserError` where its images do not have the checksum it states."""

@@ -8,6 +8,7 @@ from benchharness.data.kinds import RESERVED, canonical, check_pixels
 from benchharness.errors import UserError
 from benchharness.io import catalog
 from benchharness.io.catalog import Installed
+from benchharness.io.files import path_of
 
 
 def import_images(
@@ -23,7 +24,7 @@ def import_images(
     is given a sentence for whatever was left out, drawn or joined. Raises `UserError` where the folder is laid out
     otherwise, an image is damaged, or the name is another data set's.
     """
-    path = Path(path).expanduser()
+    path = path_of(path)
     called = name or "-".join(path.resolve().name.lower().split())
     if canonical(called) in RESERVED:
         raise UserError(f"{called!r} is the name of another data set or table; give this one its own with --name")

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Int
 
 from benchharness.errors import UserError
-from benchharness.io.files import open_file
+from benchharness.io.files import open_file, path_of
 
 _BENCHMARK: Final = (
     "b32573c51d975768a11c0d1540e625040790e2287a603c857413bd78ca68eb94",
@@ -44,7 +44,7 @@ def load_split(path: Path | str) -> Split:
     lines of indices, training first, separated by commas or spaces. Raises `UserError` where it is none of these, or
     where an index comes twice or in both halves.
     """
-    path = Path(path)
+    path = path_of(path)
     try:
         with open_file(path, _LIMIT_BYTES) as file:
             text = file.read().decode("utf-8-sig")

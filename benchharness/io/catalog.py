@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, Protocol, TypedDict, runtime_checkable
 from filelock import FileLock
 
 from benchharness.errors import UserError
-from benchharness.io.files import SOURCE_BYTES, open_file, read_json
+from benchharness.io.files import SOURCE_BYTES, open_file, path_of, read_json
 from benchharness.io.npz import replacing
 from benchharness.io.user_folder import user_folder
 
@@ -128,7 +128,7 @@ class _Source(NamedTuple):
 def data_folder() -> Path:
     """Where tables and images are installed: `BENCHHARNESS_DATA`, else the system's place for a user's data."""
     given = os.environ.get("BENCHHARNESS_DATA")
-    return Path(given).expanduser() if given else user_folder("data")
+    return path_of(given) if given else user_folder("data")
 
 
 def measured_folder() -> Path:
@@ -141,7 +141,7 @@ def install(path: Path | str, kinds: Sequence[Kind]) -> list[Installed]:
 
     Raises `UserError` where there is nothing known, where a source is damaged, or where the folder cannot be written.
     """
-    path = Path(path).expanduser()
+    path = path_of(path)
     if not path.exists():
         raise UserError(f"{path} does not exist; give a file or folder to import")
     sources = _sources(path, kinds, itself=True)

@@ -21,6 +21,7 @@ from filelock import FileLock
 from benchharness.errors import UserError, unknown
 from benchharness.io import catalog
 from benchharness.io.catalog import Installed
+from benchharness.io.files import path_of
 
 ATTEMPTS: Final = 6
 WAIT_SECONDS: Final = 1.0
@@ -96,7 +97,7 @@ def fetch(name: str, install: Callable[[Path], list[Installed]], origin: str = "
         raise unknown("data set to fetch", name, PUBLIC)
     public = PUBLIC[name]
     if origin and not _is_url(origin):
-        return install(_checked(Path(origin).expanduser(), public))
+        return install(_checked(path_of(origin), public))
     place = catalog.data_folder() / "downloads" / public.file
     try:
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -246,10 +246,17 @@ def is_sound(archive: Path, limit_bytes: int = CHECKPOINT_BYTES) -> bool:
 
 
 def path_of(path: str | Path) -> Path:
-    """`path`, in which ~ is one's home, as shells have it in some places and not in others; raises `UserError`."""
+    """`path`, in which ~ is one's home, as shells have it in some places and not in others.
+
+    Raises `UserError` where it is no path, or is in the home of a user whom this machine does not know.
+    """
     if "\0" in str(path):
         raise UserError(f"{str(path)[:80]!r} is no path: it holds a NUL")
-    return Path(path).expanduser()
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        reason = "this machine knows no such user's home; for a name that begins with ~ write ./~"
+        raise UserError(f"{str(path)[:80]!r} is no path: {reason}") from None
 
 
 def readable(name: str | Path) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from benchharness.config import coerce
 from benchharness.errors import UserError, unknown, unknown_option
+from benchharness.io.files import path_of
 from benchharness.methods import _beside, _hooks
 from benchharness.methods._base import Method, Weights
 from benchharness.methods._beside import source_of
@@ -35,7 +36,7 @@ def load(name: str | Path) -> type[Method]:
     A file is code and is run as such.
     """
     if str(name).endswith(".py"):
-        return _only_method(_file(Path(name)), str(name))
+        return _only_method(_file(path_of(name)), str(name))
     known = canonical(str(name))
     if known not in names():
         raise unknown("method", name, names())

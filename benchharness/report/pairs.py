@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchharness.analysis.experiment import gather
+from benchharness.io.files import path_of
 from benchharness.report.sections.ranking import comparisons
 from benchharness.table import Tables, load_for
 
@@ -15,6 +16,6 @@ def compare(results: str | Path, tables: Tables = load_for) -> pd.DataFrame:
     `difference` is in percentage points, the better mean first. Raises `UserError` where there is no such folder, or
     no table of what was searched.
     """
-    _, settings = gather(Path(results), tables)
+    _, settings = gather(path_of(results), tables)
     tested = [comparisons(evidence.scores()).assign(setting=evidence.name) for evidence in settings]
     return pd.concat(tested, ignore_index=True) if tested else comparisons(pd.DataFrame()).assign(setting="")

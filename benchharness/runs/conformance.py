@@ -13,6 +13,7 @@ from torch import Tensor
 from benchharness import methods
 from benchharness.config import protocol
 from benchharness.data import ImageSet
+from benchharness.io.files import path_of
 from benchharness.methods import Method
 from benchharness.records import RunSpec
 from benchharness.runs.blame import place
@@ -69,7 +70,7 @@ def check_method(name: str | Path) -> list[Finding]:
     Where draws are no distributions nothing else can be told. Raises `UserError` where there is no such method.
     """
     kind = methods.load(name)
-    file = Path(name).resolve() if str(name).endswith(".py") else None
+    file = path_of(name).resolve() if str(name).endswith(".py") else None
     first = _finding(kind, CHECKS[0], file)
     if first.state == "failed":
         return [first, Finding(f"{len(CHECKS)} other checks", "skipped", "they all build on that one")]

@@ -96,7 +96,8 @@ def floats(column: "pd.Series[Any]") -> Any:
     if column.dtype.kind not in "iufb":
         texts = column.dropna().astype(str).str.strip()
         # "2,888" alone may be a thousand: a comma is decimal where at least one value shows that it is.
-        if len(texts) and texts.map(lambda text: _DECIMAL.fullmatch(text) or text.isdecimal()).all():
+        has_commas = any("," in text for text in texts)
+        if has_commas and texts.map(lambda text: _DECIMAL.fullmatch(text) or text.isdecimal()).all():
             if all(_THOUSANDS.fullmatch(text) or text.isdecimal() for text in texts):
                 raise UserError(f"column {column.name!r}: are commas as in {texts.iloc[0]!r} decimal, or of thousands?")
             column = column.astype(str).str.strip().str.replace(",", ".")

@@ -8,6 +8,7 @@ from typing import Any
 from benchharness.errors import UserError
 from benchharness.io import catalog
 from benchharness.io.catalog import Installed
+from benchharness.io.files import path_of
 from benchharness.table import frames
 from benchharness.table.columns import SUFFIXES
 from benchharness.table.importers import COSTS, TABLES, columnar, cost_frame, native, official
@@ -33,7 +34,7 @@ def import_any(
 
     Raises `UserError` as `import_table` does.
     """
-    path = Path(path).expanduser()
+    path = path_of(path)
     has_costs = path.exists() and not mapping and cost_frame.recognises(path) is not None
     costs = [import_costs(path, name, unit)] if unit or has_costs else []
     if costs and columnar.recognises(path) is None:
@@ -46,7 +47,7 @@ def import_costs(path: Path | str, name: str = "", unit: str = "") -> Installed:
 
     Raises `UserError` where it has none, or they are not as its columns say.
     """
-    path = Path(path).expanduser()
+    path = path_of(path)
     if not path.exists():
         raise UserError(f"{path} does not exist; give a file or folder to import")
     if not columnar.reads(path):
@@ -60,7 +61,7 @@ def import_table(path: Path | str, name: str = "", mapping: Mapping[str, str] | 
 
     Raises `UserError` where it is in no known layout, is damaged or is not what it says.
     """
-    path = Path(path).expanduser()
+    path = path_of(path)
     if not path.exists():
         raise UserError(f"{path} does not exist; give a file or folder to import")
     if columnar.reads(path):

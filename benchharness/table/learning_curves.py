@@ -14,6 +14,7 @@ from jaxtyping import Float, Int, UInt16
 
 from benchharness.errors import UserError
 from benchharness.io import npz
+from benchharness.io.files import path_of
 
 KIND: Final = "benchharness table details"
 FORMAT: Final = 1
@@ -50,7 +51,7 @@ class Details:
     @classmethod
     def open(cls, path: Path | str) -> "Details":
         """The details that `save` wrote to `path`; raises `UserError` where there are none."""
-        header, arrays = npz.read(Path(path), KIND, LIMIT_BYTES)
+        header, arrays = npz.read(path_of(path), KIND, LIMIT_BYTES)
         if header.get("format") != FORMAT:
             raise UserError(f"{path} holds details of format {header.get('format')!r}; this version reads {FORMAT}")
         details = cls(header["about"], {}, {})
@@ -73,7 +74,7 @@ class Details:
         """Write the details to `path`, replacing what is there only once they are written whole."""
         arrays = {"/".join(("curves", *map(str, key))): column for key, column in self.curves.items()}
         arrays |= {f"latencies/{key}": column for key, column in self.latencies.items()}
-        npz.write(Path(path), {"kind": KIND, "format": FORMAT, "about": dict(self.about)}, arrays)
+        npz.write(path_of(path), {"kind": KIND, "format": FORMAT, "about": dict(self.about)}, arrays)
 
     def accuracy(
         self, rows: Int[np.ndarray, "*archs"] | int, trained_on: str, measured_on: str, epochs: int = 200

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int, Integer, UInt8
 from benchharness import space
 from benchharness.data.kinds import canonical
 from benchharness.errors import UserError, unknown
+from benchharness.io.files import path_of
 from benchharness.space import NETWORKS, Arch, Network
 from benchharness.table import storage
 from benchharness.table.costs import Cost
@@ -62,11 +63,11 @@ class Table:
     @classmethod
     def open(cls, path: Path | str) -> "Table":
         """The table that `save` wrote to `path`; raises `UserError` where there is none."""
-        return cls(**storage.read(Path(path)))
+        return cls(**storage.read(path_of(path)))
 
     def save(self, path: Path | str) -> None:
         """Write the table to `path`, replacing what is there only once it is written whole."""
-        storage.write(Path(path), self)
+        storage.write(path_of(path), self)
 
     def __len__(self) -> int:
         return len(self.ops)

@@ -59,6 +59,8 @@ def test_files_of_one_name_are_compared_with_each_other(
     names = sorted({row["method"] for row in read(folder).to_dict("records")})
     assert all(name.startswith("mine@") for name in names)
     assert set(names) == set(re.search(r"(mine@\w{6}) and (mine@\w{6}) share", told).groups())  # type: ignore[union-attr]
+    assert main(["export", str(folder), "--out", str(tmp_path / "runs.csv")]) == 0
+    assert all(name in (tmp_path / "runs.csv").read_text() for name in names)
     paths[1].write_text(paths[0].read_text())
     assert main([*asked, "--baselines", str(paths[1])]) == 2
     assert "are one method, of the same content and options" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """The command `report`: which folders it takes, and that any terminal will do."""
 
 import io
+import re
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from benchharness.cli import main, print_anyway
 from benchharness.cli.report import suites
+from benchharness.errors import UserError
 from tests.support import report_folder
 
 
@@ -41,6 +43,57 @@ def test_which_folders_are_suites(tmp_path: Path) -> None:
     run(tmp_path / "a")
     assert suites(tmp_path) == [tmp_path / "a", tmp_path / "b"]
     assert suites(tmp_path / "a") == [tmp_path / "a"]
+
+
+FOLDERS: dict[str, tuple[list[str], str, list[str]]] = {
+    "one suite": (["r/one"], "r", ["r/one"]),
+    "a slash behind": (["r/one", "r/two"], "r/", ["r/one", "r/two"]),
+    "where one is": (["one", "two"], ".", ["one", "two"]),
+    "the folder above": (["r/one", "r/two"], "r/one/..", ["r/one/../one", "r/one/../two"]),
+    "results in a folder": (["w/results/one"], "w", ["w/results/one"]),
+    "results in two folders": (["w/a/one", "w/b/one"], "w", ["w/a/one", "w/b/one"]),
+    "at several depths": (["w/one", "w/old/two", "w/old/er/three"], "w", ["w/old/er/three", "w/old/two", "w/one"]),
+    "a suite in a suite": (["r/one", "r/one/old"], "r", ["r/one"]),
+    "a suite that holds an old one": (["one", "one/old"], "one", ["one"]),
+    "loose files": (["r/one", "r/notes.txt", "r/empty/"], "r", ["r/one"]),
+    "ground truth beside": (["r/one", "r/one/ground-truth/x.jsonl", "r/two/ground-truth/y.jsonl"], "r", ["r/one"]),
+    "a link to a suite": (["far/one", "r/link -> far/one"], "r", ["r/link"]),
+    "a link as the suite": (["far/one", "r/link -> far/one"], "r/link", ["r/link"]),
+    "another program's file": (["r/one", "r/a/b/c/d/spec.json"], "r", ["r/one"]),
+    "nothing": ([], "r", ["r"]),
+    "a file": (["r"], "r", ["r"]),
+}
+
+
+@pytest.mark.parametrize("kind", FOLDERS)
+def test_suites_are_seen_in_folders_of_any_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    entries, asked, expected = FOLDERS[kind]
+    monkeypatch.chdir(tmp_path)
+    for entry in entries:
+        place, _, target = entry.partition(" -> ")
+        path = tmp_path / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if target:
+            path.symlink_to(tmp_path / target)
+        elif entry.endswith("/"):
+            path.mkdir()
+        elif path.suffix or kind == "a file":
+            path.write_text("{}\n")
+        else:
+            run(path)
+    assert suites(Path(asked)) == [Path(one) for one in expected]
+
+
+@pytest.mark.parametrize("up", range(3))
+@pytest.mark.parametrize("way", ["where one is", "a link"])
+def test_a_part_is_known_however_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, up: int, way: str
+) -> None:
+    part = [path := run(tmp_path / "suite"), *path.parents][up]
+    (tmp_path / "link").symlink_to(part)
+    monkeypatch.chdir(part)
+    with pytest.raises(UserError, match=re.escape(f"is a part of the suite '{tmp_path / 'suite'}'")):
+        suites(Path() if way == "where one is" else tmp_path / "link")
 
 
 @pytest.mark.parametrize(("encoding", "printed"), [("ascii", "84.8+-2.8 ... ?"), ("latin-1", "84.8±2.8 ... ?")])

@@ -3,20 +3,27 @@
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import benchharness
+from benchharness import methods
 from benchharness.cli import main
 from benchharness.cli.parser import beside
 from benchharness.config import coerce, protocol
 from benchharness.errors import UserError
+from benchharness.io.catalog import data_folder
 from benchharness.io.files import readable, shortened, slug
 from benchharness.records import RunSpec
 from benchharness.runs import suite
 from benchharness.runs.plan import make_plan, parse_methods
+from benchharness.space import from_code, to_string
 from benchharness.store import read
+from benchharness.table import Table, install
+from benchharness.table.importers import columnar
+from tests.support import report_folder
 from tests.support.tiny import SETTINGS
 
 COMMAND = "run --methods random --dataset digits --protocol small --set epochs=1 images=128 --jobs 1 --shard 1/1"
@@ -63,6 +70,83 @@ def test_home_is_home_in_python(own_home: Path, monkeypatch: pytest.MonkeyPatch)
     assert main(["run", "--methods=darts,~/mine.py", "--dry-run", "--dataset", "digits"]) == 0
     assert main(["doctor", "~/x"]) == 0
     assert not (own_home / "~").exists()
+
+
+@pytest.fixture
+def one_run(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home in which one stands, with one finished run in `x`, a table `t.csv` and a method `mine.py`."""
+    monkeypatch.chdir(own_home)
+    report_folder.add(own_home / "x", report_folder.spec("darts", 0), report_folder.GOOD)
+    rows = [f"{to_string(from_code(code))},{50 + code}" for code in range(3)]
+    (own_home / "t.csv").write_text("\n".join(["arch,cifar10_test_200", *rows]))
+    (own_home / "mine.py").write_text("from benchharness import Method\nclass Mine(Method): ...\n")
+    return own_home
+
+
+@pytest.mark.parametrize(
+    ("words", "made"),
+    [
+        ("run --methods=~/mine.py,~/mine.py:none=no --dataset=digits --dry-run --out=~/y", ""),
+        ("run --methods random --dataset digits --dry-run --suite ~/s.toml --out ~/", ""),
+        ("doctor ~/x", ""),
+        ("doctor ~/x/", ""),
+        ("doctor ~", ""),
+        ("export ~/x --out ~/e.csv", "e.csv"),
+        ("export --out=~/e.parquet ~/x", "e.parquet"),
+        ("merge ~/x --out ~/c", "c"),
+        ("show RUN --results ~/x", ""),
+        ("show RUN --results=~", ""),
+        ("new ~/other.py", "other.py"),
+        ("table import ~/t.csv --name t", "d/tables/t.npz"),
+        ("data import ~/t.csv", "d/tables/t.npz"),
+        ("table export digits --out ~/d.csv", "d.csv"),
+        ("query 3122 --dataset digits --results ~/x", ""),
+    ],
+)
+def test_home_is_home_in_every_command(one_run: Path, monkeypatch: pytest.MonkeyPatch, words: str, made: str) -> None:
+    monkeypatch.setenv("BENCHHARNESS_DATA", "~/d")
+    (one_run / "s.toml").write_text('seeds = "0"\n')
+    run_id = report_folder.spec("darts", 0).run_id
+    assert main(words.replace("RUN", run_id).split()) == 0
+    assert (one_run / made).exists()
+    assert not (one_run / "~").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "run --methods random --dataset digits --dry-run --out=~nobody-here",
+        "run --methods random --dataset digits --dry-run --out ~nobody-here/x",
+        "run --methods darts,~nobody-here/mine.py --dataset digits --dry-run",
+        "doctor ~nobody-here",
+        "report ~nobody-here/results",
+        "export ~/x --out=~nobody-here/e.csv",
+        "merge ~/x ~nobody-here/y --out ~/c",
+        "table import ~nobody-here/t.csv",
+        "data import ~nobody-here/t.csv",
+        "check ~nobody-here/mine.py",
+    ],
+)
+def test_a_home_of_nobody_is_one_sentence(one_run: Path, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words.split()) == 2
+    told = capsys.readouterr().err
+    assert "knows no such user's home" in told
+    assert len(told.splitlines()) == 1
+
+
+def test_home_is_home_in_every_function(one_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = columnar.read(one_run / "t.csv")
+    table.save("~/t.npz")
+    assert Table.open("~/t.npz").about["name"] == "t"
+    assert install.import_any("~/t.csv")[0].name == "t"
+    assert methods.load("~/mine.py").__name__ == "Mine"
+    assert len(benchharness.results("~/x")) == len(benchharness.results("~")) == 1
+    assert not (one_run / "~").exists()
+    monkeypatch.setenv("BENCHHARNESS_DATA", "~nobody-here")
+    calls = (methods.load, Table.open, table.save, benchharness.results, install.import_any)
+    for refused in (data_folder, *(partial(call, "~nobody-here/x.py") for call in calls)):
+        with pytest.raises(UserError, match="knows no such user's home"):
+            refused()
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e999", "9" * 5000, "NaN"])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from benchharness import methods
 from benchharness.config import protocol
 from benchharness.errors import UserError
+from benchharness.records import named_apart
 from benchharness.runs.plan import Asked, Job, make_plan, parse_methods, parse_seeds
 
 MINE = """
@@ -189,6 +190,60 @@ def test_one_content_asked_for_twice_is_planned_once(tmp_path: Path) -> None:
     first, second = two_of_one_name(tmp_path)
     second.write_text(first.read_text())
     assert len(plan(f"{first},{second},{first}+strength")) == 1
+
+
+HELPED = "import helper\n" + MINE
+APART: dict[str, tuple[dict[str, str], str, int]] = {
+    "one name, two contents": ({"a/mine.py": MINE, "b/mine.py": MINE + "    b = 1\n"}, "a/mine.py,b/mine.py", 2),
+    "three of one name": (
+        {f"{folder}/mine.py": MINE + f"    tau = {folder!r}\n" for folder in "abc"},
+        "a/mine.py,b/mine.py,c/mine.py",
+        3,
+    ),
+    "one content under two names": ({"mine.py": MINE, "other.py": MINE}, "mine.py,other.py", 2),
+    "names in capitals": ({"a/mine.py": MINE, "b/Mine.py": MINE}, "a/mine.py,b/Mine.py", 2),
+    "names with dots": ({"a/v.1.py": MINE, "b/v.1.py": MINE + "\n"}, "a/v.1.py,b/v.1.py", 2),
+    "folders called like options": ({"x.py/mine.py": MINE, "a+b/mine.py": "#" + MINE}, "x.py/mine.py,a+b/mine.py", 2),
+    "a line at the end": ({"a/mine.py": MINE, "b/mine.py": MINE + "\n"}, "a/mine.py,b/mine.py", 2),
+    "a comment": ({"a/mine.py": MINE, "b/mine.py": MINE + "# later\n"}, "a/mine.py,b/mine.py", 2),
+    "ends of lines": ({"a/mine.py": MINE, "b/mine.py": MINE.replace("\n", "\r\n")}, "a/mine.py,b/mine.py", 2),
+    "a method and its reading": ({"a/mine.py": MINE, "b/mine.py": MINE + "\n"}, "a/mine.py,b/mine.py+ostr", 2),
+    "options": ({"a/mine.py": MINE, "b/mine.py": MINE + "\n"}, "a/mine.py:width=4,b/mine.py:width=4", 2),
+    "options of one file": ({"mine.py": MINE}, "mine.py:width=4,mine.py:width=3,mine.py", 2),
+    "another helper": (
+        {"a/mine.py": HELPED, "a/helper.py": "x = 1\n", "b/mine.py": HELPED, "b/helper.py": "x = 2\n"},
+        "a/mine.py,b/mine.py",
+        2,
+    ),
+    "the same helper": (
+        {"a/mine.py": HELPED, "a/helper.py": "x = 1\n", "b/mine.py": HELPED, "b/helper.py": "x = 1\n"},
+        "a/mine.py,b/mine.py",
+        1,
+    ),
+    "a file that nobody imports": ({"a/mine.py": MINE, "b/mine.py": MINE, "b/more.py": "x"}, "a/mine.py,b/mine.py", 1),
+    "one file by several paths": ({"a/mine.py": MINE}, "a/mine.py,./a/mine.py,a/../a/mine.py,~/a/mine.py", 1),
+    "links": ({"a/mine.py": MINE, "link.py": "-> a/mine.py", "b": "-> a"}, "a/mine.py,link.py,b/mine.py+strength", 1),
+}
+
+
+@pytest.mark.parametrize("kind", APART)
+def test_content_and_name_tell_methods_apart(own_home: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    files, asked, supernets = APART[kind]
+    for name, content in files.items():
+        (path := own_home / name).parent.mkdir(exist_ok=True)
+        if content.startswith("-> "):
+            path.symlink_to(own_home / content.removeprefix("-> "))
+        else:
+            path.write_bytes(content.encode())
+    monkeypatch.chdir(own_home)
+    jobs = plan(asked)
+    assert len(jobs) == supernets
+    specs = {spec.run_id: spec for job in jobs for spec in job.specs}
+    assert len(set(named_apart(specs.values()))) == len(specs), "whoever reads them sees them apart"
+    backwards = plan(",".join(reversed(asked.split(","))))
+    assert {job.base.run_id for job in backwards} == {job.base.run_id for job in jobs}
+    whole = ",".join(str(own_home / one.removeprefix("~/")) for one in asked.split(","))
+    assert plan(whole) == jobs
 
 
 def test_a_users_file_must_not_be_called_like_a_built_in_method(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 import gzip
 import io
 import json
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 from benchharness import cli, space
 from benchharness.errors import UserError
 from benchharness.table import Figure, Table, load_table
+from benchharness.table.columns import frame as frame_of
 from benchharness.table.importers import columnar
 from benchharness.table.install import import_table
 from benchharness.table.notation import to_naslib
@@ -203,6 +206,100 @@ def test_a_table_sorted_and_renumbered_is_put_in_order(
     assert found.about["sha256"] == real.about["sha256"]
     assert found.arch(6111) == real.arch(6111)
     assert ("is not the benchmark's" in found.about["note"]) == keep_index
+
+
+def _renumbered(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(index=range(len(frame)))
+
+
+def _swapped(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.iloc[[1, 0, *range(2, len(frame))]]
+
+
+REORDERED: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
+    "reversed": lambda frame: frame[::-1],
+    "reversed and renumbered": lambda frame: _renumbered(frame[::-1]),
+    "rotated by one": lambda frame: frame.iloc[np.roll(np.arange(len(frame)), 1)],
+    "rotated by one and renumbered": lambda frame: _renumbered(frame.iloc[np.roll(np.arange(len(frame)), 1)]),
+    "two rows swapped": _swapped,
+    "two rows swapped and renumbered": lambda frame: _renumbered(_swapped(frame)),
+    "sorted by string": lambda frame: frame.sort_values("arch"),
+    "sorted by accuracy": lambda frame: frame.sort_values("cifar10_test_200", ascending=False),
+    "sorted by parameters, unnumbered": lambda frame: frame.sort_values("params_m").drop(columns="index"),
+    "numbered from 1": lambda frame: frame.assign(index=range(1, len(frame) + 1)),
+    "shuffled, cells alone": lambda frame: frame.sample(frac=1, random_state=0).drop(columns="index"),
+    "shuffled, numbers alone": lambda frame: frame.sample(frac=1, random_state=1).drop(columns="arch"),
+    "numbers as floats alone": lambda frame: frame.astype({"index": float}).drop(columns="arch"),
+    "numbers as texts alone": lambda frame: frame.astype({"index": str}).drop(columns="arch"),
+    "numbers as small integers": lambda frame: frame.astype({"index": "uint16"}).drop(columns="arch"),
+    "numbers under another name": lambda frame: frame.rename(columns={"index": "Unnamed: 0"})[::-1],
+    "cells as pandas' index": lambda frame: frame[::-1].set_index("arch"),
+    "numbers as pandas' index": lambda frame: frame[::-1].set_index("index"),
+    "numbers alone, as pandas' index": lambda frame: frame[::-1].drop(columns="arch").set_index("index"),
+    "both as pandas' index": lambda frame: frame.sample(frac=1, random_state=2).set_index(["index", "arch"]),
+    "a row missing, renumbered": lambda frame: _renumbered(frame.drop(index=7)),
+    "columns backwards": lambda frame: frame[frame.columns[::-1]],
+}
+BROKEN: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
+    "a row twice": (lambda frame: pd.concat([frame, frame[:1]]).drop(columns="index"), "twice|two rows|once"),
+    "a row twice, numbered": (lambda frame: pd.concat([frame, frame[:1]]), "an index that comes twice"),
+    "a number twice": (lambda frame: pd.concat([frame, frame[3:4]]).drop(columns="arch"), "an index that comes twice"),
+    "a number too high": (lambda frame: frame.assign(index=frame["index"] + 15_000), "no(t a)? whole number of 0 to"),
+    "a number below 0": (lambda frame: frame.assign(index=frame["index"] - 15_000), "no(t a)? whole number of 0 to"),
+    "half numbers": (lambda frame: frame.assign(index=frame["index"] + 0.5), "no(t a)? whole number of 0 to"),
+    "no numbers": (lambda frame: frame.assign(index=np.nan), "no(t a)? whole number of 0 to"),
+    "names for numbers": (lambda frame: frame.assign(index="a"), "column 'index' is not of numbers"),
+    "cells moved by one": (lambda frame: frame.assign(arch=np.roll(frame["arch"], 1)), "rows and architectures differ"),
+    "numbers moved by one, alone": (
+        lambda frame: frame.assign(index=np.roll(frame["index"], 1)).drop(columns="arch"),
+        "rows and architectures differ",
+    ),
+    "neither cells nor numbers": (lambda frame: frame.drop(columns=["arch", "index"]), "it needs `arch`"),
+}
+
+
+def _written(frame: pd.DataFrame, folder: Path, form: str) -> Path:
+    """`frame` with whatever pandas takes for its index, where that has a name."""
+    named = frame.index.names != [None]
+    path = folder / f"x.{form}"
+    if form == "csv":
+        frame.to_csv(path, index=named)
+    elif form == "json":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pandas cannot read an index called `index` back
+            frame.to_json(path, orient="table" if named else "records", double_precision=15)
+    else:
+        frame.to_parquet(path, index=named)
+    return path
+
+
+def _plain(table: Table) -> pd.DataFrame:
+    """A table's columns that are single numbers, which every form writes alike."""
+    whole = frame_of(table)
+    return whole[["index", "arch", "params_m", "flops_m", "cifar10_valid_200", "cifar10_test_200"]]
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "parquet"])
+@pytest.mark.parametrize("kind", REORDERED)
+def test_the_order_of_rows_decides_nothing(tmp_path: Path, sample: Table, kind: str, form: str) -> None:
+    changed = REORDERED[kind](_plain(sample))
+    found = columnar.read_as(_written(changed, tmp_path, form), "x")
+    assert len(found) == len(changed) >= len(sample) - 1
+    cells = [tuple(row) for row in found.ops.tolist()]
+    for split in ("valid", "test"):
+        expected = sample.accuracy(cells, "cifar10", split)
+        assert found.accuracy(cells, "cifar10", split) == pytest.approx(expected, abs=1e-9)
+    assert found.numbers.tolist() == [int(space.indices()[space.to_code(cell)]) for cell in cells]
+    noted = "is not the benchmark's" in found.about.get("note", "")
+    assert noted == ("renumbered" in kind or kind == "numbered from 1")
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "parquet"])
+@pytest.mark.parametrize("kind", BROKEN)
+def test_rows_that_cannot_be_told_are_refused(tmp_path: Path, sample: Table, kind: str, form: str) -> None:
+    change, sentence = BROKEN[kind]
+    with pytest.raises(UserError, match=sentence):
+        columnar.read_as(_written(change(_plain(sample)), tmp_path, form), "x")
 
 
 def test_cells_shuffled_against_their_accuracies_are_noticed(data_folder: Path, tmp_path: Path) -> None:
