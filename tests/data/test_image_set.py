@@ -156,6 +156,12 @@ def test_a_set_of_ones_own_has_any_number_of_classes_and_any_size(tmp_path: Path
     assert (found.mean, found.std) == (asked.mean, asked.std)
 
 
+def test_images_that_are_not_mirrored_are_others_but_in_files_of_old(tmp_path: Path) -> None:
+    assert pets(flip=False).sha256 != pets().sha256
+    pets(flip=False)._replace(sha256=pets().sha256).save(tmp_path / "old.npz")
+    assert ImageSet.open(tmp_path / "old.npz").checked().sha256 == pets().sha256
+
+
 def test_a_file_of_old_says_neither_flip_nor_crop_and_means_those_of_its_data_set(tmp_path: Path) -> None:
     made().save(tmp_path / "images.npz")
     header, arrays = npz.read(tmp_path / "images.npz", KIND, 1 << 30)

@@ -302,7 +302,7 @@ OPTIONS: dict[str, object] = {
     "display.max_colwidth": 3,
     "display.width": 5,
     "mode.string_storage": "python",
-    "future.infer_string": False,
+    "styler.format.precision": 0,
     "plotting.backend": "matplotlib",
     "styler.format.decimal": ",",
 }
