@@ -35,7 +35,7 @@ class ImageSet(NamedTuple):
     """Of each channel over the official training images, in units of full brightness (0 to 1)."""
     std: tuple[float, ...]
     sha256: str
-    """Of all images and labels, and of that they are never mirrored, where its importer said so."""
+    """Of all images and labels, and of whether they are mirrored, where they are of the user's own."""
     flip: bool = True
     """Whether a mirrored image still is one of its class, so that training may mirror it."""
     crop: int = CROP
