@@ -84,6 +84,16 @@ def test_suites_are_seen_in_folders_of_any_kind(tmp_path: Path, monkeypatch: pyt
     assert suites(Path(asked)) == [Path(one) for one in expected]
 
 
+def test_suites_of_one_name_have_places_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a/one", "b/one"):
+        run(tmp_path / name)
+    places: list[object] = []
+    monkeypatch.setattr("benchharness.cli.report.build_report", lambda folder, out, tables: places.append(out))
+    monkeypatch.setattr("benchharness.cli.report.tables_if_installed", lambda folder: None)
+    assert main(["report", str(tmp_path), "--out", str(tmp_path / "out")]) == 0
+    assert places == [str(tmp_path / "out/a/one"), str(tmp_path / "out/b/one")]
+
+
 @pytest.mark.parametrize("up", range(3))
 @pytest.mark.parametrize("way", ["where one is", "a link"])
 def test_a_part_is_known_however_it_is_named(
