@@ -11,7 +11,16 @@ from benchharness.compute import cluster
 from benchharness.errors import UserError
 from tests.support.dask import READ_ONLY, ROOT, WITHOUT_PACKAGE, Cluster, other_package
 from tests.support.dask import cluster as started
-from tests.support.errands import KILLER, deadly, killed_at_the_end, make_folder, slow, square, stopped_at_the_end
+from tests.support.errands import (
+    KILLER,
+    deadly,
+    killed_at_the_end,
+    killed_midway,
+    make_folder,
+    slow,
+    square,
+    stopped_at_the_end,
+)
 
 pytest.importorskip("distributed")
 
@@ -36,6 +45,17 @@ def said() -> list[str]:
 
 def rules(said: list[str], patience: float = 60, any_source: bool = False) -> cluster.Rules:
     return cluster.Rules(patience, any_source, said.append)
+
+
+def replacing(dask: Cluster, said: list[str], name: str = "first") -> cluster.Rules:
+    """Rules by which another worker comes once the one called `name` is given up, and no sooner."""
+
+    def tell(sentence: str) -> None:
+        said.append(sentence)
+        if f"{name} at tcp://" in sentence:
+            dask.worker("--name", "second")
+
+    return cluster.Rules(60, tell=tell)
 
 
 def test_no_scheduler_is_one_sentence() -> None:
@@ -85,8 +105,7 @@ def test_an_unfit_worker_is_named_with_what_it_lacks(dask: Cluster, said: list[s
 def test_others_do_the_work_of_an_unfit_worker(dask: Cluster, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "UNFIT_SECONDS", 60)
     dask.worker("--name", "bare", preload=WITHOUT_PACKAGE)
-    dask.worker()
-    assert dict(cluster.cluster(slow, NUMBERS, dask.address, rules(said))) == SQUARES
+    assert dict(cluster.cluster(slow, NUMBERS, dask.address, replacing(dask, said, "bare"))) == SQUARES
     assert [line for line in said if "bare at tcp://" in line and "it gets no runs of this command" in line]
 
 
@@ -98,11 +117,8 @@ def test_another_source_is_taken_where_that_is_asked_for(dask: Cluster, said: li
 
 
 def test_a_killed_workers_job_goes_elsewhere(dask: Cluster, said: list[str]) -> None:
-    workers = [dask.worker("--name", name) for name in ("first", "second")]
-    jobs = cluster.cluster(slow, NUMBERS, dask.address, rules(said))
-    results = dict([next(jobs)])
-    workers[0].kill()
-    assert results | dict(jobs) == SQUARES
+    dask.worker("--name", "first", WITHHOLDS="1")
+    assert dict(cluster.cluster(killed_midway, NUMBERS, dask.address, replacing(dask, said))) == SQUARES
     assert any("first at tcp://" in line and "its run goes to another" in line for line in said)
 
 
@@ -123,8 +139,7 @@ def test_a_result_that_is_never_handed_over_is_made_elsewhere(
     monkeypatch.setattr(cluster, "SILENT_SECONDS", 3.0)
     monkeypatch.setattr(cluster, "ANSWER_SECONDS", 1.0)
     dask.worker("--name", "first", WITHHOLDS="1")
-    dask.worker("--name", "second")
-    assert dict(cluster.cluster(work, NUMBERS, dask.address, rules(said))) == SQUARES
+    assert dict(cluster.cluster(work, NUMBERS, dask.address, replacing(dask, said))) == SQUARES
     assert any("first at tcp://" in line and "its run goes to another" in line for line in said)
 
 

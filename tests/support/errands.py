@@ -32,6 +32,13 @@ def make_folder(folder: str) -> str:
     return folder
 
 
+def killed_midway(number: int) -> int:
+    """Its square; a worker in whose environment WITHHOLDS is set is killed while it works on it."""
+    if os.environ.get("WITHHOLDS"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number * number
+
+
 class _Withheld:
     """A number whose worker is hit by `signal_number` as it hands it over, having done its work."""
 
