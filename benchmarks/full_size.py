@@ -19,7 +19,7 @@ from jaxtyping import Float
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchharness import space
+from benchharness import space, stats
 
 SEARCH = "darts-first-order-pt_seed0_100ep+projection"
 UNIFORM = 1 / len(space.OPS)
@@ -73,7 +73,7 @@ def by_epoch(traces: list[Trace], epochs: int) -> list[str]:
         for trace in traces:
             line, weights = trace.epochs.iloc[epoch], trace.weights[epoch]
             skips = int((weights.argmax(-1) == space.SKIP).sum())
-            entropy = float(-(weights * np.log(weights)).sum(-1).mean())
+            entropy = float(stats.entropy(weights))
             cell = line["arch"].replace("|", "\\|")
             rows.append(
                 f"| {epoch + 1} | {trace.name} | {line['train']:.1f} | {line['valid']:.1f} | {entropy:.4f} "

@@ -19,7 +19,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchharness import space
 from benchharness.config import RECIPES
 from benchharness.data import load_images
-from benchharness.io.ground_truth import Training
 from benchharness.plots.style import canvas, save_figure
 from benchharness.table import Figure
 from benchharness.table.importers import official
@@ -55,11 +54,6 @@ def beside(release: official.Imported, journal: Journal, index: int) -> dict[str
         "curve": release.details.accuracy(row, TRAINED_ON, "train", 12),
         "valid": release.table.by_seed[VALID][row],
     }
-
-
-def curves(ours: list[Training]) -> Float[np.ndarray, "seeds epochs"]:
-    """Training accuracy in percent, a row a training."""
-    return np.array([line.train_accuracies for line in ours])
 
 
 def lines(sides: list[dict[str, Any]]) -> list[str]:

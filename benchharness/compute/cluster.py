@@ -213,8 +213,6 @@ class _Dispatch(Generic[Job, Result]):
             return
         except CancelledError:
             raise _gone() from None
-        if isinstance(error, CancelledError):
-            raise _gone()
         self._recall(errand)
         if type(error).__name__ == "KilledWorker":  # of the package, which is not imported here
             yield from self._bereave(key, name) if key is not None else ()
