@@ -5,6 +5,7 @@ tuple read as a base-5 number, its `index` its place in the benchmark's own orde
 """
 
 import random
+from collections.abc import Callable, Mapping
 from functools import cache
 from itertools import product
 from typing import Final, NamedTuple
@@ -134,6 +135,11 @@ def count(ops: Integer[np.ndarray, "*archs edges"], *which: int) -> Integer[np.n
     return np.asarray(np.isin(ops, which).sum(axis=-1))
 
 
+def parameter_free_counts(ops: Integer[np.ndarray, "*archs edges"]) -> dict[str, Integer[np.ndarray, "*archs"]]:
+    """How many edges carry `skips`, and how many any `parameter_free` operation (none, skip, pool)."""
+    return {"skips": count(ops, SKIP), "parameter_free": count(ops, *PARAMETER_FREE)}
+
+
 def params_m(
     ops: Integer[np.ndarray, "*archs edges"], network: Network | str = NETWORKS["cifar10"]
 ) -> Float[np.ndarray, "*archs"]:
@@ -166,6 +172,10 @@ def flops_m(
     )
     convolutions = one * count(ops, CONV1) + three * count(ops, CONV3)
     return np.asarray(fixed / 1e6 + convolutions + pool * count(ops, POOL))
+
+
+SIZES: Final[Mapping[str, Callable[..., Float[np.ndarray, "*archs"]]]] = {"params": params_m, "flops": flops_m}
+"""What is known of a network in closed form, in millions, by the names that proxies go by."""
 
 
 def _network(network: Network | str) -> Network:

@@ -1,12 +1,13 @@
 """Looking derived cells up: the reading side's first step, done again whenever a better table is installed."""
 
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from benchharness import space
+from benchharness import space, store
 from benchharness.table import DATASETS, Figure, Table, Tables, table_of
 from benchharness.table.table import codes
 
@@ -33,6 +34,11 @@ def lookup(frame: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     groups = [(dataset, own) for dataset in DATASETS] if own.any() or frame.empty else []
     groups += [(name, (searched_on == name).to_numpy(bool)) for name in sorted(set(searched_on) - set(DATASETS))]
     return pd.concat([_on(frame[rows], codes[rows], tables, name) for name, rows in groups], ignore_index=True)
+
+
+def lookup_run(folder: Path, tables: Tables) -> "pd.Series[Any]":
+    """The run in `folder`, looked up on the data set that it searched: its row of `lookup`."""
+    return lookup(store.read(folder), tables).query("benchmark_dataset == dataset").iloc[0]
 
 
 def codes_of(archs: "pd.Series[str]") -> Int[np.ndarray, "runs"]:

@@ -31,7 +31,7 @@ def search(tables: Tables, dataset: str) -> pd.DataFrame:
     codes = codes_of(frame["arch"])
     ops = space.all_ops()[codes]
     test = by_code(tables if dataset in DATASETS else None, dataset, "test")[codes]
-    counts = {"skips": space.count(ops, space.SKIP), "parameter_free": space.count(ops, *space.PARAMETER_FREE)}
+    counts = space.parameter_free_counts(ops)
     return frame.assign(method=SEARCH, run_id=SEARCH, test=test, **counts).astype(dict.fromkeys(counts, float))
 
 

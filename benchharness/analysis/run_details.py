@@ -9,7 +9,7 @@ import pandas as pd
 
 from benchharness import store
 from benchharness.analysis.experiment import changes, setting
-from benchharness.analysis.lookup import lookup
+from benchharness.analysis.lookup import lookup_run
 from benchharness.config import Protocol
 from benchharness.space import from_string, indices, to_code
 from benchharness.table import Tables
@@ -23,7 +23,7 @@ def details(folder: Path, tables: Tables) -> dict[str, Any]:
 
     `accuracies` are those of the table on the data set searched, in percent; `regret` is in points.
     """
-    row = lookup(store.read(folder), tables).query("benchmark_dataset == dataset").iloc[0]
+    row = lookup_run(folder, tables)
     spec = row["spec"]
     names = ("run_id", "method", "seed", "dataset", "status", "supernet")
     return {

@@ -43,7 +43,7 @@ def curves(frame: pd.DataFrame, tables: Tables = None, arrays: Mapping[str, Arra
     epochs["eigenvalue"] = np.concatenate([*map(_eigenvalue, run_arrays, lengths)])
     codes = codes_of(epochs["arch"])
     ops = space.all_ops()[codes]
-    epochs = epochs.assign(skips=space.count(ops, space.SKIP), parameter_free=space.count(ops, *space.PARAMETER_FREE))
+    epochs = epochs.assign(**space.parameter_free_counts(ops))
     for split in ("test", "valid"):
         epochs[split] = np.nan
         for dataset, rows in epochs.groupby("dataset").groups.items():

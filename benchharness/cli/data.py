@@ -100,6 +100,7 @@ def _verify(words: list[str]) -> int:
     if args.json:
         problems = [{"kind": one.item.kind, "name": one.item.name, "problem": one.problem} for one in verified]
         print(json.dumps(problems, indent=1))
-    for item in verified if not args.json else ():
-        print(f"{item.item.kind}/{item.item.name}: {item.problem or 'as installed'}")
+    else:
+        for item in verified:
+            print(f"{item.item.kind}/{item.item.name}: {item.problem or 'as installed'}")
     return FAILED if any(item.problem for item in verified) else DONE

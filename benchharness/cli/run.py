@@ -27,6 +27,7 @@ from benchharness.compute.environment import wait_passively
 from benchharness.errors import UserError
 
 if TYPE_CHECKING:
+    from benchharness.records import RunSpec
     from benchharness.runs.options import RunOptions
     from benchharness.runs.plan import Job
     from benchharness.runs.suite import Suite
@@ -119,9 +120,7 @@ def _contest(args: argparse.Namespace) -> int:
     if not (args.seeds or args.suite):
         suite = replace(suite, seeds=_shared_seeds(suite, store))
     plan = plan_of(suite)
-    # The last run of a method planned alone is the one asked for: others only train the supernet that it reads out.
-    alone = [plan_of(replace(suite, methods=one)) for one in suite.methods.split(",")]
-    method, *baselines = [jobs[0].specs[-1] for jobs in alone]
+    method, *baselines = [spec for _, spec in _requested(suite)]
     if same := [one.method for one in baselines if one.run_id == method.run_id]:
         raise UserError(f"{args.method} and its baseline {same[0]} are one method, of the same content and options")
     out = Path(args.reports) if args.reports else beside(store.path, f"{suite.name}-{method.label}")
@@ -270,14 +269,22 @@ def _checked(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> int
 
 def _say_repeated(suite: "Suite") -> None:
     """Say which methods are asked for again, in whatever spelling: each is run once."""
+    spelt_first: dict[str, str] = {}
+    for spelt, spec in _requested(suite):
+        if spec.run_id in spelt_first:
+            first = spelt_first[spec.run_id]
+            complain(f"note: {spelt.strip()} is asked for twice, also as {first}; it is run once", DONE)
+        spelt_first.setdefault(spec.run_id, spelt.strip())
+
+
+def _requested(suite: "Suite") -> "list[tuple[str, RunSpec]]":
+    """Every method as it is spelt in `suite`, and its run with the first seed.
+
+    Of the runs of a method that is planned alone it is the last: others only train the supernet that it reads out.
+    """
     from benchharness.runs.runner import plan_of
 
-    spelt_first: dict[str, str] = {}
-    for spelt in suite.methods.split(","):
-        run_id = plan_of(replace(suite, methods=spelt))[0].specs[-1].run_id
-        if run_id in spelt_first:
-            complain(f"note: {spelt.strip()} is asked for twice, also as {spelt_first[run_id]}; it is run once", DONE)
-        spelt_first.setdefault(run_id, spelt.strip())
+    return [(one, plan_of(replace(suite, methods=one))[0].specs[-1]) for one in suite.methods.split(",")]
 
 
 def _shared_seeds(suite: "Suite", store: "Store") -> str:

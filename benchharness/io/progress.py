@@ -3,50 +3,54 @@
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import ProgressColumn
 
 PLAIN_LINES: Final = 10
 """Lines for a count where stdout is no terminal."""
 Item = TypeVar("Item")
 
-_Piece = TypeVar("_Piece")
 
-
-def shown(pieces: Iterable[_Piece], total: int, what: str) -> Iterator[_Piece]:
-    """Yields `pieces` one by one, with a progress bar on stderr."""
+def shown(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
+    """Yields `items` one by one, with a progress bar on stderr."""
     if not sys.stderr.isatty():
-        yield from pieces
+        yield from items
         return
-    from rich import progress  # 60 ms, and only needed where somebody looks on
-    from rich.console import Console
+    from rich.console import Console  # 60 ms, and only needed where somebody looks on
+    from rich.progress import TimeRemainingColumn
 
-    columns = (progress.TextColumn("{task.description}"), progress.BarColumn(), progress.MofNCompleteColumn())
-    with progress.Progress(
-        *columns, progress.TimeRemainingColumn(), console=Console(stderr=True), transient=True
-    ) as bar:
-        task = bar.add_task(what, total=total or None)
-        for piece in pieces:
-            yield piece
-            bar.advance(task)
+    yield from _with_bar(items, total, what, Console(stderr=True), TimeRemainingColumn())
 
 
-def counted(items: Iterable[Item], total: int, what: str, console: Console | None = None) -> Iterator[Item]:
+def counted(items: Iterable[Item], total: int, what: str, console: "Console | None" = None) -> Iterator[Item]:
     """`items` as they come, with a bar (or plain lines in a file) of how many of `total` there have been."""
+    from rich.console import Console
+    from rich.progress import TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
     console = console or Console()
-    if not console.is_terminal:
-        started = time.monotonic()
-        for number, item in enumerate(items, 1):
-            yield item
-            if number == total or number * PLAIN_LINES // total > (number - 1) * PLAIN_LINES // total:
-                left = clock((time.monotonic() - started) / number * (total - number))
-                console.print(f"{what}  {number}/{total}  {left} left", highlight=False, soft_wrap=True, markup=False)
+    if console.is_terminal:
+        times = (TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("left"))
+        yield from _with_bar(items, total, what, console, *times)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), TextColumn("left"), console=console, transient=True) as bar:
-        yield from bar.track(items, total=total, description=what)
+    started = time.monotonic()
+    for number, item in enumerate(items, 1):
+        yield item
+        if number == total or number * PLAIN_LINES // total > (number - 1) * PLAIN_LINES // total:
+            left = clock((time.monotonic() - started) / number * (total - number))
+            console.print(f"{what}  {number}/{total}  {left} left", highlight=False, soft_wrap=True, markup=False)
+
+
+def _with_bar(
+    items: Iterable[Item], total: int, what: str, console: "Console", *times: "ProgressColumn"
+) -> Iterator[Item]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, *times, console=console, transient=True) as bar:
+        yield from bar.track(items, total=total or None, description=what)
 
 
 def clock(seconds: float) -> str:

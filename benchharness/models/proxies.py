@@ -20,7 +20,7 @@ from benchharness.errors import UserError, unknown
 from benchharness.models.layers import Norm
 from benchharness.models.standalone import Network
 from benchharness.seeding import seeded
-from benchharness.space import Arch, flops_m, params_m, to_code
+from benchharness.space import SIZES, Arch, to_code
 from benchharness.space import Network as Size
 
 _GAMMA: Final = 0.01
@@ -51,9 +51,9 @@ def score(measure: str, arch: Arch, batch: Batch, classes: int, setting: Setting
     Raises `UserError` on an unknown measure.
     """
     check_measure(measure)
-    if measure in _COUNTED:
+    if measure in SIZES:
         size = Size(setting.channels, setting.cells, batch.images.shape[-1], classes)
-        return float(_COUNTED[measure](np.array(arch), size))
+        return float(SIZES[measure](np.array(arch), size))
     with seeded("proxy", setting.seed, to_code(arch)):
         net = Network(arch, classes, setting.channels, setting.cells).to(batch.images.device)
         value = PROXIES[measure](net.train(), batch)
@@ -163,9 +163,7 @@ PROXIES: Final[Mapping[str, Callable[[Network, Batch], float]]] = {
 }
 VERSIONS: Final = {"fisher": 2, "synflow": 2}
 """Proxies that an earlier version computed otherwise: `fisher` over channels, `synflow` without dead cells."""
-_COUNTED: Final = {"params": params_m, "flops": flops_m}
-"""In closed form, in millions."""
-NAMES: Final = (*PROXIES, *_COUNTED)
+NAMES: Final = (*PROXIES, *SIZES)
 """Every proxy there is."""
 
 

@@ -59,10 +59,9 @@ class Results:
         frame = self.long[self.long["benchmark_dataset"] == self.long["dataset"]]
         frame = frame.sort_values(_ORDER, ignore_index=True)
         ops, derived = space.all_ops()[codes_of(frame["arch"])], frame["arch"].notna()
-        skips = pd.Series(space.count(ops, space.SKIP), dtype="Int64").where(derived)
-        free = pd.Series(space.count(ops, *space.PARAMETER_FREE), dtype="Int64").where(derived)
-        counts = {"skips": skips, "parameter_free": free, "collapsed": skips >= SKIPS}
-        return frame.assign(setting=frame["spec"].map(setting), **counts)[list(COLUMNS)]
+        counts = pd.DataFrame(space.parameter_free_counts(ops), dtype="Int64").where(derived)
+        frame = frame.assign(setting=frame["spec"].map(setting), **counts, collapsed=counts["skips"] >= SKIPS)
+        return frame[list(COLUMNS)]
 
     @cached_property
     def long(self) -> pd.DataFrame:

@@ -6,14 +6,14 @@ from typing import Any
 
 import pandas as pd
 
-from benchharness.analysis.lookup import lookup
+from benchharness.analysis.lookup import lookup_run
 from benchharness.io.progress import clock
 from benchharness.runs.options import RunOptions
 from benchharness.runs.plan import Job
 from benchharness.runs.progress import shown
 from benchharness.runs.runner import Outcome, perform
 from benchharness.space import from_string, indices, short, to_code
-from benchharness.store import Store, read
+from benchharness.store import Store
 from benchharness.table import Tables, table_of
 
 
@@ -42,8 +42,7 @@ def line(ended: Outcome, store: Store, tables: Tables, verbose: bool = False) ->
     who = f"{ended.spec.name} seed {ended.spec.seed}"
     if ended.state != "done":
         return f"{who}  {ended.state.upper()}  {ended.message}"
-    frame = read(store.folder(ended.spec))
-    row = lookup(frame, tables).query("benchmark_dataset == dataset").iloc[0]
+    row = lookup_run(store.folder(ended.spec), tables)
     spent = clock(row["train_seconds"] + row["selection_seconds"])
     arch = from_string(row["arch"])
     inherited = (short(arch), _inherited(row)) if verbose else ()

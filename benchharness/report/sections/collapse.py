@@ -108,7 +108,7 @@ def verdicts(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for name, part in runs[runs["arch"].notna()].groupby("method", observed=True):
         ops = space.all_ops()[codes_of(part["arch"])]
-        skips, free = space.count(ops, space.SKIP), space.count(ops, *space.PARAMETER_FREE)
+        skips, free = space.parameter_free_counts(ops).values()
         cut_off = [not space.reaches_output(space.from_string(arch)) for arch in part["arch"]]
         known = [firsts.get(run_id) for run_id in part["supernet"]]
         judged = stats.verdict(skips.tolist(), free.tolist(), known, cut_off)

@@ -26,9 +26,12 @@ def device_costs(evidence: Evidence) -> list[Block]:
     if not costs or runs.empty:
         return []
     accuracies = by_code(evidence.table, evidence.dataset, "test", own=True)[space.order()]
-    shown = representative(costs.values())
-    pictures = [_picture(evidence, runs, cost, accuracies) for cost in shown]
-    blocks: list[Block] = [*pictures, _methods(evidence, runs, costs, accuracies), _front(evidence, costs, accuracies)]
+    fronts = {name: stats.front(cost.values, accuracies) for name, cost in costs.items()}
+    blocks: list[Block] = [
+        *(_picture(evidence, runs, cost, accuracies) for cost in representative(costs.values())),
+        _methods(evidence, runs, costs, fronts, accuracies),
+        _front(evidence, costs, fronts, accuracies),
+    ]
     return folded("Accuracy against latency and energy", blocks, evidence.slug)
 
 
@@ -52,8 +55,15 @@ def _picture(evidence: Evidence, runs: pd.DataFrame, cost: Cost, accuracies: np.
     )
 
 
-def _methods(evidence: Evidence, runs: pd.DataFrame, costs: dict[str, Cost], accuracies: np.ndarray) -> Grid:
-    data = pd.concat([_by_method(runs, cost, accuracies) for cost in costs.values()], ignore_index=True)
+def _methods(
+    evidence: Evidence,
+    runs: pd.DataFrame,
+    costs: dict[str, Cost],
+    fronts: dict[str, np.ndarray],
+    accuracies: np.ndarray,
+) -> Grid:
+    parts = [_by_method(runs, cost, fronts[name], accuracies) for name, cost in costs.items()]
+    data = pd.concat(parts, ignore_index=True)
     drawn_costs = [cost.name for cost in representative(costs.values())]
     some = data[data["cost"].isin(drawn_costs)]
     shown = pd.DataFrame(
@@ -75,8 +85,7 @@ def _methods(evidence: Evidence, runs: pd.DataFrame, costs: dict[str, Cost], acc
     return Grid(f"device-costs{evidence.slug}", f"Derived cells by device, {evidence.name}", data, shown, note)
 
 
-def _by_method(runs: pd.DataFrame, cost: Cost, accuracies: np.ndarray) -> pd.DataFrame:
-    front = stats.front(cost.values, accuracies)
+def _by_method(runs: pd.DataFrame, cost: Cost, front: np.ndarray, accuracies: np.ndarray) -> pd.DataFrame:
     priced = _priced(runs, cost)
     priced["excess"] = stats.excess(
         priced["cost"].to_numpy(float), priced["test"].to_numpy(float), cost.values[front], accuracies[front]
@@ -90,10 +99,10 @@ def _by_method(runs: pd.DataFrame, cost: Cost, accuracies: np.ndarray) -> pd.Dat
     return summary.assign(cost=cost.name, quantity=cost.measure.quantity, unit=cost.measure.unit, source=cost.source)
 
 
-def _front(evidence: Evidence, costs: dict[str, Cost], accuracies: np.ndarray) -> Grid:
+def _front(evidence: Evidence, costs: dict[str, Cost], fronts: dict[str, np.ndarray], accuracies: np.ndarray) -> Grid:
     parts = []
-    for cost in costs.values():
-        places = stats.front(cost.values, accuracies)
+    for name, cost in costs.items():
+        places = fronts[name]
         archs = [space.to_string(space.from_code(int(code))) for code in space.order()[places]]
         part = {"cost": cost.name, "index": places, "arch": archs, "value": cost.values[places]}
         parts.append(pd.DataFrame({**part, "test": accuracies[places]}))

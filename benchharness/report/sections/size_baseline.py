@@ -1,7 +1,6 @@
 """Against size: what the larger of random cells reach, with nothing trained; the null that each method has to beat."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -16,18 +15,18 @@ from benchharness.table import Table
 
 SAMPLES: Final = 100
 """Cells that `proxy:params` and the other proxies draw where they are not told otherwise."""
-_SIZES: Final[Mapping[str, Callable[..., Any]]] = {"params": space.params_m, "flops": space.flops_m}
 
 
 def size(evidence: Evidence, table: Table) -> list[Block]:
     """The largest of a hundred random cells, and of all, by parameters and by FLOPs: `proxy:params`, `proxy:flops`."""
     accuracy = by_code(table, evidence.dataset, "test", own=True)
-    if not np.isfinite(accuracy).any():
+    known = np.isfinite(accuracy)
+    if not known.any():
         return []
+    ops, network = space.all_ops(), table.network(evidence.dataset)
     rows = []
-    for name, measure in _SIZES.items():
-        values = np.where(np.isfinite(accuracy), measure(space.all_ops(), table.network(evidence.dataset)), np.nan)
-        known = np.isfinite(accuracy)
+    for name, measure in space.SIZES.items():
+        values = np.where(known, measure(ops, network), np.nan)
         drawn = stats.best_of_random(values, accuracy, SAMPLES)
         largest = accuracy[values == np.nanmax(values)]
         rows.append((f"proxy:{name}", stats.tau(values[known], accuracy[known]), *drawn, float(np.mean(largest))))

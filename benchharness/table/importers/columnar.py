@@ -1,6 +1,6 @@
 """Tables as CSV, JSON or Parquet: a row an architecture, its columns called as in `benchharness.table.columns`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,15 +30,23 @@ _UNTAUGHT: Final = {dataset: 100 / network.classes for dataset, network in space
 
 def recognises(path: Path) -> str | None:
     """`nas-bench-201` where `path` has all its columns, the file's own name where it has some, else None."""
-    if not reads(path) or path.stat().st_size > frames.LIMIT_BYTES:
-        return None
-    try:
-        names = frames.names(path, known)
-    except (*DAMAGE, ValueError):
-        return None
+    names = names_in(path, known)
     if names >= _BENCHMARK:
         return nas_bench_201.NAME
     return frames.stem(path) if names & {"arch", "index"} and figures_in(names) else None
+
+
+def names_in(path: Path, is_known: Callable[[str], bool]) -> set[str]:
+    """The names of the columns of the file at `path`; none where it is no such file, too large or damaged.
+
+    A file is read as frames of columns that are known; see `frames.names`.
+    """
+    if not reads(path) or path.stat().st_size > frames.LIMIT_BYTES:
+        return set()
+    try:
+        return frames.names(path, is_known)
+    except (*DAMAGE, ValueError):
+        return set()
 
 
 def reads(path: Path) -> bool:

@@ -8,11 +8,10 @@ import numpy as np
 
 from benchharness import space
 from benchharness.errors import UserError
-from benchharness.io.archives import DAMAGE
 from benchharness.table import frames
 from benchharness.table.costs import MOST, Cost, Costs, Measure, measure_of, measured_in
 from benchharness.table.frames import floats
-from benchharness.table.importers.columnar import numbers_in, ops_in, reads
+from benchharness.table.importers.columnar import names_in, numbers_in, ops_in
 from benchharness.table.table import codes
 
 LAYOUT: Final = "latencies or energies as CSV, JSON or Parquet with columns index or arch, raspi4, pixel3_ms, ..."
@@ -23,12 +22,7 @@ _RUNS: Final = {"run_id", "seed"}
 
 def recognises(path: Path) -> str | None:
     """The file's own name where `path` has architectures and columns that are called as costs are, else None."""
-    if not reads(path) or path.stat().st_size > frames.LIMIT_BYTES:
-        return None
-    try:
-        names = frames.names(path, _known)
-    except (*DAMAGE, ValueError):
-        return None
+    names = names_in(path, _known)
     named = bool(names & set(_OURS)) and not names & _RUNS and any(map(measure_of, names))
     return frames.stem(path) if named else None
 
