@@ -170,7 +170,9 @@ def _parquet(path: Path, is_wanted: Callable[[str], bool]) -> Any:
             if any(_is_vast(chunk) for chunk in chunks):
                 raise UserError(f"{path} is refused: it unpacks to more values than any table has")
         columns = [name for name in file.schema_arrow.names if is_wanted(name)]
-        return file.read(columns=columns).to_pandas(ignore_metadata=True)
+        rows = file.read(columns=columns)
+        rows.validate(full=True)  # texts are decoded when they are first looked at, and may be no UTF-8
+        return rows.to_pandas(ignore_metadata=True)
 
 
 def _is_vast(chunk: Any) -> bool:

@@ -15,7 +15,7 @@ from benchharness import cli, space
 from benchharness.errors import UserError
 from benchharness.table import Figure, Table, load_table
 from benchharness.table.columns import frame as frame_of
-from benchharness.table.importers import columnar
+from benchharness.table.importers import columnar, cost_frame
 from benchharness.table.install import import_table
 from benchharness.table.notation import to_naslib
 
@@ -346,6 +346,19 @@ def test_first_lines_that_are_none_are_refused(tmp_path: Path, first: bytes) -> 
     with pytest.raises(UserError) as refusal:
         columnar.read_as(path, "x")
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("packed", [True, False], ids=["dictionary", "plain"])
+@pytest.mark.parametrize("read", [columnar.read_as, cost_frame.read_as], ids=["accuracies", "costs"])
+def test_texts_of_parquet_that_are_not_utf_8_are_damage(
+    tmp_path: Path, packed: bool, read: Callable[[Path, str], object]
+) -> None:
+    whole = parquet(FRAME.assign(pixel3_ms=ACCURACIES), compression=None, use_dictionary=packed)
+    start = whole.index(ARCHS[0].encode()) + len("|nor_")
+    (path := tmp_path / "x.parquet").write_bytes(whole[:start] + b"\x80" + whole[start + 1 :])
+    columnar.recognises(path)
+    with pytest.raises(UserError, match=r"x\.parquet cannot be read as PARQUET .*Invalid UTF8"):
+        read(path, "x")
 
 
 def test_rows_that_are_longer_than_the_header_are_not_cut(tmp_path: Path) -> None:
