@@ -15,7 +15,7 @@ from benchharness.models.standalone import Network
 from benchharness.notebook import place
 from benchharness.plots.style import drawn
 from benchharness.table import load_for
-from benchharness.table.notation import read_cell
+from benchharness.table.notation import read_index
 from benchharness.training.journal import Journal, journal_of
 
 _SIZE: Final = place.Size(3.5, 2.5)
@@ -96,16 +96,7 @@ def cell(arch: int | str | space.Arch, dataset: str = "cifar10") -> Cell:
 
     What is told about it is from the table of `dataset`, where one is installed.
     """
-    code = _code(arch)
-    index, about = int(space.indices()[code]), {}
+    index, about = read_index(arch), {}
     with suppress(UserError):
         about = load_for(dataset).describe(index)
-    return Cell(space.from_code(code), index, dataset, about)
-
-
-def _code(arch: int | str | space.Arch) -> int:
-    if isinstance(arch, tuple) or (isinstance(arch, str) and not arch.isdecimal()):
-        return space.to_code(read_cell(arch))
-    if not 0 <= int(arch) < space.SIZE:
-        raise UserError(f"{arch} is no index of an architecture; they are 0 to {space.SIZE - 1}")
-    return int(space.order()[int(arch)])
+    return Cell(space.from_code(int(space.order()[index])), index, dataset, about)

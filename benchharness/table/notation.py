@@ -2,8 +2,14 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from numbers import Number
 from typing import Any, Final
 
+import numpy as np
+from jaxtyping import Int
+
+from benchharness import space
 from benchharness.errors import UserError
 from benchharness.space import EDGES, OPS, Arch, check_arch, from_string
 
@@ -36,8 +42,8 @@ def read_cell(given: Any) -> Arch:
     that `space.short` gives; and six numbers, which are NASLib's, in NASLib's order of edges. A tuple of six numbers is
     an `Arch`, a list of six is NASLib's; any other object is read as it prints.
     """
-    if isinstance(given, tuple) and all(type(op) is int for op in given):
-        return check_arch(given)
+    if isinstance(given, tuple) and all(isinstance(op, int | np.integer) and not isinstance(op, bool) for op in given):
+        return check_arch(tuple(map(int, given)))
     text = str(given).strip()
     if len(text) > _LONGEST:
         raise UserError(f"{text[:40]!r}... has {len(text):,} characters, more than a cell takes; {EXPECTED}")
@@ -51,6 +57,64 @@ def read_cell(given: Any) -> Arch:
         return from_naslib([int(digit) for digit in re.findall(r"\d", text)])
     by_edge = [((int(target), int(source)), name) for target, source, name in _EDGE.findall(text)]
     return _from_edges(by_edge or _by_node(text), text)
+
+
+def read_index(given: Any) -> int:
+    """The benchmark's index of the one architecture that `given` names; raises `UserError` where it names none.
+
+    It is a whole number, also as text, or a cell in any spelling that `read_cell` knows.
+    """
+    indices = read_indices(given)
+    if indices.ndim:
+        raise UserError(f"{_told(given)} is a list of {indices.size}; expected one architecture, by index or as a cell")
+    return int(indices)
+
+
+def read_indices(given: Any) -> Int[np.ndarray, "*archs"]:
+    """The same of one architecture, of each in a list, or of an array of indices of any shape."""
+    indices = _indices(given)
+    if indices.dtype.kind not in "iu" or (indices.size and (indices.min() < 0 or indices.max() >= space.SIZE)):
+        problem = f"{_told(given)} is no index of an architecture"
+        raise UserError(f"{problem}; indices are whole numbers of 0 to {space.SIZE - 1}")
+    return indices
+
+
+def _indices(given: Any) -> Int[np.ndarray, "*archs"]:
+    """The benchmark's indices of `given`, not yet checked where they are numbers."""
+    if isinstance(given, str) and _is_number(given):
+        return np.asarray(int(given.strip()[:9]) if given.strip().isdecimal() else np.nan)
+    if isinstance(given, list) and not _is_of_numbers(given):
+        return _of_list(given)
+    if isinstance(given, list | Number | range) or hasattr(given, "__array__"):
+        with suppress(ValueError):  # of lists within a list that are not of one length
+            return np.asarray(given)
+    return np.asarray(space.indices()[space.to_code(read_cell(given))])
+
+
+def _of_list(given: list[Any]) -> Int[np.ndarray, "*archs"]:
+    """The indices of several cells, or of the one that the list spells as a whole."""
+    try:
+        return np.array([read_index(one) for one in given])
+    except UserError:
+        with suppress(UserError):
+            return np.asarray(space.indices()[space.to_code(read_cell(given))])
+        raise
+
+
+def _is_of_numbers(given: list[Any]) -> bool:
+    return all(isinstance(one, Number) or (isinstance(one, list) and _is_of_numbers(one)) for one in given)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _told(given: Any) -> str:
+    return " ".join(str(given)[:80].split()) or repr(given)
 
 
 def is_naslib(text: str) -> bool:

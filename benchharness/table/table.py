@@ -17,7 +17,7 @@ from benchharness.space import NETWORKS, Arch, Network
 from benchharness.table import storage
 from benchharness.table.costs import Cost
 from benchharness.table.metric import Figure, after, lacking
-from benchharness.table.notation import read_cell
+from benchharness.table.notation import read_index, read_indices
 
 Archs = int | str | Arch | Sequence[str | Arch] | Integer[np.ndarray, "*archs"] | None
 """Architectures: the benchmark's index of one or, as an array of any shape, of many; a cell or a list of cells (a tuple
@@ -203,11 +203,11 @@ class Table:
 
     def arch(self, index: int | str | Arch) -> Arch:
         """The architecture that the benchmark numbers `index`, if the table holds it."""
-        return tuple(self.ops[self.rows(index)].tolist())
+        return tuple(self.ops[self.rows(read_index(index))].tolist())
 
     def index(self, arch: int | str | Arch) -> int:
         """The benchmark's index of an architecture that the table holds, given as a cell or an index (also as text)."""
-        return int(self.numbers[self.rows(arch)])
+        return int(self.numbers[self.rows(read_index(arch))])
 
     def rows(self, archs: Archs) -> Any:
         """The rows of `archs`: an int for one architecture, an array of their shape for many.
@@ -218,10 +218,7 @@ class Table:
             return archs
         if archs is None:
             return np.arange(len(self))
-        indices = _indices(archs)
-        if indices.dtype.kind not in "iu" or (indices.size and (indices.min() < 0 or indices.max() >= space.SIZE)):
-            problem = f"{str(archs)[:80]} is no index of an architecture"
-            raise UserError(f"{problem}; indices are whole numbers of 0 to {space.SIZE - 1}")
+        indices = read_indices(archs)
         rows = self._row_of_index[indices, ...]
         if (rows < 0).any():
             first = int(indices[rows < 0].flat[0])
@@ -231,11 +228,11 @@ class Table:
 
     def describe(self, arch: Arch | str | int) -> dict[str, Any]:
         """Everything the table holds about one architecture, each accuracy with data set, split, epochs, seed rule."""
-        row = self.rows(arch)
-        index = int(self.numbers[row])
+        index = read_index(arch)
+        row = self.rows(index)
         return {
             "index": index,
-            "arch": space.to_string(self.arch(arch)),
+            "arch": space.to_string(self.arch(index)),
             "params_m": {name: float(self.params_m(name)[row]) for name in self.datasets},
             "flops_m": float(self.flops_m()[row]),
             "measured_here": row in self.rows_measured_here,
@@ -302,17 +299,6 @@ class Table:
     def _ordered(self, dataset: str, split: str, epochs: int | None) -> Float[np.ndarray, "held"]:
         column = self.accuracy(None, dataset, split, epochs)
         return np.sort(column[~np.isnan(column) & ~self.measured_here])
-
-
-def _indices(archs: Any) -> Int[np.ndarray, "*archs"]:
-    """The benchmark's indices of `archs`, not yet checked where they are numbers."""
-    if isinstance(archs, str) and archs.strip().isdecimal():
-        return np.asarray(int(archs.strip()[:9]))
-    if isinstance(archs, str | tuple):
-        return np.asarray(space.indices()[space.to_code(read_cell(archs))])
-    if isinstance(archs, list) and any(isinstance(arch, str | tuple) for arch in archs):
-        return np.array([_indices(arch) for arch in archs])
-    return np.asarray(archs)
 
 
 def check(table: Table) -> None:

@@ -24,6 +24,7 @@ def test_a_cell_by_its_index(data_folder: object) -> None:
     cell = bh.cell(6111)
     assert str(cell) == space.to_string(cell.arch)
     assert bh.cell(str(cell)) == bh.cell("6111") == bh.cell(space.short(cell.arch)) == bh.cell(cell.arch) == cell
+    assert bh.cell(" 6111 ") == bh.cell(np.int64(6111)) == bh.cell(tuple(map(np.uint8, cell.arch))) == cell
     best = cell.accuracies.query("dataset == 'cifar10' and split == 'test' and epochs == 200").iloc[0]
     assert (round(best["accuracy_pct"], 2), best["rank"]) == (94.37, 1)
     assert cell.costs["dataset"].tolist() == list(DATASETS)
@@ -43,10 +44,19 @@ def test_its_network_and_picture(own_home: Path) -> None:
     assert tuple(ax.figure.get_size_inches()) == (2, 2)
 
 
-@pytest.mark.parametrize("index", [15625, -1])
+@pytest.mark.parametrize(
+    "index",
+    [15625, -1, 6111.7, np.float64(6111), True, np.True_, float("nan"), "15625", "6111.7", "-1", "9" * 5_000, [True]],
+)
 def test_no_index(index: int) -> None:
-    with pytest.raises(UserError, match="they are 0 to 15624"):
+    with pytest.raises(UserError, match="is no index of an architecture; indices are whole numbers of 0 to 15624"):
         bh.cell(index)
+
+
+@pytest.mark.parametrize("arch", [None, [6111], np.array([6111]), b"6111", {}, (), "six", (1.0,) * 6])
+def test_no_architecture(arch: space.Arch) -> None:
+    with pytest.raises(UserError, match=r"is not an architecture|is a list of"):
+        bh.cell(arch)
 
 
 def test_what_was_trained_for_results_comes_with_its_weights(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

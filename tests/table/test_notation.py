@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from benchharness import space
 from benchharness.errors import UserError
 from benchharness.table import load_table
-from benchharness.table.notation import from_naslib, is_naslib, read_cell, to_naslib
+from benchharness.table.notation import from_naslib, is_naslib, read_cell, read_index, read_indices, to_naslib
 
 BEST = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_1x1~2|"
 CELL = space.from_string(BEST)
@@ -108,6 +108,35 @@ def test_what_is_no_cell_is_refused(given: object, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence) as refusal:
         read_cell(given)
     assert len(str(refusal.value)) < 600
+
+
+NODE_LISTS = [list(map(list, node)) for node in NODES]
+ONE = [BEST, Structure(), NODES, NODE_LISTS, FLAT, [list(pair) for pair in FLAT], EDGES]
+
+
+@pytest.mark.parametrize("given", [6111, np.int64(6111), np.array(6111), "6111", " 6111\n", "06111", np.str_("6111")])
+def test_an_index_in_whatever_type(given: object) -> None:
+    assert read_index(given) == read_indices([given]) == 6111
+
+
+@pytest.mark.parametrize("given", [*ONE, CELL, tuple(map(np.int64, CELL)), tuple(map(np.uint8, CELL))])
+def test_a_cell_has_an_index_alone_and_in_a_list(given: object) -> None:
+    assert read_index(given) == 6111
+    assert read_indices([given, given]).tolist() == [6111, 6111]
+
+
+@pytest.mark.parametrize("given", [[6111], np.array([6111]), [CELL], [BEST], [NODES], [3, 3, 3, 1, 3, 2], range(2), []])
+def test_a_list_is_not_one_architecture(given: object) -> None:
+    with pytest.raises(UserError, match=r"is a list of|is no index"):
+        read_index(given)
+
+
+@pytest.mark.parametrize(
+    "given", [[True, "6111"], [BEST, "six"], [[1, 2], [3]], [None], [BEST, 6111.7], [BEST, [1, 2]]]
+)
+def test_a_list_with_anything_else_is_refused(given: object) -> None:
+    with pytest.raises(UserError):
+        read_indices(given)
 
 
 @given(st.text(max_size=60))

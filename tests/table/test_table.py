@@ -131,7 +131,14 @@ def test_what_is_not_held_is_refused(made: Table, question: tuple[str, str, int]
         np.float64(3),
         np.array([1.5]),
         [True],
+        float("nan"),
         "99999",
+        "9" * 5_000,
+        "-1",
+        "6111.7",
+        "6_111",
+        "1e3",
+        "nan",
     ],
 )
 @pytest.mark.parametrize("name", ["made", "sample"])
