@@ -58,7 +58,7 @@ def _run(args: argparse.Namespace) -> int:
     _announce(plan, store, args)
     _say_repeated(suite)
     if args.dry_run:
-        return _checked(plan, store, args)
+        return _checked(plan, args)
     code = _perform(plan, store, args)
     if args.shard:
         print(f"report, once every shard is done: benchharness report {shlex.quote(str(store.path))}")
@@ -127,7 +127,7 @@ def _contest(args: argparse.Namespace) -> int:
     check_place(out)
     _announce(plan, store, args)
     if args.dry_run:
-        return _checked(plan, store, args)
+        return _checked(plan, args)
     code = _perform(plan, store, args)
     if code == MORE:
         return code
@@ -228,9 +228,9 @@ def _announce(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> No
 def _perform(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> int:
     from benchharness.runs.ending import performed
 
-    means, tables = _means(plan, args), tables_if_installed(store.path, quiet=True)
+    options, tables = _run_options(plan, args), tables_if_installed(store.path, quiet=True)
     args.failed, paused = [], 0
-    for ended in performed(plan, store, means, tables, args.quiet, args.verbose):
+    for ended in performed(plan, store, options, tables, args.quiet, args.verbose):
         if ended.state == "failed":
             args.failed.append(f"{ended.spec.name} seed {ended.spec.seed}")
         paused += ended.state == "paused"
@@ -251,7 +251,7 @@ def _completed(store: "Store", args: argparse.Namespace) -> "Tables":
     return tables
 
 
-def _means(plan: "list[Job]", args: argparse.Namespace) -> "RunOptions":
+def _run_options(plan: "list[Job]", args: argparse.Namespace) -> "RunOptions":
     from benchharness.compute.devices import slots
     from benchharness.runs.options import RunOptions
 
@@ -259,11 +259,11 @@ def _means(plan: "list[Job]", args: argparse.Namespace) -> "RunOptions":
     return RunOptions(**{name: getattr(args, name) for name in RunOptions._fields})
 
 
-def _checked(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> int:
+def _checked(plan: "list[Job]", args: argparse.Namespace) -> int:
     """What a dry run does besides printing the plan: it refuses whatever the run would refuse."""
     from benchharness.runs.runner import check_plan
 
-    check_plan(plan, store, _means(plan, args))
+    check_plan(plan, _run_options(plan, args))
     return DONE
 
 

@@ -33,18 +33,18 @@ def run(
     suite: str = "",
     training: bool = True,
     quiet: bool = False,
-    **means: Any,
+    **more_options: Any,
 ) -> Results:
     """Make every run of a request that `out` does not hold yet, train the ground truth that it lacks, and give the
     whole suite's results.
 
     The arguments are those of `benchharness run`. `methods` may be or hold classes derived from `Method`, also such as
     were written in a notebook; `changes` override values of the protocol; `jobs` are one a core, or one a GPU, unless
-    given; and `means` are the rest of `RunOptions`: threads, timeout, compile, graphs, executor, scheduler,
+    given; `more_options` are the rest of `RunOptions`: threads, timeout, compile, graphs, executor, scheduler,
     return_results, any_source, epochs_now, until. A failed run is a row with status `failed`, and the same call tries
     it again. Raises `UserError` on a request that cannot be met.
     """
-    for name in means:
+    for name in more_options:
         if name not in RunOptions._fields:
             raise unknown("argument of run", name, RunOptions._fields)
     request, why = Suite(_methods(methods), _spelt(seeds), dataset, protocol, changes or {}, suite).resolved()
@@ -57,7 +57,7 @@ def run(
     sentences += [f"note: {sentence}" for sentence in cannot_show(plan)]
     if sentences and not quiet:
         print("\n".join(sentences), flush=True)
-    ended = list(performed(plan, store, options._replace(**means), tables, quiet))
+    ended = list(performed(plan, store, options._replace(**more_options), tables, quiet))
     if training and not any(outcome.state == "paused" for outcome in ended):
         train_missing(store.path, tables, jobs, device, quiet)
     return results(store.path)

@@ -18,17 +18,17 @@ from benchharness.table import Tables, table_of
 
 
 def performed(
-    plan: list[Job], store: Store, means: RunOptions, tables: Tables, quiet: bool = False, verbose: bool = False
+    plan: list[Job], store: Store, options: RunOptions, tables: Tables, quiet: bool = False, verbose: bool = False
 ) -> Iterator[Outcome]:
     """What `perform` yields, with what is going on shown meanwhile and a line for every run that ends.
 
     `quiet` leaves only lines of runs that failed.
     """
     left = sum(store.status(spec) != "done" for job in plan for spec in job.specs)
-    if left and means.executor == "local" and not quiet:
-        print(f"starting {min(means.jobs, len(plan))} at a time; runs to make: {left}", flush=True)
+    if left and options.executor == "local" and not quiet:
+        print(f"starting {min(options.jobs, len(plan))} at a time; runs to make: {left}", flush=True)
     with nullcontext() if quiet else shown(plan, store):
-        for ended in perform(plan, store, means):
+        for ended in perform(plan, store, options):
             if not quiet or ended.state == "failed":
                 print(line(ended, store, tables, verbose), flush=True)
             yield ended

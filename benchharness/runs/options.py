@@ -1,4 +1,4 @@
-"""How runs are made, none of it part of a run's identity: as asked for, as a worker is told, as a run was made."""
+"""How runs are made: one class for the command line, the workers and `machine.json`."""
 
 import time
 from collections.abc import Mapping
@@ -6,45 +6,45 @@ from typing import Any, Final, NamedTuple
 
 from benchharness.errors import UserError, unknown
 from benchharness.models import compiled
-from benchharness.store import Store
 
 EXECUTORS: Final = ("local", "dask")
 
 
 class RunOptions(NamedTuple):
-    """How runs are made, none of which is part of a run's identity.
+    """How runs are made, which is no part of a run's identity.
 
-    Only `threads`, `device`, `compile` and `graphs` touch the bits.
+    Only `threads`, `device`, `compile` and `graphs` touch the bits. A run that was begun earlier goes on with the
+    threads, compilation and graphs that it was begun with.
     """
 
     jobs: int = 1
-    """Runs at a time on this machine, each in a process of its own."""
+    """Runs at a time, each in a process of its own: on this machine, or in a worker's options on its device."""
     device: str = "auto"
+    """A device that `compute.devices` knows; a worker takes the first that the name stands for."""
     threads: int = 1
     """torch's threads per run on the CPU; one, so that bits depend neither on the cores nor on `jobs`."""
     timeout: float = 0.0
-    """Seconds in which an epoch or a reading has to end before its process is taken for hung, and a dask worker has to
-    come; 0 waits for ever."""
+    """Seconds after which an epoch or a derivation counts as hung, and the wait for a dask worker ends; 0 never."""
     executor: str = "local"
     scheduler: str = ""
     """Address of the dask scheduler."""
     return_results: bool = False
-    """Whether dask's workers, which then need not share the results folder, send back what they made."""
+    """Whether dask's workers send back their results, so that they need not share the results folder."""
     any_source: bool = False
-    """Whether dask's workers may have another source of this package; their runs' records say which."""
+    """Whether dask's workers may run another source of this package; each run's record names its source."""
     compile: str = "auto"
-    """Whether the supernet's cells are compiled for training: `on`, `off`, or `auto`, where that pays."""
+    """Whether the supernet's cells are compiled for training: `on`, `off`, or `auto` (where that pays)."""
     graphs: bool = False
     """Whether steps are recorded as CUDA graphs."""
     epochs_now: int = 0
-    """Epochs of the schedule after which every training pauses, to be gone on with another time; 0 trains them all."""
+    """Epochs after which every training pauses; the next command goes on from there. 0 trains all epochs."""
     until: float = 0.0
-    """When whatever goes on pauses, at the end of an epoch, in seconds since 1970; 0 never."""
+    """Time, in seconds since 1970, at which trainings pause at the end of an epoch; 0 never."""
     choice: str = ""
-    """Why the data set is the one it is, where `auto` was asked for; kept with every run."""
+    """Why `auto` chose this data set, for `machine.json`; empty where the user named one."""
 
     def checked(self) -> "RunOptions":
-        """These options; raises `UserError` on any that cannot be."""
+        """These options; raises `UserError` on a bad value or a bad combination."""
         if self.executor not in EXECUTORS:
             raise unknown("executor", self.executor, EXECUTORS)
         if (self.executor == "dask") != bool(self.scheduler):
@@ -63,48 +63,27 @@ class RunOptions(NamedTuple):
                 raise UserError(f"{name}={value} is out of range; it must be {least} or more, and finite")
         return self
 
-    def at(self, store: Store, place: str, shared: bool) -> "Where":
-        """What a worker on the device `place` is told of them."""
-        how = self.threads, self.timeout, self.choice, shared, self.compile, self.graphs
-        return Where(store, place, *how, self.epochs_now, self.until)
+    @property
+    def shares_device(self) -> bool:
+        """Whether a worker with these options shares its device, so that a run without memory is no failure yet."""
+        return self.jobs > 1
 
+    def for_worker(self, device: str, device_count: int) -> "RunOptions":
+        """The options of a worker on `device`, where runs take `device_count` devices in turn."""
+        return self._replace(device=device, jobs=1 if self.executor == "dask" else -(-self.jobs // device_count))
 
-class Where(NamedTuple):
-    """What a worker needs to know apart from its job."""
+    def as_recorded(self, machine: Mapping[str, Any]) -> "RunOptions":
+        """These options with the threads, compilation and CUDA graphs recorded in `machine`; graphs on CUDA only."""
+        return self._replace(
+            threads=int(machine.get("threads", self.threads)),
+            compile="on" if machine.get("compiled") else "off",
+            graphs=machine.get("graphs", False) and self.device.startswith("cuda"),
+        )
 
-    store: Store
-    device: str
-    """One that `devices` knows; the worker takes the first it stands for."""
-    threads: int
-    """torch's threads for runs that begin now. One that was begun before keeps the number that it was begun with, since
-    the bits depend on it."""
-    timeout: float = 0.0
-    """Seconds in which an epoch or a reading has to end; a process in which none does is taken for hung. 0 never is."""
-    choice: str = ""
-    """Why the data set was taken, where it was not asked for by name."""
-    shared: bool = False
-    """Whether runs beside this one use the device, so that one without memory is no failure yet."""
-    compile: str = "auto"
-    """Whether runs that begin now are compiled; one that was begun before goes on as it was begun."""
-    graphs: bool = False
-    """Whether steps of runs that begin now are recorded as CUDA graphs; one that was begun before goes on as begun."""
-    epochs_now: int = 0
-    """Epochs of the schedule after which training pauses; 0 trains all of them."""
-    until: float = 0.0
-    """When to pause, in seconds since 1970; 0 never."""
+    def speedups(self) -> dict[str, bool]:
+        """Compilation and CUDA graphs, where used, by their names in `machine.json`: they touch the last bits."""
+        return {name: True for name, on in (("compiled", self.compile == "on"), ("graphs", self.graphs)) if on}
 
     def pauses(self, epochs: int = 0, seconds: float = 0.0) -> bool:
-        """Whether to stop after so many `epochs` rather than to begin what is going to take so many `seconds`."""
+        """Whether to stop after `epochs` epochs rather than begin work that takes `seconds` seconds."""
         return 0 < self.epochs_now <= epochs or 0 < self.until < time.time() + seconds
-
-
-def as_made(where: Where, machine: Mapping[str, Any]) -> Where:
-    """`where` with the threads, compilation and CUDA-graph settings recorded in `machine`; graphs on CUDA only."""
-    recorded = machine.get("graphs", False) and where.device.startswith("cuda")
-    compile_now, threads = "on" if machine.get("compiled") else "off", int(machine.get("threads", where.threads))
-    return where._replace(threads=threads, compile=compile_now, graphs=recorded)
-
-
-def ways(where: Where) -> dict[str, bool]:
-    """Compilation and CUDA graphs, where used, by their names in `machine.json`: they touch last bits."""
-    return {name: True for name, on in (("compiled", where.compile == "on"), ("graphs", where.graphs)) if on}

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from benchharness.errors import UserError
 from benchharness.records import Status
-from benchharness.runs.options import Where
+from benchharness.runs.options import RunOptions
 from benchharness.runs.plan import Job
 from benchharness.runs.worker import Open, Outcome, execute, open_search
 from benchharness.store import Run, Store
@@ -30,7 +30,8 @@ def held(job: Job, store: Store) -> dict[str, Parcel]:
 
 def execute_away(
     job: Job,
-    where: Where,
+    suite: str,
+    options: RunOptions,
     source: bytes,
     known: Mapping[str, Parcel],
     scratch: str | None = None,
@@ -38,13 +39,13 @@ def execute_away(
 ) -> Carried:
     """`worker.execute` in a temporary store within `scratch`, which begins with what is `known` and is removed."""
     with tempfile.TemporaryDirectory(prefix="benchharness-", dir=scratch) as folder:
-        store = Store(Path(folder), where.store.suite)
+        store = Store(Path(folder), suite)
         for spec in job.specs:
             if spec.run_id in known:
                 with store.claim(spec) as run:
                     assert run is not None, "nobody else knows this folder"
                     unpack(run, known[spec.run_id])
-        outcomes = execute(job, where._replace(store=store), make, source)
+        outcomes = execute(job, store, options, make, source)
         new = [spec for spec in job.specs if spec.run_id not in known and store.folder(spec).is_dir()]
         return _packed(outcomes, {spec.run_id: store.folder(spec) for spec in new})
 

@@ -8,7 +8,7 @@ from benchharness.compute.devices import devices
 from benchharness.errors import UserError
 from benchharness.io import files
 from benchharness.records import RunSpec, Status
-from benchharness.runs.options import Where, as_made
+from benchharness.runs.options import RunOptions
 from benchharness.runs.plan import Job
 from benchharness.runs.worker import Open, execute, open_search
 from benchharness.store import Store
@@ -38,8 +38,8 @@ def repeat(folder: Path, scratch: Path, device: str, make: Open = open_search) -
     job, base = job_of(folder)
     store = Store(scratch.absolute(), "again")
     source = _method_file(base) if job.base.source else b""
-    where = as_made(Where(store, devices(device, 1)[0], 1), _machine(base))
-    outcomes = execute(job, where, make, source)
+    options = RunOptions(device=devices(device, 1)[0]).as_recorded(_machine(base))
+    outcomes = execute(job, store, options, make, source)
     again = store.folder(job.specs[-1])
     if outcomes[-1].state != "done":
         raise UserError(f"run {job.specs[-1].run_id} cannot be repeated: {outcomes[-1].message}")

@@ -16,15 +16,15 @@ from benchharness.config import protocol as make_protocol
 from benchharness.data import load_images
 from benchharness.errors import UserError
 from benchharness.records import Status
-from benchharness.runs.options import RunOptions, Where
+from benchharness.runs.options import RunOptions
 from benchharness.runs.plan import Job, make_plan, parse_methods, parse_seeds
 from benchharness.runs.remote import Carried, deliver, held
 from benchharness.runs.suite import Suite
-from benchharness.runs.tasks import Task, check_place, start_away, start_task, start_there
+from benchharness.runs.tasks import Task, check_job, start_away, start_task, start_there
 from benchharness.runs.worker import Outcome, execute, finished
 from benchharness.store import Store
 
-__all__ = ["Outcome", "RunOptions", "Where", "check_plan", "devices", "execute", "perform", "plan_of", "share"]
+__all__ = ["Outcome", "RunOptions", "check_plan", "devices", "execute", "perform", "plan_of", "share"]
 
 POLL_SECONDS: Final = 2.0
 
@@ -58,19 +58,18 @@ def perform(plan: Iterable[Job], store: Store, options: RunOptions = RunOptions(
     store = Store(store.root.absolute(), store.suite)  # workers may be elsewhere
     elsewhere = options.executor == "dask"
     left = {key: job for key, job in enumerate(plan) if not finished(store, job)}
-    places = check_plan(left.values(), store, options)
+    places = check_plan(left.values(), options)
     sources = _sources(left.values())
     images = _digests(left.values()) if elsewhere else {}
     if not elsewhere:
         _fetch(left.values())
     afresh = False
     while left:
-        shared = not elsewhere and options.jobs > len(places)
-        wheres = {key: options.at(store, places[key % len(places)], shared) for key in left}
         work = {
             key: Task(
                 job,
-                wheres[key],
+                store,
+                options.for_worker(places[key % len(places)], len(places)),
                 sources[job.source_path],
                 held(job, store) if options.return_results else {},
                 images.get(job.base.dataset, ""),
@@ -81,7 +80,7 @@ def perform(plan: Iterable[Job], store: Store, options: RunOptions = RunOptions(
         again: set[int] = set()
         crowded = False
         for key, result in _execute(work, options, afresh):
-            for outcome in _outcomes(left[key], result, wheres[key]):
+            for outcome in _outcomes(left[key], result, store, options.timeout):
                 if outcome.state == "busy":
                     busy.add(key)
                     continue
@@ -100,7 +99,7 @@ def perform(plan: Iterable[Job], store: Store, options: RunOptions = RunOptions(
         time.sleep(POLL_SECONDS if busy else 0)
 
 
-def check_plan(plan: Iterable[Job], store: Store, options: RunOptions) -> list[str]:
+def check_plan(plan: Iterable[Job], options: RunOptions) -> list[str]:
     """The devices that the runs of `plan` take in turn; raises `UserError` where they cannot be made so."""
     options.checked()
     if options.executor == "dask":
@@ -108,7 +107,7 @@ def check_plan(plan: Iterable[Job], store: Store, options: RunOptions) -> list[s
     places = devices(options.device, options.jobs)
     for job in plan:
         for place in places:
-            check_place(job, place, options.at(store, place, shared=False))
+            check_job(job, options._replace(device=place))
     return places
 
 
@@ -131,9 +130,8 @@ def _execute(
     )  # what hangs is ended with its process, which is not this one
 
 
-def _outcomes(job: Job, result: list[Outcome] | Carried | Exception, where: Where) -> list[Outcome]:
+def _outcomes(job: Job, result: list[Outcome] | Carried | Exception, store: Store, timeout: float) -> list[Outcome]:
     """What a worker returned, held against the folder; where the worker died, its run has failed."""
-    store = where.store
     if isinstance(result, Carried):
         return list(deliver(result, store))
     if not isinstance(result, Exception):
@@ -145,7 +143,7 @@ def _outcomes(job: Job, result: list[Outcome] | Carried | Exception, where: Wher
             if run is not None:
                 trail = stacks(run.hung)
                 if trail:
-                    message = f"it hung: no epoch or reading ended in {where.timeout:g} s"
+                    message = f"it hung: no epoch or reading ended in {timeout:g} s"
                 run.fail(TimeoutError(message) if trail else result, trail)
     return [Outcome(spec, "failed", message) for spec in left]
 

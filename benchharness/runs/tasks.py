@@ -9,11 +9,12 @@ from benchharness.compute.devices import devices
 from benchharness.data import load_images
 from benchharness.errors import UserError, WorkerError
 from benchharness.models import compiled, precision
-from benchharness.runs.options import Where
+from benchharness.runs.options import RunOptions
 from benchharness.runs.plan import Job
 from benchharness.runs.remote import Carried, execute_away
 from benchharness.runs.worker import Outcome, execute, given_split
 from benchharness.search import cuda_graphs
+from benchharness.store import Store
 from benchharness.store.transfer import Parcel
 
 _alone = threading.Lock()
@@ -23,7 +24,8 @@ class Task(NamedTuple):
     """A job with all that its worker needs."""
 
     job: Job
-    where: Where
+    store: Store
+    options: RunOptions
     source: bytes = b""
     """The user's method file, empty for a built-in method."""
     known: Mapping[str, Parcel] = {}
@@ -35,7 +37,7 @@ class Task(NamedTuple):
 def start_task(task: Task) -> list[Outcome]:
     """Make the job here."""
     with _alone:  # a dask worker may have been given several threads, but torch's random numbers are the process's
-        return execute(task.job, task.where, source=task.source)
+        return execute(task.job, task.store, task.options, source=task.source)
 
 
 def start_there(task: Task) -> list[Outcome]:
@@ -51,22 +53,22 @@ def start_away(task: Task) -> Carried:
         import_module("distributed").get_worker().local_directory
     )  # dask empties it after a worker that was killed
     with _alone:
-        carried = execute_away(task.job, task.where, task.source, task.known, scratch)
+        carried = execute_away(task.job, task.store.suite, task.options, task.source, task.known, scratch)
     _none_spoilt(carried.outcomes)
     return carried
 
 
-def check_place(job: Job, device: str, where: Where) -> None:
-    """Raise `UserError` where this machine cannot make `job` on `device` in the ways asked for."""
-    compiled.check_choice(where.compile)
-    cuda_graphs.check_device(where.graphs, device)
-    precision.check_numerics(job.base.protocol["numerics"], device)
+def check_job(job: Job, options: RunOptions) -> None:
+    """Raise `UserError` where this machine cannot make `job` with these options, whose device is a single one."""
+    compiled.check_choice(options.compile)
+    cuda_graphs.check_device(options.graphs, options.device)
+    precision.check_numerics(job.base.protocol["numerics"], options.device)
 
 
 def _check_worker(task: Task) -> None:
     """What a worker lacks would fail run after run, quicker than the others work."""
     try:
-        check_place(task.job, devices(task.where.device, 1)[0], task.where)
+        check_job(task.job, task.options._replace(device=devices(task.options.device, 1)[0]))
         images = load_images(task.job.base.dataset)
         given_split(task.job.base)
     except UserError as error:

@@ -22,7 +22,7 @@ from benchharness.models import compiled as compiling
 from benchharness.records import RunSpec, Status
 from benchharness.runs.blame import place
 from benchharness.runs.checkpoint import Searcher, check_same, resumed, save
-from benchharness.runs.options import Where, as_made, ways
+from benchharness.runs.options import RunOptions
 from benchharness.runs.plan import Job
 from benchharness.search import diagnostics
 from benchharness.search.cuda_graphs import CudaRecorder, NotRecorded, check_device
@@ -85,40 +85,42 @@ def finished(store: Store, job: Job) -> bool:
     return all(store.status(spec) == Status.DONE for spec in job.specs)
 
 
-def execute(job: Job, where: Where, make: Open = open_search, source: bytes = b"") -> list[Outcome]:
+def execute(
+    job: Job, store: Store, options: RunOptions, make: Open = open_search, source: bytes = b""
+) -> list[Outcome]:
     """Do what the store lacks of one job, in this process: train its supernet, then read everything out of it.
 
     `source` is the user's method file; it is kept in the supernet's folder and run from there, so that a run can be
     repeated, and a worker elsewhere needs nothing but the folder.
     """
-    if where.pauses() and not finished(where.store, job):
+    if options.pauses() and not finished(store, job):
         return [Outcome(spec, "paused", "the time is up") for spec in job.specs]
     if _UNFIT:
         return [Outcome(spec, "afresh", "its process could not record another run's steps") for spec in job.specs]
-    with where.store.claim(job.base) as base:
+    with store.claim(job.base) as base:
         if base is None:
             return [Outcome(spec, "busy") for spec in job.specs]
-        if finished(where.store, job):
+        if finished(store, job):
             return [Outcome(spec, "done") for spec in job.specs]
-        where = _as_begun(base, where._replace(device=devices(where.device, 1)[0]))
-        torch.set_num_threads(where.threads)
+        options = _as_begun(base, options._replace(device=devices(options.device, 1)[0]))
+        torch.set_num_threads(options.threads)
         try:
             job = job._replace(source_path=base.method_file(source)) if source else job
-            begin = partial(make, job, torch.device(where.device), **ways(where))
-            anew, pause = _train(base, begin, where)
+            begin = partial(make, job, torch.device(options.device), **options.speedups())
+            anew, pause = _train(base, begin, options)
         except NotRecorded as error:
             return _unrecorded(job, base, error)
         except Exception as error:
-            if not _crowds(error, where):
+            if not _crowds(error, options):
                 return _untrained(job, base, error)
             crowded = True  # the memory is free only once the error, and the search in its traceback, is gone
         else:
             crowded = False
         if crowded:
-            return [_crowded(base, where)]
+            return [_crowded(base, options)]
         if pause:
             return [Outcome(spec, "paused", pause) for spec in job.specs if not (spec == job.base and base.done)]
-        own, *others = [_read_out(base, spec, begin, where) for spec in job.specs]
+        own, *others = [_read_out(base, spec, begin, store, options) for spec in job.specs]
         return [own._replace(message=own.message or anew), *others]
 
 
@@ -131,26 +133,26 @@ def _unrecorded(job: Job, base: Run, error: NotRecorded) -> list[Outcome]:
     return [Outcome(spec, "afresh", f"{error}; it goes on without --graphs") for spec in job.specs]
 
 
-def _crowds(error: Exception, where: Where) -> bool:
+def _crowds(error: Exception, options: RunOptions) -> bool:
     """Whether the run ran out of memory because it shares the GPU."""
-    full = isinstance(error, torch.OutOfMemoryError) or (where.device.startswith("cuda") and memory.ran_out(error))
-    return where.shared and full
+    full = isinstance(error, torch.OutOfMemoryError) or (options.device.startswith("cuda") and memory.ran_out(error))
+    return options.shares_device and full
 
 
-def _crowded(run: Run, where: Where) -> Outcome:
+def _crowded(run: Run, options: RunOptions) -> Outcome:
     """The outcome of a run whose device ran out of memory; its checkpoint holds what was trained."""
     gc.collect()  # a search is a ring of objects, and stays until it is collected
     torch.cuda.empty_cache()
-    return Outcome(run.spec, "crowded", f"{where.device} has no memory left for so many at a time; again with half")
+    return Outcome(run.spec, "crowded", f"{options.device} has no memory left for so many at a time; again with half")
 
 
-def _as_begun(base: Run, where: Where) -> Where:
-    """`where` with the threads that the run was begun with, compiled and recorded or not as it was; else as of now."""
+def _as_begun(base: Run, options: RunOptions) -> RunOptions:
+    """`options` with the threads, compilation and graphs that the run was begun with, if it was begun earlier."""
     attempts = base.machine().get("attempts")
     if attempts:
-        return as_made(where, {**attempts[0], **({"graphs": False} if _unrecordable(base) else {})})
-    compiled = compiling.decided(where.compile, base.spec.protocol, where.device)
-    return where._replace(compile="on" if compiled else "off")
+        return options.as_recorded({**attempts[0], **({"graphs": False} if _unrecordable(base) else {})})
+    compiled = compiling.decided(options.compile, base.spec.protocol, options.device)
+    return options._replace(compile="on" if compiled else "off")
 
 
 def _unrecordable(run: Run) -> bool:
@@ -158,28 +160,28 @@ def _unrecordable(run: Run) -> bool:
     return any("not_recorded" in attempt for attempt in run.machine().get("attempts", ()))
 
 
-def _means(where: Where) -> dict[str, Any]:
-    """What each attempt notes of where and with what it was made."""
-    return {"device": where.device, "threads": where.threads, "package_sha256": environment.source_sha256()}
+def _attempt_facts(options: RunOptions) -> dict[str, Any]:
+    """Device, threads and source, which `machine.json` lists for each attempt at a run."""
+    return {"device": options.device, "threads": options.threads, "package_sha256": environment.source_sha256()}
 
 
-def _train(base: Run, begin: Callable[[], Searcher], where: Where) -> tuple[str, str]:
+def _train(base: Run, begin: Callable[[], Searcher], options: RunOptions) -> tuple[str, str]:
     """Train the supernet to its end, from its checkpoint where there is one; does nothing where it is at its end.
 
     Returns why it was trained anew where there was a checkpoint that it could not go on from, and where it pauses, if
     it does: at the end of an epoch, before one that would take longer than there is time, and with what it has so far
     in `trace.npz`.
     """
-    with watched(base.hung, where.timeout):
+    with watched(base.hung, options.timeout):
         search, anew = resumed(base, begin)
     if not base.done:
         base.keep(search.epoch)
-        facts = {"images_sha256": search.images_sha256, **({"anew": anew} if anew else {}), **ways(where)}
-        base.begin(epoch=search.epoch, **_means(where), **facts)
+        facts = {"images_sha256": search.images_sha256, **({"anew": anew} if anew else {}), **options.speedups()}
+        base.begin(epoch=search.epoch, **_attempt_facts(options), **facts)
     recorded, seconds = base.arrays() if base.done else None, 0.0
-    while not search.finished and not where.pauses(search.epoch, seconds):
+    while not search.finished and not options.pauses(search.epoch, seconds):
         started = time.time()
-        with watched(base.hung, where.timeout):
+        with watched(base.hung, options.timeout):
             line = search.run_epoch()
         if recorded is None:
             base.log(line)
@@ -200,50 +202,50 @@ def _untrained(job: Job, base: Run, error: Exception) -> list[Outcome]:
     return [own, *(Outcome(spec, "failed", f"no supernet: {error}") for spec in job.readouts)]
 
 
-def _read_out(base: Run, spec: RunSpec, begin: Callable[[], Searcher], where: Where) -> Outcome:
+def _read_out(base: Run, spec: RunSpec, begin: Callable[[], Searcher], store: Store, options: RunOptions) -> Outcome:
     """Read one run out of the trained supernet; each gets the supernet as training left it."""
-    if where.pauses() and where.store.status(spec) != Status.DONE:
+    if options.pauses() and store.status(spec) != Status.DONE:
         return Outcome(spec, "paused", "trained, to be read out")
     if spec == base.spec:
-        return _record(base, base, begin, where)
-    with where.store.claim(spec) as run:
+        return _record(base, base, begin, options)
+    with store.claim(spec) as run:
         if run is None:
             return Outcome(spec, "busy")
         if not run.done:
-            run.begin(epoch=0, **_means(where))
-        return _record(run, base, begin, where)
+            run.begin(epoch=0, **_attempt_facts(options))
+        return _record(run, base, begin, options)
 
 
-def _record(run: Run, base: Run, begin: Callable[[], Searcher], where: Where) -> Outcome:
+def _record(run: Run, base: Run, begin: Callable[[], Searcher], options: RunOptions) -> Outcome:
     if run.done:
         return Outcome(run.spec, "done")
-    if where.graphs and _unrecordable(run):
+    if options.graphs and _unrecordable(run):
         begin = partial(begin, graphs=False)  # type: ignore[call-arg]
     try:
-        _finish(run, base, begin, where)
+        _finish(run, base, begin, options)
     except NotRecorded as error:
         _UNFIT.append(str(error))
         run.begin(epoch=0, not_recorded=str(error))
         return Outcome(run.spec, "afresh", f"{error}; it goes on without --graphs")
     except Exception as error:
-        if not _crowds(error, where):
+        if not _crowds(error, options):
             return _failed(run, base, error)
     else:
         return Outcome(run.spec, "done")
-    return _crowded(run, where)
+    return _crowded(run, options)
 
 
-def _finish(run: Run, base: Run, begin: Callable[[], Searcher], where: Where) -> None:
+def _finish(run: Run, base: Run, begin: Callable[[], Searcher], options: RunOptions) -> None:
     """Read `run` out of the supernet of `base`; in a frame of its own, so that its search ends with an error."""
     search, _ = resumed(base, begin)
     arrays = search.arrays() if run is base else {}
     search.tell = _teller(run)
     started = time.perf_counter()
-    with watched(run.hung, where.timeout):
+    with watched(run.hung, options.timeout):
         record, selection_arrays = search.read_out(run.spec)
     seconds = time.perf_counter() - started
     record = replace(record, package_sha256=environment.source_sha256())
-    run.finish(record, {**arrays, **selection_arrays}, _machine(base, where, seconds))
+    run.finish(record, {**arrays, **selection_arrays}, _machine(base, options, seconds))
 
 
 def _teller(run: Run) -> Callable[[float], None]:
@@ -260,7 +262,7 @@ def _teller(run: Run) -> Callable[[float], None]:
     return tell
 
 
-def _machine(base: Run, where: Where, selection_seconds: float) -> dict[str, Any]:
+def _machine(base: Run, options: RunOptions, selection_seconds: float) -> dict[str, Any]:
     """Costs and circumstances; `train_seconds` are those of the supernet, whichever run trained it."""
     lines = base.lines()
     compiling_seconds = sum(line.get("compile_seconds", 0.0) for line in lines)
@@ -268,13 +270,13 @@ def _machine(base: Run, where: Where, selection_seconds: float) -> dict[str, Any
     return {
         "train_seconds": sum(line.get("seconds", 0.0) for line in lines),
         "selection_seconds": selection_seconds,
-        "peak_memory_bytes": max([diagnostics.peak_memory_bytes(torch.device(where.device)), *peaks]),
-        "device": name_of(where.device),
-        "threads": where.threads,
+        "peak_memory_bytes": max([diagnostics.peak_memory_bytes(torch.device(options.device)), *peaks]),
+        "device": name_of(options.device),
+        "threads": options.threads,
         "environment": environment.describe(),
-        **ways(where),
+        **options.speedups(),
         **({"compile_seconds": compiling_seconds} if compiling_seconds else {}),
-        **({"dataset_choice": where.choice} if where.choice else {}),
+        **({"dataset_choice": options.choice} if options.choice else {}),
     }
 
 

@@ -112,13 +112,14 @@ def test_an_interruption_ends_the_workers_and_leaves_a_resumable_folder(
 TOGETHER = """
 import os, sys
 from pathlib import Path
-from benchharness.runs.runner import Where, execute
+from benchharness.runs.runner import execute
 from benchharness.store import Store
-from tests.support.tiny import Walk, jobs
+from tests.support.tiny import ON_CPU, Walk, jobs
 
 def work(folder):
-    where = Where(Store(Path(folder), "mine"), "cpu", 1)
-    found = [outcome.state for job in jobs("darts,ostr,snas", tuple(range(8))) for outcome in execute(job, where, Walk)]
+    suite_store = Store(Path(folder), "mine")
+    plan = jobs("darts,ostr,snas", tuple(range(8)))
+    found = [outcome.state for job in plan for outcome in execute(job, suite_store, ON_CPU, Walk)]
     return found.count("failed")
 
 for count in map(int, sys.argv[2:]):

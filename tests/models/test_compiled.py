@@ -17,8 +17,8 @@ from benchharness.io import files
 from benchharness.models import compiled as compiling
 from benchharness.models.supernet import MixedCell, Supernet, apart
 from benchharness.runs import reproduce
-from benchharness.runs.runner import RunOptions
-from benchharness.runs.worker import Where, execute
+from benchharness.runs.options import RunOptions
+from benchharness.runs.worker import execute
 from benchharness.search.loop import Search
 from benchharness.store import Store
 from benchharness.store.schemas import Machine
@@ -213,12 +213,12 @@ def asked() -> list[bool]:
 @pytest.mark.parametrize("first", ["on", "off"])
 def test_a_run_goes_on_as_it_was_begun_and_is_repeated_so(tmp_path: Path, asked: list[bool], first: str) -> None:
     (job,) = jobs("darts", (1,))
-    begun = Where(Store(tmp_path / "results", "mine"), "cpu", 1, compile=first)
+    suite_store, begun = Store(tmp_path / "results", "mine"), RunOptions(device="cpu", compile=first)
     other = begun._replace(compile="off" if first == "on" else "on")
-    execute(job, begun, partial(Told, broken=2))
-    (done,) = execute(job, other, Told)
+    execute(job, suite_store, begun, partial(Told, broken=2))
+    (done,) = execute(job, suite_store, other, Told)
     assert done.state == "done"
-    machine = files.read_json(begun.store.folder(job.base) / "machine.json", Machine) or {}
+    machine = files.read_json(suite_store.folder(job.base) / "machine.json", Machine) or {}
     assert machine.get("compiled", False) is (first == "on")
-    reproduce.repeat(begun.store.folder(job.base), tmp_path / "again", "cpu", Told)
+    reproduce.repeat(suite_store.folder(job.base), tmp_path / "again", "cpu", Told)
     assert set(asked) == {first == "on"}

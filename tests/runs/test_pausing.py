@@ -10,50 +10,50 @@ import pytest
 from benchharness import cli, store
 from benchharness.errors import UserError
 from benchharness.records import Status
-from benchharness.runs.runner import RunOptions, Where, execute
+from benchharness.runs.runner import RunOptions, execute
 from benchharness.store import Store
-from tests.support.tiny import SETTINGS, Walk, install_images, jobs, results_of
+from tests.support.tiny import ON_CPU, SETTINGS, Walk, install_images, jobs, results_of
 
 SMALL = [f"{key}={value}" for key, value in SETTINGS.items()]
 
 
 @pytest.fixture
-def where(tmp_path: Path) -> Where:
-    return Where(Store(tmp_path / "results", "mine"), "cpu", 1)
+def suite_store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "results", "mine")
 
 
 @pytest.mark.parametrize("epochs", [1, 2])
 def test_a_paused_run_shows_what_it_has_and_equals_an_undisturbed_one_in_the_end(
-    where: Where, tmp_path: Path, epochs: int
+    suite_store: Store, tmp_path: Path, epochs: int
 ) -> None:
     (job,) = jobs("darts,ostr")
-    paused = execute(job, where._replace(epochs_now=epochs), Walk)
+    paused = execute(job, suite_store, ON_CPU._replace(epochs_now=epochs), Walk)
     assert [(outcome.state, outcome.message) for outcome in paused] == 2 * [
         ("paused", f"{epochs} of 3 epochs are trained")
     ]
-    folder = where.store.folder(job.base)
-    assert where.store.status(job.base) == Status.STALE
+    folder = suite_store.folder(job.base)
+    assert suite_store.status(job.base) == Status.STALE
     assert store.arrays(folder)["alphas"].shape == (epochs, 6, 5)
     assert store.trace(folder)["epoch"].tolist() == list(range(1, epochs + 1))
-    assert execute(job, where._replace(epochs_now=epochs), Walk) == paused, "again it has nothing to do"
-    assert [outcome.state for outcome in execute(job, where, Walk)] == ["done", "done"]
-    whole = where._replace(store=Store(tmp_path / "whole", "mine"))
-    execute(job, whole, Walk)
-    assert results_of(where, job) == results_of(whole, job)
-    early = store.arrays(whole.store.folder(job.base))["alphas"][:epochs]
+    assert execute(job, suite_store, ON_CPU._replace(epochs_now=epochs), Walk) == paused, "again it has nothing to do"
+    assert [outcome.state for outcome in execute(job, suite_store, ON_CPU, Walk)] == ["done", "done"]
+    whole = Store(tmp_path / "whole", "mine")
+    execute(job, whole, ON_CPU, Walk)
+    assert results_of(suite_store, job) == results_of(whole, job)
+    early = store.arrays(whole.folder(job.base))["alphas"][:epochs]
     assert np.array_equal(early, store.arrays(folder)["alphas"][:epochs])
 
 
-def test_a_pause_behind_the_last_epoch_is_none(where: Where) -> None:
+def test_a_pause_behind_the_last_epoch_is_none(suite_store: Store) -> None:
     (job,) = jobs()
-    assert [outcome.state for outcome in execute(job, where._replace(epochs_now=3), Walk)] == ["done"]
+    assert [outcome.state for outcome in execute(job, suite_store, ON_CPU._replace(epochs_now=3), Walk)] == ["done"]
 
 
-def test_arrays_of_a_pause_do_not_outlive_its_epochs(where: Where) -> None:
+def test_arrays_of_a_pause_do_not_outlive_its_epochs(suite_store: Store) -> None:
     (job,) = jobs()
-    execute(job, where._replace(epochs_now=2), Walk)
-    execute(job, where._replace(epochs_now=1), lambda job, device: Walk(job, device, images="b" * 64))
-    assert store.arrays(where.store.folder(job.base))["alphas"].shape == (1, 6, 5)
+    execute(job, suite_store, ON_CPU._replace(epochs_now=2), Walk)
+    execute(job, suite_store, ON_CPU._replace(epochs_now=1), lambda job, device: Walk(job, device, images="b" * 64))
+    assert store.arrays(suite_store.folder(job.base))["alphas"].shape == (1, 6, 5)
 
 
 class Slow(Walk):
@@ -74,23 +74,23 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("hours", "epochs"), [(0.5, 1), (1.5, 1), (2.5, 2)])
 @pytest.mark.usefixtures("clock")
-def test_no_epoch_is_begun_that_would_end_too_late_but_one(where: Where, hours: float, epochs: int) -> None:
+def test_no_epoch_is_begun_that_would_end_too_late_but_one(suite_store: Store, hours: float, epochs: int) -> None:
     (job,) = jobs("darts,ostr")
-    outcomes = execute(job, where._replace(until=Slow.clock + 3600 * hours), Slow)
+    outcomes = execute(job, suite_store, ON_CPU._replace(until=Slow.clock + 3600 * hours), Slow)
     assert {outcome.message for outcome in outcomes} == {f"{epochs} of 3 epochs are trained"}
 
 
 @pytest.mark.usefixtures("clock")
-def test_when_the_time_is_up_nothing_more_is_begun(where: Where) -> None:
+def test_when_the_time_is_up_nothing_more_is_begun(suite_store: Store) -> None:
     first, second = jobs("darts,ostr", (0, 1))
     until = Slow.clock + 3600 * 3
-    assert [one.state for one in execute(first, where._replace(until=until - 1), Slow)] == 2 * ["paused"]
-    assert [one.state for one in execute(first, where._replace(until=until + 1), Slow)] == 2 * ["done"]
+    assert [one.state for one in execute(first, suite_store, ON_CPU._replace(until=until - 1), Slow)] == 2 * ["paused"]
+    assert [one.state for one in execute(first, suite_store, ON_CPU._replace(until=until + 1), Slow)] == 2 * ["done"]
     Slow.clock = until + 2
-    assert [one.state for one in execute(second, where._replace(until=until), Slow)] == 2 * ["paused"]
-    assert not where.store.folder(second.base).exists()
+    assert [one.state for one in execute(second, suite_store, ON_CPU._replace(until=until), Slow)] == 2 * ["paused"]
+    assert not suite_store.folder(second.base).exists()
     (job,) = jobs("darts,ostr,darts+prune")
-    later = execute(job, where._replace(until=Slow.clock + 1), Slow)
+    later = execute(job, suite_store, ON_CPU._replace(until=Slow.clock + 1), Slow)
     assert [one.state for one in later] == 3 * ["done"], "a reading begins as long as there is time"
 
 

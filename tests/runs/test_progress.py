@@ -13,10 +13,10 @@ from benchharness.errors import UserError
 from benchharness.io.progress import clock
 from benchharness.runs import progress
 from benchharness.runs.progress import Pace, Sight, Survey, shown, survey
-from benchharness.runs.runner import Where, execute
+from benchharness.runs.runner import execute
 from benchharness.runs.worker import _teller
 from benchharness.store import Run, Store
-from tests.support.tiny import Walk, jobs
+from tests.support.tiny import ON_CPU, Walk, jobs
 
 LINE = {"seconds": 30.0, "valid_accuracy_pct": 12.5}
 
@@ -29,7 +29,7 @@ def store(tmp_path: Path) -> Store:
 def test_a_survey_counts_epochs_and_readings(store: Store) -> None:
     plan = jobs("darts,ostr", (0, 1, 2))
     assert survey(plan, store, set()) == (0, 15, ())
-    execute(plan[0], Where(store, "cpu", 1), Walk)
+    execute(plan[0], store, ON_CPU, Walk)
     with store.claim(plan[1].base) as run:
         assert run is not None
         run.log({"epoch": 1, **LINE})
@@ -47,7 +47,7 @@ def test_readings_are_shown_while_they_take_place(store: Store) -> None:
 
 def test_finished_runs_are_looked_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = jobs("darts,ostr")
-    execute(plan[0], Where(store, "cpu", 1), Walk)
+    execute(plan[0], store, ON_CPU, Walk)
     finished: set[str] = set()
     first = survey(plan, store, finished)
     monkeypatch.setattr(Store, "status", None)

@@ -16,19 +16,19 @@ from benchharness.errors import UserError
 from benchharness.io import files
 from benchharness.records import RunRecord
 from benchharness.runs import reproduce
-from benchharness.runs.runner import Where, execute
+from benchharness.runs.runner import execute
 from benchharness.store import Store
 from benchharness.store.run_folder import find
 from benchharness.store.schemas import Machine
-from tests.support.tiny import Walk, jobs
+from tests.support.tiny import ON_CPU, Walk, jobs
 
 (JOB,) = jobs("darts,ostr", (4,))
 
 
 @pytest.fixture
-def where(tmp_path: Path) -> Where:
-    made = Where(Store(tmp_path / "results", "mine"), "cpu", 1)
-    execute(JOB, made, Walk)
+def suite_store(tmp_path: Path) -> Store:
+    made = Store(tmp_path / "results", "mine")
+    execute(JOB, made, ON_CPU, Walk)
     return made
 
 
@@ -43,20 +43,20 @@ class Other(Walk):
 
 
 @pytest.mark.parametrize("spec", JOB.specs, ids=["supernet", "reading"])
-def test_the_same_bits_are_found_the_same(where: Where, tmp_path: Path, spec: Any) -> None:
-    found = reproduce.repeat(where.store.folder(spec), tmp_path / "again", "cpu", Walk)
+def test_the_same_bits_are_found_the_same(suite_store: Store, tmp_path: Path, spec: Any) -> None:
+    found = reproduce.repeat(suite_store.folder(spec), tmp_path / "again", "cpu", Walk)
     assert found.differences == ()
     assert found.circumstances == ()
-    assert (found.folder / "record.json").read_bytes() == (where.store.folder(spec) / "record.json").read_bytes()
+    assert (found.folder / "record.json").read_bytes() == (suite_store.folder(spec) / "record.json").read_bytes()
 
 
-def test_other_bits_are_named(where: Where, tmp_path: Path) -> None:
-    found = reproduce.repeat(where.store.folder(JOB.base), tmp_path / "again", "cpu", Other)
+def test_other_bits_are_named(suite_store: Store, tmp_path: Path) -> None:
+    found = reproduce.repeat(suite_store.folder(JOB.base), tmp_path / "again", "cpu", Other)
     assert "alphas: differs by up to 0.000977" in found.differences
 
 
-def test_other_records_versions_and_traces_are_named(where: Where, tmp_path: Path) -> None:
-    folder = where.store.folder(JOB.base)
+def test_other_records_versions_and_traces_are_named(suite_store: Store, tmp_path: Path) -> None:
+    folder = suite_store.folder(JOB.base)
     record = RunRecord.from_json((folder / "record.json").read_text())
     files.write_text(folder / "record.json", replace(record, measures={}, files={}).to_json())
     machine = files.read_json(folder / "machine.json", Machine) or {}
@@ -67,31 +67,31 @@ def test_other_records_versions_and_traces_are_named(where: Where, tmp_path: Pat
     assert any(word.startswith("python: 2.7 then, 3.") for word in found.circumstances)
 
 
-def test_a_run_of_recorded_steps_is_repeated_without_them_on_a_processor(where: Where, tmp_path: Path) -> None:
-    folder = where.store.folder(JOB.base)
+def test_a_run_of_recorded_steps_is_repeated_without_them_on_a_processor(suite_store: Store, tmp_path: Path) -> None:
+    folder = suite_store.folder(JOB.base)
     files.write_json(
         folder / "machine.json", {**(files.read_json(folder / "machine.json", Machine) or {}), "graphs": True}
     )
     assert not reproduce.repeat(folder, tmp_path / "again", "cpu", Walk).differences
 
 
-def test_runs_are_found_by_the_beginning_of_their_id(where: Where) -> None:
-    root, run_id = where.store.root, JOB.base.run_id
-    assert find(root, run_id[:8]) == find(root, run_id) == where.store.folder(JOB.base)
+def test_runs_are_found_by_the_beginning_of_their_id(suite_store: Store) -> None:
+    root, run_id = suite_store.root, JOB.base.run_id
+    assert find(root, run_id[:8]) == find(root, run_id) == suite_store.folder(JOB.base)
     with pytest.raises(UserError, match=r"no runs under .* begins with 0123456789$"):
         find(root, "0123456789")
     with pytest.raises(UserError, match="is no run id"):
         find(root, "../..")
-    shutil.copytree(where.store.path, root / "other")
+    shutil.copytree(suite_store.path, root / "other")
     with pytest.raises(UserError, match=r"2 runs under .*; more digits of it, or the folder of one suite as --results"):
         find(root, run_id)
     assert find(root / "other", run_id).is_relative_to(root / "other")
 
 
 def test_another_source_is_a_circumstance_and_no_difference(
-    where: Where, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    suite_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = where.store.folder(JOB.base)
+    folder = suite_store.folder(JOB.base)
     source = json.loads((folder / "record.json").read_text())["package_sha256"]
     assert source == environment.source_sha256()
     assert {attempt["package_sha256"] for attempt in json.loads((folder / "machine.json").read_text())["attempts"]} == {
@@ -103,13 +103,13 @@ def test_another_source_is_a_circumstance_and_no_difference(
     assert again.circumstances == (f"source of benchharness: {source} then, {'ab' * 32} now",)
 
 
-def test_what_cannot_be_repeated_is_refused(where: Where, tmp_path: Path) -> None:
-    reading = where.store.folder(JOB.readouts[0])
+def test_what_cannot_be_repeated_is_refused(suite_store: Store, tmp_path: Path) -> None:
+    reading = suite_store.folder(JOB.readouts[0])
     with pytest.raises(UserError, match="cannot be repeated: RuntimeError: diverged"):
         reproduce.repeat(
-            where.store.folder(JOB.base), tmp_path / "again", "cpu", lambda job, device: Walk(job, device, broken=1)
+            suite_store.folder(JOB.base), tmp_path / "again", "cpu", lambda job, device: Walk(job, device, broken=1)
         )
-    where.store.folder(JOB.base).rename(tmp_path / "elsewhere")
+    suite_store.folder(JOB.base).rename(tmp_path / "elsewhere")
     with pytest.raises(UserError, match="is not beside it"):
         reproduce.repeat(reading, tmp_path / "again", "cpu", Walk)
     (reading / "record.json").unlink()
@@ -121,24 +121,24 @@ def test_a_users_method_is_repeated_from_its_copy(tmp_path: Path) -> None:
     """The plan's file may be gone by then; one that was changed since the plan is refused."""
     source = b"class Mine: ...\n"
     base = JOB.base.__class__(**{**vars(JOB.base), "source": hashlib.sha256(source).hexdigest()})
-    job, where = JOB._replace(base=base, readouts=()), Where(Store(tmp_path / "results", "mine"), "cpu", 1)
+    job, suite_store = JOB._replace(base=base, readouts=()), Store(tmp_path / "results", "mine")
     paths = []
 
     def make(job: Any, device: Any) -> Walk:
         paths.append(job.source_path)
         return Walk(job, device)
 
-    (outcome,) = execute(job, where, make, b"class Changed: ...\n")
+    (outcome,) = execute(job, suite_store, ON_CPU, make, b"class Changed: ...\n")
     assert "was changed after the plan was made" in outcome.message
-    execute(job, where, make, source)
-    assert set(paths) == {where.store.folder(base) / "method.py"}
-    assert reproduce.repeat(where.store.folder(base), tmp_path / "again", "cpu", make).differences == ()
+    execute(job, suite_store, ON_CPU, make, source)
+    assert set(paths) == {suite_store.folder(base) / "method.py"}
+    assert reproduce.repeat(suite_store.folder(base), tmp_path / "again", "cpu", make).differences == ()
 
 
-def test_the_commands(where: Where, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_commands(suite_store: Store, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     real = reproduce.repeat
     monkeypatch.setattr(reproduce, "repeat", partial(real, make=Walk))
-    results = str(where.store.root)
+    results = str(suite_store.root)
     assert main(["doctor", results]) == 0
     assert main(["rerun", JOB.base.run_id, "--check", "--results", results, "--device", "cpu"]) == 0
     assert "every bit of its record, arrays and trace is the same" in capsys.readouterr().out
@@ -147,6 +147,6 @@ def test_the_commands(where: Where, tmp_path: Path, capsys: Any, monkeypatch: py
     assert main(["rerun", JOB.base.run_id, "--out", again, "--results", results, "--device", "cpu"]) == 1
     assert "DIFFERS  alphas" in capsys.readouterr().out
     assert list(Path(again).rglob("record.json"))
-    (where.store.folder(JOB.base) / "trace.npz").unlink()
+    (suite_store.folder(JOB.base) / "trace.npz").unlink()
     assert main(["doctor", results]) == 1
     assert "2 runs looked at, 1 with something to say" in capsys.readouterr().out

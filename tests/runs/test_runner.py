@@ -18,17 +18,17 @@ from benchharness.errors import UserError
 from benchharness.records import Status
 from benchharness.runs import runner
 from benchharness.runs.plan import Job
-from benchharness.runs.runner import Outcome, RunOptions, Where, devices, execute, perform, share
+from benchharness.runs.runner import Outcome, RunOptions, devices, execute, perform, share
 from benchharness.runs.suite import Suite
 from benchharness.store import Store
-from tests.support.tiny import SETTINGS, Walk, install_images, jobs, results_of
+from tests.support.tiny import ON_CPU, SETTINGS, Walk, install_images, jobs, results_of
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def where(tmp_path: Path) -> Where:
-    return Where(Store(tmp_path / "results", "mine"), "cpu", 1)
+def suite_store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "results", "mine")
 
 
 class Stopped(BaseException):
@@ -51,7 +51,7 @@ def states(outcomes: list[Outcome]) -> list[tuple[str, str]]:
     return [(outcome.spec.method, outcome.state) for outcome in outcomes]
 
 
-def test_a_job_trains_once_and_reads_everything_out(where: Where) -> None:
+def test_a_job_trains_once_and_reads_everything_out(suite_store: Store) -> None:
     (job,) = jobs("darts,ostr,darts+prune")
     made = []
 
@@ -59,36 +59,46 @@ def test_a_job_trains_once_and_reads_everything_out(where: Where) -> None:
         made.append(Walk(job, device))
         return made[-1]
 
-    assert states(execute(job, where, make)) == [("darts", "done"), ("ostr", "done"), ("darts+prune", "done")]
-    assert len(store.trace(where.store.folder(job.base))) == 3
+    assert states(execute(job, suite_store, ON_CPU, make)) == [
+        ("darts", "done"),
+        ("ostr", "done"),
+        ("darts+prune", "done"),
+    ]
+    assert len(store.trace(suite_store.folder(job.base))) == 3
     made.clear()
-    assert states(execute(job, where, make)) == [("darts", "done"), ("ostr", "done"), ("darts+prune", "done")]
+    assert states(execute(job, suite_store, ON_CPU, make)) == [
+        ("darts", "done"),
+        ("ostr", "done"),
+        ("darts+prune", "done"),
+    ]
     assert made == []
 
 
-def test_reading_out_does_not_spoil_the_next_reading(where: Where) -> None:
+def test_reading_out_does_not_spoil_the_next_reading(suite_store: Store) -> None:
     """`Walk.read_out` changes the search; both readings must see it as training left it."""
     (job,) = jobs("darts,darts+prune")
-    execute(job, where, Walk)
-    records = [json.loads((where.store.folder(spec) / "record.json").read_text()) for spec in job.specs]
+    execute(job, suite_store, ON_CPU, Walk)
+    records = [json.loads((suite_store.folder(spec) / "record.json").read_text()) for spec in job.specs]
     assert records[0]["arch"] == records[1]["arch"]
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 3])
-def test_a_run_killed_and_resumed_equals_an_undisturbed_one(where: Where, tmp_path: Path, epoch: int) -> None:
+def test_a_run_killed_and_resumed_equals_an_undisturbed_one(suite_store: Store, tmp_path: Path, epoch: int) -> None:
     (job,) = jobs("darts,ostr")
-    calm = Where(Store(tmp_path / "calm", "mine"), "cpu", 1)
-    execute(job, calm, Walk)
+    calm = Store(tmp_path / "calm", "mine")
+    execute(job, calm, ON_CPU, Walk)
     with pytest.raises(Stopped):
-        execute(job, where, stopping(epoch))
-    assert where.store.status(job.base) == Status.STALE
-    execute(job, where, Walk)
-    assert results_of(where, job) == results_of(calm, job)
-    attempts = json.loads((where.store.folder(job.base) / "machine.json").read_text())["attempts"]
+        execute(job, suite_store, ON_CPU, stopping(epoch))
+    assert suite_store.status(job.base) == Status.STALE
+    execute(job, suite_store, ON_CPU, Walk)
+    assert results_of(suite_store, job) == results_of(calm, job)
+    attempts = json.loads((suite_store.folder(job.base) / "machine.json").read_text())["attempts"]
     assert [attempt["epoch"] for attempt in attempts] == [0, epoch - 1]
 
 
-def test_lines_beyond_the_checkpoint_are_trained_again_once(where: Where, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_beyond_the_checkpoint_are_trained_again_once(
+    suite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (job,) = jobs("darts")
     save = torch.save
 
@@ -97,23 +107,23 @@ def test_lines_beyond_the_checkpoint_are_trained_again_once(where: Where, monkey
         raise Stopped
 
     with pytest.raises(Stopped):
-        execute(job, where, stopping(2))
+        execute(job, suite_store, ON_CPU, stopping(2))
     monkeypatch.setattr(torch, "save", dying)
     with pytest.raises(Stopped):
-        execute(job, where, Walk)
-    assert len(store.trace(where.store.folder(job.base))) == 2
-    execute(job, where, Walk)
-    assert store.trace(where.store.folder(job.base))["epoch"].tolist() == [1, 2, 3]
+        execute(job, suite_store, ON_CPU, Walk)
+    assert len(store.trace(suite_store.folder(job.base))) == 2
+    execute(job, suite_store, ON_CPU, Walk)
+    assert store.trace(suite_store.folder(job.base))["epoch"].tolist() == [1, 2, 3]
 
 
 @pytest.mark.parametrize("damage", ["gone", "empty", "torn", "garbled", "another", "trace lost"])
-def test_a_damaged_checkpoint_costs_time_and_nothing_else(where: Where, tmp_path: Path, damage: str) -> None:
+def test_a_damaged_checkpoint_costs_time_and_nothing_else(suite_store: Store, tmp_path: Path, damage: str) -> None:
     (job,) = jobs("darts")
-    calm = Where(Store(tmp_path / "calm", "mine"), "cpu", 1)
-    execute(job, calm, Walk)
+    calm = Store(tmp_path / "calm", "mine")
+    execute(job, calm, ON_CPU, Walk)
     with pytest.raises(Stopped):
-        execute(job, where, stopping(3))
-    path = where.store.folder(job.base) / "checkpoint.pt"
+        execute(job, suite_store, ON_CPU, stopping(3))
+    path = suite_store.folder(job.base) / "checkpoint.pt"
     whole = path.read_bytes()
     if damage == "trace lost":
         (path.parent / "trace.jsonl").unlink()
@@ -126,8 +136,8 @@ def test_a_damaged_checkpoint_costs_time_and_nothing_else(where: Where, tmp_path
         path.unlink()
     else:
         path.write_bytes(whole[: len(whole) // 2] if damage == "torn" else b"")
-    assert states(execute(job, where, Walk)) == [("darts", "done")]
-    assert results_of(where, job) == results_of(calm, job)
+    assert states(execute(job, suite_store, ON_CPU, Walk)) == [("darts", "done")]
+    assert results_of(suite_store, job) == results_of(calm, job)
     assert store.trace(path.parent)["epoch"].tolist() == [1, 2, 3]
 
 
@@ -146,70 +156,70 @@ UNSOUND: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 @pytest.mark.parametrize("name", UNSOUND)
 def test_what_is_no_checkpoint_of_the_run_is_set_aside_and_the_run_begins_anew(
-    where: Where, tmp_path: Path, name: str
+    suite_store: Store, tmp_path: Path, name: str
 ) -> None:
     (job,) = jobs("darts")
-    calm = Where(Store(tmp_path / "calm", "mine"), "cpu", 1)
-    execute(job, calm, Walk)
+    calm = Store(tmp_path / "calm", "mine")
+    execute(job, calm, ON_CPU, Walk)
     with pytest.raises(Stopped):
-        execute(job, where, stopping(3))
-    path = where.store.folder(job.base) / "checkpoint.pt"
+        execute(job, suite_store, ON_CPU, stopping(3))
+    path = suite_store.folder(job.base) / "checkpoint.pt"
     torch.save(UNSOUND[name](torch.load(path)), path)
     unsound = path.read_bytes()
-    (outcome,) = execute(job, where, Walk)
+    (outcome,) = execute(job, suite_store, ON_CPU, Walk)
     assert outcome.state == "done"
     assert f"searched anew: {path} " in outcome.message
     assert outcome.message.endswith("was set aside as checkpoint.pt.unsound")
     assert path.with_name("checkpoint.pt.unsound").read_bytes() == unsound
-    assert results_of(where, job) == results_of(calm, job)
+    assert results_of(suite_store, job) == results_of(calm, job)
     told = json.loads(path.with_name("machine.json").read_text())["attempts"]
     assert [attempt.get("anew", "") for attempt in told] == ["", outcome.message]
 
 
-def test_another_seeds_checkpoint_is_refused(where: Where, tmp_path: Path) -> None:
+def test_another_seeds_checkpoint_is_refused(suite_store: Store, tmp_path: Path) -> None:
     """Put in the place of this run's, with its trace: it once went on into a record of another search."""
     first, second = jobs("darts", (0, 1))
-    calm = Where(Store(tmp_path / "calm", "mine"), "cpu", 1)
-    execute(second, calm, Walk)
+    calm = Store(tmp_path / "calm", "mine")
+    execute(second, calm, ON_CPU, Walk)
     for job in (first, second):
         with pytest.raises(Stopped):
-            execute(job, where, stopping(3))
-    one, other = (where.store.folder(job.base) for job in (first, second))
+            execute(job, suite_store, ON_CPU, stopping(3))
+    one, other = (suite_store.folder(job.base) for job in (first, second))
     for name in ("checkpoint.pt", "trace.jsonl"):
         shutil.copy(one / name, other / name)
-    (outcome,) = execute(second, where, Walk)
+    (outcome,) = execute(second, suite_store, ON_CPU, Walk)
     assert f"is of run_id {first.base.run_id}, not {second.base.run_id}" in outcome.message
-    assert results_of(where, second) == results_of(calm, second)
+    assert results_of(suite_store, second) == results_of(calm, second)
 
 
-def test_a_checkpoint_is_loaded_without_running_its_code(where: Where, tmp_path: Path) -> None:
+def test_a_checkpoint_is_loaded_without_running_its_code(suite_store: Store, tmp_path: Path) -> None:
     (job,) = jobs("darts")
     with pytest.raises(Stopped):
-        execute(job, where, stopping(2))
+        execute(job, suite_store, ON_CPU, stopping(2))
 
     class Evil:
         def __reduce__(self) -> Any:
             return Path.touch, (tmp_path / "executed",)
 
-    torch.save(Evil(), where.store.folder(job.base) / "checkpoint.pt")
-    assert states(execute(job, where, Walk)) == [("darts", "done")]
+    torch.save(Evil(), suite_store.folder(job.base) / "checkpoint.pt")
+    assert states(execute(job, suite_store, ON_CPU, Walk)) == [("darts", "done")]
     assert not (tmp_path / "executed").exists()
 
 
-def test_a_supernet_without_checkpoint_is_retrained_for_a_later_reading(where: Where) -> None:
+def test_a_supernet_without_checkpoint_is_retrained_for_a_later_reading(suite_store: Store) -> None:
     (first,), (second,) = jobs("darts"), jobs("darts,ostr")
-    execute(first, where, Walk)
-    folder = where.store.folder(first.base)
+    execute(first, suite_store, ON_CPU, Walk)
+    folder = suite_store.folder(first.base)
     (folder / "checkpoint.pt").unlink()
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert states(execute(second, where, Walk)) == [("darts", "done"), ("ostr", "done")]
+    assert states(execute(second, suite_store, ON_CPU, Walk)) == [("darts", "done"), ("ostr", "done")]
     assert {name: (folder / name).read_bytes() for name in before} == before
 
 
-def test_a_supernet_that_comes_out_differently_is_not_read_out(where: Where) -> None:
+def test_a_supernet_that_comes_out_differently_is_not_read_out(suite_store: Store) -> None:
     (first,), (second,) = jobs("darts"), jobs("darts,ostr")
-    execute(first, where, Walk)
-    (where.store.folder(first.base) / "checkpoint.pt").unlink()
+    execute(first, suite_store, ON_CPU, Walk)
+    (suite_store.folder(first.base) / "checkpoint.pt").unlink()
 
     class OtherMachine(Walk):
         def run_epoch(self) -> dict[str, Any]:
@@ -217,25 +227,25 @@ def test_a_supernet_that_comes_out_differently_is_not_read_out(where: Where) -> 
             self.alphas[-1] = self.alphas[-1] + 1e-6
             return line
 
-    outcomes = execute(second, where, OtherMachine)
+    outcomes = execute(second, suite_store, ON_CPU, OtherMachine)
     assert states(outcomes) == [("darts", "done"), ("ostr", "failed")]
     assert "epoch 1 of the supernet differs" in outcomes[1].message
-    assert not (where.store.folder(first.base) / "failure.json").exists()
-    assert where.store.status(second.readouts[0]) == Status.ABSENT
-    assert where.store.status(second.base) == Status.DONE
+    assert not (suite_store.folder(first.base) / "failure.json").exists()
+    assert suite_store.status(second.readouts[0]) == Status.ABSENT
+    assert suite_store.status(second.base) == Status.DONE
 
 
-def test_a_failure_is_recorded_and_tried_again(where: Where) -> None:
+def test_a_failure_is_recorded_and_tried_again(suite_store: Store) -> None:
     (job,) = jobs("darts,ostr")
-    outcomes = execute(job, where, lambda job, device: Walk(job, device, broken=3))
+    outcomes = execute(job, suite_store, ON_CPU, lambda job, device: Walk(job, device, broken=3))
     assert states(outcomes) == [("darts", "failed"), ("ostr", "failed")]
     assert outcomes[0].message == "RuntimeError: diverged"
-    assert where.store.status(job.base) == Status.FAILED
-    assert states(execute(job, where, Walk)) == [("darts", "done"), ("ostr", "done")]
-    assert not (where.store.folder(job.base) / "failure.json").exists()
+    assert suite_store.status(job.base) == Status.FAILED
+    assert states(execute(job, suite_store, ON_CPU, Walk)) == [("darts", "done"), ("ostr", "done")]
+    assert not (suite_store.folder(job.base) / "failure.json").exists()
 
 
-def test_a_failing_reading_does_not_take_the_others_along(where: Where) -> None:
+def test_a_failing_reading_does_not_take_the_others_along(suite_store: Store) -> None:
     class Picky(Walk):
         def read_out(self, spec: Any) -> Any:
             if spec.method == "ostr":
@@ -243,11 +253,15 @@ def test_a_failing_reading_does_not_take_the_others_along(where: Where) -> None:
             return super().read_out(spec)
 
     (job,) = jobs("darts,ostr,darts+prune")
-    assert states(execute(job, where, Picky)) == [("darts", "done"), ("ostr", "failed"), ("darts+prune", "done")]
-    assert where.store.status(job.readouts[0]) == Status.FAILED
+    assert states(execute(job, suite_store, ON_CPU, Picky)) == [
+        ("darts", "done"),
+        ("ostr", "failed"),
+        ("darts+prune", "done"),
+    ]
+    assert suite_store.status(job.readouts[0]) == Status.FAILED
 
 
-def test_a_full_disk_fails_the_run_and_not_the_runner(where: Where, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_fails_the_run_and_not_the_runner(suite_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     (job,) = jobs("darts")
 
     def full(*_: Any) -> None:
@@ -255,24 +269,24 @@ def test_a_full_disk_fails_the_run_and_not_the_runner(where: Where, monkeypatch:
 
     monkeypatch.setattr("benchharness.io.files.append_line", full)
     monkeypatch.setattr("benchharness.store.run_folder.Run.fail", full)
-    (outcome,) = execute(job, where, Walk)
+    (outcome,) = execute(job, suite_store, ON_CPU, Walk)
     assert outcome.state == "failed"
     assert "No space left on device" in outcome.message
     monkeypatch.undo()
-    assert states(execute(job, where, Walk)) == [("darts", "done")]
+    assert states(execute(job, suite_store, ON_CPU, Walk)) == [("darts", "done")]
 
 
-def test_a_run_elsewhere_is_left_alone(where: Where) -> None:
+def test_a_run_elsewhere_is_left_alone(suite_store: Store) -> None:
     (job,) = jobs("darts,ostr")
-    with where.store.claim(job.base):
-        assert states(execute(job, where, Walk)) == [("darts", "busy"), ("ostr", "busy")]
+    with suite_store.claim(job.base):
+        assert states(execute(job, suite_store, ON_CPU, Walk)) == [("darts", "busy"), ("ostr", "busy")]
 
 
-def test_runs_elsewhere_are_waited_for(where: Where, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_elsewhere_are_waited_for(suite_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The other process finishes while we sleep; the plan is then done, and nothing is done twice."""
     (job,) = jobs("darts")
     monkeypatch.setattr(runner, "_fetch", lambda jobs: None)
-    held = where.store.claim(job.base)
+    held = suite_store.claim(job.base)
     held.__enter__()
     slept = []
 
@@ -282,13 +296,15 @@ def test_runs_elsewhere_are_waited_for(where: Where, monkeypatch: pytest.MonkeyP
         slept.append(seconds)
 
     monkeypatch.setattr("benchharness.runs.runner.time.sleep", sleep)
-    monkeypatch.setattr("benchharness.runs.runner.start_task", lambda task: execute(task.job, task.where, Walk))
-    assert states(list(perform([job], where.store, RunOptions(device="cpu")))) == [("darts", "done")]
+    monkeypatch.setattr(
+        "benchharness.runs.runner.start_task", lambda task: execute(task.job, task.store, task.options, Walk)
+    )
+    assert states(list(perform([job], suite_store, RunOptions(device="cpu")))) == [("darts", "done")]
     assert slept[0] > 0
 
 
 def test_runs_that_find_no_memory_beside_others_go_on_with_half_as_many(
-    where: Where, monkeypatch: pytest.MonkeyPatch
+    suite_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_a_time: list[int] = []
 
@@ -302,49 +318,49 @@ def test_runs_that_find_no_memory_beside_others_go_on_with_half_as_many(
 
     def processes(work: Any, left: dict[int, Any], count: int) -> Any:
         at_a_time.append(count)
-        assert all(task.where.shared for task in left.values())
-        yield from executors.serial(lambda task: execute(task.job, task.where, Greedy), left)
+        assert all(task.options.shares_device for task in left.values())
+        yield from executors.serial(lambda task: execute(task.job, task.store, task.options, Greedy), left)
 
     monkeypatch.setattr("benchharness.runs.runner.executors.processes", processes)
     monkeypatch.setattr("benchharness.runs.runner.load_images", lambda name: None)
     plan = jobs("darts", seeds=(0, 1, 2))
-    outcomes = list(perform(plan, where.store, RunOptions(jobs=5, device="cpu")))
+    outcomes = list(perform(plan, suite_store, RunOptions(jobs=5, device="cpu")))
     assert at_a_time == [5, 2]
     assert [(outcome.spec.seed, outcome.state) for outcome in outcomes] == [
         (0, "done"), (1, "crowded"), (2, "crowded"), (1, "done"), (2, "done")
     ]  # fmt: skip
-    assert len(store.trace(where.store.folder(plan[1].base))) == 3, "it went on from its checkpoint"
-    assert not list(where.store.path.rglob("failure.json"))
+    assert len(store.trace(suite_store.folder(plan[1].base))) == 3, "it went on from its checkpoint"
+    assert not list(suite_store.path.rglob("failure.json"))
 
 
-def test_a_run_that_finds_no_memory_though_it_is_alone_has_failed(where: Where) -> None:
+def test_a_run_that_finds_no_memory_though_it_is_alone_has_failed(suite_store: Store) -> None:
     class Huge(Walk):
         def run_epoch(self) -> dict[str, Any]:
             raise torch.OutOfMemoryError("CUDA out of memory")
 
     (job,) = jobs()
-    assert states(execute(job, where, Huge)) == [("darts", "failed")]
-    assert states(execute(job, where._replace(shared=True), Huge)) == [("darts", "crowded")]
+    assert states(execute(job, suite_store, ON_CPU, Huge)) == [("darts", "failed")]
+    assert states(execute(job, suite_store, ON_CPU._replace(jobs=2), Huge)) == [("darts", "crowded")]
 
 
-def test_a_reading_that_finds_no_memory_is_made_again(where: Where) -> None:
+def test_a_reading_that_finds_no_memory_is_made_again(suite_store: Store) -> None:
     class Wide(Walk):
         def read_out(self, spec: Any) -> Any:
-            if spec.method == "ostr" and crowd.shared:
+            if spec.method == "ostr" and others_run:
                 raise torch.OutOfMemoryError("CUDA out of memory")
             return super().read_out(spec)
 
+    others_run = True
     (job,) = jobs("darts,ostr")
-    crowd = where._replace(shared=True)
-    assert states(execute(job, crowd, Wide)) == [("darts", "done"), ("ostr", "crowded")]
-    crowd = where
-    assert states(execute(job, crowd, Wide)) == [("darts", "done"), ("ostr", "done")]
+    assert states(execute(job, suite_store, ON_CPU._replace(jobs=2), Wide)) == [("darts", "done"), ("ostr", "crowded")]
+    others_run = False
+    assert states(execute(job, suite_store, ON_CPU, Wide)) == [("darts", "done"), ("ostr", "done")]
 
 
-def test_arithmetic_that_the_device_lacks_is_refused_before_any_run(where: Where) -> None:
+def test_arithmetic_that_the_device_lacks_is_refused_before_any_run(suite_store: Store) -> None:
     with pytest.raises(UserError, match=r"tf32.*'cpu'; take float32 or bf16"):
-        list(perform(jobs("darts", numerics="tf32"), where.store, RunOptions(device="cpu")))
-    assert not where.store.path.exists()
+        list(perform(jobs("darts", numerics="tf32"), suite_store, RunOptions(device="cpu")))
+    assert not suite_store.path.exists()
 
 
 def test_devices() -> None:
@@ -418,7 +434,7 @@ def test_shards_are_disjoint_and_make_up_the_plan() -> None:
             share(plan, wrong)
 
 
-def test_a_run_keeps_the_threads_it_was_begun_with(where: Where) -> None:
+def test_a_run_keeps_the_threads_it_was_begun_with(suite_store: Store) -> None:
     """Sums depend on how they are split among threads: a resumed run must split them as before."""
     (job,) = jobs("darts")
     seen = []
@@ -430,39 +446,39 @@ def test_a_run_keeps_the_threads_it_was_begun_with(where: Where) -> None:
 
     try:
         with pytest.raises(Stopped):
-            execute(job, where._replace(threads=2), stopping(2))
-        execute(job, where, Seeing)
+            execute(job, suite_store, ON_CPU._replace(threads=2), stopping(2))
+        execute(job, suite_store, ON_CPU, Seeing)
     finally:
         torch.set_num_threads(1)
     assert seen == [2, 2]
-    machine = json.loads((where.store.folder(job.base) / "machine.json").read_text())
+    machine = json.loads((suite_store.folder(job.base) / "machine.json").read_text())
     assert machine["threads"] == 2
 
 
-def test_results_that_are_not_here_are_no_results(where: Where, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_that_are_not_here_are_no_results(suite_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker elsewhere that does not share the folder has written to one of its own."""
     (job,) = jobs("darts")
     monkeypatch.setattr(runner, "_fetch", lambda jobs: None)
     monkeypatch.setattr(runner, "start_task", lambda task: [Outcome(job.base, "done")])
-    (outcome,) = perform([job], where.store, RunOptions(device="cpu"))
+    (outcome,) = perform([job], suite_store, RunOptions(device="cpu"))
     assert outcome.state == "failed"
     assert "share that folder" in outcome.message
 
 
-def test_a_hang_is_told_as_one(where: Where, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hang_is_told_as_one(suite_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     (job,) = jobs("darts,ostr")
-    with where.store.claim(job.base) as run:
+    with suite_store.claim(job.base) as run:
         assert run is not None
         run.hung.write_text("Timeout!\n  File 'mine.py', line 7 in draw\n")
-    outcomes = runner._outcomes(job, RuntimeError("its process died"), where._replace(timeout=5.0))
+    outcomes = runner._outcomes(job, RuntimeError("its process died"), suite_store, 5.0)
     assert {outcome.message for outcome in outcomes} == {"it hung: no epoch or reading ended in 5 s"}
-    failure = json.loads((where.store.folder(job.base) / "failure.json").read_text())
+    failure = json.loads((suite_store.folder(job.base) / "failure.json").read_text())
     assert failure["type"] == "TimeoutError"
     assert "line 7 in draw" in failure["traceback"]
 
 
 def test_a_search_that_found_no_memory_is_gone_before_its_memory_is_given_back(
-    where: Where, monkeypatch: pytest.MonkeyPatch
+    suite_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alive: list[weakref.ref[Walk]] = []
     left: list[int] = []
@@ -478,12 +494,12 @@ def test_a_search_that_found_no_memory_is_gone_before_its_memory_is_given_back(
 
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: left.append(sum(one() is not None for one in alive)))
     (job,) = jobs()
-    assert states(execute(job, where._replace(shared=True), Wide)) == [("darts", "crowded")]
+    assert states(execute(job, suite_store, ON_CPU._replace(jobs=2), Wide)) == [("darts", "crowded")]
     assert left == [0]
 
 
 def test_a_reading_that_found_no_memory_is_gone_before_its_memory_is_given_back(
-    where: Where, monkeypatch: pytest.MonkeyPatch
+    suite_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alive: list[weakref.ref[Walk]] = []
     left: list[int] = []
@@ -495,5 +511,5 @@ def test_a_reading_that_found_no_memory_is_gone_before_its_memory_is_given_back(
 
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: left.append(sum(one() is not None for one in alive)))
     (job,) = jobs()
-    assert states(execute(job, where._replace(shared=True), Wide)) == [("darts", "crowded")]
+    assert states(execute(job, suite_store, ON_CPU._replace(jobs=2), Wide)) == [("darts", "crowded")]
     assert left == [0]

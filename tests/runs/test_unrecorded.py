@@ -10,10 +10,12 @@ import torch
 from benchharness.runs import runner, worker
 from benchharness.runs.plan import Job
 from benchharness.runs.runner import RunOptions, perform
-from benchharness.runs.worker import Outcome, Where, execute
+from benchharness.runs.worker import Outcome, execute
 from benchharness.search.cuda_graphs import NotRecorded
 from benchharness.store import Store
 from tests.support.tiny import Walk, jobs
+
+RECORDED = RunOptions(device="cuda", compile="off", graphs=True)
 
 
 class Graphs(Walk):
@@ -39,13 +41,13 @@ class Graphs(Walk):
 
 
 @pytest.fixture
-def where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Where:
+def suite_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     Graphs.begun = []
     monkeypatch.setattr(worker, "_UNFIT", [])
     monkeypatch.setattr(worker, "devices", lambda wanted, jobs: [wanted])
     monkeypatch.setattr(worker, "name_of", lambda device: device)
     monkeypatch.setattr(worker.diagnostics, "peak_memory_bytes", lambda device: 0)
-    return Where(Store(tmp_path / "results", "mine"), "cuda", 1, compile="off", graphs=True)
+    return Store(tmp_path / "results", "mine")
 
 
 def states(outcomes: list[Outcome]) -> list[tuple[str, str]]:
@@ -54,32 +56,36 @@ def states(outcomes: list[Outcome]) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("nowhere", [0, 2])
 def test_a_run_goes_on_without_graphs_in_another_process(
-    where: Where, nowhere: int, monkeypatch: pytest.MonkeyPatch
+    suite_store: Store, nowhere: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Graphs, "nowhere", nowhere)
     job, other = jobs(seeds=(0, 1))
-    (first,) = execute(job, where, Graphs)
+    (first,) = execute(job, suite_store, RECORDED, Graphs)
     assert first.state == "afresh"
     assert "no CUDA graph can hold a step" in first.message
-    assert states(execute(other, where, Graphs)) == [("darts", "afresh")], "this process is not used any more"
+    assert states(execute(other, suite_store, RECORDED, Graphs)) == [("darts", "afresh")], (
+        "this process is not used any more"
+    )
     worker._UNFIT.clear()  # another process
-    assert states(execute(job, where, Graphs)) == [("darts", "done")]
+    assert states(execute(job, suite_store, RECORDED, Graphs)) == [("darts", "done")]
     assert Graphs.begun[0]
     assert not Graphs.begun[-1]
-    machine = json.loads((where.store.folder(job.base) / "machine.json").read_text())
+    machine = json.loads((suite_store.folder(job.base) / "machine.json").read_text())
     assert "graphs" not in machine
     assert [attempt["epoch"] for attempt in machine["attempts"]] == [0, nowhere, nowhere]
 
 
-def test_a_reading_goes_on_without_graphs_and_its_supernet_stays(where: Where, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reading_goes_on_without_graphs_and_its_supernet_stays(
+    suite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Graphs, "nowhere", "ostr")
     (job,) = jobs("darts,ostr")
-    assert states(execute(job, where, Graphs)) == [("darts", "done"), ("ostr", "afresh")]
+    assert states(execute(job, suite_store, RECORDED, Graphs)) == [("darts", "done"), ("ostr", "afresh")]
     worker._UNFIT.clear()
-    assert states(execute(job, where, Graphs)) == [("darts", "done"), ("ostr", "done")]
+    assert states(execute(job, suite_store, RECORDED, Graphs)) == [("darts", "done"), ("ostr", "done")]
 
 
-def test_the_plan_goes_on_in_fresh_processes(where: Where, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_plan_goes_on_in_fresh_processes(suite_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Graphs, "nowhere", 1)
     rounds: list[int] = []
 
@@ -90,10 +96,10 @@ def test_the_plan_goes_on_in_fresh_processes(where: Where, monkeypatch: pytest.M
 
     monkeypatch.setattr(runner, "devices", lambda wanted, jobs: ["cuda"])
     monkeypatch.setattr(runner, "load_images", lambda name: None)
-    monkeypatch.setattr(runner, "check_place", lambda *given: None)
+    monkeypatch.setattr(runner, "check_job", lambda *given: None)
     monkeypatch.setattr(runner.executors, "fresh", fresh)
-    monkeypatch.setattr(runner, "start_task", lambda task: execute(task.job, task.where, Graphs))
-    outcomes = list(perform(jobs(seeds=(0, 1)), where.store, RunOptions(device="cuda", compile="off", graphs=True)))
+    monkeypatch.setattr(runner, "start_task", lambda task: execute(task.job, task.store, task.options, Graphs))
+    outcomes = list(perform(jobs(seeds=(0, 1)), suite_store, RECORDED))
     assert [outcome.state for outcome in outcomes] == ["afresh", "afresh", "done", "afresh", "done"]
     assert rounds == [2, 1]
 

@@ -15,11 +15,11 @@ from benchharness.data.image_set import build_image_set
 from benchharness.data.kinds import Part
 from benchharness.errors import UserError
 from benchharness.runs.plan import Job, make_plan, parse_methods
-from benchharness.runs.worker import Where, execute, given_split
+from benchharness.runs.worker import execute, given_split
 from benchharness.store import Store, read
 from benchharness.store.run_folder import read_record
 from tests.support import tiny
-from tests.support.tiny import SETTINGS, Walk
+from tests.support.tiny import ON_CPU, SETTINGS, Walk
 
 
 @pytest.fixture
@@ -59,25 +59,25 @@ def test_a_run_on_the_benchmarks_split_says_which_and_is_made_with_no_other(data
         given_split(job.base)
 
 
-def begun(tmp_path: Path, images: str) -> tuple[Job, Where]:
+def begun(tmp_path: Path, images: str) -> tuple[Job, Store]:
     """A run of three epochs that broke in its second, on images of that digest."""
-    (job,), where = tiny.jobs(), Where(Store(tmp_path / "results", "mine"), "cpu", 1)
-    (outcome,) = execute(job, where, lambda job, device: Walk(job, device, broken=2, images=images))
+    (job,), suite_store = tiny.jobs(), Store(tmp_path / "results", "mine")
+    (outcome,) = execute(job, suite_store, ON_CPU, lambda job, device: Walk(job, device, broken=2, images=images))
     assert outcome.state == "failed"
-    return job, where
+    return job, suite_store
 
 
 def test_a_run_begun_on_other_images_is_searched_anew_and_says_so(tmp_path: Path) -> None:
-    job, where = begun(tmp_path, "a" * 64)
+    job, suite_store = begun(tmp_path, "a" * 64)
     seen = []
 
     def watched(job: Job, device: torch.device) -> Walk:
         seen.append(Walk(job, device, images="b" * 64))
         return seen[-1]
 
-    (outcome,) = execute(job, where, watched)
+    (outcome,) = execute(job, suite_store, ON_CPU, watched)
     assert outcome.state == "done"
-    folder = where.store.folder(job.base)
+    folder = suite_store.folder(job.base)
     assert outcome.message == (
         f"searched anew: {folder / 'checkpoint.pt'} is of images_sha256 aaaaaaaaaaaaaaaa, not bbbbbbbbbbbbbbbb, "
         "and was set aside as checkpoint.pt.unsound"
@@ -93,17 +93,17 @@ def test_a_run_begun_on_other_images_is_searched_anew_and_says_so(tmp_path: Path
 
 
 def test_a_run_goes_on_with_the_images_that_it_was_begun_on(tmp_path: Path) -> None:
-    job, where = begun(tmp_path, "a" * 64)
-    (outcome,) = execute(job, where, Walk)
-    (run,) = read(where.store.folder(job.base)).to_dict("records")
+    job, suite_store = begun(tmp_path, "a" * 64)
+    (outcome,) = execute(job, suite_store, ON_CPU, Walk)
+    (run,) = read(suite_store.folder(job.base)).to_dict("records")
     assert (outcome.state, outcome.message) == ("done", "")
     assert [attempt["epoch"] for attempt in run["machine"]["attempts"]] == [0, 1]
 
 
 def test_a_finished_supernet_is_not_read_out_on_other_images(tmp_path: Path) -> None:
-    (job,), where = tiny.jobs("darts,ostr"), Where(Store(tmp_path / "results", "mine"), "cpu", 1)
-    execute(job._replace(readouts=()), where, Walk)
-    outcomes = execute(job, where, lambda job, device: Walk(job, device, images="b" * 64))
+    (job,), suite_store = tiny.jobs("darts,ostr"), Store(tmp_path / "results", "mine")
+    execute(job._replace(readouts=()), suite_store, ON_CPU, Walk)
+    outcomes = execute(job, suite_store, ON_CPU, lambda job, device: Walk(job, device, images="b" * 64))
     assert [outcome.state for outcome in outcomes] == ["done", "failed"]
     assert "was searched on images of sha256 aaaaaaaaaaaaaaaa..., and cifar10 in" in outcomes[1].message
     assert "is now bbbbbbbbbbbbbbbb...: import those again, or give another --out" in outcomes[1].message
@@ -171,62 +171,64 @@ def pets_job(methods: str = "darts") -> Job:
     return job
 
 
-def begun_on_pets(data: Path, tmp_path: Path) -> tuple[Job, Where]:
+def begun_on_pets(data: Path, tmp_path: Path) -> tuple[Job, Store]:
     """A run that broke in its second epoch, on those images as they are."""
     pets(data)
-    job, where = pets_job(), Where(Store(tmp_path / "results", "mine"), "cpu", 1)
-    (outcome,) = execute(job, where, lambda job, device: on_pets(job, device, broken=2))
+    job, suite_store = pets_job(), Store(tmp_path / "results", "mine")
+    (outcome,) = execute(job, suite_store, ON_CPU, lambda job, device: on_pets(job, device, broken=2))
     assert outcome.state == "failed"
-    return job, where
+    return job, suite_store
 
 
-def attempts_of(where: Where, job: Job) -> list[int]:
-    (run,) = read(where.store.folder(job.base)).to_dict("records")
+def attempts_of(suite_store: Store, job: Job) -> list[int]:
+    (run,) = read(suite_store.folder(job.base)).to_dict("records")
     return [attempt["epoch"] for attempt in run["machine"]["attempts"]]
 
 
 @pytest.mark.parametrize("name", OTHER_IMAGES)
 def test_whatever_is_changed_in_the_images_a_run_begun_is_searched_anew(data: Path, tmp_path: Path, name: str) -> None:
-    job, where = begun_on_pets(data, tmp_path)
+    job, suite_store = begun_on_pets(data, tmp_path)
     pets(data, **OTHER_IMAGES[name])
-    (outcome,) = execute(job, where, on_pets)
+    (outcome,) = execute(job, suite_store, ON_CPU, on_pets)
     assert outcome.state == "done"
     assert outcome.message.startswith("searched anew: ")
-    assert attempts_of(where, job) == [0, 0]
+    assert attempts_of(suite_store, job) == [0, 0]
 
 
 @pytest.mark.parametrize("name", OTHER_IMAGES)
 def test_whatever_is_changed_in_the_images_a_supernet_is_not_read_out(data: Path, tmp_path: Path, name: str) -> None:
     pets(data)
-    job, where = pets_job("darts,ostr"), Where(Store(tmp_path / "results", "mine"), "cpu", 1)
-    execute(job._replace(readouts=()), where, on_pets)
+    job, suite_store = pets_job("darts,ostr"), Store(tmp_path / "results", "mine")
+    execute(job._replace(readouts=()), suite_store, ON_CPU, on_pets)
     pets(data, **OTHER_IMAGES[name])
-    outcomes = execute(job, where, on_pets)
+    outcomes = execute(job, suite_store, ON_CPU, on_pets)
     assert [outcome.state for outcome in outcomes] == ["done", "failed"]
     assert "import those again, or give another --out" in outcomes[1].message
     pets(data)
-    assert [outcome.state for outcome in execute(job, where, on_pets)] == ["done", "done"], "once they are back"
+    assert [outcome.state for outcome in execute(job, suite_store, ON_CPU, on_pets)] == ["done", "done"], (
+        "once they are back"
+    )
 
 
 @pytest.mark.parametrize("name", SAME_IMAGES)
 def test_the_same_images_in_another_file_are_gone_on_with(data: Path, tmp_path: Path, name: str) -> None:
-    job, where = begun_on_pets(data, tmp_path)
+    job, suite_store = begun_on_pets(data, tmp_path)
     pets(data, **SAME_IMAGES[name])
-    (outcome,) = execute(job, where, on_pets)
+    (outcome,) = execute(job, suite_store, ON_CPU, on_pets)
     assert (outcome.state, outcome.message) == ("done", "")
-    assert attempts_of(where, job) == [0, 1]
+    assert attempts_of(suite_store, job) == [0, 1]
 
 
 def test_images_that_are_gone_end_a_run_and_it_goes_on_once_they_are_back(data: Path, tmp_path: Path) -> None:
-    job, where = begun_on_pets(data, tmp_path)
+    job, suite_store = begun_on_pets(data, tmp_path)
     (data / "images" / "pets.npz").rename(data / "images" / "cats.npz")
-    (outcome,) = execute(job, where, on_pets)
+    (outcome,) = execute(job, suite_store, ON_CPU, on_pets)
     assert outcome.state == "failed"
     assert "benchharness data import" in outcome.message
     (data / "images" / "cats.npz").rename(data / "images" / "pets.npz")
-    (outcome,) = execute(job, where, on_pets)
+    (outcome,) = execute(job, suite_store, ON_CPU, on_pets)
     assert (outcome.state, outcome.message) == ("done", "")
-    assert attempts_of(where, job) == [0, 1]
+    assert attempts_of(suite_store, job) == [0, 1]
 
 
 def test_the_same_images_under_another_name_make_another_run(data: Path) -> None:

@@ -17,11 +17,10 @@ from benchharness.config import protocol
 from benchharness.methods import Method
 from benchharness.records import RunSpec
 from benchharness.runs import worker
-from benchharness.runs.worker import Where
+from benchharness.runs.options import RunOptions
 from benchharness.search import cuda_graphs
 from benchharness.search.cuda_graphs import NotRecorded, RecordedSteps, Recorder
 from benchharness.search.loop import Search
-from benchharness.store import Store
 from tests.support.emulated import ON_THE_HOST, TRAINED, Emulated, adam_on_the_device
 from tests.support.gpu import gpu, recorder
 from tests.support.sets import small_images
@@ -250,13 +249,13 @@ class Begun:
 
 @pytest.mark.parametrize("begun", [True, False])
 def test_a_run_goes_on_as_it_was_begun(begun: bool, tmp_path: Path) -> None:
-    where = Where(Store(tmp_path, "mine"), "cuda:0", 1, graphs=not begun)
+    options = RunOptions(device="cuda:0", graphs=not begun)
     run: Any = Begun(threads=1, **({"graphs": True} if begun else {}))
-    assert worker._as_begun(run, where).graphs is begun
-    assert worker._as_begun(run, where._replace(device="cpu")).graphs is False
+    assert worker._as_begun(run, options).graphs is begun
+    assert worker._as_begun(run, options._replace(device="cpu")).graphs is False
     new: Any = Begun()
-    assert worker._as_begun(new, where).graphs is not begun
-    assert worker.ways(where) == ({} if begun else {"graphs": True})
+    assert worker._as_begun(new, options).graphs is not begun
+    assert options.speedups() == ({} if begun else {"graphs": True})
 
 
 @pytest.mark.gpu

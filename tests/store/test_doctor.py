@@ -15,25 +15,25 @@ from benchharness.errors import UserError
 from benchharness.io import files, ground_truth
 from benchharness.records import RunRecord, RunSpec
 from benchharness.runs.plan import make_plan, parse_methods
-from benchharness.runs.runner import Where, execute
+from benchharness.runs.runner import execute
 from benchharness.store import Store
 from benchharness.store.doctor import examine
 from benchharness.store.run_folder import UNSOUND
-from tests.support.tiny import SETTINGS, Walk, jobs
+from tests.support.tiny import ON_CPU, SETTINGS, Walk, jobs
 
 (JOB,) = jobs("darts,ostr")
 
 
 @pytest.fixture
-def where(tmp_path: Path) -> Where:
+def suite_store(tmp_path: Path) -> Store:
     """darts and ostr, both done."""
-    made = Where(Store(tmp_path / "results", "mine"), "cpu", 1)
-    execute(JOB, made, Walk)
+    made = Store(tmp_path / "results", "mine")
+    execute(JOB, made, ON_CPU, Walk)
     return made
 
 
-def told(where: Where) -> list[str]:
-    return [f"{finding.problem}; {finding.remedy}" for finding in examine(where.store.root).findings]
+def told(suite_store: Store) -> list[str]:
+    return [f"{finding.problem}; {finding.remedy}" for finding in examine(suite_store.root).findings]
 
 
 def halve(path: Path) -> None:
@@ -64,11 +64,11 @@ def older(path: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": 0}))
 
 
-def test_a_sound_folder_gets_no_word(where: Where) -> None:
-    assert examine(where.store.root)[:2] == (2, ())
-    assert examine(where.store.folder(JOB.base))[:2] == (1, ())
+def test_a_sound_folder_gets_no_word(suite_store: Store) -> None:
+    assert examine(suite_store.root)[:2] == (2, ())
+    assert examine(suite_store.folder(JOB.base))[:2] == (1, ())
     with pytest.raises(UserError, match="no results folder"):
-        examine(where.store.root / "none")
+        examine(suite_store.root / "none")
 
 
 @pytest.mark.parametrize(
@@ -94,72 +94,74 @@ def test_a_sound_folder_gets_no_word(where: Where) -> None:
         ("checkpoint.pt", halve, "checkpoint.pt is damaged; delete it"),
     ],
 )
-def test_damage_is_told_with_what_to_do(where: Where, name: str, harm: Callable[[Path], object], word: str) -> None:
-    harm(where.store.folder(JOB.base) / name)
-    assert word in "\n".join(told(where))
+def test_damage_is_told_with_what_to_do(
+    suite_store: Store, name: str, harm: Callable[[Path], object], word: str
+) -> None:
+    harm(suite_store.folder(JOB.base) / name)
+    assert word in "\n".join(told(suite_store))
 
 
 @pytest.mark.parametrize("name", ["spec.json", "record.json", "trace.npz", "trace.jsonl"])
-def test_the_remedies_restore_every_byte(where: Where, name: str) -> None:
-    folder = where.store.folder(JOB.base)
+def test_the_remedies_restore_every_byte(suite_store: Store, name: str) -> None:
+    folder = suite_store.folder(JOB.base)
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.name not in ("machine.json",)}
     halve(folder / name)
-    for finding in examine(where.store.root).findings:
+    for finding in examine(suite_store.root).findings:
         for doomed in ("record.json", "checkpoint.pt"):
             if f"delete {doomed}" in finding.remedy:
                 (finding.path / doomed).unlink(missing_ok=True)
-    execute(JOB, where, Walk)
+    execute(JOB, suite_store, ON_CPU, Walk)
     (folder / UNSOUND).unlink(missing_ok=True)
-    assert told(where) == []
+    assert told(suite_store) == []
     assert {path: (folder / path).read_bytes() for path in before if path != "checkpoint.pt"} == {
         path: content for path, content in before.items() if path != "checkpoint.pt"
     }
 
 
-def test_damaged_ground_truth_beside_the_runs_is_told(where: Where) -> None:
-    path = where.store.path / ground_truth.FOLDER / "pets-0123456789abcdef.jsonl"
+def test_damaged_ground_truth_beside_the_runs_is_told(suite_store: Store) -> None:
+    path = suite_store.path / ground_truth.FOLDER / "pets-0123456789abcdef.jsonl"
     ground_truth.keep(path, [ground_truth.Training(code, 0, 50.0, 50.0, 9.0) for code in (0, 1)])
-    assert told(where) == []
+    assert told(suite_store) == []
     path.write_bytes(path.read_bytes().replace(b'"test": 50.0', b'"test": 500.0', 1))
-    (said,) = told(where)
+    (said,) = told(suite_store)
     assert said.startswith("1 of 2 lines are damaged, whose cells have no accuracy; the command that made it, given")
 
 
-def test_runs_that_are_not_done(where: Where) -> None:
+def test_runs_that_are_not_done(suite_store: Store) -> None:
     broken, stopped, working = jobs("darts", (1, 2, 3))
-    execute(broken, where, lambda job, device: Walk(job, device, broken=2))
-    with where.store.claim(stopped.base) as run:
+    execute(broken, suite_store, ON_CPU, lambda job, device: Walk(job, device, broken=2))
+    with suite_store.claim(stopped.base) as run:
         assert run is not None
         run.log({"epoch": 1})
-    with where.store.claim(working.base):
-        assert [word.partition(";")[0] for word in told(where)] == [
+    with suite_store.claim(working.base):
+        assert [word.partition(";")[0] for word in told(suite_store)] == [
             "it failed (RuntimeError: diverged)",
             "it was stopped after 1 of 3 epochs",
         ]
 
 
-def test_a_reading_without_its_supernet_and_strangers(where: Where) -> None:
+def test_a_reading_without_its_supernet_and_strangers(suite_store: Store) -> None:
     import shutil
 
-    shutil.rmtree(where.store.folder(JOB.base))
-    reading = where.store.folder(JOB.readouts[0])
+    shutil.rmtree(suite_store.folder(JOB.base))
+    reading = suite_store.folder(JOB.readouts[0])
     (reading / "notes.txt").write_text("mine")
     (reading / "record.json.tmp").write_text("{")
-    text = "\n".join(told(where))
+    text = "\n".join(told(suite_store))
     assert f"the supernet it was read out of, run {JOB.base.run_id}, is not here" in text
     assert "notes.txt is not ours" in text
     assert "record.json.tmp was left by a process that was killed" in text
 
 
-def test_a_suite_that_mixes_images_of_one_name_is_told(where: Where) -> None:
+def test_a_suite_that_mixes_images_of_one_name_is_told(suite_store: Store) -> None:
     for job in jobs("darts", (1, 2)):
-        execute(job, where, lambda job, device: Walk(job, device, images="b" * 64))
-    (word,) = told(where)
+        execute(job, suite_store, ON_CPU, lambda job, device: Walk(job, device, images="b" * 64))
+    (word,) = told(suite_store)
     assert "runs on cifar10 saw different images: 2 on CIFAR-10 (random) (sha256 aaaaaaaaaaaaaaaa), 2 on" in word
     assert "sha256 bbbbbbbbbbbbbbbb" in word
 
 
-def test_only_what_sees_other_images_is_a_mixture(where: Where) -> None:
+def test_only_what_sees_other_images_is_a_mixture(suite_store: Store) -> None:
     """Neither another label of the same images, nor another suite or data set, nor a record of old that names none."""
 
     class Saying(Walk):
@@ -176,13 +178,13 @@ def test_only_what_sees_other_images_is_a_mixture(where: Where) -> None:
         about: ClassVar = {"label": "CIFAR-10"}
 
     for seed, kind in ((1, Relabelled), (2, OfOld)):
-        execute(jobs("darts", (seed,))[0], where, kind)
-    other_suite = where._replace(store=Store(where.store.root, "other"))
-    execute(JOB, other_suite, lambda job, device: Walk(job, device, images="b" * 64))
+        execute(jobs("darts", (seed,))[0], suite_store, ON_CPU, kind)
+    other_suite = Store(suite_store.root, "other")
+    execute(JOB, other_suite, ON_CPU, lambda job, device: Walk(job, device, images="b" * 64))
     (on_digits,) = make_plan(parse_methods("darts"), (0,), "digits", protocol("cpu", SETTINGS))
-    execute(on_digits, where, lambda job, device: Walk(job, device, images="c" * 64))
-    assert told(where) == []
+    execute(on_digits, suite_store, ON_CPU, lambda job, device: Walk(job, device, images="c" * 64))
+    assert told(suite_store) == []
     for seed, images in ((3, "d" * 64), (4, "e" * 64)):
-        execute(jobs("darts", (seed,))[0], where, partial(Walk, images=images))
-    (word,) = told(where)
+        execute(jobs("darts", (seed,))[0], suite_store, ON_CPU, partial(Walk, images=images))
+    (word,) = told(suite_store)
     assert all(f"(sha256 {kind * 16})" in word for kind in "ade"), "three kinds are three"

@@ -11,19 +11,19 @@ import pytest
 from benchharness import store
 from benchharness.errors import UserError
 from benchharness.records import RunRecord
-from benchharness.runs.runner import Where, execute
+from benchharness.runs.runner import execute
 from benchharness.store import Store
 from benchharness.store.frame import COLUMNS, EPOCH_COLUMNS
-from tests.support.tiny import Walk, jobs
+from tests.support.tiny import ON_CPU, Walk, jobs
 
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     """darts and ostr of seed 0 done, darts of seed 1 failed, a supernet and two readings each."""
-    where = Where(Store(tmp_path / "results", "mine"), "cpu", 1)
+    suite_store = Store(tmp_path / "results", "mine")
     good, bad = jobs("darts,ostr", (0, 1))
-    execute(good, where, Walk)
-    execute(bad, where, lambda job, device: Walk(job, device, broken=2))
+    execute(good, suite_store, ON_CPU, Walk)
+    execute(bad, suite_store, ON_CPU, lambda job, device: Walk(job, device, broken=2))
     return tmp_path / "results"
 
 

@@ -15,11 +15,11 @@ from benchharness.analysis import export
 from benchharness.errors import UserError
 from benchharness.io import catalog, files, npz
 from benchharness.runs.progress import look, survey
-from benchharness.runs.runner import Where, execute
+from benchharness.runs.runner import execute
 from benchharness.store import Store
 from benchharness.store.doctor import examine
 from benchharness.store.run_folder import read_arrays
-from tests.support.tiny import Walk, jobs
+from tests.support.tiny import ON_CPU, Walk, jobs
 
 (JOB,) = jobs("darts,ostr")
 FILES = ("spec.json", "record.json", "machine.json", "failure.json", "trace.jsonl", "trace.npz", "checkpoint.pt")
@@ -63,15 +63,15 @@ NOT_FILES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.fixture
-def where(tmp_path: Path) -> Where:
+def suite_store(tmp_path: Path) -> Store:
     """darts and ostr, both done."""
-    made = Where(Store(tmp_path / "results", "mine"), "cpu", 1)
-    execute(JOB, made, Walk)
+    made = Store(tmp_path / "results", "mine")
+    execute(JOB, made, ON_CPU, Walk)
     return made
 
 
-def ours(where: Where) -> dict[str, bytes]:
-    folders = [where.store.folder(spec) for spec in JOB.specs]
+def ours(suite_store: Store) -> dict[str, bytes]:
+    folders = [suite_store.folder(spec) for spec in JOB.specs]
     return {f"{path.parent.name}/{name}": path.read_bytes() for path, name in _results(folders)}
 
 
@@ -81,33 +81,33 @@ def _results(folders: list[Path]) -> Iterator[tuple[Path, str]]:
             yield folder / name, name
 
 
-def read_by_all(where: Where, out: Path) -> None:
+def read_by_all(suite_store: Store, out: Path) -> None:
     """Every reader; a sentence is an answer."""
-    frame = store.read(where.store.path)
+    frame = store.read(suite_store.path)
     store.lines_of(frame)
     store.arrays_of(frame[frame["status"] == "done"])
-    export.write_runs(where.store.path, out / "x.csv", {})
-    survey([JOB], where.store, set())
-    look(JOB, where.store)
-    assert all(len(str(finding)) < 1000 for finding in examine(where.store.root).findings)
+    export.write_runs(suite_store.path, out / "x.csv", {})
+    survey([JOB], suite_store, set())
+    look(JOB, suite_store)
+    assert all(len(str(finding)) < 1000 for finding in examine(suite_store.root).findings)
 
 
 @pytest.mark.parametrize("file", FILES)
 @pytest.mark.parametrize("name", NOT_FILES)
 @pytest.mark.timeout(60)
-def test_what_is_no_file_is_damage(where: Where, tmp_path: Path, name: str, file: str) -> None:
-    before = ours(where)
-    path = where.store.folder(JOB.base) / file
+def test_what_is_no_file_is_damage(suite_store: Store, tmp_path: Path, name: str, file: str) -> None:
+    before = ours(suite_store)
+    path = suite_store.folder(JOB.base) / file
     path.unlink(missing_ok=True)
     NOT_FILES[name](path)
-    read_by_all(where, tmp_path)
+    read_by_all(suite_store, tmp_path)
     if name == "a folder":
         return  # nothing can take its place; the run fails with a sentence
-    outcomes = execute(JOB, where, Walk)
-    read_by_all(where, tmp_path)
+    outcomes = execute(JOB, suite_store, ON_CPU, Walk)
+    read_by_all(suite_store, tmp_path)
     if file != "trace.npz" or name not in ("a link into nothing", "a link to itself"):
         assert [outcome.state for outcome in outcomes] == ["done", "done"]
-        assert ours(where) == before
+        assert ours(suite_store) == before
 
 
 ODD: dict[str, Callable[[], np.ndarray]] = {
@@ -143,9 +143,9 @@ VALUES = ("[]", "3", '"x"', "null", "true", "1e999", "NaN", '"\\ud800"', "[" * 2
 
 @pytest.mark.parametrize("value", VALUES, ids=range(len(VALUES)))
 @pytest.mark.parametrize("file", ["machine.json", "failure.json", "trace.jsonl"])
-def test_json_of_another_type_is_damage(where: Where, tmp_path: Path, file: str, value: str) -> None:
+def test_json_of_another_type_is_damage(suite_store: Store, tmp_path: Path, file: str, value: str) -> None:
     """In the place of the whole, and of every value in it."""
-    path = where.store.folder(JOB.base) / file
+    path = suite_store.folder(JOB.base) / file
     honest = json.loads(path.read_text().splitlines()[0] if file == "trace.jsonl" else "null") or (
         json.loads(path.read_text()) if path.exists() else {"type": "x", "message": "y", "traceback": "z"}
     )
@@ -153,19 +153,19 @@ def test_json_of_another_type_is_damage(where: Where, tmp_path: Path, file: str,
         parts = {key: json.dumps(part) for key, part in honest.items()} | ({name: value} if name else {})
         text = value if name is None else "{" + ",".join(f'"{key}": {part}' for key, part in parts.items()) + "}"
         path.write_text(text + "\n")
-        read_by_all(where, tmp_path)
+        read_by_all(suite_store, tmp_path)
 
 
 @pytest.mark.parametrize("value", VALUES, ids=range(len(VALUES)))
-def test_a_sealed_record_of_other_types_is_damage(where: Where, tmp_path: Path, value: str) -> None:
-    path = where.store.folder(JOB.base) / "record.json"
+def test_a_sealed_record_of_other_types_is_damage(suite_store: Store, tmp_path: Path, value: str) -> None:
+    path = suite_store.folder(JOB.base) / "record.json"
     for part in ("arch", "data", "measures", "supernet", "notes", "files"):
         honest = json.loads(path.read_text())
         parts = {key: json.dumps(one) for key, one in honest.items() if key != "sha256"} | {part: value}
         (other := path.with_name("other")).write_text("{" + ",".join(f'"{k}": {v}' for k, v in parts.items()) + "}")
         kept = path.read_bytes()
         other.replace(path)
-        read_by_all(where, tmp_path)
+        read_by_all(suite_store, tmp_path)
         path.write_bytes(kept)
 
 
@@ -212,7 +212,7 @@ def test_a_full_disk_is_one_sentence_with_the_path(tmp_path: Path, name: str, mo
 
 
 def test_a_full_disk_under_a_checkpoint_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    where = Where(Store(tmp_path / "results", "mine"), "cpu", 1)
+    suite_store = Store(tmp_path / "results", "mine")
     write = files.write_bytes
 
     def full_for_checkpoints(path: Path, content: bytes) -> None:
@@ -220,10 +220,10 @@ def test_a_full_disk_under_a_checkpoint_is_one_sentence(tmp_path: Path, monkeypa
             full() if path.name == "checkpoint.pt" else write(path, content)
 
     monkeypatch.setattr(files, "write_bytes", full_for_checkpoints)
-    outcome, _ = execute(JOB, where, Walk)
-    path = where.store.folder(JOB.base) / "checkpoint.pt"
+    outcome, _ = execute(JOB, suite_store, ON_CPU, Walk)
+    path = suite_store.folder(JOB.base) / "checkpoint.pt"
     assert outcome.message == f"{path} cannot be written: the disk is full; make room, and give the command again"
     assert outcome.state == "failed"
     assert json.loads(path.with_name("failure.json").read_text())["message"] == outcome.message
     monkeypatch.undo()
-    assert [one.state for one in execute(JOB, where, Walk)] == ["done", "done"]
+    assert [one.state for one in execute(JOB, suite_store, ON_CPU, Walk)] == ["done", "done"]

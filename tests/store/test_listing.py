@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from benchharness.runs.runner import Where, execute
+from benchharness.runs.runner import execute
 from benchharness.store import Store, read
 from benchharness.store.doctor import examine
 from benchharness.store.listing import run_folders
 from benchharness.store.run_folder import find
-from tests.support.tiny import Walk, jobs
+from tests.support.tiny import ON_CPU, Walk, jobs
 
 (JOB,) = jobs("darts,ostr")
 OURS = sorted(spec.run_id for spec in JOB.specs)
@@ -20,7 +20,7 @@ OURS = sorted(spec.run_id for spec in JOB.specs)
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     """darts and ostr, both done, in the suite `mine`."""
-    execute(JOB, Where(Store(tmp_path / "results", "mine"), "cpu", 1), Walk)
+    execute(JOB, Store(tmp_path / "results", "mine"), ON_CPU, Walk)
     return tmp_path / "results"
 
 
@@ -88,8 +88,8 @@ def test_a_spec_of_another_run_makes_no_run_of_it(results: Path) -> None:
     (finding,) = examine(results).findings
     assert f"its spec.json is that of run {other.base.run_id}" in finding.problem
     assert finding.remedy.startswith("delete spec.json there; the command that made it, given again")
-    where = Where(Store(results, "mine"), "cpu", 1)
-    assert [outcome.state for outcome in execute(JOB, where, Walk)] == ["done", "done"]
+    suite_store = Store(results, "mine")
+    assert [outcome.state for outcome in execute(JOB, suite_store, ON_CPU, Walk)] == ["done", "done"]
     assert counted(results) == OURS
 
 

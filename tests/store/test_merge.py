@@ -16,11 +16,11 @@ from benchharness.errors import UserError
 from benchharness.io import ground_truth
 from benchharness.io.ground_truth import Training
 from benchharness.report.sections.provenance import sources
-from benchharness.runs.worker import Where, execute
+from benchharness.runs.worker import execute
 from benchharness.store import Store
 from benchharness.store.doctor import examine
 from benchharness.store.merge import merge
-from tests.support.tiny import Walk, jobs
+from tests.support.tiny import ON_CPU, Walk, jobs
 
 
 class Other(Walk):
@@ -34,7 +34,7 @@ class Other(Walk):
 
 def made(root: Path, seeds: tuple[int, ...], methods: str = "darts", search: Any = Walk, suite: str = "mine") -> Path:
     for job in jobs(methods, seeds):
-        execute(job, Where(Store(root, suite), "cpu", 1), search)
+        execute(job, Store(root, suite), ON_CPU, search)
     return root
 
 

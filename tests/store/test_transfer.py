@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from benchharness.errors import UserError
 from benchharness.records import RunRecord
-from benchharness.runs.runner import Where, execute
+from benchharness.runs.runner import execute
 from benchharness.store import Run, Store, transfer
-from tests.support.tiny import Walk, jobs
+from tests.support.tiny import ON_CPU, Walk, jobs
 
 (JOB,) = jobs("darts")
 
@@ -22,7 +22,7 @@ from tests.support.tiny import Walk, jobs
 def made(tmp_path: Path) -> dict[str, bytes]:
     """The files of a finished run."""
     store = Store(tmp_path / "there", "mine")
-    execute(JOB, Where(store, "cpu", 1), Walk)
+    execute(JOB, store, ON_CPU, Walk)
     return transfer.pack(store.folder(JOB.base))
 
 
@@ -71,9 +71,9 @@ def test_another_runs_record_is_refused(tmp_path: Path, made: dict[str, bytes]) 
 @pytest.mark.parametrize("name", ["trace.npz", "trace.jsonl"])
 def test_files_of_another_run_are_refused(tmp_path: Path, made: dict[str, bytes], name: str) -> None:
     (other,) = jobs("darts", (9,), epochs=4)
-    where = Where(Store(tmp_path / "other", "mine"), "cpu", 1)
-    execute(other, where, Walk)
-    swapped = (where.store.folder(other.base) / name).read_bytes()
+    suite_store = Store(tmp_path / "other", "mine")
+    execute(other, suite_store, ON_CPU, Walk)
+    swapped = (suite_store.folder(other.base) / name).read_bytes()
     with pytest.raises(UserError, match=rf"{name} that came back .* is not what its record was written with"):
         transfer.unpack(arrived(tmp_path), {**made, name: swapped})
 

@@ -11,9 +11,12 @@ from benchharness.config import protocol
 from benchharness.data.image_set import build_image_set
 from benchharness.data.kinds import Part
 from benchharness.records import RunRecord, RunSpec
+from benchharness.runs.options import RunOptions
 from benchharness.runs.plan import Job, make_plan, parse_methods
-from benchharness.runs.runner import Where
 from benchharness.space import from_code, to_string
+from benchharness.store import Store
+
+ON_CPU = RunOptions(device="cpu")
 
 SETTINGS: Mapping[str, Any] = {
     "epochs": 3,
@@ -86,9 +89,9 @@ class Walk:
         return RunRecord(spec.run_id, arch, self.spec.run_id, measures, data), {"scores": scores}
 
 
-def results_of(where: Where, job: Job) -> dict[str, bytes]:
+def results_of(suite_store: Store, job: Job) -> dict[str, bytes]:
     """The files that may not depend on when and how often the run was interrupted."""
     names = ("spec.json", "trace.npz", "record.json")
     return {
-        f"{spec.method}/{name}": (where.store.folder(spec) / name).read_bytes() for spec in job.specs for name in names
+        f"{spec.method}/{name}": (suite_store.folder(spec) / name).read_bytes() for spec in job.specs for name in names
     }
