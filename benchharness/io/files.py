@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import IO, Any, Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -67,9 +67,18 @@ def read_bytes(path: Path, limit_bytes: int = LIMIT_BYTES) -> bytes | None:
     """The content of the file at `path`; None where that is missing, no regular file or larger than `limit_bytes`."""
     try:
         with open_file(path, limit_bytes) as file:
-            return file.read(limit_bytes)
+            return read_up_to(file, limit_bytes)
     except (FileNotFoundError, NotADirectoryError, UserError):
         return None
+
+
+def read_up_to(file: io.BufferedIOBase | IO[bytes], limit_bytes: int) -> bytes:
+    """What is left of `file`, `limit_bytes` at most; memory is taken for what there is, not for what there may be."""
+    parts, left = [], limit_bytes
+    while part := file.read(min(left, _PART_BYTES)):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
 
 
 @contextmanager

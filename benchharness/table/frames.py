@@ -15,7 +15,7 @@ from benchharness import space
 from benchharness.errors import UserError
 from benchharness.io import arrow
 from benchharness.io.archives import DAMAGE
-from benchharness.io.files import open_file
+from benchharness.io.files import open_file, read_up_to
 from benchharness.table.notation import read_cell
 
 if TYPE_CHECKING:
@@ -114,7 +114,8 @@ def _short(name: object) -> str:
 def _text(path: Path, limit: int = LIMIT_BYTES) -> str:
     """The text of a file, unpacked and without a byte order mark; at most `limit` bytes of it where that is asked."""
     with open_file(path, LIMIT_BYTES) as opened:
-        data = (gzip.GzipFile(fileobj=opened) if bare(path.name).lower().endswith(".gz") else opened).read(limit + 1)
+        is_packed = bare(path.name).lower().endswith(".gz")
+        data = read_up_to(gzip.GzipFile(fileobj=opened) if is_packed else opened, limit + 1)
     if len(data) > LIMIT_BYTES:
         raise UserError(f"{path} unpacks to more than {LIMIT_BYTES} bytes; no table of this kind does")
     coding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"

@@ -1,7 +1,9 @@
 """Files that are whole or absent, and lines that survive a torn end."""
 
+import io
 import json
 import stat
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +111,23 @@ def test_keeping_lines_cuts_what_follows_and_nothing_else(tmp_path: Path) -> Non
     assert [json.loads(line)["epoch"] for line in path.read_text().splitlines()] == [0, 1]
     files.keep_lines(tmp_path / "none.jsonl", 2)
     assert not (tmp_path / "none.jsonl").exists()
+
+
+@pytest.mark.parametrize("limit_bytes", [files.LIMIT_BYTES, files.CHECKPOINT_BYTES])
+def test_a_small_file_takes_little_memory_whatever_it_may_have(tmp_path: Path, limit_bytes: int) -> None:
+    (tmp_path / "small").write_bytes(bytes(3_000_000))
+    tracemalloc.start()
+    try:
+        assert files.read_bytes(tmp_path / "small", limit_bytes) == bytes(3_000_000)
+        assert tracemalloc.get_traced_memory()[1] < 15_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_no_more_is_read_than_is_asked_for() -> None:
+    content = bytes(range(256)) * 10_000
+    for limit in (0, 1, 1 << 20, (1 << 20) + 1, len(content), len(content) + 1):
+        assert files.read_up_to(io.BytesIO(content), limit) == content[:limit]
 
 
 def test_a_nan_is_no_line(tmp_path: Path) -> None:

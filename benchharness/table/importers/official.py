@@ -19,7 +19,7 @@ from typing import Any, Final
 from benchharness import space
 from benchharness.errors import UserError
 from benchharness.io import archives, pickles
-from benchharness.io.files import SOURCE_BYTES, open_file
+from benchharness.io.files import SOURCE_BYTES, open_file, read_up_to
 from benchharness.io.progress import shown
 from benchharness.table.frames import bare
 from benchharness.table.importers.trials import Gathered, Imported
@@ -125,7 +125,7 @@ def _one(packed: io.BufferedIOBase, where: object) -> dict[Any, Any]:
     """The states of one architecture, unpacked no further than any needs."""
     try:
         with packed, bz2.BZ2File(packed) as file:
-            data = file.read(_ONE_FILE_BYTES + 1)
+            data = read_up_to(file, _ONE_FILE_BYTES + 1)
     except (OSError, EOFError, ValueError) as error:
         raise UserError(f"{where} is no bzip2 file, or a damaged one ({error})") from None
     if len(data) > _ONE_FILE_BYTES:
