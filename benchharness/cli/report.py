@@ -1,13 +1,13 @@
 """Commands that read: `report`, `query`, `methods`, `export`."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchharness.cli.parser import DONE, Parser, beside, complain, dataset_name, tables_if_installed
-from benchharness.errors import UserError
+from benchharness.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from benchharness.report.blocks import Report
@@ -20,13 +20,28 @@ def report(words: list[str]) -> int:
     parser.add_argument("results", metavar="RESULTS", help="a suite's folder, such as results/cifar10-cpu, or of all")
     parser.add_argument("--out", metavar="FOLDER", help="default: reports/SUITE beside results")
     parser.add_argument("--paper", action="store_true", help="only what a paper takes, in reports/SUITE-paper")
+    parser.add_argument("--figures", default="png,svg,pdf", metavar="FORMAT,...", help="of png, svg, pdf (default all)")
     args = parser.read(words)
+    formats = _formats(args.figures)
     folders = suites(results := Path(args.results))
     for folder in folders:
         tables = tables_if_installed(folder)
         out = str(Path(args.out, folder.relative_to(results))) if args.out and len(folders) > 1 else args.out
-        print((paper if args.paper else build_report)(folder, out, tables))
+        print((paper if args.paper else build_report)(folder, out, tables, formats=formats))
     return DONE
+
+
+def _formats(text: str) -> list[str]:
+    """The formats of figures that `text` names; raises `UserError` where no page could show any of them."""
+    from benchharness.plots.style import FORMATS
+
+    names = [name.strip().lower() for name in text.split(",")]
+    for name in names:
+        if name not in FORMATS:
+            raise unknown("format of figures", name, FORMATS)
+    if not {"png", "svg"} & set(names):
+        raise UserError("--figures has to name png or svg, which the report's pages show")
+    return [name for name in FORMATS if name in names]
 
 
 def suites(results: Path) -> list[Path]:
@@ -45,18 +60,26 @@ def suites(results: Path) -> list[Path]:
     return sorted(results / place for place in places if places.isdisjoint(place.parents)) or [results]
 
 
-def build_report(results: Path, out: str | None, tables: "Tables", *tell: "Callable[[Report], None]") -> Path:
+def build_report(
+    results: Path,
+    out: str | None,
+    tables: "Tables",
+    tell: "Callable[[Report], None]" = lambda _: None,
+    formats: Sequence[str] = ("png", "svg", "pdf"),
+) -> Path:
     """Write the report of `results` into `out`, by default into its place beside the results."""
     from benchharness import report
 
-    return report.build(results, Path(out) if out else beside(results, results.resolve().name), tables, *tell)
+    place = Path(out) if out else beside(results, results.resolve().name)
+    return report.build(results, place, tables, tell, formats)
 
 
-def paper(results: Path, out: str | None, tables: "Tables") -> Path:
+def paper(results: Path, out: str | None, tables: "Tables", formats: Sequence[str]) -> Path:
     """Write the table and the figure for a paper into `out`, by default beside the report's place."""
     from benchharness.report import paper
 
-    return paper.write_paper(results, Path(out) if out else beside(results, f"{results.resolve().name}-paper"), tables)
+    place = Path(out) if out else beside(results, f"{results.resolve().name}-paper")
+    return paper.write_paper(results, place, tables, formats)
 
 
 def query(words: list[str]) -> int:

@@ -55,10 +55,12 @@ _BUILT_IN: Final = (
 _FIXED: Final = dict(zip(_BUILT_IN, _LOOKS, strict=False))
 _SPARE: Final = _LOOKS[len(_BUILT_IN) :] + _LOOKS[5 : len(_BUILT_IN)]
 _METADATA: Final[dict[str, dict[str, Any]]] = {
-    ".png": {"Software": None},
-    ".svg": {"Date": None, "Creator": None},
-    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
+FORMATS: Final = tuple(_METADATA)
+"""File formats in which a figure can be saved."""
 _STYLE: Final[dict[str, Any]] = {
     # DejaVu comes with matplotlib, so that every machine lays out alike; the others are for readers of the SVG.
     "font.family": "sans-serif",
@@ -164,8 +166,8 @@ def panels(draw: Callable[[Any, Axes], Axes], infos: Sequence[Any], columns: int
     return figure
 
 
-def save_figure(figure: Figure, stem: Path) -> None:
-    """Write `stem`.png, .svg and .pdf without dates or versions in them: the same figure gives the same bytes.
+def save_figure(figure: Figure, stem: Path, formats: Sequence[str] = FORMATS) -> None:
+    """Write `stem`.png, .svg and .pdf, or those of the `formats`; without dates, so that equal figures are equal bytes.
 
     Nothing that reaches over the figure's edge, such as a long legend, is cut off.
     """
@@ -175,8 +177,8 @@ def save_figure(figure: Figure, stem: Path) -> None:
             engine.execute(figure)
             figure.set_layout_engine("none")
         box = figure.get_tightbbox().padded(0.06)
-        for ending, about in _METADATA.items():
-            figure.savefig(f"{stem}{ending}", metadata=about, bbox_inches=box)
+        for name in formats:
+            figure.savefig(f"{stem}.{name}", metadata=_METADATA[name], bbox_inches=box)
 
 
 def many(marks: Sized) -> bool:

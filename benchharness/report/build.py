@@ -1,10 +1,11 @@
 """From a results folder to the report's folder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchharness.analysis.experiment import Evidence, gather
 from benchharness.io.files import path_of, readable
+from benchharness.plots.style import FORMATS
 from benchharness.report.blocks import Block, Report, Section
 from benchharness.report.folder import check_place
 from benchharness.report.render import write_report
@@ -30,13 +31,19 @@ PARTS: dict[str, Callable[[Evidence], list[Block]]] = {
 }
 
 
-def build(results: Path, out: Path, tables: Tables, tell: Callable[[Report], None] = lambda _: None) -> Path:
+def build(
+    results: Path,
+    out: Path,
+    tables: Tables,
+    tell: Callable[[Report], None] = lambda _: None,
+    formats: Sequence[str] = FORMATS,
+) -> Path:
     """Write the report on the runs in `results` into the folder `out` and return the path of its `report.md`.
 
     `tables` is the ground truth: one table, or, as runs may have been made on several data sets, a mapping or function
     that gives each of these its own. `tell` gets the report before it is written.
 
-    Beside it: `report.html`, one file with everything in it; `figures/` as PNG and SVG; `tables/` as CSV and LaTeX;
+    Beside it: `report.html`, one file with everything in it; `figures/` in these `formats`; `tables/` as CSV and LaTeX;
     the list of these files. An earlier report there is replaced in whole. The same results and table give the same
     bytes. Raises `UserError` where there is no folder `results`, and where `out` holds what no report wrote.
     """
@@ -44,7 +51,7 @@ def build(results: Path, out: Path, tables: Tables, tell: Callable[[Report], Non
     check_place(out)
     report = compose(path_of(results), tables)
     tell(report)
-    return write_report(report, out)
+    return write_report(report, out, formats)
 
 
 def compose(results: Path, tables: Tables) -> Report:

@@ -1,5 +1,6 @@
 """What one pastes into a paper: the table of accuracies in LaTeX, and the collapse figure."""
 
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -7,7 +8,7 @@ from typing import Final
 from benchharness.analysis import published
 from benchharness.analysis.experiment import Evidence, gather
 from benchharness.errors import UserError
-from benchharness.plots.style import save_figure, styled
+from benchharness.plots.style import FORMATS, save_figure, styled
 from benchharness.report.blocks import Picture, whole
 from benchharness.report.folder import check_place, swapped
 from benchharness.report.latex import environment, table, tex
@@ -19,11 +20,11 @@ BESIDE: Final = ("DARTS", "SNAS", "DrNAS")
 """Published methods beside ours in the paper's table."""
 
 
-def write_paper(results: Path, out: Path, tables: Tables) -> Path:
+def write_paper(results: Path, out: Path, tables: Tables, formats: Sequence[str] = FORMATS) -> Path:
     """Write the table and the figure of every setting in `results`, with the bibliography, into the folder `out`.
 
-    Returns `out`. Raises `UserError` where nothing is finished or looked up, and where `out` holds what no report
-    wrote.
+    The figure is written in each of the `formats`. Returns `out`. Raises `UserError` where nothing is finished or
+    looked up, and where `out` holds what no report wrote.
     """
     check_place(out)
     settings = [one for one in gather(results, tables)[1] if len(one.long) and one.table is not None]
@@ -31,12 +32,12 @@ def write_paper(results: Path, out: Path, tables: Tables) -> Path:
         raise UserError(f"{results} has no finished run whose cells a table holds, so there is nothing to print")
     with swapped(out) as new:
         for evidence in settings:
-            _write(evidence, new)
+            _write(evidence, new, formats)
         (new / "references.bib").write_text(_bibliography(), encoding="utf-8")
     return out
 
 
-def _write(evidence: Evidence, out: Path) -> None:
+def _write(evidence: Evidence, out: Path, formats: Sequence[str]) -> None:
     rows = paper_rows(evidence.long)
     whole(rows.round(6)).to_csv(
         out / f"accuracy{evidence.slug}.csv", index=False, lineterminator="\n", encoding="utf-8"
@@ -47,7 +48,7 @@ def _write(evidence: Evidence, out: Path) -> None:
     (out / f"accuracy{evidence.slug}.tex").write_text(text, encoding="utf-8")
     for figure in paper_figure(evidence, verdicts(evidence.runs, evidence.curves)):
         with styled():
-            save_figure(figure.draw(), out / figure.name)
+            save_figure(figure.draw(), out / figure.name, formats)
         (out / f"{figure.name}.tex").write_text(_caption(figure), encoding="utf-8")
 
 

@@ -2,11 +2,11 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchharness.plots.style import save_figure, styled
+from benchharness.plots.style import FORMATS, save_figure, styled
 from benchharness.report.blocks import Block, Folded, Grid, Picture, Report, flat, whole
 from benchharness.report.folder import swapped
 from benchharness.report.latex import environment, latex
@@ -18,31 +18,36 @@ REFERENCES: Final = frozenset({"a random cell", "optimum", "optimum of each colu
 _BLANK: Final = re.compile(r"\n{3,}")
 
 
-def write_report(report: Report, out: Path) -> Path:
-    """Write everything into the folder `out`, in whole or not at all; returns the Markdown's path. See `swapped`."""
+def write_report(report: Report, out: Path, formats: Sequence[str] = FORMATS) -> Path:
+    """Write everything into the folder `out`, in whole or not at all; returns the Markdown's path. See `swapped`.
+
+    Every figure is written in each of the `formats`, of which one has to be png or svg, for the pages to show.
+    """
     with swapped(out) as new:
-        _write(report, new)
+        _write(report, new, formats)
     return out / "report.md"
 
 
-def _write(report: Report, out: Path) -> None:
+def _write(report: Report, out: Path, formats: Sequence[str]) -> None:
     for folder in ("figures", "tables"):
         (out / folder).mkdir()
     for block in _blocks(report):
-        _write_block(block, out)
+        _write_block(block, out, formats)
     names = [block.name for block in _blocks(report) if isinstance(block, Picture)]
-    drawn = {name: _inline(out / "figures" / f"{name}.svg") for name in names}
-    page = _rendered("report.html", report, drawn=drawn, references=REFERENCES)
+    inlined = "svg" if "svg" in formats else "png"
+    drawn = {name: _inline(out / "figures" / f"{name}.{inlined}") for name in names}
+    page = _rendered("report.html", report, drawn=drawn, references=REFERENCES, formats=formats)
     (out / "report.html").write_text(page, encoding="utf-8")
-    (out / "report.md").write_text(_rendered("report.md", report, rows=ROWS), encoding="utf-8")
+    figures = {"shown": "png" if "png" in formats else "svg", "formats": formats}
+    (out / "report.md").write_text(_rendered("report.md", report, rows=ROWS, **figures), encoding="utf-8")
     if any(isinstance(block, Folded) for section in report.sections for block in section.blocks):
-        (out / "appendix.md").write_text(_rendered("appendix.md", report, rows=ROWS), encoding="utf-8")
+        (out / "appendix.md").write_text(_rendered("appendix.md", report, rows=ROWS, **figures), encoding="utf-8")
 
 
-def _write_block(block: Block, out: Path) -> None:
+def _write_block(block: Block, out: Path, formats: Sequence[str]) -> None:
     if isinstance(block, Picture):
         with styled():
-            save_figure(block.draw(), out / "figures" / block.name)
+            save_figure(block.draw(), out / "figures" / block.name, formats)
     if isinstance(block, Grid):
         place = out / "tables" / f"{block.name}.csv"
         whole(block.data).to_csv(place, index=False, lineterminator="\n", encoding="utf-8")
@@ -54,7 +59,8 @@ def _blocks(report: Report) -> Iterator[Block]:
 
 
 def _inline(path: Path) -> str:
-    return "data:image/svg+xml;base64," + b64encode(path.read_bytes()).decode()
+    kind = "svg+xml" if path.suffix == ".svg" else "png"
+    return f"data:image/{kind};base64,{b64encode(path.read_bytes()).decode()}"
 
 
 def _rendered(template: str, report: Report, **more: object) -> str:

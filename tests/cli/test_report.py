@@ -30,6 +30,12 @@ def test_a_folder_of_suites_is_a_report_each(tmp_path: Path, monkeypatch, capsys
     assert (tmp_path / "two/report.html").exists()
 
 
+@pytest.mark.parametrize(("formats", "problem"), [("jpg", "unknown format of figures 'jpg'"), ("pdf", "png or svg")])
+def test_figures_that_no_page_shows_are_refused(tmp_path: Path, formats: str, problem: str, capsys) -> None:  # type: ignore[no-untyped-def]
+    assert main(["report", str(tmp_path), "--figures", formats]) == 2
+    assert problem in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("up", range(3))
 def test_a_part_of_a_suite_is_refused_with_its_name(tmp_path: Path, up: int, capsys) -> None:  # type: ignore[no-untyped-def]
     part = [path := run(tmp_path / "suite"), *path.parents][up]
@@ -88,7 +94,7 @@ def test_suites_of_one_name_have_places_of_their_own(tmp_path: Path, monkeypatch
     for name in ("a/one", "b/one"):
         run(tmp_path / name)
     places: list[object] = []
-    monkeypatch.setattr("benchharness.cli.report.build_report", lambda folder, out, tables: places.append(out))
+    monkeypatch.setattr("benchharness.cli.report.build_report", lambda folder, out, tables, **_: places.append(out))
     monkeypatch.setattr("benchharness.cli.report.tables_if_installed", lambda folder: None)
     assert main(["report", str(tmp_path), "--out", str(tmp_path / "out")]) == 0
     assert places == [str(tmp_path / "out/a/one"), str(tmp_path / "out/b/one")]

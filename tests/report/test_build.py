@@ -6,8 +6,8 @@ import pytest
 
 from benchharness import report
 from benchharness.errors import UserError
-from benchharness.plots.style import styled
-from benchharness.report.blocks import Block, Folded, Grid, Pair, Picture, Report, Text, flat
+from benchharness.plots.style import canvas, styled
+from benchharness.report.blocks import Block, Folded, Grid, Pair, Picture, Report, Section, Text, flat
 from benchharness.report.render import write_report
 from benchharness.table import Table
 from tests.support import report_folder
@@ -62,6 +62,18 @@ def test_every_figure_and_table_that_is_named_is_there(built: Path) -> None:
     assert page.count("data:image/svg+xml;base64,") == len(figures)
     wanted = {"accuracy", "improvement", "profile", "degeneration", "parameter-free", "edge-weights", "taus"}
     assert wanted | {"scores-ostr", "cost", "distribution", "cells"} <= figures
+
+
+def test_figures_may_be_of_some_formats_alone(tmp_path: Path) -> None:
+    ax_free = Picture("empty", "Nothing.", lambda: canvas(2.0, 2.0)[0])
+    found = Report("suite", "All done.", [Section("Answer", [ax_free])])
+    for formats, shown, inlined in ((["svg"], "svg", "svg+xml"), (["png", "pdf"], "png", "png")):
+        text = write_report(found, tmp_path / shown, formats).read_text()
+        names = {path.name for path in (tmp_path / shown / "figures").iterdir()}
+        assert names == {f"empty.{name}" for name in formats}
+        assert f"![empty](figures/empty.{shown})" in text
+        assert re.findall(r"\[(\w+)\]\(figures/empty", text) == ["empty", *(["PDF"] if "pdf" in formats else [])]
+        assert f"data:image/{inlined};base64," in (tmp_path / shown / "report.html").read_text()
 
 
 def test_the_same_results_give_the_same_bytes(built: Path, suite: Path, table: Table, tmp_path: Path) -> None:
