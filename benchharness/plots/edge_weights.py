@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
-from benchharness.plots.style import canvas, labelled, styled
-from benchharness.space import EDGE_NAMES, OPS
+from benchharness.plots.style import canvas, styled
+from benchharness.space import EDGE_NAMES
 
 _NORM: Final = SymLogNorm(linthresh=0.01, vmin=-0.8, vmax=0.8, base=10)
 """Linear up to a hundredth, logarithmic above: what undecided searches lean to is seen beside what others decided."""
@@ -37,16 +37,6 @@ def data(expected: list[Float[np.ndarray, "epochs edges ops"]], title: str = "")
         weights[:shortest] / np.where(total > 0, total, 1) for weights, total in zip(expected, totals, strict=True)
     ]
     return Weights(title, np.mean(shares, axis=0))
-
-
-def draw(info: Weights, ax: Axes) -> Axes:
-    """Rows are grouped by edge, red is above uniform, blue below; a dot marks what leads at the end."""
-    image = _map(info, ax)
-    ax.figure.colorbar(image, ax=ax, label="weight minus uniform", pad=0.02)
-    edges, ops = info.weights.shape[1:]
-    names = [f"{EDGE_NAMES[edge]}  {OPS[op]}" for edge in range(edges) for op in range(ops)]
-    ax.set_yticks(range(edges * ops), names, fontsize=8)
-    return labelled(ax, "epoch", title=info.title)
 
 
 def figure(infos: Sequence[Weights], columns: int = 5) -> Figure:

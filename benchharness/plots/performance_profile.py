@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from benchharness import stats
-from benchharness.plots.style import labelled, legend, looks, multiples
+from benchharness.plots.style import looks, multiples
 
 
 class Profile(NamedTuple):
@@ -36,21 +36,11 @@ def data(scores: pd.DataFrame, rng: np.random.Generator, title: str = "") -> Pro
     )
 
 
-def draw(info: Profile, ax: Axes) -> Axes:
-    """Higher is better everywhere; where lines cross, neither method is better whatever accuracy one asks for."""
-    look = looks(info.methods)
-    for name, (share, low, high) in info.shares.items():
-        colour, _, dash = look[name]
-        ax.fill_between(info.thresholds, low, high, color=colour, alpha=0.12, linewidth=0, step="mid")
-        ax.step(info.thresholds, share, where="mid", color=colour, linestyle=dash, label=name)
-    ax.set_ylim(-0.03, 1.03)
-    ax.yaxis.set_major_formatter(PercentFormatter(1.0))
-    legend(ax)
-    return labelled(ax, "test accuracy (%)", "runs that reach it", info.title)
-
-
 def figure(info: Profile) -> Figure:
-    """A panel per method with its band, the other methods grey behind it."""
+    """A panel per method with its band, the other methods grey behind it.
+
+    Higher is better everywhere; where lines cross, which method is better depends on the accuracy that one asks for.
+    """
     look = looks(info.methods)
 
     def panel(name: str, ax: Axes) -> None:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from benchharness.plots.style import labelled, legend, looks, methods_of, multiples
+from benchharness.plots.style import looks, methods_of, multiples
 
 LABELS: Final = {
     "test": "table accuracy (%)",
@@ -27,18 +27,14 @@ SOME: Final = 50
 
 
 class Curve(NamedTuple):
-    """One method's figure by epoch: the mean over seeds, their 10th and 90th percentile, and every run by itself."""
+    """One method's figure by epoch, a row per run."""
 
     epochs: Int[np.ndarray, "epochs"]
-    mean: Float[np.ndarray, "epochs"]
-    low: Float[np.ndarray, "epochs"]
-    high: Float[np.ndarray, "epochs"]
-    n: int
     runs: Float[np.ndarray, "runs epochs"]
 
 
 class Curves(NamedTuple):
-    """A figure over epochs, by method, and every method that the colours are to be shared out among."""
+    """A figure over epochs by method, and all methods, which decide on the colours."""
 
     column: str
     title: str
@@ -52,31 +48,13 @@ def data(curves: pd.DataFrame, column: str, title: str = "", lines: Mapping[str,
     """From the frame that `report.curves` gives; runs and methods without any value of `column` are left out.
 
     So is an epoch at which a run of the method has none, as where a table of a part of the space lacks its cell: every
-    mean of a line is over the same runs.
+    point of a median is over the same runs.
     """
     known = curves[column].notna()
     measured = curves[known.groupby(curves["run_id"]).transform("any")]
     whole = known[measured.index].groupby([measured["method"], measured["epoch"]], observed=True).transform("all")
     by_method = {str(name): _curve(part, column) for name, part in measured[whole].groupby("method", observed=True)}
     return Curves(column, title, methods_of(curves), by_method, lines or {})
-
-
-def draw(info: Curves, ax: Axes) -> Axes:
-    """A line per method, its mean over seeds; the band reaches from their 10th to their 90th percentile."""
-    look = looks(info.methods)
-    for name, curve in info.by_method.items():
-        colour, marker, dash = look[name]
-        ax.fill_between(curve.epochs, curve.low, curve.high, color=colour, alpha=0.15, linewidth=0)
-        every = max(1, len(curve.epochs) // 8)
-        ax.plot(
-            curve.epochs, curve.mean, color=colour, linestyle=dash, marker=marker, markevery=every, markersize=5,
-            label=f"{name} (n={curve.n})",
-        )  # fmt: skip
-    if info.column in COUNTS:
-        ax.set_ylim(-0.2, 6.2)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    legend(ax, "best")
-    return labelled(ax, "epoch", LABELS[info.column], info.title)
 
 
 def figure(info: Curves) -> Figure:
@@ -110,8 +88,5 @@ def median(curve: Curve) -> Float[np.ndarray, "epochs"]:
 
 
 def _curve(part: pd.DataFrame, column: str) -> Curve:
-    by_epoch = part.groupby("epoch")[column]
-    mean = by_epoch.mean()
-    bounds = by_epoch.quantile(0.1).to_numpy(float), by_epoch.quantile(0.9).to_numpy(float)
-    runs = part.pivot_table(index="run_id", columns="epoch", values=column, dropna=False, observed=True).to_numpy(float)
-    return Curve(mean.index.to_numpy(int), mean.to_numpy(float), *bounds, part["run_id"].nunique(), runs)
+    by_epoch = part.pivot_table(index="run_id", columns="epoch", values=column, dropna=False, observed=True)
+    return Curve(by_epoch.columns.to_numpy(int), by_epoch.to_numpy(float))
