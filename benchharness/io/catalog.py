@@ -215,7 +215,7 @@ def names(kind: Kind) -> list[str]:
 
 
 def _named(name: str) -> bool:
-    return _NAME.fullmatch(name) is not None and not name.endswith(".details")
+    return _NAME.fullmatch(name) is not None
 
 
 def _cache(kind: str) -> Path:

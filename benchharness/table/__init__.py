@@ -1,8 +1,7 @@
 """The ground truth: what every architecture of the benchmark reaches when it is trained on its own."""
 
 from benchharness.table.costs import Cost
-from benchharness.table.learning_curves import Details
-from benchharness.table.load import Tables, load_costs, load_details, load_for, load_table, table_of
+from benchharness.table.load import Tables, load_costs, load_for, load_table, table_of
 from benchharness.table.metric import DATASETS, SPLITS, Figure
 from benchharness.table.table import Table
 
@@ -10,12 +9,10 @@ __all__ = [
     "DATASETS",
     "SPLITS",
     "Cost",
-    "Details",
     "Figure",
     "Table",
     "Tables",
     "load_costs",
-    "load_details",
     "load_for",
     "load_table",
     "table_of",

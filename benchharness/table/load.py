@@ -10,8 +10,6 @@ from benchharness.io import catalog
 from benchharness.table import storage
 from benchharness.table.costs import Cost, Costs
 from benchharness.table.importers import COSTS, TABLES
-from benchharness.table.importers.trials import details_path
-from benchharness.table.learning_curves import Details
 from benchharness.table.metric import DATASETS
 from benchharness.table.table import Table
 
@@ -66,23 +64,6 @@ def load_for(dataset: str) -> Table:
             f"table {dataset!r} is no ground truth of the data set {dataset!r}: it holds figures of {datasets}"
         )
     return table
-
-
-def load_details(name: str = "nas-bench-201") -> Details:
-    """Learning curves and latencies of the table called `name`.
-
-    Raises `UserError` where the table is missing, or was imported from a file that has none.
-    """
-    if is_packaged(name):
-        raise UserError(f"table {name!r} comes without learning curves")
-    path = catalog.find(TABLES, name)
-    place = details_path(path)
-    if not place.is_file():
-        raise UserError(f"table {name!r} came without learning curves; the official files have them")
-    details = Details.open(place)
-    if details.about.get("table_sha256") != Table.open(path).about["sha256"]:
-        raise UserError(f"the learning curves in {place} are of another table; import the official files again")
-    return details
 
 
 def _packaged(name: str) -> Table:

@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchharness.errors import UserError
 from benchharness.io import catalog
 from benchharness.table import nas_bench_201, quality
 from benchharness.table.importers import TABLES
-from benchharness.table.load import is_packaged, load_details, load_table
+from benchharness.table.load import is_packaged, load_table
 from benchharness.table.metric import Figure, after
 from benchharness.table.nas_bench_201 import Check
 from benchharness.table.table import Table
@@ -31,10 +30,6 @@ def info(name: str) -> list[tuple[str, str]]:
         rows.append(("seeds", f"{after(int(seeds[0]))}: {', '.join(map(str, seeds[1]))}"))
     rows += [("seconds", f"{dataset} {after(epochs)}") for dataset, epochs in table.times]
     rows += [("cost", cost.summary()) for cost in table.costs.values()]
-    try:
-        rows += [("curve", str(curve)) for curve in load_details(name).curves]
-    except UserError as none:
-        rows.append(("curves", str(none)))
     return [*rows, ("sha256", str(table.about["sha256"]))]
 
 

@@ -35,10 +35,9 @@ from benchharness.records import RunRecord, RunSpec
 from benchharness.runs import data_sets
 from benchharness.runs.suite import load as load_suite
 from benchharness.store import arrays, read, trace
-from benchharness.table import Details, Figure, Table
+from benchharness.table import Figure, Table
 from benchharness.table.build import build_table
 from benchharness.table.importers import COSTS, TABLES, columnar, cost_frame, official
-from benchharness.table.learning_curves import Curve
 
 EXAMPLES = int(os.environ.get("BENCHHARNESS_FUZZ", "60"))
 FEW = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
@@ -148,11 +147,10 @@ def test_runs(tmp_path: Path, file: str, changes: list[Any]) -> None:
 
 def tables(path: Path) -> dict[str, bytes]:
     """Honest files of every layout of tables."""
-    about = {"name": "x", "version": "0", "source": "a test", "table_sha256": "0"}
+    about = {"name": "x", "version": "0", "source": "a test"}
     figure = Figure("cifar10", "test", 200)
     made = build_table(about, np.array([[0] * 6, [1] * 6]), {figure: np.array([80.0, 90.0])})
     made.save(path / "x.npz")
-    Details(about, {Curve("cifar10", "train", 3): np.zeros((2, 3), np.uint16)}, {}).save(path / "d.npz")
     costs = f'index,arch,raspi4,pi5_onnx_mj\n1,"{ARCH}",2.5,3\n'.encode()
     (path / "costs.csv").write_bytes(costs)
     cost_frame.read(path / "costs.csv").save(path / "costs.npz")
@@ -163,7 +161,6 @@ def tables(path: Path) -> dict[str, bytes]:
     states = {"200": {"arch_str": ARCH, "all_results": {("cifar10", 777): trial}}}
     return {
         "x.npz": (path / "x.npz").read_bytes(),
-        "d.details": (path / "d.npz").read_bytes(),
         "x.csv": f'index,arch,cifar10_test_200\n1,"{ARCH}",90\n'.encode(),
         "x.json": json.dumps([{"arch": ARCH, "cifar10_test_200": 90.0}]).encode(),
         "x.parquet": (path / "x.parquet").read_bytes(),
@@ -177,7 +174,6 @@ def tables(path: Path) -> dict[str, bytes]:
 
 READERS: dict[str, Callable[[Path], object]] = {
     "x.npz": TABLES.check,
-    "d.details": Details.open,
     "x.csv": lambda path: columnar.read_as(path, "x"),
     "x.json": lambda path: columnar.read_as(path, "x"),
     "x.parquet": lambda path: columnar.read_as(path, "x"),

@@ -264,7 +264,7 @@ def test_one_thing_can_be_verified_alone(data: Path, images: Path, table: Path) 
     assert len(data_sets.verify()) == 2
 
 
-@pytest.mark.parametrize("name", ["../two", "", "a b", "two.details", "x" * 200])
+@pytest.mark.parametrize("name", ["../two", "", "a b", "x" * 200])
 def test_a_table_cannot_be_given_a_name_that_is_none(data: Path, table: Path, name: str) -> None:
     with pytest.raises(UserError, match="is no name; use letters, digits"):
         catalog.install_with(TABLES, name, table, native)

@@ -17,9 +17,9 @@ import pytest
 
 from benchharness.errors import UserError
 from benchharness.runs import data_sets
-from benchharness.table import Table, load_details, load_table
+from benchharness.table import Table, load_table
 from benchharness.table.importers import official
-from benchharness.table.importers.trials import Gathered, Imported
+from benchharness.table.importers.trials import Gathered
 from benchharness.table.install import import_table
 from tests.support import releases
 from tests.support.official import FORMS, deviation, official_api, read
@@ -37,54 +37,33 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_every_form_agrees_with_the_package_made_for_it(released: dict[str, Path], form: str) -> None:
     release = released[form]
     found = read(release)
-    assert found.table.numbers.tolist() == list(releases.ARCHS)
-    assert [found.table.arch(index) for index in releases.ARCHS] == list(releases.ARCHS.values())
+    assert found.numbers.tolist() == list(releases.ARCHS)
+    assert [found.arch(index) for index in releases.ARCHS] == list(releases.ARCHS.values())
     assert deviation(official_api(release), found, list(releases.ARCHS)) < 1e-5
 
 
 def test_the_real_sample_agrees_with_its_package_and_with_the_table(data_folder: Path) -> None:
     found = official.read(data_folder / SAMPLE)
     api = nats_bench.create(str(data_folder / SAMPLE), "tss", fast_mode=True, verbose=False)
-    assert found.table.numbers.tolist() == [0, 11, 284]
+    assert found.numbers.tolist() == [0, 11, 284]
     assert deviation(api, found, [0, 11, 284]) < 1e-5
     table = load_table()
     for figure in table.figures():
-        np.testing.assert_allclose(
-            table.accuracy(found.table.numbers, *figure), found.table.accuracy(None, *figure), atol=2e-4
-        )
+        np.testing.assert_allclose(table.accuracy(found.numbers, *figure), found.accuracy(None, *figure), atol=2e-4)
 
 
 def test_runs_keep_their_seed_and_missing_ones_are_nan(released: dict[str, Path]) -> None:
-    found = read(released["folder"]).table
+    found = read(released["folder"])
     assert found.about["training_seeds"] == {"12": [111, 777], "200": [777, 888, 999]}
     assert np.isnan(found.seeds("cifar100", "test")).tolist() == [[False] * 3, [False, False, True], [False] * 3]
     assert (found.seeds("cifar10", "valid", 12).shape, found.seeds("cifar100", "test", 12).shape) == ((3, 2), (3, 1))
     assert found.accuracy(2941, "cifar100", "test") == pytest.approx(found.seeds("cifar100", "test")[1, :2].mean())
 
 
-def test_what_is_imported_is_found_with_its_details(own_home: Path, released: dict[str, Path]) -> None:
+def test_what_is_imported_is_found(own_home: Path, released: dict[str, Path]) -> None:
     (item,) = data_sets.install(released["folder"])
     assert (item.name, len(load_table(item.name))) == ("nas-bench-201-part", 3)
-    details = load_details(item.name)
-    assert details.accuracy(np.arange(3), "cifar10", "ori-test").shape == (3, 200)
-    assert details.latencies["cifar10"].tolist() == pytest.approx([0.013] * 3)
-    with pytest.raises(UserError, match="no curve of cifar100 x-valid over 200 epochs; there are: "):
-        details.accuracy(0, "cifar100", "x-valid")
     assert [found.problem for found in data_sets.verify()] == [""]
-    load_table(item.name).save(item.path.with_name("alone.npz"))
-    with pytest.raises(UserError, match="came without learning curves"):
-        load_details("alone")
-
-
-def test_details_of_another_table_are_not_taken_for_its_own(own_home: Path, released: dict[str, Path]) -> None:
-    (item,) = data_sets.install(released["folder"])
-    own = Table.open(item.path)
-    import_table(item.path, "other")
-    item.path.with_name(f"{item.name}.details.npz").replace(item.path.with_name("other.details.npz"))
-    assert len(load_details("other").curves) > 10
-    Table(**{**vars(own), "about": {**own.about, "sha256": "0"}}).save(item.path.with_name("other.npz"))
-    with pytest.raises(UserError, match="are of another table"):
-        load_details("other")
 
 
 @pytest.mark.parametrize("form", ["one file", "pth of then"])
@@ -99,8 +78,8 @@ def test_a_part_does_not_pass_for_the_benchmark(own_home: Path, released: dict[s
 
 @pytest.mark.parametrize("protocol", [2, 5])
 def test_any_protocol(released: dict[str, Path], tmp_path: Path, protocol: int) -> None:
-    found = read(releases.as_one_file(tmp_path / "x.pickle.pbz2", protocol)).table
-    assert found.about["sha256"] == read(released["folder"]).table.about["sha256"]
+    found = read(releases.as_one_file(tmp_path / "x.pickle.pbz2", protocol))
+    assert found.about["sha256"] == read(released["folder"]).about["sha256"]
 
 
 class Runs:
@@ -201,11 +180,10 @@ def test_a_torn_file_is_a_clear_error(released: dict[str, Path], tmp_path: Path,
         read(tmp_path / released[form].name)
 
 
-def same(one: Imported, other: Imported) -> bool:
-    figures = one.table.figures()
-    return one.table.numbers.tolist() == other.table.numbers.tolist() and all(
-        np.array_equal(one.table.accuracy(None, *figure), other.table.accuracy(None, *figure), equal_nan=True)
-        for figure in figures
+def same(one: Table, other: Table) -> bool:
+    figures = one.figures()
+    return one.numbers.tolist() == other.numbers.tolist() and all(
+        np.array_equal(one.accuracy(None, *figure), other.accuracy(None, *figure), equal_nan=True) for figure in figures
     )
 
 
@@ -275,7 +253,7 @@ def test_packed_and_renamed_releases_are_read(
     with tarfile.open(path, f"w:{mode}") as archive:  # type: ignore[call-overload]
         archive.add(released["folder"], "NATS-tss-v1_0-3ffb9-simple")
     assert official.recognises(path) == "nas-bench-201"
-    assert read(path).table.about["sha256"] == read(released["folder"]).table.about["sha256"]
+    assert read(path).table.about["sha256"] == read(released["folder"]).about["sha256"]
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(UserError, match="damaged"):
         read(path)
@@ -293,4 +271,4 @@ def test_packed_and_renamed_releases_are_read(
 def test_files_that_a_browser_renamed(tmp_path: Path, released: dict[str, Path], form: str, name: str) -> None:
     (tmp_path / name).write_bytes(released[form].read_bytes())
     assert official.recognises(tmp_path / name) == "nas-bench-201"
-    assert len(read(tmp_path / name).table) == 3
+    assert len(read(tmp_path / name)) == 3

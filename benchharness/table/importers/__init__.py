@@ -7,8 +7,6 @@ from typing import Final
 from benchharness.io.catalog import Importer, Kind
 from benchharness.table.costs import Costs
 from benchharness.table.importers import native, native_costs
-from benchharness.table.importers.trials import details_path
-from benchharness.table.learning_curves import Details
 from benchharness.table.nas_bench_201 import checked
 from benchharness.table.table import Table
 
@@ -20,10 +18,8 @@ def _importers() -> Sequence[Importer]:
 
 
 def _check(path: Path) -> None:
-    """Raise `UserError` where the table in our format at `path`, or what came with it, is not what it says."""
+    """Raise `UserError` where the table in our format at `path` is not what it says."""
     checked(Table.open(path))
-    if details_path(path).is_file():
-        Details.open(details_path(path))
 
 
 def _cost_importers() -> Sequence[Importer]:

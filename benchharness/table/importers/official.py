@@ -22,8 +22,9 @@ from benchharness.io import archives, pickles
 from benchharness.io.files import SOURCE_BYTES, open_file, read_up_to
 from benchharness.io.progress import shown
 from benchharness.table.frames import bare
-from benchharness.table.importers.trials import Gathered, Imported
+from benchharness.table.importers.trials import Gathered
 from benchharness.table.nas_bench_201 import NAME, checked
+from benchharness.table.table import Table
 
 LAYOUT: Final = "NAS-Bench-201 (.pth) or NATS-Bench topology (.pickle.pbz2, or the -simple folder or .tar) as released"
 PART: Final = f"{NAME}-part"
@@ -57,30 +58,29 @@ def recognises(path: Path) -> str | None:
     return NAME if path.is_file() and _form(path) else None
 
 
-def read(path: Path) -> Imported:
-    """The table and details at `path`; raises `UserError` where it is not the benchmark, whole and unmixed.
+def read(path: Path) -> Table:
+    """The table at `path`; raises `UserError` where it is not the benchmark, whole and unmixed.
 
     A folder may hold a part: its table has another name.
     """
     return read_as(path, recognises(path) or NAME)
 
 
-def read_as(path: Path, name: str) -> Imported:
+def read_as(path: Path, name: str) -> Table:
     """The table at `path`, which may hold a part of the benchmark, under another `name` than the benchmark's."""
     if path.is_dir() and not _files(path):
         raise UserError(f"{path} holds no file of an architecture, such as 000000.pickle.pbz2")
     if path.is_dir() and _is_of_sizes(_files(path)):
         raise UserError(f"{path} is NATS-Bench's size search space; the topology space (NATS-tss) is NAS-Bench-201's")
     gathered = Gathered()
-    for index, states in shown(_entries(path), space.SIZE, f"reading {path.name}"):
+    for index, states in shown(entries(path), space.SIZE, f"reading {path.name}"):
         gathered.add(index, states)
     version = _VERSION.search(path.name)
-    imported = gathered.finish(name, version[0] if version else "unknown", path.name)
-    if name == NAME and not imported.table.complete:
-        problem = f"{path} holds {len(imported.table)} of the {space.SIZE:,} architectures of NAS-Bench-201"
+    table = gathered.finish(name, version[0] if version else "unknown", path.name)
+    if name == NAME and not table.complete:
+        problem = f"{path} holds {len(table)} of the {space.SIZE:,} architectures of NAS-Bench-201"
         raise UserError(f"{problem}; import it under another name (`--name`)")
-    checked(imported.table)
-    return imported
+    return checked(table)
 
 
 def reads(path: Path) -> bool:
@@ -107,7 +107,8 @@ def _is_of_sizes(files: dict[int, Path]) -> bool:
         return False
 
 
-def _entries(path: Path) -> Iterator[tuple[Any, Any]]:
+def entries(path: Path) -> Iterator[tuple[Any, Any]]:
+    """The benchmark's index of each architecture at `path`, and its trainings, as the release has them."""
     if path.is_dir():
         for index, file in sorted(_files(path).items()):
             yield index, _one(open_file(file), file)

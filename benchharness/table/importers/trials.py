@@ -1,14 +1,12 @@
-"""Single trainings, as official files hold them, gathered into a table and its details, one architecture at a time."""
+"""Gathers single trainings, as official files hold them, into a table, one architecture at a time."""
 
-from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 
 from benchharness import space
 from benchharness.errors import UserError
 from benchharness.table.build import SEED_RULE, build_table
-from benchharness.table.learning_curves import MISSING, STEPS, Curve, Details
 from benchharness.table.metric import Figure
 from benchharness.table.nas_bench_201 import check_official_costs
 from benchharness.table.table import Table
@@ -30,23 +28,6 @@ _TRAINED_ON: Final = ("cifar10-valid", "cifar10", "cifar100", "ImageNet16-120")
 _SEEDS_LIMIT: Final = 8
 
 
-class Imported(NamedTuple):
-    """A table and the details that came with it."""
-
-    table: Table
-    details: Details
-
-    def save(self, path: Any) -> None:
-        """Write the table to `path` and the details beside it."""
-        self.details.save(details_path(path))
-        self.table.save(path)
-
-
-def details_path(path: Any) -> Any:
-    """Where the details of the table at `path` are."""
-    return path.with_name(f"{path.stem}.details.npz")
-
-
 class Gathered:
     """Arrays that grow by `add` an architecture at a time: 200 MB for the whole benchmark, however large its files."""
 
@@ -55,8 +36,6 @@ class Gathered:
         self._held = np.zeros(space.SIZE, bool)
         self._runs: dict[tuple[Figure, int], Any] = {}
         self._times: dict[tuple[str, int], Any] = {}
-        self._curves: dict[Curve, Any] = {}
-        self._latencies: dict[str, Any] = {}
 
     def add(self, index: Any, states: Any) -> None:
         """Take in the architecture numbered `index`, given as the plain states of its trainings by their epochs.
@@ -82,7 +61,7 @@ class Gathered:
             raise UserError(f"architecture {index} is not laid out as official files are ({reason})") from None
         self._ops[index], self._held[index] = arch, True
 
-    def finish(self, name: str, version: str, source: str) -> Imported:
+    def finish(self, name: str, version: str, source: str) -> Table:
         """Everything taken in, as the table called `name`."""
         rows = np.flatnonzero(self._held)
         figures = sorted({figure for figure, _ in self._runs}, key=lambda figure: (-figure.epochs, figure))
@@ -97,10 +76,7 @@ class Gathered:
         }
         means = {figure: _mean(runs) for figure, runs in by_seed.items()}
         times = {key: column[rows] for key, column in self._times.items()}
-        table = build_table(about, self._ops[rows], means, by_seed, times)
-        curves = {key: column[rows] for key, column in self._curves.items()}
-        latencies = {key: column[rows] for key, column in self._latencies.items()}
-        return Imported(table, Details({"name": name, "table_sha256": table.about["sha256"]}, curves, latencies))
+        return build_table(about, self._ops[rows], means, by_seed, times)
 
     def _add(self, index: int, arch: space.Arch, epochs: int, trials: Any) -> None:
         for trained_on in _TRAINED_ON:
@@ -110,8 +86,7 @@ class Gathered:
             for seed, trial in runs.items():
                 check_official_costs(arch, trained_on, trial["params"], trial["flop"])
                 self._add_run(index, epochs, trained_on, seed, trial)
-            self._add_curves(index, epochs, trained_on, list(runs.values()))
-            self._add_costs(index, epochs, trained_on, list(runs.values()))
+            self._add_seconds(index, epochs, trained_on, list(runs.values()))
 
     def _add_run(self, index: int, epochs: int, trained_on: str, seed: Any, trial: Any) -> None:
         if type(seed) is not int or trial["epochs"] != epochs:
@@ -120,6 +95,8 @@ class Gathered:
             place = FIGURES.get((trained_on, measured_on))
             value = trial["eval_acc1es"].get(f"{measured_on}@{epochs - 1}")
             if place is not None and value is not None:
+                if not 0 <= value <= 100:
+                    raise UserError(f"its accuracy on {measured_on} is not in percent, but {value:g}")
                 column = self._runs.setdefault((Figure(*place, epochs), seed), None)
                 if column is None:
                     if len(self._seeds(epochs)) > _SEEDS_LIMIT:
@@ -127,27 +104,10 @@ class Gathered:
                     column = self._runs[Figure(*place, epochs), seed] = _column()
                 column[index] = value
 
-    def _add_curves(self, index: int, epochs: int, trained_on: str, trials: list[Any]) -> None:
-        curves: dict[str, list[Any]] = {}
-        for trial in trials:
-            for measured_on, values in _curves_of(trial, epochs):
-                curves.setdefault(measured_on, []).append(values)
-        for measured_on, runs in curves.items():
-            key = Curve(trained_on, measured_on, epochs)
-            if key not in self._curves:
-                self._curves[key] = np.full((space.SIZE, epochs), MISSING, np.uint16)
-            values = np.array(runs, float)
-            if not ((values >= 0) & (values <= 100)).all():
-                raise UserError(f"its curve of {key} is not in percent")
-            self._curves[key][index] = np.round(values.mean(axis=0) * STEPS)
-
-    def _add_costs(self, index: int, epochs: int, trained_on: str, trials: list[Any]) -> None:
+    def _add_seconds(self, index: int, epochs: int, trained_on: str, trials: list[Any]) -> None:
         times = [sum(trial["train_times"].values()) for trial in trials if trial.get("train_times")]
         if times and trained_on in _TIMED:
             self._times.setdefault((_TIMED[trained_on], epochs), _column())[index] = np.mean(times)
-        latencies = [np.mean(trial["latency"]) for trial in trials if trial.get("latency")]
-        if latencies and epochs == 200:
-            self._latencies.setdefault(trained_on, _column())[index] = np.mean(latencies)
 
     def _seeds(self, epochs: int) -> list[int]:
         return sorted({seed for figure, seed in self._runs if figure.epochs == epochs})
@@ -166,17 +126,3 @@ def _mean(runs: Any) -> Any:
     finite = ~np.isnan(runs)
     total, count = np.where(finite, runs, 0).sum(axis=1), finite.sum(axis=1)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
-def _curves_of(trial: Any, epochs: int) -> Iterator[tuple[str, Any]]:
-    """What was measured after every epoch; epochs are keys, some releases have them as texts."""
-    accuracies = trial["eval_acc1es"]
-    curves = {
-        name: [accuracies.get(f"{name}@{epoch}") for epoch in range(epochs)]
-        for name in {k.split("@")[0] for k in accuracies}
-    }
-    training = trial["train_acc1es"] or {}
-    curves["train"] = [training.get(epoch, training.get(str(epoch))) for epoch in range(epochs)]
-    for name, values in curves.items():
-        if name in ("train", "x-valid", "x-test", "ori-test") and None not in values:
-            yield name, np.array(values, float)
