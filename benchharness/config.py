@@ -15,7 +15,7 @@ Settings = TypeVar("Settings", bound="DataclassInstance")
 
 
 @dataclass(frozen=True)
-class Protocol:
+class SearchConfig:
     """How a supernet is searched; the defaults are those of the `drnas` protocol (METHODS of DrNAS and DARTS-PT)."""
 
     name: str
@@ -77,7 +77,7 @@ _CHOICES: Final = {
 }
 _POSITIVE: Final = ("epochs", "channels", "cells", "partial", "batch", "eval_batch", "learning_rate")
 
-_NATS = Protocol(
+_NATS = SearchConfig(
     name="nats",
     order="weights-first",
     split="benchmark",
@@ -91,11 +91,11 @@ _NATS = Protocol(
 )
 
 PROTOCOLS: Final = {
-    "drnas": Protocol(name="drnas"),
+    "drnas": SearchConfig(name="drnas"),
     "nats": _NATS,
     "nb201": replace(_NATS, name="nb201", epochs=50, clip=5.0, bn_eval="running", last_affine=True),
     # Rates of alpha at which two cores can decide in minutes: see docs/protocols.md.
-    "cpu": Protocol(
+    "cpu": SearchConfig(
         name="cpu",
         epochs=16,
         images=3840,
@@ -107,7 +107,7 @@ PROTOCOLS: Final = {
         ranking_batches=2,
     ),
     # As deep as the papers' supernets, half as wide: deep enough to collapse to skip connections.
-    "cpu-deep": Protocol(
+    "cpu-deep": SearchConfig(
         name="cpu-deep",
         epochs=10,
         images=10_000,
@@ -119,7 +119,7 @@ PROTOCOLS: Final = {
         ranking_batches=1,
     ),
     # For small images: with it the default command takes minutes, trainings of cells that a table lacks included.
-    "small": Protocol(
+    "small": SearchConfig(
         name="small",
         epochs=12,
         images=3840,
@@ -157,7 +157,7 @@ _LATER: Final = ("period", "last_affine", "cells_apart", "cell_batch", "cell_aug
 """Settings that older runs do not record; they had the defaults, and run ids leave those out."""
 
 
-def for_method(settings: Protocol, method: str, given: Collection[str] = ()) -> Protocol:
+def for_method(settings: SearchConfig, method: str, given: Collection[str] = ()) -> SearchConfig:
     """`settings` as they are for `method`: the preset's own for it, but for what is `given` or was changed.
 
     Named after the preset whose settings for that method they are, where there is one. Raises `UserError` where they
@@ -172,9 +172,9 @@ def for_method(settings: Protocol, method: str, given: Collection[str] = ()) -> 
     return replace(settings, name=named(asdict(settings), method))
 
 
-def recorded(settings: Protocol) -> dict[str, Any]:
+def recorded(settings: SearchConfig) -> dict[str, Any]:
     """The settings as a run records them."""
-    defaults = Protocol(name=settings.name)
+    defaults = SearchConfig(name=settings.name)
     values = asdict(settings)
     return {key: value for key, value in values.items() if key not in _LATER or value != getattr(defaults, key)}
 
@@ -188,7 +188,7 @@ def named(values: Mapping[str, Any], method: str, ignoring: Collection[str] = ()
 
 def departures(values: Mapping[str, Any], method: str, ignoring: Collection[str] = ()) -> dict[str, Any]:
     """Recorded `values` that are not those of the preset they name for `method`; all of them where that is unknown."""
-    whole = {**{key: Protocol.__dataclass_fields__[key].default for key in _LATER}, **values}
+    whole = {**{key: SearchConfig.__dataclass_fields__[key].default for key in _LATER}, **values}
     name = str(values["name"])
     preset = {**vars(PROTOCOLS[name]), **BY_METHOD.get(name, {}).get(method, {})} if name in PROTOCOLS else {}
     return {
@@ -198,7 +198,7 @@ def departures(values: Mapping[str, Any], method: str, ignoring: Collection[str]
     }
 
 
-def protocol(name: str, changes: Mapping[str, Any] | None = None) -> Protocol:
+def protocol(name: str, changes: Mapping[str, Any] | None = None) -> SearchConfig:
     """The preset called `name` with `changes` made (values may be strings); raises `UserError` on what is not one."""
     if name not in PROTOCOLS:
         raise unknown("protocol", name, PROTOCOLS)
@@ -252,7 +252,7 @@ def coerce(key: str, value: Any, kind: type) -> Any:
         raise UserError(f"{key}={str(value)[:80]!r} is not a {kind.__name__}{finite}") from None
 
 
-def _check(settings: Protocol) -> None:
+def _check(settings: SearchConfig) -> None:
     check_values(asdict(settings), _CHOICES, _POSITIVE)
     if settings.channels % settings.partial:
         raise UserError(f"partial={settings.partial} does not divide channels={settings.channels}")
@@ -261,7 +261,7 @@ def _check(settings: Protocol) -> None:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainConfig:
     """How an architecture is trained; the defaults are NAS-Bench-201's with 12 epochs (Dong & Yang 2020, section 2.2),
     but for `rate_by` and `trained_on`, whose defaults are what tables from before there was a choice were trained with.
 
@@ -298,23 +298,23 @@ class Recipe:
 _RECIPE_CHOICES: Final = {"trained_on": ("half", "benchmark", "whole"), "rate_by": ("step", "epoch")}
 _RECIPE_POSITIVE: Final = ("epochs", "batch", "learning_rate", "channels", "cells")
 RECIPES: Final = {
-    "nas-bench-201": Recipe(rate_by="epoch", trained_on="benchmark"),
-    "nas-bench-201-full": Recipe(name="nas-bench-201-full", epochs=200, rate_by="epoch", trained_on="benchmark"),
-    "small": Recipe(
+    "nas-bench-201": TrainConfig(rate_by="epoch", trained_on="benchmark"),
+    "nas-bench-201-full": TrainConfig(name="nas-bench-201-full", epochs=200, rate_by="epoch", trained_on="benchmark"),
+    "small": TrainConfig(
         name="small", epochs=4, batch=128, learning_rate=0.2, warmup=0.1, channels=4, cells=1, measured=5000
     ),
-    "digits": Recipe(name="digits", epochs=1, batch=128, channels=8, cells=3, measured=5000),
+    "digits": TrainConfig(name="digits", epochs=1, batch=128, channels=8, cells=3, measured=5000),
 }
 
 
-def recipe(name: str, changes: Mapping[str, Any] | None = None) -> Recipe:
+def recipe(name: str, changes: Mapping[str, Any] | None = None) -> TrainConfig:
     """The preset called `name` with `changes` made (values may be strings); raises `UserError` on what is not one."""
     if name not in RECIPES:
         raise unknown("recipe", name, RECIPES)
     return checked(changed(RECIPES[name], changes or {}))
 
 
-def checked(asked: Recipe) -> Recipe:
+def checked(asked: TrainConfig) -> TrainConfig:
     """The recipe itself; raises `UserError` where it has a value that no training can have."""
     check_values(asdict(asked), _RECIPE_CHOICES, _RECIPE_POSITIVE)
     if asked.warmup >= 1:

@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 
 from benchharness import space
 from benchharness.data import load_images
-from benchharness.data.pictures import Pictures
+from benchharness.data.device_images import DeviceImages
 from benchharness.models.proxies import Setting, score
 
 THEIRS = {"synflow": "synflow", "snip": "snip", "grasp": "grasp", "fisher": "fisher", "jacob_cov": "jacov"}
@@ -34,7 +34,7 @@ def main() -> None:
     cells = [space.from_code(int(space.order()[int(index)])) for index in drawn["index"]]
     images = load_images("cifar10")
     batches = [
-        next(Pictures(images, np.arange(first, first + 2 * BATCH), torch.device("cpu")).fixed(BATCH, 1))
+        next(DeviceImages(images, np.arange(first, first + 2 * BATCH), torch.device("cpu")).fixed(BATCH, 1))
         for first in (0, 1000)
     ]
     print(f"{args.cells} cells, {BATCH} images, C=16, N=5: Spearman of two draws, and of each with NASLib's")

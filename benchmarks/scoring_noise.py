@@ -17,7 +17,7 @@ from timing import dataset, of_searches, parser, told
 
 from benchharness.config import protocol
 from benchharness.data import load_images
-from benchharness.data.pictures import Pictures
+from benchharness.data.device_images import DeviceImages
 from benchharness.runs.plan import make_plan, parse_methods
 from benchharness.runs.suite import parse_settings
 from benchharness.search import selection
@@ -82,7 +82,7 @@ def scored(
     return np.array(found).reshape(-1, *weights.shape)
 
 
-def of(whole: Pictures, part: int, parts: int) -> Pictures:
+def of(whole: DeviceImages, part: int, parts: int) -> DeviceImages:
     """Every `parts`-th of the pictures."""
     some = copy.copy(whole)
     some.padded, some.labels = whole.padded[part::parts], whole.labels[part::parts]

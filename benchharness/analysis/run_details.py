@@ -10,7 +10,7 @@ import pandas as pd
 from benchharness import store
 from benchharness.analysis.experiment import changes, setting
 from benchharness.analysis.lookup import lookup_run
-from benchharness.config import Protocol
+from benchharness.config import SearchConfig
 from benchharness.space import from_string, indices, to_code
 from benchharness.table import Tables
 
@@ -36,7 +36,7 @@ def details(folder: Path, tables: Tables) -> dict[str, Any]:
         "measures": dict((row["record"] or {}).get("measures", {})),
         "options": {**spec["train_options"], "selection": spec["selection"], **spec["selection_options"]},
         "costs": _known({name: _plain(row[name]) for name in _COSTS}),
-        "settings": {one.name: spec["protocol"].get(one.name, one.default) for one in fields(Protocol)},
+        "settings": {one.name: spec["protocol"].get(one.name, one.default) for one in fields(SearchConfig)},
         "changed": sorted(changes(spec)),
         "attempts": list((row["machine"] or {}).get("attempts", [])),
         "failure": row["failure"],

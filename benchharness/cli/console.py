@@ -22,7 +22,7 @@ from benchharness.table import Table
 from benchharness.table.metric import after
 
 if TYPE_CHECKING:
-    from benchharness.config import Recipe
+    from benchharness.config import TrainConfig
     from benchharness.records import RunSpec
     from benchharness.report.blocks import Report
     from benchharness.runs.plan import Job
@@ -240,7 +240,7 @@ def _print_many(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     print("\n".join(lines))
 
 
-def comparisons(compared: "Iterable[Comparison]", table: Table, recipe: "Recipe") -> None:
+def comparisons(compared: "Iterable[Comparison]", table: Table, recipe: "TrainConfig") -> None:
     """Architectures trained here beside a table's figures, in percent, with the table's own seed noise in points."""
     rows = []
     for one in compared:

@@ -8,7 +8,7 @@ from benchharness.cli.parser import DONE, INTERRUPTED, Parser, complain, dataset
 from benchharness.errors import UserError
 
 if TYPE_CHECKING:
-    from benchharness.config import Recipe
+    from benchharness.config import TrainConfig
     from benchharness.table import Table
     from benchharness.training.journal import Journal
 
@@ -114,7 +114,7 @@ def _trained(parser: Parser, default: str) -> Parser:
     return parser
 
 
-def _recipe(args: argparse.Namespace, own: "Recipe | None" = None) -> "Recipe":
+def _recipe(args: argparse.Namespace, own: "TrainConfig | None" = None) -> "TrainConfig":
     """The recipe named, else a table's `own`, else the benchmark's, with the changes asked for."""
     from benchharness import config
     from benchharness.config import changed

@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Integer
 from torch import Tensor
 
-from benchharness.config import Protocol
+from benchharness.config import SearchConfig
 from benchharness.data import ImageSet
+from benchharness.data.device_images import Batch, DeviceImages
 from benchharness.data.official import is_reordered
-from benchharness.data.pictures import Batch, Pictures
 from benchharness.data.splits import Split
 from benchharness.seeding import generator
 
@@ -20,7 +20,7 @@ _MISSING = " (drawn by seed: the benchmark's own split file is not installed)"
 _REORDERED = " (whose indices count the images in their official order, and these are in another)"
 
 
-def split(images: ImageSet, settings: Protocol, seed: int, given: Split | None = None) -> Split:
+def split(images: ImageSet, settings: SearchConfig, seed: int, given: Split | None = None) -> Split:
     """The two halves that `settings` asks for; with `settings.images`, no more of each, drawn by `seed`.
 
     The `benchmark` split halves CIFAR-10's training images; on any other data set it is the NATS-Bench one, where
@@ -66,11 +66,11 @@ class Stream:
     """Batches of both halves. A pure function of (data set, seed, epoch): nothing to save, nothing to lose."""
 
     def __init__(
-        self, images: ImageSet, settings: Protocol, seed: int, device: torch.device, given: Split | None = None
+        self, images: ImageSet, settings: SearchConfig, seed: int, device: torch.device, given: Split | None = None
     ) -> None:
         self.settings, self.seed, self.name = settings, seed, images.name
         self.split = split(images, settings, seed, given)
-        self.train, self.valid = (Pictures(images, index, device) for index in self.split[:2])
+        self.train, self.valid = (DeviceImages(images, index, device) for index in self.split[:2])
         self.about: dict[str, Any] = {
             "label": images.label,
             "sha256": images.sha256,

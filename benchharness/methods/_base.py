@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from benchharness.config import Protocol
+from benchharness.config import SearchConfig
 from benchharness.methods._updates import Loss, Update, Weights
 from benchharness.space import Arch
 
@@ -77,7 +77,7 @@ class Method(nn.Module):
         """Whether alpha is updated at this point of the search."""
         return True
 
-    def optimizer(self, settings: Protocol) -> torch.optim.Optimizer:
+    def optimizer(self, settings: SearchConfig) -> torch.optim.Optimizer:
         """The optimiser of alpha: Adam with the protocol's settings."""
         decay = settings.alpha_weight_decay if self.alpha_weight_decay is None else self.alpha_weight_decay
         betas = (settings.alpha_beta1, settings.alpha_beta2)

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from benchharness.data.device_images import Batch
 from benchharness.data.loader import Stream
-from benchharness.data.pictures import Batch
 from benchharness.errors import unknown
 from benchharness.models.supernet import Supernet
 from benchharness.space import EDGES, NONE, Arch

@@ -7,8 +7,8 @@ from jaxtyping import Float, Integer
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
-from benchharness.config import Protocol
-from benchharness.data.pictures import Batch
+from benchharness.config import SearchConfig
+from benchharness.data.device_images import Batch
 from benchharness.errors import unknown
 from benchharness.methods._base import Arch, Loss, Method, Weights
 from benchharness.methods._updates import StepContext, Tallies, Update, judging, unmet
@@ -135,7 +135,7 @@ class Enas(Method):
             optimizer.step()
         self.record()
 
-    def optimizer(self, settings: Protocol) -> torch.optim.Optimizer:  # noqa: ARG002
+    def optimizer(self, settings: SearchConfig) -> torch.optim.Optimizer:  # noqa: ARG002
         """The controller's own Adam; the protocol's settings for alpha do not apply."""
         return torch.optim.Adam(self.parameters(), 1e-3, (0.0, 0.999), eps=1e-3)
 

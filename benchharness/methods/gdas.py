@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from benchharness.data.pictures import Batch
+from benchharness.data.device_images import Batch
 from benchharness.errors import unknown
 from benchharness.methods._base import Arch, Loss, Weights
 from benchharness.methods._updates import FirstOrder

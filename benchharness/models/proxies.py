@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchharness.data.pictures import Batch
+from benchharness.data.device_images import Batch
 from benchharness.errors import UserError, unknown
 from benchharness.models.layers import Norm
 from benchharness.models.standalone import Network

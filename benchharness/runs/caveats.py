@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from benchharness.config import Protocol
+from benchharness.config import SearchConfig
 from benchharness.data.kinds import KNOWN
 from benchharness.runs.plan import Job
 from benchharness.stats import smallest_p
@@ -23,7 +23,7 @@ def cannot_show(plan: Sequence[Job]) -> list[str]:
     return [*_immovable(plan), *_few_seeds(plan)]
 
 
-def alpha_reach(settings: Protocol, train_images: int) -> float:
+def alpha_reach(settings: SearchConfig, train_images: int) -> float:
     """How far alpha can move in a search that takes so many training images an epoch: its rate times its steps."""
     return settings.alpha_learning_rate * settings.epochs * -(-train_images // settings.batch)
 
@@ -31,7 +31,7 @@ def alpha_reach(settings: Protocol, train_images: int) -> float:
 def _immovable(plan: Iterable[Job]) -> list[str]:
     """At most one sentence: all jobs of a plan that differ in settings do so by method alone."""
     for job in plan:
-        settings, images = Protocol(**job.base.protocol), _train_images(job)
+        settings, images = SearchConfig(**job.base.protocol), _train_images(job)
         reach = alpha_reach(settings, images) if images else REACH
         if job.base.selection == "magnitude" and reach < REACH:
             return [

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from benchharness import data, methods
-from benchharness.config import Protocol, for_method, recorded
+from benchharness.config import SearchConfig, for_method, recorded
 from benchharness.errors import UserError, unknown, unknown_option
 from benchharness.io.files import path_of, readable
 from benchharness.records import RunSpec
@@ -87,7 +87,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 
 
 def make_plan(
-    requests: Iterable[Asked], seeds: Iterable[int], dataset: str, settings: Protocol, given: Collection[str] = ()
+    requests: Iterable[Asked], seeds: Iterable[int], dataset: str, settings: SearchConfig, given: Collection[str] = ()
 ) -> list[Job]:
     """The jobs of a request, seed by seed; raises `UserError` on an unknown method, selection, option or data set.
 
@@ -248,7 +248,7 @@ def _label(name: str, options: Mapping[str, Any], main: str = "") -> str:
 
 
 def _job(
-    supernet: _Supernet, readings: list[_Reading], seed: int, dataset: str, settings: Protocol, split_sha256: str
+    supernet: _Supernet, readings: list[_Reading], seed: int, dataset: str, settings: SearchConfig, split_sha256: str
 ) -> Job:
     base = RunSpec(
         method=supernet.label,

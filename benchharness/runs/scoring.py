@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from benchharness import space
 from benchharness.compute import executors
 from benchharness.data import load_images
-from benchharness.data.pictures import Batch, Pictures
+from benchharness.data.device_images import Batch, DeviceImages
 from benchharness.errors import UserError
 from benchharness.io import catalog, files
 from benchharness.models import proxies
@@ -147,5 +147,5 @@ def _batch(request: Asked, device: str) -> tuple[Batch, int]:
     images = load_images(request.dataset)
     count = len(images.train_labels)
     drawn = torch.randperm(count, generator=generator("score", request.dataset, request.setting.seed))[: request.batch]
-    pictures = Pictures(images, drawn.numpy(), torch.device(device))
+    pictures = DeviceImages(images, drawn.numpy(), torch.device(device))
     return next(pictures.fixed(request.batch, 1)), len(images.classes)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from benchharness.compute.memory import ran_out
-from benchharness.data.pictures import Batch
+from benchharness.data.device_images import Batch
 from benchharness.errors import UserError
 from benchharness.methods import Method, _updates
 from benchharness.methods._updates import StepContext, Update

@@ -14,7 +14,7 @@ from msgspec import Meta
 from torch import Tensor
 
 from benchharness import methods
-from benchharness.config import Protocol
+from benchharness.config import SearchConfig
 from benchharness.data import ImageSet
 from benchharness.data.loader import Stream
 from benchharness.data.splits import Split
@@ -73,7 +73,7 @@ class Search:
         recorder: Recorder | None = None,
     ) -> None:
         self.spec, self.device, self.classes = spec, device, len(images.classes)
-        self.settings, self.compiled, self.recorder = Protocol(**spec.protocol), compiled, recorder
+        self.settings, self.compiled, self.recorder = SearchConfig(**spec.protocol), compiled, recorder
         precision.check_numerics(self.settings.numerics, device.type)
         self.stream = Stream(images, self.settings, spec.seed, device, split)
         kind = methods.configured(methods.load(method_path or spec.trains), spec.train_options)
@@ -334,7 +334,7 @@ def _check_fit(optimizer: torch.optim.Optimizer) -> None:
             raise UserError("has an optimiser's state of other shapes")
 
 
-def _weight_optimizer(net: Supernet, settings: Protocol) -> torch.optim.Optimizer:
+def _weight_optimizer(net: Supernet, settings: SearchConfig) -> torch.optim.Optimizer:
     return torch.optim.SGD(
         net.parameters(),
         settings.learning_rate,
@@ -345,7 +345,7 @@ def _weight_optimizer(net: Supernet, settings: Protocol) -> torch.optim.Optimize
     )
 
 
-def _cosine(settings: Protocol, epoch: int, start: int = 0) -> float:
+def _cosine(settings: SearchConfig, epoch: int, start: int = 0) -> float:
     """The learning rate of an epoch: a cosine from the first to the smallest one, per epoch.
 
     From `start` on, where the rate is the first one again, it falls in the proportions in which the cosine does.

@@ -19,7 +19,7 @@ from jaxtyping import Int
 
 from benchharness import space
 from benchharness.compute import environment, executors
-from benchharness.config import Recipe, checked
+from benchharness.config import TrainConfig, checked
 from benchharness.data import ImageSet, load_images, version
 from benchharness.errors import UserError
 from benchharness.io import catalog, files, ground_truth
@@ -51,7 +51,7 @@ class Task(NamedTuple):
     code: int
     seed: int
     dataset: str
-    recipe: Recipe
+    recipe: TrainConfig
     device: str
     keep: Path | None = None
     """Where the trained weights are to be kept, if anywhere."""
@@ -76,7 +76,7 @@ def representatives() -> Int[np.ndarray, "classes"]:
     return np.array([*first, *(code for code in drawn.tolist() if code not in first)])
 
 
-def settings(recipe: Recipe) -> dict[str, Any]:
+def settings(recipe: TrainConfig) -> dict[str, Any]:
     """What makes a training another one. A later setting is left out at its default, so that older journals hold."""
     later = {"rate_by": "step"}
     return {key: value for key, value in asdict(recipe).items() if key != "name" and later.get(key) != value}
@@ -85,7 +85,7 @@ def settings(recipe: Recipe) -> dict[str, Any]:
 class Journal:
     """Every training made on this machine with one recipe on one data set."""
 
-    def __init__(self, images: ImageSet, recipe: Recipe) -> None:
+    def __init__(self, images: ImageSet, recipe: TrainConfig) -> None:
         self.images, self.recipe = images, recipe
         # Images that came to be moved otherwise make other trainings.
         moved = [version(images.name)] if version(images.name) != 1 else []
@@ -185,9 +185,9 @@ class Journal:
         }
 
 
-def recipe_of(table: Table) -> Recipe | None:
+def recipe_of(table: Table) -> TrainConfig | None:
     """How the table's figures were trained; None where it does not say, as the benchmark's own does not."""
-    return checked(Recipe(**table.about["recipe"])) if "recipe" in table.about else None
+    return checked(TrainConfig(**table.about["recipe"])) if "recipe" in table.about else None
 
 
 def lacking(table: Table, archs: Iterable[Arch]) -> list[int]:
@@ -250,6 +250,6 @@ def _train(task: Task) -> Training:
 
 
 @lru_cache(maxsize=1)
-def _trainer(dataset: str, recipe: Recipe, device: str) -> Trainer:
+def _trainer(dataset: str, recipe: TrainConfig, device: str) -> Trainer:
     torch.set_num_threads(1)  # so that the bits depend neither on the cores nor on how many trainings share them
     return Trainer(load_images(dataset), recipe, torch.device(device))

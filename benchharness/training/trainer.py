@@ -16,9 +16,9 @@ import torch
 from jaxtyping import Integer
 from torch.nn import functional as F
 
-from benchharness.config import Recipe, checked
+from benchharness.config import TrainConfig, checked
 from benchharness.data import ImageSet, benchmark_split
-from benchharness.data.pictures import Batch, Pictures
+from benchharness.data.device_images import Batch, DeviceImages
 from benchharness.errors import UserError
 from benchharness.io import files
 from benchharness.models.precision import arithmetic
@@ -58,7 +58,7 @@ class Course(NamedTuple):
     """As in `Trained`."""
 
 
-def parts(images: ImageSet, recipe: Recipe) -> Parts:
+def parts(images: ImageSet, recipe: TrainConfig) -> Parts:
     """Which images train and which measure, as `recipe.trained_on` says.
 
     Raises `UserError` where that needs the benchmark's split file and the data folder has none.
@@ -89,9 +89,9 @@ def _benchmark_halves() -> tuple[Integer[np.ndarray, " train"], Integer[np.ndarr
 class Trainer:
     """Trains architectures on one data set by one recipe; the images are brought to the device once."""
 
-    def __init__(self, images: ImageSet, recipe: Recipe, device: torch.device) -> None:
+    def __init__(self, images: ImageSet, recipe: TrainConfig, device: torch.device) -> None:
         self.images, self.recipe, self.device = images, checked(recipe), device
-        self.train, *self.measured = (Pictures(images, index, device) for index in parts(images, recipe))
+        self.train, *self.measured = (DeviceImages(images, index, device) for index in parts(images, recipe))
 
     @property
     def steps(self) -> int:
@@ -168,7 +168,7 @@ class Trainer:
         order = torch.randperm(len(self.train), generator=drawn)
         yield from self.train.augmented(order, self.recipe.batch, drawn)
 
-    def _accuracy_pct(self, net: Network, pictures: Pictures) -> float:
+    def _accuracy_pct(self, net: Network, pictures: DeviceImages) -> float:
         if not len(pictures):
             return float("nan")
         right = torch.zeros((), device=self.device)

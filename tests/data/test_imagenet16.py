@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from benchharness.data import ImageSet
+from benchharness.data.device_images import DeviceImages
 from benchharness.data.importers import imagenet16 as importer
-from benchharness.data.pictures import Pictures
 from benchharness.errors import UserError
 
 
@@ -29,7 +29,7 @@ def test_its_images_are_cropped_from_a_border_of_two(imagenet16: Path, tmp_path:
     assert found.crop == 2
     found._replace(crop=4).save(tmp_path / "old.npz")
     assert ImageSet.open(tmp_path / "old.npz").crop == 2, "files of old say 4"
-    pictures = Pictures(found, np.arange(30), torch.device("cpu"))
+    pictures = DeviceImages(found, np.arange(30), torch.device("cpu"))
     assert pictures.padded.shape == (30, 3, 20, 20)
 
 

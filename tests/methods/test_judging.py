@@ -11,7 +11,7 @@ from scipy import stats
 from torch.nn import functional as F
 
 from benchharness.config import for_method, protocol, recorded
-from benchharness.data.pictures import Batch
+from benchharness.data.device_images import Batch
 from benchharness.methods._updates import StepContext, judging
 from benchharness.models.layers import Norm
 from benchharness.search import selection

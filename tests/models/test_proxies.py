@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 
 from benchharness import space
 from benchharness.data import load_images
-from benchharness.data.pictures import Batch, Pictures
+from benchharness.data.device_images import Batch, DeviceImages
 from benchharness.errors import UserError
 from benchharness.models import proxies
 from benchharness.models.proxies import Setting, score
@@ -192,7 +192,7 @@ NASLIB = """
 def test_scores_rank_cells_as_naslibs_do(data_folder: Path, measure: str, column: int, least: float) -> None:
     """Other images and other weights drawn: what is left to agree on is the ranking."""
     naslib = np.array([line.split() for line in NASLIB.split("\n") if line], float)
-    images = Pictures(load_images("cifar10"), np.arange(64), torch.device("cpu"))
+    images = DeviceImages(load_images("cifar10"), np.arange(64), torch.device("cpu"))
     batch = next(images.fixed(32, 1))
     cells = [space.from_code(int(space.order()[int(index)])) for index in naslib[:, 0]]
     found = [score(measure, cell, batch, 10) for cell in cells]

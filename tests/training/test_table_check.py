@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchharness import space
-from benchharness.config import Recipe
+from benchharness.config import TrainConfig
 from benchharness.data import load_images
 from benchharness.errors import UserError
 from benchharness.io.ground_truth import Training
@@ -30,7 +30,7 @@ def table() -> Table:
 
 
 def filled(own_home: Path) -> Journal:
-    journal = Journal(load_images("digits"), Recipe(epochs=12))
+    journal = Journal(load_images("digits"), TrainConfig(epochs=12))
     journal.path.parent.mkdir(parents=True)
     for arch in ARCHS:
         for seed, test in enumerate((61.0, 63.0)):
@@ -62,18 +62,18 @@ def test_rows_are_named_or_drawn(own_home: Path) -> None:
 
 def test_the_half_of_cifar10_has_a_figure_of_its_own() -> None:
     images = load_images("digits")._replace(name="cifar10")
-    assert Journal(images, Recipe()).figures() == {
+    assert Journal(images, TrainConfig()).figures() == {
         Figure("cifar10", "valid", 12): "valid",
         Figure("cifar10", "test-halftrain", 12): "test",
     }
-    whole = Journal(images, replace(Recipe(), trained_on="whole")).figures()
+    whole = Journal(images, replace(TrainConfig(), trained_on="whole")).figures()
     assert whole[Figure("cifar10", "test", 12)] == "test"
 
 
 def test_a_measured_table_can_be_checked_by_its_own_recipe(own_home: Path) -> None:
     journal = filled(own_home)
     made = journal.table([space.to_code(arch) for arch in ARCHS], 2)
-    assert measuring.recipe_of(made) == Recipe(epochs=12)
+    assert measuring.recipe_of(made) == TrainConfig(epochs=12)
     assert measuring.recipe_of(table()) is None
     found = table_check.compare(made, [made.index(ARCHS[0])], journal, 2)
     assert [one.difference for one in found] == [0.0]

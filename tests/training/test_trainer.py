@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchharness.config import RECIPES, Recipe, changed, recipe
+from benchharness.config import RECIPES, TrainConfig, changed, recipe
 from benchharness.data import Split, load_images
 from benchharness.errors import UserError
 from benchharness.space import CONV3, NONE, POOL, Arch
@@ -16,7 +16,7 @@ from benchharness.training.trainer import Trainer, parts
 from tests.support.sets import small_images
 
 CPU = torch.device("cpu")
-QUICK = Recipe(name="quick", epochs=2, batch=50, channels=4, cells=1)
+QUICK = TrainConfig(name="quick", epochs=2, batch=50, channels=4, cells=1)
 
 
 def trainer(**changes: object) -> Trainer:

@@ -19,7 +19,7 @@ class Batch(NamedTuple):
     labels: Integer[Tensor, " batch"]
 
 
-class Pictures:
+class DeviceImages:
     """The images of a set at `index`, which counts the training images first and the test images after them.
 
     Augmentation is the set's own: a crop out of a black border `images.crop` pixels wide, and a mirror image half of
