@@ -14,7 +14,7 @@ from rich.table import Table as Columns
 from benchharness.data.image_set import ImageSet
 from benchharness.io.catalog import Installed
 from benchharness.records import named_apart
-from benchharness.report.blocks import Answers, Grid, flat
+from benchharness.report.blocks import Answers, TableBlock, flat
 from benchharness.runs.progress import look
 from benchharness.space import SIZE, short
 from benchharness.store import Store
@@ -82,7 +82,7 @@ def summary(report: "Report") -> None:
     for block in flat(block for section in report.sections for block in section.blocks):
         if isinstance(block, Answers):
             print(*(block.answers[question] for question in VERDICT), sep="\n")
-        elif isinstance(block, Grid) and block.name.startswith("ranking"):
+        elif isinstance(block, TableBlock) and block.name.startswith("ranking"):
             print(f"\n{block.title}, test accuracy in percent")
             shown = block.shown[[name for name in block.shown if name not in WIDER]]
             _print(shown.columns, shown.to_numpy().tolist())

@@ -19,7 +19,7 @@ from benchharness.io.files import path_of
 from benchharness.notebook import place
 from benchharness.notebook.place import Size
 from benchharness.report import blocks
-from benchharness.report.blocks import Answers, Grid, flat
+from benchharness.report.blocks import Answers, TableBlock, flat
 from benchharness.report.sections.cells import most_frequent
 from benchharness.report.sections.collapse import paper_curves, reference_lines, verdicts
 from benchharness.report.sections.rank_correlation import overall_taus
@@ -191,6 +191,6 @@ def _html(block: object) -> str:
     if isinstance(block, Answers):
         lines = (f"<b>{escape(question)}</b> {escape(answer)}" for question, answer in block.answers.items())
         return "<p>" + "<br>".join(lines) + "</p>"
-    if isinstance(block, Grid):
+    if isinstance(block, TableBlock):
         return block.shown.to_html(index=False, border=0)
     return f"<p>{escape(block.text)}</p>" if isinstance(block, blocks.Text) else ""

@@ -32,7 +32,7 @@ class Answers(NamedTuple):
     answers: dict[str, str]
 
 
-class Grid(NamedTuple):
+class TableBlock(NamedTuple):
     """A table: `data` with raw numbers goes to CSV; `shown`, its rows (or the few that matter) in words, to readers."""
 
     name: str
@@ -44,7 +44,7 @@ class Grid(NamedTuple):
     """Where papers print such a table in their own way."""
 
 
-class Picture(NamedTuple):
+class FigureBlock(NamedTuple):
     """A figure, drawn when the report is written."""
 
     name: str
@@ -55,8 +55,8 @@ class Picture(NamedTuple):
 class Pair(NamedTuple):
     """A figure and a table of the same rows, beside each other where there is room."""
 
-    picture: Picture
-    grid: Grid
+    picture: FigureBlock
+    grid: TableBlock
 
 
 class Folded(NamedTuple):
@@ -73,7 +73,7 @@ class Folded(NamedTuple):
         return slug(f"{self.title} {self.name}").lower()
 
 
-Block = Text | Bullets | Answers | Grid | Picture | Pair | Folded
+Block = Text | Bullets | Answers | TableBlock | FigureBlock | Pair | Folded
 
 
 class Section(NamedTuple):

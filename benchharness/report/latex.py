@@ -10,7 +10,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from benchharness.analysis.experiment import Evidence
-from benchharness.report.blocks import Grid
+from benchharness.report.blocks import TableBlock
 from benchharness.report.formatting import counted
 
 SPLITS: Final = ("valid", "test")
@@ -75,7 +75,7 @@ class Group(NamedTuple):
     """Whether the best of each column is marked among these rows."""
 
 
-def latex(grid: Grid) -> str:
+def latex(grid: TableBlock) -> str:
     """The table as LaTeX; needs the package booktabs."""
     return environment().get_template("table.tex").render(grid=grid)
 

@@ -9,7 +9,7 @@ from benchharness.analysis import published
 from benchharness.analysis.experiment import Evidence, gather
 from benchharness.errors import UserError
 from benchharness.plots.style import FORMATS, save_figure, styled
-from benchharness.report.blocks import Picture, whole
+from benchharness.report.blocks import FigureBlock, whole
 from benchharness.report.folder import check_place, swapped
 from benchharness.report.latex import environment, table, tex
 from benchharness.report.sections.accuracy import paper_rows
@@ -52,7 +52,7 @@ def _write(evidence: Evidence, out: Path, formats: Sequence[str]) -> None:
         (out / f"{figure.name}.tex").write_text(_caption(figure), encoding="utf-8")
 
 
-def _caption(figure: Picture) -> str:
+def _caption(figure: FigureBlock) -> str:
     return environment().get_template("figure.tex").render(name=figure.name, caption=tex(figure.title))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from benchharness.plots.style import FORMATS, save_figure, styled
-from benchharness.report.blocks import Block, Folded, Grid, Picture, Report, flat, whole
+from benchharness.report.blocks import Block, Folded, TableBlock, FigureBlock, Report, flat, whole
 from benchharness.report.folder import swapped
 from benchharness.report.latex import environment, latex
 
@@ -33,7 +33,7 @@ def _write(report: Report, out: Path, formats: Sequence[str]) -> None:
         (out / folder).mkdir()
     for block in _blocks(report):
         _write_block(block, out, formats)
-    names = [block.name for block in _blocks(report) if isinstance(block, Picture)]
+    names = [block.name for block in _blocks(report) if isinstance(block, FigureBlock)]
     inlined = "svg" if "svg" in formats else "png"
     drawn = {name: _inline(out / "figures" / f"{name}.{inlined}") for name in names}
     page = _rendered("report.html", report, drawn=drawn, references=REFERENCES, formats=formats)
@@ -45,10 +45,10 @@ def _write(report: Report, out: Path, formats: Sequence[str]) -> None:
 
 
 def _write_block(block: Block, out: Path, formats: Sequence[str]) -> None:
-    if isinstance(block, Picture):
+    if isinstance(block, FigureBlock):
         with styled():
             save_figure(block.draw(), out / "figures" / block.name, formats)
-    if isinstance(block, Grid):
+    if isinstance(block, TableBlock):
         place = out / "tables" / f"{block.name}.csv"
         whole(block.data).to_csv(place, index=False, lineterminator="\n", encoding="utf-8")
         (out / "tables" / f"{block.name}.tex").write_text(block.latex or latex(block), encoding="utf-8")

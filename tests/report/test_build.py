@@ -7,7 +7,7 @@ import pytest
 from benchharness import report
 from benchharness.errors import UserError
 from benchharness.plots.style import canvas, styled
-from benchharness.report.blocks import Block, Folded, Grid, Pair, Picture, Report, Section, Text, flat
+from benchharness.report.blocks import Block, Folded, TableBlock, Pair, FigureBlock, Report, Section, Text, flat
 from benchharness.report.render import write_report
 from benchharness.table import Table
 from tests.support import report_folder
@@ -20,7 +20,7 @@ ORDER = [
 
 def drawn(found: Report) -> list[str]:
     """Names of the figures, each drawn but not written."""
-    pictures = [block for section in found.sections for block in flat(section.blocks) if isinstance(block, Picture)]
+    pictures = [block for section in found.sections for block in flat(section.blocks) if isinstance(block, FigureBlock)]
     with styled():
         for picture in pictures:
             picture.draw()
@@ -32,7 +32,7 @@ def names(found: Report, *kinds: type) -> list[str]:
         block.name
         for section in found.sections
         for block in flat(section.blocks)
-        if isinstance(block, kinds or (Grid, Picture))
+        if isinstance(block, kinds or (TableBlock, FigureBlock))
     ]
 
 
@@ -65,7 +65,7 @@ def test_every_figure_and_table_that_is_named_is_there(built: Path) -> None:
 
 
 def test_figures_may_be_of_some_formats_alone(tmp_path: Path) -> None:
-    ax_free = Picture("empty", "Nothing.", lambda: canvas(2.0, 2.0)[0])
+    ax_free = FigureBlock("empty", "Nothing.", lambda: canvas(2.0, 2.0)[0])
     found = Report("suite", "All done.", [Section("Answer", [ax_free])])
     for formats, shown, inlined in ((["svg"], "svg", "svg+xml"), (["png", "pdf"], "png", "png")):
         text = write_report(found, tmp_path / shown, formats).read_text()
@@ -116,13 +116,13 @@ def replaced(block: Block) -> Block:
         return block.grid
     if isinstance(block, Folded):
         return block._replace(blocks=[Text("Folded.")])
-    return Text(f"![{block.name}](x.png)\n\n*{block.title}*") if isinstance(block, Picture) else block
+    return Text(f"![{block.name}](x.png)\n\n*{block.title}*") if isinstance(block, FigureBlock) else block
 
 
 def test_one_seed_is_reported_without_intervals(tmp_path: Path, table: Table) -> None:
     found = report.compose(report_folder.suite(tmp_path / "s", seeds=[0]), table)
     assert {"accuracy", "improvement", "taus", "scores-ostr"} <= set(drawn(found))
-    (ranking,) = [b for b in flat(found.sections[0].blocks) if isinstance(b, Grid) and b.name == "intervals"]
+    (ranking,) = [b for b in flat(found.sections[0].blocks) if isinstance(b, TableBlock) and b.name == "intervals"]
     assert not ranking.shown["mean [95 %]"].str.contains("[", regex=False).any()
 
 
@@ -155,7 +155,7 @@ def test_settings_are_never_mixed(tmp_path: Path, table: Table) -> None:
         "ranking-cifar10-cpu-batch-32-epochs-6",
         "ranking-cifar10-cpu-epochs-6",
     ]
-    for kind in (Grid, Picture):
+    for kind in (TableBlock, FigureBlock):
         files = names(report.compose(tmp_path / "s", table), kind)
         assert len(files) == len(set(files)), "no file of one setting overwrites another's"
 
@@ -176,7 +176,7 @@ def test_probed_supernets_are_a_table_with_a_row_per_method(tmp_path: Path, tabl
         arrays = {"ranking_codes": codes, "ranking_accuracy_pct": accuracy}
         report_folder.add(tmp_path / "s", report_folder.spec("darts", seed), report_folder.GOOD, arrays=arrays)
     found = report.compose(tmp_path / "s", table)
-    (grid,) = [b for s in found.sections for b in flat(s.blocks) if isinstance(b, Grid) and b.name == "supernets"]
+    (grid,) = [b for s in found.sections for b in flat(s.blocks) if isinstance(b, TableBlock) and b.name == "supernets"]
     assert grid.shown.columns.tolist() == ["method", "supernets", "cells", "sparse", "tau", "top"]
     assert grid.shown[["method", "supernets", "cells"]].to_numpy().tolist() == [["darts", "3", "150"]]
     assert set(grid.data["measure"]) == {"tau", "top_tau", "sparse_tau"}

@@ -16,14 +16,18 @@ import pytest
 
 from benchharness.errors import UserError
 from benchharness.plots.style import canvas
-from benchharness.report.blocks import Grid, Picture, Report, Section, Text
+from benchharness.report.blocks import FigureBlock, Report, Section, TableBlock, Text
 from benchharness.report.folder import LIST, check_place, foreign
 from benchharness.report.render import write_report
 
 
 def report(text: str = "All done.", rows: int = 1) -> Report:
     data = pd.DataFrame({"text": [text] * rows})
-    blocks = [Text(text), Grid("grid", "Grid", data, data), Picture("picture", "Picture", lambda: canvas(2, 2)[0])]
+    blocks = [
+        Text(text),
+        TableBlock("grid", "Grid", data, data),
+        FigureBlock("picture", "Picture", lambda: canvas(2, 2)[0]),
+    ]
     return Report("suite", text, [Section("Answer", blocks)])
 
 
@@ -244,13 +248,13 @@ no.such: 4
 WRITE = """
 from pathlib import Path
 from benchharness.plots import accuracy, style
-from benchharness.report.blocks import Grid, Picture, Report, Section, Text
+from benchharness.report.blocks import FigureBlock, Report, Section, TableBlock, Text
 from benchharness.report.render import write_report
 import pandas as pd
 scores = pd.DataFrame({"darts": [90.0, 91.0], "a$b_c$": [92.0, 93.0]})
 draw = lambda: style.drawn(accuracy.draw, accuracy.data(scores, "± title"))
 data = pd.DataFrame({"method": ["darts", "±"], "figure": [1 / 3, 1e-9], "of": [None, 123456789.123456789]})
-blocks = [Text("±"), Grid("grid", "Grid", data, data), Picture("accuracy", "Accuracy", draw)]
+blocks = [Text("±"), TableBlock("grid", "Grid", data, data), FigureBlock("accuracy", "Accuracy", draw)]
 write_report(Report("suite", "±", [Section("Answer", blocks)]), Path("out"))
 """
 CHANGED = {name for environment in ENVIRONMENTS.values() for name in environment} - {"PATH", "HOME"}
@@ -312,7 +316,9 @@ OPTIONS: dict[str, object] = {
 def test_no_option_of_pandas_decides_on_a_report(tmp_path: Path, name: str) -> None:
     def write(place: str) -> dict[str, bytes]:
         data = pd.DataFrame({"method": ["darts", "a long name"] * 40, "of": [1 / 3, 123456789.125] * 40})
-        write_report(Report("suite", "±", [Section("Answer", [Grid("grid", "Grid", data, data)])]), tmp_path / place)
+        write_report(
+            Report("suite", "±", [Section("Answer", [TableBlock("grid", "Grid", data, data)])]), tmp_path / place
+        )
         return contents(tmp_path / place)
 
     before = write("plain")

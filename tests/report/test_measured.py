@@ -10,7 +10,7 @@ import pytest
 
 from benchharness import report, space, stats
 from benchharness.analysis import export
-from benchharness.report.blocks import Bullets, Grid, Text, flat
+from benchharness.report.blocks import Bullets, TableBlock, Text, flat
 from benchharness.report.sections.accuracy import accuracy
 from benchharness.table import Table
 from benchharness.table.build import build_table
@@ -100,7 +100,9 @@ def test_what_this_machine_measured_is_marked(text: str, pet_suite: Path, pets: 
 
 def test_chance_gets_each_methods_own_time(pet_suite: Path, pets: Table) -> None:
     (evidence,) = report.gather(pet_suite, pets)[1]
-    found = next(block for block in flat(accuracy(evidence)) if isinstance(block, Grid) and "chance" in block.name)
+    found = next(
+        block for block in flat(accuracy(evidence)) if isinstance(block, TableBlock) and "chance" in block.name
+    )
     assert found.data["n"].tolist() == [int(65.0 / 12.0)] * len(found.data)
     test = report.by_code(pets, "pets", "test", own=True)
     single = np.full(space.SIZE, np.nan)

@@ -3,20 +3,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchharness.report.blocks import Bullets, Grid, Report, Section, Text
+from benchharness.report.blocks import Bullets, Report, Section, TableBlock, Text
 from benchharness.report.latex import cell, latex, tex
 from benchharness.report.render import ROWS, write_report
 
 ARCH = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
 
 
-def grid(rows: int = 1) -> Grid:
+def grid(rows: int = 1) -> TableBlock:
     data = pd.DataFrame({"arch": [ARCH] * rows, "mean": [94.366666] * rows})
     shown = pd.DataFrame({"arch": [ARCH] * rows, "mean ± std": ["94.37±0.01"] * rows})
-    return Grid("cells", "Cells & such", data, shown, "A note.")
+    return TableBlock("cells", "Cells & such", data, shown, "A note.")
 
 
-def written(out: Path, *blocks: Text | Bullets | Grid) -> Path:
+def written(out: Path, *blocks: Text | Bullets | TableBlock) -> Path:
     return write_report(Report("suite", "All done.", [Section("Answer", list(blocks))]), out)
 
 

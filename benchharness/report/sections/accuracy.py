@@ -9,7 +9,7 @@ import pandas as pd
 from benchharness.analysis import published
 from benchharness.analysis.experiment import Evidence
 from benchharness.analysis.lookup import by_code
-from benchharness.report.blocks import Block, Grid, Text, folded
+from benchharness.report.blocks import Block, TableBlock, Text, folded
 from benchharness.report.formatting import counted, listed, number, plus_minus
 from benchharness.report.ground_truth import sampled
 from benchharness.report.latex import table as latex_table
@@ -94,14 +94,14 @@ def _figures(table: Table, datasets: Sequence[str], code: int) -> dict[str, obje
     return {f"{dataset} {split}": by_code(table, dataset, split)[code] for dataset in datasets for split in SPLITS}
 
 
-def _grid(name: str, title: str, rows: pd.DataFrame, note: str) -> Grid:
+def _grid(name: str, title: str, rows: pd.DataFrame, note: str) -> TableBlock:
     keys = [name for name in map(str, rows) if name.endswith(tuple(f" {split}" for split in SPLITS))]
     empty = pd.Series(np.nan, index=rows.index)
     shown = pd.DataFrame({"method": rows["method"], "seeds": rows.get("seeds", empty).map(_whole)})
     for key in keys:
         pairs = zip(rows[key].astype(float), rows.get(f"{key} std", empty).astype(float), strict=True)
         shown[key] = [plus_minus(mean, std) for mean, std in pairs]
-    return Grid(name, title, rows, shown.assign(source=rows["source"]), note)
+    return TableBlock(name, title, rows, shown.assign(source=rows["source"]), note)
 
 
 def _whole(value: float) -> str:

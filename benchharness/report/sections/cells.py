@@ -11,7 +11,7 @@ from benchharness import plots
 from benchharness.analysis.experiment import Evidence
 from benchharness.analysis.lookup import by_code
 from benchharness.plots.style import drawn, panels
-from benchharness.report.blocks import Block, Grid, Picture, Text, folded
+from benchharness.report.blocks import Block, FigureBlock, TableBlock, Text, folded
 from benchharness.report.formatting import counted, number, seeds
 from benchharness.report.ground_truth import HERE, footnote, sampled
 from benchharness.space import from_string
@@ -33,7 +33,7 @@ def cells(evidence: Evidence) -> list[Block]:
         info = plots.distribution.data(evidence.scores(), column)
         draw = partial(drawn, plots.distribution.draw, info, 7.5, 1.3 + 0.23 * len(info.runs))
         blocks.append(
-            Picture(
+            FigureBlock(
                 f"distribution{evidence.slug}",
                 "Where the derived cells stand among the table's, of which random cells would be spread evenly.",
                 draw,
@@ -42,7 +42,7 @@ def cells(evidence: Evidence) -> list[Block]:
     distinct = own["arch"].nunique()
     caption = "The derived cells" + (f", the {DRAWN} most frequent of {distinct}." * (distinct > DRAWN) or ".")
     infos = most_frequent(own, DRAWN)
-    blocks.append(Picture(f"cells{evidence.slug}", caption, partial(panels, plots.cell.draw, infos, 3, (3.5, 2.5))))
+    blocks.append(FigureBlock(f"cells{evidence.slug}", caption, partial(panels, plots.cell.draw, infos, 3, (3.5, 2.5))))
     return [Text(sentence), *folded("Every cell, by method and by seed", blocks, evidence.slug)]
 
 
@@ -53,7 +53,7 @@ def most_frequent(own: pd.DataFrame, most: int) -> list[plots.cell.Cell]:
     return [plots.cell.data(from_string(arch), _methods(names)) for arch, names in methods.items()]
 
 
-def _distinct(evidence: Evidence, own: pd.DataFrame) -> Grid:
+def _distinct(evidence: Evidence, own: pd.DataFrame) -> TableBlock:
     keys, seeds_by_cell = ["method", "arch"], defaultdict[tuple[str, str], list[int]](list)
     for method, arch, seed in own[[*keys, "seed"]].itertuples(index=False):
         seeds_by_cell[method, arch].append(seed)
@@ -65,10 +65,10 @@ def _distinct(evidence: Evidence, own: pd.DataFrame) -> Grid:
     shown = _marked(data.assign(count=data["count"].astype(str)), {"valid": 2, "test": 2})
     after = counted(evidence.epochs, "epoch")
     note = f"Accuracy in percent on {evidence.dataset} after {after}.{_footnote(evidence, data)}"
-    return Grid(f"distinct-cells{evidence.slug}", f"Distinct cells by method, {evidence.name}", data, shown, note)
+    return TableBlock(f"distinct-cells{evidence.slug}", f"Distinct cells by method, {evidence.name}", data, shown, note)
 
 
-def _per_seed(evidence: Evidence, own: pd.DataFrame) -> Grid:
+def _per_seed(evidence: Evidence, own: pd.DataFrame) -> TableBlock:
     data = own[list(COLUMNS)].reset_index(drop=True)
     digits = {"valid": 2, "test": 2, "regret": 2, "rank": 0, "percentile": 1}
     shown = _marked(data, digits)
@@ -77,7 +77,7 @@ def _per_seed(evidence: Evidence, own: pd.DataFrame) -> Grid:
         f"the test figure.{sampled(evidence.table)}{_footnote(evidence, data)}"
     )
     title = f"The cell of every seed, {evidence.name}"
-    return Grid(f"cells{evidence.slug}", title, data, shown.astype({"seed": str}), note)
+    return TableBlock(f"cells{evidence.slug}", title, data, shown.astype({"seed": str}), note)
 
 
 def _marked(data: pd.DataFrame, digits: Mapping[str, int]) -> pd.DataFrame:

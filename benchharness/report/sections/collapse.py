@@ -11,7 +11,7 @@ from benchharness.analysis import published
 from benchharness.analysis.experiment import Evidence
 from benchharness.analysis.lookup import by_code, codes_of
 from benchharness.io.files import slug
-from benchharness.report.blocks import Block, Bullets, Grid, Picture, Text, folded
+from benchharness.report.blocks import Block, Bullets, FigureBlock, TableBlock, Text, folded
 from benchharness.report.formatting import counted, number, plus_minus
 
 SHOWN: Final = 4
@@ -51,13 +51,13 @@ def collapse(evidence: Evidence) -> list[Block]:
         "validation accuracy of the supernet minus that of its derived one-hot cell, same weights and batch "
         "normalisation, in points."
     )
-    grid = Grid(f"collapse{evidence.slug}", f"Collapse, {evidence.name}", table, shown, note)
+    grid = TableBlock(f"collapse{evidence.slug}", f"Collapse, {evidence.name}", table, shown, note)
     every = [bullets, *_curves(evidence), *_weights(evidence)]
     more = folded("Every method over its epochs, and its edge weights", every, evidence.slug)
     return [*paper_figure(evidence, table), grid, *more]
 
 
-def paper_figure(evidence: Evidence, fallen: pd.DataFrame) -> list[Picture]:
+def paper_figure(evidence: Evidence, fallen: pd.DataFrame) -> list[FigureBlock]:
     """Skips, parameter-free operations, table accuracy and entropy over epochs of a few methods; none without curves.
 
     Beside them stands a published search of the full size.
@@ -70,7 +70,7 @@ def paper_figure(evidence: Evidence, fallen: pd.DataFrame) -> list[Picture]:
         f"thick. Dashed: a random cell, the optimum; ln 5 = 1.609 is undecided. {published.SEARCH}: "
         f"{published.SEARCH_SOURCE}."
     )
-    return [Picture(f"collapse-curves{evidence.slug}", caption, partial(plots.collapse.figure, info))]
+    return [FigureBlock(f"collapse-curves{evidence.slug}", caption, partial(plots.collapse.figure, info))]
 
 
 def paper_curves(evidence: Evidence, fallen: pd.DataFrame) -> plots.collapse.Collapse | None:
@@ -129,7 +129,7 @@ def _curves(evidence: Evidence) -> list[Block]:
             caption = caption.format(trained=counted(evidence.epochs, "epoch"))
             caption += _PARTLY if column == "test" and evidence.table and not evidence.table.complete else ""
             name = f"{NAMES.get(column, slug(column))}{evidence.slug}"
-            pictures.append(Picture(name, caption + note, partial(plots.search_curves.figure, info)))
+            pictures.append(FigureBlock(name, caption + note, partial(plots.search_curves.figure, info)))
     return pictures
 
 
@@ -146,4 +146,4 @@ def _weights(evidence: Evidence) -> list[Block]:
         "Expected edge weights minus uniform over the search, mean over seeds: red above, blue below; linear up to "
         "0.01, logarithmic beyond. Within each edge from the top: none, skip, 1x1, 3x3, pool; the dot leads at the end."
     )
-    return [Picture(f"edge-weights{evidence.slug}", caption, partial(plots.edge_weights.figure, infos))]
+    return [FigureBlock(f"edge-weights{evidence.slug}", caption, partial(plots.edge_weights.figure, infos))]

@@ -8,7 +8,7 @@ import pandas as pd
 from benchharness import plots
 from benchharness.analysis.experiment import Evidence
 from benchharness.plots.style import drawn
-from benchharness.report.blocks import Block, Grid, Picture, Text, folded
+from benchharness.report.blocks import Block, FigureBlock, TableBlock, Text, folded
 from benchharness.report.formatting import MISSING, number, seconds
 from benchharness.report.sections.device_costs import device_costs
 
@@ -37,13 +37,13 @@ def costs(evidence: Evidence) -> list[Block]:
     note = (
         "Mean wall-clock time over seeds. A method that reads out another's supernet is charged for its training too."
     )
-    grid = Grid(f"costs{evidence.slug}", f"Costs, {evidence.name}", data, shown, note)
+    grid = TableBlock(f"costs{evidence.slug}", f"Costs, {evidence.name}", data, shown, note)
     info = plots.cost.data(runs)
     if info.runs.empty:
         return [grid, *device_costs(evidence)]
     caption = "Test accuracy of the derived cell against what its search cost, a mark per run of a second or more."
     draw = partial(drawn, plots.cost.draw, info, 7.5, max(4.0, 0.22 * len(data)))
-    picture = Picture(f"cost{evidence.slug}", caption, draw)
+    picture = FigureBlock(f"cost{evidence.slug}", caption, draw)
     return [grid, *folded("Accuracy against cost", [picture], evidence.slug), *device_costs(evidence)]
 
 

@@ -11,7 +11,7 @@ from benchharness import plots, space, stats
 from benchharness.analysis.experiment import Evidence
 from benchharness.analysis.lookup import by_code, codes_of
 from benchharness.plots.style import drawn
-from benchharness.report.blocks import Block, Grid, Picture, folded
+from benchharness.report.blocks import Block, FigureBlock, TableBlock, folded
 from benchharness.report.formatting import number
 from benchharness.table import Cost
 
@@ -47,10 +47,10 @@ def _priced(runs: pd.DataFrame, cost: Cost) -> pd.DataFrame:
     return runs.assign(cost=cost.values[space.indices()[codes_of(runs["arch"])]])
 
 
-def _picture(evidence: Evidence, runs: pd.DataFrame, cost: Cost, accuracies: np.ndarray) -> Picture:
+def _picture(evidence: Evidence, runs: pd.DataFrame, cost: Cost, accuracies: np.ndarray) -> FigureBlock:
     info = plots.pareto.data(_priced(runs, cost), cost.values, accuracies, cost.label)
     caption = f"Test accuracy on {evidence.dataset} against {cost.label}: all cells, their Pareto front, derived cells."
-    return Picture(
+    return FigureBlock(
         f"pareto-{cost.name.lower()}{evidence.slug}", caption, partial(drawn, plots.pareto.draw, info, 7.5, 4.5)
     )
 
@@ -61,7 +61,7 @@ def _methods(
     costs: dict[str, Cost],
     fronts: dict[str, np.ndarray],
     accuracies: np.ndarray,
-) -> Grid:
+) -> TableBlock:
     parts = [_by_method(runs, cost, fronts[name], accuracies) for name, cost in costs.items()]
     data = pd.concat(parts, ignore_index=True)
     drawn_costs = [cost.name for cost in representative(costs.values())]
@@ -82,7 +82,7 @@ def _methods(
         "positive number, below a twentieth or above five times the median are odd and left out, as are missing ones: "
         "`odd_or_missing` counts them."
     )
-    return Grid(f"device-costs{evidence.slug}", f"Derived cells by device, {evidence.name}", data, shown, note)
+    return TableBlock(f"device-costs{evidence.slug}", f"Derived cells by device, {evidence.name}", data, shown, note)
 
 
 def _by_method(runs: pd.DataFrame, cost: Cost, front: np.ndarray, accuracies: np.ndarray) -> pd.DataFrame:
@@ -99,7 +99,9 @@ def _by_method(runs: pd.DataFrame, cost: Cost, front: np.ndarray, accuracies: np
     return summary.assign(cost=cost.name, quantity=cost.measure.quantity, unit=cost.measure.unit, source=cost.source)
 
 
-def _front(evidence: Evidence, costs: dict[str, Cost], fronts: dict[str, np.ndarray], accuracies: np.ndarray) -> Grid:
+def _front(
+    evidence: Evidence, costs: dict[str, Cost], fronts: dict[str, np.ndarray], accuracies: np.ndarray
+) -> TableBlock:
     parts = []
     for name, cost in costs.items():
         places = fronts[name]
@@ -118,4 +120,4 @@ def _front(evidence: Evidence, costs: dict[str, Cost], fronts: dict[str, np.ndar
                 rows.append((cost.label, f"{points:g}", str(cell["index"]), *figures, cell["arch"]))
     shown = pd.DataFrame(rows, columns=["cost", "points below the best", "index", "test", "its cost", "cheapest cell"])
     note = "The cheapest cell within so many points of the best; the whole front of every cost is in the CSV file."
-    return Grid(f"front{evidence.slug}", f"Pareto front, {evidence.name}", data, shown, note)
+    return TableBlock(f"front{evidence.slug}", f"Pareto front, {evidence.name}", data, shown, note)

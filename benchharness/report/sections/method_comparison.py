@@ -13,7 +13,7 @@ from benchharness.analysis.decisions import warning
 from benchharness.analysis.experiment import Evidence, gather_runs
 from benchharness.errors import UserError
 from benchharness.io.files import readable
-from benchharness.report.blocks import Block, Bullets, Grid, Report, Section
+from benchharness.report.blocks import Block, Bullets, Report, Section, TableBlock
 from benchharness.report.formatting import counted, listed, number, p_clause
 from benchharness.report.render import write_report
 from benchharness.report.sections.cells import cells
@@ -140,7 +140,7 @@ def _write(
     return sentences
 
 
-def _grid(evidence: Evidence, table: pd.DataFrame) -> Grid:
+def _grid(evidence: Evidence, table: pd.DataFrame) -> TableBlock:
     tests = tests_in_words(table, "method", "baseline", "P(better) [95 %]").drop(columns="Wilcoxon p")
     shown = tests.assign(
         **{
@@ -153,7 +153,7 @@ def _grid(evidence: Evidence, table: pd.DataFrame) -> Grid:
         "over the rows. P(better): probability that a run of the method beats one of the baseline, ties half. Cost "
         "ratio: mean search seconds of the method over the baseline's. Collapsed: seeds with four skips or more."
     )
-    return Grid(f"contests{evidence.slug}", f"Against the baselines, {evidence.name}", table, shown, note)
+    return TableBlock(f"contests{evidence.slug}", f"Against the baselines, {evidence.name}", table, shown, note)
 
 
 def _tags(first: Path, second: Path) -> tuple[str, str]:

@@ -9,7 +9,7 @@ import pandas as pd
 from benchharness.analysis.experiment import Evidence, changes, preset
 from benchharness.io.files import slug
 from benchharness.records import Status
-from benchharness.report.blocks import Block, Bullets, Grid, Text, folded
+from benchharness.report.blocks import Block, Bullets, TableBlock, Text, folded
 from benchharness.report.formatting import counted, listed, seeds
 from benchharness.report.ground_truth import about, held, probed
 from benchharness.table import Table
@@ -89,7 +89,7 @@ def _setting(evidence: Evidence) -> list[Block]:
         *_covered(evidence),
     ]
     settings = pd.DataFrame(sorted(spec["protocol"].items()), columns=["setting", "value"]).astype(str)
-    grid = Grid(f"protocol{evidence.slug}", f"Every setting, {evidence.name}", settings, settings)
+    grid = TableBlock(f"protocol{evidence.slug}", f"Every setting, {evidence.name}", settings, settings)
     readings = Bullets(_distinct(_read_out(run) for run in runs.to_dict("records")))
     more = folded("How every method was read out, and every setting of the protocol", [readings, grid], evidence.slug)
     return [Bullets(sentences), *more]
@@ -158,7 +158,7 @@ def missing(runs: pd.DataFrame) -> list[Block]:
     data = late[["setting", "method", "seed", "status", "run_id"]].reset_index(drop=True).astype(str)
     data["reason"] = [f"{failure['type']}: {failure['message']}" if failure else "" for failure in late["failure"]]
     note = "The command that began them goes on with them."
-    return [*blocks, Grid("missing", "Runs that are missing or failed", data, data, note)]
+    return [*blocks, TableBlock("missing", "Runs that are missing or failed", data, data, note)]
 
 
 def _uneven(name: str, done: pd.DataFrame) -> list[str]:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from benchharness import stats
 from benchharness.analysis.experiment import Evidence
 from benchharness.analysis.lookup import EPOCHS, by_code
-from benchharness.report.blocks import Block, Grid, Text
+from benchharness.report.blocks import Block, TableBlock, Text
 from benchharness.report.formatting import counted, number, plus_minus
 from benchharness.report.formatting import seconds as in_unit
 from benchharness.report.ground_truth import held
@@ -65,7 +65,7 @@ def _simulated(evidence: Evidence, table: Table) -> list[Block]:
         f"or more, in the {budget:,.0f} s that a first-order search of {epochs} epochs and so many images costs on the "
         "benchmark's GPU (the published 10,890 s, scaled; the supernet counts as full-sized)."
     )
-    return [Grid(f"chance{evidence.slug}", f"Against chance, {evidence.name}", data, shown, note)]
+    return [TableBlock(f"chance{evidence.slug}", f"Against chance, {evidence.name}", data, shown, note)]
 
 
 def _measured(evidence: Evidence, table: Table) -> list[Block]:
@@ -93,7 +93,7 @@ def _measured(evidence: Evidence, table: Table) -> list[Block]:
         f"least, that can be trained in the method's own search time, at {one:.1f} s each as the table's took on the "
         "machine that made it; of these the best by validation accuracy of one training. Both are exact."
     )
-    return [Grid(f"chance{evidence.slug}", f"Against chance, {evidence.name}", data, shown, note)]
+    return [TableBlock(f"chance{evidence.slug}", f"Against chance, {evidence.name}", data, shown, note)]
 
 
 def _single(table: Table, figure: Figure) -> Float[np.ndarray, "archs"]:

@@ -12,7 +12,7 @@ from benchharness.analysis.lookup import by_code
 from benchharness.analysis.rank_correlation import CELL_RUNS, KINDS, NULL, Truth
 from benchharness.io.files import slug
 from benchharness.plots.style import canvas, styled
-from benchharness.report.blocks import Block, Bullets, Grid, Picture, Text, folded
+from benchharness.report.blocks import Block, Bullets, FigureBlock, TableBlock, Text, folded
 from benchharness.report.formatting import MISSING, few, number, plus_minus, span, spans
 from benchharness.report.ground_truth import probed
 from benchharness.report.sections.ranking import SEED
@@ -143,18 +143,18 @@ def _dead(rows: pd.DataFrame) -> str:
     return f"{sentence} Edges left out as dead or tied: {own['tau'].isna().sum()} of {len(own)}." if len(own) else ""
 
 
-def _overall_grid(evidence: Evidence, overall: pd.DataFrame) -> Grid:
+def _overall_grid(evidence: Evidence, overall: pd.DataFrame) -> TableBlock:
     values = overall.assign(cell=spans(overall, "tau", "low", "high"))
     values["none"] = np.where(values["with_none"], "with", "without")
     wide = values.pivot(index=["method", "criterion", "none"], columns="kind", values="cell").reset_index()
     shown = wide[["method", "criterion", "none", *[kind for kind in KINDS if kind in wide]]].fillna(MISSING)
     note = "Kinds in the columns, operations with or without 'none' in the rows; value [95 % interval over seeds]."
-    return Grid(
+    return TableBlock(
         f"taus{evidence.slug}", f"Kendall's tau, {evidence.name}", overall, shown.rename_axis(columns=None), note
     )
 
 
-def _edge_grid(evidence: Evidence, rows: pd.DataFrame) -> Grid:
+def _edge_grid(evidence: Evidence, rows: pd.DataFrame) -> TableBlock:
     keys = ["method", "kind", "criterion", "edge"]
     own = rows[rows["with_none"] & (rows["edge"] != "") & rows["kind"].isin(["a", "b mean", "c mean"])]
     groups = own.astype({"method": str}).groupby(keys, sort=False)["tau"]
@@ -162,16 +162,16 @@ def _edge_grid(evidence: Evidence, rows: pd.DataFrame) -> Grid:
     shown = data.assign(cell=[plus_minus(*row) for row in data[["mean", "std"]].to_numpy(float)])
     shown = shown.pivot(index=keys[:3], columns="edge", values="cell").reset_index().rename_axis(columns=None)
     note = "Mean±std over seeds of tau-b, 'none' among the operations; a dash where it is undefined in every run."
-    return Grid(f"edge-taus{evidence.slug}", f"Kendall's tau by edge, {evidence.name}", data, shown, note)
+    return TableBlock(f"edge-taus{evidence.slug}", f"Kendall's tau by edge, {evidence.name}", data, shown, note)
 
 
-def _tau_picture(evidence: Evidence, overall: pd.DataFrame) -> Picture:
+def _tau_picture(evidence: Evidence, overall: pd.DataFrame) -> FigureBlock:
     info = plots.rank_correlation.data(overall[overall["with_none"]])
     caption = (
         "Kendall's tau of criteria that read cells out, 'none' among the operations: 95 % intervals over seeds. Grey: "
         "what ranking by parameter counts reaches without any search."
     )
-    return Picture(f"taus{evidence.slug}", caption, partial(plots.rank_correlation.figure, info))
+    return FigureBlock(f"taus{evidence.slug}", caption, partial(plots.rank_correlation.figure, info))
 
 
 def _score_pictures(evidence: Evidence) -> list[Block]:
@@ -186,7 +186,7 @@ def _score_pictures(evidence: Evidence) -> list[Block]:
         if all(scores.values()) and evidence.table is not None:
             draw = partial(_edges, plots.operation_scores.data(scores, truth))
             caption = f"{name}: {selection} and magnitude of every operation beside the table's truth, on each edge."
-            pictures.append(Picture(f"scores-{slug(name)}{evidence.slug}", caption, draw))
+            pictures.append(FigureBlock(f"scores-{slug(name)}{evidence.slug}", caption, draw))
     return pictures
 
 
@@ -217,7 +217,7 @@ def _supernets(evidence: Evidence) -> list[Block]:
         "Sparse: the table rounded to 0.1 points."
     )
     title = f"How supernets rank cells, {evidence.name}"
-    return [Grid(f"supernets{evidence.slug}", title, data, shown.fillna(MISSING), note + _used(evidence))]
+    return [TableBlock(f"supernets{evidence.slug}", title, data, shown.fillna(MISSING), note + _used(evidence))]
 
 
 def _used(evidence: Evidence) -> str:

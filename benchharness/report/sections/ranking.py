@@ -11,7 +11,7 @@ import pandas as pd
 from benchharness import plots, stats
 from benchharness.analysis.experiment import Evidence
 from benchharness.plots.style import drawn
-from benchharness.report.blocks import Block, Grid, Picture
+from benchharness.report.blocks import Block, FigureBlock, TableBlock
 from benchharness.report.formatting import counted, number, p_value, spans
 from benchharness.report.ground_truth import sampled, trainable
 
@@ -80,7 +80,7 @@ def unknown_cells(evidence: Evidence) -> str:
     return f"{of}: no accuracy here includes them{trainable(evidence.table)}."
 
 
-def _ranking_grid(evidence: Evidence, ranked: pd.DataFrame) -> Grid:
+def _ranking_grid(evidence: Evidence, ranked: pd.DataFrame) -> TableBlock:
     own = evidence.own()
     by_method = own.groupby("method", observed=True)
     ranked = ranked.join(by_method[["regret", "percentile"]].mean(), on="method")
@@ -108,7 +108,7 @@ def _ranking_grid(evidence: Evidence, ranked: pd.DataFrame) -> Grid:
         "file alone. IQM: interquartile mean, 95 % percentile bootstrap. Regret: points below the table's optimum. "
         "Percentile: cells of the table that are no better." + sampled(evidence.table)
     )
-    return Grid(f"intervals{evidence.slug}", f"Intervals, {evidence.name}", ranked, shown, note)
+    return TableBlock(f"intervals{evidence.slug}", f"Intervals, {evidence.name}", ranked, shown, note)
 
 
 def _distinct(archs: "pd.Series[str]") -> str:
@@ -133,7 +133,7 @@ def tests_in_words(tested: pd.DataFrame, first: str, second: str, better: str) -
     )
 
 
-def _test_grid(evidence: Evidence, tested: pd.DataFrame) -> Grid:
+def _test_grid(evidence: Evidence, tested: pd.DataFrame) -> TableBlock:
     listed = tested if len(tested) <= MANY else tested[(tested["a"] == tested["a"].iloc[0]) | (tested["holm"] < LEVEL)]
     shown = tests_in_words(listed, "a", "b", "P(a better) [95 %]")
     note = (
@@ -144,7 +144,7 @@ def _test_grid(evidence: Evidence, tested: pd.DataFrame) -> Grid:
     if len(listed) < len(tested):
         which = "those with the leader and those significant after Holm's correction"
         note += f" Of {len(tested)} comparisons {which} are shown here, and all are in the CSV file."
-    return Grid(f"comparisons{evidence.slug}", f"Paired comparisons, {evidence.name}", tested, shown, note)
+    return TableBlock(f"comparisons{evidence.slug}", f"Paired comparisons, {evidence.name}", tested, shown, note)
 
 
 def _pictures(evidence: Evidence, scores: pd.DataFrame) -> list[Block]:
@@ -159,16 +159,16 @@ def _pictures(evidence: Evidence, scores: pd.DataFrame) -> list[Block]:
             f"methods that no paired test tells apart after Holm's correction; {ranks.friedman_in_words()}."
         )
         draw = partial(drawn, plots.ranks.draw, ranks, 8.0, 1.2 + 0.2 * n)
-        pictures.append(Picture(f"ranks{evidence.slug}", caption, draw))
+        pictures.append(FigureBlock(f"ranks{evidence.slug}", caption, draw))
     matrix = plots.win_probability.data(scores)
     draw = partial(drawn, plots.win_probability.draw, matrix, max(4.5, 2.6 + 0.5 * n), 2.0 + 0.45 * n)
     caption = "Probability that a run of the row's method beats a run of the column's."
-    pictures.append(Picture(f"improvement{evidence.slug}", caption, draw))
+    pictures.append(FigureBlock(f"improvement{evidence.slug}", caption, draw))
     shares = plots.performance_profile.data(scores, np.random.default_rng(SEED), "")
     caption = (
         "Performance profile: share of runs that reach an accuracy, with 95 % bootstrap bands; the others in grey."
     )
-    pictures.append(Picture(f"profile{evidence.slug}", caption, partial(plots.performance_profile.figure, shares)))
+    pictures.append(FigureBlock(f"profile{evidence.slug}", caption, partial(plots.performance_profile.figure, shares)))
     return pictures
 
 

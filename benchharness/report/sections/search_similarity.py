@@ -10,7 +10,7 @@ import pandas as pd
 from benchharness import space, stats
 from benchharness.analysis.experiment import Evidence, by_seed
 from benchharness.analysis.lookup import codes_of
-from benchharness.report.blocks import Bullets, Grid
+from benchharness.report.blocks import Bullets, TableBlock
 from benchharness.report.formatting import counted, number, p_clause, p_value, plus_minus, span, spans
 from benchharness.report.sections.ranking import LEVEL, SEED
 from benchharness.stats import Interval
@@ -18,7 +18,7 @@ from benchharness.stats import Interval
 _EDGES: Final = ("paired", "crossed", "within", "baseline_within")
 
 
-def alike(evidence: Evidence, contests: Iterable[Sequence[str]]) -> tuple[Bullets, Grid]:
+def alike(evidence: Evidence, contests: Iterable[Sequence[str]]) -> tuple[Bullets, TableBlock]:
     """What `likeness_table` says, in a sentence a pair and in full."""
     table = likeness_table(evidence, contests)
     return Bullets([sentence(row) for row in table.to_dict("records")]), _grid(evidence, table)
@@ -76,7 +76,7 @@ def _row(a: str, b: str, accuracy: pd.DataFrame, cells: pd.DataFrame) -> dict[st
     }
 
 
-def _grid(evidence: Evidence, table: pd.DataFrame) -> Grid:
+def _grid(evidence: Evidence, table: pd.DataFrame) -> TableBlock:
     edge = partial(number, digits=2)
     shown = pd.DataFrame(
         {
@@ -104,4 +104,4 @@ def _grid(evidence: Evidence, table: pd.DataFrame) -> Grid:
         "distance between the sides' cells, exchanging the sides within seeds; it sees how often an operation is "
         "chosen on an edge. Holm over both tests of all rows."
     )
-    return Grid(f"alike{evidence.slug}", f"Searches alike, {evidence.name}", table, shown, note)
+    return TableBlock(f"alike{evidence.slug}", f"Searches alike, {evidence.name}", table, shown, note)

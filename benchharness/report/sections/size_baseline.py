@@ -8,7 +8,7 @@ import pandas as pd
 from benchharness import space, stats
 from benchharness.analysis.experiment import Evidence
 from benchharness.analysis.lookup import by_code
-from benchharness.report.blocks import Block, Grid
+from benchharness.report.blocks import Block, TableBlock
 from benchharness.report.formatting import number, plus_minus
 from benchharness.report.ground_truth import held
 from benchharness.table import Table
@@ -44,4 +44,4 @@ def size(evidence: Evidence, table: Table) -> list[Block]:
         f"random ones (exact), and among the {held(table)} architectures that the table holds. Nothing is trained or "
         "looked at: a method that does no better has found out nothing but size."
     )
-    return [Grid(f"size{evidence.slug}", f"Against size, {evidence.name}", data, shown, note)]
+    return [TableBlock(f"size{evidence.slug}", f"Against size, {evidence.name}", data, shown, note)]

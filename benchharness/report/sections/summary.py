@@ -13,7 +13,7 @@ from benchharness.analysis.decisions import undecided
 from benchharness.analysis.experiment import Evidence
 from benchharness.analysis.lookup import by_code
 from benchharness.plots.style import drawn
-from benchharness.report.blocks import Answers, Block, Grid, Pair, Picture, Text, folded
+from benchharness.report.blocks import Answers, Block, FigureBlock, Pair, TableBlock, Text, folded
 from benchharness.report.formatting import counted, few, number, p_clause, span
 from benchharness.report.ground_truth import sampled
 from benchharness.report.sections.collapse import reference_lines, verdicts
@@ -222,17 +222,17 @@ def strength_pair(evidence: Evidence) -> tuple[str, str] | None:
     return ordered[0] if ordered else None
 
 
-def _picture(evidence: Evidence, scores: pd.DataFrame) -> Picture:
+def _picture(evidence: Evidence, scores: pd.DataFrame) -> FigureBlock:
     lines = reference_lines(evidence)
     info = plots.accuracy.data(scores, "", lines.get("optimum", np.nan), lines.get("random cell", np.nan))
     caption = "Test accuracy of the cells found: every seed a point, the bar their mean."
     draw = partial(drawn, plots.accuracy.draw, info, 5.4, 0.9 + 0.232 * len(info.runs))
-    return Picture(f"accuracy{evidence.slug}", caption, draw)
+    return FigureBlock(f"accuracy{evidence.slug}", caption, draw)
 
 
 def _grid(
     evidence: Evidence, ranked: pd.DataFrame, chance: pd.DataFrame, fallen: pd.DataFrame, decided: Mapping[str, str]
-) -> Grid:
+) -> TableBlock:
     own = evidence.own()
     means = own.groupby("method", observed=True)[["regret", "percentile"]].mean()
     data = ranked.join(means, on="method").merge(
@@ -262,7 +262,7 @@ def _grid(
         "percentiles, Holm). Percentile: cells of the table that are no better. Collapsed: seeds with four skips or "
         f"more.{sampled(evidence.table)}"
     )
-    return Grid(f"ranking{evidence.slug}", f"Ranking, {evidence.name}", data, shown, note)
+    return TableBlock(f"ranking{evidence.slug}", f"Ranking, {evidence.name}", data, shown, note)
 
 
 def _with_references(evidence: Evidence, shown: pd.DataFrame, means: pd.Series, reach: str) -> pd.DataFrame:

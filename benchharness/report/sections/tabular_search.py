@@ -12,7 +12,7 @@ from benchharness.analysis.experiment import Evidence
 from benchharness.analysis.lookup import by_code
 from benchharness.errors import UserError
 from benchharness.plots.style import drawn
-from benchharness.report.blocks import Block, Grid, Picture, Text
+from benchharness.report.blocks import Block, FigureBlock, TableBlock, Text
 from benchharness.report.formatting import plus_minus
 from benchharness.table import Table, baselines
 from benchharness.table.baselines import Feedback
@@ -64,6 +64,6 @@ def _told(evidence: Evidence, table: Table, feedback: Feedback, budget: float) -
     info = plots.anytime.data(seconds, curves, table.optimum(evidence.dataset, "test").accuracy, evidence.name)
     caption = "What searches of the table alone would derive if stopped then; bands: 10th to 90th percentile of seeds."
     return [
-        Grid(f"alone{evidence.slug}", f"Searches of the table alone, {evidence.dataset}", frame, shown, note),
-        Picture(f"anytime{evidence.slug}", caption, partial(drawn, plots.anytime.draw, info)),
+        TableBlock(f"alone{evidence.slug}", f"Searches of the table alone, {evidence.dataset}", frame, shown, note),
+        FigureBlock(f"anytime{evidence.slug}", caption, partial(drawn, plots.anytime.draw, info)),
     ]

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from benchharness import report, stats
-from benchharness.report.blocks import Grid, Text, flat
+from benchharness.report.blocks import TableBlock, Text, flat
 from benchharness.report.sections.accuracy import accuracy, paper_rows
 from benchharness.report.sections.random_baseline import simulated_seconds
 from benchharness.table import Table
 from tests.support import report_folder
 
 
-def grids(root: Path, table: Table | None) -> dict[str, Grid]:
+def grids(root: Path, table: Table | None) -> dict[str, TableBlock]:
     (evidence,) = report.gather(root, table)[1]
-    return {block.name: block for block in flat(accuracy(evidence)) if isinstance(block, Grid)}
+    return {block.name: block for block in flat(accuracy(evidence)) if isinstance(block, TableBlock)}
 
 
 def suite(root: Path, preset: str, **changes: int) -> Path:
@@ -58,7 +58,7 @@ def test_measuring_more_changes_no_protocol(tmp_path: Path, table: Table) -> Non
 
 
 def test_trivial_baselines_come_from_the_table(evidence: report.Evidence, table: Table) -> None:
-    block = next(block for block in flat(accuracy(evidence)) if isinstance(block, Grid))
+    block = next(block for block in flat(accuracy(evidence)) if isinstance(block, TableBlock))
     rows = block.data.set_index("method")["cifar10 test"]
     every = table.accuracy(None, "cifar10", "test")
     assert rows["optimum of each column"] == every.max()
@@ -68,7 +68,7 @@ def test_trivial_baselines_come_from_the_table(evidence: report.Evidence, table:
 
 def test_chance_gets_the_searchs_simulated_cost(evidence: report.Evidence, table: Table) -> None:
     assert simulated_seconds(50, 50_000) == 10_890
-    block = next(b for b in flat(accuracy(evidence)) if isinstance(b, Grid) and b.name == "chance")
+    block = next(b for b in flat(accuracy(evidence)) if isinstance(b, TableBlock) and b.name == "chance")
     n = int(simulated_seconds(report_folder.EPOCHS, 5000) / (1800 * 12 / 200))
     assert n == 1
     test, feedback = report.by_code(table, "cifar10", "test"), report.by_code(table, "cifar10", "valid", 12)

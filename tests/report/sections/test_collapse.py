@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchharness import report
-from benchharness.report.blocks import Bullets, Picture, flat
+from benchharness.report.blocks import Bullets, FigureBlock, flat
 from benchharness.report.sections.collapse import collapse
 from tests.support import report_folder
 
@@ -31,7 +31,7 @@ def test_a_gap_by_the_mixtures_running_statistics_is_left_out(evidence: report.E
 
 
 def test_figures_are_those_there_is_something_for(evidence: report.Evidence) -> None:
-    names = [block.name for block in flat(collapse(evidence)) if isinstance(block, Picture)]
+    names = [block.name for block in flat(collapse(evidence)) if isinstance(block, FigureBlock)]
     assert names == ["collapse-curves", "degeneration", "parameter-free", "entropy", "skip-margin", "edge-weights"]
 
 
@@ -39,4 +39,4 @@ def test_unfinished_runs_have_curves_and_no_verdict(tmp_path: Path) -> None:
     report_folder.add(tmp_path / "s", report_folder.spec("darts", 0), None)
     blocks = collapse(report.gather(tmp_path / "s", None)[1][0])
     assert not any(isinstance(block, Bullets) for block in flat(blocks))
-    assert [block.name for block in flat(blocks) if isinstance(block, Picture)] == ["parameter-free", "entropy"]
+    assert [block.name for block in flat(blocks) if isinstance(block, FigureBlock)] == ["parameter-free", "entropy"]

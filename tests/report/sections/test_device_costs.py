@@ -10,7 +10,7 @@ import pytest
 from benchharness import plots, report, space, stats
 from benchharness.analysis import export
 from benchharness.plots.style import canvas
-from benchharness.report.blocks import Grid, Picture, flat
+from benchharness.report.blocks import FigureBlock, TableBlock, flat
 from benchharness.report.sections.costs import costs
 from benchharness.report.sections.device_costs import device_costs, representative
 from benchharness.report.sections.size_baseline import size
@@ -38,12 +38,12 @@ def priced(table: Table) -> Table:
 def test_figure_and_tables_are_there_and_right(suite: Path, priced: Table, table: Table) -> None:
     evidence = report.gather(suite, priced)[1][0]
     blocks = list(flat(device_costs(evidence)))
-    pictures = [block.name for block in blocks if isinstance(block, Picture)]
+    pictures = [block.name for block in blocks if isinstance(block, FigureBlock)]
     assert pictures == [
         f"pareto-slow-ms{evidence.slug}".replace("slow-ms", "slow_ms"),
         f"pareto-board_mj{evidence.slug}",
     ]
-    methods, front = (block for block in blocks if isinstance(block, Grid))
+    methods, front = (block for block in blocks if isinstance(block, TableBlock))
     accuracies = table.means[Figure(evidence.dataset, "test", 200)]
     places = stats.front(priced.costs["slow_ms"].values, accuracies)
     own = front.data[front.data["cost"] == "slow_ms"]
@@ -102,7 +102,7 @@ def test_exports_are_as_before_without_costs(suite: Path, table: Table, tmp_path
 
 def test_size_alone_is_the_largest_of_a_hundred(evidence: report.Evidence, table: Table) -> None:
     (grid,) = size(evidence, table)
-    assert isinstance(grid, Grid)
+    assert isinstance(grid, TableBlock)
     accuracies = table.means[Figure(evidence.dataset, "test", 200)]
     params, drawn = space.params_m(table.ops), []
     generator = np.random.default_rng(0)

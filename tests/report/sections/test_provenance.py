@@ -3,7 +3,7 @@ from pathlib import Path
 
 from benchharness import report
 from benchharness.config import for_method, protocol, recorded
-from benchharness.report.blocks import Block, Bullets, Grid, flat
+from benchharness.report.blocks import Block, Bullets, TableBlock, flat
 from benchharness.report.sections.provenance import method, missing, setting, standing
 from benchharness.table import Table
 from tests.support import report_folder
@@ -47,7 +47,7 @@ def test_an_unfinished_folder_says_what_is_missing_and_why(tmp_path: Path) -> No
     runs, _ = report.gather(tmp_path / "s", None)
     assert standing(runs).startswith("This folder is unfinished: 3 of 5 runs finished, 1 failed and 1 stale.")
     blocks = missing(runs)
-    (grid,) = [block for block in flat(blocks) if isinstance(block, Grid)]
+    (grid,) = [block for block in flat(blocks) if isinstance(block, TableBlock)]
     assert grid.data["reason"].tolist() == ["", "Diverged: loss is nan in epoch 3"]
     assert "darts lacks 2; paired comparisons use the shared ones" in words(blocks)
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from benchharness import report, stats
-from benchharness.report.blocks import Grid
+from benchharness.report.blocks import TableBlock
 from benchharness.report.sections.ranking import detail
 from benchharness.table import Table
 from tests.support.report_folder import add, spec
@@ -38,7 +38,7 @@ def test_of_many_comparisons_those_with_the_leader_are_shown_and_all_are_kept(tm
         for seed in range(2):
             add(tmp_path, spec(f"m{method}", seed), source.integers(0, 5, 6))
     _, (evidence,) = report.gather(tmp_path, table)
-    (grid,) = [block for block in detail(evidence) if isinstance(block, Grid) and block.name == "comparisons"]
+    (grid,) = [block for block in detail(evidence) if isinstance(block, TableBlock) and block.name == "comparisons"]
     leader = report.ranking(evidence.scores())["method"].iloc[0]
     assert len(grid.data) == 36
     assert len(grid.shown) == 8

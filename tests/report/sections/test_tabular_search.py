@@ -9,15 +9,15 @@ from benchharness.analysis.lookup import by_code
 from benchharness.plots import anytime
 from benchharness.plots.style import canvas
 from benchharness.report import Evidence
-from benchharness.report.blocks import Grid, Picture
+from benchharness.report.blocks import FigureBlock, TableBlock
 from benchharness.report.sections.tabular_search import SEEDS, alone
 from benchharness.table import Table, baselines
 
 
 def test_final_figures_are_those_of_the_searches(evidence: Evidence, table: Table) -> None:
     grid, picture = alone(evidence)
-    assert isinstance(grid, Grid)
-    assert isinstance(picture, Picture)
+    assert isinstance(grid, TableBlock)
+    assert isinstance(picture, FigureBlock)
     assert grid.data["method"].tolist() == baselines.names()
     feedback = baselines.feedback_of(table, "cifar10")
     chosen = [baselines.simulate("evolution", feedback, 12_000.0, seed).chosen for seed in range(SEEDS)]
