@@ -80,7 +80,7 @@ def _row(index: Any, name: str, curve: Float[np.ndarray, "epochs"], valid: Float
 
 def draw(sides: list[dict[str, Any]], path: Path) -> None:
     """A panel an architecture: the released mean as a line, our trainings as marks."""
-    figure, panels = canvas(3.2 * len(sides), 2.8, 1, len(sides))
+    metric, panels = canvas(3.2 * len(sides), 2.8, 1, len(sides))
     epochs = np.arange(1, 13)
     for panel, side in zip(panels, sides, strict=True):
         panel.plot(epochs, side["curve"], color="#7F7F7F", label="released, mean of seeds")
@@ -88,7 +88,7 @@ def draw(sides: list[dict[str, Any]], path: Path) -> None:
             panel.plot(epochs, line.train_accuracies, marker, color="#0072B2", ms=4, label=f"here, seed {line.seed}")
         panel.set(title=f"cell {side['index']}", xlabel="epoch", ylabel="training accuracy (%)", xticks=[1, 4, 8, 12])
         panel.legend(frameon=False)
-    save_figure(figure, path)
+    save_figure(metric, path)
 
 
 if __name__ == "__main__":

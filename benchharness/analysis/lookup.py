@@ -8,7 +8,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from benchharness import space, store
-from benchharness.table import DATASETS, Figure, Table, Tables, table_of
+from benchharness.table import DATASETS, Metric, Table, Tables, table_of
 from benchharness.table.table import codes
 
 EPOCHS: Final = 200
@@ -57,9 +57,9 @@ def by_code(
     the cells that this machine has added: searches found these, so they would spoil what is said of cells at large.
     """
     column, table = np.full(space.SIZE, np.nan), table_of(tables, dataset)
-    figure = Figure(dataset, split, epochs_of(table, dataset) if epochs is None else epochs)
-    if table is not None and figure in table.means:
-        column[codes(table.ops)] = np.where(own & table.measured_here, np.nan, table.means[figure])
+    metric = Metric(dataset, split, epochs_of(table, dataset) if epochs is None else epochs)
+    if table is not None and metric in table.means:
+        column[codes(table.ops)] = np.where(own & table.measured_here, np.nan, table.means[metric])
     return column
 
 

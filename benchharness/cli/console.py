@@ -246,9 +246,9 @@ def comparisons(compared: "Iterable[Comparison]", table: Table, recipe: "TrainCo
     for one in compared:
         ours = f"{one.ours.mean():.2f}" + (f"±{one.ours.std(ddof=1):.2f}" if len(one.ours) > 1 else "")
         noise = "" if pd.isna(one.noise) else f"{one.noise:.2f}"
-        noise += f" ({after(one.noise_epochs)})" if noise and one.noise_epochs != one.figure.epochs else ""
+        noise += f" ({after(one.noise_epochs)})" if noise and one.noise_epochs != one.metric.epochs else ""
         arch = short(table.arch(one.arch_index))
-        rows.append((one.arch_index, arch, one.figure, ours, f"{one.theirs:.2f}", f"{one.difference:+.2f}", noise))
+        rows.append((one.arch_index, arch, one.metric, ours, f"{one.theirs:.2f}", f"{one.difference:+.2f}", noise))
     _print(("index", "architecture", "figure", "here", "table", "difference", "the table's seed noise"), rows)
     settings = ", ".join(f"{key}={value}" for key, value in asdict(recipe).items() if key != "name")
     print(f"here: recipe {recipe.name} ({settings})")

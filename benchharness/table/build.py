@@ -9,7 +9,7 @@ from jaxtyping import Float, Integer
 
 from benchharness import space
 from benchharness.table import storage
-from benchharness.table.metric import Figure
+from benchharness.table.metric import Metric
 from benchharness.table.table import Table, codes
 
 SEED_RULE = "mean over the released training seeds"
@@ -21,8 +21,8 @@ those that differ by the rounding of whoever summed them."""
 def build_table(
     about: Mapping[str, Any],
     ops: Integer[np.ndarray, "archs edges"],
-    means: Mapping[Figure, Float[np.ndarray, "archs"]],
-    by_seed: Mapping[Figure, Float[np.ndarray, "archs seeds"]] | None = None,
+    means: Mapping[Metric, Float[np.ndarray, "archs"]],
+    by_seed: Mapping[Metric, Float[np.ndarray, "archs seeds"]] | None = None,
     times: Mapping[tuple[str, int], Float[np.ndarray, "archs"]] | None = None,
 ) -> Table:
     """A `Table` of these arrays, copied; `about` needs `name`, `version` and `source`.

@@ -12,7 +12,7 @@ from benchharness.data.kinds import canonical
 from benchharness.errors import UserError
 from benchharness.io.npz import replacing
 from benchharness.space import Network
-from benchharness.table.metric import DATASETS, SPLITS, Figure
+from benchharness.table.metric import DATASETS, SPLITS, Metric
 from benchharness.table.table import Table
 
 if TYPE_CHECKING:
@@ -38,17 +38,17 @@ NAMES: Final = ("index", "arch", *COSTS, *NETWORK, HERE)
 SUFFIXES: Final = (".csv", ".json", ".parquet")
 
 
-def figure_name(figure: Figure) -> str:
+def figure_name(metric: Metric) -> str:
     """The column of a figure, such as `cifar10_test_200`."""
-    return f"{_SPELT.get(figure.dataset, figure.dataset)}_{figure.split.replace('-', '_')}_{figure.epochs}"
+    return f"{_SPELT.get(metric.dataset, metric.dataset)}_{metric.split.replace('-', '_')}_{metric.epochs}"
 
 
-def seeds_name(figure: Figure) -> str:
+def seeds_name(metric: Metric) -> str:
     """The column of single training runs.
 
     A list, or in CSV numbers separated by spaces, where `nan` stands for a run that is missing.
     """
-    return figure_name(figure) + _BY_SEED
+    return figure_name(metric) + _BY_SEED
 
 
 def seconds_name(dataset: str, epochs: int) -> str:
@@ -56,24 +56,24 @@ def seconds_name(dataset: str, epochs: int) -> str:
     return f"train_seconds_{epochs}_{_TIMED.get(dataset, dataset)}"
 
 
-def figures_in(names: Iterable[str]) -> dict[Figure, str]:
+def figures_in(names: Iterable[str]) -> dict[Metric, str]:
     """The figures that columns called `names` hold, in the order in which tables list them, and those names."""
     names_by_figure = {_figure(match): match[0] for name in names if (match := _FIGURE.fullmatch(name))}
-    return {figure: names_by_figure[figure] for figure in sorted(names_by_figure, key=_place)}
+    return {metric: names_by_figure[metric] for metric in sorted(names_by_figure, key=_place)}
 
 
 def same(names: Iterable[str]) -> list[tuple[str, str]]:
     """Pairs of columns among `names` that are of one figure under two spellings of its data set."""
-    first: dict[Figure, str] = {}
+    first: dict[Metric, str] = {}
     matches = [match for name in names if (match := _FIGURE.fullmatch(name))]
     pairs = [(first.setdefault(_figure(match), match[0]), match[0]) for match in matches]
     return [pair for pair in pairs if pair[0] != pair[1]]
 
 
-def runs_in(names: Iterable[str]) -> dict[Figure, str]:
+def runs_in(names: Iterable[str]) -> dict[Metric, str]:
     """The figures whose single runs columns called `names` hold, and those names."""
     bare = [name.removesuffix(_BY_SEED) for name in names if name.endswith(_BY_SEED)]
-    return {figure: name + _BY_SEED for figure, name in figures_in(bare).items()}
+    return {metric: name + _BY_SEED for metric, name in figures_in(bare).items()}
 
 
 def seconds_in(names: Iterable[str]) -> dict[tuple[str, int], str]:
@@ -82,9 +82,9 @@ def seconds_in(names: Iterable[str]) -> dict[tuple[str, int], str]:
     own = {spelt: dataset for dataset, spelt in _TIMED.items()}
     datasets = [own.get(match["dataset"], canonical(match["dataset"])) for match in matches]
     names_by_figure = {
-        Figure(name, "valid", int(one["epochs"])): one[0] for name, one in zip(datasets, matches, strict=True)
+        Metric(name, "valid", int(one["epochs"])): one[0] for name, one in zip(datasets, matches, strict=True)
     }
-    return {(figure.dataset, figure.epochs): names_by_figure[figure] for figure in sorted(names_by_figure, key=_place)}
+    return {(metric.dataset, metric.epochs): names_by_figure[metric] for metric in sorted(names_by_figure, key=_place)}
 
 
 def known(name: str) -> bool:
@@ -104,8 +104,8 @@ def frame(table: Table) -> "pd.DataFrame":
     }
     if "network" in table.about:
         columns |= dict(zip(NETWORK, Network(**table.about["network"]), strict=True))
-    columns |= {figure_name(figure): column for figure, column in table.means.items()}
-    columns |= {seeds_name(figure): _listed(runs) for figure, runs in table.by_seed.items()}
+    columns |= {figure_name(metric): column for metric, column in table.means.items()}
+    columns |= {seeds_name(metric): _listed(runs) for metric, runs in table.by_seed.items()}
     columns |= {seconds_name(*key): column for key, column in table.times.items()}
     if table.rows_measured_here:
         columns[HERE] = table.measured_here
@@ -132,18 +132,18 @@ def write_table(table: Table, path: Path) -> int:
     return len(rows)
 
 
-def _figure(match: re.Match[str]) -> Figure:
+def _figure(match: re.Match[str]) -> Metric:
     dataset, split = canonical(match["dataset"]), match["split"].replace("_", "-")
     if canonical(match["dataset"].removesuffix("valid").rstrip("-_")) == "cifar10" != dataset:
         dataset, split = "cifar10", _HALVED.get(split, split)
-    return Figure(dataset, split, int(match["epochs"]))
+    return Metric(dataset, split, int(match["epochs"]))
 
 
-def _place(figure: Figure) -> tuple[Any, ...]:
+def _place(metric: Metric) -> tuple[Any, ...]:
     """Most epochs first, then the benchmark's data sets in its order, then others by name."""
-    own = figure.dataset in DATASETS
-    dataset = (0, DATASETS.index(figure.dataset), "") if own else (1, 0, figure.dataset)
-    return -figure.epochs, *dataset, list(SPLITS).index(figure.split)
+    own = metric.dataset in DATASETS
+    dataset = (0, DATASETS.index(metric.dataset), "") if own else (1, 0, metric.dataset)
+    return -metric.epochs, *dataset, list(SPLITS).index(metric.split)
 
 
 def _listed(runs: Any) -> list[list[float]]:

@@ -19,7 +19,7 @@ from benchharness.io import ground_truth
 from benchharness.io.ground_truth import Training
 from benchharness.table.build import build_table
 from benchharness.table.load import load_for
-from benchharness.table.metric import DATASETS, Figure
+from benchharness.table.metric import DATASETS, Metric
 from benchharness.table.table import Table, codes
 
 _PACKAGED: Final = Path(__file__).parent
@@ -59,12 +59,12 @@ def with_measured(table: Table, *results: Path) -> Table:
     if not trainings:
         return table
     dataset = table.datasets[0]
-    figures = {figure: figure.split.partition("-")[0] for figure in table.figures()}
+    figures = {metric: metric.split.partition("-")[0] for metric in table.figures()}
     return merged(table, tabulated(table.about, trainings, figures, (dataset, table.epochs(dataset))))
 
 
 def tabulated(
-    about: Mapping[str, Any], trainings: Iterable[Training], figures: Mapping[Figure, str], timed: tuple[str, int]
+    about: Mapping[str, Any], trainings: Iterable[Training], figures: Mapping[Metric, str], timed: tuple[str, int]
 ) -> Table:
     """A table of every member of the functional classes in `trainings`, some of which may be trained more often.
 
@@ -77,9 +77,9 @@ def tabulated(
     first, classes = sorted(by_code), space.classes()
     members = np.flatnonzero(np.isin(classes, first))
     rows, runs = np.searchsorted(first, classes[members]), [list(by_code[code].values()) for code in first]
-    values = {figure: _column(runs, name)[rows] for figure, name in figures.items()}
-    by_seed = {figure: value for figure, value in values.items() if not np.isnan(value).all()}
-    means = {figure: _mean(value) for figure, value in by_seed.items()}
+    values = {metric: _column(runs, name)[rows] for metric, name in figures.items()}
+    by_seed = {metric: value for metric, value in values.items() if not np.isnan(value).all()}
+    means = {metric: _mean(value) for metric, value in by_seed.items()}
     return build_table(about, space.all_ops()[members], means, by_seed, {timed: _mean(_column(runs, "seconds")[rows])})
 
 

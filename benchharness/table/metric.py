@@ -1,4 +1,4 @@
-"""The names of the figures a table holds: never a position, so that validation and test cannot change places."""
+"""Names of the numbers in a table, by data set, split and epochs: a position could swap validation and test."""
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple
@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from benchharness.errors import UserError, unknown
 
 DATASETS: Final = ("cifar10", "cifar100", "imagenet16-120")
-"""Those of NAS-Bench-201; a table may hold figures of any other."""
+"""Those of NAS-Bench-201; a table may hold metrics of any other."""
 SPLITS: Final = {
     "valid": "validation accuracy; for cifar10 after training on 25,000 images, measured on the other 25,000 (x-valid)",
     "test": "test accuracy after training on the whole training set; for cifar10 on all 10,000 test images (ori-test), "
@@ -16,8 +16,8 @@ SPLITS: Final = {
 EPOCHS: Final = (200, 12)
 
 
-class Figure(NamedTuple):
-    """What an accuracy is of: the data set, the split it is measured on, and the epochs of training before it."""
+class Metric(NamedTuple):
+    """One accuracy that a table gives for every architecture: data set, split, and epochs of training before it."""
 
     dataset: str
     split: str
@@ -32,12 +32,12 @@ def after(epochs: int) -> str:
     return f"after {epochs} epoch{'' if epochs == 1 else 's'}"
 
 
-def lacking(figure: Figure, available: Iterable[Figure]) -> UserError:
-    """The error for a figure that is not among those `available`: names a misspelt part, else lists what there is."""
-    figures = list(available)
-    datasets = list(dict.fromkeys(other.dataset for other in figures))
-    if figure.dataset not in (*datasets, *DATASETS):
-        return unknown("data set", figure.dataset, datasets or DATASETS)
-    if figure.split not in SPLITS:
-        return unknown("split", figure.split, SPLITS)
-    return UserError(f"this table holds no {figure}; it holds: {'; '.join(map(str, figures)) or 'nothing'}")
+def lacking(metric: Metric, available: Iterable[Metric]) -> UserError:
+    """The error for a metric that is not `available`: it names the misspelt part, or else lists the metrics."""
+    metrics = list(available)
+    datasets = list(dict.fromkeys(other.dataset for other in metrics))
+    if metric.dataset not in (*datasets, *DATASETS):
+        return unknown("data set", metric.dataset, datasets or DATASETS)
+    if metric.split not in SPLITS:
+        return unknown("split", metric.split, SPLITS)
+    return UserError(f"this table holds no {metric}; it holds: {'; '.join(map(str, metrics)) or 'nothing'}")

@@ -9,36 +9,36 @@ from jaxtyping import UInt8
 from benchharness import space
 from benchharness.errors import UserError
 from benchharness.table import storage
-from benchharness.table.metric import Figure
+from benchharness.table.metric import Metric
 from benchharness.table.table import Table
 
 NAME: Final = "nas-bench-201"
 OPTIMA: Final = {
-    Figure("cifar10", "valid", 200): (91.6067,),
-    Figure("cifar10", "test", 200): (94.3733,),
-    Figure("cifar10", "test-halftrain", 200): (91.5233,),
-    Figure("cifar100", "valid", 200): (73.4933,),
-    Figure("cifar100", "test", 200): (73.5133,),
-    Figure("imagenet16-120", "valid", 200): (46.7333, 46.7667),
-    Figure("imagenet16-120", "test", 200): (47.3111,),
-    Figure("cifar10", "valid", 12): (84.8920,),
-    Figure("cifar10", "test", 12): (89.1600,),
-    Figure("cifar100", "valid", 12): (61.3200,),
-    Figure("cifar100", "test", 12): (61.1800,),
-    Figure("imagenet16-120", "valid", 12): (38.6667,),
-    Figure("imagenet16-120", "test", 12): (38.2667,),
+    Metric("cifar10", "valid", 200): (91.6067,),
+    Metric("cifar10", "test", 200): (94.3733,),
+    Metric("cifar10", "test-halftrain", 200): (91.5233,),
+    Metric("cifar100", "valid", 200): (73.4933,),
+    Metric("cifar100", "test", 200): (73.5133,),
+    Metric("imagenet16-120", "valid", 200): (46.7333, 46.7667),
+    Metric("imagenet16-120", "test", 200): (47.3111,),
+    Metric("cifar10", "valid", 12): (84.8920,),
+    Metric("cifar10", "test", 12): (89.1600,),
+    Metric("cifar100", "valid", 12): (61.3200,),
+    Metric("cifar100", "test", 12): (61.1800,),
+    Metric("imagenet16-120", "valid", 12): (38.6667,),
+    Metric("imagenet16-120", "test", 12): (38.2667,),
 }
 """Best accuracy of each figure in percent; releases of the benchmark differ on one of them, so either is right."""
 _ALL_SKIP: Final = (space.SKIP,) * len(space.EDGES)
 _ALL_SKIP_PCT: Final = {("cifar10", "valid"): 39.77, ("cifar10", "test"): 54.30, ("cifar100", "valid"): 15.03}
 _CLOSE: Final = 0.006
 _PLACES: Final = {
-    Figure("cifar10", "valid", 200): 6111,
-    Figure("cifar10", "test", 200): 6111,
-    Figure("cifar100", "valid", 200): 9930,
-    Figure("cifar100", "test", 200): 9930,
-    Figure("imagenet16-120", "valid", 200): 10676,
-    Figure("imagenet16-120", "test", 200): 857,
+    Metric("cifar10", "valid", 200): 6111,
+    Metric("cifar10", "test", 200): 6111,
+    Metric("cifar100", "valid", 200): 9930,
+    Metric("cifar100", "test", 200): 9930,
+    Metric("imagenet16-120", "valid", 200): 10676,
+    Metric("imagenet16-120", "test", 200): 857,
 }
 """The best architectures, by the benchmark's index."""
 _SAME: Final = 0.1
@@ -66,19 +66,19 @@ def checks(table: Table) -> Iterator[Check]:
         return
     short = f"{len(table)} architectures where NAS-Bench-201 has {space.SIZE:,}"
     yield Check(f"{space.SIZE:,} architectures", "" if table.complete else short)
-    for figure in table.figures() if table.complete else ():
-        if figure in OPTIMA:
-            best = table.optimum(*figure).accuracy
-            near = any(_near(best, known) for known in OPTIMA[figure])
-            mixed = f"the best {figure} is {best:.4f}, not {OPTIMA[figure][0]:.4f}: are its columns mixed up?"
-            yield Check(f"the best {figure} is {best:.2f}", "" if near else mixed)
-        if figure in _PLACES:
-            below = float(table.regret(_PLACES[figure], *figure))
-            moved = f"architecture {_PLACES[figure]}, the best of {figure}, is {below:.2f} points below the best here"
+    for metric in table.figures() if table.complete else ():
+        if metric in OPTIMA:
+            best = table.optimum(*metric).accuracy
+            near = any(_near(best, known) for known in OPTIMA[metric])
+            mixed = f"the best {metric} is {best:.4f}, not {OPTIMA[metric][0]:.4f}: are its columns mixed up?"
+            yield Check(f"the best {metric} is {best:.2f}", "" if near else mixed)
+        if metric in _PLACES:
+            below = float(table.regret(_PLACES[metric], *metric))
+            moved = f"architecture {_PLACES[metric]}, the best of {metric}, is {below:.2f} points below the best here"
             right = below <= _SAME
-            yield Check(f"architecture {_PLACES[figure]} has it", "" if right else f"{moved}: are its rows mixed up?")
+            yield Check(f"architecture {_PLACES[metric]} has it", "" if right else f"{moved}: are its rows mixed up?")
     for (dataset, split), known in _ALL_SKIP_PCT.items() if table.complete else ():
-        if Figure(dataset, split, 200) in table.means:
+        if Metric(dataset, split, 200) in table.means:
             accuracy = float(table.accuracy(_ALL_SKIP, dataset, split))
             other = f"the all-skip cell has {accuracy:.2f} for {dataset} {split}, not {known:.2f}"
             what = f"the all-skip cell has {accuracy:.2f} for {dataset} {split}"

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from benchharness import space, stats
-from benchharness.table.metric import Figure
+from benchharness.table.metric import Metric
 from benchharness.table.table import Table, codes
 
 
@@ -73,14 +73,14 @@ def coverage(table: Table) -> Coverage:
     return Coverage(int(own.sum()), classes, len(table.rows_measured_here))
 
 
-def spread(table: Table, figure: Figure) -> Spread:
+def spread(table: Table, metric: Metric) -> Spread:
     """How far the architectures of `table` lie apart."""
-    return Spread(*map(float, np.nanpercentile(table.means[figure], [10, 50, 90])))
+    return Spread(*map(float, np.nanpercentile(table.means[metric], [10, 50, 90])))
 
 
-def noise(table: Table, figure: Figure) -> Noise | None:
+def noise(table: Table, metric: Metric) -> Noise | None:
     """How much training seeds alone move `figure`; None where no architecture was trained twice."""
-    runs = table.by_seed.get(figure, np.empty((len(table), 0)))[trained(table, figure)]
+    runs = table.by_seed.get(metric, np.empty((len(table), 0)))[trained(table, metric)]
     if not len(several := runs[np.isfinite(runs).sum(1) > 1]):
         return None
     pairs = [stats.tau(runs[:, a], runs[:, b]) for a, b in combinations(range(runs.shape[1]), 2)]
@@ -89,43 +89,43 @@ def noise(table: Table, figure: Figure) -> Noise | None:
     return Noise(len(several), points, high - low, _mean(pairs))
 
 
-def cannot_rank(table: Table, figure: Figure) -> str:
+def cannot_rank(table: Table, metric: Metric) -> str:
     """Why ranks and percentiles by `figure` say next to nothing, in a sentence without its end; empty where they do.
 
     A table ranks where it holds enough networks to be ranked among, and where two trainings of the same networks agree
     on their order.
     """
-    count = int((np.isfinite(table.means[figure]) & ~table.measured_here).sum())
+    count = int((np.isfinite(table.means[metric]) & ~table.measured_here).sum())
     if count < FEW:
-        return f"it holds {count} architectures with {figure}, and rank and percentile among so few say next to nothing"
-    measured = noise(table, figure)
+        return f"it holds {count} architectures with {metric}, and rank and percentile among so few say next to nothing"
+    measured = noise(table, metric)
     if measured is None:
         return ""
     if not measured.tau >= LEAST_TAU:
         agree = f"two trainings of the same networks agree on their order by tau {measured.tau:.2f} only"
-        return f"{agree} ({measured.trained:,} networks, {figure})"
+        return f"{agree} ({measured.trained:,} networks, {metric})"
     if measured.points >= measured.spread:
         apart = f"points between training seeds are as many as its networks lie apart ({measured.spread:.2f})"
-        return f"{measured.points:.2f} {apart}, {figure}"
+        return f"{measured.points:.2f} {apart}, {metric}"
     return ""
 
 
-def tau_between(table: Table, first: Figure, second: Figure) -> float:
+def tau_between(table: Table, first: Metric, second: Metric) -> float:
     """Kendall's tau-b between two figures over the networks that have both."""
     rows = trained(table, first)
     return stats.tau(table.means[first][rows], table.means[second][rows])
 
 
-def trained(table: Table, figure: Figure) -> Int[np.ndarray, "trainings"]:
+def trained(table: Table, metric: Metric) -> Int[np.ndarray, "trainings"]:
     """A row for every training behind `figure`: functionally equal architectures with the same runs share theirs."""
-    if table.complete and figure.dataset in space.NETWORKS and "network" not in table.about:
+    if table.complete and metric.dataset in space.NETWORKS and "network" not in table.about:
         return np.arange(len(table))  # the benchmark trained every architecture
-    shared = np.column_stack([space.classes()[codes(table.ops)], np.nan_to_num(_values(table, figure), nan=-1)])
+    shared = np.column_stack([space.classes()[codes(table.ops)], np.nan_to_num(_values(table, metric), nan=-1)])
     return np.sort(np.unique(shared, axis=0, return_index=True)[1])
 
 
-def _values(table: Table, figure: Figure) -> Float[np.ndarray, "archs values"]:
-    return np.column_stack([table.means[figure], table.by_seed.get(figure, np.empty((len(table), 0)))])
+def _values(table: Table, metric: Metric) -> Float[np.ndarray, "archs values"]:
+    return np.column_stack([table.means[metric], table.by_seed.get(metric, np.empty((len(table), 0)))])
 
 
 def _mean(values: list[float]) -> float:

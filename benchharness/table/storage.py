@@ -11,7 +11,7 @@ from jaxtyping import Int, UInt8
 from benchharness import space
 from benchharness.errors import UserError
 from benchharness.io import npz
-from benchharness.table.metric import Figure
+from benchharness.table.metric import Metric
 
 KIND: Final = "benchharness table"
 FORMAT: Final = 1
@@ -72,7 +72,7 @@ def read(path: Path) -> dict[str, Any]:
                 case ["numbers"]:
                     continue
                 case [("means" | "by_seed") as field, dataset, split, epochs]:
-                    fields[field][Figure(dataset, split, int(epochs))] = array
+                    fields[field][Metric(dataset, split, int(epochs))] = array
                 case ["times", dataset, epochs]:
                     fields["times"][dataset, int(epochs)] = array
                 case _:

@@ -7,7 +7,7 @@ from benchharness.io import catalog
 from benchharness.table import nas_bench_201, quality
 from benchharness.table.importers import TABLES
 from benchharness.table.load import is_packaged, load_table
-from benchharness.table.metric import Figure, after
+from benchharness.table.metric import Metric, after
 from benchharness.table.nas_bench_201 import Check
 from benchharness.table.table import Table
 
@@ -19,13 +19,13 @@ def info(name: str) -> list[tuple[str, str]]:
     rows = [(key.replace("_", " "), str(value)) for key, value in about.items()]
     rows += [(key, _listed(table.about[key])) for key in ("network", "recipe") if key in table.about]
     rows.append(("coverage", str(quality.coverage(table))))
-    for figure in table.figures():
-        best = table.optimum(*figure)
-        runs = f", {table.by_seed[figure].shape[1]} training runs" if figure in table.by_seed else ""
-        rows.append(("figure", f"{figure}: best {best.accuracy:.2f} (index {best.arch_index}){runs}"))
-    whys = {figure: quality.cannot_rank(table, figure) for figure in table.figures()}
-    rows += [("cannot rank", f"{figure}: {why}") for figure, why in whys.items() if why]
-    rows += [row for figure in table.figures() for row in _worth(table, figure)]
+    for metric in table.figures():
+        best = table.optimum(*metric)
+        runs = f", {table.by_seed[metric].shape[1]} training runs" if metric in table.by_seed else ""
+        rows.append(("figure", f"{metric}: best {best.accuracy:.2f} (index {best.arch_index}){runs}"))
+    whys = {metric: quality.cannot_rank(table, metric) for metric in table.figures()}
+    rows += [("cannot rank", f"{metric}: {why}") for metric, why in whys.items() if why]
+    rows += [row for metric in table.figures() for row in _worth(table, metric)]
     for seeds in (table.about.get("training_seeds") or {}).items():
         rows.append(("seeds", f"{after(int(seeds[0]))}: {', '.join(map(str, seeds[1]))}"))
     rows += [("seconds", f"{dataset} {after(epochs)}") for dataset, epochs in table.times]
@@ -33,18 +33,18 @@ def info(name: str) -> list[tuple[str, str]]:
     return [*rows, ("sha256", str(table.about["sha256"]))]
 
 
-def _worth(table: Table, figure: Figure) -> Iterator[tuple[str, str]]:
+def _worth(table: Table, metric: Metric) -> Iterator[tuple[str, str]]:
     """How far `figure` tells architectures apart, and how sure it is."""
-    tenth, median, ninetieth = (spread := quality.spread(table, figure))
+    tenth, median, ninetieth = (spread := quality.spread(table, metric))
     between = f"{tenth:.2f}, {median:.2f}, {ninetieth:.2f}"
-    yield "spread", f"{figure}: 10th, 50th, 90th percentile {between}, {spread.points:.2f} points from first to last"
-    if (noise := quality.noise(table, figure)) is not None:
+    yield "spread", f"{metric}: 10th, 50th, 90th percentile {between}, {spread.points:.2f} points from first to last"
+    if (noise := quality.noise(table, metric)) is not None:
         apart = f"which lie {noise.spread:.2f} points apart from the 10th to the 90th percentile"
         over = f"over {noise.trained:,} networks trained more than once, {apart}"
-        yield "seed noise", f"{figure}: {noise.points:.2f} points between training seeds, {over}"
-        yield "tau", f"{figure}: {noise.tau:.3f} between training seeds"
-    if figure.split == "test" and (valid := figure._replace(split="valid")) in table.means:
-        yield "tau", f"{figure}: {quality.tau_between(table, valid, figure):.3f} with validation accuracy"
+        yield "seed noise", f"{metric}: {noise.points:.2f} points between training seeds, {over}"
+        yield "tau", f"{metric}: {noise.tau:.3f} between training seeds"
+    if metric.split == "test" and (valid := metric._replace(split="valid")) in table.means:
+        yield "tau", f"{metric}: {quality.tau_between(table, valid, metric):.3f} with validation accuracy"
 
 
 def _listed(values: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from benchharness.io.files import path_of
 from benchharness.space import NETWORKS, Arch, Network
 from benchharness.table import storage
 from benchharness.table.costs import Cost
-from benchharness.table.metric import Figure, after, lacking
+from benchharness.table.metric import Metric, after, lacking
 from benchharness.table.notation import read_index, read_indices
 
 Archs = int | str | Arch | Sequence[str | Arch] | Integer[np.ndarray, "*archs"] | None
@@ -48,8 +48,8 @@ class Table:
     in `recipe` how they were trained and in `splits` what its splits are.
     """
     ops: UInt8[np.ndarray, "archs edges"]
-    means: Mapping[Figure, Float[np.ndarray, "archs"]]
-    by_seed: Mapping[Figure, Float[np.ndarray, "archs seeds"]]
+    means: Mapping[Metric, Float[np.ndarray, "archs"]]
+    by_seed: Mapping[Metric, Float[np.ndarray, "archs seeds"]]
     times: Mapping[tuple[str, int], Float[np.ndarray, "archs"]]
     """Seconds of training, by data set and epochs."""
     rows_measured_here: frozenset[int] = field(default=frozenset())
@@ -82,7 +82,7 @@ class Table:
         """The benchmark's index of every row."""
         return space.indices()[codes(self.ops)]
 
-    def figures(self) -> list[Figure]:
+    def figures(self) -> list[Metric]:
         """The figures this table holds."""
         return list(self.means)
 
@@ -101,7 +101,7 @@ class Table:
     def epochs(self, dataset: str) -> int:
         """The most epochs of training that it holds figures of `dataset` for; raises `UserError` where it has none."""
         if (dataset := canonical(dataset)) not in self._epochs:
-            raise lacking(Figure(dataset, "test", 200), self.means)
+            raise lacking(Metric(dataset, "test", 200), self.means)
         return self._epochs[dataset]
 
     def network(self, dataset: str) -> Network:
@@ -121,14 +121,14 @@ class Table:
         For `archs=None` it is NaN where the table holds none; asked by name, a missing one raises `UserError`, as do an
         architecture and a figure the table does not hold.
         """
-        figure = self._figure(dataset, split, epochs)
-        column: Float[np.ndarray, "archs"] = self._held(self.means, figure) if seed is None else self._run(figure, seed)
+        metric = self._figure(dataset, split, epochs)
+        column: Float[np.ndarray, "archs"] = self._held(self.means, metric) if seed is None else self._run(metric, seed)
         if archs is None:
             return column
         accuracies: Float[np.ndarray, "*archs"] = column[self.rows(archs), ...]
         if np.isnan(accuracies).any():
             of = "" if seed is None else f" of training run {seed}"
-            raise UserError(f"table {self.about['name']!r} lacks {figure}{of} for {np.isnan(accuracies).sum()} of them")
+            raise UserError(f"table {self.about['name']!r} lacks {metric}{of} for {np.isnan(accuracies).sum()} of them")
         return accuracies
 
     def seeds(self, dataset: str, split: str, epochs: int | None = None) -> Float[np.ndarray, "archs seeds"]:
@@ -237,7 +237,7 @@ class Table:
             "flops_m": float(self.flops_m()[row]),
             "measured_here": row in self.rows_measured_here,
             "architectures": len(self) - len(self.rows_measured_here),
-            "figures": [self._describe(row, figure) for figure in self.means if not np.isnan(self.means[figure][row])],
+            "figures": [self._describe(row, metric) for metric in self.means if not np.isnan(self.means[metric][row])],
             "train_seconds": [
                 {"dataset": dataset, "epochs": epochs, "seconds": float(seconds[row])}
                 for (dataset, epochs), seconds in self.times.items()
@@ -250,29 +250,29 @@ class Table:
             "table": dict(self.about),
         }
 
-    def _describe(self, row: int, figure: Figure) -> dict[str, Any]:
-        runs = self.by_seed[figure][row] if figure in self.by_seed else np.array([])
+    def _describe(self, row: int, metric: Metric) -> dict[str, Any]:
+        runs = self.by_seed[metric][row] if metric in self.by_seed else np.array([])
         index = int(self.numbers[row])
         return {
-            **figure._asdict(),
-            "accuracy_pct": float(self.means[figure][row]),
+            **metric._asdict(),
+            "accuracy_pct": float(self.means[metric][row]),
             "seed_rule": self.about["seed_rule"],
             "runs_pct": runs[~np.isnan(runs)].tolist(),
-            "rank": int(self.rank(index, *figure)),
-            "percentile": float(self.percentile(index, *figure)),
-            "regret": float(self.regret(index, *figure)),
+            "rank": int(self.rank(index, *metric)),
+            "percentile": float(self.percentile(index, *metric)),
+            "regret": float(self.regret(index, *metric)),
         }
 
     @cached_property
     def _epochs(self) -> dict[str, int]:
         longest: dict[str, int] = {}
-        for figure in self.means:
-            longest[figure.dataset] = max(figure.epochs, longest.get(figure.dataset, 0))
+        for metric in self.means:
+            longest[metric.dataset] = max(metric.epochs, longest.get(metric.dataset, 0))
         return longest
 
-    def _figure(self, dataset: str, split: str, epochs: int | None) -> Figure:
+    def _figure(self, dataset: str, split: str, epochs: int | None) -> Metric:
         dataset = dataset if dataset in self._epochs else canonical(dataset)  # which takes a microsecond
-        return Figure(dataset, split, self._epochs.get(dataset, 200) if epochs is None else epochs)
+        return Metric(dataset, split, self._epochs.get(dataset, 200) if epochs is None else epochs)
 
     @cached_property
     def _in_order(self) -> bool:
@@ -285,15 +285,15 @@ class Table:
         rows[self.numbers] = np.arange(len(self))
         return rows
 
-    def _held(self, columns: Mapping[Figure, Any], figure: Figure) -> Any:
-        if figure in columns:
-            return columns[figure]
-        raise lacking(figure, columns)
+    def _held(self, columns: Mapping[Metric, Any], metric: Metric) -> Any:
+        if metric in columns:
+            return columns[metric]
+        raise lacking(metric, columns)
 
-    def _run(self, figure: Figure, seed: int) -> Float[np.ndarray, "archs"]:
-        runs: Float[np.ndarray, "archs seeds"] = self._held(self.by_seed, figure)
+    def _run(self, metric: Metric, seed: int) -> Float[np.ndarray, "archs"]:
+        runs: Float[np.ndarray, "archs seeds"] = self._held(self.by_seed, metric)
         if not 0 <= seed < runs.shape[1]:
-            raise UserError(f"no training run {seed} of {figure}; runs are numbered 0 to {runs.shape[1] - 1}")
+            raise UserError(f"no training run {seed} of {metric}; runs are numbered 0 to {runs.shape[1] - 1}")
         return runs[:, seed]
 
     def _ordered(self, dataset: str, split: str, epochs: int | None) -> Float[np.ndarray, "held"]:
@@ -314,9 +314,9 @@ def check(table: Table) -> None:
     for key, column in (*table.means.items(), *table.by_seed.items(), *table.times.items()):
         if len(column) != rows:
             raise UserError(f"{len(column)} values of {key} for {rows} architectures")
-    for figure, column in (*table.means.items(), *table.by_seed.items()):
+    for metric, column in (*table.means.items(), *table.by_seed.items()):
         if (column < 0).any() or (column > 100).any():
-            raise UserError(f"{figure} is not in percent: {np.nanmin(column):g} to {np.nanmax(column):g}")
+            raise UserError(f"{metric} is not in percent: {np.nanmin(column):g} to {np.nanmax(column):g}")
 
 
 def check_network(about: Mapping[str, Any]) -> None:

@@ -26,7 +26,7 @@ from benchharness.io import catalog, files, ground_truth
 from benchharness.io.ground_truth import Training
 from benchharness.records import canonical
 from benchharness.space import Arch
-from benchharness.table import Figure, Table
+from benchharness.table import Metric, Table
 from benchharness.table.measurements import measured_path, tabulated
 from benchharness.table.table import codes as codes_of
 from benchharness.training.trainer import Trainer
@@ -154,14 +154,14 @@ class Journal:
         timed = self.images.name, self.recipe.epochs
         return tabulated(self._about(name or self.images.name, len(codes), seeds), lines, self.figures(), timed)
 
-    def figures(self) -> dict[Figure, str]:
+    def figures(self) -> dict[Metric, str]:
         """What the recipe measures: each figure as a table calls it, and the split that it is of here.
 
         CIFAR-10's test after training on half of the images has a name of its own in the benchmark.
         """
         halved = self.images.name == "cifar10" and self.recipe.trained_on != "whole"
         names = {"valid": "valid", "test-halftrain" if halved else "test": "test"}
-        return {Figure(self.images.name, name, self.recipe.epochs): split for name, split in names.items()}
+        return {Metric(self.images.name, name, self.recipe.epochs): split for name, split in names.items()}
 
     def _about(self, name: str, trained: int, seeds: int) -> dict[str, Any]:
         where = environment.describe()

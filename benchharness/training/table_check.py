@@ -9,7 +9,7 @@ from jaxtyping import Float
 from benchharness import space
 from benchharness.errors import UserError
 from benchharness.seeding import seed_for
-from benchharness.table import Figure, Table
+from benchharness.table import Metric, Table
 from benchharness.training.journal import Journal
 
 
@@ -17,7 +17,7 @@ class Comparison(NamedTuple):
     """One architecture's figure from training it here, and from the table."""
 
     arch_index: int
-    figure: Figure
+    metric: Metric
     ours: Float[np.ndarray, "seeds"]
     """Percent, one figure per training seed."""
     theirs: float
@@ -33,21 +33,21 @@ class Comparison(NamedTuple):
         return float(self.ours.mean() - self.theirs)
 
 
-def chosen(table: Table, archs: Sequence[str], sample: int, figure: Figure) -> list[int]:
+def chosen(table: Table, archs: Sequence[str], sample: int, metric: Metric) -> list[int]:
     """The indices of what to compare: of `archs`, else of `sample` architectures with the figure, drawn by seed.
 
     Raises `UserError` where the table lacks the figure, or so many architectures.
     """
-    available = np.flatnonzero(~np.isnan(table.accuracy(None, *figure)))
+    available = np.flatnonzero(~np.isnan(table.accuracy(None, *metric)))
     if archs:
         indices = [table.index(arch) for arch in archs]
-        table.accuracy(np.array(indices), *figure)
+        table.accuracy(np.array(indices), *metric)
         return indices
     if not 1 <= sample <= len(available):
         raise UserError(
-            f"sample={sample} is out of range; the table has 1 to {len(available)} architectures with {figure}"
+            f"sample={sample} is out of range; the table has 1 to {len(available)} architectures with {metric}"
         )
-    drawn = np.random.default_rng(seed_for("table check", figure.dataset))
+    drawn = np.random.default_rng(seed_for("table check", metric.dataset))
     return table.numbers[sorted(drawn.choice(available, sample, replace=False))].tolist()
 
 
@@ -55,23 +55,23 @@ def compare(table: Table, indices: Sequence[int], journal: Journal, seeds: int) 
     """Every figure that the journal's recipe measures and the table holds, for every architecture of `indices`."""
     trainings = journal.held()
     comparisons = []
-    for figure, split in journal.figures().items():
-        if figure not in table.figures():
+    for metric, split in journal.figures().items():
+        if metric not in table.figures():
             continue
         for index in indices:
             code = int(space.order()[index])
             ours = np.array([getattr(trainings[code, seed], split) for seed in range(seeds)], float)
-            theirs = float(table.accuracy(index, *figure))
-            comparisons.append(Comparison(index, figure, ours, theirs, *_noise(table, index, figure)))
+            theirs = float(table.accuracy(index, *metric))
+            comparisons.append(Comparison(index, metric, ours, theirs, *_noise(table, index, metric)))
     return comparisons
 
 
-def _noise(table: Table, index: int, figure: Figure) -> tuple[float, int]:
+def _noise(table: Table, index: int, metric: Metric) -> tuple[float, int]:
     """The table's own seed noise of an architecture, at the figure's epochs or else at the next longer ones it has."""
-    longer = sorted(other for other in table.by_seed if other[:2] == figure[:2] and other.epochs >= figure.epochs)
+    longer = sorted(other for other in table.by_seed if other[:2] == metric[:2] and other.epochs >= metric.epochs)
     for other in longer:
         runs = table.by_seed[other][table.rows(index)]
         runs = runs[~np.isnan(runs)]
         if len(runs) > 1:
             return float(runs.std(ddof=1)), other.epochs
-    return float("nan"), figure.epochs
+    return float("nan"), metric.epochs

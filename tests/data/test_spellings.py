@@ -12,7 +12,7 @@ from benchharness.data.install import import_images
 from benchharness.data.kinds import canonical
 from benchharness.errors import UserError
 from benchharness.runs.suite import Suite, load
-from benchharness.table import DATASETS, Figure, Table, load_for
+from benchharness.table import DATASETS, Metric, Table, load_for
 from benchharness.table.build import build_table
 
 SPELT = {
@@ -38,7 +38,7 @@ def test_other_names_stay_as_they_are(name: str) -> None:
 
 def test_tables_answer_to_them() -> None:
     """As they are asked in Python, whatever the table holds."""
-    figures = {Figure(name, split, 200): np.array([50.0, 60.0]) for name in DATASETS for split in ("valid", "test")}
+    figures = {Metric(name, split, 200): np.array([50.0, 60.0]) for name in DATASETS for split in ("valid", "test")}
     about = {"name": "x", "version": "0", "source": "a test"}
     table: Table = build_table(
         about, np.array([[1] * 6, [3] * 6]), figures, None, {("cifar10", 200): np.array([1.0, 2.0])}

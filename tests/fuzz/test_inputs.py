@@ -35,7 +35,7 @@ from benchharness.records import RunRecord, RunSpec
 from benchharness.runs import data_sets
 from benchharness.runs.suite import load as load_suite
 from benchharness.store import arrays, read, trace
-from benchharness.table import Figure, Table
+from benchharness.table import Metric, Table
 from benchharness.table.build import build_table
 from benchharness.table.importers import COSTS, TABLES, columnar, cost_frame, official
 
@@ -148,8 +148,8 @@ def test_runs(tmp_path: Path, file: str, changes: list[Any]) -> None:
 def tables(path: Path) -> dict[str, bytes]:
     """Honest files of every layout of tables."""
     about = {"name": "x", "version": "0", "source": "a test"}
-    figure = Figure("cifar10", "test", 200)
-    made = build_table(about, np.array([[0] * 6, [1] * 6]), {figure: np.array([80.0, 90.0])})
+    metric = Metric("cifar10", "test", 200)
+    made = build_table(about, np.array([[0] * 6, [1] * 6]), {metric: np.array([80.0, 90.0])})
     made.save(path / "x.npz")
     costs = f'index,arch,raspi4,pi5_onnx_mj\n1,"{ARCH}",2.5,3\n'.encode()
     (path / "costs.csv").write_bytes(costs)

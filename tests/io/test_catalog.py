@@ -18,7 +18,7 @@ from benchharness.data.image_set import Part, build_image_set
 from benchharness.errors import UserError
 from benchharness.io import catalog
 from benchharness.runs import data_sets
-from benchharness.table import Figure, Table, load_table
+from benchharness.table import Metric, Table, load_table
 from benchharness.table.build import build_table
 from benchharness.table.importers import TABLES, native
 
@@ -36,7 +36,7 @@ def images(tmp_path: Path) -> Path:
 def table(tmp_path: Path) -> Path:
     """A table of two architectures in our own format, outside of the data folder."""
     about = {"name": "two", "version": "0", "source": "a test"}
-    figures = {Figure("cifar10", "valid", 200): np.array([80.0, 90.0])}
+    figures = {Metric("cifar10", "valid", 200): np.array([80.0, 90.0])}
     path = tmp_path / "elsewhere" / "two.npz"
     build_table(about, np.array([[0] * 6, [1] * 6]), figures).save(path)
     return path
@@ -84,7 +84,7 @@ def test_the_manifest_holds_checksums_and_moves_with_the_folder(
 def test_importing_again_replaces(data: Path, table: Path) -> None:
     data_sets.install(table)
     about = {"name": "two", "version": "1", "source": "a test"}
-    build_table(about, np.array([[2] * 6]), {Figure("cifar10", "valid", 200): np.array([70.0])}).save(table)
+    build_table(about, np.array([[2] * 6]), {Metric("cifar10", "valid", 200): np.array([70.0])}).save(table)
     data_sets.install(table)
     assert (len(data_sets.installed()), len(load_table("two"))) == (1, 1)
 
@@ -166,7 +166,7 @@ def test_a_standing_source_is_converted_once_and_again_when_it_changes(
         load_table("two")
     assert len(read) == 1
     about = {"name": "two", "version": "0", "source": "a test"}
-    build_table(about, np.array([[4] * 6]), {Figure("cifar10", "valid", 200): np.array([60.0])}).save(standing)
+    build_table(about, np.array([[4] * 6]), {Metric("cifar10", "valid", 200): np.array([60.0])}).save(standing)
     assert len(load_table("two")) == 1
     assert len(set(read)) == 3
 
@@ -174,7 +174,7 @@ def test_a_standing_source_is_converted_once_and_again_when_it_changes(
 def test_a_change_that_keeps_the_size_is_noticed(data: Path) -> None:
     about = {"name": "two", "version": "0", "source": "a test"}
     for accuracy, second in ((60.0, 1), (70.0, 2)):
-        made = build_table(about, np.array([[4] * 6]), {Figure("cifar10", "valid", 200): np.array([accuracy])})
+        made = build_table(about, np.array([[4] * 6]), {Metric("cifar10", "valid", 200): np.array([accuracy])})
         made.save(data / "two.npz")
         os.utime(data / "two.npz", (second, second))
         assert load_table("two").accuracy((4,) * 6, "cifar10", "valid") == accuracy

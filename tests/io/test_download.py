@@ -16,7 +16,7 @@ import pytest
 from benchharness.errors import UserError
 from benchharness.io import download
 from benchharness.runs import data_sets
-from benchharness.table import Figure, load_table
+from benchharness.table import Metric, load_table
 from benchharness.table.build import build_table
 
 Answer = Callable[["Server", int], None]
@@ -184,7 +184,7 @@ def content(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> byte
     about = {"name": "small", "version": "0", "source": "a test"}
     draw = np.random.default_rng(0).uniform(10, 90, (400, 6))
     ops = np.array([[row // 5**edge % 5 for edge in range(6)] for row in range(400)])
-    build_table(about, ops, {Figure("cifar10", "test", 200): draw[:, 0]}).save(tmp_path / "small.npz")
+    build_table(about, ops, {Metric("cifar10", "test", 200): draw[:, 0]}).save(tmp_path / "small.npz")
     made = (tmp_path / "small.npz").read_bytes()
     public = download.Public("small.npz", "", hashlib.sha256(made).hexdigest(), len(made), "https://example.org/small")
     monkeypatch.setitem(download.PUBLIC, "small", public)

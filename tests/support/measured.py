@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from benchharness import space
-from benchharness.table import Figure, Table
+from benchharness.table import Metric, Table
 from benchharness.table.build import build_table
 
-VALID, TEST = Figure("cifar10", "valid", 200), Figure("cifar10", "test", 200)
+VALID, TEST = Metric("cifar10", "valid", 200), Metric("cifar10", "test", 200)
 
 WORTH = np.array([0.0, 3.0, 5.0, 8.0, 2.0])
 REFERENCES = tuple((op,) * len(space.EDGES) for op in (space.CONV3, space.SKIP, space.CONV1, space.POOL))
@@ -38,7 +38,7 @@ def measured_table(
     rows = np.searchsorted(np.sort(first), every[members])
     truth = 40 + WORTH[space.all_ops()[np.sort(first)]].sum(-1)
     by_seed = {
-        Figure(dataset, split, epochs): (truth[:, None] - shift + rng.normal(0, 0.5, (classes, seeds)))[rows]
+        Metric(dataset, split, epochs): (truth[:, None] - shift + rng.normal(0, 0.5, (classes, seeds)))[rows]
         for split, shift in (("valid", 1.0), ("test", 0.0))
     }
     told = {
@@ -50,6 +50,6 @@ def measured_table(
         "recipe": {"name": "small", "epochs": epochs, "batch": 64},
         "training_seeds": {str(epochs): list(range(seeds))},
     }
-    means = {figure: runs.mean(-1) for figure, runs in by_seed.items()}
+    means = {metric: runs.mean(-1) for metric, runs in by_seed.items()}
     times = {(dataset, epochs): np.full(len(members), 12.0)}
     return build_table({**told, **about}, space.all_ops()[members], means, by_seed, times)

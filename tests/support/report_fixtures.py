@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchharness import report, space
-from benchharness.table import DATASETS, Figure, Table
+from benchharness.table import DATASETS, Metric, Table
 from tests.support import report_folder
 
 WORTH = np.array([0.0, 1.0, 5.0, 9.0, 2.0])
@@ -21,9 +21,9 @@ def table() -> Table:
     test = 30 + (WORTH[ops] * (1 + 0.01 * np.arange(6))).sum(-1)
     means = {}
     for place, dataset in enumerate(DATASETS):
-        means[Figure(dataset, "test", 200)] = test - 10 * place
-        means[Figure(dataset, "valid", 200)] = test - 10 * place - 1
-        means[Figure(dataset, "valid", 12)] = (test - 10 * place + rng.normal(0, 2, space.SIZE)).clip(5, 90)
+        means[Metric(dataset, "test", 200)] = test - 10 * place
+        means[Metric(dataset, "valid", 200)] = test - 10 * place - 1
+        means[Metric(dataset, "valid", 12)] = (test - 10 * place + rng.normal(0, 2, space.SIZE)).clip(5, 90)
     about = {"name": "toy", "version": "1", "source": "tests", "seed_rule": "one seed", "sha256": "cd" * 32}
     times = {("cifar10", 200): np.full(space.SIZE, 1800.0)}
     return Table(about, ops, means, {}, times)
@@ -32,7 +32,7 @@ def table() -> Table:
 @pytest.fixture(scope="session")
 def sample(table: Table) -> Table:
     """Every tenth row of `table`, without what it has for other data sets."""
-    means = {figure: column[::10] for figure, column in table.means.items() if figure.dataset == "cifar10"}
+    means = {metric: column[::10] for metric, column in table.means.items() if metric.dataset == "cifar10"}
     return replace(table, ops=table.ops[::10], means=means, times={})
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from benchharness import space
 from benchharness.errors import UserError
-from benchharness.table import Figure
+from benchharness.table import Metric
 from benchharness.table.build import build_table
 
-VALID = Figure("cifar10", "valid", 200)
+VALID = Metric("cifar10", "valid", 200)
 ABOUT = {"name": "small", "version": "0", "source": "a test"}
 OPS = space.all_ops()[:3]
 
@@ -69,5 +69,5 @@ def test_rows_of_a_complete_table_go_where_the_benchmark_has_them() -> None:
 def test_the_checksum_is_of_the_content_alone() -> None:
     means = {VALID: np.array([1.0, 2.0, 3.0])}
     one, other = (build_table(ABOUT | {"source": source}, OPS, means) for source in ("here", "there"))
-    changed = build_table(ABOUT, OPS, {Figure("cifar10", "test", 200): means[VALID]})
+    changed = build_table(ABOUT, OPS, {Metric("cifar10", "test", 200): means[VALID]})
     assert one.about["sha256"] == other.about["sha256"] != changed.about["sha256"]

@@ -13,7 +13,7 @@ import pytest
 
 from benchharness import cli, space
 from benchharness.errors import UserError
-from benchharness.table import Figure, Table, load_table
+from benchharness.table import Metric, Table, load_table
 from benchharness.table.columns import frame as frame_of
 from benchharness.table.importers import columnar, cost_frame
 from benchharness.table.install import import_table
@@ -171,21 +171,21 @@ def test_columns_are_checked_one_by_one(tmp_path: Path, values: dict[str, object
 
 
 @pytest.mark.parametrize(
-    ("spelt", "figure"),
+    ("spelt", "metric"),
     [
-        ("ImageNet16-120_test_200", Figure("imagenet16-120", "test", 200)),
-        ("imagenet16_120_test_200", Figure("imagenet16-120", "test", 200)),
-        ("ImageNet16120_valid_12", Figure("imagenet16-120", "valid", 12)),
-        ("CIFAR-100_test_200", Figure("cifar100", "test", 200)),
-        ("Cifar10_valid_200", Figure("cifar10", "valid", 200)),
-        ("cifar10-valid_valid_200", Figure("cifar10", "valid", 200)),
-        ("cifar10-valid_test_200", Figure("cifar10", "test-halftrain", 200)),
-        ("cifar10c_test_200", Figure("cifar10c", "test", 200)),
+        ("ImageNet16-120_test_200", Metric("imagenet16-120", "test", 200)),
+        ("imagenet16_120_test_200", Metric("imagenet16-120", "test", 200)),
+        ("ImageNet16120_valid_12", Metric("imagenet16-120", "valid", 12)),
+        ("CIFAR-100_test_200", Metric("cifar100", "test", 200)),
+        ("Cifar10_valid_200", Metric("cifar10", "valid", 200)),
+        ("cifar10-valid_valid_200", Metric("cifar10", "valid", 200)),
+        ("cifar10-valid_test_200", Metric("cifar10", "test-halftrain", 200)),
+        ("cifar10c_test_200", Metric("cifar10c", "test", 200)),
     ],
 )
-def test_known_data_sets_have_one_name(tmp_path: Path, spelt: str, figure: Figure) -> None:
+def test_known_data_sets_have_one_name(tmp_path: Path, spelt: str, metric: Metric) -> None:
     FRAME.rename(columns={"cifar10_test_200": spelt}).to_csv(tmp_path / "x.csv", index=False)
-    assert columnar.read(tmp_path / "x.csv").figures() == [figure]
+    assert columnar.read(tmp_path / "x.csv").figures() == [metric]
 
 
 def test_commas_of_thousands_are_not_guessed_at(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from benchharness import space, table
 from benchharness.errors import UserError
 from benchharness.io import catalog, ground_truth
 from benchharness.io.ground_truth import Training
-from benchharness.table import Figure, Table, columns, load_for, load_table, table_of
+from benchharness.table import Metric, Table, columns, load_for, load_table, table_of
 from benchharness.table.build import build_table
 from benchharness.table.importers import TABLES, native
 from benchharness.table.importers import columnar as importer
@@ -195,21 +195,21 @@ def test_columns_mark_what_this_machine_added(pets: Table) -> None:
 @pytest.mark.parametrize(
     ("name", "figure"),
     [
-        ("cifar10_test_halftrain_200", Figure("cifar10", "test-halftrain", 200)),
-        ("imagenet16_120_valid_12", Figure("imagenet16-120", "valid", 12)),
-        ("cifar10_test_90", Figure("cifar10", "test", 90)),
-        ("my_own-set_valid_20", Figure("my_own-set", "valid", 20)),
+        ("cifar10_test_halftrain_200", Metric("cifar10", "test-halftrain", 200)),
+        ("imagenet16_120_valid_12", Metric("imagenet16-120", "valid", 12)),
+        ("cifar10_test_90", Metric("cifar10", "test", 90)),
+        ("my_own-set_valid_20", Metric("my_own-set", "valid", 20)),
         ("pets_train_20", None),
         ("pets_test_020", None),
         ("_test_20", None),
         ("pets_test_20_by_seed", None),
     ],
 )
-def test_a_figures_column_is_read_by_pattern(name: str, figure: Figure | None) -> None:
-    assert list(columns.figures_in([name])) == ([figure] if figure else [])
-    if figure:
-        assert columns.figure_name(figure) == name
-        assert columns.runs_in([name + "_by_seed"]) == {figure: name + "_by_seed"}
+def test_a_figures_column_is_read_by_pattern(name: str, metric: Metric | None) -> None:
+    assert list(columns.figures_in([name])) == ([metric] if metric else [])
+    if metric:
+        assert columns.figure_name(metric) == name
+        assert columns.runs_in([name + "_by_seed"]) == {metric: name + "_by_seed"}
 
 
 def test_networks_that_differ_by_row_are_refused(tmp_path: Path, pets: Table) -> None:

@@ -11,7 +11,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 from benchharness.errors import UserError
-from benchharness.table import Figure, Table
+from benchharness.table import Metric, Table
 from benchharness.table.build import build_table
 from benchharness.table.importers import columnar
 from benchharness.table.nas_bench_201 import OPTIMA, checked
@@ -23,7 +23,7 @@ def test_every_figure_of_the_real_table_is_known(real: Table) -> None:
 
 
 @pytest.mark.parametrize(("one", "other"), list(combinations(OPTIMA, 2)))
-def test_any_two_figures_swapped_are_noticed(real: Table, one: Figure, other: Figure) -> None:
+def test_any_two_figures_swapped_are_noticed(real: Table, one: Metric, other: Metric) -> None:
     means = dict(real.means) | {one: real.means[other], other: real.means[one]}
     with pytest.raises(UserError, match="are its columns mixed up"):
         checked(build_table(real.about | {"sha256": ""}, real.ops, means))
@@ -85,7 +85,7 @@ def test_rows_in_another_order_are_put_in_the_benchmarks_own(data_folder: Path, 
 
 def test_the_table_equals_the_file_it_came_from(data_folder: Path, real: Table) -> None:
     source = parquet.read_table(data_folder / "nas-bench-201" / "nb201.parquet").to_pandas()
-    for figure in real.figures():
-        name = f"{figure.dataset}_{figure.split}_{figure.epochs}".replace("-", "_")
-        np.testing.assert_allclose(real.accuracy(None, *figure), source[name], atol=1e-4)
+    for metric in real.figures():
+        name = f"{metric.dataset}_{metric.split}_{metric.epochs}".replace("-", "_")
+        np.testing.assert_allclose(real.accuracy(None, *metric), source[name], atol=1e-4)
     assert columnar.recognises(data_folder / "nas-bench-201" / "latency.parquet") is None

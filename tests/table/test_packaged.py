@@ -8,10 +8,10 @@ import pytest
 from benchharness.config import RECIPES
 from benchharness.data import load_images
 from benchharness.space import CONV3, POOL, SKIP, Arch, from_code
-from benchharness.table import Figure, Table, load_for, quality
+from benchharness.table import Metric, Table, load_for, quality
 from benchharness.training.journal import REFERENCES, recipe_of, representatives
 
-TEST = Figure("digits", "test", 1)
+TEST = Metric("digits", "test", 1)
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import pytest
 from scipy.stats import kendalltau
 
 from benchharness import space
-from benchharness.table import Figure, Table, quality
+from benchharness.table import Metric, Table, quality
 from benchharness.table.build import build_table
 from tests.support.measured import measured_table
 
-TEST, VALID = Figure("pets", "test", 7), Figure("pets", "valid", 7)
+TEST, VALID = Metric("pets", "test", 7), Metric("pets", "valid", 7)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_coverage_counts_architectures_and_functional_classes(pets: Table, made:
 
 def test_members_of_a_class_that_share_a_training_count_once(pets: Table, made: Table) -> None:
     assert len(quality.trained(pets, TEST)) == 300
-    assert len(quality.trained(made, Figure("cifar10", "test", 200))) == len(made)
+    assert len(quality.trained(made, Metric("cifar10", "test", 200))) == len(made)
 
 
 def test_spread_noise_and_tau_by_hand(pets: Table) -> None:
@@ -56,15 +56,15 @@ def test_a_table_of_single_trainings_says_nothing_of_noise() -> None:
 
 
 def test_missing_runs_are_left_out(made: Table) -> None:
-    figure = Figure("cifar10", "test", 200)
-    found = quality.noise(made, figure)
+    metric = Metric("cifar10", "test", 200)
+    found = quality.noise(made, metric)
     assert found is not None
-    assert found.trained == int((np.isfinite(made.by_seed[figure]).sum(1) > 1).sum())
+    assert found.trained == int((np.isfinite(made.by_seed[metric]).sum(1) > 1).sum())
     assert np.isfinite([found.points, found.tau]).all()
 
 
 def test_validation_bounds_what_any_ranking_can_claim(real: Table) -> None:
-    pairs = {name: (Figure(name, "valid", 200), Figure(name, "test", 200)) for name in real.datasets}
+    pairs = {name: (Metric(name, "valid", 200), Metric(name, "test", 200)) for name in real.datasets}
     assert {name: round(quality.tau_between(real, *pair), 3) for name, pair in pairs.items()} == {
         "cifar10": 0.891,
         "cifar100": 0.933,
@@ -100,4 +100,4 @@ def test_networks_that_are_all_alike_cannot_be_ranked() -> None:
 
 
 def test_the_benchmark_ranks(real: Table) -> None:
-    assert [quality.cannot_rank(real, figure) for figure in real.figures()] == [""] * len(real.figures())
+    assert [quality.cannot_rank(real, metric) for metric in real.figures()] == [""] * len(real.figures())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from benchharness import space
 from benchharness.errors import UserError
 from benchharness.io import npz
-from benchharness.table import Figure, Table, load_table, storage
+from benchharness.table import Metric, Table, load_table, storage
 from benchharness.table.build import build_table
 from benchharness.table.nas_bench_201 import checked
 from benchharness.table.table import codes
@@ -32,7 +32,7 @@ def test_round_trip(made: Table, tmp_path: Path) -> None:
 
 def test_round_trip_without_runs_and_times(tmp_path: Path) -> None:
     about = {"name": "tiny", "version": "0", "source": "a test"}
-    table = build_table(about, np.zeros((1, 6), int), {Figure("cifar10", "valid", 12): np.array([10.0])})
+    table = build_table(about, np.zeros((1, 6), int), {Metric("cifar10", "valid", 12): np.array([10.0])})
     table.save(tmp_path / "table.npz")
     assert same(Table.open(tmp_path / "table.npz"), table)
 

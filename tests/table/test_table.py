@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from benchharness import space
 from benchharness.errors import UserError
-from benchharness.table import Figure, Table
+from benchharness.table import Metric, Table
 
 ALL_SKIP = "|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|skip_connect~2|"
 
@@ -37,7 +37,7 @@ def test_the_all_skip_cell_is_the_darts_row_of_the_papers(real: Table) -> None:
     row = real.index(ALL_SKIP)
     asked = [("cifar10", "valid"), ("cifar10", "test"), ("cifar100", "valid"), ("cifar100", "test")]
     asked += [("imagenet16-120", "valid"), ("imagenet16-120", "test")]
-    found = [f"{real.accuracy(row, *figure):.2f}" for figure in asked]
+    found = [f"{real.accuracy(row, *metric):.2f}" for metric in asked]
     assert (row, found) == (1835, ["39.77", "54.30", "15.03", "15.61", "16.43", "16.32"])
 
 
@@ -62,13 +62,13 @@ def test_an_architecture_is_found_however_it_is_given(made: Table, row: int) -> 
 
 @given(st.lists(st.integers(0, 39), min_size=1, max_size=20))
 def test_many_at_once_equal_one_by_one(sample: Table, rows: list[int]) -> None:
-    figure = ("cifar10", "test")
+    metric = ("cifar10", "test")
     together, cells = sample.numbers[rows], [tuple(sample.ops[row].tolist()) for row in rows]
     for ask in (sample.accuracy, sample.regret, sample.rank, sample.percentile):
-        assert ask(together, *figure).tolist() == [ask(int(index), *figure).item() for index in together]
-        assert ask(together, *figure).tolist() == ask(cells, *figure).tolist()
-        assert ask(cells, *figure).tolist() == [ask(cell, *figure).item() for cell in cells]
-        assert ask(None, *figure)[rows].tolist() == ask(together, *figure).tolist()
+        assert ask(together, *metric).tolist() == [ask(int(index), *metric).item() for index in together]
+        assert ask(together, *metric).tolist() == ask(cells, *metric).tolist()
+        assert ask(cells, *metric).tolist() == [ask(cell, *metric).item() for cell in cells]
+        assert ask(None, *metric)[rows].tolist() == ask(together, *metric).tolist()
 
 
 def test_rank_percentile_and_regret_by_counting(sample: Table) -> None:
@@ -196,7 +196,7 @@ def test_a_sample_refuses_the_architectures_it_lacks(sample: Table, made: Table)
 
 
 def test_figures_in_words() -> None:
-    found = [str(Figure("digits", "test", epochs)) for epochs in (1, 200)]
+    found = [str(Metric("digits", "test", epochs)) for epochs in (1, 200)]
     assert found == ["digits test after 1 epoch", "digits test after 200 epochs"]
 
 
@@ -223,7 +223,7 @@ def test_everything_about_one_architecture_says_what_it_is(real: Table) -> None:
     assert (best["seed_rule"], best["rank"]) == ("mean over the released training seeds", 1)
 
 
-TEST_200 = Figure("cifar10", "test", 200)
+TEST_200 = Metric("cifar10", "test", 200)
 
 
 def test_arrays_cannot_be_written_to(made: Table) -> None:

@@ -12,7 +12,7 @@ from benchharness.data import load_images
 from benchharness.errors import UserError
 from benchharness.io.ground_truth import Training
 from benchharness.space import CONV1, NONE, SKIP
-from benchharness.table import Figure, Table
+from benchharness.table import Metric, Table
 from benchharness.table.measurements import measured_path, with_measured
 from benchharness.training import journal as measuring
 from benchharness.training.journal import Journal, Means
@@ -120,7 +120,7 @@ def test_a_table_holds_every_member_of_the_classes_trained(journal: Journal) -> 
     table = journal.table([code_of(CHEAP), code_of(OTHER)], 2)
     classes = space.classes()
     assert len(table) == np.isin(classes, [code_of(CHEAP), code_of(OTHER)]).sum()
-    assert table.figures() == [Figure("digits", "valid", 1), Figure("digits", "test", 1)]
+    assert table.figures() == [Metric("digits", "valid", 1), Metric("digits", "test", 1)]
     tests = [line.test for line in lines if line.code == code_of(CHEAP)]
     assert table.seeds("digits", "test", 1)[table.rows(CHEAP)].tolist() == tests
     assert float(table.accuracy(table.index(CHEAP), "digits", "test", 1)) == pytest.approx(np.mean(tests))  # type: ignore[arg-type]

@@ -12,14 +12,14 @@ from benchharness.data import load_images
 from benchharness.errors import UserError
 from benchharness.io.ground_truth import Training
 from benchharness.space import Arch
-from benchharness.table import Figure, Table
+from benchharness.table import Metric, Table
 from benchharness.table.build import build_table
 from benchharness.training import journal as measuring
 from benchharness.training import table_check
 from benchharness.training.journal import Journal
 
 ARCHS: tuple[Arch, ...] = ((1,) * 6, (2,) * 6, (3,) * 6)
-SHORT, LONG = Figure("digits", "test", 12), Figure("digits", "test", 200)
+SHORT, LONG = Metric("digits", "test", 12), Metric("digits", "test", 200)
 
 
 def table() -> Table:
@@ -40,7 +40,7 @@ def filled(own_home: Path) -> Journal:
 
 def test_our_figure_stands_beside_the_tables_and_its_seed_noise(own_home: Path) -> None:
     found = table_check.compare(table(), table().numbers.tolist(), filled(own_home), 2)
-    assert [one.figure for one in found] == [SHORT] * 3  # the table holds no validation figure after 12 epochs
+    assert [one.metric for one in found] == [SHORT] * 3  # the table holds no validation figure after 12 epochs
     assert found[0].difference == pytest.approx(62 - 60)
     assert found[0].ours.tolist() == [61.0, 63.0]
     assert found[0].noise == pytest.approx(np.std([80, 82], ddof=1))
@@ -63,11 +63,11 @@ def test_rows_are_named_or_drawn(own_home: Path) -> None:
 def test_the_half_of_cifar10_has_a_figure_of_its_own() -> None:
     images = load_images("digits")._replace(name="cifar10")
     assert Journal(images, TrainConfig()).figures() == {
-        Figure("cifar10", "valid", 12): "valid",
-        Figure("cifar10", "test-halftrain", 12): "test",
+        Metric("cifar10", "valid", 12): "valid",
+        Metric("cifar10", "test-halftrain", 12): "test",
     }
     whole = Journal(images, replace(TrainConfig(), trained_on="whole")).figures()
-    assert whole[Figure("cifar10", "test", 12)] == "test"
+    assert whole[Metric("cifar10", "test", 12)] == "test"
 
 
 def test_a_measured_table_can_be_checked_by_its_own_recipe(own_home: Path) -> None:

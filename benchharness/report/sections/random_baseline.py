@@ -16,7 +16,7 @@ from benchharness.report.formatting import seconds as in_unit
 from benchharness.report.ground_truth import held
 from benchharness.report.sections.costs import search_seconds
 from benchharness.space import SIZE
-from benchharness.table import Figure, Table
+from benchharness.table import Metric, Table
 from benchharness.table.table import codes
 
 FIRST_ORDER_SECONDS: Final = 10_890
@@ -70,8 +70,8 @@ def _simulated(evidence: Evidence, table: Table) -> list[Block]:
 
 def _measured(evidence: Evidence, table: Table) -> list[Block]:
     """The same where both costs are measured: every method against a random search as long as its own."""
-    dataset, figure = evidence.dataset, Figure(evidence.dataset, "valid", evidence.epochs)
-    test, feedback = by_code(table, dataset, "test", own=True), _single(table, figure)
+    dataset, metric = evidence.dataset, Metric(evidence.dataset, "valid", evidence.epochs)
+    test, feedback = by_code(table, dataset, "test", own=True), _single(table, metric)
     if (dataset, evidence.epochs) not in table.times or not np.isfinite(test + feedback).any():
         return [Text("The table lacks what a random search at equal cost needs: validation accuracies, seconds.")]
     one = float(np.nanmean(table.train_seconds(dataset)))
@@ -96,12 +96,12 @@ def _measured(evidence: Evidence, table: Table) -> list[Block]:
     return [TableBlock(f"chance{evidence.slug}", f"Against chance, {evidence.name}", data, shown, note)]
 
 
-def _single(table: Table, figure: Figure) -> Float[np.ndarray, "archs"]:
+def _single(table: Table, metric: Metric) -> Float[np.ndarray, "archs"]:
     """What one training of each architecture says, by code; the mean over trainings where single ones are not held."""
     column = np.full(SIZE, np.nan)
-    if figure in table.means:
-        runs = table.by_seed.get(figure)
-        column[codes(table.ops)] = table.means[figure] if runs is None else runs[:, 0]
+    if metric in table.means:
+        runs = table.by_seed.get(metric)
+        column[codes(table.ops)] = table.means[metric] if runs is None else runs[:, 0]
     return column
 
 

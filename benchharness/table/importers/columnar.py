@@ -13,7 +13,7 @@ from benchharness.table import frames, nas_bench_201
 from benchharness.table.build import build_table
 from benchharness.table.columns import COSTS, NAMES, NETWORK, figures_in, known, runs_in, same, seconds_in
 from benchharness.table.frames import floats
-from benchharness.table.metric import Figure
+from benchharness.table.metric import Metric
 from benchharness.table.notation import is_naslib, read_cell
 from benchharness.table.table import Table
 
@@ -148,15 +148,15 @@ def _numbering(rows: "pd.DataFrame", numbers: Any, ops: Any) -> list[str]:
     return notes
 
 
-def _check_percent(figure: Figure, values: Any, path: Path) -> None:
+def _check_percent(metric: Metric, values: Any, path: Path) -> None:
     """Raise `UserError` where a column is of shares, or has values among them that no trained network has."""
     known_values = values[~np.isnan(values)]
     if known_values.size and known_values.max() <= 1:
-        raise UserError(f"{path} has accuracies of at most 1 for {figure}; they are to be in percent")
-    least = 0.75 * _UNTAUGHT.get(figure.dataset, 0)
+        raise UserError(f"{path} has accuracies of at most 1 for {metric}; they are to be in percent")
+    least = 0.75 * _UNTAUGHT.get(metric.dataset, 0)
     if (low := known_values[known_values < least]).size:
-        problem = f"{figure} has {low[0]:g} in {path}, where a network that learnt nothing has"
-        raise UserError(f"{problem} {_UNTAUGHT[figure.dataset]:.2f}: give percent, and leave what is missing empty")
+        problem = f"{metric} has {low[0]:g} in {path}, where a network that learnt nothing has"
+        raise UserError(f"{problem} {_UNTAUGHT[metric.dataset]:.2f}: give percent, and leave what is missing empty")
 
 
 def _padded(column: "pd.Series[Any]") -> Any:
@@ -174,7 +174,7 @@ def _padded(column: "pd.Series[Any]") -> Any:
     return padded
 
 
-def _parts(means: dict[Figure, Any], by_seed: dict[Figure, Any]) -> list[str]:
+def _parts(means: dict[Metric, Any], by_seed: dict[Metric, Any]) -> list[str]:
     """Where a figure is not the mean of the single runs beside it, which its readers should know."""
     return [
         f"for {count} architectures {key} is the mean of a part of the released runs"

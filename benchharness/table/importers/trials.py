@@ -7,7 +7,7 @@ import numpy as np
 from benchharness import space
 from benchharness.errors import UserError
 from benchharness.table.build import SEED_RULE, build_table
-from benchharness.table.metric import Figure
+from benchharness.table.metric import Metric
 from benchharness.table.nas_bench_201 import check_official_costs
 from benchharness.table.table import Table
 
@@ -34,7 +34,7 @@ class Gathered:
     def __init__(self) -> None:
         self._ops = np.zeros((space.SIZE, len(space.EDGES)), np.uint8)
         self._held = np.zeros(space.SIZE, bool)
-        self._runs: dict[tuple[Figure, int], Any] = {}
+        self._runs: dict[tuple[Metric, int], Any] = {}
         self._times: dict[tuple[str, int], Any] = {}
 
     def add(self, index: Any, states: Any) -> None:
@@ -64,9 +64,9 @@ class Gathered:
     def finish(self, name: str, version: str, source: str) -> Table:
         """Everything taken in, as the table called `name`."""
         rows = np.flatnonzero(self._held)
-        figures = sorted({figure for figure, _ in self._runs}, key=lambda figure: (-figure.epochs, figure))
-        seeds = {epochs: self._seeds(epochs) for epochs in {figure.epochs for figure in figures}}
-        by_seed = {figure: self._by_seed(figure, seeds[figure.epochs])[rows] for figure in figures}
+        figures = sorted({metric for metric, _ in self._runs}, key=lambda metric: (-metric.epochs, metric))
+        seeds = {epochs: self._seeds(epochs) for epochs in {metric.epochs for metric in figures}}
+        by_seed = {metric: self._by_seed(metric, seeds[metric.epochs])[rows] for metric in figures}
         about = {
             "name": name,
             "version": version,
@@ -74,7 +74,7 @@ class Gathered:
             "seed_rule": SEED_RULE,
             "training_seeds": {str(epochs): seeds[epochs] for epochs in sorted(seeds)},
         }
-        means = {figure: _mean(runs) for figure, runs in by_seed.items()}
+        means = {metric: _mean(runs) for metric, runs in by_seed.items()}
         times = {key: column[rows] for key, column in self._times.items()}
         return build_table(about, self._ops[rows], means, by_seed, times)
 
@@ -97,11 +97,11 @@ class Gathered:
             if place is not None and value is not None:
                 if not 0 <= value <= 100:
                     raise UserError(f"its accuracy on {measured_on} is not in percent, but {value:g}")
-                column = self._runs.setdefault((Figure(*place, epochs), seed), None)
+                column = self._runs.setdefault((Metric(*place, epochs), seed), None)
                 if column is None:
                     if len(self._seeds(epochs)) > _SEEDS_LIMIT:
                         raise UserError(f"more than {_SEEDS_LIMIT} training seeds")
-                    column = self._runs[Figure(*place, epochs), seed] = _column()
+                    column = self._runs[Metric(*place, epochs), seed] = _column()
                 column[index] = value
 
     def _add_seconds(self, index: int, epochs: int, trained_on: str, trials: list[Any]) -> None:
@@ -110,12 +110,12 @@ class Gathered:
             self._times.setdefault((_TIMED[trained_on], epochs), _column())[index] = np.mean(times)
 
     def _seeds(self, epochs: int) -> list[int]:
-        return sorted({seed for figure, seed in self._runs if figure.epochs == epochs})
+        return sorted({seed for metric, seed in self._runs if metric.epochs == epochs})
 
-    def _by_seed(self, figure: Figure, seeds: list[int]) -> Any:
+    def _by_seed(self, metric: Metric, seeds: list[int]) -> Any:
         """A column a seed, up to the last one that any architecture was trained with."""
-        last = max(place for place, seed in enumerate(seeds) if (figure, seed) in self._runs)
-        return np.stack([self._runs.get((figure, seed), _column()) for seed in seeds[: last + 1]], axis=1)
+        last = max(place for place, seed in enumerate(seeds) if (metric, seed) in self._runs)
+        return np.stack([self._runs.get((metric, seed), _column()) for seed in seeds[: last + 1]], axis=1)
 
 
 def _column() -> Any:

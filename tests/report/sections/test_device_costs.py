@@ -14,7 +14,7 @@ from benchharness.report.blocks import FigureBlock, TableBlock, flat
 from benchharness.report.sections.costs import costs
 from benchharness.report.sections.device_costs import device_costs, representative
 from benchharness.report.sections.size_baseline import size
-from benchharness.table import Cost, Figure, Table
+from benchharness.table import Cost, Metric, Table
 from benchharness.table.costs import Measure
 from tests.support import report_folder
 
@@ -44,7 +44,7 @@ def test_figure_and_tables_are_there_and_right(suite: Path, priced: Table, table
         f"pareto-board_mj{evidence.slug}",
     ]
     methods, front = (block for block in blocks if isinstance(block, TableBlock))
-    accuracies = table.means[Figure(evidence.dataset, "test", 200)]
+    accuracies = table.means[Metric(evidence.dataset, "test", 200)]
     places = stats.front(priced.costs["slow_ms"].values, accuracies)
     own = front.data[front.data["cost"] == "slow_ms"]
     assert own["index"].tolist() == places.tolist()
@@ -103,7 +103,7 @@ def test_exports_are_as_before_without_costs(suite: Path, table: Table, tmp_path
 def test_size_alone_is_the_largest_of_a_hundred(evidence: report.Evidence, table: Table) -> None:
     (grid,) = size(evidence, table)
     assert isinstance(grid, TableBlock)
-    accuracies = table.means[Figure(evidence.dataset, "test", 200)]
+    accuracies = table.means[Metric(evidence.dataset, "test", 200)]
     params, drawn = space.params_m(table.ops), []
     generator = np.random.default_rng(0)
     for _ in range(4000):
