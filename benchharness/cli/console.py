@@ -15,7 +15,7 @@ from benchharness.data.image_set import ImageSet
 from benchharness.io.catalog import Installed
 from benchharness.records import named_apart
 from benchharness.report.blocks import Answers, TableBlock, flat
-from benchharness.runs.progress import look
+from benchharness.runs.progress import run_progress
 from benchharness.space import SIZE, short
 from benchharness.store import Store
 from benchharness.table import Table
@@ -73,8 +73,8 @@ def plan(jobs: "list[Job]", store: Store, every_run: bool, epochs_now: int = 0) 
 
 def _trained(job: "Job", spec: "RunSpec", store: Store) -> str:
     """How many of the epochs of a run with a supernet of its own are trained; nothing of one that trains none."""
-    sight = look(job, store) if spec == job.base else None
-    return f"{sight.epoch}/{sight.epochs}" if sight and sight.epoch else ""
+    search = run_progress(job, store) if spec == job.base else None
+    return f"{search.epoch}/{search.epochs}" if search and search.epoch else ""
 
 
 def summary(report: "Report") -> None:

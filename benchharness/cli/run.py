@@ -226,14 +226,14 @@ def _announce(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> No
 
 
 def _perform(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> int:
-    from benchharness.runs.ending import performed
+    from benchharness.runs.ending import perform_with_progress
 
     options, tables = _run_options(plan, args), tables_if_installed(store.path, quiet=True)
     args.failed, paused = [], 0
-    for ended in performed(plan, store, options, tables, args.quiet, args.verbose):
-        if ended.state == "failed":
-            args.failed.append(f"{ended.spec.name} seed {ended.spec.seed}")
-        paused += ended.state == "paused"
+    for outcome in perform_with_progress(plan, store, options, tables, args.quiet, args.verbose):
+        if outcome.state == "failed":
+            args.failed.append(f"{outcome.spec.name} seed {outcome.spec.seed}")
+        paused += outcome.state == "paused"
     if paused:
         why = f"{paused} of {sum(len(job.specs) for job in plan)} runs pause"
         turn = "without --epochs-now it goes on with them" if args.epochs_now else "the same command goes on with them"

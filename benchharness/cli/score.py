@@ -65,11 +65,11 @@ def _of_proxies(args: argparse.Namespace, codes: "np.ndarray") -> "dict[str, np.
     from benchharness.data import load_images
     from benchharness.io.progress import counted
     from benchharness.models.proxies import Setting
-    from benchharness.runs.scoring import Asked, ProxyScores
+    from benchharness.runs.scoring import ProxyScores, ScoreRequest
 
     setting, sha256 = Setting(args.channels, args.cells, args.seed), load_images(args.dataset).sha256
     names = [name.strip() for name in args.measures.split(",")]
-    every = {name: ProxyScores(Asked(name, args.dataset, sha256, setting, args.batch)) for name in names}
+    every = {name: ProxyScores(ScoreRequest(name, args.dataset, sha256, setting, args.batch)) for name in names}
     for name, scores in every.items():
         left = len(scores.missing(codes))
         jobs = slots(args.device, max(1, left)) if args.jobs is None else args.jobs

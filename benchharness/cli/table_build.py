@@ -93,11 +93,13 @@ def check(words: list[str]) -> int:
 def _trained_all(journal: "Journal", codes: "list[int]", args: argparse.Namespace, left: int) -> bool:
     """Make the `left` trainings that a journal lacks; whether none of them was stopped by Ctrl-C or SIGTERM."""
     from benchharness.io.progress import counted
-    from benchharness.training.completion import means_for
+    from benchharness.training.completion import train_options
 
     stoppable()
     try:
-        for _ in counted(journal.measure(codes, args.seeds, means_for(args.jobs, args.device, left)), left, "trained"):
+        for _ in counted(
+            journal.measure(codes, args.seeds, train_options(args.jobs, args.device, left)), left, "trained"
+        ):
             pass
     except KeyboardInterrupt:
         complain("interrupted; what is trained is kept, and the same command goes on from here", INTERRUPTED)

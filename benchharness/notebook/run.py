@@ -10,7 +10,7 @@ from benchharness.io.files import path_of
 from benchharness.methods import Method, _written
 from benchharness.notebook.results import Results, results
 from benchharness.runs.caveats import cannot_show
-from benchharness.runs.ending import performed
+from benchharness.runs.ending import perform_with_progress
 from benchharness.runs.options import RunOptions
 from benchharness.runs.runner import plan_of
 from benchharness.runs.suite import Suite
@@ -18,11 +18,11 @@ from benchharness.store import Store
 from benchharness.table.measurements import tables_of
 from benchharness.training.completion import announced, train_missing
 
-Asked = str | type[Method]
+MethodLike = str | type[Method]
 
 
 def run(
-    methods: Asked | Iterable[Asked] = Suite.methods,
+    methods: MethodLike | Iterable[MethodLike] = Suite.methods,
     seeds: str | int | Iterable[int] = Suite.seeds,
     dataset: str = Suite.dataset,
     protocol: str = Suite.protocol,
@@ -57,13 +57,13 @@ def run(
     sentences += [f"note: {sentence}" for sentence in cannot_show(plan)]
     if sentences and not quiet:
         print("\n".join(sentences), flush=True)
-    ended = list(performed(plan, store, options._replace(**more_options), tables, quiet))
+    ended = list(perform_with_progress(plan, store, options._replace(**more_options), tables, quiet))
     if training and not any(outcome.state == "paused" for outcome in ended):
         train_missing(store.path, tables, jobs, device, quiet)
     return results(store.path)
 
 
-def _methods(given: Asked | Iterable[Asked]) -> str:
+def _methods(given: MethodLike | Iterable[MethodLike]) -> str:
     several = [given] if isinstance(given, str | type) else given
     return ",".join(one if isinstance(one, str) else _written.spelt(one) for one in several)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from benchharness.plots.style import FORMATS, save_figure, styled
-from benchharness.report.blocks import Block, Folded, TableBlock, FigureBlock, Report, flat, whole
+from benchharness.report.blocks import Block, FigureBlock, Folded, Report, TableBlock, flat, whole
 from benchharness.report.folder import swapped
 from benchharness.report.latex import environment, latex
 

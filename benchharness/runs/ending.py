@@ -10,14 +10,14 @@ from benchharness.analysis.lookup import lookup_run
 from benchharness.io.progress import clock
 from benchharness.runs.options import RunOptions
 from benchharness.runs.plan import Job
-from benchharness.runs.progress import shown
+from benchharness.runs.progress import show_progress
 from benchharness.runs.runner import Outcome, perform
 from benchharness.space import from_string, indices, short, to_code
 from benchharness.store import Store
 from benchharness.table import Tables, table_of
 
 
-def performed(
+def perform_with_progress(
     plan: list[Job], store: Store, options: RunOptions, tables: Tables, quiet: bool = False, verbose: bool = False
 ) -> Iterator[Outcome]:
     """What `perform` yields, with what is going on shown meanwhile and a line for every run that ends.
@@ -27,26 +27,26 @@ def performed(
     left = sum(store.status(spec) != "done" for job in plan for spec in job.specs)
     if left and options.executor == "local" and not quiet:
         print(f"starting {min(options.jobs, len(plan))} at a time; runs to make: {left}", flush=True)
-    with nullcontext() if quiet else shown(plan, store):
-        for ended in perform(plan, store, options):
-            if not quiet or ended.state == "failed":
-                print(line(ended, store, tables, verbose), flush=True)
-            yield ended
+    with nullcontext() if quiet else show_progress(plan, store):
+        for outcome in perform(plan, store, options):
+            if not quiet or outcome.state == "failed":
+                print(line(outcome, store, tables, verbose), flush=True)
+            yield outcome
 
 
-def line(ended: Outcome, store: Store, tables: Tables, verbose: bool = False) -> str:
+def line(outcome: Outcome, store: Store, tables: Tables, verbose: bool = False) -> str:
     """A run that has ended, with what the table says of its cell.
 
     `verbose` adds the cell and its accuracy with inherited weights.
     """
-    who = f"{ended.spec.name} seed {ended.spec.seed}"
-    if ended.state != "done":
-        return f"{who}  {ended.state.upper()}  {ended.message}"
-    row = lookup_run(store.folder(ended.spec), tables)
+    who = f"{outcome.spec.name} seed {outcome.spec.seed}"
+    if outcome.state != "done":
+        return f"{who}  {outcome.state.upper()}  {outcome.message}"
+    row = lookup_run(store.folder(outcome.spec), tables)
     spent = clock(row["train_seconds"] + row["selection_seconds"])
     arch = from_string(row["arch"])
     inherited = (short(arch), _inherited(row)) if verbose else ()
-    parts = (who, f"#{indices()[to_code(arch)]}", _reached(row, tables), spent, *inherited, ended.message)
+    parts = (who, f"#{indices()[to_code(arch)]}", _reached(row, tables), spent, *inherited, outcome.message)
     return "  ".join(filter(None, parts))
 
 

@@ -21,7 +21,7 @@ _OPTIONS: Final = r"((?::[^:+]*)*)"
 _METHOD: Final = re.compile(rf"(.+?\.py|[^:+]*){_OPTIONS}(?:\+([^:+]*){_OPTIONS})?")
 
 
-class Asked(NamedTuple):
+class MethodRequest(NamedTuple):
     """A method as spelt in a request: `NAME[:key=value]*[+SELECTION[:key=value]*]`.
 
     A value alone, of the method's main option, is under no key.
@@ -67,7 +67,7 @@ class _Reading(NamedTuple):
     options: dict[str, Any]
 
 
-def parse_methods(text: str) -> list[Asked]:
+def parse_methods(text: str) -> list[MethodRequest]:
     """The methods in a comma-separated request; raises `UserError` on what is not spelt like one."""
     return [_parse(part.strip()) for part in text.split(",")]
 
@@ -87,7 +87,11 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 
 
 def make_plan(
-    requests: Iterable[Asked], seeds: Iterable[int], dataset: str, settings: SearchConfig, given: Collection[str] = ()
+    requests: Iterable[MethodRequest],
+    seeds: Iterable[int],
+    dataset: str,
+    settings: SearchConfig,
+    given: Collection[str] = (),
 ) -> list[Job]:
     """The jobs of a request, seed by seed; raises `UserError` on an unknown method, selection, option or data set.
 
@@ -111,11 +115,11 @@ def make_plan(
     ]
 
 
-def _parse(text: str) -> Asked:
+def _parse(text: str) -> MethodRequest:
     match = _METHOD.fullmatch(text)
     if not match or not match[1] or match[3] == "":
         raise UserError(f"{text[:80]!r} is no method; write NAME[:key=value][+SELECTION[:key=value]]")
-    return Asked(match[1], _pairs(match[2], text), match[3], _pairs(match[4] or "", text))
+    return MethodRequest(match[1], _pairs(match[2], text), match[3], _pairs(match[4] or "", text))
 
 
 def _pairs(text: str, whole: str) -> dict[str, str]:
@@ -130,7 +134,7 @@ def _pairs(text: str, whole: str) -> dict[str, str]:
     return pairs
 
 
-def _resolve(request: Asked) -> tuple[_Supernet, _Reading]:
+def _resolve(request: MethodRequest) -> tuple[_Supernet, _Reading]:
     """The supernet that a request needs, and how the cell is derived from it.
 
     Options right after the name go to the method where it has them, otherwise to its selection.
@@ -165,7 +169,9 @@ def _by_name(options: Mapping[str, str], name: str, main: str) -> dict[str, str]
     return {key or main: value for key, value in options.items()}
 
 
-def _refuse_unknown(request: Asked, rest: Mapping[str, str], known: Mapping[str, Any], chosen: str | type) -> None:
+def _refuse_unknown(
+    request: MethodRequest, rest: Mapping[str, str], known: Mapping[str, Any], chosen: str | type
+) -> None:
     """With a selection of its own named, only the method can take the first options."""
     allowed = {**known, **({} if request.selection else selection.options(chosen))}
     for key in rest:
@@ -173,7 +179,7 @@ def _refuse_unknown(request: Asked, rest: Mapping[str, str], known: Mapping[str,
             raise unknown_option(request.name, key, allowed)
 
 
-def _borrowed(request: Asked, supernet: _Supernet) -> _Reading:
+def _borrowed(request: MethodRequest, supernet: _Supernet) -> _Reading:
     """The reading `+SELECTION`, a selection's own name or that of a method which has one."""
     given = request.selection or ""
     chosen: str | type = given

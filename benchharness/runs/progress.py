@@ -30,7 +30,7 @@ PLAIN_SHARES: Final = 5
 done."""
 
 
-class Sight(NamedTuple):
+class RunProgress(NamedTuple):
     """A search as seen from outside."""
 
     method: str
@@ -57,14 +57,14 @@ class Sight(NamedTuple):
         return f"{self.method} seed {self.seed}  epoch {self.epoch}/{self.epochs}{accuracy}{left}"
 
 
-class Survey(NamedTuple):
+class PlanProgress(NamedTuple):
     """How far a plan is."""
 
     done: float
     """Epochs done, counting every epoch of a finished supernet, and one more, or as many as it tunes, for each of its
     readings."""
     total: float
-    running: tuple[Sight, ...]
+    running: tuple[RunProgress, ...]
 
     @property
     def share(self) -> float:
@@ -72,13 +72,13 @@ class Survey(NamedTuple):
         return self.done / self.total if self.total else 1.0
 
 
-def survey(plan: "Iterable[Job]", store: Store, finished: set[str]) -> Survey:
+def plan_progress(plan: "Iterable[Job]", store: Store, finished: set[str]) -> PlanProgress:
     """How far the runs of `plan` are, as their folders tell.
 
     `finished` remembers the run ids already seen done from one survey to the next: those folders are not read again.
     """
     done, total = 0.0, 0.0
-    running = list[Sight]()
+    running = list[RunProgress]()
     for job in plan:
         epochs = int(job.base.protocol["epochs"])
         total += epochs + sum(map(_reading_epochs, job.specs))
@@ -86,17 +86,19 @@ def survey(plan: "Iterable[Job]", store: Store, finished: set[str]) -> Survey:
         done += sum(_reading_epochs(spec) for spec in job.specs if states[spec.run_id] == Status.DONE)
         if states[job.base.run_id] == Status.DONE:
             done += epochs
-        elif (sight := look(job, store)) is not None:
-            done += sight.epoch + (sight.read or 0) * _reading_epochs(job.base)
-            running += [sight] if states[job.base.run_id] == Status.RUNNING else []
+        elif (search := run_progress(job, store)) is not None:
+            done += search.epoch + (search.read or 0) * _reading_epochs(job.base)
+            running += [search] if states[job.base.run_id] == Status.RUNNING else []
         reading = [spec for spec in job.readouts if states[spec.run_id] == Status.RUNNING]
-        sights = [Sight(spec.name, spec.seed, epochs, epochs, None, None, _read(spec, store)) for spec in reading]
-        running += sights
-        done += sum((sight.read or 0) * _reading_epochs(spec) for sight, spec in zip(sights, reading, strict=True))
-    return Survey(done, total, tuple(running))
+        searches = [
+            RunProgress(spec.name, spec.seed, epochs, epochs, None, None, _read(spec, store)) for spec in reading
+        ]
+        running += searches
+        done += sum((search.read or 0) * _reading_epochs(spec) for search, spec in zip(searches, reading, strict=True))
+    return PlanProgress(done, total, tuple(running))
 
 
-def look(job: "Job", store: Store) -> Sight | None:
+def run_progress(job: "Job", store: Store) -> RunProgress | None:
     """The job's search as its trace tells; None where it has not begun."""
     folder = store.folder(job.base)
     if not folder.is_dir():
@@ -107,7 +109,7 @@ def look(job: "Job", store: Store) -> Sight | None:
     spent = sum(line.get("seconds", 0.0) for line in lines)
     left = spent / len(lines) * (epochs - len(lines)) if lines else None
     read = _read(job.base, store) if len(lines) == epochs else None
-    return Sight(job.base.name, job.base.seed, len(lines), epochs, accuracy, left, read)
+    return RunProgress(job.base.name, job.base.seed, len(lines), epochs, accuracy, left, read)
 
 
 def _read(spec: RunSpec, store: Store) -> float | None:
@@ -129,7 +131,7 @@ def _status(store: Store, spec: RunSpec, finished: set[str]) -> Status:
 
 
 @contextmanager
-def shown(plan: "list[Job]", store: Store, console: Console | None = None) -> Iterator[None]:
+def show_progress(plan: "list[Job]", store: Store, console: Console | None = None) -> Iterator[None]:
     """Keep the person at the keyboard informed until the block is left: a live display, or plain lines in a file."""
     console = console or Console()
     over = threading.Event()
@@ -143,12 +145,12 @@ def shown(plan: "list[Job]", store: Store, console: Console | None = None) -> It
         thread.join()
 
 
-def _surveys(plan: "list[Job]", store: Store, over: threading.Event) -> Iterator[Survey]:
+def _surveys(plan: "list[Job]", store: Store, over: threading.Event) -> Iterator[PlanProgress]:
     """A survey a second; none while the folder cannot be read, which whoever works there says in a sentence."""
     finished: set[str] = set()
     while not over.wait(REFRESH_SECONDS):
         with suppress(UserError, OSError):
-            yield survey(plan, store, finished)
+            yield plan_progress(plan, store, finished)
 
 
 class Pace:
@@ -158,7 +160,7 @@ class Pace:
         self.first: tuple[float, float] | None = None
         self.done, self.end = 0.0, 0.0
 
-    def left(self, now: Survey, clock_seconds: float) -> float | None:
+    def left(self, now: PlanProgress, clock_seconds: float) -> float | None:
         """Seconds left at the time `clock_seconds`; None as long as nothing was done under our eyes."""
         if self.first is None:
             self.first, self.done = (now.done, clock_seconds), now.done
@@ -168,7 +170,7 @@ class Pace:
             self.done, self.end = now.done, clock_seconds + pace * (now.total - now.done)
         return max(0.0, self.end - clock_seconds) if self.done > before else None
 
-    def words(self, now: Survey) -> str:
+    def words(self, now: PlanProgress) -> str:
         """The same in words, as of now."""
         seconds = self.left(now, time.monotonic())
         return "" if seconds is None else f"{clock(seconds)} left"
@@ -184,10 +186,10 @@ def _show_live(plan: "list[Job]", store: Store, console: Console, over: threadin
             live.update(Group(bar, _table(now.running)))
 
 
-def _table(running: Iterable[Sight]) -> Table:
+def _table(running: Iterable[RunProgress]) -> Table:
     table = Table.grid(padding=(0, 2))
-    for sight in running:
-        table.add_row(Text(str(sight)))
+    for search in running:
+        table.add_row(Text(str(search)))
     return table
 
 
@@ -196,8 +198,8 @@ def _show_lines(plan: "list[Job]", store: Store, console: Console, over: threadi
     pace = Pace()
     for now in _surveys(plan, store, over):
         left = "".join(f", {words}" for words in (pace.words(now),) if words)
-        for sight in now.running:
-            fifth = int(sight.share * PLAIN_SHARES)
-            if fifth > fifths.get((sight.method, sight.seed), 0):
-                fifths[sight.method, sight.seed] = fifth
-                console.print(f"{sight}  (all: {now.share:.0%}{left})", highlight=False, soft_wrap=True, markup=False)
+        for search in now.running:
+            fifth = int(search.share * PLAIN_SHARES)
+            if fifth > fifths.get((search.method, search.seed), 0):
+                fifths[search.method, search.seed] = fifth
+                console.print(f"{search}  (all: {now.share:.0%}{left})", highlight=False, soft_wrap=True, markup=False)

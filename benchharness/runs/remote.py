@@ -11,32 +11,32 @@ from benchharness.runs.options import RunOptions
 from benchharness.runs.plan import Job
 from benchharness.runs.worker import Open, Outcome, execute, open_search
 from benchharness.store import Run, Store
-from benchharness.store.transfer import Parcel, pack, unpack
+from benchharness.store.transfer import RunFiles, pack, unpack
 
 
-class Carried(NamedTuple):
+class RemoteResult(NamedTuple):
     """What comes back for a job."""
 
     outcomes: list[Outcome]
-    parcels: Mapping[str, Parcel]
+    files_by_run: Mapping[str, RunFiles]
     """By run id."""
 
 
-def held(job: Job, store: Store) -> dict[str, Parcel]:
+def finished_files(job: Job, store: Store) -> dict[str, RunFiles]:
     """What `store` has of a job already, for whoever makes the rest: a supernet made again has to be the same."""
     done = [spec for spec in job.specs if store.status(spec) == Status.DONE]
     return {spec.run_id: pack(store.folder(spec)) for spec in done}
 
 
-def execute_away(
+def execute_remotely(
     job: Job,
     suite: str,
     options: RunOptions,
     source: bytes,
-    known: Mapping[str, Parcel],
+    known: Mapping[str, RunFiles],
     scratch: str | None = None,
     make: Open = open_search,
-) -> Carried:
+) -> RemoteResult:
     """`worker.execute` in a temporary store within `scratch`, which begins with what is `known` and is removed."""
     with tempfile.TemporaryDirectory(prefix="benchharness-", dir=scratch) as folder:
         store = Store(Path(folder), suite)
@@ -50,17 +50,17 @@ def execute_away(
         return _packed(outcomes, {spec.run_id: store.folder(spec) for spec in new})
 
 
-def _packed(outcomes: list[Outcome], folders: Mapping[str, Path]) -> Carried:
+def _packed(outcomes: list[Outcome], folders: Mapping[str, Path]) -> RemoteResult:
     try:
-        return Carried(outcomes, {run_id: pack(folder) for run_id, folder in folders.items()})
+        return RemoteResult(outcomes, {run_id: pack(folder) for run_id, folder in folders.items()})
     except UserError as error:
-        return Carried([Outcome(outcome.spec, "failed", str(error)) for outcome in outcomes], {})
+        return RemoteResult([Outcome(outcome.spec, "failed", str(error)) for outcome in outcomes], {})
 
 
-def deliver(carried: Carried, store: Store) -> Iterator[Outcome]:
+def store_results(remote: RemoteResult, store: Store) -> Iterator[Outcome]:
     """Write what came back into `store`, each run once: what another process has finished meanwhile stays as it is."""
-    for outcome in carried.outcomes:
-        if outcome.state == "failed" and outcome.spec.run_id not in carried.parcels:
+    for outcome in remote.outcomes:
+        if outcome.state == "failed" and outcome.spec.run_id not in remote.files_by_run:
             yield outcome  # it was not begun, for want of a supernet, or is too large
             continue
         with store.claim(outcome.spec) as run:
@@ -69,12 +69,12 @@ def deliver(carried: Carried, store: Store) -> Iterator[Outcome]:
             elif run.done:
                 yield Outcome(outcome.spec, "done")
             else:
-                yield _written(outcome, carried, run)
+                yield _written(outcome, remote, run)
 
 
-def _written(outcome: Outcome, carried: Carried, run: Run) -> Outcome:
+def _written(outcome: Outcome, remote: RemoteResult, run: Run) -> Outcome:
     try:
-        unpack(run, carried.parcels.get(outcome.spec.run_id, {}))
+        unpack(run, remote.files_by_run.get(outcome.spec.run_id, {}))
     except UserError as error:
         run.fail(error)
         return Outcome(outcome.spec, "failed", str(error))

@@ -18,9 +18,9 @@ from benchharness.errors import UserError
 from benchharness.records import Status
 from benchharness.runs.options import RunOptions
 from benchharness.runs.plan import Job, make_plan, parse_methods, parse_seeds
-from benchharness.runs.remote import Carried, deliver, held
+from benchharness.runs.remote import RemoteResult, finished_files, store_results
 from benchharness.runs.suite import Suite
-from benchharness.runs.tasks import Task, check_job, start_away, start_task, start_there
+from benchharness.runs.tasks import RunTask, check_job, start_on_shared, start_remote, start_task
 from benchharness.runs.worker import Outcome, execute, finished
 from benchharness.store import Store
 
@@ -66,12 +66,12 @@ def perform(plan: Iterable[Job], store: Store, options: RunOptions = RunOptions(
     afresh = False
     while left:
         work = {
-            key: Task(
+            key: RunTask(
                 job,
                 store,
                 options.for_worker(places[key % len(places)], len(places)),
                 sources[job.source_path],
-                held(job, store) if options.return_results else {},
+                finished_files(job, store) if options.return_results else {},
                 images.get(job.base.dataset, ""),
             )
             for key, job in left.items()
@@ -116,11 +116,13 @@ def _sources(jobs: Iterable[Job]) -> dict[Path | None, bytes]:
 
 
 def _execute(
-    work: Mapping[int, Task], options: RunOptions, afresh: bool
-) -> Iterator[tuple[int, list[Outcome] | Carried | Exception]]:
+    work: Mapping[int, RunTask], options: RunOptions, afresh: bool
+) -> Iterator[tuple[int, list[Outcome] | RemoteResult | Exception]]:
     if options.executor == "dask":
-        away: Callable[[Task], list[Outcome] | Carried] = start_away if options.return_results else start_there
-        return cluster(away, work, options.scheduler, Rules(options.timeout, options.any_source))
+        work_there: Callable[[RunTask], list[Outcome] | RemoteResult] = (
+            start_remote if options.return_results else start_on_shared
+        )
+        return cluster(work_there, work, options.scheduler, Rules(options.timeout, options.any_source))
     if afresh:
         return executors.fresh(start_task, work, options.jobs)
     if options.jobs == 1 and not options.timeout:
@@ -130,10 +132,12 @@ def _execute(
     )  # what hangs is ended with its process, which is not this one
 
 
-def _outcomes(job: Job, result: list[Outcome] | Carried | Exception, store: Store, timeout: float) -> list[Outcome]:
+def _outcomes(
+    job: Job, result: list[Outcome] | RemoteResult | Exception, store: Store, timeout: float
+) -> list[Outcome]:
     """What a worker returned, held against the folder; where the worker died, its run has failed."""
-    if isinstance(result, Carried):
-        return list(deliver(result, store))
+    if isinstance(result, RemoteResult):
+        return list(store_results(result, store))
     if not isinstance(result, Exception):
         return [_seen(outcome, store) for outcome in result]
     left = [spec for spec in job.specs if store.status(spec) != Status.DONE]

@@ -30,7 +30,7 @@ _PORTION: Final = 10
 """Cells that a worker scores at a time."""
 
 
-class Asked(NamedTuple):
+class ScoreRequest(NamedTuple):
     """A proxy of some cells on one batch of a data set's training images."""
 
     measure: str
@@ -41,10 +41,10 @@ class Asked(NamedTuple):
     """Images, drawn by the setting's seed."""
 
 
-class Portion(NamedTuple):
+class ScoreTask(NamedTuple):
     """Some cells for one worker."""
 
-    asked: Asked
+    request: ScoreRequest
     codes: tuple[int, ...]
     device: str
 
@@ -62,12 +62,12 @@ class ProxyScores:
     Cells of one functional class are one network, whose score they share; parameters and FLOPs are each cell's own.
     """
 
-    def __init__(self, request: Asked) -> None:
+    def __init__(self, request: ScoreRequest) -> None:
         proxies.check_measure(request.measure)
         request.setting.checked()
         if request.batch < 2:
             raise UserError(f"batch={request.batch} is out of range; it must be 2 or more")
-        self.asked, self.counted = request, request.measure not in proxies.PROXIES
+        self.request, self.counted = request, request.measure not in proxies.PROXIES
         version = proxies.VERSIONS.get(request.measure)
         content = repr(tuple(request)) + (f" version {version}" if version else "")
         key = hashlib.sha256(content.encode()).hexdigest()[:16]
@@ -83,21 +83,21 @@ class ProxyScores:
         """Score what is missing of `codes`, yielding how many more are done; raises `UserError` where one fails."""
         left = self.missing(codes)
         parts = [tuple(left[start : start + _PORTION]) for start in range(0, len(left), _PORTION)]
-        work = {key: Portion(self.asked, part, device) for key, part in enumerate(parts)}
+        work = {key: ScoreTask(self.request, part, device) for key, part in enumerate(parts)}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         files.keep_lines(self.path, len(files.read_lines(self.path, Scored)))  # what a crash left of its last line goes
         for key, scores in executors.serial(_try, work) if jobs == 1 else executors.processes(_try, work, jobs):
             if isinstance(scores, Exception):
-                raise UserError(f"scoring by {self.asked.measure} failed: {scores}")
+                raise UserError(f"scoring by {self.request.measure} failed: {scores}")
             files.append_line(self.path, {"codes": list(parts[key]), "scores": scores})
             yield len(scores)
 
     def values(self, codes: Int[np.ndarray, "archs"]) -> Float[np.ndarray, "archs"]:
         """The score of each of `codes`; NaN where it is undefined, or not there yet."""
         if self.counted:
-            batch, classes = _batch(self.asked, "cpu")
+            batch, classes = _batch(self.request, "cpu")
             cells = map(space.from_code, map(int, codes))
-            scores = [proxies.score(self.asked.measure, cell, batch, classes, self.asked.setting) for cell in cells]
+            scores = [proxies.score(self.request.measure, cell, batch, classes, self.request.setting) for cell in cells]
             return np.array(scores, float)
         known = self._held()
         return np.array([known.get(code, np.nan) for code in space.classes()[codes].tolist()], float)
@@ -126,24 +126,24 @@ def supernet_scores(folder: Path, codes: Int[np.ndarray, "archs"], batches: int,
         yield part, np.array([one.accuracy_pct for one in measured])
 
 
-def _try(portion: Portion) -> list[float | None] | Exception:
+def _try(task: ScoreTask) -> list[float | None] | Exception:
     try:
-        return _score(portion)
+        return _score(task)
     except (ArithmeticError, RuntimeError) as error:  # memory was not enough
         return error
 
 
-def _score(portion: Portion) -> list[float | None]:
+def _score(task: ScoreTask) -> list[float | None]:
     torch.set_num_threads(1)  # so that the bits do not depend on the cores
-    request = portion.asked
-    batch, classes = _batch(request, portion.device)
-    cells: Sequence[space.Arch] = [space.from_code(code) for code in portion.codes]
+    request = task.request
+    batch, classes = _batch(request, task.device)
+    cells: Sequence[space.Arch] = [space.from_code(code) for code in task.codes]
     scores = [proxies.score(request.measure, cell, batch, classes, request.setting) for cell in cells]
     return [None if np.isnan(one) else one for one in scores]
 
 
 @lru_cache(maxsize=2)
-def _batch(request: Asked, device: str) -> tuple[Batch, int]:
+def _batch(request: ScoreRequest, device: str) -> tuple[Batch, int]:
     images = load_images(request.dataset)
     count = len(images.train_labels)
     drawn = torch.randperm(count, generator=generator("score", request.dataset, request.setting.seed))[: request.batch]

@@ -11,16 +11,16 @@ from benchharness.errors import UserError, WorkerError
 from benchharness.models import compiled, precision
 from benchharness.runs.options import RunOptions
 from benchharness.runs.plan import Job
-from benchharness.runs.remote import Carried, execute_away
+from benchharness.runs.remote import RemoteResult, execute_remotely
 from benchharness.runs.worker import Outcome, execute, given_split
 from benchharness.search import cuda_graphs
 from benchharness.store import Store
-from benchharness.store.transfer import Parcel
+from benchharness.store.transfer import RunFiles
 
 _alone = threading.Lock()
 
 
-class Task(NamedTuple):
+class RunTask(NamedTuple):
     """A job with all that its worker needs."""
 
     job: Job
@@ -28,34 +28,34 @@ class Task(NamedTuple):
     options: RunOptions
     source: bytes = b""
     """The user's method file, empty for a built-in method."""
-    known: Mapping[str, Parcel] = {}
+    known: Mapping[str, RunFiles] = {}
     """What is done of the job already, where the worker cannot see it."""
     images_sha256: str = ""
     """Of the images that the command has itself, to which those of a worker have to be equal; empty if it has none."""
 
 
-def start_task(task: Task) -> list[Outcome]:
+def start_task(task: RunTask) -> list[Outcome]:
     """Make the job here."""
     with _alone:  # a dask worker may have been given several threads, but torch's random numbers are the process's
         return execute(task.job, task.store, task.options, source=task.source)
 
 
-def start_there(task: Task) -> list[Outcome]:
+def start_on_shared(task: RunTask) -> list[Outcome]:
     """Make the job on a dask worker that shares the results folder; raises `WorkerError` for what is its fault."""
     _check_worker(task)
     return _none_spoilt(start_task(task))
 
 
-def start_away(task: Task) -> Carried:
+def start_remote(task: RunTask) -> RemoteResult:
     """Make the job on a dask worker that shares nothing; raises `WorkerError` for what is its fault."""
     _check_worker(task)
     scratch = (
         import_module("distributed").get_worker().local_directory
     )  # dask empties it after a worker that was killed
     with _alone:
-        carried = execute_away(task.job, task.store.suite, task.options, task.source, task.known, scratch)
-    _none_spoilt(carried.outcomes)
-    return carried
+        remote = execute_remotely(task.job, task.store.suite, task.options, task.source, task.known, scratch)
+    _none_spoilt(remote.outcomes)
+    return remote
 
 
 def check_job(job: Job, options: RunOptions) -> None:
@@ -65,7 +65,7 @@ def check_job(job: Job, options: RunOptions) -> None:
     precision.check_numerics(job.base.protocol["numerics"], options.device)
 
 
-def _check_worker(task: Task) -> None:
+def _check_worker(task: RunTask) -> None:
     """What a worker lacks would fail run after run, quicker than the others work."""
     try:
         check_job(task.job, task.options._replace(device=devices(task.options.device, 1)[0]))

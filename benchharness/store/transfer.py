@@ -10,7 +10,7 @@ from benchharness.records import RunRecord
 from benchharness.store.run_folder import Run, changed_files
 from benchharness.store.schemas import fitting
 
-Parcel = Mapping[str, bytes]
+RunFiles = Mapping[str, bytes]
 """Content by file name; the record comes last, as it says that the rest is there."""
 
 LIMIT_BYTES: Final = 1 << 26
@@ -28,34 +28,34 @@ def pack(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in paths}
 
 
-def unpack(run: Run, parcel: Parcel) -> None:
+def unpack(run: Run, contents: RunFiles) -> None:
     """Write `parcel` into the folder of `run`, each file wholly or not at all and the record last.
 
     Nothing is written where anything in it is not as it should be: that raises `UserError`.
     """
-    for name in parcel:
+    for name in contents:
         if name not in NAMES:
             raise UserError(f"{str(name)[:80]!r} is no file of a run; {', '.join(NAMES)} are")
-    if not all(isinstance(content, bytes) for content in parcel.values()):
+    if not all(isinstance(content, bytes) for content in contents.values()):
         raise UserError(f"what came back for run {run.spec.run_id} is not made of bytes")
-    if sum(map(len, parcel.values())) > LIMIT_BYTES:
+    if sum(map(len, contents.values())) > LIMIT_BYTES:
         raise UserError(f"what came back for run {run.spec.run_id} is larger than {LIMIT_BYTES} bytes")
-    if "record.json" in parcel:
-        _check(run, parcel)
+    if "record.json" in contents:
+        _check(run, contents)
         (run.folder / "failure.json").unlink(missing_ok=True)
     for name in NAMES:
-        if name in parcel:
-            files.write_bytes(run.folder / name, parcel[name])
+        if name in contents:
+            files.write_bytes(run.folder / name, contents[name])
 
 
-def _check(run: Run, parcel: Parcel) -> None:
-    record = RunRecord.from_json(parcel["record.json"])
+def _check(run: Run, contents: RunFiles) -> None:
+    record = RunRecord.from_json(contents["record.json"])
     if record.run_id != run.spec.run_id:
         raise UserError(f"what came back for run {run.spec.run_id} is the record of run {record.run_id}")
-    if missing := [name for name in ("trace.npz", "machine.json") if name not in parcel]:
+    if missing := [name for name in ("trace.npz", "machine.json") if name not in contents]:
         raise UserError(f"what came back for run {run.spec.run_id} lacks {' and '.join(missing)}")
-    if not fitting(arrays := files.arrays_in(parcel["trace.npz"])) or not arrays:
+    if not fitting(arrays := files.arrays_in(contents["trace.npz"])) or not arrays:
         raise UserError(f"the trace.npz that came back for run {run.spec.run_id} is damaged")
-    if changed := changed_files(record, parcel):
+    if changed := changed_files(record, contents):
         names = " and ".join(changed)
         raise UserError(f"{names} that came back for run {run.spec.run_id} is not what its record was written with")

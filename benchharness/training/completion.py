@@ -12,7 +12,7 @@ from benchharness.records import RunSpec, Status
 from benchharness.space import from_string
 from benchharness.store import Store, read
 from benchharness.table import Table
-from benchharness.training.journal import COMPLETED, Means, complete, journal_of, lacking
+from benchharness.training.journal import COMPLETED, TrainOptions, complete, journal_of, lacking
 
 Lookup = Callable[[str], Table | None]
 
@@ -31,7 +31,7 @@ def train_missing(
         assert table is not None  # it lacks cells
         total = len(journal_of(table).missing(codes, COMPLETED))
         name = table.about["name"]
-        made = complete(table, codes, suite, means_for(jobs, device, total))
+        made = complete(table, codes, suite, train_options(jobs, device, total))
         if not quiet:
             said = f"{len(codes)} of the cells are not in table {name!r}: training them once each"
             print(f"{said}, {total} trainings to make", flush=True)
@@ -66,7 +66,7 @@ def announced(
         most, table = runs + len(here.get(dataset, [])), tables(dataset)
         if table is not None and "recipe" in table.about and most:
             each = float(np.nanmean(table.train_seconds(dataset)[~table.measured_here]))
-            ways = means_for(jobs, device, most).jobs
+            ways = train_options(jobs, device, most).jobs
             spent = clock(most * each / max(1, ways))
             said.append(
                 f"cells that table {table.about['name']!r} lacks are trained afterwards, once each: up to {most} "
@@ -75,7 +75,7 @@ def announced(
     return said
 
 
-def means_for(jobs: int | None, device: str, most: int) -> Means:
+def train_options(jobs: int | None, device: str, most: int) -> TrainOptions:
     """What `most` trainings are made with: `jobs` at a time, by default one a core or one a GPU."""
     jobs = slots(device, most) if jobs is None else jobs
-    return Means(jobs, devices(device, jobs)[0])
+    return TrainOptions(jobs, devices(device, jobs)[0])

@@ -45,7 +45,7 @@ COMPLETED: Final = 1
 """Trainings of a cell that a table lacks: enough to place it, and half the time of what tables have."""
 
 
-class Task(NamedTuple):
+class TrainTask(NamedTuple):
     """One training: an architecture and a training seed."""
 
     code: int
@@ -57,7 +57,7 @@ class Task(NamedTuple):
     """Where the trained weights are to be kept, if anywhere."""
 
 
-class Means(NamedTuple):
+class TrainOptions(NamedTuple):
     """How trainings are run (device, jobs, threads); not part of their identity."""
 
     jobs: int = 1
@@ -112,7 +112,9 @@ class Journal:
         """Where the weights of a training are, if they were kept."""
         return self.path.with_suffix("") / f"{code}-{seed}.pt"
 
-    def measure(self, codes: Iterable[int], seeds: int, means: Means, keep: bool = False) -> Iterator[Training]:
+    def measure(
+        self, codes: Iterable[int], seeds: int, options: TrainOptions, keep: bool = False
+    ) -> Iterator[Training]:
         """Train what is missing of `codes` with training seeds 0 to `seeds` - 1, yielding each as it ends.
 
         The trained weights are kept where that is asked for: they take up to some megabytes a training.
@@ -121,11 +123,11 @@ class Journal:
         """
         lacking = self.missing(codes, seeds)
         work = {
-            key: Task(*one, self.images.name, self.recipe, means.device, self.weights(*one) if keep else None)
+            key: TrainTask(*one, self.images.name, self.recipe, options.device, self.weights(*one) if keep else None)
             for key, one in enumerate(lacking)
         }
         self.ready()
-        done = executors.serial(_try, work) if means.jobs == 1 else executors.processes(_try, work, means.jobs)
+        done = executors.serial(_try, work) if options.jobs == 1 else executors.processes(_try, work, options.jobs)
         for key, line in done:
             if isinstance(line, Exception):
                 arch = space.to_string(space.from_code(work[key].code))
@@ -213,7 +215,7 @@ def journal_of(table: Table) -> Journal:
     return Journal(images, recipe)
 
 
-def complete(table: Table, codes: Sequence[int], suite: Path, means: Means) -> Iterator[Training]:
+def complete(table: Table, codes: Sequence[int], suite: Path, options: TrainOptions) -> Iterator[Training]:
     """Train the classes `codes`, which `table` lacks, once each as its own were; keep them with the results in `suite`.
 
     Yields each training as it ends; what this machine has trained before is only copied. Raises `UserError` as
@@ -225,7 +227,7 @@ def complete(table: Table, codes: Sequence[int], suite: Path, means: Means) -> I
     _keep(
         journal, path, [trained[code, seed] for code in codes for seed in range(COMPLETED) if (code, seed) in trained]
     )
-    for line in journal.measure(codes, COMPLETED, means, keep=True):
+    for line in journal.measure(codes, COMPLETED, options, keep=True):
         _keep(journal, path, [line])
         yield line
 
@@ -235,14 +237,14 @@ def _keep(journal: Journal, path: Path, lines: list[Training]) -> None:
         ground_truth.keep(path, lines)
 
 
-def _try(task: Task) -> Training | Exception:
+def _try(task: TrainTask) -> Training | Exception:
     try:
         return _train(task)
     except (ArithmeticError, RuntimeError) as error:  # it diverged, or memory was not enough
         return error
 
 
-def _train(task: Task) -> Training:
+def _train(task: TrainTask) -> Training:
     trainer = _trainer(task.dataset, task.recipe, task.device)
     trained = trainer.run(space.from_code(task.code), task.seed, task.keep)
     valid, test = (None if np.isnan(value) else value for value in trained[:2])

@@ -37,7 +37,7 @@ class Parts(NamedTuple):
     test: Integer[np.ndarray, " test"]
 
 
-class Trained(NamedTuple):
+class TrainResult(NamedTuple):
     """The result of one training: accuracies in percent (NaN where the recipe measures none) and its cost."""
 
     valid: float
@@ -49,7 +49,7 @@ class Trained(NamedTuple):
     """On the training images as they went by, augmented and while the weights moved, epoch by epoch."""
 
 
-class Course(NamedTuple):
+class TrainCurve(NamedTuple):
     """Loss and accuracies over the epochs of one training."""
 
     loss: float
@@ -105,7 +105,7 @@ class Trainer:
         # 1.3 to 1.5 times as fast as the default layout (C=8, N=1, 12x12, batch 64, one thread of an AMD EPYC).
         return net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def run(self, arch: Arch, seed: int, keep: Path | None = None) -> Trained:
+    def run(self, arch: Arch, seed: int, keep: Path | None = None) -> TrainResult:
         """Train `arch` with one training seed and measure it; its weights are kept in the file `keep`, if one is named.
 
         Raises `FloatingPointError` where the loss stops being a finite number.
@@ -121,9 +121,9 @@ class Trainer:
             torch.save(net.state_dict(), content)
             keep.parent.mkdir(parents=True, exist_ok=True)
             files.write_bytes(keep, content.getvalue())
-        return Trained(valid, test, time.perf_counter() - started, *course)
+        return TrainResult(valid, test, time.perf_counter() - started, *course)
 
-    def fit(self, net: Network, seed: int) -> Course:
+    def fit(self, net: Network, seed: int) -> TrainCurve:
         """Train `net` in place through all epochs; raises `FloatingPointError` as `run` does."""
         recipe = self.recipe
         optimizer = torch.optim.SGD(
@@ -152,7 +152,7 @@ class Trainer:
             mean = torch.stack(losses).mean()
         if not torch.isfinite(mean):
             raise FloatingPointError(f"the loss of {net.arch} became {mean.item()} in training seed {seed}")
-        return Course(float(mean), tuple(accuracies))
+        return TrainCurve(float(mean), tuple(accuracies))
 
     def rate(self, step: int) -> float:
         """The learning rate of a step, counted over all epochs."""

@@ -151,7 +151,7 @@ def test_an_interruption_keeps_what_is_trained(
 
     real, calls = journal._train, iter(range(9))
 
-    def interrupted(task: journal.Task) -> journal.Training:
+    def interrupted(task: journal.TrainTask) -> journal.Training:
         if next(calls) == 1:
             raise KeyboardInterrupt
         return real(task)

@@ -14,7 +14,7 @@ from benchharness.data import load_images
 from benchharness.errors import UserError
 from benchharness.models.standalone import Network
 from benchharness.table import DATASETS
-from benchharness.training.journal import Journal, Means, complete
+from benchharness.training.journal import Journal, TrainOptions, complete
 from tests.training.test_journal import TINY
 
 ABSENT = (3, 0, 2, 1, 4, 3)
@@ -64,12 +64,12 @@ def test_what_was_trained_for_results_comes_with_its_weights(own_home: Path, mon
     journal = Journal(images, TINY)
     code = int(space.classes()[space.to_code(ABSENT)])
     known = [space.to_code((3,) * 6)]
-    list(journal.measure(known, 1, Means()))
+    list(journal.measure(known, 1, TrainOptions()))
     table = journal.table(known, 1)
     monkeypatch.setattr("benchharness.notebook.cell.load_for", lambda _: table)
     assert not bh.cell(ABSENT, "digits").trained
     assert not journal.weights(known[0]).exists(), "only those of searches' cells are kept"
-    (line,) = complete(table, [code], own_home / "suite", Means())
+    (line,) = complete(table, [code], own_home / "suite", TrainOptions())
     cell = bh.cell(ABSENT, "digits")
     assert cell.trained
     net = cell.network(classes=10)

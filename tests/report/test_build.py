@@ -7,7 +7,7 @@ import pytest
 from benchharness import report
 from benchharness.errors import UserError
 from benchharness.plots.style import canvas, styled
-from benchharness.report.blocks import Block, Folded, TableBlock, Pair, FigureBlock, Report, Section, Text, flat
+from benchharness.report.blocks import Block, FigureBlock, Folded, Pair, Report, Section, TableBlock, Text, flat
 from benchharness.report.render import write_report
 from benchharness.table import Table
 from tests.support import report_folder

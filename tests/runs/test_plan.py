@@ -12,7 +12,7 @@ from benchharness import methods
 from benchharness.config import protocol
 from benchharness.errors import UserError
 from benchharness.records import named_apart
-from benchharness.runs.plan import Asked, Job, make_plan, parse_methods, parse_seeds
+from benchharness.runs.plan import Job, MethodRequest, make_plan, parse_methods, parse_seeds
 
 MINE = """
 from benchharness import Method
@@ -52,10 +52,10 @@ def test_any_text_is_seeds_or_a_clear_error(text: str) -> None:
 
 def test_spelling_of_methods() -> None:
     assert parse_methods("darts, snas:tau_max=5:tau_min=1+ostr:metric=accuracy") == [
-        Asked("darts", {}, None, {}),
-        Asked("snas", {"tau_max": "5", "tau_min": "1"}, "ostr", {"metric": "accuracy"}),
+        MethodRequest("darts", {}, None, {}),
+        MethodRequest("snas", {"tau_max": "5", "tau_min": "1"}, "ostr", {"metric": "accuracy"}),
     ]
-    assert parse_methods("a+b/mine.py:x=1+strength") == [Asked("a+b/mine.py", {"x": "1"}, "strength", {})]
+    assert parse_methods("a+b/mine.py:x=1+strength") == [MethodRequest("a+b/mine.py", {"x": "1"}, "strength", {})]
 
 
 @pytest.mark.parametrize(

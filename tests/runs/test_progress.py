@@ -12,7 +12,7 @@ from rich.console import Console
 from benchharness.errors import UserError
 from benchharness.io.progress import clock
 from benchharness.runs import progress
-from benchharness.runs.progress import Pace, Sight, Survey, shown, survey
+from benchharness.runs.progress import Pace, PlanProgress, RunProgress, plan_progress, show_progress
 from benchharness.runs.runner import execute
 from benchharness.runs.worker import _teller
 from benchharness.store import Run, Store
@@ -28,20 +28,20 @@ def store(tmp_path: Path) -> Store:
 
 def test_a_survey_counts_epochs_and_readings(store: Store) -> None:
     plan = jobs("darts,ostr", (0, 1, 2))
-    assert survey(plan, store, set()) == (0, 15, ())
+    assert plan_progress(plan, store, set()) == (0, 15, ())
     execute(plan[0], store, ON_CPU, Walk)
     with store.claim(plan[1].base) as run:
         assert run is not None
         run.log({"epoch": 1, **LINE})
-        seen = survey(plan, store, set())
-        assert seen == (6, 15, (Sight("darts", 1, 1, 3, 12.5, 60.0),))
-    assert survey(plan, store, set()).running == ()
+        seen = plan_progress(plan, store, set())
+        assert seen == (6, 15, (RunProgress("darts", 1, 1, 3, 12.5, 60.0),))
+    assert plan_progress(plan, store, set()).running == ()
 
 
 def test_readings_are_shown_while_they_take_place(store: Store) -> None:
     (job,) = jobs("darts,ostr")
     with store.claim(job.readouts[0]):
-        (sight,) = survey([job], store, set()).running
+        (sight,) = plan_progress([job], store, set()).running
     assert str(sight) == "ostr seed 0  trained, reading the cell out"
 
 
@@ -49,15 +49,15 @@ def test_finished_runs_are_looked_at_once(store: Store, monkeypatch: pytest.Monk
     plan = jobs("darts,ostr")
     execute(plan[0], store, ON_CPU, Walk)
     finished: set[str] = set()
-    first = survey(plan, store, finished)
+    first = plan_progress(plan, store, finished)
     monkeypatch.setattr(Store, "status", None)
-    assert survey(plan, store, finished) == first == (5, 5, ())
+    assert plan_progress(plan, store, finished) == first == (5, 5, ())
     assert first.share == 1
 
 
 def test_a_sight_in_words() -> None:
-    assert str(Sight("darts", 3, 0, 20, None, None)) == "darts seed 3  epoch 0/20"
-    assert str(Sight("snas", 3, 2, 20, 9.5, 3700.0)) == "snas seed 3  epoch 2/20  valid  9.50 %  1:01:40 left"
+    assert str(RunProgress("darts", 3, 0, 20, None, None)) == "darts seed 3  epoch 0/20"
+    assert str(RunProgress("snas", 3, 2, 20, 9.5, 3700.0)) == "snas seed 3  epoch 2/20  valid  9.50 %  1:01:40 left"
 
 
 def test_clock() -> None:
@@ -70,7 +70,7 @@ def watched(store: Store, console: Console, monkeypatch: pytest.MonkeyPatch) -> 
     stream = console.file
     assert isinstance(stream, io.StringIO)
     (job,) = jobs("darts")
-    with shown([job], store, console), store.claim(job.base) as run:
+    with show_progress([job], store, console), store.claim(job.base) as run:
         assert run is not None
         for epoch in (1, 2):
             run.log({"epoch": epoch, **LINE})
@@ -90,25 +90,25 @@ def test_plain_lines_where_nobody_watches(store: Store, monkeypatch: pytest.Monk
 
 def test_time_left_is_estimated_where_something_is_done_and_counts_down_between() -> None:
     pace = Pace()
-    assert pace.left(Survey(4, 10, ()), 100.0) is None
-    assert pace.left(Survey(4, 10, ()), 110.0) is None
-    assert pace.left(Survey(6, 10, ()), 120.0) == 40.0
-    assert pace.left(Survey(6, 10, ()), 125.0) == 35.0
-    assert pace.left(Survey(6, 10, ()), 190.0) == 0.0
-    assert pace.left(Survey(9, 10, ()), 200.0) == 20.0
+    assert pace.left(PlanProgress(4, 10, ()), 100.0) is None
+    assert pace.left(PlanProgress(4, 10, ()), 110.0) is None
+    assert pace.left(PlanProgress(6, 10, ()), 120.0) == 40.0
+    assert pace.left(PlanProgress(6, 10, ()), 125.0) == 35.0
+    assert pace.left(PlanProgress(6, 10, ()), 190.0) == 0.0
+    assert pace.left(PlanProgress(9, 10, ()), 200.0) == 20.0
 
 
 def test_how_much_of_a_reading_is_done_is_seen(store: Store) -> None:
     (job,) = jobs("darts,darts+strength:tuning=2")
-    assert survey([job], store, set()).total == 3 + 1 + 11
+    assert plan_progress([job], store, set()).total == 3 + 1 + 11
     with store.claim(job.readouts[0]) as run:
         assert run is not None
         run.tell(0.5)
-        seen = survey([job], store, set())
+        seen = plan_progress([job], store, set())
         assert str(seen.running[0]) == "darts+strength:tuning=2 seed 0  trained, reading the cell out, 50%"
         assert seen.done == 5.5
         run.fail(RuntimeError())
-        assert survey([job], store, set()).done == 0
+        assert plan_progress([job], store, set()).done == 0
 
 
 def test_a_reading_tells_how_far_it_is_at_most_once_a_second(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,13 +130,13 @@ def test_a_folder_that_cannot_be_read_ends_no_display(
     monkeypatch.setattr(progress, "REFRESH_SECONDS", 0.01)
     refused = threading.Event()
 
-    def survey(*_: object) -> None:
+    def plan_progress(*_: object) -> None:
         refused.set()
         raise UserError("schema 2 where this version reads 1")
 
-    monkeypatch.setattr(progress, "survey", survey)
+    monkeypatch.setattr(progress, "plan_progress", plan_progress)
     stream = io.StringIO()
-    with shown([job], store, Console(file=stream, force_terminal=terminal)):
+    with show_progress([job], store, Console(file=stream, force_terminal=terminal)):
         assert refused.wait(5)
         refused.clear()
         assert refused.wait(5), "it goes on"

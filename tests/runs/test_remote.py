@@ -9,7 +9,7 @@ import torch
 from benchharness import store
 from benchharness.errors import UserError
 from benchharness.runs.plan import Job
-from benchharness.runs.remote import Carried, deliver, execute_away, held
+from benchharness.runs.remote import RemoteResult, execute_remotely, finished_files, store_results
 from benchharness.runs.runner import RunOptions, execute
 from benchharness.runs.worker import Outcome
 from benchharness.store import Store, transfer
@@ -23,9 +23,9 @@ def place(root: Path, name: str) -> Store:
     return Store(root / name, "mine")
 
 
-def made_away(suite_store: Store, job: Job = JOB, broken: int = -1) -> Carried:
-    known = held(job, suite_store)
-    return execute_away(job, "mine", ON_CPU, b"", known, make=lambda job, device: Walk(job, device, broken))
+def made_away(suite_store: Store, job: Job = JOB, broken: int = -1) -> RemoteResult:
+    known = finished_files(job, suite_store)
+    return execute_remotely(job, "mine", ON_CPU, b"", known, make=lambda job, device: Walk(job, device, broken))
 
 
 def states(outcomes: list[Outcome]) -> list[str]:
@@ -34,9 +34,9 @@ def states(outcomes: list[Outcome]) -> list[str]:
 
 def test_runs_that_came_back_are_those_made_in_place(tmp_path: Path) -> None:
     here, calm = place(tmp_path, "here"), place(tmp_path, "calm")
-    carried = made_away(here)
+    remote = made_away(here)
     assert not here.root.exists(), "they were made elsewhere"
-    assert states(list(deliver(carried, here))) == ["done", "done"]
+    assert states(list(store_results(remote, here))) == ["done", "done"]
     execute(JOB, calm, ON_CPU, Walk)
     assert results(here.root) == results(calm.root)
     assert not list(here.root.rglob("checkpoint.pt"))
@@ -50,9 +50,9 @@ def test_what_is_done_already_goes_with_the_job_and_is_not_written_again(tmp_pat
     folder = here.folder(JOB.base)
     (folder / "checkpoint.pt").unlink()
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
-    carried = made_away(here)
-    assert set(carried.parcels) == {JOB.readouts[0].run_id}
-    assert states(list(deliver(carried, here))) == ["done", "done"]
+    remote = made_away(here)
+    assert set(remote.files_by_run) == {JOB.readouts[0].run_id}
+    assert states(list(store_results(remote, here))) == ["done", "done"]
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
@@ -65,8 +65,8 @@ def test_a_supernet_that_comes_out_otherwise_elsewhere_is_not_read_out(tmp_path:
 
     here = place(tmp_path, "here")
     execute(JOB._replace(readouts=()), here, ON_CPU, Walk)
-    carried = execute_away(JOB, "mine", ON_CPU, b"", held(JOB, here), make=Other)
-    told = list(deliver(carried, here))
+    remote = execute_remotely(JOB, "mine", ON_CPU, b"", finished_files(JOB, here), make=Other)
+    told = list(store_results(remote, here))
     assert states(told) == ["done", "failed"]
     assert "differs from the recorded one" in told[1].message
 
@@ -74,20 +74,20 @@ def test_a_supernet_that_comes_out_otherwise_elsewhere_is_not_read_out(tmp_path:
 def test_the_first_to_come_back_counts(tmp_path: Path) -> None:
     here = place(tmp_path, "here")
     first, second = made_away(here), made_away(here)
-    assert states(list(deliver(first, here))) == ["done", "done"]
+    assert states(list(store_results(first, here))) == ["done", "done"]
     before = {path: path.stat().st_mtime_ns for path in here.root.rglob("*.*")}
-    assert states(list(deliver(second, here))) == ["done", "done"]
+    assert states(list(store_results(second, here))) == ["done", "done"]
     assert {path: path.stat().st_mtime_ns for path in here.root.rglob("*.*")} == before
 
 
 def test_a_failure_comes_back_with_its_trail_and_is_tried_again(tmp_path: Path) -> None:
     here = place(tmp_path, "here")
-    told = list(deliver(made_away(here, broken=2), here))
+    told = list(store_results(made_away(here, broken=2), here))
     assert states(told) == ["failed", "failed"]
     frame = store.read(here.root)
     assert frame["status"].tolist() == ["failed"]
     assert "run_epoch" in frame["failure"][0]["traceback"]
-    assert states(list(deliver(made_away(here), here))) == ["done", "done"]
+    assert states(list(store_results(made_away(here), here))) == ["done", "done"]
     assert not list(here.root.rglob("failure.json"))
 
 
@@ -95,26 +95,26 @@ def test_what_comes_back_damaged_or_too_large_fails_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = place(tmp_path, "here")
-    carried = made_away(here)
-    spoilt = {run_id: {**files, "trace.npz": b""} for run_id, files in carried.parcels.items()}
-    told = list(deliver(carried._replace(parcels=spoilt), here))
+    remote = made_away(here)
+    spoilt = {run_id: {**files, "trace.npz": b""} for run_id, files in remote.files_by_run.items()}
+    told = list(store_results(remote._replace(files_by_run=spoilt), here))
     assert states(told) == ["failed", "failed"]
     assert "trace.npz that came back" in told[0].message
     assert store.read(here.root)["status"].tolist() == ["failed", "failed"]
     monkeypatch.setattr(transfer, "LIMIT_BYTES", 100)
-    assert "more than the 100 that are carried" in next(deliver(made_away(here), here)).message
+    assert "more than the 100 that are carried" in next(store_results(made_away(here), here)).message
 
 
 def test_a_run_that_another_process_holds_is_waited_for(tmp_path: Path) -> None:
     here = place(tmp_path, "here")
-    carried = made_away(here)
+    remote = made_away(here)
     with here.claim(JOB.base):
-        assert states(list(deliver(carried, here))) == ["busy", "done"]
+        assert states(list(store_results(remote, here))) == ["busy", "done"]
 
 
 def test_the_arrays_of_a_walk_survive_the_way(tmp_path: Path) -> None:
     here = place(tmp_path, "here")
-    list(deliver(made_away(here), here))
+    list(store_results(made_away(here), here))
     walk = Walk(JOB, torch.device("cpu"))
     while not walk.finished:
         walk.run_epoch()

@@ -14,7 +14,7 @@ from benchharness import store
 from benchharness.analysis import export
 from benchharness.errors import UserError
 from benchharness.io import catalog, files, npz
-from benchharness.runs.progress import look, survey
+from benchharness.runs.progress import plan_progress, run_progress
 from benchharness.runs.runner import execute
 from benchharness.store import Store
 from benchharness.store.doctor import examine
@@ -87,8 +87,8 @@ def read_by_all(suite_store: Store, out: Path) -> None:
     store.lines_of(frame)
     store.arrays_of(frame[frame["status"] == "done"])
     export.write_runs(suite_store.path, out / "x.csv", {})
-    survey([JOB], suite_store, set())
-    look(JOB, suite_store)
+    plan_progress([JOB], suite_store, set())
+    run_progress(JOB, suite_store)
     assert all(len(str(finding)) < 1000 for finding in examine(suite_store.root).findings)
 
 

@@ -15,7 +15,7 @@ from benchharness.space import CONV1, NONE, SKIP
 from benchharness.table import Metric, Table
 from benchharness.table.measurements import measured_path, with_measured
 from benchharness.training import journal as measuring
-from benchharness.training.journal import Journal, Means
+from benchharness.training.journal import Journal, TrainOptions
 
 TINY = replace(RECIPES["small"], name="tiny", epochs=1, images=128, measured=50, channels=2)
 CHEAP = (NONE,) * 3 + (SKIP, NONE, NONE)
@@ -34,7 +34,7 @@ def code_of(arch: space.Arch) -> int:
 
 
 def measure(journal: Journal, *archs: space.Arch, seeds: int = 2, jobs: int = 1) -> list[Training]:
-    return list(journal.measure(map(code_of, archs), seeds, Means(jobs)))
+    return list(journal.measure(map(code_of, archs), seeds, TrainOptions(jobs)))
 
 
 def small_table(journal: Journal) -> Table:
@@ -104,7 +104,7 @@ def test_processes_measure_what_one_process_does(journal: Journal) -> None:
 
 
 def test_a_failed_training_is_named_and_the_others_are_kept(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(task: measuring.Task) -> Training:
+    def fails(task: measuring.TrainTask) -> Training:
         if task.code == code_of(OTHER):
             raise FloatingPointError("the loss became nan")
         return Training(task.code, task.seed, 50.0, 50.0, 1.0)
@@ -139,7 +139,7 @@ def test_a_table_says_how_it_was_made(journal: Journal, tmp_path: Path) -> None:
 
 def complete(table: Table, suite: Path, *archs: space.Arch) -> list[Training]:
     codes = measuring.lacking(with_measured(table, suite), archs)
-    return list(measuring.complete(table, codes, suite, Means()))
+    return list(measuring.complete(table, codes, suite, TrainOptions()))
 
 
 def test_what_a_table_lacks_is_trained_once_beside_the_results_and_marked(journal: Journal, tmp_path: Path) -> None:
