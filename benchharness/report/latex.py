@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from benchharness.analysis import published
 from benchharness.analysis.experiment import Evidence
 from benchharness.report.blocks import TableBlock
 from benchharness.report.formatting import counted
@@ -150,18 +151,11 @@ def _options(options: str) -> str:
 
 
 def _cited(frame: pd.DataFrame, compared: bool) -> Group:
-    names, rows = [], []
-    for (name, source), part in frame.groupby(["method", "source"], sort=False):
-        key = _CITED.get(str(name))
-        names.append(tex(name) + (f"~\\cite{{{key}}}" if key else f" ({tex(source)})"))
-        row: dict[str, float] = {}
-        for item in part.to_dict("records"):
-            row |= {
-                f"{item['dataset']} {item['split']}": item["mean"],
-                f"{item['dataset']} {item['split']} std": item["std"],
-            }
-        rows.append(row)
-    return Group(names, pd.DataFrame(rows), compared)
+    rows, names = published.by_method(frame), []
+    for row in rows.to_dict("records"):
+        key = _CITED.get(row["method"])
+        names.append(tex(row["method"]) + (f"~\\cite{{{key}}}" if key else f" ({tex(row['source'])})"))
+    return Group(names, rows, compared)
 
 
 def _rows(group: Group) -> Iterable[tuple[str, Mapping[Any, Any]]]:

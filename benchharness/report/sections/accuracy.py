@@ -26,7 +26,7 @@ def accuracy(evidence: Evidence) -> list[Block]:
     if not len(evidence.long) or evidence.table is None:
         return [Text("Nothing to look up: this takes finished runs and an installed table.")]
     ours, known = paper_rows(evidence.long), evidence.benchmark and evidence.protocol
-    theirs = _published_rows(published.comparable(evidence.protocol)) if known else pd.DataFrame()
+    theirs = published.by_method(published.comparable(evidence.protocol)) if known else pd.DataFrame()
     baselines = pd.DataFrame(_baselines(evidence.table, datasets(evidence)))
     rows = pd.concat([ours, theirs, baselines], ignore_index=True)
     note = (
@@ -56,17 +56,6 @@ def paper_rows(long: pd.DataFrame) -> pd.DataFrame:
         for dataset, values in part.groupby("benchmark_dataset"):
             for split in SPLITS:
                 row |= {f"{dataset} {split}": values[split].mean(), f"{dataset} {split} std": values[split].std()}
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def _published_rows(frame: pd.DataFrame) -> pd.DataFrame:
-    rows = []
-    for (name, source), part in frame.groupby(["method", "source"], sort=False):
-        row: dict[str, object] = {"method": str(name), "seeds": part["seeds"].iloc[0], "source": str(source)}
-        for item in part.to_dict("records"):
-            key = f"{item['dataset']} {item['split']}"
-            row |= {key: item["mean"], f"{key} std": item["std"]}
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -128,7 +117,7 @@ def _elsewhere(evidence: Evidence) -> list[Block]:
         return blocks
     if any("ostr" in name for name in evidence.methods):
         blocks.append(Text("No figure of OStr-DARTS on NAS-Bench-201 is public, so none is printed as published."))
-    rows = _published_rows(published.elsewhere(evidence.methods, evidence.protocol))
+    rows = published.by_method(published.elsewhere(evidence.methods, evidence.protocol))
     if rows.empty:
         return blocks
     note = (
