@@ -5,7 +5,6 @@ into the cache, so that a read-only folder works as well.
 """
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -13,12 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol, TypedDict, runtime_checkable
 
+import platformdirs
 from filelock import FileLock
 
 from benchharness.errors import UserError
-from benchharness.io.files import SOURCE_BYTES, open_file, path_of, read_json
-from benchharness.io.npz import replacing
-from benchharness.io.user_folder import user_folder
+from benchharness.io.files import SOURCE_BYTES, open_file, path_of, read_json, write_json
 
 _SCHEMA: Final = 3
 """Of the manifest and of what is converted; raised with the format of either, so that no old conversion is read."""
@@ -128,7 +126,7 @@ class _Source(NamedTuple):
 def data_folder() -> Path:
     """Where tables and images are installed: `BENCHHARNESS_DATA`, else the system's place for a user's data."""
     given = os.environ.get("BENCHHARNESS_DATA")
-    return path_of(given) if given else user_folder("data")
+    return path_of(given) if given else platformdirs.user_data_path("benchharness")
 
 
 def measured_folder() -> Path:
@@ -219,7 +217,7 @@ def _named(name: str) -> bool:
 
 
 def _cache(kind: str) -> Path:
-    return user_folder("cache") / kind
+    return platformdirs.user_cache_path("benchharness") / kind
 
 
 def _cached(kind: Kind, name: str, path: Path) -> Path:
@@ -275,7 +273,8 @@ def _writing(root: Path, lock: Path) -> Iterator[None]:
             yield
     except OSError as error:
         hint = "set BENCHHARNESS_DATA (or XDG_CACHE_HOME, for what is converted) to a folder of yours"
-        raise UserError(f"cannot write {root} ({error.strerror or error}); {hint}") from error
+        reason = next(filter(None, (getattr(one, "strerror", "") for one in (error, error.__cause__))), error)
+        raise UserError(f"cannot write {root} ({reason}); {hint}") from error
 
 
 def _read(source: _Source) -> Saved:
@@ -293,9 +292,7 @@ def _convert(source: _Source, target: Path) -> Path:
     with _writing(target.parent, target.with_suffix(".lock")):
         if not target.is_file():
             _read(source).save(target)
-            sums = {"source_sha256": _sha256(source.path), "sha256": _sha256(target)}
-            with replacing(_sums(target)) as temporary:
-                temporary.write_text(json.dumps(sums))
+            write_json(_sums(target), {"source_sha256": _sha256(source.path), "sha256": _sha256(target)})
     return target
 
 
@@ -319,8 +316,7 @@ def _install(source: _Source) -> Installed:
         item = item._replace(bytes=target.stat().st_size)
         others = [other for other in _manifest() if (other.kind, other.name) != (item.kind, item.name)]
         rows = [row._asdict() | {"path": str(row.path.relative_to(root))} for row in sorted([*others, item])]
-        with replacing(root / "manifest.json") as temporary:
-            temporary.write_text(json.dumps({"schema": _SCHEMA, "installed": rows}, indent=1))
+        write_json(root / "manifest.json", {"schema": _SCHEMA, "installed": rows})
     return item
 
 

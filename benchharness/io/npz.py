@@ -2,20 +2,17 @@
 
 import json
 import lzma
-import os
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any, Final
 
 import msgspec
 import numpy as np
 
 from benchharness.errors import UserError
-from benchharness.io.files import array_of, arrays_of, open_file
+from benchharness.io.files import array_of, arrays_of, open_file, replacing
 
 _HEADER: Final = "header"
 _HEADER_BYTES: Final = 1 << 20
@@ -30,25 +27,10 @@ _DAMAGE: Final = (
 Arrays = dict[str, np.ndarray]
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file that takes the place of `path` when the block ends well, and vanishes when it does not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False) as created:
-        temporary = Path(created.name)
-    try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def write(path: Path, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     """Write `header` (JSON with at least `kind` and `about`) and `arrays` to `path`, uncompressed for speed."""
     text = json.dumps(header, sort_keys=True).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, **{_HEADER: np.frombuffer(text, np.uint8)}, **arrays)
 

@@ -10,7 +10,7 @@ import numpy as np
 from benchharness import space
 from benchharness.data.kinds import canonical
 from benchharness.errors import UserError
-from benchharness.io.npz import replacing
+from benchharness.io.files import replacing
 from benchharness.space import Network
 from benchharness.table.metric import DATASETS, SPLITS, Metric
 from benchharness.table.table import Table
@@ -120,6 +120,7 @@ def write_table(table: Table, path: Path) -> int:
     if path.suffix not in SUFFIXES:
         raise UserError(f"{str(path)!r} ends in none of {', '.join(SUFFIXES)}")
     rows = frame(table)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         if path.suffix == ".parquet":
             rows.to_parquet(temporary, index=False)

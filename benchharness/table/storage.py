@@ -1,17 +1,18 @@
 """A table as one file of ours, every column under its own name, and the digest of its content."""
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from jaxtyping import Int, UInt8
 
 from benchharness import space
 from benchharness.errors import UserError
 from benchharness.io import npz
 from benchharness.table.metric import Metric
+
+if TYPE_CHECKING:
+    from benchharness.table.table import Table
 
 KIND: Final = "benchharness table"
 FORMAT: Final = 1
@@ -28,27 +29,7 @@ LIMIT_BYTES: Final = 1 << 28
 """Far above any table of 15,625 architectures; what unpacks to more is not read."""
 
 
-class Content(Protocol):
-    """What of a `Table` a file holds."""
-
-    @property
-    def about(self) -> Mapping[str, Any]:
-        """What is said of the whole."""
-
-    @property
-    def ops(self) -> UInt8[np.ndarray, "archs edges"]:
-        """The operations of every row."""
-
-    @property
-    def complete(self) -> bool:
-        """Whether every architecture of the space has a row."""
-
-    @property
-    def numbers(self) -> Int[np.ndarray, "archs"]:
-        """The benchmark's index of every row."""
-
-
-def write(path: Path, table: Content) -> None:
+def write(path: Path, table: "Table") -> None:
     """Write `table` to `path`, replacing what is there only once it is written whole."""
     npz.write(path, {"kind": KIND, "format": FORMAT, "about": dict(table.about)}, _arrays(table))
 
@@ -82,7 +63,7 @@ def read(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is a damaged table ({type(error).__name__}: {str(error)[:80]})") from None
 
 
-def digest(table: Content) -> str:
+def digest(table: "Table") -> str:
     """SHA-256 of everything the table says, its `about` left out.
 
     `numbers` stands for the order of the rows, as it did in versions that wrote it to files: sums do not change.
@@ -95,7 +76,7 @@ def digest(table: Content) -> str:
     return content.hexdigest()
 
 
-def _arrays(table: Content) -> dict[str, Any]:
+def _arrays(table: "Table") -> dict[str, Any]:
     named: dict[str, Any] = {"ops": table.ops}
     for field in ("means", "by_seed", "times"):
         named |= {"/".join((field, *map(str, key))): column for key, column in getattr(table, field).items()}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from benchharness import space
 from benchharness.errors import UserError
-from benchharness.io import npz
+from benchharness.io import files, npz
 from benchharness.table import Metric, Table, load_table, storage
 from benchharness.table.build import build_table
 from benchharness.table.nas_bench_201 import checked
@@ -40,7 +40,7 @@ def test_round_trip_without_runs_and_times(tmp_path: Path) -> None:
 def test_a_save_that_fails_leaves_the_old_file(sample: Table, made: Table, tmp_path: Path) -> None:
     path = tmp_path / "table.npz"
     sample.save(path)
-    with pytest.raises(KeyError), npz.replacing(path) as temporary:
+    with pytest.raises(KeyError), files.replacing(path) as temporary:
         temporary.write_bytes({"half": b"a table"}["whole"])
     assert same(Table.open(path), sample)
     assert [item.name for item in tmp_path.iterdir()] == ["table.npz"]

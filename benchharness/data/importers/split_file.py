@@ -8,7 +8,7 @@ import numpy as np
 
 from benchharness.data.splits import Split, check_benchmark_split, load_split
 from benchharness.errors import UserError
-from benchharness.io.npz import replacing
+from benchharness.io.files import write_text
 
 LAYOUT: Final = "the benchmark's split files (cifar-split.txt, cifar100-test-split.txt, imagenet-16-120-test-split.txt)"
 _TESTS: Final = {10_000: "cifar100", 6_000: "imagenet16-120"}
@@ -29,8 +29,8 @@ class SplitFile(NamedTuple):
         if self.dataset != "cifar10":
             total = next(count for count, name in _TESTS.items() if name == self.dataset)
             lists["xtest"] = np.setdiff1d(np.arange(total), self.split.valid).tolist()
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(lists))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(lists))
 
 
 def recognises(path: Path) -> str | None:
