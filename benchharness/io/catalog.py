@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol, TypedDict, runtime_checkable
 
-import platformdirs
 from filelock import FileLock
 
 from benchharness.errors import UserError
 from benchharness.io.files import SOURCE_BYTES, open_file, path_of, read_json, write_json
+from benchharness.io.user_folder import user_folder
 
 _SCHEMA: Final = 3
 """Of the manifest and of what is converted; raised with the format of either, so that no old conversion is read."""
@@ -126,7 +126,7 @@ class _Source(NamedTuple):
 def data_folder() -> Path:
     """Where tables and images are installed: `BENCHHARNESS_DATA`, else the system's place for a user's data."""
     given = os.environ.get("BENCHHARNESS_DATA")
-    return path_of(given) if given else platformdirs.user_data_path("benchharness")
+    return path_of(given) if given else user_folder("data")
 
 
 def measured_folder() -> Path:
@@ -217,7 +217,7 @@ def _named(name: str) -> bool:
 
 
 def _cache(kind: str) -> Path:
-    return platformdirs.user_cache_path("benchharness") / kind
+    return user_folder("cache") / kind
 
 
 def _cached(kind: Kind, name: str, path: Path) -> Path:

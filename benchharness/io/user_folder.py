@@ -1,0 +1,19 @@
+"""The folders of this user for data and for what can be made anew; by platformdirs, where that is installed."""
+
+import os
+from pathlib import Path
+from typing import Final, Literal
+
+_BASE: Final = {"data": ("XDG_DATA_HOME", ".local/share"), "cache": ("XDG_CACHE_HOME", ".cache")}
+"""By the XDG Base Directory Specification, which is also what platformdirs follows on Linux."""
+
+
+def user_folder(kind: Literal["data", "cache"]) -> Path:
+    """The package's own folder of a `kind`, which need not exist."""
+    try:
+        import platformdirs  # a machine that lacks it shall still search: on Linux both say the same
+    except ImportError:
+        variable, default = _BASE[kind]
+        given = Path(os.environ.get(variable, ""))
+        return (given if given.is_absolute() else Path.home() / default) / "benchharness"
+    return (platformdirs.user_data_path if kind == "data" else platformdirs.user_cache_path)("benchharness")
