@@ -58,7 +58,7 @@ def _run(args: argparse.Namespace) -> int:
     _announce(plan, store, args)
     _say_repeated(suite)
     if args.dry_run:
-        return _checked(plan, args)
+        return _checked(plan, store, args)
     code = _perform(plan, store, args)
     if args.shard:
         print(f"report, once every shard is done: benchharness report {shlex.quote(str(store.path))}")
@@ -127,7 +127,7 @@ def _contest(args: argparse.Namespace) -> int:
     check_place(out)
     _announce(plan, store, args)
     if args.dry_run:
-        return _checked(plan, args)
+        return _checked(plan, store, args)
     code = _perform(plan, store, args)
     if code == MORE:
         return code
@@ -192,7 +192,7 @@ def _request(parser: Parser) -> Parser:
     )
     add("-q", "--quiet", action="store_true", help="no progress, and of runs that end only those that failed")
     add("-v", "--verbose", action="store_true", help="with every run its cell, and its accuracy with inherited weights")
-    add("--dry-run", action="store_true", help="print the plan, with what is done already, and stop")
+    add("--dry-run", action="store_true", help="print the plan, what is done, and the time that the rest will take")
     return parser
 
 
@@ -259,12 +259,21 @@ def _run_options(plan: "list[Job]", args: argparse.Namespace) -> "RunOptions":
     return RunOptions(**{name: getattr(args, name) for name in RunOptions._fields})
 
 
-def _checked(plan: "list[Job]", args: argparse.Namespace) -> int:
-    """What a dry run does besides printing the plan: it refuses whatever the run would refuse."""
+def _checked(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> int:
+    """What a dry run does besides printing the plan: it refuses whatever the run would refuse, and tells its time."""
+    from benchharness.runs.estimate import estimate
     from benchharness.runs.runner import check_plan
 
-    check_plan(plan, _run_options(plan, args))
-    return DONE
+    options = _run_options(plan, args)
+    check_plan(plan, options)
+    foretold = estimate(plan, store, options, timing=True)
+    if foretold is None:
+        return DONE
+    if foretold.ways:
+        print(f"{foretold}; trainings of cells and the report come on top", flush=True)
+    for failure in foretold.failures:
+        complain(f"{failure}; the run would fail", FAILED)
+    return FAILED if foretold.failures else DONE
 
 
 def _say_repeated(suite: "Suite") -> None:

@@ -29,7 +29,7 @@ def describe() -> dict[str, Any]:
         "platform": platform.platform(),
         "packages": {name: _version(name) for name in PACKAGES},
         "git": _git(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": cores(),
         "gpus": _gpus(),
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
@@ -82,7 +82,8 @@ def _git() -> dict[str, Any] | None:
 
 
 @cache
-def _processor() -> str:
+def processor() -> str:
+    """The model of this machine's processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from benchharness.analysis.lookup import lookup_run
 from benchharness.io.progress import clock
+from benchharness.runs.estimate import estimate
 from benchharness.runs.options import RunOptions
 from benchharness.runs.plan import Job
 from benchharness.runs.progress import show_progress
@@ -27,6 +28,8 @@ def perform_with_progress(
     left = sum(store.status(spec) != "done" for job in plan for spec in job.specs)
     if left and options.executor == "local" and not quiet:
         print(f"starting {min(options.jobs, len(plan))} at a time; runs to make: {left}", flush=True)
+        if foretold := estimate(plan, store, options, timing=False):
+            print(foretold, flush=True)
     with nullcontext() if quiet else show_progress(plan, store):
         for outcome in perform(plan, store, options):
             if not quiet or outcome.state == "failed":

@@ -143,7 +143,8 @@ def test_a_dry_run_prints_the_plan_and_does_nothing(work: Path, capsys: pytest.C
     assert cli.main(["run", "--methods", "ostr,snas", "--seeds", "0-1", *CIFAR, "--dry-run"]) == cli.DONE
     told = capsys.readouterr().out
     assert "results/cifar10-cpu: 6 runs from 4 supernets (6 absent)" in told
-    lines = [line.split() for line in told.splitlines()[2:]]
+    *lines, foretold = [line.split() for line in told.splitlines()[2:]]
+    assert foretold[:2] == ["estimated", "time"]
     assert [line[:2] for line in lines] == [
         [method, seed] for seed in ("0", "1") for method in ("darts", "ostr", "snas")
     ]

@@ -8,6 +8,7 @@ from benchharness.runs.runner import plan_of
 from benchharness.runs.suite import Suite
 from benchharness.store import read
 from tests.support.report_folder import ALL_SKIP, GOOD, add, spec
+from tests.support.tiny import install_images
 
 
 @pytest.fixture
@@ -75,7 +76,9 @@ def test_two_folders(suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert (tmp_path / "reports" / "cifar10-cpu-against-newer" / "report.html").exists()
 
 
-def test_a_dry_run_says_what_is_missing(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_says_what_is_missing(
+    suite: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     asked = [
         "--method",
         "snas+ostr",
@@ -87,8 +90,14 @@ def test_a_dry_run_says_what_is_missing(suite: Path, capsys: pytest.CaptureFixtu
         "--out",
         str(suite.parent),
     ]
+    assert main(["compare", *asked]) == 2
+    told = capsys.readouterr()
+    assert "15 absent" in told.out
+    assert "no images 'cifar10'" in told.err, "which the run would refuse too"
+    install_images(suite.parents[1])
+    monkeypatch.setenv("BENCHHARNESS_DATA", str(suite.parents[1]))
+    monkeypatch.setattr("benchharness.runs.estimate.PATIENCE", 0)
     assert main(["compare", *asked]) == 0
-    assert "15 absent" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,192 @@
+"""How long the searches of a plan will take: as finished runs of the same settings took, or as timed steps foretell."""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import cached_property
+from statistics import fmean
+from typing import Final, NamedTuple
+
+import torch
+
+from benchharness.compute import environment
+from benchharness.compute.devices import devices, name_of
+from benchharness.data import load_images
+from benchharness.errors import UserError
+from benchharness.io.files import read_json
+from benchharness.io.progress import clock, shown
+from benchharness.models import compiled
+from benchharness.records import RunSpec, Status
+from benchharness.runs.blame import place
+from benchharness.runs.options import RunOptions
+from benchharness.runs.plan import Job
+from benchharness.runs.progress import run_progress
+from benchharness.runs.worker import finished, given_split
+from benchharness.search.rehearsal import Rehearsal
+from benchharness.store import Store
+from benchharness.store.run_folder import read_spec
+from benchharness.store.schemas import Machine
+
+RECORDS: Final = 20
+"""Finished runs of the same settings that are read, at most."""
+PATIENCE: Final = 30.0
+"""Seconds after which no further supernet is timed."""
+
+
+class Cost(NamedTuple):
+    """Seconds that one supernet takes one worker."""
+
+    epoch: float
+    readings: Mapping[str, float]
+    """By the method of each run that is read out of it."""
+
+
+class Estimate(NamedTuple):
+    """What the runs that a plan lacks will take, in seconds."""
+
+    one: float
+    """With one at a time."""
+    several: float
+    """With `ways` at a time."""
+    ways: int
+    recorded: int
+    """Methods that train, in their settings, whose times are those of finished runs; of `timed` ones, steps were
+    made; `assumed` ones are taken for as long as those are on average."""
+    timed: int
+    assumed: int
+    failures: tuple[str, ...]
+    """Methods with whose first step something is wrong, and what."""
+
+    def __str__(self) -> str:
+        sources = (
+            f"finished runs of {_methods(self.recorded)} like these" if self.recorded else "",
+            f"a few timed steps of {_methods(self.timed)}, not compiled" if self.timed else "",
+            f"their mean for {_methods(self.assumed)} more" if self.assumed else "",
+        )
+        spent = f"{clock(self.several)} with {self.ways} at a time, {clock(self.one)} one by one"
+        return f"estimated time of the searches: {spent}; from {', and '.join(filter(None, sources))}"
+
+
+def estimate(plan: Iterable[Job], store: Store, options: RunOptions, timing: bool) -> Estimate | None:
+    """What the runs of `plan` that are not done will take; None where none is left, or nothing can be told of them.
+
+    With `timing`, steps are made where no run tells. Left out are the start of processes, checkpoints and compiling.
+    Raises `UserError` where the images are missing that a search would be timed on.
+    """
+    groups: dict[str, list[Job]] = {}
+    for job in plan:
+        if not finished(store, job):
+            groups.setdefault(replace(job.base, seed=0).run_id, []).append(job)
+    if not groups or options.executor != "local":
+        return None
+    source = _Costs(store, options, time.monotonic() + PATIENCE if timing else 0.0)
+    in_turn = sorted(groups.items(), key=lambda group: group[1][0].source_path is None)  # first what never ran yet
+    asked = shown(in_turn, len(groups), "timing steps") if timing else in_turn
+    costs = {key: source.of(jobs) for key, jobs in asked}
+    known = [cost for cost in costs.values() if cost]
+    left = [(job, costs[key]) for key, jobs in groups.items() for job in jobs]
+    spent = [_left(job, cost, store, options) for job, cost in left if cost]
+    if not timing and len(known) < len(groups):
+        return None
+    unknown = [job for job, cost in left if not cost and job.base.method not in source.failures]
+    spent += [fmean(spent)] * len(unknown) if spent else []
+    ways = min(len(spent), options.jobs, environment.cores() if source.device == "cpu" else len(source.places))
+    several = max([sum(spent) / max(1, ways), *spent])
+    assumed = len(groups) - len(known) - len(source.failures)
+    failures = tuple(f"{name}: {why}" for name, why in source.failures.items())
+    return Estimate(sum(spent), several, ways, len(known) - source.timed, source.timed, assumed, failures)
+
+
+def _left(job: Job, cost: Cost, store: Store, options: RunOptions) -> float:
+    """Seconds of what is left of a job, one worker."""
+    epochs, sight = int(job.base.protocol["epochs"]), run_progress(job, store)
+    now = min(epochs, options.epochs_now or epochs)
+    done = epochs if store.status(job.base) == Status.DONE else sight.epoch if sight else 0
+    left = [cost.readings[spec.method] for spec in job.specs if store.status(spec) != Status.DONE]
+    return cost.epoch * max(0, now - done) + (sum(left) if now == epochs or done == epochs else 0.0)
+
+
+class _Costs:
+    """Looks up, or times until the clock says `until`, what supernets take on one device."""
+
+    def __init__(self, store: Store, options: RunOptions, until: float) -> None:
+        self.store, self.options, self.until = store, options, until
+        self.places = devices(options.device, options.jobs)
+        self.device = self.places[0]
+        self.timed = 0
+        self.failures: dict[str, str] = {}
+
+    def of(self, jobs: list[Job]) -> Cost | None:
+        """What each of `jobs`, alike but for their seeds, takes; None where neither runs nor time tell."""
+        return self._recorded(jobs[0]) or (self._timed(jobs[0]) if time.monotonic() < self.until else None)
+
+    def _recorded(self, job: Job) -> Cost | None:
+        machines = {spec.method: self._machines(job, spec) for spec in job.specs}
+        if not all(machines.values()):
+            return None
+        training = [one["train_seconds"] for one in machines[job.base.method]]
+        readings = {name: fmean(one["selection_seconds"] for one in ones) for name, ones in machines.items()}
+        return Cost(fmean(training) / int(job.base.protocol["epochs"]), readings)
+
+    def _machines(self, job: Job, spec: RunSpec) -> list[Machine]:
+        """What finished runs like `spec`, of other seeds, tell of their making in the ways and the place of now."""
+        alike = list[Machine]()
+        for folder in sorted(self.store.folder(spec).parent.glob("seed-*")):
+            other = read_spec(folder) if (folder / "record.json").exists() else None
+            machine = read_json(folder / "machine.json", Machine) if other == replace(spec, seed=_seed(other)) else None
+            alike += [machine] if machine and self._made_so(job, machine) else []
+            if len(alike) == RECORDS:
+                break
+        return alike
+
+    def _made_so(self, job: Job, machine: Machine) -> bool:
+        return (
+            self._ways(job)
+            == (
+                machine.get("device"),
+                machine.get("environment", {}).get("processor"),
+                machine.get("threads"),
+                bool(machine.get("compiled")),
+                bool(machine.get("graphs")),
+            )
+            and {"train_seconds", "selection_seconds"} <= machine.keys()
+        )
+
+    def _ways(self, job: Job) -> tuple[object, ...]:
+        compiling = compiled.decided(self.options.compile, job.base.protocol, self.device)
+        own = self.options.threads, compiling, self.options.graphs
+        return name_of(self.device), self._processor, *own
+
+    @cached_property
+    def _processor(self) -> str:
+        return environment.processor()
+
+    def _timed(self, job: Job) -> Cost | None:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(self.options.threads)
+        try:
+            cost = _rehearsed(job, torch.device(self.device))
+        except UserError:
+            raise
+        except Exception as error:  # a user's code may raise anything
+            where = place(error, job.source_path)
+            self.failures[job.base.method] = " ".join(filter(None, (f"{type(error).__name__}: {error}", where)))
+            return None
+        finally:
+            torch.set_num_threads(threads)
+        self.timed += 1
+        return cost
+
+
+def _rehearsed(job: Job, device: torch.device) -> Cost:
+    search = Rehearsal(job.base, load_images(job.base.dataset), device, job.source_path, given_split(job.base))
+    epoch = search.epoch_seconds()
+    return Cost(epoch, {spec.method: search.reading_seconds(spec, epoch) for spec in job.specs})
+
+
+def _seed(spec: RunSpec | None) -> int:
+    return spec.seed if spec else 0
+
+
+def _methods(count: int) -> str:
+    return f"{count} method{'s' * (count != 1)}"

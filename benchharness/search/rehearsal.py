@@ -1,0 +1,188 @@
+"""What a search will take, foretold: a few of its steps and evaluations are made and timed, and the others counted."""
+
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
+from time import perf_counter
+from typing import Final, TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from benchharness.methods._updates import StepContext
+from benchharness.models.shared_evaluation import Candidate, logits
+from benchharness.records import RunSpec
+from benchharness.search import diagnostics, selection
+from benchharness.search.evaluation import Evaluation, Score
+from benchharness.search.loop import Search
+from benchharness.space import Arch
+
+T = TypeVar("T")
+
+STEPS: Final = 3
+"""Training steps timed, after one that warms up."""
+ROWS: Final = 2
+"""Rows of a Hessian timed, after the first."""
+IMAGES: Final = 250
+"""Images at most on which an evaluation is timed."""
+FEW: Final = 64
+"""The same where a training step takes over a second."""
+SAMPLES: Final = 2
+"""Of candidates evaluated together, so many are timed."""
+PATIENCE: Final = 4.0
+"""Seconds after which no more is timed of a kind than has been."""
+_ANY: Final = (1,) * 6
+
+
+class Rehearsal(Search):
+    """A search of which nothing is kept: it tells how long the real one takes on this machine, never compiled.
+
+    What an update does at the end of an epoch is left out, and so are checkpoints.
+    """
+
+    def epoch_seconds(self) -> float:
+        """An epoch: its steps, every stage's for a part of it, and its share of the Hessian's eigenvalues."""
+        if not self.epochs:
+            return 0.0
+        with self._arithmetic(), self._random("draws", 0):
+            steps = [self._step_seconds(partial) for partial in self.stages]
+            return self.stream.steps * fmean(steps) + self._eigenvalues() * self._eigenvalue_seconds() / self.epochs
+
+    def reading_seconds(self, spec: RunSpec, epoch_seconds: float) -> float:
+        """Reading the run `spec` out, where an epoch of tuning takes `epoch_seconds`."""
+        counted = Counted(self.net, self.stream)
+        counted.images = FEW if epoch_seconds > self.stream.steps else IMAGES
+        chosen = selection.make_selection(selection.of(type(self.method), spec.selection), spec.selection_options)
+        with self._arithmetic(), self._random("selection", spec.method):
+            own = counted.own_seconds(lambda: chosen(self.method, counted))
+            self._measures(counted, _ANY)
+            if spec.run_id == self.spec.run_id:
+                self._ranking(counted)
+        return own + counted.seconds + counted.tuned * epoch_seconds
+
+    def _step_seconds(self, partial: int) -> float:
+        """One step on weights and alphas, in the middle of the search."""
+        if partial != self.net.partial:
+            self._hold(self._supernet(partial))
+        assert self.update is not None
+        self.net.train()
+        when = StepContext(0.5, alpha=self.method.moves_alpha(0.5))
+        spent = list[float]()
+        for train, valid in self.stream.epoch(0):
+            started = perf_counter()
+            self.update.step(train, valid, when).tolist()  # sync
+            spent.append(perf_counter() - started)
+            if len(spent) > STEPS or (len(spent) > 1 and sum(spent) > PATIENCE):
+                break
+        return fmean(spent[1:] or spent)
+
+    def _eigenvalues(self) -> int:
+        every = 1 if self.method.watches_eigenvalue else self.settings.eigenvalue_every
+        if not every or not self.method.alpha.requires_grad:
+            return 0
+        return self.epochs // every + (self.epochs % every > 0)
+
+    def _eigenvalue_seconds(self) -> float:
+        if not self._eigenvalues():
+            return 0.0
+        rows = diagnostics.hessian_rows(self.method, self.net, self.stream, self.settings.bn_eval)
+        spent = list[float]()
+        for _ in range(1 + ROWS):
+            started = perf_counter()
+            next(rows).tolist()  # sync
+            spent.append(perf_counter() - started)
+        return spent[0] + (self.method.alpha.numel() - 1) * fmean(spent[1:])
+
+
+class _Enough(Exception):  # noqa: N818
+    """A selection that has been watched for long enough."""
+
+
+class Counted(Evaluation):
+    """An evaluation of which little is made: the seconds that the whole would take are counted.
+
+    Scores are made up: of candidates measured together the third is worst and the fourth best, so that neither strength
+    nor pruning decides on `none` and has an edge the less to score.
+    """
+
+    seconds: float = 0.0
+    """Of what was asked for so far."""
+    images: int = IMAGES
+    tuned: int = 0
+    """Epochs of tuning that were asked for."""
+    _made: float = 0.0
+    """Seconds spent on timing."""
+    _until: float = float("inf")
+
+    def own_seconds(self, select: Callable[[], object]) -> float:
+        """What `select` takes besides evaluating; where it takes long, told from the steps that it has made by then."""
+        started = perf_counter()
+        self._until = started + PATIENCE
+        share = 1.0
+        try:
+            select()
+        except _Enough:
+            share = self._steps / max(self._steps, self._total)
+        self._until = float("inf")
+        self.seconds /= share
+        return (perf_counter() - started - self._made) / share
+
+    def step(self) -> None:
+        """Count a step; raises `_Enough` after many seconds of them."""
+        super().step()
+        if perf_counter() > self._until:
+            raise _Enough
+
+    def tune(self, decided: Mapping[int, int], epochs: int, alpha: bool) -> None:  # noqa: ARG002
+        """Count `epochs` of tuning."""
+        self.tuned += epochs
+
+    def judged(self, cells: Sequence[Arch], batches: int = 1, bn: str = "batch") -> list[Score]:
+        """Count the judging of `cells`."""
+        if not self.stream.settings.cell_batch:
+            return self.cells(cells, "valid", batches, bn)
+        few = cells[:SAMPLES]
+        self._count(lambda: Evaluation.judged(self, few, batches, bn), len(cells) / len(few))
+        return _scores(len(cells))
+
+    def gradient(
+        self, weights: Float[Tensor, "edges ops"], data: str = "valid", batches: int = 0, bn: str = "batch"
+    ) -> Float[Tensor, "edges ops"]:
+        """The derivative on the first batch, counted as that on all."""
+        whole = self._images(data, batches) / min(self._images(data, 0), self.stream.settings.eval_batch)
+        return self._count(lambda: Evaluation.gradient(self, weights, data, 1, bn), whole)
+
+    @torch.no_grad()
+    def _measured(
+        self, candidates: Sequence[Candidate], data: str, batches: int, bn: str, augmented: bool = False
+    ) -> list[Score]:
+        few = candidates[:: -(-len(candidates) // SAMPLES)]
+        size = self.stream.settings.batch if augmented else self.stream.settings.eval_batch
+        batch = next(self.stream.fixed(data, 1, min(self.images, size)))
+
+        def measure() -> None:
+            with self.net.evaluating(bn):
+                for outputs in logits(self.net, batch.images, few):
+                    outputs.argmax(1).tolist()  # sync
+
+        whole = self._images(data, batches, size) / len(batch.images)
+        self._count(measure, whole * len(candidates) / len(few))
+        return _scores(len(candidates))
+
+    def _images(self, data: str, batches: int, size: int = 0) -> int:
+        """How many images `batches` of a half are; all of it for 0."""
+        half = len(self.stream.valid if data == "valid" else self.stream.train)
+        return min(half, batches * (size or self.stream.settings.eval_batch)) if batches else half
+
+    def _count(self, part: Callable[[], T], times: float) -> T:
+        """Make `part`, and count it so many times."""
+        started = perf_counter()
+        made = part()
+        spent = perf_counter() - started
+        self._made += spent
+        self.seconds += times * spent
+        return made
+
+
+def _scores(count: int) -> list[Score]:
+    return [Score(1.0 + (place == 2) - (place == 3), 50.0 - (place == 2) + (place == 3)) for place in range(count)]
