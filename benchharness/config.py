@@ -168,7 +168,7 @@ def for_method(settings: SearchConfig, method: str, given: Collection[str] = ())
         free = {key: value for key, value in own.items() if key not in given}
         free = {key: value for key, value in free.items() if getattr(settings, key) == getattr(preset, key)}
         settings = replace(settings, **free)
-    _check(settings)
+    _check_search_config(settings)
     return replace(settings, name=named(asdict(settings), method))
 
 
@@ -203,19 +203,19 @@ def protocol(name: str, changes: Mapping[str, Any] | None = None) -> SearchConfi
     if name not in PROTOCOLS:
         raise unknown("protocol", name, PROTOCOLS)
     result = changed(PROTOCOLS[name], changes or {})
-    _check(result)
+    _check_search_config(result)
     return result
 
 
 def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     """A preset, a dataclass with a `name`, with `changes` made; raises `UserError` on what is none of its settings."""
     keys = [field.name for field in fields(settings) if field.name != "name"]
-    made = {}
+    values = {}
     for key, value in changes.items():
         if key not in keys:
             raise unknown("setting", key, keys)
-        made[key] = coerce(key, value, type(getattr(settings, key)))
-    return replace(settings, **made)
+        values[key] = coerce(key, value, type(getattr(settings, key)))
+    return replace(settings, **values)
 
 
 def check_values(values: Mapping[str, Any], choices: Mapping[str, Sequence[str]], positive: Iterable[str]) -> None:
@@ -252,7 +252,7 @@ def coerce(key: str, value: Any, kind: type) -> Any:
         raise UserError(f"{key}={str(value)[:80]!r} is not a {kind.__name__}{finite}") from None
 
 
-def _check(settings: SearchConfig) -> None:
+def _check_search_config(settings: SearchConfig) -> None:
     check_values(asdict(settings), _CHOICES, _POSITIVE)
     if settings.channels % settings.partial:
         raise UserError(f"partial={settings.partial} does not divide channels={settings.channels}")
@@ -314,9 +314,9 @@ def recipe(name: str, changes: Mapping[str, Any] | None = None) -> TrainConfig:
     return checked(changed(RECIPES[name], changes or {}))
 
 
-def checked(asked: TrainConfig) -> TrainConfig:
-    """The recipe itself; raises `UserError` where it has a value that no training can have."""
-    check_values(asdict(asked), _RECIPE_CHOICES, _RECIPE_POSITIVE)
-    if asked.warmup >= 1:
-        raise UserError(f"warmup={asked.warmup} leaves no step after it; it is a share of all steps, under 1")
-    return asked
+def checked(config: TrainConfig) -> TrainConfig:
+    """`config` itself; raises `UserError` where a value is out of range."""
+    check_values(asdict(config), _RECIPE_CHOICES, _RECIPE_POSITIVE)
+    if config.warmup >= 1:
+        raise UserError(f"warmup={config.warmup} leaves no step after it; it is a share of all steps, under 1")
+    return config

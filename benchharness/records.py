@@ -118,7 +118,7 @@ class RunSpec(_Document):
     @property
     def name(self) -> str:
         """`method` for readers: truth values are `yes` and `no`, as on the command line, in whatever case ids have."""
-        return _TRUTH.sub(lambda found: "=yes" if found[1] == "True" else "=no", self.method)
+        return _TRUTH.sub(lambda match: "=yes" if match[1] == "True" else "=no", self.method)
 
     @property
     def label(self) -> str:
@@ -186,16 +186,16 @@ def named_apart(specs: Iterable[RunSpec]) -> list[str]:
 
     That is `@source` for files of different content, and `@v2` for a method that came to search otherwise.
     """
-    wanted = [(spec, spec.source[:6], f"v{spec.versions.get('method', 1)}") for spec in specs]
+    marked = [(spec, spec.source[:6], f"v{spec.versions.get('method', 1)}") for spec in specs]
     marks: dict[str, tuple[set[str], set[str]]] = {}
-    for spec, *own in wanted:
+    for spec, *own in marked:
         for known, mark in zip(marks.setdefault(spec.method, (set(), set())), own, strict=True):
             known.add(mark)
     apart = (
         (mark for known, mark in zip(marks[spec.method], own, strict=True) if mark and len(known) > 1)
-        for spec, *own in wanted
+        for spec, *own in marked
     )
-    return ["@".join([spec.name, *several]) for (spec, *_), several in zip(wanted, apart, strict=True)]
+    return ["@".join([spec.name, *several]) for (spec, *_), several in zip(marked, apart, strict=True)]
 
 
 _TRUTH: Final = re.compile(r"=(True|False)(?=[:+]|$)")

@@ -23,7 +23,7 @@ from benchharness import space
 from benchharness.compute.environment import describe
 from benchmarks.scale import measured
 from tests.support import releases
-from tests.support.official import FORMS, deviation, official_api, read
+from tests.support.official import FORMS, deviation, official_api, read_official
 
 COLUMNS = ("csv", "json", "parquet")
 FOLDER = "NATS-tss-v1_0-3ffb9-simple"
@@ -50,7 +50,7 @@ def deviation_of(form: str, scratch: Path) -> float:
     place = scratch / f"small {form}"
     place.mkdir()
     release = FORMS[form](place)
-    return deviation(official_api(release), read(release), list(releases.ARCHS))
+    return deviation(official_api(release), read_official(release), list(releases.ARCHS))
 
 
 def of_columns(scratch: Path) -> dict[str, dict[str, float]]:

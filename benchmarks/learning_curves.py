@@ -51,7 +51,7 @@ def trainings(states: dict[str, Any]) -> list[dict[str, Any]]:
 def beside(released: list[dict[str, Any]], journal: Journal, index: int) -> dict[str, Any]:
     """One architecture, on both sides; the released curve is the mean over trainings."""
     code = int(space.order()[index])  # of the cell itself, which `table check` trains, not of its functional class
-    ours = [line for (own, _), line in sorted(journal.held().items()) if own == code and line.train_accuracies]
+    ours = [line for (own, _), line in sorted(journal.trainings().items()) if own == code and line.train_accuracies]
     return {
         "index": index,
         "ours": ours,

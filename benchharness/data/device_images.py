@@ -40,16 +40,16 @@ class DeviceImages:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def augmented(self, order: Tensor, size: int, drawn: torch.Generator) -> Iterator[Batch]:
+    def augmented(self, order: Tensor, size: int, rng: torch.Generator) -> Iterator[Batch]:
         """Batches of the images at `order`, `size` at a time; everything random is drawn before the first batch."""
-        return self.moved(order.split(size), drawn)
+        return self.moved(order.split(size), rng)
 
-    def moved(self, parts: Sequence[Tensor], drawn: torch.Generator | None) -> Iterator[Batch]:
-        """The images at `parts`, a batch each, cropped and perhaps flipped as `drawn` says; as they are without it.
+    def moved(self, parts: Sequence[Tensor], rng: torch.Generator | None) -> Iterator[Batch]:
+        """The images at `parts`, a batch each, cropped and perhaps flipped as `rng` says; as they are without it.
 
         All that is random goes to the device before the first batch, so that no later one waits for a copy.
         """
-        rows, columns = self._moves(sum(map(len, parts)), drawn)
+        rows, columns = self._moves(sum(map(len, parts)), rng)
         sizes = [len(part) for part in parts]
         return self._batches(torch.cat(list(parts)).to(self.device).split(sizes), rows, columns)
 
@@ -69,16 +69,16 @@ class DeviceImages:
             yield Batch(self._normalised(self.padded[place]), self.labels[index])
             start += len(index)
 
-    def _moves(self, count: int, drawn: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    def _moves(self, count: int, rng: torch.Generator | None) -> tuple[Tensor, Tensor]:
         """Rows and columns of `padded` that a cropped and perhaps flipped image takes: each (images, size)."""
         height, width = (extent - 2 * self.crop for extent in self.padded.shape[2:])
-        if drawn is None:
+        if rng is None:
             whole = (torch.arange(extent).expand(count, extent) + self.crop for extent in (height, width))
             rows, columns = (places.to(self.device) for places in whole)
             return rows, columns
-        down, right = torch.randint(2 * self.crop + 1, (2, count, 1), generator=drawn)
+        down, right = torch.randint(2 * self.crop + 1, (2, count, 1), generator=rng)
         columns = torch.arange(width).expand(count, width)
-        mirrored = torch.rand(count, 1, generator=drawn) < 0.5
+        mirrored = torch.rand(count, 1, generator=rng) < 0.5
         if self.flip:
             columns = torch.where(mirrored, width - 1 - columns, columns)
         return (torch.arange(height) + down).to(self.device), (columns + right).to(self.device)

@@ -42,11 +42,11 @@ class Digits(NamedTuple):
 @cache
 def digits() -> ImageSet:
     """The whole data set, rendered: 89,600 images to train and validate on, 5,000 to test on; two seconds' work."""
-    source, drawn = _source(), np.random.default_rng(1797)
-    order = drawn.permutation(len(source.labels))
+    source, rng = _source(), np.random.default_rng(1797)
+    order = rng.permutation(len(source.labels))
     ends = np.cumsum(_SOURCES)
     rendered = [
-        _render(Digits(source.images[own], source.labels[own]), count, drawn)
+        _render(Digits(source.images[own], source.labels[own]), count, rng)
         for own, count in zip(np.split(order, ends[:-1]), COUNTS, strict=True)
     ]
     train = Part(*(np.concatenate(both) for both in zip(*rendered[:2], strict=True)))
@@ -60,24 +60,24 @@ def _source() -> Digits:
         return Digits(arrays["images"], arrays["labels"].astype(np.int64))
 
 
-def _render(source: Digits, count: int, drawn: np.random.Generator) -> Part:
+def _render(source: Digits, count: int, rng: np.random.Generator) -> Part:
     """`count` images of the digits in `source`, grey in three equal channels."""
     canvas = np.zeros((count, SIZE + 2 * _SIDE, SIZE + 2 * _SIDE), np.uint8)
     for _ in range(CLUTTER):
-        piece = source.images[drawn.integers(len(source.labels), size=count)] * _windows(count, drawn)
-        _lay(canvas, piece, drawn.integers(-2, SIZE - 5, (2, count)))
-    shown = drawn.integers(len(source.labels), size=count)
-    _lay(canvas, source.images[shown], drawn.integers(0, SIZE - _SIDE + 1, (2, count)))
+        piece = source.images[rng.integers(len(source.labels), size=count)] * _windows(count, rng)
+        _lay(canvas, piece, rng.integers(-2, SIZE - 5, (2, count)))
+    shown = rng.integers(len(source.labels), size=count)
+    _lay(canvas, source.images[shown], rng.integers(0, SIZE - _SIDE + 1, (2, count)))
     ink = canvas[:, _SIDE:-_SIDE, _SIDE:-_SIDE].astype(np.int16)
-    noise = drawn.integers(-NOISE, NOISE + 1, (2, *ink.shape), dtype=np.int16).sum(0)
+    noise = rng.integers(-NOISE, NOISE + 1, (2, *ink.shape), dtype=np.int16).sum(0)
     grey = np.clip(_DARK + ink * _BRIGHT // _DEPTH + noise, 0, 255).astype(np.uint8)
     return Part(np.repeat(grey[:, None], 3, axis=1), source.labels[shown])
 
 
-def _windows(count: int, drawn: np.random.Generator) -> UInt8[np.ndarray, "pieces 8 8"]:
+def _windows(count: int, rng: np.random.Generator) -> UInt8[np.ndarray, "pieces 8 8"]:
     """Which pixels of each digit its piece takes: a rectangle of random size and place."""
-    sides = drawn.integers(PIECE[0], PIECE[1] + 1, (2, count))
-    starts = drawn.integers(0, _SIDE - sides + 1)
+    sides = rng.integers(PIECE[0], PIECE[1] + 1, (2, count))
+    starts = rng.integers(0, _SIDE - sides + 1)
     inside = [
         (np.arange(_SIDE) >= start[:, None]) & (np.arange(_SIDE) < (start + side)[:, None])
         for start, side in zip(starts, sides, strict=True)

@@ -44,7 +44,7 @@ class ImageSet(NamedTuple):
     @classmethod
     def open(cls, path: Path | str) -> "ImageSet":
         """The images that `save` wrote to `path`; raises `UserError` where there are none."""
-        header, arrays = npz.read(path_of(path), KIND, LIMIT_BYTES)
+        header, arrays = npz.read_arrays(path_of(path), KIND, LIMIT_BYTES)
         if header.get("format") != FORMAT:
             raise UserError(f"{path} holds images of format {header.get('format')!r}; this version reads {FORMAT}")
         values: dict[str, Any] = {name: arrays[name] for name in _ARRAYS if name in arrays}
@@ -64,7 +64,7 @@ class ImageSet(NamedTuple):
         """Write the images to `path`, replacing what is there only once they are written whole."""
         values = self._asdict()
         arrays = {name: values.pop(name) for name in _ARRAYS}
-        npz.write(path_of(path), {"kind": KIND, "format": FORMAT, "about": values}, arrays)
+        npz.write_arrays(path_of(path), {"kind": KIND, "format": FORMAT, "about": values}, arrays)
 
     def checked(self) -> "ImageSet":
         """The set itself; raises `UserError` where its images do not have the checksum it states."""

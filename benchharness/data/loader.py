@@ -57,8 +57,8 @@ def _random_halves(name: str, count: int) -> tuple[Integer[np.ndarray, " train"]
 
 
 def _part(whole: Split, name: str, size: int, seed: int) -> Split:
-    drawn = generator("images", name, seed)
-    train, valid = (half[torch.randperm(len(half), generator=drawn)[:size].numpy()] for half in whole[:2])
+    rng = generator("images", name, seed)
+    train, valid = (half[torch.randperm(len(half), generator=rng)[:size].numpy()] for half in whole[:2])
     return Split(train, valid, f"{size} + {size} images drawn by seed from: {whole.words}")
 
 
@@ -89,11 +89,11 @@ class Stream:
 
     def epoch(self, number: int) -> Iterator[tuple[Batch, Batch]]:
         """Augmented (training, validation) batches of one epoch; everything random is drawn before the first batch."""
-        drawn = generator("batches", self.name, self.seed, number)
-        order = torch.randperm(len(self.train), generator=drawn)
-        other = self._valid_order(order, drawn)
+        rng = generator("batches", self.name, self.seed, number)
+        order = torch.randperm(len(self.train), generator=rng)
+        other = self._valid_order(order, rng)
         yield from zip(
-            self.train.moved(order.split(self.settings.batch), drawn), self.valid.moved(other, drawn), strict=True
+            self.train.moved(order.split(self.settings.batch), rng), self.valid.moved(other, rng), strict=True
         )
 
     def fixed(self, which: str = "valid", batches: int = 0, size: int = 0) -> Iterator[Batch]:
@@ -103,16 +103,16 @@ class Stream:
 
     def shuffled(self, which: str = "valid", size: int = 0, augmented: bool = True) -> Iterator[Batch]:
         """A half in an order drawn with torch's global generator, in batches of `size` (a step's where that is 0)."""
-        half, drawn = self.valid if which == "valid" else self.train, torch.default_generator
-        order = torch.randperm(len(half), generator=drawn)
-        return half.moved(order.split(size or self.settings.batch), drawn if augmented else None)
+        half, rng = self.valid if which == "valid" else self.train, torch.default_generator
+        order = torch.randperm(len(half), generator=rng)
+        return half.moved(order.split(size or self.settings.batch), rng if augmented else None)
 
-    def _valid_order(self, order: Tensor, drawn: torch.Generator) -> tuple[Tensor, ...]:
+    def _valid_order(self, order: Tensor, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Which validation images each step sees: one for every training image, or a fresh batch."""
         count, size = len(self.valid), self.settings.batch
         if self.settings.alpha_batch == "paired":
-            return torch.randint(count, order.shape, generator=drawn).split(size)
-        return tuple(torch.randperm(count, generator=drawn)[:size] for _ in range(self.steps))
+            return torch.randint(count, order.shape, generator=rng).split(size)
+        return tuple(torch.randperm(count, generator=rng)[:size] for _ in range(self.steps))
 
 
 def _unlike_cifar(images: ImageSet) -> dict[str, Any]:

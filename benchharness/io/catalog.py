@@ -84,7 +84,7 @@ class Importer(Protocol):
     def recognises(self, path: Path) -> str | None:
         """The name of what is at `path`, None where it is in another layout. Quick, and raises nothing."""
 
-    def read(self, path: Path) -> "Saved":
+    def read_source(self, path: Path) -> "Saved":
         """What is at `path`; raises `UserError` where it is not as it should be."""
 
 
@@ -279,7 +279,7 @@ def _writing(root: Path, lock: Path) -> Iterator[None]:
 
 def _read(source: _Source) -> Saved:
     try:
-        return source.importer.read(source.path)
+        return source.importer.read_source(source.path)
     except UserError:
         raise
     except (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError) as error:

@@ -219,13 +219,13 @@ async def _receive(answer: httpx.Response, file: BinaryIO, most: int) -> None:
 
 
 @asynccontextmanager
-async def _deadline(told: str) -> AsyncIterator[asyncio.Timeout]:
+async def _deadline(problem: str) -> AsyncIterator[asyncio.Timeout]:
     """End the block after `TIMEOUT_SECONDS`, however busy it looks until then."""
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS) as deadline:
             yield deadline
     except TimeoutError:
-        raise _BrokenError(f"{told} in {TIMEOUT_SECONDS:g} s") from None
+        raise _BrokenError(f"{problem} in {TIMEOUT_SECONDS:g} s") from None
 
 
 async def _tell(public: Public, part: Path) -> None:

@@ -34,7 +34,7 @@ class Training:
         return {key: value for key, value in asdict(self).items() if value != ()}
 
 
-def read(path: Path) -> list[Training]:
+def read_trainings(path: Path) -> list[Training]:
     """The trainings in the file at `path`, up to the first line that is damaged; none without a file."""
     lines = (files.converted(line, Training) for line in files.read_lines(path, dict[str, Any]))
     return [line for line in lines if line is not None and _is_possible(line)]
@@ -50,7 +50,7 @@ def keep(path: Path, trainings: Iterable[Training]) -> None:
 
     Where one is there already, that stays. Raises `UnwritableError` where the system will not have it.
     """
-    known = {(line.code, line.seed): line for line in read(path)}
+    known = {(line.code, line.seed): line for line in read_trainings(path)}
     every = {(line.code, line.seed): line for line in trainings} | known
     if every != known:
         with files.writing(path):

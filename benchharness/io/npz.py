@@ -27,7 +27,7 @@ _DAMAGE: Final = (
 Arrays = dict[str, np.ndarray]
 
 
-def write(path: Path, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+def write_arrays(path: Path, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     """Write `header` (JSON with at least `kind` and `about`) and `arrays` to `path`, uncompressed for speed."""
     text = json.dumps(header, sort_keys=True).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def header(path: Path, kind: str) -> dict[str, Any]:
     return content if _is(content, kind) else {}
 
 
-def read(path: Path, kind: str, limit_bytes: int) -> tuple[dict[str, Any], Arrays]:
+def read_arrays(path: Path, kind: str, limit_bytes: int) -> tuple[dict[str, Any], Arrays]:
     """The header and arrays of the `kind` of file at `path`, unpickling nothing.
 
     Raises `UserError` where the file is missing, damaged, not of this kind, or unpacks to more than `limit_bytes`.

@@ -224,7 +224,7 @@ _INSTRUCTIONS: Final[dict[bytes, Callable[[Any], None]]] = {
 }
 
 
-def read(data: bytes, where: object) -> dict[Any, Any]:
+def read_pickle(data: bytes, where: object) -> dict[Any, Any]:
     """The dictionary pickled in `data`: plain values and numpy arrays. `where` is named in errors.
 
     Raises `UserError` where it names a class or function that no data set needs, is too large, damaged, or no

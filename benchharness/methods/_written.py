@@ -120,10 +120,11 @@ def _source(definition: Any) -> str:
     try:
         return dedent(inspect.getsource(definition))
     except (OSError, TypeError):
-        found = next((text for name in _cells(definition) if (text := _defined(definition.__name__, name))), None)
-    if found is None:
+        sources = (_defined(definition.__name__, cell) for cell in _cells(definition))
+        source = next(filter(None, sources), None)
+    if source is None:
         raise UserError(f"the source of {definition.__name__} is not known in this session; write it as a file")
-    return found
+    return source
 
 
 def _cells(kind: Any) -> Iterator[str]:

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from benchharness.errors import UserError
 
-_wanted = os.environ.pop("MPLBACKEND", "")
+_user_backend = os.environ.pop("MPLBACKEND", "")
 try:
     import matplotlib
 except UnicodeDecodeError as error:
@@ -18,7 +18,7 @@ except UnicodeDecodeError as error:
         "UTF-8, or name another in MATPLOTLIBRC"
     ) from None
 
-if _wanted:
-    os.environ["MPLBACKEND"] = _wanted
+if _user_backend:
+    os.environ["MPLBACKEND"] = _user_backend
     with suppress(ValueError):
-        matplotlib.rcParams["backend"] = _wanted
+        matplotlib.rcParams["backend"] = _user_backend

@@ -97,7 +97,7 @@ def _finding(subject: Any, one: Callable[[Any], None], file: Path | None) -> Fin
 
 def draws_on_the_support(kind: type[Method]) -> None:
     """Draws and means are finite, non-negative and sum to 1 on every edge."""
-    method = made(kind)
+    method = method_with_alphas(kind)
     for progress in (0.0, 0.5, 1.0):
         _distribution(method.draw(progress), f"draw({progress})", kind.weighs_bypass)
     _distribution(method.expected(), "expected()", kind.weighs_bypass)
@@ -120,23 +120,23 @@ def gradients_reach_every_alpha(kind: type[Method]) -> None:
 
 def same_seed_same_draws(kind: type[Method]) -> None:
     """The same seed gives the same draws."""
-    method = made(kind)
-    first, second = (_drawn(method) for _ in range(2))
+    method = method_with_alphas(kind)
+    first, second = (_five_draws(method) for _ in range(2))
     if not torch.equal(first, second):
         raise Nonconforming("two draws with one seed differ: draw from torch's global generator alone")
 
 
 def survives_extremes(kind: type[Method]) -> None:
     """Draws, means and gradients stay finite at |alpha| = 40."""
-    method = made(kind)
+    method = method_with_alphas(kind)
     signs = torch.randint(2, SHAPE) * 2.0 - 1
     for pattern in (signs, torch.ones(SHAPE), -torch.ones(SHAPE)):
         _set(method, EXTREME * pattern)
         for progress in (0.0, 1.0):
-            drawn = method.draw(progress)
-            _distribution(drawn, f"draw({progress}) at |alpha| = 40", kind.weighs_bypass)
-            if drawn.requires_grad:
-                (slope,) = torch.autograd.grad((drawn * torch.randn(SHAPE)).sum(), method.alpha, allow_unused=True)
+            weights = method.draw(progress)
+            _distribution(weights, f"draw({progress}) at |alpha| = 40", kind.weighs_bypass)
+            if weights.requires_grad:
+                (slope,) = torch.autograd.grad((weights * torch.randn(SHAPE)).sum(), method.alpha, allow_unused=True)
                 if slope is not None and not bool(slope.isfinite().all()):
                     raise Nonconforming(f"the gradient of draw({progress}) is not finite at |alpha| = 40")
         _distribution(method.expected(), "expected() at |alpha| = 40", kind.weighs_bypass)
@@ -144,18 +144,18 @@ def survives_extremes(kind: type[Method]) -> None:
 
 def state_round_trip(kind: type[Method]) -> None:
     """A method loaded from its state draws the same."""
-    method, other = made(kind), made(kind)
+    method, other = method_with_alphas(kind), method_with_alphas(kind)
     file = BytesIO()
     torch.save(method.state_dict(), file)
     file.seek(0)
     other.load_state_dict(torch.load(file, weights_only=True))
-    if not torch.equal(_drawn(method), _drawn(other)):
+    if not torch.equal(_five_draws(method), _five_draws(other)):
         raise Nonconforming("what it draws depends on more than its state: keep numbers in parameters or buffers")
 
 
 def equivariant(kind: type[Method]) -> None:
     """Operations are treated alike: permuting alpha permutes the means."""
-    method = made(kind)
+    method = method_with_alphas(kind)
     order = torch.randperm(len(OPS))
     before = method.expected().detach()
     _set(method, method.alpha.detach()[:, order])
@@ -174,11 +174,11 @@ def options_round_trip(kind: type[Method]) -> None:
 
 def reads_nothing_back(kind: type[Method]) -> None:
     """A draw, its mean and its penalty read no number back into Python and send none."""
-    method = made(kind)
+    method = method_with_alphas(kind)
     method.draw(0.5)  # what is made once and kept may be sent
     with Reads() as reads:
-        drawn = method.draw(0.5)
-        method.penalty(drawn, 0.5)
+        weights = method.draw(0.5)
+        method.penalty(weights, 0.5)
         method.expected()
     if reads.found:
         name, file, line = reads.found[0]
@@ -187,7 +187,7 @@ def reads_nothing_back(kind: type[Method]) -> None:
 
 def draws_take_little_time(kind: type[Method]) -> None:
     """A draw takes little time beside a training step."""
-    own, plain = made(kind), made(methods.load("darts"))
+    own, plain = method_with_alphas(kind), method_with_alphas(methods.load("darts"))
     spent = {method: min(_draw_seconds(method) for _ in range(20)) for method in (plain, own)}
     times = spent[own] / spent[plain]
     if times > SLOW:
@@ -198,16 +198,16 @@ def runs_on_cuda(kind: type[Method]) -> None:
     """A draw waits for no GPU and can be captured in a CUDA graph."""
     if not torch.cuda.is_available():
         raise Skipped("no CUDA device here")
-    method = made(kind).cuda()
+    method = method_with_alphas(kind).cuda()
     for _ in range(3):
         method.draw(0.5)
     with no_sync():
         method.draw(0.5)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        drawn = method.draw(0.5)
+        weights = method.draw(0.5)
     graph.replay()
-    _distribution(drawn.cpu(), "draw(0.5) replayed from a CUDA graph", kind.weighs_bypass)
+    _distribution(weights.cpu(), "draw(0.5) replayed from a CUDA graph", kind.weighs_bypass)
 
 
 def searches(name: str | Path) -> None:
@@ -249,7 +249,7 @@ CHECKS: Final[tuple[Callable[[type[Method]], None], ...]] = (
 )
 
 
-def made(kind: type[Method]) -> Method:
+def method_with_alphas(kind: type[Method]) -> Method:
     """A method with alphas that differ."""
     method = kind(*SHAPE)
     _set(method, torch.randn(SHAPE))
@@ -285,7 +285,7 @@ def _draw_seconds(method: Method) -> float:
 
 
 def _learning(kind: type[Method]) -> Method:
-    method = made(kind)
+    method = method_with_alphas(kind)
     if not method.alpha.requires_grad or not method.draw(0.5).requires_grad:
         if method.alpha.requires_grad and any(method.moves_alpha(place / 10) for place in range(11)):
             raise Nonconforming("draw() does not depend on alpha, or is detached from it")
@@ -293,7 +293,7 @@ def _learning(kind: type[Method]) -> Method:
     return method
 
 
-def _drawn(method: Method) -> Tensor:
+def _five_draws(method: Method) -> Tensor:
     torch.manual_seed(3)
     return torch.stack([method.draw(place / 4).detach() for place in range(5)])
 

@@ -89,12 +89,11 @@ def plan_progress(plan: "Iterable[Job]", store: Store, finished: set[str]) -> Pl
         elif (search := run_progress(job, store)) is not None:
             done += search.epoch + (search.read or 0) * _reading_epochs(job.base)
             running += [search] if states[job.base.run_id] == Status.RUNNING else []
-        reading = [spec for spec in job.readouts if states[spec.run_id] == Status.RUNNING]
-        searches = [
-            RunProgress(spec.name, spec.seed, epochs, epochs, None, None, _read(spec, store)) for spec in reading
-        ]
-        running += searches
-        done += sum((search.read or 0) * _reading_epochs(spec) for search, spec in zip(searches, reading, strict=True))
+        for spec in job.readouts:
+            if states[spec.run_id] == Status.RUNNING:
+                share = _reading_share(spec, store)
+                running.append(RunProgress(spec.name, spec.seed, epochs, epochs, None, None, share))
+                done += (share or 0) * _reading_epochs(spec)
     return PlanProgress(done, total, tuple(running))
 
 
@@ -108,11 +107,11 @@ def run_progress(job: "Job", store: Store) -> RunProgress | None:
     accuracy = lines[-1].get("valid_accuracy_pct") if lines else None
     spent = sum(line.get("seconds", 0.0) for line in lines)
     left = spent / len(lines) * (epochs - len(lines)) if lines else None
-    read = _read(job.base, store) if len(lines) == epochs else None
+    read = _reading_share(job.base, store) if len(lines) == epochs else None
     return RunProgress(job.base.name, job.base.seed, len(lines), epochs, accuracy, left, read)
 
 
-def _read(spec: RunSpec, store: Store) -> float | None:
+def _reading_share(spec: RunSpec, store: Store) -> float | None:
     """How much of the run's reading is done, where its worker has said so."""
     reading = read_json(store.folder(spec) / READING, Reading)
     return reading["share"] if reading else None

@@ -139,7 +139,7 @@ def _outcomes(
     if isinstance(result, RemoteResult):
         return list(store_results(result, store))
     if not isinstance(result, Exception):
-        return [_seen(outcome, store) for outcome in result]
+        return [_checked_outcome(outcome, store) for outcome in result]
     left = [spec for spec in job.specs if store.status(spec) != Status.DONE]
     message = str(result)
     for spec in left[:1]:
@@ -152,7 +152,7 @@ def _outcomes(
     return [Outcome(spec, "failed", message) for spec in left]
 
 
-def _seen(outcome: Outcome, store: Store) -> Outcome:
+def _checked_outcome(outcome: Outcome, store: Store) -> Outcome:
     try:
         if outcome.state != "done" or store.status(outcome.spec) == Status.DONE:
             return outcome

@@ -77,7 +77,7 @@ class ProxyScores:
         """The codes of the networks to score that are not yet."""
         if self.counted:
             return []
-        return sorted(set(space.classes()[codes].tolist()) - set(self._held()))
+        return sorted(set(space.classes()[codes].tolist()) - set(self._known_scores()))
 
     def complete(self, codes: Int[np.ndarray, "archs"], jobs: int, device: str) -> Iterator[int]:
         """Score what is missing of `codes`, yielding how many more are done; raises `UserError` where one fails."""
@@ -99,10 +99,10 @@ class ProxyScores:
             cells = map(space.from_code, map(int, codes))
             scores = [proxies.score(self.request.measure, cell, batch, classes, self.request.setting) for cell in cells]
             return np.array(scores, float)
-        known = self._held()
+        known = self._known_scores()
         return np.array([known.get(code, np.nan) for code in space.classes()[codes].tolist()], float)
 
-    def _held(self) -> dict[int, float]:
+    def _known_scores(self) -> dict[int, float]:
         lines = files.read_lines(self.path, Scored)
         pairs = [pair for line in lines for pair in zip(line["codes"], line["scores"], strict=False)]
         return {code: np.nan if score is None else score for code, score in pairs}

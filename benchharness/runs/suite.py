@@ -87,7 +87,7 @@ def _dataset() -> tuple[str, str]:
     present = {(kind.name, name) for kind in (IMAGES, TABLES) for name in catalog.names(kind)}
     if not _WANTED.keys() <= present:  # sources that merely stand in the folder take a second to recognise
         present |= {(item.kind, item.name) for item in data_sets.installed()}
-    missing = [f"{word} {thing[1]!r}" for thing, word in _WANTED.items() if thing not in present]
+    missing = [f"{word} {key[1]!r}" for key, word in _WANTED.items() if key not in present]
     if not missing:
         return "cifar10", "taken since its images and the benchmark's table are installed"
     missing_sentence = " and ".join(missing) + (" are" if len(missing) > 1 else " is") + " not installed"

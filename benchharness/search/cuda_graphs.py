@@ -110,7 +110,7 @@ class Steps:
         self.sums.zero_()
         yield lambda train, valid: self._take(train, valid, when)
 
-    def told(self) -> dict[str, Any]:
+    def trace_fields(self) -> dict[str, Any]:
         """What a line of the trace says of how the last epoch's steps were taken."""
         return {}
 
@@ -151,7 +151,7 @@ class RecordedSteps(Steps):
             self.sums.zero_()
             yield lambda train, valid: self._step(train, valid, when)
 
-    def told(self) -> dict[str, Any]:
+    def trace_fields(self) -> dict[str, Any]:
         """How many of the last epoch's steps were replayed, and why none was where Python decides in them."""
         return {"replayed_steps": self.replayed, **({"not_recorded": self.deciding} if self.deciding else {})}
 
@@ -224,10 +224,13 @@ def alike(update: Update, one: float, other: float) -> bool:
         return True
     if type(_method(update)).draw_for_weights is not Method.draw_for_weights or type(update) not in _KNOWN:
         return False
-    return all(torch.equal(*pair) for pair in zip(_told(update, one), _told(update, other), strict=True))
+    return all(
+        torch.equal(*pair)
+        for pair in zip(_draw_with_slopes(update, one), _draw_with_slopes(update, other), strict=True)
+    )
 
 
-def _told(update: Update, progress: float) -> list[Tensor]:
+def _draw_with_slopes(update: Update, progress: float) -> list[Tensor]:
     """A draw and a penalty with the slopes of some function of both, from the same random numbers every time."""
     with seeded("alike"):
         drawn = update.method.draw(progress)

@@ -118,9 +118,9 @@ class Search:
             losses = self._train(self.epoch, rate, StepContext(progress, alpha=self.method.moves_alpha(progress)))
         self.epoch += 1
         line: dict[str, Any] = {"epoch": self.epoch, "learning_rate": rate, **losses}
-        self._check(losses)
+        self._check_finite(losses)
         self._remember()
-        line |= {**diagnostics.state_of(self.method), **(self.steps.told() if self.steps else {})}
+        line |= {**diagnostics.state_of(self.method), **(self.steps.trace_fields() if self.steps else {})}
         self._stop()
         spent = time.perf_counter() - started
         if self.compiled:
@@ -253,7 +253,7 @@ class Search:
         when = StepContext(1.0, dict(decided), alpha and self.method.moves_alpha(1.0))
         for _ in range(epochs):
             with self._random("tuning", self.epoch):
-                self._check(self._train(self.epoch, self.settings.learning_rate / 10, when))
+                self._check_finite(self._train(self.epoch, self.settings.learning_rate / 10, when))
             self.epoch += 1
 
     def _arithmetic(self) -> AbstractContextManager[None]:
@@ -263,7 +263,7 @@ class Search:
         """Global random numbers of this run's own, for a block."""
         return seeded(purpose, self.spec.dataset, self.spec.seed, number)
 
-    def _check(self, line: Mapping[str, float]) -> None:
+    def _check_finite(self, line: Mapping[str, float]) -> None:
         alphas = torch.cat([parameter.detach().flatten() for parameter in self.method.parameters()])
         bad = [name for name, value in line.items() if not isfinite(value)]
         bad += [] if bool(alphas.isfinite().all()) else ["alpha"]

@@ -74,7 +74,7 @@ def examine(results: Path) -> Diagnosis:
 def _trainings(results: Path) -> Iterator[Finding]:
     """Files of ground truth that was trained besides a table of which a line is no training."""
     for path in ground_truth.places(results):
-        lines, whole = (files.read_bytes(path) or b"").count(b"\n"), len(ground_truth.read(path))
+        lines, whole = (files.read_bytes(path) or b"").count(b"\n"), len(ground_truth.read_trainings(path))
         if lines != whole:
             yield Finding(path, f"{lines - whole} of {lines} lines are damaged, whose cells have no accuracy", AGAIN)
 

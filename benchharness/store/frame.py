@@ -157,7 +157,7 @@ def _row(path: Path, parsed: _Parsed, suite: str) -> dict[str, Any]:
     run_id, spec, record, machine, failure = parsed
     return {
         **{name: getattr(spec, name) for name in ("dataset", "method", "trains", "selection", "seed")},
-        **_found(path, spec, run_id, record),
+        **_result_columns(path, spec, run_id, record),
         "run_id": run_id,
         **{name: (machine or {}).get(name, np.nan) for name in COSTS},
         "suite": files.readable(suite),
@@ -173,7 +173,7 @@ def _row(path: Path, parsed: _Parsed, suite: str) -> dict[str, Any]:
     }
 
 
-def _found(path: Path, spec: RunSpec, run_id: str, record: RunRecord | None) -> dict[str, Any]:
+def _result_columns(path: Path, spec: RunSpec, run_id: str, record: RunRecord | None) -> dict[str, Any]:
     if record is None:
         trains_itself = (path / "trace.jsonl").exists()
         unknown = dict.fromkeys(MEASURES, np.nan)

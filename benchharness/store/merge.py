@@ -46,7 +46,7 @@ def merge(sources: Iterable[Path], out: Path) -> Merged:
     """
     merged, sources = Merged(), list(sources)
     for source in sources:
-        _check(source, out)
+        _check_folders(source, out)
     aside, scratch = out.with_name(f"{out.name}.conflicts"), out.with_name(f"{out.name}.merging")
     shutil.rmtree(scratch, ignore_errors=True)
     for number, source in enumerate(sources, 1):
@@ -59,10 +59,10 @@ def _take_trainings(source: Path, out: Path) -> None:
     """Add what was trained besides the tables for each suite of `source` to that suite in `out`."""
     for path in ground_truth.places(source):
         suite = path.resolve().parts[-3]
-        ground_truth.keep(out / suite / ground_truth.FOLDER / path.name, ground_truth.read(path))
+        ground_truth.keep(out / suite / ground_truth.FOLDER / path.name, ground_truth.read_trainings(path))
 
 
-def _check(source: Path, out: Path) -> None:
+def _check_folders(source: Path, out: Path) -> None:
     if not source.is_dir():
         raise UserError(f"no results folder {str(source)!r}")
     here, there = source.resolve(), out.resolve()
@@ -76,16 +76,16 @@ class _Source:
     out: Path
     aside: Path
     scratch: Path
-    found: Merged
+    merged: Merged
     contested: set[str] = field(default_factory=set)
     """Ids of runs whose results are others than those in `out`."""
 
     def merge(self) -> None:
         """Take every run of this source, supernets before the runs that share them."""
         folders = [self.root / place for place in run_folders(self.root)]
-        self.found.runs += len(folders)
+        self.merged.runs += len(folders)
         apart = not_counted(self.root, folders)
-        self.found.left += [f"{folder}: {apart[folder]}" for folder in folders if folder in apart]
+        self.merged.left += [f"{folder}: {apart[folder]}" for folder in folders if folder in apart]
         runs = list(self._sound(folder for folder in folders if folder not in apart))
         for folder, spec, record in sorted(runs, key=lambda run: _is_reading(run[2])):
             self._take(folder, spec, record)
@@ -95,11 +95,11 @@ class _Source:
             try:
                 spec, record = read_spec(folder), read_record(folder)
             except UserError as error:
-                self.found.left.append(str(error))
+                self.merged.left.append(str(error))
                 continue
             if spec is None or alive(folder):
                 why = "spec.json is missing or damaged" if spec is None else "somebody is working on it"
-                self.found.left.append(f"{folder}: {why}")
+                self.merged.left.append(f"{folder}: {why}")
             else:
                 yield folder, spec, record
 
@@ -108,32 +108,32 @@ class _Source:
         place = Path(suite, spec.dataset, spec.label, f"seed-{spec.seed:03d}-{spec.run_id}")
         there = self.out / place
         if alive(there):
-            self.found.left.append(f"{folder}: somebody is working on {there}")
+            self.merged.left.append(f"{folder}: somebody is working on {there}")
         elif record is not None and record.supernet in self.contested - {spec.run_id}:
             self._set_aside(folder, spec, place, [f"read out of run {record.supernet}, of which there are two"])
         elif status(there) == Status.ABSENT:
             self._copy(folder, there)
-            self.found.new += 1
+            self.merged.new += 1
         elif record is None or read_record(there) is None:
             self._take_further(folder, there)
         elif differing := list(differences(there, folder)):
             self._set_aside(folder, spec, place, differing)
         else:
-            self.found.same += 1
+            self.merged.same += 1
 
     def _take_further(self, folder: Path, there: Path) -> None:
         """Of two of which one at least is unfinished, keep what is further."""
         if _progress(folder) > _progress(there):
             self._copy(folder, there)
-            self.found.new += 1
+            self.merged.new += 1
         else:
-            self.found.shorter += 1
+            self.merged.shorter += 1
 
     def _set_aside(self, folder: Path, spec: RunSpec, place: Path, differing: list[str]) -> None:
         self.contested.add(spec.run_id)
         if status(self.aside / place) == Status.ABSENT:
             self._copy(folder, self.aside / place)
-        self.found.conflicts.append(
+        self.merged.conflicts.append(
             f"{spec.method} seed {spec.seed}: {folder} is not as {self.out / place}, and was copied to {self.aside} "
             f"({'; '.join(differing)})"
         )

@@ -41,14 +41,14 @@ def unpack(run: Run, contents: RunFiles) -> None:
     if sum(map(len, contents.values())) > LIMIT_BYTES:
         raise UserError(f"what came back for run {run.spec.run_id} is larger than {LIMIT_BYTES} bytes")
     if "record.json" in contents:
-        _check(run, contents)
+        _check_contents(run, contents)
         (run.folder / "failure.json").unlink(missing_ok=True)
     for name in NAMES:
         if name in contents:
             files.write_bytes(run.folder / name, contents[name])
 
 
-def _check(run: Run, contents: RunFiles) -> None:
+def _check_contents(run: Run, contents: RunFiles) -> None:
     record = RunRecord.from_json(contents["record.json"])
     if record.run_id != run.spec.run_id:
         raise UserError(f"what came back for run {run.spec.run_id} is the record of run {record.run_id}")

@@ -126,7 +126,7 @@ class Costs:
     @classmethod
     def open(cls, path: Path | str) -> "Costs":
         """The costs that `save` wrote to `path`; raises `UserError` where there are none."""
-        header, arrays = npz.read(path_of(path), KIND, LIMIT_BYTES)
+        header, arrays = npz.read_arrays(path_of(path), KIND, LIMIT_BYTES)
         about, measures = header["about"], header.get("measures")
         if header.get("format") != FORMAT or not isinstance(measures, dict) or set(measures) != set(arrays):
             raise UserError(f"{path} holds damaged costs, or those of another version")
@@ -142,7 +142,7 @@ class Costs:
         """Write the costs to `path`, replacing what is there only once they are written whole."""
         measures = {cost.name: list(cost.measure) for cost in self.columns}
         header = {"kind": KIND, "format": FORMAT, "about": dict(self.about), "measures": measures}
-        npz.write(path_of(path), header, {cost.name: cost.given for cost in self.columns})
+        npz.write_arrays(path_of(path), header, {cost.name: cost.given for cost in self.columns})
 
 
 def measure_of(column: str) -> Measure | None:

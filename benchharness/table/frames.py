@@ -68,7 +68,7 @@ def names(path: Path, known: Callable[[str], bool]) -> set[str]:
     return set(filter(known, re.findall(r'"([\w.+-]{1,200})"', text))) | keys
 
 
-def read(path: Path, is_wanted: Callable[[str], bool]) -> "pd.DataFrame":
+def read_frame(path: Path, is_wanted: Callable[[str], bool]) -> "pd.DataFrame":
     """The rows of the file at `path`, of Parquet only the columns that are `is_wanted`.
 
     Raises `UserError` where it is damaged, has no rows or more than four times the space, or two columns of one name.

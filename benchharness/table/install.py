@@ -23,7 +23,7 @@ class _Named:
     def recognises(self, path: Path) -> str | None:
         return path.name
 
-    def read(self, path: Path) -> Any:
+    def read_source(self, path: Path) -> Any:
         return self._reading(path)
 
 

@@ -24,7 +24,7 @@ def load_table(name: str = "nas-bench-201") -> Table:
     """The table called `name`; raises `UserError` saying which command brings it where it is missing."""
     if is_packaged(name):
         return _packaged(name)
-    fields = storage.read(catalog.find(TABLES, name))
+    fields = storage.read_table(catalog.find(TABLES, name))
     of_benchmark = "network" not in fields["about"] and {figure.dataset for figure in fields["means"]} & set(DATASETS)
     return Table(**fields, measured_costs=load_costs if of_benchmark else dict)
 

@@ -55,7 +55,9 @@ def with_measured(table: Table, *results: Path) -> Table:
     """
     places = [place for root in results for place in ground_truth.places(root, _file_name(table))]
     places.append(_PACKAGED / _file_name(table))
-    trainings = [line for place in dict.fromkeys(places) for line in ground_truth.read(place) if _is_class(line.code)]
+    trainings = [
+        line for place in dict.fromkeys(places) for line in ground_truth.read_trainings(place) if _is_class(line.code)
+    ]
     if not trainings:
         return table
     dataset = table.datasets[0]

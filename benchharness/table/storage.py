@@ -29,14 +29,14 @@ LIMIT_BYTES: Final = 1 << 28
 """Far above any table of 15,625 architectures; what unpacks to more is not read."""
 
 
-def write(path: Path, table: "Table") -> None:
+def write_table(path: Path, table: "Table") -> None:
     """Write `table` to `path`, replacing what is there only once it is written whole."""
-    npz.write(path, {"kind": KIND, "format": FORMAT, "about": dict(table.about)}, _arrays(table))
+    npz.write_arrays(path, {"kind": KIND, "format": FORMAT, "about": dict(table.about)}, _arrays(table))
 
 
-def read(path: Path) -> dict[str, Any]:
+def read_table(path: Path) -> dict[str, Any]:
     """The fields of the `Table` in the file at `path`; raises `UserError` where it holds none."""
-    header, arrays = npz.read(path, KIND, LIMIT_BYTES)
+    header, arrays = npz.read_arrays(path, KIND, LIMIT_BYTES)
     if header.get("format") != FORMAT:
         raise UserError(f"{path} is a table of format {header.get('format')!r}; this version reads format {FORMAT}")
     fields: dict[str, Any] = {"about": header["about"], "means": {}, "by_seed": {}, "times": {}}

@@ -63,11 +63,11 @@ class Table:
     @classmethod
     def open(cls, path: Path | str) -> "Table":
         """The table that `save` wrote to `path`; raises `UserError` where there is none."""
-        return cls(**storage.read(path_of(path)))
+        return cls(**storage.read_table(path_of(path)))
 
     def save(self, path: Path | str) -> None:
         """Write the table to `path`, replacing what is there only once it is written whole."""
-        storage.write(path_of(path), self)
+        storage.write_table(path_of(path), self)
 
     def __len__(self) -> int:
         return len(self.ops)

@@ -31,23 +31,23 @@ def train_missing(
         assert table is not None  # it lacks cells
         total = len(journal_of(table).missing(codes, COMPLETED))
         name = table.about["name"]
-        made = complete(table, codes, suite, train_options(jobs, device, total))
+        trainings = complete(table, codes, suite, train_options(jobs, device, total))
         if not quiet:
-            said = f"{len(codes)} of the cells are not in table {name!r}: training them once each"
-            print(f"{said}, {total} trainings to make", flush=True)
-        for _ in made if quiet else counted(made, total, "trained"):
+            sentence = f"{len(codes)} of the cells are not in table {name!r}: training them once each"
+            print(f"{sentence}, {total} trainings to make", flush=True)
+        for _ in trainings if quiet else counted(trainings, total, "trained"):
             pass
     return bool(missing)
 
 
 def unmeasured(suite: Path, tables: Lookup) -> dict[str, list[int]]:
     """By data set, the functional classes derived in `suite` that a measured table lacks."""
-    found = {}
+    codes_by_dataset = {}
     for dataset, archs in read(suite).dropna(subset="arch").groupby("dataset")["arch"]:
         table = tables(str(dataset))
         if table is not None and "recipe" in table.about:
-            found[str(dataset)] = lacking(table, map(from_string, archs.unique()))
-    return {dataset: codes for dataset, codes in found.items() if codes}
+            codes_by_dataset[str(dataset)] = lacking(table, map(from_string, archs.unique()))
+    return {dataset: codes for dataset, codes in codes_by_dataset.items() if codes}
 
 
 def announced(
@@ -57,22 +57,22 @@ def announced(
 
     Every run that is not done yet may derive another cell, so that this is a bound.
     """
-    coming = Counter[str]()
+    unfinished = Counter[str]()
     for spec in specs:
-        coming[spec.dataset] += store.status(spec) != Status.DONE
-    here = unmeasured(store.path, tables) if store.path.is_dir() else {}
-    said = []
-    for dataset, runs in coming.items():
-        most, table = runs + len(here.get(dataset, [])), tables(dataset)
+        unfinished[spec.dataset] += store.status(spec) != Status.DONE
+    lacking_now = unmeasured(store.path, tables) if store.path.is_dir() else {}
+    sentences = []
+    for dataset, runs in unfinished.items():
+        most, table = runs + len(lacking_now.get(dataset, [])), tables(dataset)
         if table is not None and "recipe" in table.about and most:
             each = float(np.nanmean(table.train_seconds(dataset)[~table.measured_here]))
-            ways = train_options(jobs, device, most).jobs
-            spent = clock(most * each / max(1, ways))
-            said.append(
+            at_a_time = train_options(jobs, device, most).jobs
+            duration = clock(most * each / max(1, at_a_time))
+            sentences.append(
                 f"cells that table {table.about['name']!r} lacks are trained afterwards, once each: up to {most} "
-                f"trainings of about {each:.0f} s of one core, {spent} with {ways} at a time"
+                f"trainings of about {each:.0f} s of one core, {duration} with {at_a_time} at a time"
             )
-    return said
+    return sentences
 
 
 def train_options(jobs: int | None, device: str, most: int) -> TrainOptions:

@@ -71,9 +71,9 @@ def representatives() -> Int[np.ndarray, "classes"]:
     The first n are thus a uniform sample of the classes, but for the references; a greater sample holds a smaller one.
     """
     classes = space.classes()
-    drawn = np.random.default_rng(_ORDER_SEED).permutation(np.unique(classes))
+    order = np.random.default_rng(_ORDER_SEED).permutation(np.unique(classes))
     first = [int(classes[space.to_code(arch)]) for arch in REFERENCES]
-    return np.array([*first, *(code for code in drawn.tolist() if code not in first)])
+    return np.array([*first, *(code for code in order.tolist() if code not in first)])
 
 
 def settings(recipe: TrainConfig) -> dict[str, Any]:
@@ -94,13 +94,13 @@ class Journal:
         self.path = catalog.measured_folder() / f"{images.name}-{key}.jsonl"
         self.lock = FileLock(self.path.with_suffix(".lock"))
 
-    def held(self) -> dict[tuple[int, int], Training]:
+    def trainings(self) -> dict[tuple[int, int], Training]:
         """Finished trainings by (architecture code, training seed)."""
-        return {(line.code, line.seed): line for line in ground_truth.read(self.path)}
+        return {(line.code, line.seed): line for line in ground_truth.read_trainings(self.path)}
 
     def missing(self, codes: Iterable[int], seeds: int) -> list[tuple[int, int]]:
         """Of `codes` with training seeds 0 to `seeds` - 1, the pairs that have not been trained."""
-        trained = self.held()
+        trained = self.trainings()
         return [one for code in codes for seed in range(seeds) if (one := (int(code), seed)) not in trained]
 
     def add(self, line: Training) -> None:
@@ -151,7 +151,7 @@ class Journal:
 
     def table(self, codes: Sequence[int], seeds: int, name: str = "") -> Table:
         """The table of `codes` (each the first of its functional class), all of which have been measured."""
-        trainings = self.held()
+        trainings = self.trainings()
         lines = [trainings[int(code), seed] for code in codes for seed in range(seeds)]
         timed = self.images.name, self.recipe.epochs
         return tabulated(self._about(name or self.images.name, len(codes), seeds), lines, self.figures(), timed)
@@ -223,7 +223,7 @@ def complete(table: Table, codes: Sequence[int], suite: Path, options: TrainOpti
     """
     journal, path = journal_of(table), measured_path(suite, table)
     journal.ready()
-    trained = journal.held()
+    trained = journal.trainings()
     _keep(
         journal, path, [trained[code, seed] for code in codes for seed in range(COMPLETED) if (code, seed) in trained]
     )

@@ -47,13 +47,13 @@ def chosen(table: Table, archs: Sequence[str], sample: int, metric: Metric) -> l
         raise UserError(
             f"sample={sample} is out of range; the table has 1 to {len(available)} architectures with {metric}"
         )
-    drawn = np.random.default_rng(seed_for("table check", metric.dataset))
-    return table.numbers[sorted(drawn.choice(available, sample, replace=False))].tolist()
+    rng = np.random.default_rng(seed_for("table check", metric.dataset))
+    return table.numbers[sorted(rng.choice(available, sample, replace=False))].tolist()
 
 
 def compare(table: Table, indices: Sequence[int], journal: Journal, seeds: int) -> list[Comparison]:
     """Every figure that the journal's recipe measures and the table holds, for every architecture of `indices`."""
-    trainings = journal.held()
+    trainings = journal.trainings()
     comparisons = []
     for metric, split in journal.figures().items():
         if metric not in table.figures():

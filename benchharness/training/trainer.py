@@ -164,9 +164,9 @@ class Trainer:
         return self.recipe.learning_rate * 0.5 * (1 + cos(pi * (step - rising) / (total - rising)))
 
     def _epoch(self, seed: int, epoch: int) -> Iterator[Batch]:
-        drawn = generator("training", self.images.name, seed, epoch)
-        order = torch.randperm(len(self.train), generator=drawn)
-        yield from self.train.augmented(order, self.recipe.batch, drawn)
+        rng = generator("training", self.images.name, seed, epoch)
+        order = torch.randperm(len(self.train), generator=rng)
+        yield from self.train.augmented(order, self.recipe.batch, rng)
 
     def _accuracy_pct(self, net: Network, pictures: DeviceImages) -> float:
         if not len(pictures):

@@ -135,7 +135,7 @@ def test_a_home_of_nobody_is_one_sentence(one_run: Path, words: str, capsys: pyt
 
 
 def test_home_is_home_in_every_function(one_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    table = columnar.read(one_run / "t.csv")
+    table = columnar.read_source(one_run / "t.csv")
     table.save("~/t.npz")
     assert Table.open("~/t.npz").about["name"] == "t"
     assert install.import_any("~/t.csv")[0].name == "t"

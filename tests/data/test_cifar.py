@@ -17,7 +17,7 @@ from benchharness.runs import data_sets
 
 def test_cifar10_folder(cifar10: Path) -> None:
     assert cifar.recognises(cifar10) == "cifar10"
-    found = cifar.read(cifar10)
+    found = cifar.read_source(cifar10)
     assert (found.train.shape, found.test.shape) == ((20, 3, 32, 32), (4, 3, 32, 32))
     np.testing.assert_array_equal(
         found.train[8:12], np.random.default_rng(2).integers(0, 256, (4, 3, 32, 32), np.uint8)
@@ -32,13 +32,13 @@ def test_packed_and_unpacked_are_the_same(cifar10: Path, packed: Callable[[Path]
     path = packed(cifar10)
     renamed = path.rename(path.with_name("downloaded.tgz"))
     assert cifar.recognises(renamed) == "cifar10"
-    assert cifar.read(renamed).sha256 == cifar.read(cifar10).sha256
+    assert cifar.read_source(renamed).sha256 == cifar.read_source(cifar10).sha256
 
 
 def test_cifar100_takes_the_fine_labels(cifar100: Path, packed: Callable[[Path], Path]) -> None:
     path = packed(cifar100)
     assert cifar.recognises(path) == "cifar100"
-    found = cifar.read(path)
+    found = cifar.read_source(path)
     assert found.train_labels.tolist() == [90, 91, 92, 93, 94, 95]
     assert (found.classes[95], found.test.shape) == ("fine95", (3, 3, 32, 32))
 
@@ -46,14 +46,14 @@ def test_cifar100_takes_the_fine_labels(cifar100: Path, packed: Callable[[Path],
 def test_a_missing_batch_is_named(cifar10: Path) -> None:
     (cifar10 / "data_batch_4").unlink()
     with pytest.raises(UserError, match="has no 'data_batch_4'; it is not the whole archive"):
-        cifar.read(cifar10)
+        cifar.read_source(cifar10)
 
 
 def test_a_truncated_archive_is_refused(cifar10: Path, packed: Callable[[Path], Path]) -> None:
     path = packed(cifar10)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(UserError, match="damaged archive"):
-        cifar.read(path)
+        cifar.read_source(path)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_truncated_archive_is_refused(cifar10: Path, packed: Callable[[Path], 
 def test_a_batch_of_something_else_is_refused(cifar10: Path, python2: Callable[[Any], bytes], batch: Any) -> None:
     (cifar10 / "data_batch_2").write_bytes(python2(batch))
     with pytest.raises(UserError, match="data_batch_2 is no batch of CIFAR"):
-        cifar.read(cifar10)
+        cifar.read_source(cifar10)
 
 
 @pytest.mark.parametrize(
@@ -84,13 +84,13 @@ def test_images_that_are_not_cifars_are_refused(
 ) -> None:
     (cifar10 / "data_batch_5").write_bytes(python2(batch))
     with pytest.raises(UserError, match=sentence):
-        cifar.read(cifar10)
+        cifar.read_source(cifar10)
 
 
 @pytest.mark.parametrize("name", ["/etc/data_batch_1", "cifar-10-batches-py/../../data_batch_1"])
 def test_a_path_that_leaves_the_archive_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match="is a link or leads out of the archive"):
-        cifar.read(archive_with(tmp_path, tarfile.TarInfo(name)))
+        cifar.read_source(archive_with(tmp_path, tarfile.TarInfo(name)))
     assert [item.name for item in tmp_path.iterdir()] == ["odd.tar.gz"]
 
 
@@ -99,7 +99,7 @@ def test_a_link_in_the_archive_is_refused(tmp_path: Path, kind: bytes) -> None:
     link = tarfile.TarInfo("cifar-10-batches-py/data_batch_1")
     link.type, link.linkname = kind, "/etc/passwd"
     with pytest.raises(UserError, match="'cifar-10-batches-py/data_batch_1' is a link"):
-        cifar.read(archive_with(tmp_path, link))
+        cifar.read_source(archive_with(tmp_path, link))
 
 
 def test_an_archive_of_too_many_members_is_refused(
@@ -107,14 +107,14 @@ def test_an_archive_of_too_many_members_is_refused(
 ) -> None:
     monkeypatch.setattr(cifar, "_MEMBERS_LIMIT", 3)
     with pytest.raises(UserError, match="it has more than 3 members"):
-        cifar.read(packed(cifar10))
+        cifar.read_source(packed(cifar10))
 
 
 def test_a_batch_that_claims_to_be_huge_is_refused(cifar10: Path, tmp_path: Path) -> None:
     with (cifar10 / "data_batch_1").open("r+b") as file:
         file.truncate(1 << 29)
     with pytest.raises(UserError, match="has 536870912 bytes; more than"):
-        cifar.read(cifar10)
+        cifar.read_source(cifar10)
 
 
 def archive_with(folder: Path, member: tarfile.TarInfo) -> Path:
@@ -165,7 +165,7 @@ def test_a_batch_in_another_folder_is_refused(
         archive.add(cifar10, cifar10.name)
         archive.add(cifar10 / "data_batch_2", name)
     with pytest.raises(UserError, match=f"'{name}' lies in another folder than cifar-10-batches-py"):
-        cifar.read(path)
+        cifar.read_source(path)
 
 
 @pytest.mark.parametrize("ending", ["bz2", "xz"])
@@ -174,4 +174,4 @@ def test_cifar_packed_otherwise_is_the_same(cifar10: Path, tmp_path: Path, endin
     with tarfile.open(path, f"w:{ending}") as archive:  # type: ignore[call-overload]
         archive.add(cifar10, cifar10.name)
     assert cifar.recognises(path) == "cifar10"
-    assert cifar.read(path).sha256 == cifar.read(cifar10).sha256
+    assert cifar.read_source(path).sha256 == cifar.read_source(cifar10).sha256

@@ -40,7 +40,7 @@ def apart(tmp_path: Path) -> Path:
 
 
 def read(path: Path, **asked: object) -> ImageSet:
-    return image_folder.ByClass("pets", **asked).read(path)  # type: ignore[arg-type]
+    return image_folder.ByClass("pets", **asked).read_source(path)  # type: ignore[arg-type]
 
 
 def test_classes_are_folders_and_images_are_square(apart: Path) -> None:

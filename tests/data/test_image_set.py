@@ -41,8 +41,8 @@ def test_round_trip(tmp_path: Path) -> None:
 def test_a_file_that_was_changed_is_refused(tmp_path: Path, key: str, value: np.ndarray, sentence: str | None) -> None:
     path = tmp_path / "images.npz"
     made().save(path)
-    header, arrays = npz.read(path, KIND, 1 << 30)
-    npz.write(path, header, arrays | {key: value})
+    header, arrays = npz.read_arrays(path, KIND, 1 << 30)
+    npz.write_arrays(path, header, arrays | {key: value})
     if sentence is None:
         assert ImageSet.open(path).checked().sha256 == made().sha256
         return
@@ -52,13 +52,13 @@ def test_a_file_that_was_changed_is_refused(tmp_path: Path, key: str, value: np.
 
 @pytest.mark.parametrize("about", [{"name": "cifar10"}, {"name": ["x"]}, {}])
 def test_a_header_that_says_too_little_is_refused(tmp_path: Path, about: dict[str, object]) -> None:
-    npz.write(tmp_path / "images.npz", {"kind": KIND, "format": 1, "about": about}, {})
+    npz.write_arrays(tmp_path / "images.npz", {"kind": KIND, "format": 1, "about": about}, {})
     with pytest.raises(UserError, match="is a damaged set of images"):
         ImageSet.open(tmp_path / "images.npz")
 
 
 def test_another_format_is_refused(tmp_path: Path) -> None:
-    npz.write(tmp_path / "images.npz", {"kind": KIND, "format": 2, "about": {}}, {})
+    npz.write_arrays(tmp_path / "images.npz", {"kind": KIND, "format": 2, "about": {}}, {})
     with pytest.raises(UserError, match="format 2; this version reads 1"):
         ImageSet.open(tmp_path / "images.npz")
 
@@ -164,9 +164,9 @@ def test_images_that_are_not_mirrored_are_others_but_in_files_of_old(tmp_path: P
 
 def test_a_file_of_old_says_neither_flip_nor_crop_and_means_those_of_its_data_set(tmp_path: Path) -> None:
     made().save(tmp_path / "images.npz")
-    header, arrays = npz.read(tmp_path / "images.npz", KIND, 1 << 30)
+    header, arrays = npz.read_arrays(tmp_path / "images.npz", KIND, 1 << 30)
     old = {key: value for key, value in header["about"].items() if key not in ("flip", "crop")}
-    npz.write(tmp_path / "old.npz", header | {"about": old}, arrays)
+    npz.write_arrays(tmp_path / "old.npz", header | {"about": old}, arrays)
     found = ImageSet.open(tmp_path / "old.npz").checked()
     assert (found.flip, found.crop) == (True, 2)
 
@@ -177,8 +177,8 @@ def test_a_file_of_old_says_neither_flip_nor_crop_and_means_those_of_its_data_se
 )
 def test_a_set_that_says_what_none_can_be_is_damaged(tmp_path: Path, change: dict[str, object]) -> None:
     pets().save(tmp_path / "pets.npz")
-    header, arrays = npz.read(tmp_path / "pets.npz", KIND, 1 << 30)
-    npz.write(tmp_path / "pets.npz", header | {"about": header["about"] | change}, arrays)
+    header, arrays = npz.read_arrays(tmp_path / "pets.npz", KIND, 1 << 30)
+    npz.write_arrays(tmp_path / "pets.npz", header | {"about": header["about"] | change}, arrays)
     with pytest.raises(UserError, match="is a damaged set of images"):
         ImageSet.open(tmp_path / "pets.npz")
 

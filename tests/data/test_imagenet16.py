@@ -15,7 +15,7 @@ from benchharness.errors import UserError
 
 
 def test_the_first_120_classes_are_kept_and_count_from_zero(imagenet16: Path) -> None:
-    found = importer.read(imagenet16)
+    found = importer.read_source(imagenet16)
     assert importer.recognises(imagenet16) == found.name == "imagenet16-120"
     expected = [label for place in range(10) for label in (0, 119, place + 1)]
     assert (found.train_labels.tolist(), found.test_labels.tolist()) == (expected, [0, 119, 11])
@@ -25,7 +25,7 @@ def test_the_first_120_classes_are_kept_and_count_from_zero(imagenet16: Path) ->
 
 
 def test_its_images_are_cropped_from_a_border_of_two(imagenet16: Path, tmp_path: Path) -> None:
-    found = importer.read(imagenet16)
+    found = importer.read_source(imagenet16)
     assert found.crop == 2
     found._replace(crop=4).save(tmp_path / "old.npz")
     assert ImageSet.open(tmp_path / "old.npz").crop == 2, "files of old say 4"
@@ -36,21 +36,21 @@ def test_its_images_are_cropped_from_a_border_of_two(imagenet16: Path, tmp_path:
 def test_every_batch_is_needed(imagenet16: Path) -> None:
     (imagenet16 / "train_data_batch_7").unlink()
     with pytest.raises(UserError, match="train_data_batch_7 is missing; ImageNet16-120 needs all ten"):
-        importer.read(imagenet16)
+        importer.read_source(imagenet16)
 
 
 @pytest.mark.parametrize("batch", [{"labels": [1]}, {"data": np.zeros((1, 3072), np.uint8), "labels": [1]}])
 def test_a_batch_of_another_size_is_refused(imagenet16: Path, python2: Callable[[Any], bytes], batch: Any) -> None:
     (imagenet16 / "val_data").write_bytes(python2(batch))
     with pytest.raises(UserError, match="val_data is no batch of 16x16 images"):
-        importer.read(imagenet16)
+        importer.read_source(imagenet16)
 
 
 def test_a_huge_batch_is_refused_before_it_is_read(imagenet16: Path) -> None:
     with (imagenet16 / "train_data_batch_3").open("r+b") as file:
         file.truncate(1 << 29)
     with pytest.raises(UserError, match="train_data_batch_3 has 536870912 bytes; more than"):
-        importer.read(imagenet16)
+        importer.read_source(imagenet16)
 
 
 def test_a_folder_of_anything_else_is_not_recognised(cifar10: Path) -> None:

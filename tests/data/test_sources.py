@@ -38,13 +38,13 @@ READERS: dict[str, Callable[[Path], object]] = {
     "x.csv.gz": lambda path: columnar.read_as(path, "x"),
     "x.json": lambda path: columnar.read_as(path, "x"),
     "x.parquet": lambda path: columnar.read_as(path, "x"),
-    "costs.parquet": cost_frame.read,
-    "x.npz": native.read,
-    "costs.npz": native_costs.read,
-    "NAS-Bench-201-v1_1-096897.pth": official.read,
-    "NATS-tss-v1_0-3ffb96.pickle.pbz2": official.read,
-    "NATS-tss-v1_0-3ffb9-simple.tar": official.read,
-    "cifar-10-python.tar.gz": cifar.read,
+    "costs.parquet": cost_frame.read_source,
+    "x.npz": native.read_source,
+    "costs.npz": native_costs.read_source,
+    "NAS-Bench-201-v1_1-096897.pth": official.read_source,
+    "NATS-tss-v1_0-3ffb96.pickle.pbz2": official.read_source,
+    "NATS-tss-v1_0-3ffb9-simple.tar": official.read_source,
+    "cifar-10-python.tar.gz": cifar.read_source,
     "cifar-split.txt": load_split,
 }
 IMPORTERS = (columnar, cost_frame, official, native, native_costs, cifar, huggingface, batches, split_file)
@@ -68,8 +68,8 @@ def test_in_a_folder_of_a_release(tmp_path: Path, what: str, cifar10: Path, imag
     nats = releases.as_folder(tmp_path / "NATS-tss-v1_0-3ffb9-simple")
     places = [
         (sorted(nats.glob("0*.pbz2"))[0], nats, lambda folder: official.read_as(folder, "part")),
-        (cifar10 / "data_batch_2", cifar10, cifar.read),
-        (imagenet16 / "val_data", imagenet16, batches.read),
+        (cifar10 / "data_batch_2", cifar10, cifar.read_source),
+        (imagenet16 / "val_data", imagenet16, batches.read_source),
     ]
     for file, folder, read in places:
         file.unlink()
@@ -91,7 +91,7 @@ def test_among_images(tmp_path: Path, what: str) -> None:
                 Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "photos" / part / label / f"{place}.png")
     NONE[what](tmp_path / "photos" / "train" / "a" / "9.png")
     with pytest.raises(UserError, match=r"9\.png"):
-        image_folder.read(tmp_path / "photos")
+        image_folder.read_source(tmp_path / "photos")
 
 
 @pytest.mark.parametrize("what", NONE)

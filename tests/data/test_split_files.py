@@ -70,7 +70,7 @@ def test_other_lists_are_no_split_of_the_benchmark(data: Path, tmp_path: Path, h
     with pytest.raises(UserError, match="holds nothing that can be imported"):
         data_sets.install(path)
     with pytest.raises(UserError):
-        split_file.read(path)
+        split_file.read_source(path)
 
 
 def test_a_split_that_stands_in_the_folder_is_found(data: Path) -> None:

@@ -153,7 +153,7 @@ def tables(path: Path) -> dict[str, bytes]:
     made.save(path / "x.npz")
     costs = f'index,arch,raspi4,pi5_onnx_mj\n1,"{ARCH}",2.5,3\n'.encode()
     (path / "costs.csv").write_bytes(costs)
-    cost_frame.read(path / "costs.csv").save(path / "costs.npz")
+    cost_frame.read_source(path / "costs.csv").save(path / "costs.npz")
     pd.DataFrame({"arch": [ARCH], "raspi4": [2.5]}).to_parquet(path / "costs.parquet")
     rows = pd.DataFrame({"arch": [ARCH], "cifar10_test_200": [90.0], "cifar10_test_200_by_seed": [[90.0, 90.0]]})
     rows.to_parquet(path / "x.parquet")
@@ -283,7 +283,7 @@ def test_split_files(tmp_path: Path, changes: list[Any]) -> None:
     path = tmp_path / "split.txt"
     path.write_bytes(spoilt(b'{"train": ["int", ["0", "2", "4"]], "valid": ["int", ["3", "1"]]}', changes))
     answers(lambda: load_split(path))
-    answers(lambda: split_file.read(path))
+    answers(lambda: split_file.read_source(path))
 
 
 @given(changes=Spoil)

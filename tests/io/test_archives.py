@@ -84,14 +84,14 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
 
 def test_arrays_with_a_wrong_bit_are_noticed_or_change_nothing(tmp_path: Path) -> None:
     path, array = tmp_path / "x.npz", np.arange(2000.0)
-    npz.write(path, {"kind": "numbers", "about": {}}, {"values": array})
+    npz.write_arrays(path, {"kind": "numbers", "about": {}}, {"values": array})
     whole, drawn = path.read_bytes(), np.random.default_rng(0)
     for _ in range(150):
         spoilt = bytearray(whole)
         spoilt[drawn.integers(len(whole))] ^= 1 << drawn.integers(8)
         path.write_bytes(spoilt)
         try:
-            header, arrays = npz.read(path, "numbers", 1 << 20)
+            header, arrays = npz.read_arrays(path, "numbers", 1 << 20)
             assert header == {"kind": "numbers", "about": {}}
             assert "values" not in arrays or np.array_equal(arrays["values"], array)
         except UserError:

@@ -27,7 +27,7 @@ NUMBERS = st.sampled_from(["u1", "<i2", ">i4", "<i8", "<f4", ">f8", "?"]).flatma
 def test_arrays_come_out_as_they_went_in(array: np.ndarray, protocol: int, fortran: bool) -> None:
     array = np.asfortranarray(array) if fortran else array
     content = {"data": array, "labels": [1, 2], "name": "x", b"raw": (None, True, 1.5)}
-    found = pickles.read(pickle.dumps(content, protocol), "a test")
+    found = pickles.read_pickle(pickle.dumps(content, protocol), "a test")
     np.testing.assert_array_equal(found["data"], array)
     assert found["data"].dtype.newbyteorder("=") == array.dtype.newbyteorder("=")
     assert (found["labels"], found["name"]) == ([1, 2], "x")
@@ -61,7 +61,7 @@ def test_what_names_a_function_is_refused_and_not_run(
     data = pickle.dumps({"data": Runs(call, argument.format(mark))}, protocol)
     told = rf"a batch is refused: it (names '.*{name}', which|uses the pickle instruction .*, which) no data set needs"
     with pytest.raises(UserError, match=told if protocol < 2 else rf"it names '.*{name}', which no data set needs"):
-        pickles.read(data, "a batch")
+        pickles.read_pickle(data, "a batch")
     assert not mark.exists()
 
 
@@ -76,7 +76,7 @@ def test_what_names_a_function_is_refused_and_not_run(
 )
 def test_what_no_data_set_needs_is_refused(content: Any, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
-        pickles.read(pickle.dumps(content, 2), "a batch")
+        pickles.read_pickle(pickle.dumps(content, 2), "a batch")
 
 
 def test_an_array_is_as_large_as_its_bytes() -> None:
@@ -84,12 +84,12 @@ def test_an_array_is_as_large_as_its_bytes() -> None:
     claimed = data.replace(b"KMK\x01\x86", b"J\xff\xff\xff\x7fK\x01\x86")
     assert claimed != data
     with pytest.raises(UserError, match=r"an array of shape \(2147483647, 1\) holds 77 values"):
-        pickles.read(claimed, "a batch")
+        pickles.read_pickle(claimed, "a batch")
 
 
 def test_a_large_place_in_the_memo_takes_no_memory() -> None:
     data = b"\x80\x02}r\xff\xff\xff\x7fX\x01\x00\x00\x00ar\xfe\xff\xff\x7fj\xfe\xff\xff\x7fs."
-    assert pickles.read(data, "a batch") == {"a": "a"}
+    assert pickles.read_pickle(data, "a batch") == {"a": "a"}
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_large_place_in_the_memo_takes_no_memory() -> None:
 )
 def test_what_would_take_memory_time_or_liberties_is_refused(data: bytes, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
-        pickles.read(data, "a batch")
+        pickles.read_pickle(data, "a batch")
 
 
 ENTRIES = st.dictionaries(
@@ -162,19 +162,19 @@ def test_what_takes_memory_instruction_by_instruction_is_refused(monkeypatch: py
     """The last nests tuples, which Python hashes by recursion."""
     monkeypatch.setattr(pickles, "_READ_BYTES", pickles.LIMIT_BYTES // 1000 if len(data) < 9999 else 128)
     with pytest.raises(UserError, match="it would take up too much memory"):
-        pickles.read(data, "a batch")
+        pickles.read_pickle(data, "a batch")
 
 
 def test_a_codec_other_than_that_of_bytes_is_refused() -> None:
     data = pickle.dumps({"data": b"\xff"}, 2).replace(b"latin1", b"rot-13")
     with pytest.raises(UserError, match="it asks for the codec 'rot-13'"):
-        pickles.read(data, "a batch")
+        pickles.read_pickle(data, "a batch")
 
 
 def test_a_large_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pickles, "LIMIT_BYTES", 10)
     with pytest.raises(UserError, match="has 11 bytes; a pickle of more than 10 is not read"):
-        pickles.read(b"x" * 11, "a batch")
+        pickles.read_pickle(b"x" * 11, "a batch")
 
 
 @given(st.data())
@@ -183,10 +183,10 @@ def test_damaged_bytes_are_refused_or_read(data: st.DataObject) -> None:
     for place in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=5)):
         content[place] = data.draw(st.integers(0, 255))
     with suppress(UserError):
-        assert isinstance(pickles.read(bytes(content), "a batch"), dict)
+        assert isinstance(pickles.read_pickle(bytes(content), "a batch"), dict)
 
 
 @given(st.lists(st.sampled_from([op.code.encode("latin1") for op in pickletools.opcodes]), max_size=12), st.binary())
 def test_any_bytes_are_refused_or_read(codes: list[bytes], rest: bytes) -> None:
     with suppress(UserError):
-        assert isinstance(pickles.read(b"".join(codes) + rest, "a batch"), dict)
+        assert isinstance(pickles.read_pickle(b"".join(codes) + rest, "a batch"), dict)

@@ -178,7 +178,7 @@ def test_selections_derive_what_they_derive_on_the_processor(name: str, changes:
     np.testing.assert_allclose(derived[0].scores, derived[1].scores, rtol=1e-6, atol=1e-8)
     if graphs:
         assert there.steps is not None
-        assert there.steps.told()["replayed_steps"] > 0
+        assert there.steps.trace_fields()["replayed_steps"] > 0
 
 
 @pytest.mark.parametrize("graphs", [False, True], ids=["steps", "graphs"])

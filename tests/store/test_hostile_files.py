@@ -183,7 +183,7 @@ def test_our_own_files_are_files(tmp_path: Path, own_home: Path, monkeypatch: py
     NOT_FILES[name](tmp_path / "x.npz")
     assert npz.header(tmp_path / "x.npz", "table") == {}
     with pytest.raises(UserError, match=r"x\.npz"):
-        npz.read(tmp_path / "x.npz", "table", 1 << 20)
+        npz.read_arrays(tmp_path / "x.npz", "table", 1 << 20)
     monkeypatch.setenv("BENCHHARNESS_DATA", str(own_home))
     NOT_FILES[name](own_home / "manifest.json")
     with pytest.raises(UserError, match=r"manifest\.json is damaged"):

@@ -66,7 +66,9 @@ def test_what_was_trained_besides_a_table_comes_along(tmp_path: Path) -> None:
     ground_truth.keep(one / place, [first])
     ground_truth.keep(other / place, [second, replace(first, test=40.0)])
     merge([one, other / "mine"], tmp_path / "c")
-    assert ground_truth.read(tmp_path / "c" / place) == [first, second], "of two trainings of one cell the first"
+    assert ground_truth.read_trainings(tmp_path / "c" / place) == [first, second], (
+        "of two trainings of one cell the first"
+    )
     assert examine(tmp_path / "c").findings == ()
 
 

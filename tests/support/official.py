@@ -63,5 +63,5 @@ def deviation(api: Any, table: Table, indices: list[int]) -> float:
     return float(np.abs(worst).max())
 
 
-def read(path: Path) -> Table:
+def read_official(path: Path) -> Table:
     return official.read_as(path, "a part")

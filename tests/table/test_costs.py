@@ -60,7 +60,7 @@ def test_columns_are_recognised_by_unit_or_device(column: str, measure: Measure 
 
 def test_odd_values_are_marked_and_never_used(data: Path) -> None:
     frame(pixel3_ms=spoilt()).to_csv(data / "hw.csv", index=False)
-    cost = cost_frame.read(data / "hw.csv").columns[1]
+    cost = cost_frame.read_source(data / "hw.csv").columns[1]
     assert [cost.why(int(index)) for index in INDICES[:7]] == [
         *["no positive number"] * 3,
         "below a twentieth of the median",
@@ -157,7 +157,7 @@ def test_what_is_no_cost_frame_is_refused(data: Path, columns: dict[str, object]
     path = data / "hw.parquet"
     frame(**columns).to_parquet(path)
     with pytest.raises(UserError, match=sentence) as refusal:
-        cost_frame.read(path)
+        cost_frame.read_source(path)
     assert "\n" not in str(refusal.value)
 
 
@@ -184,7 +184,7 @@ def test_damaged_files_of_ours_are_refused(data: Path, spoil: str, monkeypatch: 
             header["measures"] = {"raspi4": 3}
         case "format":
             header["format"] = 99
-    npz.write(data / "x.npz", header, arrays)
+    npz.write_arrays(data / "x.npz", header, arrays)
     if spoil == "cut":
         (data / "x.npz").write_bytes((data / "x.npz").read_bytes()[:300])
     with pytest.raises(UserError):

@@ -93,7 +93,7 @@ FILES: dict[str, tuple[str, bytes]] = {
 def test_every_writing_of_a_table_is_the_same_table(tmp_path: Path, name: str) -> None:
     (path := tmp_path / FILES[name][0]).write_bytes(FILES[name][1])
     assert (columnar.recognises(path) or "").lower() == "x"
-    found = columnar.read(path)
+    found = columnar.read_source(path)
     assert found.accuracy(CELLS, "cifar10", "test").tolist() == ACCURACIES
     assert found.numbers.tolist() == INDICES
 
@@ -113,7 +113,7 @@ def test_the_benchmarks_index_alone_says_which_cells_they_are(tmp_path: Path, fo
     indexed = own.set_index("index")
     content = {"csv": indexed.to_csv().encode(), "json": json_of(own), "parquet": parquet(indexed)}[form]
     (tmp_path / f"x.{form}").write_bytes(content)
-    found = columnar.read(tmp_path / f"x.{form}")
+    found = columnar.read_source(tmp_path / f"x.{form}")
     assert found.accuracy(CELLS, "cifar10", "test").tolist() == ACCURACIES
     assert [found.arch(index) for index in INDICES] == CELLS
 
@@ -167,7 +167,7 @@ def test_a_file_of_no_rows_is_told_so(tmp_path: Path, name: str, content: bytes)
 def test_columns_are_checked_one_by_one(tmp_path: Path, values: dict[str, object], sentence: str) -> None:
     FRAME.assign(**values).to_csv(tmp_path / "x.csv", index=False)  # type: ignore[arg-type]
     with pytest.raises(UserError, match=sentence):
-        columnar.read(tmp_path / "x.csv")
+        columnar.read_source(tmp_path / "x.csv")
 
 
 @pytest.mark.parametrize(
@@ -185,14 +185,14 @@ def test_columns_are_checked_one_by_one(tmp_path: Path, values: dict[str, object
 )
 def test_known_data_sets_have_one_name(tmp_path: Path, spelt: str, metric: Metric) -> None:
     FRAME.rename(columns={"cifar10_test_200": spelt}).to_csv(tmp_path / "x.csv", index=False)
-    assert columnar.read(tmp_path / "x.csv").figures() == [metric]
+    assert columnar.read_source(tmp_path / "x.csv").figures() == [metric]
 
 
 def test_commas_of_thousands_are_not_guessed_at(tmp_path: Path) -> None:
     text = FRAME.assign(train_seconds_200_cifar10_valid=["1,200", "2,888", "3,000", "4,100"]).to_csv(index=False)
     (tmp_path / "x.csv").write_text(text)
     with pytest.raises(UserError, match="are commas as in '1,200' decimal, or of thousands"):
-        columnar.read(tmp_path / "x.csv")
+        columnar.read_source(tmp_path / "x.csv")
 
 
 @pytest.mark.parametrize("keep_index", [True, False])

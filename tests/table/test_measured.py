@@ -177,7 +177,7 @@ def test_columns_of_any_data_set_go_out_and_come_back(pets: Table, tmp_path: Pat
     path = tmp_path / f"my-set_2{suffix}"
     assert columns.write_table(mine, path) == len(mine)
     assert importer.recognises(path) == "my-set_2"
-    again = importer.read(path)
+    again = importer.read_source(path)
     assert again.about["sha256"] == mine.about["sha256"]
     assert again.about["network"] == NETWORK
     assert (again.figures(), list(again.times)) == (
@@ -220,13 +220,13 @@ def test_networks_that_differ_by_row_are_refused(tmp_path: Path, pets: Table) ->
     )
     held.to_csv(tmp_path / "pets.csv", index=False)
     with pytest.raises(UserError, match="are to be whole numbers, the same in every row"):
-        importer.read(tmp_path / "pets.csv")
+        importer.read_source(tmp_path / "pets.csv")
 
 
 def test_what_the_default_command_found_comes_trained_with_the_embedded_table(tmp_path: Path) -> None:
     embedded = load_table("digits")
     whole = with_measured(embedded, tmp_path)
-    shipped = ground_truth.read(Path(table.__file__).parent / measured_path(tmp_path, embedded).name)
+    shipped = ground_truth.read_trainings(Path(table.__file__).parent / measured_path(tmp_path, embedded).name)
     classes = space.classes()
     assert shipped, "the file belongs to the table's content, and goes with it"
     assert not set(classes[codes_of(embedded.ops)]) & {line.code for line in shipped}

@@ -36,7 +36,7 @@ def test_a_swap_in_the_file_is_noticed(data_folder: Path, tmp_path: Path) -> Non
         source.rename_columns([names.get(name, name) for name in source.column_names]), tmp_path / "s.parquet"
     )
     with pytest.raises(UserError, match=r"the best cifar10 valid after 200 epochs is 94\.3733, not 91\.6067"):
-        columnar.read(tmp_path / "s.parquet")
+        columnar.read_source(tmp_path / "s.parquet")
 
 
 def test_a_part_of_the_rows_is_noticed(sample: Table, make: Callable[..., Table]) -> None:
@@ -70,7 +70,7 @@ def test_a_parquet_file_that_is_not_whole_is_refused(data_folder: Path, tmp_path
     source = parquet.read_table(data_folder / "nas-bench-201" / "nb201.parquet")
     parquet.write_table(spoil(source), tmp_path / "spoilt.parquet")
     with pytest.raises(UserError, match=sentence):
-        columnar.read(tmp_path / "spoilt.parquet")
+        columnar.read_source(tmp_path / "spoilt.parquet")
 
 
 def with_column(table: pa.Table, name: str, value: object) -> pa.Table:
@@ -80,7 +80,7 @@ def with_column(table: pa.Table, name: str, value: object) -> pa.Table:
 def test_rows_in_another_order_are_put_in_the_benchmarks_own(data_folder: Path, tmp_path: Path, real: Table) -> None:
     source = parquet.read_table(data_folder / "nas-bench-201" / "nb201.parquet")
     parquet.write_table(source.take(np.random.default_rng(0).permutation(len(source))), tmp_path / "mixed.parquet")
-    assert columnar.read(tmp_path / "mixed.parquet").about["sha256"] == real.about["sha256"]
+    assert columnar.read_source(tmp_path / "mixed.parquet").about["sha256"] == real.about["sha256"]
 
 
 def test_the_table_equals_the_file_it_came_from(data_folder: Path, real: Table) -> None:

@@ -22,7 +22,7 @@ from benchharness.table.importers import official
 from benchharness.table.importers.trials import Gathered
 from benchharness.table.install import import_table
 from tests.support import releases
-from tests.support.official import FORMS, deviation, official_api, read
+from tests.support.official import FORMS, deviation, official_api, read_official
 
 SAMPLE = Path("nats-bench-sample") / "NATS-tss-v1_0-3ffb9-simple"
 
@@ -36,14 +36,14 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_agrees_with_the_package_made_for_it(released: dict[str, Path], form: str) -> None:
     release = released[form]
-    found = read(release)
+    found = read_official(release)
     assert found.numbers.tolist() == list(releases.ARCHS)
     assert [found.arch(index) for index in releases.ARCHS] == list(releases.ARCHS.values())
     assert deviation(official_api(release), found, list(releases.ARCHS)) < 1e-5
 
 
 def test_the_real_sample_agrees_with_its_package_and_with_the_table(data_folder: Path) -> None:
-    found = official.read(data_folder / SAMPLE)
+    found = official.read_source(data_folder / SAMPLE)
     api = nats_bench.create(str(data_folder / SAMPLE), "tss", fast_mode=True, verbose=False)
     assert found.numbers.tolist() == [0, 11, 284]
     assert deviation(api, found, [0, 11, 284]) < 1e-5
@@ -53,7 +53,7 @@ def test_the_real_sample_agrees_with_its_package_and_with_the_table(data_folder:
 
 
 def test_runs_keep_their_seed_and_missing_ones_are_nan(released: dict[str, Path]) -> None:
-    found = read(released["folder"])
+    found = read_official(released["folder"])
     assert found.about["training_seeds"] == {"12": [111, 777], "200": [777, 888, 999]}
     assert np.isnan(found.seeds("cifar100", "test")).tolist() == [[False] * 3, [False, False, True], [False] * 3]
     assert (found.seeds("cifar10", "valid", 12).shape, found.seeds("cifar100", "test", 12).shape) == ((3, 2), (3, 1))
@@ -78,8 +78,8 @@ def test_a_part_does_not_pass_for_the_benchmark(own_home: Path, released: dict[s
 
 @pytest.mark.parametrize("protocol", [2, 5])
 def test_any_protocol(released: dict[str, Path], tmp_path: Path, protocol: int) -> None:
-    found = read(releases.as_one_file(tmp_path / "x.pickle.pbz2", protocol))
-    assert found.about["sha256"] == read(released["folder"]).about["sha256"]
+    found = read_official(releases.as_one_file(tmp_path / "x.pickle.pbz2", protocol))
+    assert found.about["sha256"] == read_official(released["folder"]).about["sha256"]
 
 
 class Runs:
@@ -101,7 +101,7 @@ def test_a_hostile_file_is_refused_by_name_and_not_run(
         lambda *a, **k: {**honest(*a, **k), "hidden": Runs(mark)} if a[0] == 2941 else honest(*a, **k),
     )
     with pytest.raises(UserError, match=r"is refused: it names '(posix|nt)\.system', which no data set needs"):
-        read(FORMS[form](tmp_path))
+        read_official(FORMS[form](tmp_path))
     assert not mark.exists()
 
 
@@ -149,7 +149,7 @@ def test_an_archive_cannot_lead_out_of_itself(tmp_path: Path, name: str) -> None
     with tarfile.open(tmp_path / "x.tar", "w") as archive:
         archive.addfile(tarfile.TarInfo(name), io.BytesIO())
     with pytest.raises(UserError, match="is a link or leads out of the archive"):
-        read(tmp_path / "x.tar")
+        read_official(tmp_path / "x.tar")
 
 
 def test_a_link_in_an_archive_is_refused(tmp_path: Path) -> None:
@@ -158,14 +158,14 @@ def test_a_link_in_an_archive_is_refused(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "x.tar", "w") as archive:
         archive.addfile(link)
     with pytest.raises(UserError, match="is a link or leads out"):
-        read(tmp_path / "x.tar")
+        read_official(tmp_path / "x.tar")
 
 
 def test_a_file_that_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bomb").mkdir()
     (tmp_path / "bomb" / "000003.pickle.pbz2").write_bytes(bz2.compress(b"\x80\x04" + b"N" * (1 << 25)))
     with pytest.raises(UserError, match="unpacks to more than 16777216 bytes"):
-        read(tmp_path / "bomb")
+        read_official(tmp_path / "bomb")
 
 
 @pytest.mark.parametrize(("form", "kept"), [(form, 0.6) for form in FORMS] + [("folder", 0.0), ("pth of then", 0.001)])
@@ -177,7 +177,7 @@ def test_a_torn_file_is_a_clear_error(released: dict[str, Path], tmp_path: Path,
         whole, torn = whole / "002941.pickle.pbz2", torn / "002941.pickle.pbz2"
     torn.write_bytes(whole.read_bytes()[: int(kept * whole.stat().st_size)])
     with pytest.raises(UserError):
-        read(tmp_path / released[form].name)
+        read_official(tmp_path / released[form].name)
 
 
 def same(one: Table, other: Table) -> bool:
@@ -191,14 +191,14 @@ def same(one: Table, other: Table) -> bool:
 def test_one_bit_that_is_not_right_is_noticed_or_changes_nothing(
     released: dict[str, Path], tmp_path: Path, form: str
 ) -> None:
-    whole, right, drawn = released[form].read_bytes(), read(released[form]), np.random.default_rng(0)
+    whole, right, drawn = released[form].read_bytes(), read_official(released[form]), np.random.default_rng(0)
     path = tmp_path / released[form].name
     for place in [*drawn.integers(len(whole), size=20), len(whole) - 5]:
         spoilt = bytearray(whole)
         spoilt[place] ^= 1 << drawn.integers(8)
         path.write_bytes(spoilt)
         try:
-            assert same(read(path), right)
+            assert same(read_official(path), right)
         except UserError:
             continue
 
@@ -209,11 +209,11 @@ def test_a_packed_file_is_read_to_its_checksum(released: dict[str, Path], tmp_pa
     content = bz2.decompress(released["one file"].read_bytes())
     packed = bytearray(bz2.compress(content + bytes(np.random.default_rng(0).bytes(2_000_000))))
     path.write_bytes(packed)
-    assert same(read(path), read(released["one file"]))
+    assert same(read_official(path), read_official(released["one file"]))
     packed[-3] ^= 16
     path.write_bytes(packed)
     with pytest.raises(UserError, match="is damaged, or not what its name says"):
-        read(path)
+        read_official(path)
 
 
 def test_what_one_entry_shares_with_another_is_not_half_read(tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_what_one_entry_shares_with_another_is_not_half_read(tmp_path: Path) -> 
     held = {"meta_archs": [], "arch2infos": {2941: shared, 2942: shared}}
     (tmp_path / "x.pickle.pbz2").write_bytes(bz2.compress(pickle.dumps(held, 4)))
     with pytest.raises(UserError, match="Memo value not found"):
-        read(tmp_path / "x.pickle.pbz2")
+        read_official(tmp_path / "x.pickle.pbz2")
 
 
 def size_search_space(path: Path) -> Path:
@@ -253,10 +253,10 @@ def test_packed_and_renamed_releases_are_read(
     with tarfile.open(path, f"w:{mode}") as archive:  # type: ignore[call-overload]
         archive.add(released["folder"], "NATS-tss-v1_0-3ffb9-simple")
     assert official.recognises(path) == "nas-bench-201"
-    assert read(path).table.about["sha256"] == read(released["folder"]).about["sha256"]
+    assert read_official(path).about["sha256"] == read_official(released["folder"]).about["sha256"]
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(UserError, match="damaged"):
-        read(path)
+        read_official(path)
 
 
 @pytest.mark.parametrize(
@@ -271,4 +271,4 @@ def test_packed_and_renamed_releases_are_read(
 def test_files_that_a_browser_renamed(tmp_path: Path, released: dict[str, Path], form: str, name: str) -> None:
     (tmp_path / name).write_bytes(released[form].read_bytes())
     assert official.recognises(tmp_path / name) == "nas-bench-201"
-    assert len(read(tmp_path / name)) == 3
+    assert len(read_official(tmp_path / name)) == 3

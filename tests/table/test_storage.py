@@ -48,7 +48,7 @@ def test_a_save_that_fails_leaves_the_old_file(sample: Table, made: Table, tmp_p
 
 def test_a_table_of_another_format_is_refused(sample: Table, tmp_path: Path) -> None:
     header = {"kind": storage.KIND, "format": 99, "about": {}}
-    npz.write(tmp_path / "later.npz", header, {"ops": sample.ops})
+    npz.write_arrays(tmp_path / "later.npz", header, {"ops": sample.ops})
     with pytest.raises(UserError, match="format 99; this version reads format 1"):
         Table.open(tmp_path / "later.npz")
 
@@ -58,8 +58,8 @@ def test_a_table_of_another_format_is_refused(sample: Table, tmp_path: Path) -> 
 )
 def test_a_column_without_a_proper_name_is_refused(sample: Table, tmp_path: Path, name: str) -> None:
     sample.save(tmp_path / "table.npz")
-    header, arrays = npz.read(tmp_path / "table.npz", storage.KIND, storage.LIMIT_BYTES)
-    npz.write(tmp_path / "wrong.npz", header, arrays | {name: sample.numbers})
+    header, arrays = npz.read_arrays(tmp_path / "table.npz", storage.KIND, storage.LIMIT_BYTES)
+    npz.write_arrays(tmp_path / "wrong.npz", header, arrays | {name: sample.numbers})
     with pytest.raises(UserError, match="is a damaged table"):
         Table.open(tmp_path / "wrong.npz")
 
@@ -72,18 +72,18 @@ def test_a_file_of_a_version_that_numbered_rows_reads_the_same(own_home: Path) -
 
 def test_a_table_without_its_architectures_is_refused(sample: Table, tmp_path: Path) -> None:
     sample.save(tmp_path / "table.npz")
-    header, arrays = npz.read(tmp_path / "table.npz", storage.KIND, storage.LIMIT_BYTES)
+    header, arrays = npz.read_arrays(tmp_path / "table.npz", storage.KIND, storage.LIMIT_BYTES)
     del arrays["ops"]
-    npz.write(tmp_path / "wrong.npz", header, arrays)
+    npz.write_arrays(tmp_path / "wrong.npz", header, arrays)
     with pytest.raises(UserError, match=r"is a damaged table .*ops"):
         Table.open(tmp_path / "wrong.npz")
 
 
 def test_changed_content_does_not_have_its_checksum(sample: Table, tmp_path: Path) -> None:
     sample.save(tmp_path / "table.npz")
-    header, arrays = npz.read(tmp_path / "table.npz", storage.KIND, storage.LIMIT_BYTES)
+    header, arrays = npz.read_arrays(tmp_path / "table.npz", storage.KIND, storage.LIMIT_BYTES)
     arrays["means/cifar10/valid/200"][0] = 99.9
-    npz.write(tmp_path / "table.npz", header, arrays)
+    npz.write_arrays(tmp_path / "table.npz", header, arrays)
     with pytest.raises(UserError, match="does not have the checksum it states"):
         checked(Table.open(tmp_path / "table.npz"))
 

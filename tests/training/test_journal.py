@@ -59,7 +59,7 @@ def test_what_was_trained_is_not_trained_again(journal: Journal) -> None:
     assert [line.seed for line in first] == [0, 1]
     assert measure(journal, CHEAP) == []
     assert [line.seed for line in measure(journal, CHEAP, seeds=3)] == [2]
-    assert list(journal.held().values())[:2] == first
+    assert list(journal.trainings().values())[:2] == first
 
 
 def test_a_torn_line_is_trained_again(journal: Journal) -> None:
@@ -68,7 +68,7 @@ def test_a_torn_line_is_trained_again(journal: Journal) -> None:
     journal.path.write_bytes(text[:-20])
     (again,) = measure(journal, CHEAP)
     assert again.seed == 1
-    assert len(journal.held()) == 2
+    assert len(journal.trainings()) == 2
 
 
 def test_recipes_and_images_do_not_share_a_journal(journal: Journal) -> None:
@@ -112,7 +112,7 @@ def test_a_failed_training_is_named_and_the_others_are_kept(journal: Journal, mo
     monkeypatch.setattr(measuring, "_train", fails)
     with pytest.raises(UserError, match=r"training .*nor_conv_1x1~0.* failed: the loss became nan"):
         measure(journal, CHEAP, OTHER)
-    assert len(journal.held()) == 2
+    assert len(journal.trainings()) == 2
 
 
 def test_a_table_holds_every_member_of_the_classes_trained(journal: Journal) -> None:
@@ -196,8 +196,8 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(journal: Journal) -> No
 def test_the_accuracies_of_every_epoch_are_kept_and_older_lines_have_none(journal: Journal) -> None:
     (line,) = measure(journal, CHEAP, seeds=1)
     assert len(line.train_accuracies) == TINY.epochs
-    assert list(journal.held().values()) == [line]
+    assert list(journal.trainings().values()) == [line]
     older = Training(line.code, 1, line.valid, line.test, line.seconds)
     journal.add(older)
     assert "train_accuracies" not in journal.path.read_text().splitlines()[1]
-    assert list(journal.held().values()) == [line, older]
+    assert list(journal.trainings().values()) == [line, older]

@@ -20,7 +20,7 @@ def _check_images(path: Path) -> None:
 
 
 def _check_split(path: Path) -> None:
-    split_file.read(path)
+    split_file.read_source(path)
 
 
 IMAGES: Final = Kind("images", "images", native, _image_importers, _check_images)

@@ -46,7 +46,7 @@ def recognises(path: Path) -> str | None:
     return layout.name if layout else None
 
 
-def read(path: Path) -> ImageSet:
+def read_source(path: Path) -> ImageSet:
     """The images of the archive at `path`; nothing that its pickles may name is run.
 
     Raises `UserError` where a batch is missing, damaged or names a class, and where the archive's paths leave it.
@@ -56,7 +56,7 @@ def read(path: Path) -> ImageSet:
         raise UserError(f"{path} is no archive of CIFAR, or a damaged one")
     members: dict[str, Any] = {}
     for name, data in _members(path, _folder(layout), {*layout.train, *layout.test, layout.meta}):
-        batch = pickles.read(data, f"{path}: {name}")
+        batch = pickles.read_pickle(data, f"{path}: {name}")
         members[name] = batch[layout.classes] if name == layout.meta else _part(batch, layout.labels, f"{path}: {name}")
     for name in (*layout.train, *layout.test, layout.meta):
         if name not in members:

@@ -34,7 +34,7 @@ def recognises(path: Path) -> str | None:
     return _LABELS[_label(names)] if "img" in names and _label(names) else None
 
 
-def read(path: Path) -> ImageSet:
+def read_source(path: Path) -> ImageSet:
     """The images in the folder `path`, decoded; raises `UserError` where one is not 32x32 and RGB."""
     for part in ("train", "test"):
         _check_shards(_files(path, part))

@@ -54,7 +54,7 @@ class ByClass:
         """The name, as what is at `path` is taken for such a folder."""
         return self.name if path.is_dir() else None
 
-    def read(self, path: Path) -> ImageSet:
+    def read_source(self, path: Path) -> ImageSet:
         """The images in the folder `path`, square and shuffled.
 
         Raises `UserError` where it is laid out otherwise, has too few or too many images, or one is damaged.
@@ -62,9 +62,9 @@ class ByClass:
         pixels, listing = check_pixels(self.size), files(path)
         _limit(path, listing, pixels)
         classes = tuple(listing.train)
-        drawn = np.random.default_rng(_SEED)
+        rng = np.random.default_rng(_SEED)
         bits = depth(file for part in listing[:2] for own in part.values() for file in own)
-        train, test = (_part(part, classes, pixels, bits, drawn) for part in listing[:2])
+        train, test = (_part(part, classes, pixels, bits, rng) for part in listing[:2])
         label = self.name + (f" ({listing.mark})" if listing.mark else "")
         return build_image_set(self.name, train, test, classes, label=label, flip=self.flip, crop=pixels // 8)
 
@@ -74,9 +74,9 @@ def recognises(path: Path) -> str | None:  # noqa: ARG001
     return None
 
 
-def read(path: Path) -> ImageSet:
+def read_source(path: Path) -> ImageSet:
     """The images in the folder `path` under its own name, 32x32."""
-    return ByClass(path.name).read(path)
+    return ByClass(path.name).read_source(path)
 
 
 def holds(path: Path) -> bool:
@@ -91,14 +91,14 @@ def files(path: Path) -> Files:
     """The image files in the folder `path`; raises `UserError` where it is not laid out by class."""
     parts = _parts(path)
     if not parts:
-        return _drawn(path, path, ())
+        return _with_drawn_test(path, path, ())
     train, *others = (parts.get(name) for name in _PARTS)
     apart = [place for place in others if place]
     notes = _strangers(path, set(parts.values()))
     if train is None:
         raise UserError(f"{path} has a folder {apart[0].name!r} and none called 'train', whose images to learn from")
     if not apart:
-        return _drawn(path, train, notes)
+        return _with_drawn_test(path, train, notes)
     train_files, *rest = (_by_class(place, 2 if place == train else 1) for place in (train, *apart))
     for place, part in zip(apart, rest, strict=True):
         if other := sorted(set(part) - set(train_files)):
@@ -129,13 +129,13 @@ def _parts(path: Path) -> dict[str, Path]:
     return folders
 
 
-def _drawn(path: Path, train: Path, notes: tuple[str, ...]) -> Files:
+def _with_drawn_test(path: Path, train: Path, notes: tuple[str, ...]) -> Files:
     """The images by class in `train`, of which a part is drawn for testing."""
-    drawn, training, test = np.random.default_rng(_SEED), {}, {}
+    rng, training, test = np.random.default_rng(_SEED), {}, {}
     for name, own in _by_class(train).items():
         if len(own) < 2:
             raise UserError(f"{train / name} has one image; a class needs one to train on and one to test on")
-        chosen = set(drawn.permutation(len(own))[: max(1, len(own) // _SHARE)].tolist())
+        chosen = set(rng.permutation(len(own))[: max(1, len(own) // _SHARE)].tolist())
         test[name] = [own[place] for place in sorted(chosen)]
         training[name] = [file for place, file in enumerate(own) if place not in chosen]
     note = f"{path} has no test images apart: a fifth of each class was drawn as such"
@@ -205,11 +205,11 @@ def _limit(path: Path, listing: Files, pixels: int) -> None:
 
 
 def _part(
-    by_class: Mapping[str, list[Path]], classes: tuple[str, ...], pixels: int, bits: int, drawn: np.random.Generator
+    by_class: Mapping[str, list[Path]], classes: tuple[str, ...], pixels: int, bits: int, rng: np.random.Generator
 ) -> Part:
     """All images of a part, shuffled: searches take the first half of the training images for the weights."""
     listed = [(file, classes.index(name)) for name, own in by_class.items() for file in own]
-    listed = [listed[place] for place in drawn.permutation(len(listed))]
+    listed = [listed[place] for place in rng.permutation(len(listed))]
     images = np.empty((len(listed), 3, pixels, pixels), np.uint8)
     for place, (file, _) in enumerate(shown(listed, len(listed), "reading images")):
         images[place] = square(file, pixels, bits)

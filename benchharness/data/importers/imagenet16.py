@@ -23,7 +23,7 @@ def recognises(path: Path) -> str | None:
     return _NAME if path.is_dir() and (path / _TRAIN[0]).is_file() and (path / _TEST).is_file() else None
 
 
-def read(path: Path) -> ImageSet:
+def read_source(path: Path) -> ImageSet:
     """The images of the batches in `path` whose class is 1 to 120, as classes 0 to 119.
 
     Raises `UserError` where a batch is missing, damaged or names a class.
@@ -39,7 +39,7 @@ def _batch(path: Path) -> Part:
     if not path.is_file():
         raise UserError(f"{path} is missing; ImageNet16-120 needs all ten training batches and {_TEST!r}")
     with open_file(path, pickles.LIMIT_BYTES) as file:
-        batch = pickles.read(file.read(), path)
+        batch = pickles.read_pickle(file.read(), path)
     try:
         labels = np.array(batch["labels"], np.int64)
         images = batch["data"].reshape(len(labels), 3, 16, 16)

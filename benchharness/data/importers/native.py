@@ -16,6 +16,6 @@ def recognises(path: Path) -> str | None:
     return name if isinstance(name, str) and name != DIGITS else None
 
 
-def read(path: Path) -> ImageSet:
+def read_source(path: Path) -> ImageSet:
     """The images in the file at `path`; raises `UserError` where they do not have the checksum they state."""
     return ImageSet.open(path).checked()

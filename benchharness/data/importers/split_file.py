@@ -43,7 +43,7 @@ def recognises(path: Path) -> str | None:
         return None
 
 
-def read(path: Path) -> SplitFile:
+def read_source(path: Path) -> SplitFile:
     """The split at `path`; raises `UserError` where it is not the benchmark's own, or not of halves of test images."""
     split = load_split(path)
     dataset = _dataset(split)

@@ -54,7 +54,7 @@ def reads(path: Path) -> bool:
     return bool(frames.form(path)) and path.is_file()
 
 
-def read(path: Path) -> Table:
+def read_source(path: Path) -> Table:
     """The table in the file at `path`; raises `UserError` where it is not as its columns say."""
     return read_as(path, recognises(path) or frames.stem(path))
 
@@ -68,7 +68,7 @@ def read_as(path: Path, name: str, columns: Mapping[str, str] | None = None) -> 
     """
     columns = columns or {}
     mapped_names = set(columns.values())
-    rows = _renamed(frames.read(path, lambda name: name in mapped_names or known(name)), columns, path)
+    rows = _renamed(frames.read_frame(path, lambda name: name in mapped_names or known(name)), columns, path)
     numbers = numbers_in(rows, path)
     ops = ops_in(rows, numbers)
     names = [str(column) for column in rows]

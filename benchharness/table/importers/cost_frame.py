@@ -27,7 +27,7 @@ def recognises(path: Path) -> str | None:
     return frames.stem(path) if named else None
 
 
-def read(path: Path) -> Costs:
+def read_source(path: Path) -> Costs:
     """The costs in the file at `path`; raises `UserError` where it is not as its columns say."""
     return read_as(path, frames.stem(path))
 
@@ -39,7 +39,7 @@ def read_as(path: Path, name: str, unit: str = "") -> Costs:
     where a column is missing or holds nothing positive, a value is no number, or an architecture comes twice.
     """
     given = measured_in(unit) if unit else None
-    frame = frames.read(path, lambda column: bool(given) or _known(column))
+    frame = frames.read_frame(path, lambda column: bool(given) or _known(column))
     if not set(_OURS) & set(frame):
         raise UserError(f"{path} has no column `arch` or `index` that says which architectures the costs are of")
     measures = _measures({str(name): column.dtype.kind for name, column in frame.items()}, given)

@@ -18,7 +18,7 @@ def recognises(path: Path) -> str | None:
     return str(name) if name else None
 
 
-def read(path: Path) -> Table:
+def read_source(path: Path) -> Table:
     """The table in the file at `path`, checked; raises `UserError` where it is not what it says."""
     return checked(Table.open(path))
 

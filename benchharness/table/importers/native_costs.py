@@ -15,6 +15,6 @@ def recognises(path: Path) -> str | None:
     return str(name) if name else None
 
 
-def read(path: Path) -> Costs:
+def read_source(path: Path) -> Costs:
     """The costs in the file at `path`; raises `UserError` where it is not what it says."""
     return Costs.open(path)

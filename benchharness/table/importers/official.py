@@ -58,7 +58,7 @@ def recognises(path: Path) -> str | None:
     return NAME if path.is_file() and _form(path) else None
 
 
-def read(path: Path) -> Table:
+def read_source(path: Path) -> Table:
     """The table at `path`; raises `UserError` where it is not the benchmark, whole and unmixed.
 
     A folder may hold a part: its table has another name.
@@ -131,7 +131,7 @@ def _one(packed: io.BufferedIOBase, where: object) -> dict[Any, Any]:
         raise UserError(f"{where} is no bzip2 file, or a damaged one ({error})") from None
     if len(data) > _ONE_FILE_BYTES:
         raise UserError(f"{where} unpacks to more than {_ONE_FILE_BYTES} bytes")
-    return pickles.read(data, where)
+    return pickles.read_pickle(data, where)
 
 
 def _members(path: Path) -> Iterator[tuple[Any, Any]]:
