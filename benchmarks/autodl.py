@@ -43,7 +43,7 @@ def main() -> None:
     theirs = network_of(args.checkout)(args.channels, args.cells, 4, 10, list(OPS), False, True).to(args.device)
     ours = Supernet(10, args.channels, args.cells).to(args.device)
     told(
-        {**steps(ours, theirs, args), "sizes": sizes(ours, theirs)},
+        {**steps(ours, theirs, args), "sizes": sizes(ours, theirs)}.items(),
         {**vars(args), "checkout": "AutoDL-Projects"},
         args.out,
     )

@@ -5,7 +5,9 @@ not count. Without probes between epochs. `--graphs` lets each method take part 
 CIFAR-10 where it is installed, else `digits`.
 """
 
+import argparse
 import statistics
+from collections.abc import Iterator
 
 import torch
 from timing import Figures, dataset, of_searches, parser, timed, told
@@ -37,18 +39,23 @@ def main() -> None:
     if args.graphs:
         recorded = {job.base.method: Search(job.base, images, device, recorder=CudaRecorder(device)) for job in jobs}
         searches |= {f"{name}, graphs": search for name, search in recorded.items()}
+    told(measured(searches, args), vars(args), args.out)
+
+
+def measured(searches: dict[str, Search], args: argparse.Namespace) -> Iterator[tuple[str, Figures]]:
+    """What is known of each search after each of its epochs but the first."""
+    found: dict[str, Figures] = {}
     seconds: dict[str, list[float]] = {name: [] for name in searches}
     for turn in range(args.repeats + 1):
         for name, search in searches.items():
             taken = timed(search.run_epoch, args.clock)
-            if turn:
-                seconds[name].append(taken)
-    found = {name: figures(searches[name], every) for name, every in seconds.items()}
-    for name in (name for name in found if f"{name}, graphs" in found):
-        found[f"{name}, graphs"]["times as fast"] = (
-            found[name]["seconds an epoch"] / found[f"{name}, graphs"]["seconds an epoch"]
-        )
-    told(found, vars(args), args.out)
+            if not turn:
+                continue
+            seconds[name].append(taken)
+            found[name] = figures(search, seconds[name])
+            if plain := found.get(name.removesuffix(", graphs")) if name.endswith(", graphs") else None:
+                found[name]["times as fast"] = plain["seconds an epoch"] / found[name]["seconds an epoch"]
+            yield name, found[name]
 
 
 def figures(search: Search, seconds: list[float]) -> Figures:

@@ -41,8 +41,7 @@ def main() -> None:
     args.dataset = dataset(args.dataset)
     torch.set_num_threads(args.threads)
     search = searched(args)
-    found = {part: MEASURED[part](search, args) for part in args.parts.split(",")}
-    told(found, vars(args), args.out)
+    told(((part, MEASURED[part](search, args)) for part in args.parts.split(",")), vars(args), args.out)
 
 
 class Plain(Evaluation):

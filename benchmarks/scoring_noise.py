@@ -48,7 +48,7 @@ def main() -> None:
             "operations": float(scores.mean(1).std(-1, ddof=1).mean()),
             "agree": float(np.mean([choices[:, a] == choices[:, b] for a in range(args.repeats) for b in range(a)])),
         }
-    told(found, vars(args), args.out)
+    told(found.items(), vars(args), args.out)
 
 
 def searched(args: argparse.Namespace, seed: int) -> Search:

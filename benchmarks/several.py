@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
 import torch
 from timing import Figures, dataset, finish, of_searches, parser, told
@@ -37,11 +38,17 @@ def main() -> None:
     if args.seed is not None:
         print(json.dumps(one(args)))
         return
-    found: dict[int, list[Figures]] = {int(number): [] for number in args.at_a_time.split(",")}
+    told(measured([int(number) for number in args.at_a_time.split(",")], args), vars(args), args.out)
+
+
+def measured(numbers: list[int], args: argparse.Namespace) -> Iterator[tuple[str, Figures]]:
+    """What is known of each number at a time, after each time that it trained."""
+    found: dict[int, list[Figures]] = {}
     for _ in range(args.repeats):
-        for number, figures in found.items():
-            figures.append(together(number, args.epochs))
-    told(compared(found), vars(args), args.out)
+        for number in numbers:
+            found.setdefault(number, []).append(together(number, args.epochs))
+            part = f"{number} at a time"
+            yield part, compared(found)[part]
 
 
 def one(args: argparse.Namespace) -> Figures:

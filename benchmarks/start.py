@@ -28,7 +28,7 @@ def main() -> None:
     args = asked.parse_args()
     names = list(dict.fromkeys(["python", "import torch", *args.commands.split(",")]))
     seconds = medians({name: lambda words=COMMANDS[name]: ran(words) for name in names}, args.repeats, args.clock)
-    told({name: beside(name, seconds) for name in names}, vars(args), args.out)
+    told(((name, beside(name, seconds)) for name in names), vars(args), args.out)
 
 
 def ran(words: list[str]) -> None:

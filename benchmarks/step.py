@@ -10,7 +10,7 @@ is, and the memory that they read and write. Run from the repository's root, whe
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -92,7 +92,7 @@ def compiled(net: Supernet, images: Tensor) -> Way:
     return Way(net, images)
 
 
-def compared(ways: dict[str, Way], repeats: int, clock: str) -> dict[str, Figures]:
+def compared(ways: dict[str, Way], repeats: int, clock: str) -> Iterator[tuple[str, Figures]]:
     """Per half-step: each way's first and median seconds, and the plain one's over every other's."""
     labels = torch.randint(10, (len(ways["plain"].images),), device=ways["plain"].images.device)
     alpha = torch.zeros(len(EDGES), len(OPS), device=labels.device, requires_grad=True)
@@ -110,10 +110,8 @@ def compared(ways: dict[str, Way], repeats: int, clock: str) -> dict[str, Figure
     def loss(way: Way, at: Tensor) -> Tensor:
         return F.cross_entropy(way.net(way.images, at.softmax(-1)), labels)
 
-    return {
-        "weights half-step": raced(weights, ways, repeats, clock),
-        "alpha half-step": raced(alphas, ways, repeats, clock),
-    }
+    yield "weights half-step", raced(weights, ways, repeats, clock)
+    yield "alpha half-step", raced(alphas, ways, repeats, clock)
 
 
 def raced(step: Callable[[Way], None], ways: dict[str, Way], repeats: int, clock: str) -> Figures:

@@ -61,7 +61,7 @@ def main() -> None:
         "all architectures, six figures": every(table, api, args.repeats, args.clock),
     }
     found = {name: {**part, **verdict(part, BOUNDS[name])} for name, part in parts.items()}
-    told({"nas_201_api's file": memory, **found}, vars(args), args.out)
+    told({"nas_201_api's file": memory, **found}.items(), vars(args), args.out)
 
 
 def made(path: Path, archs: int) -> Path:

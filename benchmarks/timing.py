@@ -7,7 +7,7 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,12 +81,27 @@ def finish() -> None:
         torch.cuda.synchronize()
 
 
-def told(found: Mapping[str, Figures], options: Mapping[str, Any], out: Path | None) -> None:
-    """Print a line for each part and, with `out`, write all of it there as JSON, with where it was measured."""
-    for part, figures in found.items():
+def told(found: Iterable[tuple[str, Figures]], options: Mapping[str, Any], out: Path | None) -> None:
+    """Print a line for each part once it is measured, and with `out` write all so far there as JSON.
+
+    A part that is measured further comes again with its new figures. The file says where it was measured, and whether
+    it is complete: whoever is ended in between leaves what there was.
+    """
+    so_far: dict[str, Figures] = {}
+    for part, figures in found:
+        so_far[part] = figures
         print(part + ": " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()), flush=True)
-    if out:
-        kept = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
-        kept.pop("out", None)
-        where = {"load_average": os.getloadavg()[0], "environment": describe()}
-        out.write_text(json.dumps({"options": kept, "found": found, **where}, indent=1) + "\n")
+        write(so_far, options, out, complete=False)
+    write(so_far, options, out, complete=True)
+
+
+def write(found: Mapping[str, Figures], options: Mapping[str, Any], out: Path | None, complete: bool) -> None:
+    """Put figures at `out`, wholly or not at all."""
+    if not out:
+        return
+    kept = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
+    kept.pop("out", None)
+    where = {"load_average": os.getloadavg()[0], "environment": describe(), "complete": complete}
+    part = out.with_name(out.name + ".part")
+    part.write_text(json.dumps({"options": kept, "found": found, **where}, indent=1) + "\n")
+    part.replace(out)

@@ -1,130 +1,275 @@
 """The script for a GPU: every step has its time, nothing found is lost, and what is carried comes out whole."""
 
 import argparse
-import importlib.util
+import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tarfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "gpu.py"
+SCRIPTS = Path(__file__).parents[2] / "benchmarks"
+ABSENT = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class Absent(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"platformdirs", "httpx", "pooch", "nas_201_api", "beartype", "distributed"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+"""
+"""A `sitecustomize` without what the machine with a GPU lacks; msgspec, which it lacks too, is carried there."""
 
 
 @pytest.fixture
-def gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """The script, at work in a folder of its own."""
-    spec = importlib.util.spec_from_file_location("gpu_script", SCRIPT)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "gpu_script", module)
-    spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "WORK", tmp_path / "runs" / "gpu")
-    monkeypatch.setattr(module, "CARRIED", tmp_path / "runs" / "carry")
-    (tmp_path / "runs" / "gpu").mkdir(parents=True)
-    return module
+    monkeypatch.syspath_prepend(SCRIPTS)
+    monkeypatch.chdir(tmp_path)
+    for name in ("gpu", "carrying"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    module = importlib.import_module("gpu")
+    assert tmp_path / "runs" / "gpu" == module.WORK
+    module.WORK.mkdir(parents=True)
+    yield module
+    for name in ("gpu", "carrying"):
+        del sys.modules[name]
 
 
 def asked(tmp_path: Path, **changes: Any) -> argparse.Namespace:
-    return argparse.Namespace(**{"device": "cpu", "out": tmp_path / "out", **changes})
+    return argparse.Namespace(**{"device": "cpu", "out": tmp_path / "out", "jobs": 0, **changes})
 
 
-def noted(gpu: ModuleType) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (gpu.WORK / "steps.jsonl").read_text().splitlines()]
+def noted(gpu: ModuleType) -> list[tuple[str, int | None]]:
+    return [(line["step"], line["exit"]) for line in gpu.noted()]
+
+
+def does(gpu: ModuleType, name: str, code: str, seconds: float = 60.0, **more: Any) -> Any:
+    """A step of Python code."""
+    return gpu.Step(name, (sys.executable, "-c", code), seconds, **more)
+
+
+def gone(process: int) -> bool:
+    """Whether a process is gone, or has ended and is only not yet asked how."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def appears(path: Path) -> None:
+    while not (path.exists() and path.read_text()):
+        time.sleep(0.02)
+
+
+FORKS = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
+open("child", "w").write(str(child.pid))
+print("begun", flush=True)
+child.wait()
+"""
 
 
 def test_a_step_that_takes_too_long_is_ended_with_all_it_started_and_the_next_goes_on(
     gpu: ModuleType, tmp_path: Path
 ) -> None:
-    forks = "import subprocess, sys; print('begun', flush=True); subprocess.run([sys.executable, '-c', 'input()'])"
-    until, args = time.monotonic() + 60, asked(tmp_path)
-    slow = gpu.Step("slow", (sys.executable, "-c", forks.replace("input()", "import time; time.sleep(50)")), 2.0)
-    assert gpu.done(slow, args, until) is None
-    assert gpu.done(gpu.Step("quick", (sys.executable, "-c", "print(6 * 7)"), 20.0), args, until) == 0
-    assert [(line["step"], line["exit"]) for line in noted(gpu)] == [("slow", None), ("quick", 0)]
-    assert noted(gpu)[0]["seconds"] < 20
+    steps = [does(gpu, "slow", FORKS, 2.0), does(gpu, "quick", "print(6 * 7)", 20.0)]
+    assert gpu.all_of(steps, asked(tmp_path), time.monotonic() + 60) == 1
+    assert noted(gpu) == [("slow", None), ("quick", 0), ("slow", None)], "tried again once all others have been"
     with tarfile.open(tmp_path / "out" / "evidence.tgz") as archive:
         names = archive.getnames()
     assert {"slow.txt", "quick.txt", "steps.jsonl"} <= set(names)
-    assert (gpu.WORK / "slow.txt").read_text().startswith("begun\n")
+    assert (gpu.WORK / "slow.txt").read_text().count("\nbegun\n") == 2
+    assert gone(int((tmp_path / "child").read_text()))
 
 
-def test_without_time_a_step_is_left_out_and_told_so(gpu: ModuleType, tmp_path: Path) -> None:
-    step = gpu.Step("late", (sys.executable, "-c", "raise SystemExit(3)"), 60.0)
-    assert gpu.done(step, asked(tmp_path), time.monotonic() + 10) is None
-    assert noted(gpu)[0]["exit"] is None
+def test_a_step_that_fails_takes_none_along_and_is_tried_twice_alone(gpu: ModuleType, tmp_path: Path) -> None:
+    steps = [does(gpu, "bad", "raise SystemExit(3)"), does(gpu, "good", "")]
+    for _ in range(2):
+        assert gpu.all_of(steps, asked(tmp_path), time.monotonic() + 90) == 1
+    assert noted(gpu) == [("bad", 3), ("good", 0), ("bad", 3)]
+
+
+def test_the_same_again_goes_on_where_the_time_was_up(gpu: ModuleType, tmp_path: Path) -> None:
+    """A search that pauses leaves the others their turn; it and what time was too short for count as no failures."""
+    paused = "import pathlib; p = pathlib.Path('n'); p.open('a').write('x'); exit(75 * (len(p.read_text()) < 3))"
+    steps = [does(gpu, "search", paused), does(gpu, "long", "", 300.0, least=200.0), does(gpu, "short", "")]
+    assert gpu.all_of(steps, asked(tmp_path), time.monotonic() + 90) == gpu.MORE
+    assert noted(gpu) == [("search", 75), ("short", 0), ("search", 75)]
+    assert gpu.all_of(steps, asked(tmp_path), time.monotonic() + 400) == 0
+    assert noted(gpu)[3:] == [("long", 0), ("search", 0)]
+    assert gpu.all_of(steps, asked(tmp_path), time.monotonic() + 400) == 0
+    assert len(noted(gpu)) == 5
+
+
+def test_a_step_that_the_commands_end_cut_short_has_not_failed(gpu: ModuleType) -> None:
+    step = does(gpu, "some", "", 50.0)
+    for limit, failed in ((20.0, 0), (49.9, 1)):
+        gpu.note(step, "cpu", limit, None, limit)
+        assert gpu.attempts(step, "cpu").failed == failed
+
+
+def test_what_was_found_on_one_device_does_not_count_for_another(gpu: ModuleType) -> None:
+    step = does(gpu, "some", "")
+    gpu.note(step, "cpu", 60, 0, 1.0)
+    assert gpu.attempts(step, "cpu") is None
+    assert gpu.attempts(step, "cuda") == (0, 0)
+
+
+def test_a_torn_line_does_not_count(gpu: ModuleType) -> None:
+    step = does(gpu, "some", "")
+    (gpu.WORK / "steps.jsonl").write_text('{"step": "some", "exit": 0, "dev')
+    assert gpu.attempts(step, "cpu") == (0, 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
+def test_whoever_is_killed_in_a_step_goes_on_with_it(gpu: ModuleType, tmp_path: Path, number: signal.Signals) -> None:
+    """What the killed command left going is ended first; where it could still speak, it ended that itself."""
+    does_so = f"import gpu; gpu.steps_of = lambda args: [gpu.Step('some', ({sys.executable!r}, '-c', {FORKS!r}), 60.0)]"
+    words = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); {does_so}; exit(gpu.main())"]
+    script = subprocess.Popen([*words, "run", "--device", "cpu"], stdout=subprocess.DEVNULL)
+    appears(tmp_path / "child")
+    child = int((tmp_path / "child").read_text())
+    script.send_signal(number)
+    script.wait()
+    assert gone(child) == (number == signal.SIGTERM)
+    gpu.end_leftover()
+    assert gone(child)
+    steps = [does(gpu, "some", "")]
+    assert gpu.all_of(steps, asked(tmp_path), time.monotonic() + 60) == 0
+    assert noted(gpu) == [("some", 0)]
+
+
+def test_another_process_of_that_number_is_left_alone(gpu: ModuleType) -> None:
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, cwd="/", process_group=0)
+    (gpu.WORK / "going").write_text(str(other.pid))
+    gpu.end_leftover()
+    assert other.poll() is None
+    other.communicate(b"\n")
 
 
 def test_without_the_device_nothing_else_is_tried(gpu: ModuleType, tmp_path: Path) -> None:
-    (seen, *_) = gpu.steps_of(asked(tmp_path, part="check", device="cuda:7", small=True))
-    assert seen.name == "device"
+    args = asked(tmp_path, device="cuda:7", small=True, suite="suites/paper.toml", seconds=560.0)
     with pytest.raises(SystemExit, match="no use without the device"):
-        gpu.done(seen, asked(tmp_path), time.monotonic() + 120)
+        gpu.all_of(list(gpu.steps_of(args)), args, time.monotonic() + 120)
+    assert noted(gpu) == [("device", 1)]
     assert "AssertionError" in (gpu.WORK / "device.txt").read_text()
 
 
-def test_the_newest_checkpoint_of_an_unfinished_run_comes_back_and_no_other(gpu: ModuleType, tmp_path: Path) -> None:
-    for age, (name, finished) in enumerate([("new", False), ("old", False), ("whole", True)]):
+def test_the_search_takes_the_number_at_a_time_that_was_found_best(gpu: ModuleType) -> None:
+    step = gpu.Step("search", ("--jobs", "{jobs}", "--for", "{left}s"), 560.0)
+    assert gpu.filled(step, 0, 300.0) == ["--jobs", "3", "--for", "260s"]
+    rates = {"1 at a time": 10.0, "2 at a time": 19.0, "4 at a time": 18.0}
+    told = {"found": {part: {"epochs an hour": rate} for part, rate in rates.items()}}
+    (gpu.WORK / "several.json").write_text(json.dumps(told))
+    assert gpu.filled(step, 0, 300.0)[1] == "2"
+    assert gpu.filled(step, 5, 300.0)[1] == "5"
+
+
+def test_the_plan_names_every_step_and_no_command_is_too_long(gpu: ModuleType, tmp_path: Path) -> None:
+    args = asked(tmp_path, device="cuda", small=False, suite="suites/paper.toml", seconds=560.0)
+    steps = list(gpu.steps_of(args))
+    header, _, *rows = gpu.page(steps, 560)
+    assert header.startswith("| command | minutes")
+    assert [row.split("|")[3].strip(" `") for row in rows] == [step.name for step in steps]
+    assert max(float(row.split("|")[2].split("-")[1]) for row in rows) <= 560 / 60
+    assert "\n".join(rows) in (SCRIPTS.parent / "docs" / "gpu.md").read_text()
+
+
+def test_the_newest_checkpoints_of_unfinished_runs_come_back_and_no_other(gpu: ModuleType, tmp_path: Path) -> None:
+    for age, name in enumerate(("new", "second", "third", "old", "whole")):
         folder = gpu.WORK / "results" / name
         folder.mkdir(parents=True)
         (folder / "checkpoint.pt").write_text(name)
-        os.utime(folder / "checkpoint.pt", (1000 - age, 1000 - age if not finished else 2000))
+        os.utime(folder / "checkpoint.pt", (1000 - age, 1000 - age if name != "whole" else 2000))
         (folder / "trace.jsonl").write_text("{}")
-        if finished:
+        if name == "whole":
             (folder / "record.json").write_text("{}")
-    gpu.archive(tmp_path / "out")
-    with tarfile.open(tmp_path / "out" / "checkpoint.tgz") as archive:
-        assert archive.getnames() == ["results/new/checkpoint.pt"]
+    gpu.carrying.archive(tmp_path / "out")
+    for number, name in enumerate(("new", "second", "third"), 1):
+        with tarfile.open(tmp_path / "out" / f"checkpoint-{number}.tgz") as archive:
+            assert archive.getnames() == [f"results/{name}/checkpoint.pt"]
     with tarfile.open(tmp_path / "out" / "evidence.tgz") as archive:
         names = archive.getnames()
     assert "results/whole/record.json" in names
     assert not any("checkpoint" in name for name in names)
+    (gpu.WORK / "results" / "new" / "record.json").write_text("{}")
+    (gpu.WORK / "results" / "old" / "record.json").write_text("{}")
+    gpu.carrying.archive(tmp_path / "out")
+    assert len(list((tmp_path / "out").iterdir())) == 3, "no checkpoint of a run that is finished by now"
 
 
-def test_what_is_carried_in_pieces_comes_out_whole(
-    gpu: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gpu, "PIECE_BYTES", 30_000)
-    data = tmp_path / "data"
+def test_what_is_carried_in_pieces_comes_out_whole(gpu: ModuleType, tmp_path: Path) -> None:
+    carrying, data = gpu.carrying, tmp_path / "data"
     (data / "images").mkdir(parents=True)
     content = os.urandom(100_000)
     (data / "images" / "some.npz").write_bytes(content)
-    (gpu.CARRIED / "1").mkdir(parents=True)
-    (gpu.CARRIED / "1" / "commit").write_text("abc\n")
-    gpu.split(data)
-    pieces = sorted(gpu.CARRIED.rglob("data.tar.*"))
+    (carrying.CARRIED / "1").mkdir(parents=True)
+    (carrying.CARRIED / "1" / "commit").write_text("abc\n")
+    carrying.split(data, 30_000)
+    assert all(carrying.size_of(folder) <= 30_000 for folder in carrying.CARRIED.iterdir())
+    pieces = sorted(carrying.CARRIED.rglob("data.tar.*"))
     assert len(pieces) == 4
     moved = [piece.rename(tmp_path / piece.name) for piece in pieces]
+    args, steps = asked(tmp_path), [does(gpu, "device", ""), does(gpu, "some", "")]
     for piece in moved:  # with one command each
         assert not (gpu.WORK / "data").exists()
-        piece.rename(gpu.CARRIED / "1" / piece.name)
-        gpu.unpack("cpu")
-        (gpu.CARRIED / "1" / piece.name).unlink()
+        piece.rename(carrying.CARRIED / "1" / piece.name)
+        carrying.unpack("cpu")
+        (carrying.CARRIED / "1" / piece.name).unlink()
+        assert gpu.all_of(steps, args, time.monotonic() + 60) == (0 if piece == moved[-1] else gpu.MORE)
+    assert noted(gpu) == [("device", 0), ("some", 0)]
     assert (gpu.WORK / "data" / "images" / "some.npz").read_bytes() == content
     around = gpu.around(asked(tmp_path))
     assert around["BENCHHARNESS_DATA"] == str(gpu.WORK / "data")
     assert around["BENCHHARNESS_COMMIT"] == "abc"
 
 
+def test_what_travels_beside_the_repository_is_what_git_knows_and_does_not_ignore(
+    gpu: ModuleType, tmp_path: Path
+) -> None:
+    subprocess.run(["git", "init", "-q", "."], check=True)
+    for name, size in ((".gitignore", 6), ("known", 1000), ("new", 200), ("gone", 30)):
+        (tmp_path / name).write_bytes(b"runs/\n" if name == ".gitignore" else bytes(size))
+    (tmp_path / "runs" / "large").write_bytes(bytes(50_000))
+    subprocess.run(["git", "add", "known", "gone"], check=True)
+    (tmp_path / "gone").unlink()
+    assert gpu.carrying.tree_bytes() == 1206
+
+
 @pytest.mark.slow
-def test_a_rehearsed_search_pauses_goes_on_and_keeps_every_finished_run(tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    copy.mkdir()
-    for name in ("benchharness", "benchmarks", "suites"):
-        (copy / name).symlink_to(SCRIPT.parents[1] / name)
-    words = [sys.executable, "benchmarks/gpu.py", "search", "--device", "cpu", "--small", "--jobs", "1"]
-    for _ in range(2):
-        done = subprocess.run(
-            [*words, "--out", str(tmp_path / "out")], cwd=copy, capture_output=True, text=True, check=False
-        )
+@pytest.mark.timeout(1500)
+def test_a_rehearsal_without_what_is_missing_there_killed_once_goes_on_to_its_end(tmp_path: Path) -> None:
+    copy, site = tmp_path / "copy", tmp_path / "site"
+    for folder in (copy, site):
+        folder.mkdir()
+    for name in ("benchharness", "benchmarks", "suites", "tests", "pyproject.toml"):
+        (copy / name).symlink_to(SCRIPTS.parent / name)
+    (site / "sitecustomize.py").write_text(ABSENT)
+    words = [sys.executable, "benchmarks/gpu.py", "run", "--device", "cpu", "--small", "--seconds", "1200"]
+    words += ["--only", "device,first,tests,step,several,search,epoch", "--out", str(tmp_path / "out")]
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    environment.pop("BENCHHARNESS_DATA", None)
+    killed = subprocess.Popen(words, cwd=copy, env=environment, stdout=subprocess.DEVNULL)
+    while not list(copy.glob("runs/gpu/results/**/trace.jsonl")):  # the first search has an epoch
+        time.sleep(0.05)
+    killed.kill()
+    killed.wait()
+    done = subprocess.run(words, cwd=copy, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     with tarfile.open(tmp_path / "out" / "evidence.tgz") as archive:
         names = [Path(name).name for name in archive.getnames()]
     assert names.count("record.json") == 2
+    assert {"step.json", "several.json", "epoch.json", "steps.jsonl", "tests.txt"} <= set(names)
+    assert " passed" in (copy / "runs" / "gpu" / "tests.txt").read_text()

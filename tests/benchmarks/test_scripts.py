@@ -4,11 +4,14 @@ import importlib.util
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
+from torch import nn
 
 from benchharness.table import load_table
 
@@ -34,23 +37,42 @@ class TinyNetworkDarts(nn.Module):
 """
 
 
+class Told(nn.Module):
+    """A network that notes in each backward pass whether TF32 is allowed there."""
+
+    def __init__(self, allowed: list[bool]) -> None:
+        super().__init__()
+        self.allowed, self.weight = allowed, nn.Parameter(torch.ones(3, 10))
+
+    def forward(self, images: torch.Tensor, weights: torch.Tensor | None = None) -> Any:
+        logits = images.mean((2, 3)) @ self.weight * (1 if weights is None else weights.sum())
+        logits.register_hook(lambda slope: self.allowed.append(torch.backends.cudnn.allow_tf32))
+        return logits if weights is not None else (None, logits)
+
+
+def imported(script: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"speed_{script}", SPEED / f"{script}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture
 def timed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Timed:
     """Runs a script with words; gives what it found, which it must have printed too."""
     monkeypatch.syspath_prepend(SPEED)
 
     def run(script: str, words: str) -> dict[str, dict[str, float]]:
-        spec = importlib.util.spec_from_file_location(f"speed_{script}", SPEED / f"{script}.py")
-        assert spec
-        assert spec.loader
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        module = imported(script)
         out = tmp_path / "found.json"
         monkeypatch.setattr(sys, "argv", [script, *words.split(), "--out", str(out)])
         module.main()
         told: dict[str, Any] = json.loads(out.read_text())
         assert told["environment"]["processor"]
         assert told["options"]
+        assert told["complete"]
         printed = capsys.readouterr().out.splitlines()
         for part, figures in told["found"].items():
             assert f"{part}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()) in printed
@@ -149,3 +171,36 @@ def test_another_projects_supernet_is_found_in_its_checkout(
 def test_a_folder_that_is_no_checkout_is_named(timed: Timed, tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="is no checkout of AutoDL-Projects"):
         timed("autodl", f"{tmp_path} --channels 2 --cells 1")
+
+
+def test_backward_passes_are_in_the_arithmetic_that_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Convolutions on CUDA would fall to TF32 there, as torch has it by itself."""
+    monkeypatch.syspath_prepend(SPEED)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    step, allowed, images = imported("step"), list[bool](), torch.ones(2, 3, 4, 4)
+    ways = {name: step.Way(Told(allowed), images) for name in ("plain", "shared work")}
+    assert len(dict(step.compared(ways, 1, "wall"))) == 2
+    assert allowed
+    assert not any(allowed)
+    allowed.clear()
+    args = SimpleNamespace(batch=2, device="cpu", repeats=1, clock="wall")
+    imported("autodl").steps(Told(allowed), Told(allowed), args)
+    assert allowed
+    assert not any(allowed)
+
+
+def test_what_was_measured_so_far_is_written_part_by_part(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.syspath_prepend(SPEED)
+    out, timing = tmp_path / "some.json", importlib.import_module("timing")
+
+    def parts() -> Iterator[tuple[str, dict[str, float]]]:
+        yield "one", {"seconds": 1.0}
+        yield "one", {"seconds": 2.0}
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        timing.told(parts(), {"repeats": 3, "out": out}, out)
+    told = json.loads(out.read_text())
+    assert told["found"] == {"one": {"seconds": 2.0}}
+    assert told["options"] == {"repeats": 3}
+    assert not told["complete"]
