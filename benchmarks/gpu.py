@@ -342,6 +342,8 @@ def around(args: argparse.Namespace) -> dict[str, str]:
     """The environment of every step: wheels and data that were carried, and the commit that this is of."""
     paths = [str(WORK / "site"), str(ROOT), os.environ.get("PYTHONPATH", "")]
     given = {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONUNBUFFERED": "1", "DEVICE": args.device}
+    if args.device == "cpu":
+        given |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}  # threads that wait would take their time
     if (WORK / "data").is_dir():
         given["BENCHHARNESS_DATA"] = str(WORK / "data")
     if (WORK / "commit").is_file():

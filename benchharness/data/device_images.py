@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -17,6 +17,18 @@ class Batch(NamedTuple):
 
     images: Float[Tensor, "batch 3 height width"]
     labels: Integer[Tensor, " batch"]
+
+
+class Draw(NamedTuple):
+    """What an epoch's batches of a half are: small numbers of the CPU's, out of which its device makes the batches."""
+
+    sizes: tuple[int, ...]
+    """Of the batches."""
+    images: Integer[Tensor, " images"]
+    """Places of the images, one batch after the other."""
+    shift: Integer[Tensor, "2 images"]
+    """By how many pixels each is moved down and to the right."""
+    mirrored: Bool[Tensor, " images"]
 
 
 class DeviceImages:
@@ -49,9 +61,24 @@ class DeviceImages:
 
         All that is random goes to the device before the first batch, so that no later one waits for a copy.
         """
-        rows, columns = self._moves(sum(map(len, parts)), rng)
-        sizes = [len(part) for part in parts]
-        return self._batches(torch.cat(list(parts)).to(self.device).split(sizes), rows, columns)
+        return self.batches(self.draw(parts, rng))
+
+    def draw(self, parts: Sequence[Tensor], rng: torch.Generator | None) -> Draw:
+        """The images at `parts`, and how `rng` has each of them moved; does not touch the device."""
+        sizes, images = tuple(map(len, parts)), torch.cat(list(parts))
+        count = len(images)
+        if rng is None:
+            return Draw(sizes, images, torch.full((2, count), self.crop), torch.zeros(count, dtype=torch.bool))
+        shift = torch.randint(2 * self.crop + 1, (2, count), generator=rng)
+        mirrored = torch.rand(count, generator=rng) < 0.5
+        return Draw(sizes, images, shift, mirrored & self.flip)
+
+    def batches(self, draw: Draw) -> Iterator[Batch]:
+        """The batches that were drawn. All numbers go to the device now, in three copies of some kilobytes."""
+        images, (down, right), mirrored = (tensor.to(self.device) for tensor in draw[1:])
+        height, width = (torch.arange(extent - 2 * self.crop, device=self.device) for extent in self.padded.shape[2:])
+        columns = torch.where(mirrored.unsqueeze(1), width.flip(0), width) + right.unsqueeze(1)
+        return self._batches(images.split(list(draw.sizes)), height + down.unsqueeze(1), columns)
 
     def fixed(self, size: int, batches: int = 0) -> Iterator[Batch]:
         """All images in order without augmentation, in batches of `size`; only the first `batches` unless 0."""
@@ -68,20 +95,6 @@ class DeviceImages:
             place = (index.view(-1, 1, 1, 1), channels, rows[span, None, :, None], columns[span, None, None, :])
             yield Batch(self._normalised(self.padded[place]), self.labels[index])
             start += len(index)
-
-    def _moves(self, count: int, rng: torch.Generator | None) -> tuple[Tensor, Tensor]:
-        """Rows and columns of `padded` that a cropped and perhaps flipped image takes: each (images, size)."""
-        height, width = (extent - 2 * self.crop for extent in self.padded.shape[2:])
-        if rng is None:
-            whole = (torch.arange(extent).expand(count, extent) + self.crop for extent in (height, width))
-            rows, columns = (places.to(self.device) for places in whole)
-            return rows, columns
-        down, right = torch.randint(2 * self.crop + 1, (2, count, 1), generator=rng)
-        columns = torch.arange(width).expand(count, width)
-        mirrored = torch.rand(count, 1, generator=rng) < 0.5
-        if self.flip:
-            columns = torch.where(mirrored, width - 1 - columns, columns)
-        return (torch.arange(height) + down).to(self.device), (columns + right).to(self.device)
 
     def _normalised(self, pixels: Tensor) -> Tensor:
         return (pixels.float() - self.mean) / self.std

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from benchharness.config import SearchConfig
 from benchharness.data import ImageSet
-from benchharness.data.device_images import Batch, DeviceImages
+from benchharness.data.device_images import Batch, DeviceImages, Draw
 from benchharness.data.official import is_reordered
 from benchharness.data.splits import Split
 from benchharness.seeding import generator
@@ -81,6 +82,10 @@ class Stream:
             "split_sha256": _digest(self.split),
             **_unlike_cifar(images),
         }
+        self._ahead: ThreadPoolExecutor | None = None
+        self._next: dict[int, Future[tuple[Draw, Draw]]] = {}
+        if device.type == "cuda":
+            self.draw_ahead()
 
     @property
     def steps(self) -> int:
@@ -89,12 +94,20 @@ class Stream:
 
     def epoch(self, number: int) -> Iterator[tuple[Batch, Batch]]:
         """Augmented (training, validation) batches of one epoch; everything random is drawn before the first batch."""
-        rng = generator("batches", self.name, self.seed, number)
-        order = torch.randperm(len(self.train), generator=rng)
-        other = self._valid_order(order, rng)
-        yield from zip(
-            self.train.moved(order.split(self.settings.batch), rng), self.valid.moved(other, rng), strict=True
-        )
+        ahead = self._next.pop(number, None)
+        train, valid = ahead.result() if ahead else self._draws(number)
+        self._next.clear()
+        if self._ahead and number + 1 < self.settings.epochs:
+            self._next[number + 1] = self._ahead.submit(self._draws, number + 1)
+        yield from zip(self.train.batches(train), self.valid.batches(valid), strict=True)
+
+    def draw_ahead(self) -> None:
+        """From now on draw the next epoch's orders and crops in a thread, while a device works on this one.
+
+        Most of that is one order of all images a step, where the protocol has fresh validation batches: 0.07 s an epoch
+        of 25,000 images, one core of an Intel Xeon, n = 9. On a CPU there is nobody else to do it.
+        """
+        self._ahead = ThreadPoolExecutor(1, "draws")
 
     def fixed(self, which: str = "valid", batches: int = 0, size: int = 0) -> Iterator[Batch]:
         """A half in fixed order without augmentation, in batches of `size`; only the first `batches` unless 0."""
@@ -106,6 +119,13 @@ class Stream:
         half, rng = self.valid if which == "valid" else self.train, torch.default_generator
         order = torch.randperm(len(half), generator=rng)
         return half.moved(order.split(size or self.settings.batch), rng if augmented else None)
+
+    def _draws(self, number: int) -> tuple[Draw, Draw]:
+        """What both halves' batches of an epoch are, from random numbers of that epoch's own."""
+        rng = generator("batches", self.name, self.seed, number)
+        order = torch.randperm(len(self.train), generator=rng)
+        other = self._valid_order(order, rng)
+        return self.train.draw(order.split(self.settings.batch), rng), self.valid.draw(other, rng)
 
     def _valid_order(self, order: Tensor, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Which validation images each step sees: one for every training image, or a fresh batch."""

@@ -21,7 +21,7 @@ from benchharness.io.catalog import data_folder
 from benchharness.models import compiled as compiling
 from benchharness.records import RunSpec, Status
 from benchharness.runs.blame import place
-from benchharness.runs.checkpoint import Searcher, check_same, resumed, save
+from benchharness.runs.checkpoint import Searcher, check_same, checkpoints, resumed
 from benchharness.runs.options import RunOptions
 from benchharness.runs.plan import Job
 from benchharness.search import diagnostics
@@ -179,16 +179,18 @@ def _train(base: Run, begin: Callable[[], Searcher], options: RunOptions) -> tup
         facts = {"images_sha256": search.images_sha256, **({"anew": anew} if anew else {}), **options.speedups()}
         base.begin(epoch=search.epoch, **_attempt_facts(options), **facts)
     recorded, seconds = base.arrays() if base.done else None, 0.0
-    while not search.finished and not options.pauses(search.epoch, seconds):
-        started = time.time()
-        with watched(base.hung, options.timeout):
-            line = search.run_epoch()
-        if recorded is None:
-            base.log(line)
-        else:
-            check_same(search, recorded["alphas"])
-        save(base, search)
-        seconds = time.time() - started
+    with checkpoints(base) as writer:
+        while not search.finished and not options.pauses(search.epoch, seconds):
+            started = time.time()
+            with watched(base.hung, options.timeout):
+                line = search.run_epoch()
+            writer.wait()
+            if recorded is None:
+                base.log(line)
+            else:
+                check_same(search, recorded["alphas"])
+            writer.save(search)
+            seconds = time.time() - started
     if search.finished:
         return anew, ""
     if recorded is None:

@@ -112,12 +112,42 @@ def test_every_augmented_image_is_a_crop_of_the_bordered_image_or_of_its_mirror(
 
 def test_crops_and_flips_are_uniform() -> None:
     held = stream()
-    rows, columns = held.train._moves(9000, torch.Generator().manual_seed(0))
-    counts = rows[:, 0].bincount(minlength=9)
-    assert counts.min() > 850
-    assert counts.max() < 1150
-    flipped = (columns[:, 0] > columns[:, 1]).float().mean()
-    assert abs(flipped - 0.5) < 0.03
+    draw = held.train.draw([torch.zeros(9000, dtype=torch.long)], torch.Generator().manual_seed(0))
+    for shift in draw.shift:
+        counts = shift.bincount(minlength=9)
+        assert counts.min() > 850
+        assert counts.max() < 1150
+    assert abs(draw.mirrored.float().mean() - 0.5) < 0.03
+
+
+@pytest.mark.parametrize("name", ["drnas", "nats"])
+def test_batches_that_were_drawn_ahead_are_the_same(name: str) -> None:
+    """In whatever order epochs are asked for, as a search does that goes on from a checkpoint or trains on after it."""
+    plain, ahead = stream(name=name, epochs=4), stream(name=name, epochs=4)
+    ahead.draw_ahead()
+    drawn: list[int] = []
+    real = ahead._draws
+    ahead._draws = lambda number: drawn.append(number) or real(number)  # type: ignore[func-returns-value, method-assign]
+    for number in (0, 1, 3, 2, 2, 5):
+        pairs = zip(plain.epoch(number), ahead.epoch(number), strict=True)
+        for one, other in (batches for pair in pairs for batches in zip(*pair, strict=True)):
+            assert torch.equal(one.images, other.images)
+            assert torch.equal(one.labels, other.labels)
+    assert ahead._ahead
+    ahead._ahead.shutdown()
+    assert sorted(drawn) == [0, 1, 2, 2, 2, 3, 3, 3, 5], "each once, and those ahead that were not asked for next"
+
+
+def test_every_image_lies_where_its_draw_says() -> None:
+    held = stream()
+    draw = held.train.draw([torch.arange(40), torch.arange(40, 50)], torch.Generator().manual_seed(0))
+    images = torch.cat([batch.images for batch in held.train.batches(draw)])
+    pixels = (images * held.train.std + held.train.mean).round().to(torch.uint8)
+    for image, place, (down, right), mirrored in zip(
+        pixels, draw.images.tolist(), draw.shift.T.tolist(), draw.mirrored.tolist(), strict=True
+    ):
+        crop = held.train.padded[place, :, down : down + SIZE, right : right + SIZE]
+        assert torch.equal(image, crop.flip(-1) if mirrored else crop)
 
 
 def test_fixed_batches_are_the_half_in_order_without_augmentation() -> None:
