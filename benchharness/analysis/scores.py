@@ -22,7 +22,8 @@ class Agreement(NamedTuple):
     """Cells with a score and a figure."""
     undefined: int
     """Cells without a score."""
-    tau: float
+    tau: stats.Interval
+    """With its interval where the cells are a sample; NaN bounds where they are all there are."""
     top_tau: float
     """Over the best tenth of those cells by the table; NaN where that is fewer than ten."""
     test: float
@@ -35,9 +36,11 @@ def against(
     codes: Int[np.ndarray, "archs"], scores: Mapping[str, Float[np.ndarray, "archs"]], dataset: str, tables: Tables
 ) -> list[Agreement]:
     """An `Agreement` for each of `scores`, then one for the parameter count, the null that each has to beat."""
-    truth = by_code(tables, dataset, "test", own=True)[codes]
+    figures = by_code(tables, dataset, "test", own=True)
+    sampled = len(codes) < space.SIZE or not np.isfinite(figures).all()
     params = space.params_m(space.all_ops()[codes])
-    return [_agreement(name, codes, values, truth) for name, values in {**scores, NULL: params}.items()]
+    every = {**scores, NULL: params}
+    return [_agreement(name, codes, values, figures[codes], sampled) for name, values in every.items()]
 
 
 def _agreement(
@@ -45,6 +48,7 @@ def _agreement(
     codes: Int[np.ndarray, "archs"],
     values: Float[np.ndarray, "archs"],
     truth: Float[np.ndarray, "archs"],
+    sampled: bool,
 ) -> Agreement:
     known = np.isfinite(values) & np.isfinite(truth)
     top = known & (truth >= np.quantile(truth[known], 1 - _TOP)) if known.any() else known
@@ -52,5 +56,7 @@ def _agreement(
     best = int(np.nanargmax(values)) if np.isfinite(values).any() else -1
     arch = space.to_string(space.from_code(int(codes[best]))) if best >= 0 else ""
     test = float(truth[best]) if best >= 0 else np.nan
-    tau = stats.tau(values[known], truth[known]) if known.sum() > 1 else np.nan
-    return Agreement(name, int(known.sum()), int(np.isnan(values).sum()), tau, top_tau, test, arch)
+    cells = int(known.sum())
+    whole = stats.Interval(stats.tau(values, truth), np.nan, np.nan, cells)
+    tau = stats.tau_interval(values, truth) if sampled else whole
+    return Agreement(name, cells, int(np.isnan(values).sum()), tau, top_tau, test, arch)

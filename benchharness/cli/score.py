@@ -10,6 +10,8 @@ from benchharness.errors import UserError
 if TYPE_CHECKING:
     import numpy as np
 
+    from benchharness.runs.scoring import ProxyScores, SupernetScores
+
 SUFFIXES = (".csv", ".parquet")
 
 
@@ -41,8 +43,7 @@ def score(words: list[str]) -> int:
     try:
         scores, dataset = _of_supernet(args, codes) if args.run else (_of_proxies(args, codes), args.dataset)
     except KeyboardInterrupt:
-        what_stays = "" if args.run else "; what is scored is kept, and the same command goes on from here"
-        return complain(f"interrupted{what_stays}", INTERRUPTED)
+        return complain("interrupted; what is scored is kept, and the same command goes on from here", INTERRUPTED)
     _write(codes, scores, Path(args.out))
     _tell(codes, scores, dataset)
     print(f"{len(codes)} rows in {args.out}")
@@ -61,38 +62,51 @@ def _codes(sample: int, seed: int) -> "np.ndarray":
 
 
 def _of_proxies(args: argparse.Namespace, codes: "np.ndarray") -> "dict[str, np.ndarray]":
-    from benchharness.compute.devices import devices, slots
     from benchharness.data import load_images
-    from benchharness.io.progress import counted
     from benchharness.models.proxies import Setting
     from benchharness.runs.scoring import ProxyScores, ScoreRequest
 
+    devices = _devices(args)
     setting, sha256 = Setting(args.channels, args.cells, args.seed), load_images(args.dataset).sha256
     names = [name.strip() for name in args.measures.split(",")]
-    every = {name: ProxyScores(ScoreRequest(name, args.dataset, sha256, setting, args.batch)) for name in names}
-    for name, scores in every.items():
-        left = len(scores.missing(codes))
-        jobs = slots(args.device, max(1, left)) if args.jobs is None else args.jobs
-        done = scores.complete(codes, jobs, devices(args.device, jobs)[0])
-        for _ in counted((one for count in done for one in range(count)), left, name):
-            pass
-    return {name: scores.values(codes) for name, scores in every.items()}
+    every = {
+        name: ProxyScores(ScoreRequest(name, args.dataset, sha256, setting, args.batch), devices[0]) for name in names
+    }
+    return {name: _completed(args, scores, codes, name, devices) for name, scores in every.items()}
 
 
 def _of_supernet(args: argparse.Namespace, codes: "np.ndarray") -> "tuple[dict[str, np.ndarray], str]":
-    import numpy as np
-
-    from benchharness.compute.devices import devices
-    from benchharness.io.progress import counted
-    from benchharness.runs.reproduce import job_of
-    from benchharness.runs.scoring import supernet_scores
+    from benchharness.runs.scoring import SupernetScores
     from benchharness.store.run_folder import find
 
-    folder = find(Path(args.results), args.run)
-    parts = supernet_scores(folder, codes, args.batches, devices(args.device, 1)[0])
-    scored = list(counted(parts, max(1, len(codes) // 500), "scored"))
-    job, _ = job_of(folder)
-    return {"inherited_accuracy_pct": np.concatenate([values for _, values in scored])}, job.base.dataset
+    devices = _devices(args)
+    scores = SupernetScores(find(Path(args.results), args.run), args.batches, devices[0])
+    return {"inherited_accuracy_pct": _completed(args, scores, codes, "scored", devices)}, scores.dataset
+
+
+def _devices(args: argparse.Namespace) -> list[str]:
+    from benchharness.compute.devices import devices
+
+    return devices(args.device, 1 if args.jobs is None else args.jobs)
+
+
+def _completed(
+    args: argparse.Namespace,
+    scores: "ProxyScores | SupernetScores",
+    codes: "np.ndarray",
+    name: str,
+    devices: list[str],
+) -> "np.ndarray":
+    """The score of every code, once what is missing has been scored, with the progress told."""
+    from benchharness.compute.devices import slots
+    from benchharness.io.progress import counted
+
+    left = len(scores.missing(codes))
+    jobs = slots(args.device, max(1, left)) if args.jobs is None else args.jobs
+    done = scores.complete(codes, jobs, devices)
+    for _ in counted((one for count in done for one in range(count)), left, name):
+        pass
+    return scores.values(codes)
 
 
 def _write(codes: "np.ndarray", scores: "dict[str, np.ndarray]", out: Path) -> None:
@@ -107,13 +121,17 @@ def _write(codes: "np.ndarray", scores: "dict[str, np.ndarray]", out: Path) -> N
 
 
 def _tell(codes: "np.ndarray", scores: "dict[str, np.ndarray]", dataset: str) -> None:
+    import numpy as np
+
     from benchharness.analysis.scores import NULL, against
     from benchharness.cli import console
     from benchharness.cli.parser import tables_if_installed
 
     rows: list[Any] = []
     for one in against(codes, scores, dataset, tables_if_installed()):
-        figures = [f"{value:.3f}" for value in (one.tau, one.top_tau)] + [f"{one.test:.2f}"]
+        bounds = "" if np.isnan(one.tau.low) else f" [{one.tau.low:.3f}, {one.tau.high:.3f}]"
+        figures = f"{one.tau.value:.3f}{bounds}", f"{one.top_tau:.3f}", f"{one.test:.2f}"
         rows.append((one.name, one.cells, one.undefined, *figures, one.best))
     console.scores(rows)
-    print(f"tau: Kendall's tau-b with the table's test accuracy of {dataset}; {NULL} is what size alone reaches")
+    about = f"Kendall's tau-b with the table's test accuracy of {dataset}"
+    print(f"tau: {about} [95 % interval where cells are a sample]; {NULL} is what size alone reaches")

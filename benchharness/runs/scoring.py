@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, TypedDict
 
 import numpy as np
 import torch
+from filelock import FileLock
 from jaxtyping import Float, Int
 
 from benchharness import space
@@ -28,6 +29,8 @@ from benchharness.store.run_folder import Run
 
 _PORTION: Final = 10
 """Cells that a worker scores at a time."""
+_VERSION: Final = 1
+"""Of how a supernet scores cells; scores of another version are not gone on with."""
 
 
 class ScoreRequest(NamedTuple):
@@ -41,10 +44,19 @@ class ScoreRequest(NamedTuple):
     """Images, drawn by the setting's seed."""
 
 
+class SupernetRequest(NamedTuple):
+    """The accuracy of some cells with weights inherited from a supernet."""
+
+    folder: Path
+    """Of a finished run, which may have been read out of another's supernet."""
+    batches: int
+    """First evaluation batches of the validation half; 0 for all."""
+
+
 class ScoreTask(NamedTuple):
     """Some cells for one worker."""
 
-    request: ScoreRequest
+    request: ScoreRequest | SupernetRequest
     codes: tuple[int, ...]
     device: str
 
@@ -56,90 +68,151 @@ class Scored(TypedDict):
     scores: list[float | None]
 
 
+class ScoreJournal:
+    """Scores of cells on disk; each is there once it is known, so that the same request goes on where it stopped."""
+
+    def __init__(self, name: str, depends_on: str) -> None:
+        key = hashlib.sha256(depends_on.encode()).hexdigest()[:16]
+        self.path = catalog.measured_folder() / f"scores-{name}-{key}.jsonl"
+        self.lock = FileLock(self.path.with_suffix(".lock"))
+
+    def scores(self) -> dict[int, float]:
+        """By architecture code; NaN where one is undefined."""
+        lines = files.read_lines(self.path, Scored)
+        pairs = [pair for line in lines for pair in zip(line["codes"], line["scores"], strict=False)]
+        return {code: np.nan if score is None else score for code, score in pairs}
+
+    def of(self, codes: Int[np.ndarray, "archs"]) -> Float[np.ndarray, "archs"]:
+        """The score of each of `codes`; NaN where it is undefined, or not there yet."""
+        known = self.scores()
+        return np.array([known.get(code, np.nan) for code in codes.tolist()], float)
+
+    def missing(self, codes: Int[np.ndarray, "archs"]) -> list[int]:
+        """Those of `codes` that have not been scored, each once, in order."""
+        return sorted(set(codes.tolist()) - set(self.scores()))
+
+    def complete(
+        self, request: ScoreRequest | SupernetRequest, left: list[int], jobs: int, devices: list[str]
+    ) -> Iterator[int]:
+        """Score the codes that are `left`, yielding how many more are done; raises `UserError` where one fails."""
+        parts = [tuple(left[start : start + _PORTION]) for start in range(0, len(left), _PORTION)]
+        work = {key: ScoreTask(request, part, devices[key % len(devices)]) for key, part in enumerate(parts)}
+        self._ready()
+        for key, scores in executors.serial(_try, work) if jobs == 1 else executors.processes(_try, work, jobs):
+            if isinstance(scores, Exception):
+                by = f" by {request.measure}" if isinstance(request, ScoreRequest) else ""
+                raise UserError(f"scoring{by} failed: {scores}")
+            with self.lock:
+                files.append_line(self.path, {"codes": list(parts[key]), "scores": scores})
+            yield len(scores)
+
+    def _ready(self) -> None:
+        """Cut off a last line that a crash left incomplete; raises `UserError` where the file cannot be written."""
+        with files.writing(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.lock:
+                files.keep_lines(self.path, len(files.read_lines(self.path, Scored)))
+
+
 class ProxyScores:
-    """What a proxy says of cells; every score is on disk once it is there, so that the same request goes on.
+    """What a proxy says of cells.
 
     Cells of one functional class are one network, whose score they share; parameters and FLOPs are each cell's own.
     """
 
-    def __init__(self, request: ScoreRequest) -> None:
+    def __init__(self, request: ScoreRequest, device: str = "cpu") -> None:
         proxies.check_measure(request.measure)
         request.setting.checked()
         if request.batch < 2:
             raise UserError(f"batch={request.batch} is out of range; it must be 2 or more")
         self.request, self.counted = request, request.measure not in proxies.PROXIES
         version = proxies.VERSIONS.get(request.measure)
-        content = repr(tuple(request)) + (f" version {version}" if version else "")
-        key = hashlib.sha256(content.encode()).hexdigest()[:16]
-        self.path = catalog.measured_folder() / f"scores-{request.dataset}-{request.measure}-{key}.jsonl"
+        content = repr(tuple(request)) + (f" version {version}" if version else "") + _rounding(device)
+        self.journal = ScoreJournal(f"{request.dataset}-{request.measure}", content)
 
     def missing(self, codes: Int[np.ndarray, "archs"]) -> list[int]:
         """The codes of the networks to score that are not yet."""
-        if self.counted:
-            return []
-        return sorted(set(space.classes()[codes].tolist()) - set(self._known_scores()))
+        return [] if self.counted else self.journal.missing(space.classes()[codes])
 
-    def complete(self, codes: Int[np.ndarray, "archs"], jobs: int, device: str) -> Iterator[int]:
+    def complete(self, codes: Int[np.ndarray, "archs"], jobs: int, devices: list[str]) -> Iterator[int]:
         """Score what is missing of `codes`, yielding how many more are done; raises `UserError` where one fails."""
-        left = self.missing(codes)
-        parts = [tuple(left[start : start + _PORTION]) for start in range(0, len(left), _PORTION)]
-        work = {key: ScoreTask(self.request, part, device) for key, part in enumerate(parts)}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        files.keep_lines(self.path, len(files.read_lines(self.path, Scored)))  # what a crash left of its last line goes
-        for key, scores in executors.serial(_try, work) if jobs == 1 else executors.processes(_try, work, jobs):
-            if isinstance(scores, Exception):
-                raise UserError(f"scoring by {self.request.measure} failed: {scores}")
-            files.append_line(self.path, {"codes": list(parts[key]), "scores": scores})
-            yield len(scores)
+        return self.journal.complete(self.request, self.missing(codes), jobs, devices)
 
     def values(self, codes: Int[np.ndarray, "archs"]) -> Float[np.ndarray, "archs"]:
         """The score of each of `codes`; NaN where it is undefined, or not there yet."""
-        if self.counted:
-            batch, classes = _batch(self.request, "cpu")
-            cells = map(space.from_code, map(int, codes))
-            scores = [proxies.score(self.request.measure, cell, batch, classes, self.request.setting) for cell in cells]
-            return np.array(scores, float)
-        known = self._known_scores()
-        return np.array([known.get(code, np.nan) for code in space.classes()[codes].tolist()], float)
-
-    def _known_scores(self) -> dict[int, float]:
-        lines = files.read_lines(self.path, Scored)
-        pairs = [pair for line in lines for pair in zip(line["codes"], line["scores"], strict=False)]
-        return {code: np.nan if score is None else score for code, score in pairs}
+        if not self.counted:
+            return self.journal.of(space.classes()[codes])
+        batch, classes = _batch(self.request, "cpu")
+        cells = map(space.from_code, map(int, codes))
+        scores = [proxies.score(self.request.measure, cell, batch, classes, self.request.setting) for cell in cells]
+        return np.array(scores, float)
 
 
-def supernet_scores(folder: Path, codes: Int[np.ndarray, "archs"], batches: int, device: str) -> Iterator[
-    tuple[Int[np.ndarray, "part"], Float[np.ndarray, "part"]]
-]:  # fmt: skip
-    """Accuracy in percent of cells with weights inherited from the supernet of the run in `folder`, part by part.
+class SupernetScores:
+    """Accuracy in percent of cells with weights inherited from the supernet of a finished run.
 
-    On the first `batches` evaluation batches of its validation half (0 for all), by batch statistics. Raises
-    `UserError` where the run is not finished, its checkpoint is gone, or its images are others now.
+    It is that on the first `batches` evaluation batches of the validation half, by batch statistics.
     """
-    job, base = job_of(folder)
-    search = open_search(job, torch.device(device))
-    restored(Run(job.base, base), search)
-    assert isinstance(search, Search)
-    evaluation = Evaluation(search.net, search.stream)
-    for part in np.array_split(np.sort(codes), max(1, len(codes) // 500)):  # in order, since alike cells share work
-        measured = evaluation.cells([space.from_code(int(code)) for code in part], batches=batches, bn="batch")
-        yield part, np.array([one.accuracy_pct for one in measured])
+
+    def __init__(self, folder: Path, batches: int, device: str = "cpu") -> None:
+        """Raises `UserError` where the run is not finished, its checkpoint is gone, or its images are others now."""
+        if batches < 0:
+            raise UserError(f"batches={batches} is out of range; it must be 1 or more, or 0 for all")
+        self.request = SupernetRequest(folder.absolute(), batches)
+        job, base = job_of(folder)
+        _evaluation(self.request, device)
+        self.dataset = job.base.dataset
+        with files.open_file(base / "checkpoint.pt", files.CHECKPOINT_BYTES) as checkpoint:
+            weights = hashlib.file_digest(checkpoint, "sha256").hexdigest()
+        content = repr((job.base.run_id, weights, batches, _VERSION)) + _rounding(device)
+        self.journal = ScoreJournal(f"{job.base.dataset}-supernet-{job.base.run_id}", content)
+
+    def missing(self, codes: Int[np.ndarray, "archs"]) -> list[int]:
+        """The codes of the cells that are not scored yet."""
+        return self.journal.missing(codes)
+
+    def complete(self, codes: Int[np.ndarray, "archs"], jobs: int, devices: list[str]) -> Iterator[int]:
+        """Score what is missing of `codes`, yielding how many more are done; raises `UserError` where one fails."""
+        return self.journal.complete(self.request, self.missing(codes), jobs, devices)
+
+    def values(self, codes: Int[np.ndarray, "archs"]) -> Float[np.ndarray, "archs"]:
+        """The score of each of `codes`; NaN where it is not there yet."""
+        return self.journal.of(codes)
+
+
+def _rounding(device: str) -> str:
+    """What the device adds to that on which a score depends: a GPU rounds otherwise than a processor."""
+    kind = device.partition(":")[0]
+    return "" if kind == "cpu" else f" on {kind}"
 
 
 def _try(task: ScoreTask) -> list[float | None] | Exception:
     try:
         return _score(task)
-    except (ArithmeticError, RuntimeError) as error:  # memory was not enough
+    except (ArithmeticError, RuntimeError, UserError) as error:  # memory was not enough, or the checkpoint is gone
         return error
 
 
 def _score(task: ScoreTask) -> list[float | None]:
     torch.set_num_threads(1)  # so that the bits do not depend on the cores
     request = task.request
-    batch, classes = _batch(request, task.device)
     cells: Sequence[space.Arch] = [space.from_code(code) for code in task.codes]
+    if isinstance(request, SupernetRequest):
+        measured = _evaluation(request, task.device).cells(cells, batches=request.batches, bn="batch")
+        return [one.accuracy_pct for one in measured]
+    batch, classes = _batch(request, task.device)
     scores = [proxies.score(request.measure, cell, batch, classes, request.setting) for cell in cells]
     return [None if np.isnan(one) else one for one in scores]
+
+
+@lru_cache(maxsize=2)
+def _evaluation(request: SupernetRequest, device: str) -> Evaluation:
+    job, base = job_of(request.folder)
+    job = job._replace(source_path=base / "method.py") if job.base.source else job
+    search = open_search(job, torch.device(device))
+    restored(Run(job.base, base), search)
+    assert isinstance(search, Search)
+    return Evaluation(search.net, search.stream)
 
 
 @lru_cache(maxsize=2)

@@ -13,7 +13,17 @@ from benchharness.stats.baseline import (
 )
 from benchharness.stats.collapse import Verdict, entropy, first_epoch, skip_margin, verdict
 from benchharness.stats.comparison import Paired, improvement_interval, improvement_probability, pair, profile
-from benchharness.stats.correlation import edge_taus, pairwise_tau, sparse, sparse_tau, tau, taus, top, top_tau
+from benchharness.stats.correlation import (
+    edge_taus,
+    pairwise_tau,
+    sparse,
+    sparse_tau,
+    tau,
+    tau_interval,
+    taus,
+    top,
+    top_tau,
+)
 from benchharness.stats.decision import (
     LEAD,
     Decision,
@@ -78,6 +88,7 @@ __all__ = [
     "summarise",
     "summary_of_decisions",
     "tau",
+    "tau_interval",
     "taus",
     "top",
     "top_tau",

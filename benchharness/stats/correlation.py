@@ -3,10 +3,11 @@
 import math
 
 import numpy as np
-from jaxtyping import Float
-from scipy import stats
+from jaxtyping import Bool, Float
+from scipy import special, stats
 
 from benchharness.errors import UserError
+from benchharness.stats.interval import Interval
 
 Scores = Float[np.ndarray, "archs"]
 
@@ -31,6 +32,39 @@ def taus(scores: Float[np.ndarray, "runs archs"], truth: Float[np.ndarray, "runs
     agree, first, second = _pairs(scores, truth)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.clip(agree / np.sqrt(first) / np.sqrt(second), -1, 1)  # divided twice, as SciPy does
+
+
+def tau_interval(scores: Scores, truth: Scores, level: float = 0.95) -> Interval:
+    """`tau` of a sample of entries, with the interval of the tau of all entries that it is drawn from.
+
+    By the jackknife over entries and Fisher's z; NaN bounds where fewer than three entries are finite in both.
+    """
+    finite = np.isfinite(scores) & np.isfinite(truth)
+    x, y, n = scores[finite], truth[finite], int(finite.sum())
+    value = tau(x, y)
+    if n < 3 or not np.isfinite(value):
+        return Interval(value, np.nan, np.nan, n)
+    parts = np.array([_with_others(x[entry], y[entry], x, y) for entry in range(n)])
+    agree, untied_x, untied_y = (parts.sum(axis=0) - 2 * parts).T  # of the pairs without an entry, each counted twice
+    scale = np.sqrt(untied_x * untied_y)
+    without = np.divide(agree, scale, out=np.full(n, value), where=scale > 0)
+    error = np.sqrt((n - 1) / n * np.square(without - without.mean()).sum())
+    if error == 0:
+        return Interval(value, value, value, n)
+    reach = special.ndtri((1 + level) / 2) * error / max(1 - value**2, np.finfo(float).eps)
+    middle = np.arctanh(np.clip(value, -1 + 1e-12, 1 - 1e-12))
+    return Interval(value, float(np.tanh(middle - reach)), float(np.tanh(middle + reach)), n)
+
+
+def _with_others(x: float, y: float, xs: Scores, ys: Scores) -> tuple[int, int, int]:
+    """Of the pairs of one entry with all: those that agree less those that do not, those untied in x, those in y."""
+    above, below, higher, lower = xs > x, xs < x, ys > y, ys < y
+    agree = _count(above & higher) + _count(below & lower) - _count(above & lower) - _count(below & higher)
+    return agree, _count(above) + _count(below), _count(higher) + _count(lower)
+
+
+def _count(true: Bool[np.ndarray, "archs"]) -> int:
+    return int(np.count_nonzero(true))
 
 
 def top_tau(scores: Scores, truth: Scores, share: float = 0.1) -> float:

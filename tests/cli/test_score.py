@@ -5,10 +5,29 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from benchharness import cli, space, stats
 from benchharness.analysis.scores import NULL, against
+from benchharness.io.catalog import measured_folder
+from benchharness.runs import scoring
+from benchharness.runs.checkpoint import restored
+from benchharness.runs.reproduce import job_of
+from benchharness.runs.worker import open_search
+from benchharness.search.evaluation import Evaluation
+from benchharness.search.loop import Search
+from benchharness.store import Run
 from benchharness.table import load_for
+from tests.support.commands import words
+from tests.support.tiny import install_images
+
+MINE = '''
+from benchharness import Method
+
+
+class Mine(Method):
+    """Of one's own."""
+'''
 
 SMALL = ("--dataset", "digits", "--channels", "2", "--cells", "1", "--batch", "4", "--jobs", "1")
 
@@ -39,12 +58,100 @@ def test_tau_is_with_the_tables_test_accuracy_beside_the_null(own_home: Path) ->
     codes, truth = space.order()[table.numbers[rows]], table.accuracy(None, "digits", "test")[rows]
     values = {"right": truth.copy(), "wrong": -truth, "gaps": np.where(np.arange(len(rows)) < 5, np.nan, truth)}
     right, wrong, gaps, null = against(codes, values, "digits", table)
-    assert (right.tau, wrong.tau, gaps.tau) == pytest.approx((1, -1, 1))
+    assert (right.tau.value, wrong.tau.value, gaps.tau.value) == pytest.approx((1, -1, 1))
+    assert null.tau.low < null.tau.value < null.tau.high, "the cells are a sample"
     assert (right.cells, gaps.cells, gaps.undefined) == (len(rows), len(rows) - 5, 5)
     assert right.test == truth.max()
     params = space.params_m(space.all_ops()[codes])
-    assert (null.name, null.tau) == (NULL, pytest.approx(stats.tau(params, truth)))
-    assert np.isnan(against(codes, values, "digits", None)[0].tau)
+    assert (null.name, null.tau.value) == (NULL, pytest.approx(stats.tau(params, truth)))
+    assert np.isnan(against(codes, values, "digits", None)[0].tau.value)
+
+
+def test_all_cells_are_no_sample_and_their_tau_has_no_interval(data_folder: Path) -> None:
+    table, flops = load_for("cifar10"), space.flops_m(space.all_ops())
+    codes = np.random.default_rng(1).permutation(space.SIZE)
+    every, part = (against(some, {"flops": flops[some]}, "cifar10", table) for some in (codes, codes[:500]))
+    assert [np.isnan(one.tau.low) for one in (*every, *part)] == [True, True, False, False]
+    assert all(one.tau.low < whole.tau.value < one.tau.high for one, whole in zip(part, every, strict=True))
+
+
+@pytest.fixture
+def supernet(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A finished search of a method of one's own, which goes without its file; in the working folder."""
+    monkeypatch.chdir(own_home)
+    monkeypatch.setenv("BENCHHARNESS_DATA", str(own_home / "data"))
+    monkeypatch.setattr("benchharness.report.build", lambda _results, out, *_: out)
+    install_images(own_home / "data")
+    Path("mine.py").write_text(MINE)
+    assert cli.main(words(Path("results"), "mine.py", settings={"epochs": 1})) == cli.DONE
+    Path("mine.py").unlink()
+    return next(Path("results").rglob("record.json")).parent
+
+
+class Portions:
+    """Counts the portions that are scored, and presses Ctrl-C before one too many."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.real, self.done, self.most = scoring._score, 0, 99
+        monkeypatch.setattr(scoring, "_score", self)
+
+    def __call__(self, task: scoring.ScoreTask) -> list[float | None]:
+        if self.done == self.most:
+            raise KeyboardInterrupt
+        self.done += 1
+        return self.real(task)
+
+
+def test_scoring_by_a_supernet_goes_on_where_it_was_interrupted(
+    supernet: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["score", "--run", supernet.name.rpartition("-")[2], "--device", "cpu", "--jobs", "1", "--sample", "35"]
+    portions = Portions(monkeypatch)
+    assert cli.main([*asked, "--out", "calm.csv"]) == cli.DONE
+    assert portions.done == 4
+    (journal,) = measured_folder().glob("scores-*.jsonl")
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join(lines[:1]) + lines[1][:20])  # as a crash leaves it
+    portions.done, portions.most = 0, 2
+    capsys.readouterr()
+    assert cli.main([*asked, "--out", "again.csv"]) == cli.INTERRUPTED
+    told = "benchharness: interrupted; what is scored is kept, and the same command goes on from here\n"
+    assert capsys.readouterr().err.endswith(told)
+    assert not Path("again.csv").exists()
+    assert journal.read_text() == "".join(lines[:3])
+    portions.done, portions.most = 0, 99
+    assert cli.main([*asked, "--out", "again.csv"]) == cli.DONE
+    assert portions.done == 1
+    assert journal.read_text() == "".join(lines)
+    assert Path("again.csv").read_bytes() == Path("calm.csv").read_bytes()
+
+
+def test_scores_of_a_supernet_are_those_of_its_weights_and_batches(
+    supernet: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["score", "--run", supernet.name.rpartition("-")[2], "--device", "cpu", "--jobs", "1", "--sample", "12"]
+    portions = Portions(monkeypatch)
+    for options, count in (([], 2), ([], 2), (["--batches", "2"], 4)):
+        assert cli.main([*asked, *options, "--out", "a.csv"]) == cli.DONE
+        assert portions.done == count
+    frame = pd.read_csv("a.csv")
+    job, _ = job_of(supernet)
+    search = open_search(job._replace(source_path=supernet / "method.py"), torch.device("cpu"))
+    restored(Run(job.base, supernet), search)
+    assert isinstance(search, Search)
+    cells = [space.from_string(arch) for arch in frame["arch"]]
+    measured = Evaluation(search.net, search.stream).cells(cells, batches=2, bn="batch")
+    assert frame["inherited_accuracy_pct"].tolist() == [one.accuracy_pct for one in measured]
+    checkpoint = supernet / "checkpoint.pt"
+    content = torch.load(checkpoint, weights_only=True)
+    torch.save({**content, "state": {**content["state"], "note": 1}}, checkpoint)
+    assert cli.main([*asked, "--out", "a.csv"]) == cli.DONE
+    assert portions.done == 6, "with other weights all is scored anew"
+    checkpoint.unlink()
+    capsys.readouterr()
+    scoring._evaluation.cache_clear()
+    assert cli.main([*asked, "--out", "a.csv"]) == cli.REFUSED
+    assert "checkpoint.pt is gone" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,39 @@ def test_tau_over_entries_finite_in_both() -> None:
     assert np.isnan(stats.tau(x[:1], y[:1]))
 
 
+@given(pair=arrays(float, (2, 12), elements=st.integers(0, 6).map(float)))
+def test_an_interval_of_tau_is_the_jackknifes(pair: np.ndarray) -> None:
+    x, y = pair
+    told = stats.tau_interval(x, y)
+    assert told.value == pytest.approx(scipys(x, y), nan_ok=True)
+    without = np.array([scipys(np.delete(x, entry), np.delete(y, entry)) for entry in range(12)])
+    if np.isfinite(without).all():
+        error = np.sqrt(11 / 12 * np.square(without - without.mean()).sum())
+        if abs(told.value) < 0.99:
+            reach = scipy_stats.norm.ppf(0.975) * error / (1 - told.value**2)
+            assert told[1:3] == pytest.approx(np.tanh(np.arctanh(told.value) + np.array([-reach, reach])), abs=1e-9)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.6, 0.95])
+def test_intervals_of_tau_cover_the_tau_of_all_entries(slope: float) -> None:
+    rng = np.random.default_rng(0)
+    x, noise = rng.normal(size=(2, 5_000))
+    y = np.round(4 * (slope * x + np.sqrt(1 - slope**2) * noise))
+    true = stats.tau(x, y)
+    drawn = [rng.choice(5_000, 100, replace=False) for _ in range(200)]
+    told = [stats.tau_interval(x[entries], y[entries]) for entries in drawn]
+    assert 0.91 <= np.mean([one.low < true < one.high for one in told]) <= 0.99
+
+
+def test_intervals_of_tau_at_the_edges() -> None:
+    ranks = np.arange(9.0)
+    assert stats.tau_interval(ranks, -ranks) == (-1, -1, -1, 9)
+    assert stats.tau_interval(np.append(ranks, np.nan), np.append(ranks, 3)) == (1, 1, 1, 9)
+    for undefined in (stats.tau_interval(np.zeros(9), ranks), stats.tau_interval(ranks[:2], ranks[:2])):
+        assert np.isnan(undefined.low)
+        assert np.isnan(undefined.high)
+
+
 def test_edge_taus_with_and_without_none() -> None:
     truth = np.tile(np.arange(5.0), (6, 1))
     scores = truth.copy()

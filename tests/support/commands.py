@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -86,9 +86,13 @@ class Forks:
         self.parent.communicate()
 
     def start(self, out: Path, *args: Any, **options: Any) -> int:
-        """Begin a command; its process id."""
+        """Begin a `run`; its process id."""
+        return self.begin(words(out, *args, **options))
+
+    def begin(self, command: Sequence[str]) -> int:
+        """Begin any command; its process id."""
         assert self.parent.stdin is not None
-        self.parent.stdin.write("\t".join(words(out, *args, **options)) + "\n")
+        self.parent.stdin.write("\t".join(command) + "\n")
         return int(self._line())
 
     def ended(self) -> int:
