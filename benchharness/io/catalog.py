@@ -6,26 +6,31 @@ into the cache, so that a read-only folder works as well.
 
 import hashlib
 import os
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol, TypedDict, runtime_checkable
+from typing import Final, NamedTuple, TypedDict
 
 from filelock import FileLock
 
 from benchharness.errors import UserError
 from benchharness.io.files import SOURCE_BYTES, open_file, path_of, read_json, write_json
+from benchharness.io.sources import (
+    Importer,
+    Kind,
+    Source,
+    every_source,
+    first_sources,
+    is_name,
+    layouts,
+    read_source,
+    source_places,
+    visible_entries,
+)
 from benchharness.io.user_folder import user_folder
 
 _SCHEMA: Final = 3
 """Of the manifest and of what is converted; raised with the format of either, so that no old conversion is read."""
-_NAME: Final = re.compile(r"\w[\w.+-]{0,99}", re.ASCII)
-"""Names become file names, and tables name themselves: none may lead out of the folder."""
-_SUFFIXES: Final = {"tables": ".npz", "costs": ".npz", "images": ".npz", "splits": ".json"}
-"""The data folder's own folders, one a kind, and how the files installed there end."""
-_ENTRIES: Final = 256
-"""Entries of a folder that are looked at for sources; whatever has more is no folder of data sets."""
 
 
 class Installed(NamedTuple):
@@ -74,55 +79,6 @@ class Verified(NamedTuple):
     """One sentence, empty where everything is right."""
 
 
-@runtime_checkable
-class Importer(Protocol):
-    """A module that reads one layout of sources."""
-
-    LAYOUT: str
-    """What it reads, for the error that lists what can be imported."""
-
-    def recognises(self, path: Path) -> str | None:
-        """The name of what is at `path`, None where it is in another layout. Quick, and raises nothing."""
-
-    def read_source(self, path: Path) -> "Saved":
-        """What is at `path`; raises `UserError` where it is not as it should be."""
-
-
-@runtime_checkable
-class Saved(Protocol):
-    """A table, an image set or a split."""
-
-    def save(self, path: Path) -> None:
-        """Write it to `path` in our format."""
-
-
-class Kind(NamedTuple):
-    """What can be installed, and who reads it; whoever owns a format defines the kind."""
-
-    name: str
-    """Of its folder: `tables`, `costs`, `images` or `splits`."""
-    noun: str
-    """What messages call one of them."""
-    native: Importer
-    """Reads our own format."""
-    importers: Callable[[], Sequence[Importer]]
-    """All of them, `native` too; called when a source is looked at, as pyarrow and pillow are slow to load."""
-    check: Callable[[Path], None]
-    """Raises `UserError` where the file in our format at a path is not what it says."""
-
-    @property
-    def suffix(self) -> str:
-        """How its files in our own format end."""
-        return _SUFFIXES[self.name]
-
-
-class _Source(NamedTuple):
-    kind: Kind
-    name: str
-    path: Path
-    importer: Importer
-
-
 def data_folder() -> Path:
     """Where tables and images are installed: `BENCHHARNESS_DATA`, else the system's place for a user's data."""
     given = os.environ.get("BENCHHARNESS_DATA")
@@ -142,9 +98,9 @@ def install(path: Path | str, kinds: Sequence[Kind]) -> list[Installed]:
     path = path_of(path)
     if not path.exists():
         raise UserError(f"{path} does not exist; give a file or folder to import")
-    sources = _sources(path, kinds, itself=True)
+    sources = first_sources(path, kinds, itself=True)
     if not sources:
-        raise UserError(f"{path} holds nothing that can be imported; known: {'; '.join(sorted(_layouts(kinds)))}")
+        raise UserError(f"{path} holds nothing that can be imported; known: {'; '.join(sorted(layouts(kinds)))}")
     return [_install(source) for source in sources]
 
 
@@ -155,25 +111,27 @@ def imported() -> list[Installed]:
 
 def doubled(path: Path, kinds: Sequence[Kind]) -> list[tuple[str, str, Path]]:
     """Kind, name and place of the sources at `path` that `install` leaves out, since another one has their name."""
-    sources = list(_every_source(path, kinds, itself=True))
-    first = {source.path for source in _sources(path, kinds, itself=True)}
+    sources = list(every_source(path, kinds, itself=True))
+    first = {source.path for source in first_sources(path, kinds, itself=True)}
     return [(source.kind.name, source.name, source.path) for source in sources if source.path not in first]
 
 
 def install_with(kind: Kind, name: str, path: Path, importer: Importer) -> Installed:
     """Install what `importer` reads at `path` under `name`; raises `UserError` as `install` does."""
-    if not _named(name):
+    if not is_name(name):
         raise UserError(f"{name[:80]!r} is no name; use letters, digits and any of _ . + -")
     if not path.exists():
         raise UserError(f"{path} does not exist; give a file or folder to import")
-    return _install(_Source(kind, name, path, importer))
+    return _install(Source(kind, name, path, importer))
 
 
 def installed(kinds: Sequence[Kind]) -> list[Installed]:
     """What the data folder offers of these kinds: everything installed, then sources used from where they stand."""
     items = [item for item in _manifest() if item.kind in {kind.name for kind in kinds}]
     names = {(item.kind, item.name) for item in items}
-    standing = [source for source in _sources(data_folder(), kinds) if (source.kind.name, source.name) not in names]
+    standing = [
+        source for source in first_sources(data_folder(), kinds) if (source.kind.name, source.name) not in names
+    ]
     return items + [_standing(source) for source in standing]
 
 
@@ -190,14 +148,14 @@ def find(kind: Kind, name: str) -> Path:
     Raises `UserError` that says which command brings it where it is missing.
     """
     place = data_folder() / kind.name / f"{name}{kind.suffix}"
-    named = _named(name)
+    named = is_name(name)
     if named and place.is_file():
         return place
     cached = set(_cache(kind.name).glob(f"{name}-*{kind.suffix}")) if named else set()
-    for path in _places(data_folder()) if cached else ():
+    for path in source_places(data_folder()) if cached else ():
         if (target := _cached(kind, name, path)) in cached:
             return target
-    for source in _sources(data_folder(), (kind,)):
+    for source in first_sources(data_folder(), (kind,)):
         if source.name == name:
             return _convert(source, _cached(kind, name, source.path))
     command = "`benchharness data import PATH` brings it in from a file"
@@ -206,14 +164,12 @@ def find(kind: Kind, name: str) -> Path:
 
 def names(kind: Kind) -> list[str]:
     """What the folder offers in our own format, installed or standing there; quick, as nothing else is looked at."""
-    files = [path.name for path in _entries(data_folder() / kind.name)]
+    files = [path.name for path in visible_entries(data_folder() / kind.name)]
     candidates = [file.removesuffix(kind.suffix) for file in files if file.endswith(kind.suffix)]
-    candidates += [kind.native.recognises(path) or "" for path in _places(data_folder()) if path.suffix == kind.suffix]
-    return sorted({name for name in candidates if _named(name)})
-
-
-def _named(name: str) -> bool:
-    return _NAME.fullmatch(name) is not None
+    candidates += [
+        kind.native.recognises(path) or "" for path in source_places(data_folder()) if path.suffix == kind.suffix
+    ]
+    return sorted({name for name in candidates if is_name(name)})
 
 
 def _cache(kind: str) -> Path:
@@ -226,42 +182,6 @@ def _cached(kind: Kind, name: str, path: Path) -> Path:
     stats = [(str(part.absolute()), part.stat().st_size, part.stat().st_mtime_ns) for part in parts]
     key = hashlib.sha256(repr((_SCHEMA, stats)).encode()).hexdigest()[:16]
     return _cache(kind.name) / f"{name}-{key}{kind.suffix}"
-
-
-def _places(root: Path) -> Iterator[Path]:
-    """Where a source may stand in `root`: its entries, and theirs."""
-    ours = {root / kind: ending for kind, ending in _SUFFIXES.items()}
-    children = _entries(root)
-    yield from (path for path in children if path not in ours)
-    for child in children:
-        yield from (path for path in _entries(child) if path.suffix != ours.get(child))  # which is installed there
-
-
-def _entries(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    visible = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    return visible if len(visible) <= _ENTRIES else []
-
-
-def _sources(root: Path, kinds: Sequence[Kind], itself: bool = False) -> list[_Source]:
-    """The first source of every name at `root`; `root` itself may be one."""
-    first: dict[tuple[str, str], _Source] = {}
-    for source in _every_source(root, kinds, itself):
-        first.setdefault((source.kind.name, source.name), source)
-    return list(first.values())
-
-
-def _every_source(root: Path, kinds: Sequence[Kind], itself: bool) -> Iterator[_Source]:
-    importers = [(kind, importer) for kind in kinds for importer in kind.importers()]
-    for path in (*([root] if itself else []), *_places(root)):
-        for kind, importer in importers:
-            if (name := importer.recognises(path)) and _named(name):
-                yield _Source(kind, name, path, importer)
-
-
-def _layouts(kinds: Sequence[Kind]) -> list[str]:
-    return [importer.LAYOUT for kind in kinds for importer in kind.importers()]
 
 
 @contextmanager
@@ -277,21 +197,11 @@ def _writing(root: Path, lock: Path) -> Iterator[None]:
         raise UserError(f"cannot write {root} ({reason}); {hint}") from error
 
 
-def _read(source: _Source) -> Saved:
-    try:
-        return source.importer.read_source(source.path)
-    except UserError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError) as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        raise UserError(f"{source.path} cannot be read as {source.importer.LAYOUT} ({reason})") from error
-
-
-def _convert(source: _Source, target: Path) -> Path:
+def _convert(source: Source, target: Path) -> Path:
     """`target`, made from `source` unless another process has just made it."""
     with _writing(target.parent, target.with_suffix(".lock")):
         if not target.is_file():
-            _read(source).save(target)
+            read_source(source).save(target)
             write_json(_sums(target), {"source_sha256": _sha256(source.path), "sha256": _sha256(target)})
     return target
 
@@ -305,11 +215,11 @@ def _read_sums(converted: Path) -> _Sums:
     return read_json(_sums(converted), _Sums) or {"source_sha256": "", "sha256": ""}
 
 
-def _install(source: _Source) -> Installed:
+def _install(source: Source) -> Installed:
     root = data_folder()
     kind = source.kind.name
     target = root / kind / f"{source.name}{source.kind.suffix}"
-    content = _read(source)  # before the lock is taken: an official file takes minutes
+    content = read_source(source)  # before the lock is taken: an official file takes minutes
     with _writing(root, root / "manifest.lock"):
         content.save(target)
         item = Installed(kind, source.name, target, str(source.path), _sha256(source.path), _sha256(target), 0)
@@ -320,7 +230,7 @@ def _install(source: _Source) -> Installed:
     return item
 
 
-def _standing(source: _Source) -> Installed:
+def _standing(source: Source) -> Installed:
     files = sorted(source.path.iterdir()) if source.path.is_dir() else [source.path]
     size = sum(file.stat().st_size for file in files)
     known = _read_sums(_cached(source.kind, source.name, source.path))["source_sha256"]

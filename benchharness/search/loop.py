@@ -5,12 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from math import cos, isfinite, pi
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import Any
 
-import msgspec
 import numpy as np
 import torch
-from msgspec import Meta
 from torch import Tensor
 
 from benchharness import methods
@@ -28,33 +26,13 @@ from benchharness.records import RunRecord, RunSpec
 from benchharness.search import cuda_graphs, diagnostics, selection
 from benchharness.search.cuda_graphs import Recorder
 from benchharness.search.evaluation import Evaluation
+from benchharness.search.state import check_fit, check_state
 from benchharness.seeding import generator, seeded
 from benchharness.space import EDGES, OPS, SIZE, from_code, to_string
 
 
 class Diverged(RuntimeError):  # noqa: N818
     """A search whose loss or alphas stopped being finite numbers."""
-
-
-class State(TypedDict):
-    """The content of a search's checkpoint."""
-
-    epoch: Annotated[int, Meta(ge=0)]
-    stopped: Annotated[int, Meta(ge=0)]
-    partial: Annotated[int, Meta(ge=1)]
-    net: dict[str, Tensor]
-    method: dict[str, Any]
-    weight_optimizer: dict[str, Any]
-    alpha_optimizer: dict[str, Any]
-    history: "History"
-
-
-class History(TypedDict):
-    """One tensor per epoch; eigenvalues may be missing."""
-
-    alphas: list[Tensor]
-    expected: list[Tensor]
-    eigenvalue: list[Tensor]
 
 
 class Search:
@@ -143,7 +121,7 @@ class Search:
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Go back to what `state` returned; raises an error on anything else, and must not be used after that."""
-        _check_state(msgspec.convert(state, State), self.epochs, self.method.alpha.shape)
+        check_state(state, self.epochs, self.method.alpha.shape)
         if state["partial"] != self.net.partial:
             self._hold(self._supernet(state["partial"]))
         self.net.load_state_dict(state["net"])
@@ -153,8 +131,8 @@ class Search:
         self.alpha_optimizer.load_state_dict(state["alpha_optimizer"])
         for group, counts in zip(self.alpha_optimizer.param_groups, on_device, strict=True):
             group.update({} if counts is None else {"capturable": counts})  # the state may be of another device
-        _check_fit(self.weight_optimizer)
-        _check_fit(self.alpha_optimizer)
+        check_fit(self.weight_optimizer)
+        check_fit(self.alpha_optimizer)
         self.epoch, self.stopped, self.tuned = state["epoch"], state["stopped"], False
         self.history = {name: list(values) for name, values in state["history"].items()}
 
@@ -310,28 +288,6 @@ class Search:
         cells = [from_code(int(code)) for code in codes]
         scores = evaluation.cells(cells, batches=self.settings.ranking_batches, bn="batch")
         return {"ranking_codes": codes, "ranking_accuracy_pct": np.array([score.accuracy_pct for score in scores])}
-
-
-def _check_state(state: State, epochs: int, alpha: torch.Size) -> None:
-    """Raise `UserError` where the numbers of `state` do not agree with each other, or with the search they are for."""
-    epoch, history = state["epoch"], state["history"]
-    if not state["stopped"] <= epoch <= epochs:
-        raise UserError(f"is of epoch {epoch}, stopped at {state['stopped']}, of {epochs}")
-    shapes = {"alphas": alpha, "expected": (len(EDGES), len(OPS)), "eigenvalue": ()}
-    lengths = {"alphas": {epoch}, "expected": {epoch}, "eigenvalue": {0, epoch}}
-    parts: Mapping[str, Any] = history
-    if any(
-        len(parts[name]) not in lengths[name] or any(one.shape != shape for one in parts[name])
-        for name, shape in shapes.items()
-    ):
-        raise UserError(f"has a history that is not one of {epoch} epochs")
-
-
-def _check_fit(optimizer: torch.optim.Optimizer) -> None:
-    """Raise `UserError` where an optimiser was given the state of other parameters, which it takes without a word."""
-    for parameter, state in optimizer.state.items():
-        if any(isinstance(part, Tensor) and part.dim() and part.shape != parameter.shape for part in state.values()):
-            raise UserError("has an optimiser's state of other shapes")
 
 
 def _weight_optimizer(net: Supernet, settings: SearchConfig) -> torch.optim.Optimizer:

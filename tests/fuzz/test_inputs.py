@@ -30,7 +30,7 @@ from benchharness.data.image_set import build_image_set as build_images
 from benchharness.data.importers import IMAGES, huggingface, imagenet16, split_file
 from benchharness.data.importers import cifar as cifar_archive
 from benchharness.errors import UserError
-from benchharness.io import catalog
+from benchharness.io import sources
 from benchharness.records import RunRecord, RunSpec
 from benchharness.runs import data_sets
 from benchharness.runs.suite import load as load_suite
@@ -177,9 +177,9 @@ READERS: dict[str, Callable[[Path], object]] = {
     "x.csv": lambda path: columnar.read_as(path, "x"),
     "x.json": lambda path: columnar.read_as(path, "x"),
     "x.parquet": lambda path: columnar.read_as(path, "x"),
-    "costs.csv": cost_frame.read,
+    "costs.csv": cost_frame.read_source,
     "costs.npz": COSTS.check,
-    "costs.parquet": cost_frame.read,
+    "costs.parquet": cost_frame.read_source,
     "x.pth": lambda path: official.read_as(path, "x"),
     "x.pickle.pbz2": lambda path: official.read_as(path, "x"),
 }
@@ -249,7 +249,7 @@ def test_image_archives(tmp_path: Path, layer: str, changes: list[Any]) -> None:
     path = tmp_path / "cifar-100-python.tar.gz"
     path.write_bytes(spoilt(content, changes) if layer == "packed" else content)
     if cifar_archive.recognises(path):
-        answers(lambda: catalog._read(catalog._Source(IMAGES, "cifar100", path, cifar_archive)))
+        answers(lambda: sources.read_source(sources.Source(IMAGES, "cifar100", path, cifar_archive)))
 
 
 @given(changes=Spoil, which=st.sampled_from(["train_data_batch_1", "val_data"]))
@@ -258,7 +258,7 @@ def test_image_folders(tmp_path: Path, changes: list[Any], which: str) -> None:
     for name in ("val_data", *(f"train_data_batch_{number}" for number in range(1, 11))):
         held = pickle.dumps({"data": np.zeros((2, 768), np.uint8), "labels": [1, 120]}, 2)
         (tmp_path / name).write_bytes(spoilt(held, changes) if name == which else held)
-    answers(lambda: catalog._read(catalog._Source(IMAGES, "imagenet16-120", tmp_path, imagenet16)))
+    answers(lambda: sources.read_source(sources.Source(IMAGES, "imagenet16-120", tmp_path, imagenet16)))
 
 
 @given(changes=Spoil)
@@ -270,7 +270,7 @@ def test_image_tables_and_our_own_image_files(tmp_path: Path, changes: list[Any]
     path = tmp_path / "train-0.parquet"
     path.write_bytes(spoilt(path.read_bytes(), changes))
     if huggingface.recognises(tmp_path):
-        answers(lambda: catalog._read(catalog._Source(IMAGES, "cifar10", tmp_path, huggingface)))
+        answers(lambda: sources.read_source(sources.Source(IMAGES, "cifar10", tmp_path, huggingface)))
     part = Part(np.zeros((2, 3, 16, 16), np.uint8), np.array([0, 1]))
     build_images("imagenet16-120", part, part).save(tmp_path / "x.npz")
     (tmp_path / "x.npz").write_bytes(spoilt((tmp_path / "x.npz").read_bytes(), changes))

@@ -6,7 +6,7 @@ from typing import Final
 
 from benchharness.data.image_set import ImageSet
 from benchharness.data.importers import native, split_file
-from benchharness.io.catalog import Importer, Kind
+from benchharness.io.sources import Importer, Kind
 
 
 def _image_importers() -> Sequence[Importer]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from benchharness.io.catalog import Importer, Kind
+from benchharness.io.sources import Importer, Kind
 from benchharness.table.costs import Costs
 from benchharness.table.importers import native, native_costs
 from benchharness.table.nas_bench_201 import checked

@@ -1,0 +1,121 @@
+"""Finds sources of data, which are files or folders in a layout that an importer knows, and reads them."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol, runtime_checkable
+
+from benchharness.errors import UserError
+
+_NAME: Final = re.compile(r"\w[\w.+-]{0,99}", re.ASCII)
+"""Names become file names, and tables name themselves: none may lead out of the folder."""
+_SUFFIXES: Final = {"tables": ".npz", "costs": ".npz", "images": ".npz", "splits": ".json"}
+"""The data folder's own folders, one a kind, and how the files installed there end."""
+_ENTRIES: Final = 256
+"""Entries up to which a folder is searched for sources; a folder with more holds no data sets."""
+
+
+@runtime_checkable
+class Importer(Protocol):
+    """A module that reads one layout of sources."""
+
+    LAYOUT: str
+    """What it reads, for the error that lists what can be imported."""
+
+    def recognises(self, path: Path) -> str | None:
+        """The name of what is at `path`, None where it is in another layout. Quick, and raises nothing."""
+
+    def read_source(self, path: Path) -> "Saved":
+        """What is at `path`; raises `UserError` where it is not as it should be."""
+
+
+@runtime_checkable
+class Saved(Protocol):
+    """A table, an image set or a split."""
+
+    def save(self, path: Path) -> None:
+        """Write it to `path` in our format."""
+
+
+class Kind(NamedTuple):
+    """What can be installed, and who reads it; whoever owns a format defines the kind."""
+
+    name: str
+    """Of its folder: `tables`, `costs`, `images` or `splits`."""
+    noun: str
+    """What messages call one of them."""
+    native: Importer
+    """Reads our own format."""
+    importers: Callable[[], Sequence[Importer]]
+    """All of them, `native` too; called when a source is looked at, as pyarrow and pillow are slow to load."""
+    check: Callable[[Path], None]
+    """Raises `UserError` where the file in our format at a path is not what it says."""
+
+    @property
+    def suffix(self) -> str:
+        """How its files in our own format end."""
+        return _SUFFIXES[self.name]
+
+
+class Source(NamedTuple):
+    """A file or folder that an importer reads, and the name of what it holds."""
+
+    kind: Kind
+    name: str
+    path: Path
+    importer: Importer
+
+
+def is_name(name: str) -> bool:
+    """Whether `name` may be the name of a table, an image set or a split, and so of a file."""
+    return _NAME.fullmatch(name) is not None
+
+
+def source_places(root: Path) -> Iterator[Path]:
+    """Paths at which a source may lie: the entries of `root`, and their entries, without what is installed there."""
+    ours = {root / kind: ending for kind, ending in _SUFFIXES.items()}
+    children = visible_entries(root)
+    yield from (path for path in children if path not in ours)
+    for child in children:
+        yield from (path for path in visible_entries(child) if path.suffix != ours.get(child))
+
+
+def visible_entries(folder: Path) -> list[Path]:
+    """The entries of `folder` that are not hidden; none where there are too many for a folder of data sets."""
+    if not folder.is_dir():
+        return []
+    visible = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    return visible if len(visible) <= _ENTRIES else []
+
+
+def first_sources(root: Path, kinds: Sequence[Kind], itself: bool = False) -> list[Source]:
+    """The first source of every name in `root`, as `every_source` lists them."""
+    first: dict[tuple[str, str], Source] = {}
+    for source in every_source(root, kinds, itself):
+        first.setdefault((source.kind.name, source.name), source)
+    return list(first.values())
+
+
+def every_source(root: Path, kinds: Sequence[Kind], itself: bool) -> Iterator[Source]:
+    """All sources of these kinds in `root`, also several of one name; `root` too may be one if `itself` is true."""
+    importers = [(kind, importer) for kind in kinds for importer in kind.importers()]
+    for path in (*([root] if itself else []), *source_places(root)):
+        for kind, importer in importers:
+            if (name := importer.recognises(path)) and is_name(name):
+                yield Source(kind, name, path, importer)
+
+
+def layouts(kinds: Sequence[Kind]) -> list[str]:
+    """The layouts that can be imported, each in words."""
+    return [importer.LAYOUT for kind in kinds for importer in kind.importers()]
+
+
+def read_source(source: Source) -> Saved:
+    """The content of `source`; raises `UserError` where its file is damaged or cannot be read."""
+    try:
+        return source.importer.read_source(source.path)
+    except UserError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError) as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise UserError(f"{source.path} cannot be read as {source.importer.LAYOUT} ({reason})") from error
