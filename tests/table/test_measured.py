@@ -193,7 +193,7 @@ def test_columns_mark_what_this_machine_added(pets: Table) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "figure"),
+    ("name", "metric"),
     [
         ("cifar10_test_halftrain_200", Metric("cifar10", "test-halftrain", 200)),
         ("imagenet16_120_valid_12", Metric("imagenet16-120", "valid", 12)),
