@@ -36,13 +36,13 @@ def gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]
     """The script, at work in a folder of its own."""
     monkeypatch.syspath_prepend(SCRIPTS)
     monkeypatch.chdir(tmp_path)
-    for name in ("gpu", "carrying"):
+    for name in ("gpu", "gpu_plan", "carrying"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     module = importlib.import_module("gpu")
     assert tmp_path / "runs" / "gpu" == module.WORK
     module.WORK.mkdir(parents=True)
     yield module
-    for name in ("gpu", "carrying"):
+    for name in ("gpu", "gpu_plan", "carrying"):
         del sys.modules[name]
 
 
@@ -167,14 +167,59 @@ def test_without_the_device_nothing_else_is_tried(gpu: ModuleType, tmp_path: Pat
     assert "AssertionError" in (gpu.WORK / "device.txt").read_text()
 
 
-def test_the_search_takes_the_number_at_a_time_that_was_found_best(gpu: ModuleType) -> None:
-    step = gpu.Step("search", ("--jobs", "{jobs}", "--for", "{left}s"), 560.0)
-    assert gpu.filled(step, 0, 300.0) == ["--jobs", "3", "--for", "260s"]
-    rates = {"1 at a time": 10.0, "2 at a time": 19.0, "4 at a time": 18.0}
-    told = {"found": {part: {"epochs an hour": rate} for part, rate in rates.items()}}
-    (gpu.WORK / "several.json").write_text(json.dumps(told))
-    assert gpu.filled(step, 0, 300.0)[1] == "2"
-    assert gpu.filled(step, 5, 300.0)[1] == "5"
+def test_the_search_takes_the_way_that_was_found_best(gpu: ModuleType) -> None:
+    step = gpu.Step("search", ("{mps}", "run", "--jobs", "{jobs}", "--for", "{left}s"), 560.0)
+    assert gpu.filled(step, 0, 300.0) == ["run", "--jobs", "3", "--for", "260s"]
+
+    def found(name: str, **rates: float) -> None:
+        told = {f"{number[1:]} at a time": {"epochs an hour": rate} for number, rate in rates.items()}
+        (gpu.WORK / f"{name}.json").write_text(json.dumps({"found": told}))
+
+    found("several", n1=10.0, n2=19.0, n4=18.0)
+    assert gpu.filled(step, 0, 300.0)[:3] == ["run", "--jobs", "2"]
+    assert gpu.filled(step, 5, 300.0)[:3] == ["run", "--jobs", "5"]
+    found("several-mps", n4=25.0)
+    assert gpu.filled(step, 0, 300.0)[:5] == [*sys.modules["gpu_plan"].MPS, "run", "--jobs", "4"]
+    (gpu.WORK / "several.json").write_text("torn")
+    assert gpu.filled(step, 0, 300.0)[-3] == "4"
+
+
+DAEMON = """#!/bin/sh
+echo "$@ $(test "$1" = -d || cat) $CUDA_MPS_PIPE_DIRECTORY" >> control
+exit $(cat status)
+"""
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(0, "with MPS"), (1, "without MPS: nvidia-cuda-mps-control ended with 1")]
+)
+def test_a_command_runs_under_mps_where_its_daemon_starts_and_else_without(
+    tmp_path: Path, status: int, said: str
+) -> None:
+    control = tmp_path / "nvidia-cuda-mps-control"
+    control.write_text(DAEMON)
+    control.chmod(0o755)
+    (tmp_path / "status").write_text(str(status))
+    code = "import os; print(os.environ.get('CUDA_MPS_PIPE_DIRECTORY')); exit(7)"
+    words = [sys.executable, str(SCRIPTS / "mps.py"), sys.executable, "-c", code]
+    around = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(words, cwd=tmp_path, env=around, capture_output=True, text=True, check=False)
+    told, place = done.stdout.splitlines()
+    assert (done.returncode, told.startswith(said)) == (7, True)
+    asked_for = [line.split() for line in (tmp_path / "control").read_text().splitlines()]
+    if status:
+        assert place == "None"
+        assert [words[0] for words in asked_for] == ["-d"]
+    else:
+        assert asked_for == [["-d", place], ["quit", place]]
+        assert not Path(place).exists()
+
+
+def test_without_that_daemon_a_command_runs_as_ever(tmp_path: Path) -> None:
+    words = [sys.executable, str(SCRIPTS / "mps.py"), sys.executable, "-c", "print('done')"]
+    around = {**os.environ, "PATH": str(tmp_path)}
+    done = subprocess.run(words, env=around, capture_output=True, text=True, check=True)
+    assert done.stdout == "without MPS: there is no nvidia-cuda-mps-control\ndone\n"
 
 
 def test_the_plan_names_every_step_and_no_command_is_too_long(gpu: ModuleType, tmp_path: Path) -> None:

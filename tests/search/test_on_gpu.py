@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict
 from io import BytesIO
 from typing import Any, Final
@@ -25,23 +25,13 @@ from benchharness.search.evaluation import Evaluation
 from benchharness.search.loop import Search
 from tests.support.emulated import adam_on_the_device
 from tests.support.gpu import gpu, recorder
-from tests.support.plain import PlainSupernet, pairs, twins, weights_of
+from tests.support.plain import PlainInSearch, pairs, softplus, twins, weights_of
 from tests.support.sets import as_doubles, small_images
 
 pytestmark = pytest.mark.gpu
-NEAR: Final = {torch.float64: 1e-8, torch.float32: 2e-3}
+NEAR: Final = {torch.float64: 1e-8, torch.float32: 1e-3}
 """By how much results may differ from those of the plain formulation; CUDA sums in an order of its own."""
 STEPS: Final = 10
-
-
-class PlainInSearch(PlainSupernet):
-    """The plain formulation where a search wants a supernet."""
-
-    partial, weighs_bypass, in_training = 1, False, None
-
-    @contextmanager
-    def holding_weights(self) -> Iterator[None]:
-        yield
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +72,11 @@ def stepped(search: Search) -> list[torch.Tensor]:
 @pytest.mark.parametrize("dtype", NEAR, ids=str)
 @pytest.mark.parametrize("kind", ["softmax", "one zero"])
 @pytest.mark.parametrize("partial", [1, 2])
-def test_logits_and_gradients_are_those_of_the_plain_formulation(dtype: torch.dtype, kind: str, partial: int) -> None:
+def test_logits_and_gradients_are_those_of_the_plain_formulation(
+    dtype: torch.dtype, kind: str, partial: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if dtype == torch.float32:
+        monkeypatch.setattr(F, "relu", softplus)
     device, (net, plain) = gpu(), twins(partial=partial)
     images = torch.randn(6, 3, 16, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     net.to(device, dtype)
@@ -102,7 +96,12 @@ def test_logits_and_gradients_are_those_of_the_plain_formulation(dtype: torch.dt
 
 @pytest.mark.parametrize("graphs", [False, True], ids=["steps", "graphs"])
 @pytest.mark.parametrize("dtype", NEAR, ids=str)
-def test_ten_steps_are_those_of_the_plain_formulation(dtype: torch.dtype, graphs: bool) -> None:
+def test_ten_steps_are_those_of_the_plain_formulation(
+    dtype: torch.dtype, graphs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In float32 without ReLU's kinks, where rounding flips units and grows to a fifth of how far alpha moves."""
+    if dtype == torch.float32:
+        monkeypatch.setattr(F, "relu", softplus)
     reference = search_on(torch.device("cpu"), torch.float64, graphs=False)
     plain = PlainInSearch(10, 4, 1).double()
     search = search_on(gpu(), dtype, graphs=graphs)
@@ -116,14 +115,11 @@ def test_ten_steps_are_those_of_the_plain_formulation(dtype: torch.dtype, graphs
     near = max(NEAR[dtype], 1e-6 if graphs else 0.0)  # recorded steps read the learning rate in float32
     loss, right, count = (sums - expected_sums).abs().unbind(1)
     assert (loss < near * expected_sums[:, 0]).all()
-    assert (right <= (0 if dtype == torch.float64 else 3)).all(), "a logit beside its equal may win"
+    assert (right <= (0 if dtype == torch.float64 else 1)).all(), "a logit beside its equal may win"
     assert not count.any()
-    # Adam moves alphas of no slope as far as others, by the sign of what rounding leaves of it.
-    # In float32 on a processor they were off by 16 % of what they had moved (n = 1), with recorded steps and without.
-    assert (alpha - expected).norm() < (0.3 if dtype == torch.float32 else 50 * near) * (expected - begun).norm()
+    assert (alpha - expected).norm() < 50 * near * (expected - begun).norm()
     for ours, theirs in pairs(search.net, plain):
-        if dtype == torch.float64:  # float32's rounding grows with every step, to 6 % of a statistic on a processor
-            torch.testing.assert_close(ours.detach().cpu().double(), theirs.detach(), rtol=near, atol=near)
+        torch.testing.assert_close(ours.detach().cpu().double(), theirs.detach(), rtol=near, atol=near)
 
 
 def trained_twins(device: torch.device, method: str = "darts", graphs: bool = False) -> tuple[Search, Search]:

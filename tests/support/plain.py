@@ -3,6 +3,9 @@
 It is the reference that the shared-work supernet has to agree with, so it is written to be checked by eye.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -158,3 +161,18 @@ def weights_of(kind: str) -> Tensor:
     if kind == "one zero":
         return drawn.index_fill(1, torch.tensor([3]), 0.0)
     return one_hot(7284)
+
+
+class PlainInSearch(PlainSupernet):
+    """The plain formulation where a search wants a supernet."""
+
+    partial, weighs_bypass, in_training = 1, False, None
+
+    @contextmanager
+    def holding_weights(self) -> Iterator[None]:
+        yield
+
+
+def softplus(x: Tensor, inplace: bool = False) -> Tensor:
+    """In the place of `F.relu`: without kinks, at which rounding turns into whole other slopes."""
+    return F.softplus(x)
