@@ -1,6 +1,6 @@
 """One method against its baselines: paired by seed, with a verdict in a sentence each."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from benchharness.report.sections.cells import cells
 from benchharness.report.sections.collapse import collapse, verdicts
 from benchharness.report.sections.costs import costs, search_seconds
 from benchharness.report.sections.provenance import missing, setting, standing
-from benchharness.report.sections.ranking import LEVEL, SEED, tests_in_words
+from benchharness.report.sections.ranking import LEVEL, paired_tests, tests_in_words
 from benchharness.report.sections.search_similarity import alike
 from benchharness.report.sections.summary import answer
 from benchharness.table import Tables
@@ -69,13 +69,13 @@ def _tagged(frame: pd.DataFrame, tag: str) -> pd.DataFrame:
     return frame.assign(method=frame["method"] + tag, run_id=frame["run_id"] + tag, supernet=supernet)
 
 
-def verdict(contest: Contest, paired: stats.Paired, holm: float, tests: int) -> str:
-    """What may be said of a contest among `tests` of them, honest about few seeds."""
-    n = paired.difference.n
+def verdict(contest: Contest, difference: stats.Interval, holm: float, tests: int) -> str:
+    """What may be said of a contest among `tests` of them, honest about few seeds; the `difference` is in points."""
+    n = difference.n
     a, b = contest
     if not n:
         return f"{a} and {b} share no finished seed whose cells a table has, so nothing can be said of them."
-    low, value, high = paired.difference.low, paired.difference.value, paired.difference.high
+    low, value, high = difference.low, difference.value, difference.high
     around = f" [{low:+.2f}, {high:+.2f}]" if np.isfinite(low) else ""
     figures = f"{value:+.2f} points{around} over {counted(n, 'shared seed')}, {p_clause(holm)} after Holm's correction"
     if holm < LEVEL:
@@ -85,34 +85,22 @@ def verdict(contest: Contest, paired: stats.Paired, holm: float, tests: int) -> 
     return f"No difference between {a} and {b} is shown: {figures}.{few}"
 
 
-def contests_table(evidence: Evidence, contests: Iterable[Contest]) -> pd.DataFrame:
+def contests_table(evidence: Evidence, contests: Sequence[Contest]) -> pd.DataFrame:
     """One row per contest: `stats.Paired`, Holm's p over all rows, cost ratio, collapsed seeds, and the verdict."""
-    pairs = list(contests)
-    scores, rng = evidence.scores(), np.random.default_rng
-    paired = [stats.pair(scores[a].to_numpy(), scores[b].to_numpy(), rng(SEED)) for a, b in pairs]
-    holm = stats.holm(np.array([one.permutation_p for one in paired], float))
-    tests = int(np.isfinite(holm).sum())
+    table = paired_tests(evidence.scores(), contests).rename(columns={"a": "method", "b": "baseline"})
     seconds = search_seconds(evidence.own()).groupby("method", observed=True)["search_seconds"].mean()
     fallen = verdicts(evidence.runs, evidence.curves).set_index("method")["collapsed"]
-    rows = [
-        {
-            "method": contest.method,
-            "baseline": contest.baseline,
-            "n": one.difference.n,
-            **dict(zip(("difference", "low", "high"), one.difference[:3], strict=True)),
-            "permutation_p": one.permutation_p,
-            "holm": p,
-            "wilcoxon_p": one.wilcoxon_p,
-            "effect": one.effect,
-            **dict(zip(("improvement", "improvement_low", "improvement_high"), one.improvement[:3], strict=True)),
-            "cost_ratio": seconds.get(contest.method, np.nan) / seconds.get(contest.baseline, np.nan),
-            "collapsed": fallen.get(contest.method, 0),
-            "baseline_collapsed": fallen.get(contest.baseline, 0),
-            "verdict": verdict(contest, one, p, max(1, tests)),
-        }
-        for contest, one, p in zip(pairs, paired, holm, strict=True)
+    tests = max(1, int(table["holm"].notna().sum()))
+    said = [
+        verdict(contest, stats.Interval(row["difference"], row["low"], row["high"], row["n"]), row["holm"], tests)
+        for contest, row in zip(contests, table.to_dict("records"), strict=True)
     ]
-    return pd.DataFrame(rows)
+    return table.assign(
+        cost_ratio=table["method"].map(seconds).astype(float) / table["baseline"].map(seconds).astype(float),
+        collapsed=table["method"].map(fallen).fillna(0).astype(int),
+        baseline_collapsed=table["baseline"].map(fallen).fillna(0).astype(int),
+        verdict=said,
+    )
 
 
 def _write(

@@ -1,6 +1,6 @@
 """Which methods find better cells, how sure that is, and what the tests say: rankings, paired comparisons."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from itertools import combinations
 from typing import Any, Final
@@ -60,10 +60,15 @@ def interval_is_told(row: Mapping[Any, Any] | pd.Series) -> bool:
 
 
 def comparisons(scores: pd.DataFrame) -> pd.DataFrame:
-    """One row per pair of methods, the better mean first: `stats.Paired`, and `holm` over all pairs."""
-    rows = []
+    """`paired_tests` of every pair of methods, the better mean first."""
     best_first = scores.mean().dropna().sort_index().sort_values(ascending=False, kind="stable").index
-    for a, b in combinations(map(str, best_first), 2):
+    return paired_tests(scores, combinations(map(str, best_first), 2))
+
+
+def paired_tests(scores: pd.DataFrame, pairs: Iterable[tuple[str, str]]) -> pd.DataFrame:
+    """One row per pair `a`, `b` of columns of `scores`: `stats.Paired`, and `holm` over all pairs."""
+    rows = []
+    for a, b in pairs:
         paired = stats.pair(scores[a].to_numpy(), scores[b].to_numpy(), np.random.default_rng(SEED))
         rows.append((a, b, paired.difference.n, *paired.difference[:3], *paired[1:4], *paired.improvement[:3]))
     frame = pd.DataFrame(rows, columns=["a", "b", "n", *_PAIRED])

@@ -20,7 +20,7 @@ def paired(a: list[float], b: list[float]) -> stats.Paired:
 
 def said(a: list[float], b: list[float], tests: int = 1) -> str:
     found = paired(a, b)
-    return verdict(Contest("mine", "darts"), found, min(1.0, tests * found.permutation_p), tests)
+    return verdict(Contest("mine", "darts"), found.difference, min(1.0, tests * found.permutation_p), tests)
 
 
 def test_a_clear_win_over_enough_seeds_is_a_win() -> None:
