@@ -1,8 +1,6 @@
 """A results folder as data frames: one row a run, or one row an epoch. Reads only, and never waits for a runner."""
 
-import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -53,11 +51,10 @@ def read(folder: Path) -> pd.DataFrame:
     if not folder.is_dir():
         raise UserError(f"no results folder {str(folder)!r}; `benchharness run` makes one")
     parts = ("", "", "", *folder.resolve().parts)
-    with _uncollected():
-        parsed_runs = list(_parsed(folder))
-        rows = [_row(folder / run, parsed, [*parts, *filter(None, run.split("/"))][-4]) for run, parsed in parsed_runs]
-        frame = pd.DataFrame(rows, columns=list(COLUMNS))
-        return frame.assign(method=named_apart([parsed.spec for _, parsed in parsed_runs]))
+    parsed_runs = list(_parsed(folder))
+    rows = [_row(folder / run, parsed, [*parts, *filter(None, run.split("/"))][-4]) for run, parsed in parsed_runs]
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return frame.assign(method=named_apart([parsed.spec for _, parsed in parsed_runs]))
 
 
 def results(folder: str | Path = "results") -> pd.DataFrame:
@@ -120,18 +117,6 @@ def _trained(path: Path) -> Path:
     """The folder of the run whose supernet the run in `path` derives its cell from; often `path` itself."""
     record = read_record(path)
     return path if record is None else supernet_folder(path, record) or path
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without garbage collection: of 100,000 runs nothing is garbage, and looking for some took half the time."""
-    before = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if before:
-            gc.enable()
 
 
 def _parsed(folder: Path) -> Iterator[tuple[str, _Parsed]]:
