@@ -269,7 +269,7 @@ def _problem(item: Installed, kind: Kind) -> str:
         return f"{item.path} has changed since it was installed; import it again"
     try:
         place = find(kind, item.name)
-        kind.check(place)
+        kind.native.read_source(place)
     except UserError as error:
         return str(error)
     return "" if item.sha256 else _standing_problem(item, place)

@@ -45,11 +45,9 @@ class Kind(NamedTuple):
     noun: str
     """What messages call one of them."""
     native: Importer
-    """Reads our own format."""
+    """Reads our own format, and raises `UserError` where a file is not what it says."""
     importers: Callable[[], Sequence[Importer]]
     """All of them, `native` too; called when a source is looked at, as pyarrow and pillow are slow to load."""
-    check: Callable[[Path], None]
-    """Raises `UserError` where the file in our format at a path is not what it says."""
 
     @property
     def suffix(self) -> str:

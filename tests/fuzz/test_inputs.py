@@ -173,12 +173,12 @@ def tables(path: Path) -> dict[str, bytes]:
 
 
 READERS: dict[str, Callable[[Path], object]] = {
-    "x.npz": TABLES.check,
+    "x.npz": TABLES.native.read_source,
     "x.csv": lambda path: columnar.read_as(path, "x"),
     "x.json": lambda path: columnar.read_as(path, "x"),
     "x.parquet": lambda path: columnar.read_as(path, "x"),
     "costs.csv": cost_frame.read_source,
-    "costs.npz": COSTS.check,
+    "costs.npz": COSTS.native.read_source,
     "costs.parquet": cost_frame.read_source,
     "x.pth": lambda path: official.read_as(path, "x"),
     "x.pickle.pbz2": lambda path: official.read_as(path, "x"),
