@@ -11,9 +11,9 @@ from benchharness.analysis.search_curves import Arrays
 from benchharness.data.kinds import DIGITS, KNOWN
 
 COLUMNS = ("verdict", "decided_edges", "leaning_edges", "lead", "relative_entropy")
-"""Of `decisions`: the verdict, edges of six, the mean lead of the winner's weight, entropy as a share of uniform's."""
+"""Verdict, decided and leaning edges of six, mean lead of the largest weight, entropy relative to uniform."""
 _OLDER_CLASSES: Final = {DIGITS: 10, **{name: kind.classes for name, kind in KNOWN.items()}}
-"""Of runs whose records do not say it yet."""
+"""Number of classes for runs whose records do not state it."""
 
 
 def decisions(runs: pd.DataFrame, arrays: Mapping[str, Arrays]) -> pd.DataFrame:
@@ -52,13 +52,13 @@ def verdicts(judged: pd.DataFrame) -> pd.DataFrame:
 
 
 def undecided(judged: pd.DataFrame) -> list[str]:
-    """The methods whose cells are the argmax of alphas that decided nothing."""
+    """Methods that do not rank: see `verdicts`."""
     table = verdicts(judged)
     return [str(name) for name in table.loc[~table["ranks"].astype(bool), "method"]]
 
 
 def warning(judged: pd.DataFrame) -> str:
-    """What a reader must know first, in a sentence; empty where every method that reads alpha decided."""
+    """A warning that some searches did not decide, as a sentence; empty if all did."""
     names = undecided(judged)
     if not names:
         return ""

@@ -1,4 +1,4 @@
-"""The evidence behind a report: all runs and their look-ups, read once."""
+"""Collects what a report is made from: all runs and their look-ups, read once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,20 +24,20 @@ MEASURED: Final = ("eigenvalue_every", "ranking", "ranking_batches")
 
 @dataclass(frozen=True)
 class Evidence:
-    """The runs of one setting: nothing in it was searched differently, but where two folders are compared."""
+    """The runs of one setting (data set and protocol), or of two settings if two folders are compared."""
 
     name: str
     """`cifar10, protocol drnas`, with the settings that differ from the preset."""
     slug: str
-    """Put behind the names of files where a report has several settings; else empty."""
+    """Suffix of file names if a report has several settings; else empty."""
     dataset: str
     protocol: str
-    """Name of the preset, empty where a setting differs from it, so that no published figure is comparable."""
+    """Name of the preset; empty if a setting differs from it, so that no published figure is comparable."""
     table: Table | None
     runs: pd.DataFrame
-    """As `results` gives them, finished or not."""
+    """All runs, finished or not, as `store.read` gives them."""
     arrays: Mapping[str, Mapping[str, np.ndarray]]
-    """By run id: what `store.arrays` holds."""
+    """What `store.arrays` gives, by run id."""
     long: pd.DataFrame
     """Finished runs by benchmark data set: see `lookup`."""
     curves: pd.DataFrame
@@ -53,7 +53,7 @@ class Evidence:
 
     @property
     def benchmark(self) -> bool:
-        """Whether it was searched on a data set of NAS-Bench-201, whose cells are looked up on all three."""
+        """Whether the data set is one of NAS-Bench-201, so that cells are looked up on all three."""
         return self.dataset in DATASETS
 
     @property
@@ -62,7 +62,7 @@ class Evidence:
         return sorted(self.long["method"].unique())
 
     def own(self) -> pd.DataFrame:
-        """Finished runs with what the table has for their cells on the data set searched."""
+        """Finished runs, looked up on the data set that they searched."""
         return self.long[self.long["benchmark_dataset"] == self.dataset]
 
     def scores(self) -> pd.DataFrame:
@@ -84,7 +84,7 @@ def gather(results: Path, tables: Tables) -> tuple[pd.DataFrame, list[Evidence]]
 
 
 def gather_runs(runs: pd.DataFrame, tables: Tables, together: bool = False) -> tuple[pd.DataFrame, list[Evidence]]:
-    """The same for runs that have been read already; methods and suites may have been renamed.
+    """Like `gather`, for runs that have been read already; methods and suites may have been renamed.
 
     `together` makes all settings of a data set one piece of evidence where every method of it has a single one: two
     folders are compared by what they were searched with.
@@ -99,7 +99,7 @@ def gather_runs(runs: pd.DataFrame, tables: Tables, together: bool = False) -> t
 
 
 def _joined(runs: pd.DataFrame) -> "pd.Series[str]":
-    """The settings of a run's data set in a row, where no method of it has two; else the run's own."""
+    """The names of all settings of a run's data set, joined, if no method has two; else the run's own."""
     single = runs.groupby(["dataset", "method"], observed=True)["setting"].transform("nunique") == 1
     alone = single.groupby(runs["dataset"]).transform("all")
     every = runs.groupby("dataset")["setting"].transform(lambda names: " and ".join(sorted(set(names))))
@@ -128,17 +128,17 @@ def _evidence(name: str, runs: pd.DataFrame, tables: Tables, several: bool) -> E
 
 
 def changes(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings in which a run departs from the protocol it is named after; all of them if that is unknown."""
+    """Settings of a run that differ from its protocol; all of them if the protocol is unknown."""
     return departures({**spec["protocol"], "name": preset(spec)}, spec["trains"], MEASURED)
 
 
 def preset(spec: Mapping[str, Any]) -> str:
-    """The protocol that a run's settings are, however they were spelt; else the one it is named after."""
+    """The protocol whose settings the run has; else the one it is named after."""
     return named(spec["protocol"], spec["trains"], MEASURED)
 
 
 def setting(spec: Mapping[str, Any]) -> str:
-    """What a run was searched in, in words: data set, protocol, and what is otherwise than the preset has it."""
+    """Name of a run's setting: data set, protocol, and the values that differ from the preset."""
     changed = ", ".join(f"{key}={value}" for key, value in sorted(changes(spec).items()))
     given = ", on the benchmark's split file" if spec.get("split_sha256") else ""
     given += f", images version {images}" if (images := spec.get("versions", {}).get("images")) else ""

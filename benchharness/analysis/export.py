@@ -1,4 +1,4 @@
-"""All runs as one tidy table, for whatever people analyse tables with."""
+"""Exports all runs as one tidy table."""
 
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -35,7 +35,7 @@ COLUMNS: Final = (
 
 
 class Written(NamedTuple):
-    """What `write_runs` wrote."""
+    """Result of `write_runs`."""
 
     rows: int
     missing: list[str]

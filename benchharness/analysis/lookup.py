@@ -1,4 +1,4 @@
-"""Looking derived cells up: the reading side's first step, done again whenever a better table is installed."""
+"""Looks derived cells up in a table; done anew by every report, so that a better table takes effect."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -12,11 +12,11 @@ from benchharness.table import DATASETS, Metric, Table, Tables, table_of
 from benchharness.table.table import codes
 
 EPOCHS: Final = 200
-"""Training epochs that are spoken of where there is no table: NAS-Bench-201's."""
+"""Training epochs named in texts if there is no table: those of NAS-Bench-201."""
 
 
 def epochs_of(table: Table | None, dataset: str) -> int:
-    """Training epochs behind what `table` says of `dataset`, unless something else is stated."""
+    """Training epochs behind the accuracies of `dataset` in `table`."""
     return table.epochs(dataset) if table is not None and dataset in table.datasets else EPOCHS
 
 
@@ -42,7 +42,7 @@ def lookup_run(folder: Path, tables: Tables) -> "pd.Series[Any]":
 
 
 def codes_of(archs: "pd.Series[str]") -> Int[np.ndarray, "runs"]:
-    """The code of each architecture string; -1 where there is none."""
+    """The code of each architecture string; -1 if it is missing."""
     place, distinct = pd.factorize(archs)  # which has -1 for those that are missing
     codes = [space.to_code(space.from_string(arch)) if arch else -1 for arch in distinct]
     return np.array([*codes, -1], dtype=int)[place]

@@ -1,4 +1,4 @@
-"""Published figures on NAS-Bench-201, each with the protocol and the source it comes from."""
+"""Published accuracies on NAS-Bench-201, each with its protocol and source."""
 
 from importlib.resources import files
 from typing import Final
@@ -10,10 +10,10 @@ from benchharness.analysis.lookup import by_code, codes_of
 from benchharness.table import DATASETS, Tables
 
 PROTOCOL_NAMES: Final = {"nb201-paper": "nb201"}
-"""Names of protocols in the file where they differ from ours."""
+"""Names of protocols in the file that differ from ours."""
 
 SEARCH: Final = "DARTS, published"
-"""What the published search is called beside our methods."""
+"""Name of the published search in figures."""
 SEARCH_SOURCE: Final = (
     "one first-order DARTS search of the full size (100 epochs, 16 channels, 5 cells a stage, CIFAR-10, seed 0), from "
     "the logs in github.com/AI-Tech-Research-Lab/AsquaredM (Gambella, Pittorino and Roveri, arXiv 2503.10404)"
@@ -47,7 +47,7 @@ def published() -> pd.DataFrame:
 
 
 def comparable(protocol: str) -> pd.DataFrame:
-    """The published figures got under `protocol`; empty where nobody has published any."""
+    """The published accuracies under `protocol`; empty if there are none."""
     frame = published()
     return frame[frame["protocol"] == protocol]
 

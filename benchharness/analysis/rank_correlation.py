@@ -1,4 +1,4 @@
-"""Kendall's tau of scores of operations by several criteria, against each other and against the table.
+"""Kendall's tau between scores of operations by several criteria, and between scores and the table.
 
 Four kinds: (a) operation strength against magnitude on each edge; (b) a criterion against the mean, or best, table
 accuracy of the cells with that operation there; (c) the same among cells that share the edges decided before it, which
@@ -25,7 +25,7 @@ RANKING_COLUMNS: Final = ("method", "dataset", "seed", "run_id", "probed", "arch
 REDUCES: Final[tuple[stats.Reduce, ...]] = ("mean", "max")
 LEAST: Final = 100
 CELL_RUNS: Final = 25
-"""Runs of a method, first seeds first, whose scores are also compared with all cells (kind d), which takes longest."""
+"""Most runs of a method, first seeds first, that are compared with all cells (kind d), which takes longest."""
 Arrays = Mapping[str, Mapping[str, np.ndarray]]
 Scores = Float[np.ndarray, "edges ops"]
 Dead = Bool[np.ndarray, "edges 1"]
@@ -35,7 +35,7 @@ Row = tuple[str, str, str, bool, str, float]
 
 
 class Pairing(NamedTuple):
-    """Two scorings of the operations on every edge, to be compared for one run."""
+    """Two arrays of scores to be compared for one run."""
 
     run_id: str
     kind: str
@@ -90,7 +90,7 @@ def supernet_ranking(frame: pd.DataFrame, tables: Tables, arrays: Arrays | None 
 
 
 def held_by(run_id: str, path: Path, arrays: Arrays | None) -> Mapping[str, np.ndarray]:
-    """A run's arrays, from those that have been read already where it is among them."""
+    """A run's arrays: from `arrays` if they have been read, else from its folder."""
     return (arrays or {}).get(run_id) or store.arrays(path)
 
 
@@ -108,7 +108,7 @@ def _ranked(pairs: Sequence[tuple[Cells, Cells]]) -> Float[np.ndarray, "supernet
 
 
 class Truth:
-    """A data set's test accuracies by architecture code, and what follows from them for every run alike."""
+    """A data set's test accuracies by architecture code, and the operation scores that follow from them."""
 
     def __init__(self, accuracy_pct: Float[np.ndarray, "archs"]) -> None:
         self.accuracy_pct = accuracy_pct
@@ -128,7 +128,7 @@ class Truth:
 
 
 def _dead(supernets: "pd.Series[str]", arrays: Sequence[Mapping[str, np.ndarray]]) -> dict[str, Dead]:
-    """Of every supernet, the edges on which some selection could score no operation."""
+    """For every supernet, the edges on which some selection could not score any operation."""
     dead: dict[str, Dead] = {}
     for supernet, run_arrays in zip(supernets, arrays, strict=True):
         if "scores" in run_arrays:
@@ -137,7 +137,7 @@ def _dead(supernets: "pd.Series[str]", arrays: Sequence[Mapping[str, np.ndarray]
 
 
 def _criteria(selection: str, arrays: Mapping[str, np.ndarray], dead: Dead | bool) -> dict[str, Scores]:
-    """A run's scores by name, its own selection's first, and the null; a dead edge is left open in all of them."""
+    """A run's scores by criterion, its own selection's first, and the null; NaN on dead edges."""
     if selection == "uniform" or "scores" not in arrays:
         return {}
     criteria = {selection: arrays["scores"], "magnitude": arrays.get("magnitude", arrays["scores"])}
@@ -149,7 +149,7 @@ def _criteria(selection: str, arrays: Mapping[str, np.ndarray], dead: Dead | boo
 def _conditional(
     done: pd.DataFrame, arrays: Sequence[Mapping[str, np.ndarray]], truths: Mapping[str, Truth]
 ) -> list[dict[str, Scores]]:
-    """Each run's conditional truths, by how cells are summed up."""
+    """Each run's conditional truths, by reduction (mean, max)."""
     truths_by_run: list[dict[str, Scores]] = [{} for _ in arrays]
     archs, datasets = space.all_ops()[codes_of(done["arch"])].astype(int), done["dataset"].to_numpy()
     orders = np.array([one.get("order", np.arange(len(space.EDGES))) for one in arrays]).reshape(-1, len(space.EDGES))
@@ -183,7 +183,7 @@ def _cells(run_id: str, criteria: Mapping[str, Scores], truth: Truth) -> Iterato
 
 
 def _edges(pairings: Sequence[Pairing]) -> pd.DataFrame:
-    """The rows of all pairings; their taus are taken at once, which is what makes 1,000 runs quick."""
+    """The rows of all pairings; all taus are computed at once, which is fast for 1,000 runs."""
     if not pairings:
         return pd.DataFrame(columns=list(COLUMNS))
     scores, targets = (np.stack([getattr(one, name) for one in pairings]) for name in ("scores", "target"))

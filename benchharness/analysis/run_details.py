@@ -1,4 +1,4 @@
-"""One run with all there is to say of it, as JSON can hold it."""
+"""Collects everything about one run, as JSON values."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -44,7 +44,7 @@ def details(folder: Path, tables: Tables) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """`value` as Python has it; None where it is missing."""
+    """`value` as a plain Python value; None if it is missing."""
     if value is None or (isinstance(value, float) and pd.isna(value)):
         return None
     return value.item() if hasattr(value, "item") else value

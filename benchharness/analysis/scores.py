@@ -1,4 +1,4 @@
-"""How well scores of whole cells rank them against the table, compared with parameter count alone."""
+"""Measures how well scores of whole cells rank them against the table, compared with parameter counts."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -15,7 +15,7 @@ _TOP: Final = 0.1
 
 
 class Agreement(NamedTuple):
-    """One scoring of cells against the table's test accuracy."""
+    """Agreement of one kind of scores with the table's test accuracy."""
 
     name: str
     cells: int
@@ -25,7 +25,7 @@ class Agreement(NamedTuple):
     tau: stats.Interval
     """With its interval where the cells are a sample; NaN bounds where they are all there are."""
     top_tau: float
-    """Over the best tenth of those cells by the table; NaN where that is fewer than ten."""
+    """Tau over the best tenth of those cells by the table; NaN if these are fewer than ten."""
     test: float
     """Test accuracy in percent of the cell that scores best."""
     best: str

@@ -1,4 +1,4 @@
-"""Per-epoch curves of every supernet, with the accuracy that its argmax cell would have reached."""
+"""Per-epoch curves of every supernet, with the table's accuracy of its argmax cell."""
 
 from collections.abc import Mapping
 from itertools import chain

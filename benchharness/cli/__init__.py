@@ -1,4 +1,4 @@
-"""The command line: parsing, and which code a command calls. Imports nothing heavy before the command is known."""
+"""The command line: finds the command and calls it. Imports nothing heavy before the command is known."""
 
 import codecs
 import io
@@ -41,7 +41,7 @@ Differentiable architecture searches on NAS-Bench-201, run for real and compared
 Exit codes: 0 all done, 1 something failed, 2 bad request, 75 told to pause with more to do, 130 interrupted.
 """
 _SPELT: Final = str.maketrans({"±": "+-", "–": "-", "…": "...", "×": "x", "→": "->", "†": "*", "·": "*", "∞": "inf"})
-"""How signs that we print are spelt where an encoding lacks them."""
+"""ASCII spellings of the signs that we print, for encodings that lack them."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,16 +69,13 @@ def _called(words: list[str]) -> int:
 
 
 class _Lasting(io.FileIO):
-    """Standard output that never stops what is being made: what cannot be written to it any more is dropped.
-
-    Whoever read it has seen enough, as `head` has, or the disk that it goes to is full.
-    """
+    """Standard output that drops what it cannot write, so that a closed pipe or a full disk does not end the runs."""
 
     broken: OSError | None = None
 
     @classmethod
     def in_place_of_stdout(cls) -> Self | None:
-        """Take the place of the process's standard output; None where there is none, or a caller has put in its own."""
+        """Replace the process's standard output; None if there is none, or a caller has replaced it already."""
         old = sys.stdout
         if not isinstance(old, io.TextIOWrapper) or old is not sys.__stdout__:
             return None
@@ -90,7 +87,7 @@ class _Lasting(io.FileIO):
         return new
 
     def write(self, content: Any) -> int:
-        """All of `content`, or nothing from when that failed first."""
+        """Write `content`; after the first failure nothing more is written."""
         try:
             return super().write(content) if self.broken is None else len(content)
         except OSError as error:
@@ -98,13 +95,13 @@ class _Lasting(io.FileIO):
             return len(content)
 
     def ended(self) -> OSError | None:
-        """What was wrong, if anything, once all has been written."""
+        """Flush, and give the first error, if any."""
         sys.stdout.flush()
         return self.broken
 
 
 def print_anyway() -> None:
-    """Print in any encoding: what it lacks is spelt out, so that no terminal decides whether results are told."""
+    """Let stdout and stderr print any text: signs that their encoding lacks are spelt in ASCII."""
     codecs.register_error("spelt", _spelt)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -135,7 +132,7 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _later(module: str, name: str) -> Callable[[list[str]], int]:
-    """The command `name` of a module that is imported when it is called."""
+    """The command `name` of a module that is imported at the first call."""
 
     def call(words: list[str]) -> int:
         command: Callable[[list[str]], int] = getattr(import_module(f"benchharness.cli.{module}"), name)

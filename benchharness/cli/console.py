@@ -1,4 +1,4 @@
-"""What commands print for people: the plan, the summary, one architecture, the methods, the data."""
+"""Prints what commands tell people: the plan, the summary, one architecture, the methods, the data."""
 
 import json
 import sys
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     from benchharness.training.table_check import Comparison
 
 MANY: Final = 500
-"""Rows above which a listing is for a pager or a search, not for a screen."""
+"""Rows above which a table is printed without wrapping."""
 WIDER: Final = ("percentile", "collapsed")
-"""Columns of the report's ranking for which 80 columns have no room."""
+"""Columns of the report's ranking that are left out, since 80 characters have no room."""
 VERDICT: Final = ("Which method is better?", "Did the searches decide?")
 WIDE: Final = 200
-"""Columns where stdout is no terminal: whoever reads a log has no use for cut lines."""
+"""Width in characters if stdout is not a terminal, so that logs have no wrapped lines."""
 
 
 def plan(jobs: "list[Job]", store: Store, every_run: bool, epochs_now: int = 0) -> None:
-    """What will be run, what is done already, and what the plan cannot show; `every_run` gives each a line.
+    """Print what will be run, what is done already, and what the plan cannot show.
 
-    Where training pauses after so many epochs, the lines say so.
+    `every_run` prints a line per run; `epochs_now` is the number of epochs after which training pauses, 0 for none.
     """
     from benchharness.runs.caveats import cannot_show
 
@@ -72,13 +72,13 @@ def plan(jobs: "list[Job]", store: Store, every_run: bool, epochs_now: int = 0) 
 
 
 def _trained(job: "Job", spec: "RunSpec", store: Store) -> str:
-    """How many of the epochs of a run with a supernet of its own are trained; nothing of one that trains none."""
+    """Trained and planned epochs, such as 3/50; empty for a run that trains no supernet."""
     search = run_progress(job, store) if spec == job.base else None
     return f"{search.epoch}/{search.epochs}" if search and search.epoch else ""
 
 
 def summary(report: "Report") -> None:
-    """The report's own ranking and verdicts: every method and the reference rows, best first."""
+    """Print the report's verdicts and ranking, best method first."""
     for block in flat(block for section in report.sections for block in section.blocks):
         if isinstance(block, Answers):
             print(*(block.answers[question] for question in VERDICT), sep="\n")
@@ -89,7 +89,7 @@ def summary(report: "Report") -> None:
 
 
 def architecture(facts: dict[str, Any]) -> None:
-    """Everything a table holds about one architecture."""
+    """Print everything that a table holds about one architecture."""
     print(f"{facts['arch']}\nindex {facts['index']}   FLOPs {facts['flops_m']:.2f} M")
     print("parameters  " + "   ".join(f"{name} {value:.3f} M" for name, value in facts["params_m"].items()))
     heads = ("data set", "split", "epochs", "accuracy %", "rank", "percentile", "regret", "single runs %")
@@ -107,7 +107,7 @@ def architecture(facts: dict[str, Any]) -> None:
 
 
 def run(facts: dict[str, Any]) -> None:
-    """All there is to say of one run; settings that are not the preset's are marked, a traceback comes last."""
+    """Print one run; settings that differ from the preset are marked, a traceback comes last."""
     for name in ("run_id", "method", "seed", "dataset", "setting", "status", "folder", "supernet"):
         print(f"{name.replace('_', ' '):<12}{facts[name]}")
     if facts["cell"]:
@@ -131,7 +131,7 @@ def _pairs(values: dict[str, Any]) -> str:
 
 
 def protocols(presets: dict[str, dict[str, Any]], as_json: bool) -> None:
-    """The presets of settings beside each other, a line a setting."""
+    """Print the protocols side by side, a line per setting."""
     if as_json:
         print(json.dumps(presets, indent=1))
         return
@@ -140,7 +140,7 @@ def protocols(presets: dict[str, dict[str, Any]], as_json: bool) -> None:
 
 
 def methods(as_json: bool = False) -> None:
-    """The built-in methods and selections, one line each."""
+    """Print the built-in methods and selections, one line each."""
     from benchharness import methods as built_in
     from benchharness.search import selection
 
@@ -161,7 +161,7 @@ def methods(as_json: bool = False) -> None:
 
 
 def imported(items: "list[Installed]", before: Iterable[Installed]) -> None:
-    """What has come into the data folder, what is in it, and what of the same name was there `before`."""
+    """Print what was imported, what it holds, and what it replaced."""
     installed(items)
     old = {other[:2]: other for other in before}
     for item in items:
@@ -175,7 +175,7 @@ def imported(items: "list[Installed]", before: Iterable[Installed]) -> None:
 
 
 def _contents(images: ImageSet) -> str:
-    """What a set of images holds, in a line."""
+    """One line on a set of images."""
     height, width = images.train.shape[2:]
     counts = f"{len(images.train_labels):,} training and {len(images.test_labels):,} test images"
     names = ", ".join(images.classes[:5]) + ", ..." * (len(images.classes) > 5)
@@ -184,13 +184,13 @@ def _contents(images: ImageSet) -> str:
 
 
 def scores(rows: Iterable[Iterable[object]]) -> None:
-    """Scorings of cells against the table."""
+    """Print how scores of cells agree with the table."""
     heads = ("score", "cells", "undefined", "tau", "tau, best tenth", "test % of its best", "which is")
     _print(heads, rows)
 
 
 def installed(items: Iterable[Installed]) -> None:
-    """Tables and images in the data folder."""
+    """Print the tables and images in the data folder."""
     rows = [(item.kind, item.name, item.path, f"{item.bytes / 1e6:.1f}", item.source_sha256[:16]) for item in items]
     if rows:
         _print(("kind", "name", "path", "MB", "sha256 of the source"), rows)
@@ -210,7 +210,7 @@ def _cost(item: dict[str, Any]) -> tuple[object, ...]:
 
 
 def _described(summary: str, options: dict[str, Any]) -> str:
-    """What a method or selection is, and below it the options that it has."""
+    """A summary, and below it the options."""
     return "\n".join(filter(None, (summary, " ".join(f"{key}={value}" for key, value in options.items()))))
 
 
@@ -241,7 +241,7 @@ def _print_many(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
 
 
 def comparisons(compared: "Iterable[Comparison]", table: Table, recipe: "TrainConfig") -> None:
-    """Architectures trained here beside a table's figures, in percent, with the table's own seed noise in points."""
+    """Print accuracies of architectures trained here beside a table's (percent), with its seed noise (points)."""
     rows = []
     for one in compared:
         ours = f"{one.ours.mean():.2f}" + (f"±{one.ours.std(ddof=1):.2f}" if len(one.ours) > 1 else "")

@@ -1,4 +1,4 @@
-"""What every command of the command line shares: exit codes, the parser with our errors, the table if there is one."""
+"""What all commands share: exit codes, the argument parser, the installed tables."""
 
 import argparse
 import signal
@@ -43,7 +43,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def _at_home(word: str) -> str:
-    """`word`, where it is a path or an option with one, with ~ as one's home; shells leave it in `--out=~/x`."""
+    """`word` with ~ replaced by the home folder, also in `--out=~/x`, which shells leave alone."""
     option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
     if not value.startswith("~"):
         return word
@@ -53,16 +53,16 @@ def _at_home(word: str) -> str:
 
 
 def dataset_name(word: str) -> str:
-    """The data set that `--dataset` names, in whatever spelling."""
+    """The data set that `--dataset` names, in our spelling."""
     from benchharness.data.kinds import canonical
 
     return canonical(word)
 
 
 def tables_if_installed(*results: Path, quiet: bool = False) -> "Callable[[str], Table | None]":
-    """The table of each data set, with the cells that were trained besides for `results`.
+    """A function that gives the table of a data set, with the cells that were trained for `results`.
 
-    Without a table a command does what it can, and says once what is missing unless it is to be `quiet`.
+    It gives None if there is no table, and says so once on stderr unless `quiet`.
     """
     from benchharness.table.measurements import tables_of
 
@@ -85,15 +85,12 @@ def beside(results: Path, name: str) -> Path:
 
 
 def stoppable() -> None:
-    """Take a scheduler's SIGTERM like Ctrl-C, and SIGINT too, which shells make their background jobs ignore.
-
-    Whoever sends one of them to a job means it.
-    """
+    """Let SIGTERM, which schedulers send, and SIGINT, which shells let background jobs ignore, act like Ctrl-C."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
 
 
 def complain(sentence: str, code: int) -> int:
-    """Say `sentence` on standard error and give back `code`."""
+    """Print `sentence` on standard error and return `code`."""
     print(f"benchharness: {sentence}", file=sys.stderr)
     return code

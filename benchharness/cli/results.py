@@ -28,7 +28,7 @@ def show(words: list[str]) -> int:
 
 
 def doctor(words: list[str]) -> int:
-    """Look at every run of a results folder and say what is wrong and what to do."""
+    """Print what is wrong with a results folder and what to do."""
     parser = Parser("doctor", "Look at every run of a results folder: what is wrong, and what to do. Changes nothing.")
     parser.add_argument("results", metavar="RESULTS", help="a results folder, of one suite or of all")
     args = parser.with_json().read(words)

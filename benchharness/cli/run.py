@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def run(words: list[str]) -> int:
-    """Make the searches of a plan, then tell what they derived."""
+    """Make the searches of a plan, then write the report and print its summary."""
     parser = Parser("run", "Make the searches of a plan. Runs that are done already are left alone.")
     args = _request(parser).read(words)
     return _until_stopped(["run", *words], lambda: _run(args))
@@ -86,7 +86,7 @@ def compare(words: list[str]) -> int:
 
 
 def _until_stopped(words: list[str], work: Callable[[], int]) -> int:
-    """The exit code of `work`; where Ctrl-C or SIGTERM ends it, whatever goes on, what goes on from there is said."""
+    """The exit code of `work`; if Ctrl-C or SIGTERM ends it, the command that resumes is printed."""
     stoppable()
     try:
         return work()
@@ -145,7 +145,7 @@ def _told(verdicts: list[str], out: Path) -> int:
 
 
 def _request(parser: Parser) -> Parser:
-    """`parser` with the options that say what to run, and where."""
+    """Add the options that say what to run and where, and return `parser`."""
     add = parser.add_argument
     add("--suite", metavar="FILE|NAME", help="a TOML file with the plan, or only a name for the results' folder")
     add(
@@ -197,7 +197,7 @@ def _request(parser: Parser) -> Parser:
 
 
 def _suite(args: argparse.Namespace) -> "Suite":
-    """The request; says why this data set, where none was asked for."""
+    """The request; prints why a data set was chosen if none was named."""
     from benchharness.runs import suite
 
     args.until = _until(args.until) if args.until else 0.0
@@ -242,7 +242,7 @@ def _perform(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> int
 
 
 def _completed(store: "Store", args: argparse.Namespace) -> "Tables":
-    """The tables of what was searched, once every derived cell that a measured one lacks is trained, if it is to be."""
+    """The tables, after training the derived cells that a measured table lacks, unless `--no-training`."""
     from benchharness.training.completion import train_missing
 
     tables = tables_if_installed(store.path)
@@ -277,7 +277,7 @@ def _checked(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> int
 
 
 def _say_repeated(suite: "Suite") -> None:
-    """Say which methods are asked for again, in whatever spelling: each is run once."""
+    """Print a note for each method that is named twice, in whatever spelling; it is run once."""
     spelt_first: dict[str, str] = {}
     for spelt, spec in _requested(suite):
         if spec.run_id in spelt_first:
@@ -317,7 +317,7 @@ def _say_failed(args: argparse.Namespace) -> None:
 
 
 def _until(text: str) -> float:
-    """When so much time has passed from now, as the clock tells it: `540s`, `9m`, `1h30m`, or plain seconds."""
+    """The time, in seconds since the epoch, that is `text` from now: `540s`, `9m`, `1h30m` or plain seconds."""
     match = re.fullmatch(r"(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s?)?", text.strip(), re.ASCII)
     hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
     if not (total := 3600 * hours + 60 * minutes + seconds):

@@ -91,7 +91,7 @@ def check(words: list[str]) -> int:
 
 
 def _trained_all(journal: "Journal", codes: "list[int]", args: argparse.Namespace, left: int) -> bool:
-    """Make the `left` trainings that a journal lacks; whether none of them was stopped by Ctrl-C or SIGTERM."""
+    """Make the `left` trainings that a journal lacks; False if Ctrl-C or SIGTERM stopped them."""
     from benchharness.io.progress import counted
     from benchharness.training.completion import train_options
 
@@ -129,7 +129,7 @@ def _recipe(args: argparse.Namespace, own: "TrainConfig | None" = None) -> "Trai
 
 
 def _kept(table: "Table", out: str | None) -> Path:
-    """Where the table is now: the file asked for, or installed in the data folder."""
+    """Save the table to `out`, or install it in the data folder; returns its path."""
     if out:
         table.save(out)
         return Path(out)

@@ -1,4 +1,4 @@
-"""Packed files, read to their very end: only there do their formats keep the checksum of what came before."""
+"""Reads archives and packed files to their very end, where their formats keep the checksums."""
 
 import bz2
 import gzip
@@ -15,7 +15,7 @@ from benchharness.errors import UserError
 from benchharness.io.files import SOURCE_BYTES, open_file
 
 DAMAGE: Final = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError)
-"""What reading a damaged archive raises, after the kinds of archive there are."""
+"""Exceptions that reading a damaged archive may raise."""
 _UNPACKERS: Final[dict[bytes, Callable[[IO[bytes]], IO[bytes]]]] = {
     b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),  # type: ignore[dict-item, return-value]
     b"BZh": bz2.BZ2File,
@@ -25,7 +25,7 @@ _PIECE: Final = 1 << 20
 
 
 def members(path: Path, most: int, largest: int) -> Iterator[tuple[PurePosixPath, Callable[[], bytes]]]:
-    """Place of each file of the tar archive at `path`, packed or not, in its order, and what reads it.
+    """The path of each file in the tar archive at `path`, packed or not, with a function that reads it; in order.
 
     A file has to be read before the next one is asked for; nothing is unpacked to disk. Raises `UserError` where the
     archive is damaged, also behind its last file, has more than `most` members or one of more than `largest` bytes, or
@@ -56,20 +56,20 @@ def _read(content: IO[bytes], path: Path) -> bytes:
 
 
 def unpacked(file: IO[bytes]) -> IO[bytes]:
-    """What is packed in `file` by gzip, bzip2 or xz, as its first bytes tell; the file itself where it is by none."""
+    """The unpacked content of `file`, if its first bytes are those of gzip, bzip2 or xz; else `file` itself."""
     head = file.read(8)
     file.seek(0)
     return next((unpack(file) for magic, unpack in _UNPACKERS.items() if head.startswith(magic)), file)
 
 
 def drain(stream: IO[bytes] | io.BufferedIOBase) -> None:
-    """Read `stream` to its end, where a packed one raises unless what was read has the checksum that it keeps."""
+    """Read `stream` to its end; a packed stream raises there if its content does not have the stored checksum."""
     while stream.read(_PIECE):
         pass
 
 
 def _check_end(stream: IO[bytes], path: Path) -> None:
-    """Nothing but zeros may follow the end mark of an archive, at which `tarfile` stops reading."""
+    """Raise `UserError` if anything but zeros follows the end mark of an archive, at which `tarfile` stops reading."""
     while piece := stream.read(_PIECE):
         if piece.strip(b"\0"):
             raise UserError(f"{path} is refused: more follows behind the end of the archive")

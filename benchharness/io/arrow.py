@@ -1,4 +1,4 @@
-"""Parquet files that may be damaged: pyarrow's own errors as the `ValueError` that Python's readers raise."""
+"""Reads Parquet files that may be damaged: pyarrow's errors become `ValueError`, as Python's readers raise."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Whatever pyarrow finds wrong in the block is a `ValueError`: most of its errors are, some are of its own kind."""
+    """A block in which every error of pyarrow is a `ValueError`; some are of pyarrow's own type otherwise."""
     import pyarrow as pa  # 0.2 s, and only needed where Parquet is read
 
     try:

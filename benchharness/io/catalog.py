@@ -30,7 +30,7 @@ from benchharness.io.sources import (
 from benchharness.io.user_folder import user_folder
 
 _SCHEMA: Final = 3
-"""Of the manifest and of what is converted; raised with the format of either, so that no old conversion is read."""
+"""Version of the manifest and of converted files; raised when either format changes, so that old files are not read."""
 
 
 class Installed(NamedTuple):
@@ -40,18 +40,18 @@ class Installed(NamedTuple):
     """`tables`, `costs`, `images` or `splits`."""
     name: str
     path: Path
-    """The installed file, or the source itself where it is used from where it stands."""
+    """The installed file, or the source file itself if it only stands in the data folder."""
     source: str
-    """What it was made from."""
+    """Path of the file or folder that it was made from."""
     source_sha256: str
-    """Empty for a source used from where it stands that has not been asked for yet."""
+    """Empty for a source that only stands in the data folder and has not been used yet."""
     sha256: str
-    """Of the installed file; empty for a source used from where it stands."""
+    """SHA-256 of the installed file; empty for a source that only stands in the data folder."""
     bytes: int
 
 
 class _Row(TypedDict):
-    """`Installed` as the manifest has it, with the path from the data folder."""
+    """`Installed` as the manifest stores it; the path is relative to the data folder."""
 
     kind: str
     name: str
@@ -72,21 +72,21 @@ class _Sums(TypedDict):
 
 
 class Verified(NamedTuple):
-    """What `verify` found of one installed thing."""
+    """Result of `verify` for one installed item."""
 
     item: Installed
     problem: str
-    """One sentence, empty where everything is right."""
+    """One sentence that says what is wrong; empty if nothing is."""
 
 
 def data_folder() -> Path:
-    """Where tables and images are installed: `BENCHHARNESS_DATA`, else the system's place for a user's data."""
+    """The data folder: `BENCHHARNESS_DATA`, else the system's folder for a user's data."""
     given = os.environ.get("BENCHHARNESS_DATA")
     return path_of(given) if given else user_folder("data")
 
 
 def measured_folder() -> Path:
-    """Where trainings made on this machine are kept: with what is converted, since the data folder may be read-only."""
+    """The folder of trainings made on this machine; in the cache, since the data folder may be read-only."""
     return _cache("measured")
 
 
@@ -105,12 +105,12 @@ def install(path: Path | str, kinds: Sequence[Kind]) -> list[Installed]:
 
 
 def imported() -> list[Installed]:
-    """What was imported into the data folder, without what merely stands in it."""
+    """Everything imported into the data folder, without sources that only stand in it."""
     return _manifest()
 
 
 def doubled(path: Path, kinds: Sequence[Kind]) -> list[tuple[str, str, Path]]:
-    """Kind, name and place of the sources at `path` that `install` leaves out, since another one has their name."""
+    """Kind, name and path of sources at `path` that `install` leaves out, since an earlier source has the same name."""
     sources = list(every_source(path, kinds, itself=True))
     first = {source.path for source in first_sources(path, kinds, itself=True)}
     return [(source.kind.name, source.name, source.path) for source in sources if source.path not in first]
@@ -126,7 +126,7 @@ def install_with(kind: Kind, name: str, path: Path, importer: Importer) -> Insta
 
 
 def installed(kinds: Sequence[Kind]) -> list[Installed]:
-    """What the data folder offers of these kinds: everything installed, then sources used from where they stand."""
+    """All data of these kinds in the data folder: installed items first, then sources that only stand there."""
     items = [item for item in _manifest() if item.kind in {kind.name for kind in kinds}]
     names = {(item.kind, item.name) for item in items}
     standing = [
@@ -136,16 +136,16 @@ def installed(kinds: Sequence[Kind]) -> list[Installed]:
 
 
 def verify(kinds: Sequence[Kind], name: str = "") -> list[Verified]:
-    """Everything `installed` of these kinds, or what of it is called `name`: checksums anew, and content checked."""
+    """Check content and checksums of all items of these kinds, or of the items called `name`."""
     by_name = {kind.name: kind for kind in kinds}
     items = [item for item in installed(kinds) if name in ("", item.name)]
     return [Verified(item, _problem(item, by_name[item.kind])) for item in items]
 
 
 def find(kind: Kind, name: str) -> Path:
-    """The file in our format of the `kind` of thing called `name`, converted now if it only stands in the folder.
+    """The file in our format of the data called `name`; a source that only stands in the folder is converted first.
 
-    Raises `UserError` that says which command brings it where it is missing.
+    Raises `UserError` if it is missing; the error names the command that imports it.
     """
     place = data_folder() / kind.name / f"{name}{kind.suffix}"
     named = is_name(name)
@@ -163,7 +163,7 @@ def find(kind: Kind, name: str) -> Path:
 
 
 def names(kind: Kind) -> list[str]:
-    """What the folder offers in our own format, installed or standing there; quick, as nothing else is looked at."""
+    """Names of all files in our own format in the data folder; quick, since no other files are looked at."""
     files = [path.name for path in visible_entries(data_folder() / kind.name)]
     candidates = [file.removesuffix(kind.suffix) for file in files if file.endswith(kind.suffix)]
     candidates += [
@@ -177,7 +177,7 @@ def _cache(kind: str) -> Path:
 
 
 def _cached(kind: Kind, name: str, path: Path) -> Path:
-    """Where the conversion of `path` is cached: a name that changes whenever the source does."""
+    """Path of the cached conversion of `path`; it changes whenever the source does."""
     parts = [path, *sorted(path.iterdir())] if path.is_dir() else [path]
     stats = [(str(part.absolute()), part.stat().st_size, part.stat().st_mtime_ns) for part in parts]
     key = hashlib.sha256(repr((_SCHEMA, stats)).encode()).hexdigest()[:16]
@@ -186,7 +186,7 @@ def _cached(kind: Kind, name: str, path: Path) -> Path:
 
 @contextmanager
 def _writing(root: Path, lock: Path) -> Iterator[None]:
-    """The block alone may write what `lock` guards; where `root` cannot be written, the error says so."""
+    """A block that holds `lock`; raises `UserError` if `root` cannot be written."""
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(lock):
@@ -198,7 +198,7 @@ def _writing(root: Path, lock: Path) -> Iterator[None]:
 
 
 def _convert(source: Source, target: Path) -> Path:
-    """`target`, made from `source` unless another process has just made it."""
+    """Convert `source` to `target`, unless another process has just done so."""
     with _writing(target.parent, target.with_suffix(".lock")):
         if not target.is_file():
             read_source(source).save(target)
@@ -207,7 +207,7 @@ def _convert(source: Source, target: Path) -> Path:
 
 
 def _sums(converted: Path) -> Path:
-    """Where the checksums of a conversion and of its source are."""
+    """Path of the file with the checksums of a conversion and of its source."""
     return converted.with_name(f"{converted.name}.sums")
 
 
@@ -249,7 +249,7 @@ def _manifest() -> list[Installed]:
 
 
 def _sha256(path: Path) -> str:
-    """Of a file's content, or of the names and checksums of what is in a folder."""
+    """SHA-256 of a file's content, or of the names and checksums of a folder's files."""
     if path.is_dir():
         items = [item for item in sorted(path.iterdir()) if item.is_file() or _is_visible_folder(item)]
         listed = [f"{item.name} {_sha256(item)}" for item in items]
@@ -276,7 +276,7 @@ def _problem(item: Installed, kind: Kind) -> str:
 
 
 def _standing_problem(item: Installed, place: Path) -> str:
-    """What has happened to a source or to its conversion since the one was made of the other."""
+    """What has changed in a source or in its conversion since the conversion was made; empty if nothing."""
     sums = _read_sums(place)
     if _sha256(place) != sums["sha256"]:
         return f"{place} has changed since it was made of {item.path}; delete it, and it is made anew"

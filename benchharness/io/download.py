@@ -1,7 +1,7 @@
-"""Downloads of what is public: resumed, retried, bounded, and installed only with the checksum that is known.
+"""Downloads public data sets: resumed, retried, with deadlines, and installed only if the known checksum is right.
 
-Nothing is known of a server but that it may be slow, break off, lie or be gone; then the error says what to download by
-hand, and where to put it.
+A server may be slow, break off, send something else or be gone; the error then says what to download by hand, and where
+to put it.
 """
 
 import asyncio
@@ -25,28 +25,28 @@ from benchharness.io.files import path_of
 
 ATTEMPTS: Final = 6
 WAIT_SECONDS: Final = 1.0
-"""Before the second attempt; twice as long before each further one."""
+"""Wait before the second attempt; it doubles before each further one."""
 TIMEOUT_SECONDS: Final = 30.0
-"""For everything before the first byte of the file, whatever a server does until then; and a stretch of the rest."""
+"""Deadline for the first byte of the file, and then for every stretch of `SLOWEST * TIMEOUT_SECONDS` bytes."""
 SLOWEST: Final = 2_000
-"""Bytes a second below which a stretch counts as stalled. So no exchange lasts longer than its bytes at this rate."""
+"""Bytes a second below which a download counts as stalled."""
 TELL_SECONDS: Final = 5.0
-"""Between words on how far a download is, or that nothing arrives."""
+"""Seconds between messages about how much has arrived."""
 _FINAL: Final = (401, 403, 404, 410)
-"""Answers that another attempt would not change."""
+"""HTTP status codes after which no further attempt is made."""
 _REDIRECTS: Final = 5
 _PORTS: Final = 0xFFFF
 
 
 class Public(NamedTuple):
-    """A public file: where it is, and what makes it that file."""
+    """A public file: its address, checksum and size."""
 
     file: str
     url: str
     sha256: str
     bytes: int
     page: str
-    """Where people find it."""
+    """Web page that people download it from."""
 
 
 PUBLIC: Final = {
@@ -80,11 +80,11 @@ PUBLIC: Final = {
 
 
 class _BrokenError(Exception):
-    """An attempt that failed in a way the next one may not."""
+    """An attempt failed; another one may succeed."""
 
 
 class _FinalError(Exception):
-    """An attempt that every other one would repeat."""
+    """An attempt failed, and every other one would fail in the same way."""
 
 
 def fetch(name: str, install: Callable[[Path], list[Installed]], origin: str = "") -> list[Installed]:
@@ -123,7 +123,7 @@ def _is_url(origin: str) -> bool:
 
 
 def _masked(text: str) -> str:
-    """`text` without what stands before the `@` of an address: a name and its password."""
+    """`text` without user names and passwords in addresses."""
     return re.sub(r"(?<=//)[^/?#\s]*@", "", text)
 
 
@@ -137,7 +137,7 @@ def _checked(path: Path, public: Public) -> Path:
 
 
 def _download(public: Public, place: Path, command: str) -> None:
-    """Have the file at `place`, in as many attempts as are allowed; says on stderr how each of them fails."""
+    """Download the file to `place` in at most `ATTEMPTS` attempts; failed attempts are reported on stderr."""
     part = place.with_name(f"{place.name}.part")
     reason = ""
     for attempt in range(1, ATTEMPTS + 1):
@@ -176,7 +176,7 @@ def _attempt(public: Public, part: Path) -> None:
 
 
 async def _exchange(public: Public, part: Path) -> None:
-    """Ask once for what `part` lacks, and take what comes; the deadlines hold for whatever the server does."""
+    """Request the bytes that `part` lacks, once, and append them; deadlines hold whatever the server does."""
     have = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": "benchharness", "Accept-Encoding": "identity"}
     headers |= {"Range": f"bytes={have}-"} if have else {}
@@ -204,7 +204,7 @@ async def _exchange(public: Public, part: Path) -> None:
 
 
 async def _receive(answer: httpx.Response, file: BinaryIO, most: int) -> None:
-    """Write what arrives to `file`; in every stretch of time it has to be enough."""
+    """Write the answer to `file`; raises `_BrokenError` when less than `SLOWEST` bytes a second arrive."""
     async with _deadline(f"less than {SLOWEST} bytes a second") as deadline:
         arrived = 0
         async for piece in answer.aiter_raw():
@@ -220,7 +220,7 @@ async def _receive(answer: httpx.Response, file: BinaryIO, most: int) -> None:
 
 @asynccontextmanager
 async def _deadline(problem: str) -> AsyncIterator[asyncio.Timeout]:
-    """End the block after `TIMEOUT_SECONDS`, however busy it looks until then."""
+    """A block that fails after `TIMEOUT_SECONDS`."""
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS) as deadline:
             yield deadline
@@ -229,7 +229,7 @@ async def _deadline(problem: str) -> AsyncIterator[asyncio.Timeout]:
 
 
 async def _tell(public: Public, part: Path) -> None:
-    """Say on stderr now and then how much has arrived, or that nothing does."""
+    """Report on stderr every few seconds how much has arrived."""
     last = -1
     while True:
         await asyncio.sleep(TELL_SECONDS)
@@ -244,7 +244,7 @@ def _say(line: str) -> None:
 
 
 async def _check_redirect(answer: httpx.Response) -> None:
-    """Refuse to be led from an encrypted place to an open one, or to none."""
+    """Refuse a redirect from https to http, or to an impossible port."""
     if not answer.has_redirect_location:
         return
     try:
@@ -259,7 +259,7 @@ async def _check_redirect(answer: httpx.Response) -> None:
 
 
 def _begin(answer: httpx.Response, part: Path, have: int) -> int:
-    """Where in the file the answer begins: where we stopped, or at its start if the server cannot go on from there."""
+    """Offset in the file at which the answer begins: where we stopped, or 0 if the server cannot resume."""
     if answer.status_code == 416 and have:
         part.unlink()
         raise _BrokenError(f"the server does not go on from byte {have} (HTTP Error 416), so from the start")

@@ -1,6 +1,6 @@
-"""Trainings of architectures beside the results that use them: `SUITE/ground-truth/TABLE-SHA256.jsonl`, a line each.
+"""Stores trainings of derived cells that a table lacks: `SUITE/ground-truth/TABLE-SHA256.jsonl`, a line each.
 
-What a table lacks of the cells that were found is measured once, and whoever has the results has the figures too.
+They lie beside the results, so that whoever has the results has these accuracies too.
 """
 
 from collections.abc import Iterable
@@ -18,19 +18,19 @@ _ABOVE: Final = 3
 
 @dataclass(frozen=True)
 class Training:
-    """What is kept of one training; accuracies in percent, None where the recipe measures none."""
+    """Result of one training; accuracies in percent, None if the recipe measures none."""
 
     code: int
-    """Of the architecture: the first code of its functional class."""
+    """Code of the architecture: the first of its functional class."""
     seed: int
     valid: float | None
     test: float | None
     seconds: float
     train_accuracies: tuple[float, ...] = ()
-    """On the training images as they went by, epoch by epoch; empty in files of older versions."""
+    """Accuracy on the training images in each epoch; empty in files of older versions."""
 
     def line(self) -> dict[str, Any]:
-        """As it is written: without what it does not have."""
+        """The fields as written to the file, without empty ones."""
         return {key: value for key, value in asdict(self).items() if value != ()}
 
 
@@ -46,9 +46,9 @@ def _is_possible(line: Training) -> bool:
 
 
 def keep(path: Path, trainings: Iterable[Training]) -> None:
-    """Add `trainings` to the file at `path`, whole or not at all, in an order that does not depend on their own.
+    """Add `trainings` to the file at `path`, atomically and sorted.
 
-    Where one is there already, that stays. Raises `UnwritableError` where the system will not have it.
+    A training that the file already holds is kept. Raises `UnwritableError` if the file cannot be written.
     """
     known = {(line.code, line.seed): line for line in read_trainings(path)}
     every = {(line.code, line.seed): line for line in trainings} | known
@@ -59,7 +59,7 @@ def keep(path: Path, trainings: Iterable[Training]) -> None:
 
 
 def places(results: Path, name: str = "*.jsonl") -> list[Path]:
-    """Such files called `name` of every suite at or in `results`, else of the suite that `results` is a part of."""
+    """Files called `name` of every suite at or below `results`; else of the suite that `results` is a part of."""
     below = sorted({*results.glob(f"{FOLDER}/{name}"), *results.glob(f"*/{FOLDER}/{name}")})
     return below or sorted(
         path for suite in results.resolve().parents[:_ABOVE] for path in suite.glob(f"{FOLDER}/{name}")

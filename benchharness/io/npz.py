@@ -1,4 +1,4 @@
-"""Our own file format: named arrays and a JSON header in one `.npz`, written whole, read without trust."""
+"""Our own file format: named arrays and a JSON header in one `.npz`; written atomically, read without trust."""
 
 import json
 import lzma
@@ -36,7 +36,7 @@ def write_arrays(path: Path, header: Mapping[str, Any], arrays: Mapping[str, np.
 
 
 def header(path: Path, kind: str) -> dict[str, Any]:
-    """The header alone, empty where the file at `path` is not one of this `kind`: quick, and raises nothing."""
+    """The header of the file at `path`; empty if it is not of this `kind`. Quick, and raises nothing."""
     if path.suffix != ".npz" or not path.is_file():
         return {}
     try:

@@ -1,13 +1,13 @@
-"""Reading the pickles that data sets are released as, without running anything that a pickle may ask for.
+"""Reads the pickles that data sets are released as, without running anything that a pickle names.
 
-Only the instructions pass that arrays, plain values and official benchmark files need, and of names only numpy's arrays
-and numbers, `OrderedDict` and `set`, for which stand-ins of our own are called. What an entry may take up is bounded:
-a file can neither ask for memory by the gigabyte, nor nest until the stack gives way, nor make dictionary keys that
-all collide. It is narrower than `torch.load(weights_only=True)`, needs no torch, and reads a file of gigabytes an entry
-at a time.
+Only instructions that arrays, plain values and official benchmark files need are allowed, and only the names of NumPy's
+arrays and numbers, `OrderedDict` and `set`, for which stand-ins of our own are called. The memory of an entry is
+bounded: a file can neither ask for gigabytes, nor nest until the stack overflows, nor make dictionary keys that all
+collide. This is narrower than `torch.load(weights_only=True)`, needs no torch, and reads a file of gigabytes entry by
+entry.
 
-Python's own unpickler in Python is what can be narrowed so; the one in C allocates what a memo index asks for. It takes
-25 ms an architecture of the benchmark, and unpacking 6 more (one core of an AMD EPYC, n = 9).
+It extends the unpickler that Python has in Python: the one in C allocates as much memory as a memo index asks for. An
+architecture of the benchmark takes 25 ms, and unpacking it 6 more (one core of an AMD EPYC, n = 9).
 """
 
 import io
@@ -23,26 +23,26 @@ import numpy as np
 from benchharness.errors import UserError
 
 LIMIT_BYTES: Final = 1 << 28
-"""Of a pickle that is read whole, and of what an entry may take up, at `_READ_BYTES` for everything that is read."""
+"""Size limit of a pickle, and of the memory of an entry, counted as `_READ_BYTES` for every value read."""
 _READ_BYTES: Final = 128
 _TUPLE_BYTES: Final = LIMIT_BYTES // 10_000
-"""What a tuple counts for: Python hashes nested ones by recursion, without looking at the depth of its stack."""
+"""Memory that a tuple counts for; bounds nesting, as Python hashes nested tuples by unchecked recursion."""
 _LONG_BYTES: Final = 8
-"""Of an integer; among longer ones many have the same hash."""
+"""Most bytes of an integer; longer ones can be made to have equal hashes."""
 _NAME_BYTES: Final = 200
 _TOO_MUCH: Final = "it would take up too much memory"
 _STOP, _SET_ITEM = b".", b"s"
 _AFTER_ENTRY: Final = frozenset((b"K", b"M", b"J", b"u", _SET_ITEM))
-"""Instructions that follow an entry whose key is an integer: the next key, or what puts entries into a dictionary."""
+"""Instructions that may follow an entry with an integer key: the next key, or adding entries to a dictionary."""
 _KINDS: Final = frozenset({"b1", "u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8"})
 _FAMILIAR_ENTRIES: Final = 64
 _BUFFER_BYTES: Final = 1 << 20
 _KEPT_LIMIT: Final = 1 << 21
-"""Texts, and parts of entries, that a streamed file may refer back to."""
+"""Most texts and parts of entries that a streamed file may refer back to."""
 
 
 class _Dtype:
-    """Stands in for `numpy.dtype`: only plain numbers."""
+    """Stand-in for `numpy.dtype`; plain numbers only."""
 
     def __init__(self, name: str, *_: Any) -> None:
         if name not in _KINDS:
@@ -57,7 +57,7 @@ class _Dtype:
 
 
 class _Array:
-    """Stands in for `numpy.ndarray`; `array` is the real one, made from the bytes in the file and of their size."""
+    """Stand-in for `numpy.ndarray`; `array` is the real array, made from the bytes in the file."""
 
     array: np.ndarray
 
@@ -71,7 +71,7 @@ class _Array:
 
 
 class _StandIn:
-    """What a name in the file gets: it can be called, and nothing else can be done to it."""
+    """Stand-in for a function or class that a pickle names; it can be called, and nothing else."""
 
     def __init__(self, call: Callable[..., Any]) -> None:
         self._call = call
@@ -176,7 +176,7 @@ class _Reader(pickle._Unpickler):
         return key, value
 
     def _forget(self, familiar: bool) -> None:
-        """Keep what later entries may refer to: names, and texts when first seen; early on, every text."""
+        """Drop memo entries except those that later entries may refer to: names, and texts when first seen."""
         for place in list(islice(reversed(self.memo), len(self.memo) - self._remembered)):
             value = self.memo[place]
             is_text = isinstance(value, str)

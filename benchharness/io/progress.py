@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
 PLAIN_LINES: Final = 10
-"""Lines for a count where stdout is no terminal."""
+"""Number of lines that a count prints if stdout is not a terminal."""
 Item = TypeVar("Item")
 
 
@@ -26,7 +26,7 @@ def shown(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
 
 
 def counted(items: Iterable[Item], total: int, what: str, console: "Console | None" = None) -> Iterator[Item]:
-    """`items` as they come, with a bar (or plain lines in a file) of how many of `total` there have been."""
+    """Yields `items` and shows how many of `total` are done: a bar on a terminal, else plain lines."""
     from rich.console import Console
     from rich.progress import TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -54,7 +54,7 @@ def _with_bar(
 
 
 def clock(seconds: float) -> str:
-    """A duration as 1:02:03, or 2:03 where it is under an hour."""
+    """A duration as 1:02:03, or 2:03 if it is under an hour."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

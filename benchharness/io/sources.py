@@ -10,23 +10,23 @@ from benchharness.errors import UserError
 _NAME: Final = re.compile(r"\w[\w.+-]{0,99}", re.ASCII)
 """Names become file names, and tables name themselves: none may lead out of the folder."""
 _SUFFIXES: Final = {"tables": ".npz", "costs": ".npz", "images": ".npz", "splits": ".json"}
-"""The data folder's own folders, one a kind, and how the files installed there end."""
+"""Subfolders of the data folder, one per kind, and the endings of the files installed there."""
 _ENTRIES: Final = 256
 """Entries up to which a folder is searched for sources; a folder with more holds no data sets."""
 
 
 @runtime_checkable
 class Importer(Protocol):
-    """A module that reads one layout of sources."""
+    """A module that reads one file layout."""
 
     LAYOUT: str
-    """What it reads, for the error that lists what can be imported."""
+    """Name of the layout, for the error that lists what can be imported."""
 
     def recognises(self, path: Path) -> str | None:
-        """The name of what is at `path`, None where it is in another layout. Quick, and raises nothing."""
+        """The name of the data at `path`, None if they are in another layout. Quick, and raises nothing."""
 
     def read_source(self, path: Path) -> "Saved":
-        """What is at `path`; raises `UserError` where it is not as it should be."""
+        """The data at `path`; raises `UserError` if they are damaged or not in this layout."""
 
 
 @runtime_checkable
@@ -38,20 +38,20 @@ class Saved(Protocol):
 
 
 class Kind(NamedTuple):
-    """What can be installed, and who reads it; whoever owns a format defines the kind."""
+    """A kind of data that can be installed, with its importers; defined by the wing that owns the format."""
 
     name: str
-    """Of its folder: `tables`, `costs`, `images` or `splits`."""
+    """Name of its subfolder: `tables`, `costs`, `images` or `splits`."""
     noun: str
-    """What messages call one of them."""
+    """What messages call one item of this kind."""
     native: Importer
     """Reads our own format, and raises `UserError` where a file is not what it says."""
     importers: Callable[[], Sequence[Importer]]
-    """All of them, `native` too; called when a source is looked at, as pyarrow and pillow are slow to load."""
+    """Gives all importers, `native` included; a function, because pyarrow and pillow load slowly."""
 
     @property
     def suffix(self) -> str:
-        """How its files in our own format end."""
+        """Ending of its files in our own format."""
         return _SUFFIXES[self.name]
 
 

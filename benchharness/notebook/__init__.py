@@ -1,4 +1,4 @@
-"""What Python sessions use: running a plan, its results with their plots, one cell."""
+"""For Python sessions and notebooks: run a plan, its results with plots, one cell."""
 
 from benchharness.compute.environment import wait_passively
 

@@ -1,4 +1,4 @@
-"""One architecture in a notebook: what it is called, what it looks like, what it costs and reaches, its network."""
+"""One architecture in a notebook: its picture, costs, accuracies and network."""
 
 from contextlib import suppress
 from html import escape
@@ -22,14 +22,14 @@ _SIZE: Final = place.Size(3.5, 2.5)
 
 
 class Cell(NamedTuple):
-    """An architecture, by its code's operations, with what the table of a data set holds about it."""
+    """An architecture, with what the table of a data set holds about it."""
 
     arch: space.Arch
     number: int
     """The benchmark's index of it."""
     dataset: str
     about: dict[str, Any]
-    """What `Table.describe` gives; empty without a table that holds it."""
+    """What `Table.describe` gives; empty if no table holds the architecture."""
 
     def __str__(self) -> str:
         return space.to_string(self.arch)
@@ -84,7 +84,7 @@ class Cell(NamedTuple):
         return int(space.classes()[space.to_code(self.arch)])
 
     def _trained(self) -> Journal | None:
-        """The journal whose weights of this cell are kept."""
+        """The journal that holds trained weights of this cell, if any."""
         with suppress(UserError):
             journal = journal_of(load_for(self.dataset))
             return journal if journal.weights(self._class()).is_file() else None

@@ -1,4 +1,4 @@
-"""Where a plot of a notebook goes: into the user's axes or empty figure, else into a new one of the size that fits."""
+"""Finds the axes for a notebook's plot: the user's own, an empty figure, or a new one."""
 
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from benchharness.errors import UserError
 
 
 class Size(NamedTuple):
-    """Inches that suit a plot, where no figure of another size is given."""
+    """Inches of a new figure."""
 
     width: float
     height: float

@@ -1,4 +1,4 @@
-"""The runs of a results folder in a notebook: a tidy frame, pictures, and the report's answers."""
+"""The runs of a results folder in a notebook: a tidy frame, plots, and the report's answers."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -39,7 +39,7 @@ with four skips or more it is `collapsed`."""
 Drawn = TypeVar("Drawn", Axes, "np.ndarray[Any, Any]")
 _ORDER: Final = ["dataset", "method", "seed", "run_id"]
 _NAMING: Final = ("method", "dataset", "setting", "suite")
-"""Columns by whose values some of the runs are taken."""
+"""Columns whose values select runs."""
 
 
 class Results:
@@ -55,7 +55,7 @@ class Results:
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """A row per run with `COLUMNS`: test and valid are those of its cell in the table of the data set searched."""
+        """A row per run with `COLUMNS`; `test` and `valid` are its cell's accuracies on the data set searched."""
         frame = self.long[self.long["benchmark_dataset"] == self.long["dataset"]]
         frame = frame.sort_values(_ORDER, ignore_index=True)
         ops, derived = space.all_ops()[codes_of(frame["arch"])], frame["arch"].notna()
@@ -65,12 +65,12 @@ class Results:
 
     @cached_property
     def long(self) -> pd.DataFrame:
-        """A row per run and benchmark data set, with all that is known of the run: see `report.lookup`."""
+        """A row per run and benchmark data set, with all columns: see `report.lookup`."""
         return lookup(self._runs, self._tables)
 
     @cached_property
     def settings(self) -> list[Evidence]:
-        """What a report is drawn from, for each setting that was searched in."""
+        """The evidence that a report would use, one per setting."""
         return gather_runs(self._runs, self._tables)[1]
 
     def __len__(self) -> int:
@@ -106,7 +106,7 @@ class Results:
         return _as_spelt(plots.accuracy.draw(info, ax))
 
     def plot_collapse(self, ax: Axes | None = None) -> "np.ndarray[Any, Any]":
-        """Skips, parameter-free operations, table accuracy and entropy in rows over epochs, a method a column."""
+        """Skips, parameter-free operations, table accuracy and entropy over epochs in rows, methods in columns."""
         evidence = self._setting()
         info = paper_curves(evidence, verdicts(evidence.runs, evidence.curves))
         if info is None:
@@ -179,7 +179,7 @@ def _some(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def _as_spelt(axes: Drawn) -> Drawn:
-    """`axes` with names written as they are: none is a formula, whatever signs are in it."""
+    """`axes` with names shown literally, never parsed as formulas."""
     for ax in np.ravel(np.asarray(axes, object)):
         for part in ax.findobj(Text):
             part.set_parse_math(False)
@@ -187,7 +187,7 @@ def _as_spelt(axes: Drawn) -> Drawn:
 
 
 def _html(block: object) -> str:
-    """A block of a report's first screen, as far as a notebook shows it."""
+    """HTML of a block of the report's summary; empty for figures."""
     if isinstance(block, Answers):
         lines = (f"<b>{escape(question)}</b> {escape(answer)}" for question, answer in block.answers.items())
         return "<p>" + "<br>".join(lines) + "</p>"

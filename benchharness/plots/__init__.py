@@ -1,6 +1,6 @@
-"""One file a figure. Each has `data`, from a tidy frame to a small NamedTuple, and `draw`, from that onto axes.
+"""One module per figure. Each has `data`, from a tidy frame to a small NamedTuple, and `draw` or `figure`.
 
-`benchharness.plots.style.canvas` makes empty axes in the common style; any other axes will do as well.
+`draw` draws onto given axes, such as those of `benchharness.plots.style.canvas`; `figure` makes a figure of panels.
 """
 
 from benchharness.plots import backend  # isort: skip  # before anything else loads matplotlib

@@ -12,7 +12,7 @@ from benchharness import stats
 from benchharness.plots.style import labelled, looks, many
 
 WIDE: Final = 20.0
-"""Points below the optimum from which accuracies are drawn by their distance to it, on a logarithmic scale."""
+"""Points below the optimum; if an accuracy is lower, the axis is logarithmic in the distance to the optimum."""
 _SHIFT: Final = 0.3
 _TICKS: Final = (0, 10, 30, 50, 70, 80, 85, 90, 92, 93, 94, 95, 96, 97, 98, 99)
 
@@ -20,7 +20,7 @@ _TICKS: Final = (0, 10, 30, 50, 70, 80, 85, 90, 92, 93, 94, 95, 96, 97, 98, 99)
 class Accuracy(NamedTuple):
     """By method, best mean first: the runs' accuracies and their mean with t interval, in percent.
 
-    `methods` are all that the colours are shared out among, here as in the other figures.
+    `methods` are all methods of the folder, which decide on the colours, here as in the other figures.
     """
 
     title: str
@@ -48,7 +48,7 @@ def data(scores: pd.DataFrame, title: str = "", optimum: float = np.nan, random:
 
 
 def draw(info: Accuracy, ax: Axes) -> Axes:
-    """A row per method; its axis is on the runs, and logarithmic towards the optimum where they lie far apart."""
+    """Draw a row per method; the axis is logarithmic towards the optimum if some run lies far below it."""
     look = looks(info.methods)
     every = np.concatenate([*info.runs.values()])
     lowest, highest = float(every.min()), float(every.max())
@@ -69,13 +69,13 @@ def draw(info: Accuracy, ax: Axes) -> Axes:
 
 
 def _named(info: Accuracy) -> list[str]:
-    """The methods, with how many runs each has where that differs."""
+    """Names of the methods, with their numbers of runs if these differ."""
     counts = {name: len(values) for name, values in info.runs.items()}
     return [f"{name} (n={n})" if len(set(counts.values())) > 1 else name for name, n in counts.items()]
 
 
 def _spread(values: Float[np.ndarray, "runs"]) -> Float[np.ndarray, "runs"]:
-    """Heights that keep equal runs apart: the k-th run of the same accuracy stands k steps from the middle."""
+    """Vertical shifts that keep equal runs apart: the k-th run of one accuracy is k steps off the middle."""
     nth = pd.Series(values.round(2)).groupby(values.round(2)).cumcount().to_numpy()
     return np.asarray(0.14 * ((nth + 1) // 2 % 3) * np.where(nth % 2, -1, 1))
 

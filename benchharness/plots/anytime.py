@@ -1,4 +1,4 @@
-"""What searches of the table alone would derive, had they been stopped at any moment."""
+"""Accuracy over simulated time of searches that query the table and train nothing."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -53,7 +53,7 @@ def draw(info: Anytime, ax: Axes) -> Axes:
 
 
 def _band(runs: Float[np.ndarray, "runs times"]) -> Band:
-    """Statistics where every seed has an answer."""
+    """Mean and percentiles over seeds, NaN before every seed has an answer."""
     whole = np.isfinite(runs).all(0)
     mean, low, high = (np.full(runs.shape[1], np.nan) for _ in range(3))
     mean[whole] = runs[:, whole].mean(0)

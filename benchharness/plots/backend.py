@@ -1,6 +1,6 @@
-"""Matplotlib, loaded whatever backend the environment names: figures here belong to no window.
+"""Loads matplotlib whatever backend the environment names; our figures belong to no window.
 
-A notebook hands its own backend down to every command it starts, and matplotlib refuses to load where the command's
+A notebook passes its backend on to every command that it starts, and matplotlib does not load if the command's
 environment lacks that backend.
 """
 

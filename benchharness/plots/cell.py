@@ -12,7 +12,7 @@ Point = tuple[float, float]
 
 _PLACES: Final = ((0.0, 0.0), (1.1, 1.0), (1.9, -1.0), (3.0, 0.0))
 _BENDS: Final = {(3, 0): (0.0, 0.22), (2, 1): (0.12, 0.28)}
-"""Bend, and place of the label along the edge, where the usual ones would collide."""
+"""Curvature, and position of the label along the edge, of edges whose labels would overlap."""
 _LOOKS: Final = {
     "none": ("#C4C4C4", ":", 1.2),
     "skip_connect": ("#7F7F7F", "--", 2.0),
@@ -30,7 +30,7 @@ _SHORT: Final = dict(zip(OPS, ("none", "skip", "conv 1x1", "conv 3x3", "avg pool
 
 
 class Cell(NamedTuple):
-    """An architecture and what to write above it."""
+    """An architecture and the title above it."""
 
     arch: Arch
     title: str

@@ -21,7 +21,7 @@ _PUBLISHED: Final = "#444444"
 
 
 class Collapse(NamedTuple):
-    """A column per method, a published search last; by measure the curves of each and the values to compare with."""
+    """Curves by measure and method, a published search last, and reference values by measure."""
 
     columns: list[str]
     methods: list[str]
@@ -32,7 +32,7 @@ class Collapse(NamedTuple):
 def data(
     curves: pd.DataFrame, columns: Sequence[str], published: pd.DataFrame, lines: Mapping[str, Mapping[str, float]]
 ) -> Collapse:
-    """From the frame that `report.curves` gives and another of the same columns for searches of others."""
+    """From the frame that `report.curves` gives, and another one with the same columns for a published search."""
     every = {
         measure: search_curves.data(curves, measure).by_method | search_curves.data(published, measure).by_method
         for measure in MEASURES
@@ -54,12 +54,12 @@ def figure(info: Collapse) -> Figure:
 
 
 def size(info: Collapse) -> tuple[float, float]:
-    """The inches that suit it."""
+    """Width and height in inches."""
     return 1.9 * len(info.columns) + 1.1, 1.25 * len(info.by_measure) + 0.6
 
 
 def draw(info: Collapse, axes: Sequence[Axes]) -> Sequence[Axes]:
-    """Axes row by row: every seed a thin line, their median a thick one; dashed lines are named at the left."""
+    """Draw onto `axes`, row by row: every seed a thin line, their median a thick one, references dashed."""
     look, width = looks(info.methods), len(info.columns)
     for row, (measure, by_method) in enumerate(info.by_measure.items()):
         line = axes[row * width : (row + 1) * width]

@@ -23,7 +23,7 @@ def data(runs: pd.DataFrame, title: str = "") -> Cost:
 
 
 def draw(info: Cost, ax: Axes) -> Axes:
-    """A mark per run, up and left is better; time is logarithmic, and what takes less than a second is left out."""
+    """Draw a mark per run, up and left is better; time is logarithmic, runs under a second are left out."""
     look = looks(info.methods)
     searched = info.runs[info.runs["search_seconds"] >= 1]
     for name, part in (searched if len(searched) else info.runs).groupby("method", observed=True):

@@ -1,4 +1,4 @@
-"""Where the derived cells stand among all cells of the table: their percentiles, a row per method."""
+"""Percentiles of the derived cells among all cells of the table, a row per method."""
 
 from typing import NamedTuple
 
@@ -27,7 +27,7 @@ def data(scores: pd.DataFrame, table: Float[np.ndarray, "archs"], title: str = "
 
 
 def draw(info: Distribution, ax: Axes) -> Axes:
-    """A mark is the cell that a seed derived; random cells would be spread evenly. On top: the accuracies."""
+    """Draw a mark per derived cell; random cells would be spread evenly. The upper axis shows accuracies."""
     look = looks(info.methods)
     for row, (name, values) in enumerate(info.runs.items()):
         place = 100 * np.searchsorted(info.table, values, side="right") / len(info.table)

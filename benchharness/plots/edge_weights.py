@@ -15,7 +15,7 @@ from benchharness.plots.style import canvas, styled
 from benchharness.space import EDGE_NAMES
 
 _NORM: Final = SymLogNorm(linthresh=0.01, vmin=-0.8, vmax=0.8, base=10)
-"""Linear up to a hundredth, logarithmic above: what undecided searches lean to is seen beside what others decided."""
+"""Linear up to 0.01, logarithmic above, so that small leanings are visible beside decided edges."""
 _SHORT: Final = ("none", "skip", "1x1", "3x3", "pool")
 
 

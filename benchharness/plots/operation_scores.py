@@ -1,4 +1,4 @@
-"""What two criteria say of the operations on an edge, beside what the table says."""
+"""Scores of the operations on each edge by two criteria, beside the table's."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,7 +14,7 @@ Scores = Float[np.ndarray, "edges ops"]
 
 
 class EdgeScores(NamedTuple):
-    """Scores by criterion and the table's truth, standardised within each edge; NaN on dead edges."""
+    """Scores by criterion and the table's mean accuracies, standardised within each edge; NaN on dead edges."""
 
     title: str
     criteria: dict[str, Float[np.ndarray, "runs edges ops"]]

@@ -11,11 +11,11 @@ from benchharness import stats
 from benchharness.plots.style import labelled, legend, looks, many, methods_of
 
 _SHOWN_PCT = 25
-"""Percentile of the accuracies of all cells at which the axis begins."""
+"""The axis begins at this percentile of all cells' accuracies."""
 
 
 class Pareto(NamedTuple):
-    """Cost and test accuracy (percent) of all cells and of those on their front, and runs with both, by `method`."""
+    """Cost and test accuracy (percent) of all cells, of those on the Pareto front, and of the runs' cells."""
 
     title: str
     label: str
@@ -43,7 +43,7 @@ def data(
 
 
 def draw(info: Pareto, ax: Axes) -> Axes:
-    """A grey point a cell, a line the front, a mark a run; up and left is better.
+    """Draw all cells as grey points, the front as a line, runs as marks; up and left is better.
 
     The lowest quarter of all cells is left out; runs that derived one of these are marked on the lower edge.
     """

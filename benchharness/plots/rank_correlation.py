@@ -55,7 +55,7 @@ def figure(info: Taus) -> Figure:
 
 
 def size(info: Taus) -> tuple[float, float]:
-    """The inches that suit it."""
+    """Width and height in inches."""
     return 1.7 + 1.75 * len(info.kinds), 1.2 + 0.26 * len(info.methods)
 
 

@@ -1,4 +1,4 @@
-"""Critical-difference diagram: mean ranks over seeds, and which of them no test tells apart (Demsar 2006)."""
+"""Critical-difference diagram: mean ranks over seeds, and which do not differ significantly (Demsar 2006)."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ LEVEL = 0.05
 
 
 class Ranks(NamedTuple):
-    """Mean rank by method, best first, and the groups that no paired test tells apart, as first and last place."""
+    """Mean rank by method, best first, and groups without a significant difference, as first and last place."""
 
     methods: list[str]
     mean_ranks: list[float]
@@ -22,14 +22,14 @@ class Ranks(NamedTuple):
     friedman_p: float
 
     def friedman_in_words(self) -> str:
-        """What Friedman's test of equal ranks says."""
+        """A sentence on Friedman's test of equal ranks."""
         return f"Friedman's test of equal ranks over {self.seeds} seeds: p={self.friedman_p:.3f}"
 
 
 def data(scores: pd.DataFrame, tested: pd.DataFrame) -> Ranks:
     """From a frame of accuracies, a column per method and a row per seed, and its paired tests: `a`, `b`, `holm`.
 
-    A pair without a test, as for want of shared seeds, is told apart by nothing.
+    A pair without a test, such as one without shared seeds, counts as not significantly different.
     """
     whole = scores.dropna(axis="columns", how="all").dropna()
     ranks = whole.rank(axis="columns", ascending=False).mean().sort_values(kind="stable")
@@ -41,7 +41,7 @@ def data(scores: pd.DataFrame, tested: pd.DataFrame) -> Ranks:
 
 
 def draw(info: Ranks, ax: Axes) -> Axes:
-    """A point per method at its mean rank, best on top; vertical bars join methods that no test tells apart."""
+    """Draw a point per method at its mean rank; vertical bars join methods without a significant difference."""
     look = looks(info.methods)
     for row, (name, rank) in enumerate(zip(info.methods, info.mean_ranks, strict=True)):
         ax.plot([rank], [row], look[name].marker, color=look[name].colour, markersize=7)
@@ -56,7 +56,7 @@ def draw(info: Ranks, ax: Axes) -> Axes:
 
 
 def _groups(names: list[str], apart: set[frozenset[str]]) -> list[tuple[int, int]]:
-    """Runs of neighbours, two or more and as long as possible, of which no two are told apart."""
+    """Longest ranges of two or more neighbours of which no two differ significantly."""
     groups: list[tuple[int, int]] = []
     for first in range(len(names)):
         last = first

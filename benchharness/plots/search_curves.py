@@ -23,7 +23,7 @@ LABELS: Final = {
 }
 COUNTS: Final = ("skips", "parameter_free")
 SOME: Final = 50
-"""Runs from which an SVG file holds their lines as an image."""
+"""Number of runs above which SVG files hold the lines as an image."""
 
 
 class Curve(NamedTuple):

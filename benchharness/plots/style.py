@@ -1,4 +1,4 @@
-"""How figures look: one colour, marker and dash a method everywhere, readable in grey, the same bytes every time."""
+"""Style of all figures: a fixed colour, marker and dash per method, readable in grey, the same bytes every time."""
 
 from collections.abc import Callable, Iterable, Sequence, Sized
 from contextlib import AbstractContextManager
@@ -17,11 +17,11 @@ from matplotlib.figure import Figure
 Dash = str | tuple[int, tuple[int, ...]]
 
 MANY: Final = 500
-"""Marks from which an SVG file holds them as an image: one by one they would make it megabytes."""
+"""Number of marks from which SVG files hold them as an image; as vectors they would take megabytes."""
 
 
 INSIDE: Final = 7
-"""Entries up to which a legend has its place among what is drawn."""
+"""Most entries of a legend inside the axes."""
 
 
 class Look(NamedTuple):
@@ -83,9 +83,9 @@ _STYLE: Final[dict[str, Any]] = {
 
 
 def looks(methods: Iterable[str]) -> dict[str, Look]:
-    """The look of each method. The built-in ones are fixed; another's follows from its name, unless it is taken.
+    """The look of each method: fixed for built-in ones, else derived from the name.
 
-    Once all are taken, colours come again with other markers and dashes.
+    Looks differ within `methods`; once all colours are used they return with other markers and dashes.
     """
     by_method = {method: _FIXED[method] for method in methods if method in _FIXED}
     for method in sorted(set(methods) - set(_FIXED)):
@@ -98,18 +98,18 @@ def looks(methods: Iterable[str]) -> dict[str, Look]:
 
 
 def _turned(look: Look, turn: int) -> Look:
-    """The same colour with the marker and dash that are `turn` places on."""
+    """`look` with another marker and dash, chosen by `turn`."""
     return look._replace(marker=_MARKERS[turn % len(_MARKERS)], dash=_DASHES[turn % len(_DASHES)])
 
 
 def methods_of(frame: pd.DataFrame) -> list[str]:
-    """All methods a frame knows of: its categories, so that a part of a frame is drawn in the colours of the whole."""
+    """All categories of the column `method`, so that a part of a frame has the colours of the whole."""
     column = frame["method"]
     return list(column.cat.categories) if isinstance(column.dtype, pd.CategoricalDtype) else sorted(column.unique())
 
 
 def styled() -> AbstractContextManager[None]:
-    """A context in which whatever is drawn has this style, and nothing of the user's own matplotlibrc."""
+    """A context with our style, whatever the user's own matplotlibrc says."""
     return style.context(["default", {**sns.axes_style("whitegrid"), **_STYLE}])
 
 
@@ -149,7 +149,7 @@ def multiples(
 
 
 def drawn(draw: Callable[[Any, Axes], Axes], info: Any, width: float = 7.0, height: float = 4.0) -> Figure:
-    """A figure with one pair of axes, onto which `draw` draws `info`."""
+    """A figure with one axes, onto which `draw` draws `info`."""
     return panels(draw, [info], 1, (width, height))
 
 
@@ -182,12 +182,12 @@ def save_figure(figure: Figure, stem: Path, formats: Sequence[str] = FORMATS) ->
 
 
 def many(marks: Sized) -> bool:
-    """Whether these are so many marks that they are to be drawn as an image, even into an SVG file."""
+    """Whether there are so many marks that SVG files should hold them as an image."""
     return len(marks) >= MANY
 
 
 def legend(ax: Axes, loc: Literal["best", "upper left", "lower right"] | None = None) -> None:
-    """A legend at `loc`; beside the axes without one, or where so many entries would hide what is drawn."""
+    """Add a legend at `loc`; beside the axes if `loc` is None or the entries are many."""
     if loc is None or len(ax.get_legend_handles_labels()[1]) > INSIDE:
         ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=9)
     else:

@@ -1,4 +1,4 @@
-"""What a report is made of, before it is Markdown, HTML or LaTeX: sections of text, tables and figures."""
+"""The parts of a report before rendering: sections of text, tables and figures."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -27,7 +27,7 @@ class Bullets(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """Questions, each with its answer in a sentence or two: what a reader opens a report for."""
+    """Questions and answers of a sentence or two."""
 
     answers: dict[str, str]
 
@@ -41,7 +41,7 @@ class TableBlock(NamedTuple):
     shown: pd.DataFrame
     note: str = ""
     latex: str = ""
-    """Where papers print such a table in their own way."""
+    """LaTeX of the table, if it differs from the usual one."""
 
 
 class FigureBlock(NamedTuple):
@@ -60,16 +60,16 @@ class Pair(NamedTuple):
 
 
 class Folded(NamedTuple):
-    """What only some readers want: closed in HTML, in the appendix of Markdown."""
+    """Details: collapsed in HTML, in the appendix of Markdown."""
 
     title: str
     blocks: "list[Block]"
     name: str = ""
-    """Told apart by this where several have one title."""
+    """Makes the anchor unique if several have one title."""
 
     @property
     def anchor(self) -> str:
-        """What a link to it in the appendix ends in."""
+        """Anchor in the appendix."""
         return slug(f"{self.title} {self.name}").lower()
 
 
@@ -92,7 +92,7 @@ class Report(NamedTuple):
 
 
 def flat(blocks: Iterable[Block]) -> Iterator[Block]:
-    """All blocks in reading order, those within others among them."""
+    """All blocks in reading order, nested ones included."""
     for block in blocks:
         if isinstance(block, Folded):
             yield from flat(block.blocks)
@@ -103,12 +103,12 @@ def flat(blocks: Iterable[Block]) -> Iterator[Block]:
 
 
 def folded(title: str, blocks: list[Block], name: str = "") -> list[Block]:
-    """`blocks` as one that is closed; nothing where there are none."""
+    """`blocks` in one `Folded` block; empty if there are none."""
     return [Folded(title, blocks, name)] if blocks else []
 
 
 def whole(frame: pd.DataFrame) -> pd.DataFrame:
-    """`frame` with counts, seeds and ranks as integers, also where some are missing; other numbers as they are."""
+    """`frame` with counts, seeds and ranks as integers, even if some are missing."""
     counts = [name for name in COUNTS if name in frame and pd.api.types.is_float_dtype(frame[name])]
     integral = [name for name in counts if (frame[name].dropna() % 1 == 0).all()]
     return frame.astype(dict.fromkeys(integral, "Int64"))

@@ -1,4 +1,4 @@
-"""From a results folder to the report's folder."""
+"""Builds the report of a results folder."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A report's folder: written whole beside its place and swapped in; what no report wrote is never lost."""
+"""Writes a report's folder beside its place and swaps it in; files that no report wrote are never lost."""
 
 import errno
 import hashlib
@@ -19,13 +19,13 @@ LIST: Final = "report.files.json"
 """The files of a report and their digests, in its own folder: these alone may be replaced."""
 _WRITER: Final = "benchharness report"
 _LITTER: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
-"""What file managers leave in every folder that they show."""
+"""Files that file managers create."""
 _LEFT_SECONDS: Final = 3600
-"""Age from which an unfinished report beside `out` is that of a process that was killed."""
+"""Age from which an unfinished report beside `out` is taken to be a killed process's."""
 _TAKEN: Final = (errno.ENOTEMPTY, errno.EEXIST)
-"""How renaming fails where another report has taken the place, be it for a moment."""
+"""Errors of renaming onto a folder that another report has just written."""
 _ATTEMPTS: Final = 100
-"""Swaps to try where other reports go to the same place at the same time."""
+"""Most attempts to swap, as other reports may be written to the same folder."""
 
 
 @contextmanager

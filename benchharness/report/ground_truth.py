@@ -1,4 +1,4 @@
-"""What a report says of its ground truth: after how many epochs, by which rule, and for how much of the space."""
+"""Texts on a report's ground truth: epochs, seed rule, coverage."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ from benchharness.table import DATASETS, SPLITS, Table
 from benchharness.table.quality import coverage
 
 HERE: Final = "†"
-"""Behind figures that are no part of the table as it came."""
+"""Mark of accuracies that are not part of the table as it came."""
 _TRAINED_ON: Final = {
     "half": {
         "valid": "accuracy on the last half of the training images after training on the first",
@@ -30,13 +30,13 @@ _TRAINED_ON: Final = {
 
 
 def trained(table: Table | None, dataset: str) -> str:
-    """How the figures came about, in words that follow `in percent` or stand in brackets."""
+    """Epochs and seed rule in words, such as `after 200 epochs, mean over ...`."""
     rule = table.about["seed_rule"] if table is not None else "mean over training seeds"
     return f"after {counted(epochs_of(table, dataset), 'epoch')}, {rule}"
 
 
 def sampled(table: Table | None) -> str:
-    """A sentence on what a part of the space means for figures that rank; empty for a whole table, or none."""
+    """A sentence on ranks in a table of a part of the space; empty for a complete table or none."""
     if table is None or table.complete:
         return ""
     own = coverage(table)._replace(measured_here=0)
@@ -49,13 +49,13 @@ def sampled(table: Table | None) -> str:
 
 
 def trainable(table: Table | None) -> str:
-    """Behind a sentence on cells that `table` lacks: what measures them, where anything does."""
+    """Clause that says which command trains cells that `table` lacks; empty if none does."""
     known = table is not None and "recipe" in table.about
     return "; the command that made the runs, given again, trains them" if known else ""
 
 
 def footnote(table: Table) -> str:
-    """What the mark of cells that are no part of the table means, and how often each of them was trained."""
+    """Footnote on cells that are not part of the table as it came."""
     runs = np.isfinite(next(iter(table.by_seed.values()), np.empty((len(table), 0)))).sum(-1)
     once, own = runs[table.measured_here], int(runs[~table.measured_here].max(initial=0))
     seeds = (
@@ -67,19 +67,19 @@ def footnote(table: Table) -> str:
 
 
 def held(table: Table | None) -> str:
-    """How much of the space `table` came with, in short."""
+    """Coverage in short: `15,625 of 15,625`."""
     return "no table" if table is None else f"{len(table) - len(table.rows_measured_here):,} of {SIZE:,}"
 
 
 def probed(ranking: pd.DataFrame) -> str:
-    """Of the cells that supernets were probed on, those that the table holds: `15-17 of 100`."""
+    """How many of the probed cells the table holds: `15-17 of 100`."""
     counts, of = (sorted(set(ranking[name])) for name in ("archs", "probed"))
     used, requested = (f"{many[0]}-{many[-1]}" if len(many) > 1 else str(many[0]) for many in (counts, of))
     return requested if used == requested else f"{used} of {requested}"
 
 
 def about(table: Table | None) -> list[str]:
-    """Which table a report looked cells up in, how its figures were got, and what its splits are."""
+    """Sentences on the table: name, version, coverage, recipe and splits."""
     if table is None:
         return ["No table was installed, so nothing was looked up."]
     facts = table.about
@@ -108,7 +108,7 @@ def _recipe(table: Table) -> list[str]:
 
 
 def _splits(table: Table) -> list[str]:
-    """What validation and test accuracy are; a table of one's own may not say."""
+    """What validation and test accuracy mean; empty if the table does not say."""
     recipe = table.about.get("recipe", {})
     words = (
         SPLITS if all(name in DATASETS for name in table.datasets) else _TRAINED_ON.get(recipe.get("trained_on"), {})

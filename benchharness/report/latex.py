@@ -1,4 +1,4 @@
-"""Tables as LaTeX: any grid, and the table of accuracies as papers print it."""
+"""Renders tables as LaTeX: any table block, and the table of accuracies as papers print it."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -204,7 +204,7 @@ def _table_caption(evidence: Evidence, ours: pd.DataFrame, same: pd.DataFrame, o
 
 @cache
 def environment(template: str = "") -> Environment:
-    """Templates, as a name that ends in .html wants them escaped."""
+    """The Jinja environment; values are escaped for templates whose name ends in .html."""
     loader = PackageLoader("benchharness.report")
     jinja = Environment(
         loader=loader,

@@ -1,4 +1,4 @@
-"""What one pastes into a paper: the table of accuracies in LaTeX, and the collapse figure."""
+"""Writes the table of accuracies in LaTeX and the collapse figure, for a paper."""
 
 from collections.abc import Sequence
 from importlib.resources import files

@@ -1,4 +1,4 @@
-"""A report as files: Markdown, one HTML page, figures, and each table as CSV and LaTeX."""
+"""Writes a report as files: Markdown, one HTML page, figures, and each table as CSV and LaTeX."""
 
 import re
 from base64 import b64encode
@@ -12,9 +12,9 @@ from benchharness.report.folder import swapped
 from benchharness.report.latex import environment, latex
 
 ROWS: Final = 100
-"""Rows of a table that Markdown shows; HTML, CSV and LaTeX have them all."""
+"""Most rows of a table in Markdown; HTML, CSV and LaTeX have all."""
 REFERENCES: Final = frozenset({"a random cell", "optimum", "optimum of each column"})
-"""First fields of rows that are no method's."""
+"""First fields of reference rows, which are not methods."""
 _BLANK: Final = re.compile(r"\n{3,}")
 
 

@@ -12,7 +12,7 @@ from benchharness.store.run_folder import TIMES
 
 
 def differences(first: Path, again: Path) -> Iterator[str]:
-    """Where record, arrays or trace of the run in `again` are not those of the same run in `first`, in words."""
+    """Sentences on how record, arrays and trace of the run in `again` differ from those of the run in `first`."""
     one, other = (files.read_json(path / "record.json", dict[str, Any]) or {} for path in (first, again))
     for key in sorted((one | other).keys() - {"package_sha256", "files", "sha256"}):
         if one.get(key) != other.get(key):

@@ -39,7 +39,7 @@ _KNOWN: Final = (
 
 
 class Finding(NamedTuple):
-    """Something about one run that is not as it should be."""
+    """A problem of one run, and its remedy."""
 
     path: Path
     problem: str
@@ -50,16 +50,16 @@ class Finding(NamedTuple):
 
 
 class Diagnosis(NamedTuple):
-    """What a look at every run gave."""
+    """Result of examining every run of a folder."""
 
     runs: int
     findings: tuple[Finding, ...]
     sources: Mapping[str, int]
-    """Finished runs by the digest of the package's source that they were made with, where that is known."""
+    """Number of finished runs by the digest of the package source that made them, if recorded."""
 
 
 def examine(results: Path) -> Diagnosis:
-    """Look at every run under `results`; raises `UserError` where there is no such folder."""
+    """Examine every run under `results`; raises `UserError` if there is no such folder."""
     if not results.is_dir():
         raise UserError(f"no results folder {str(results)!r}; `benchharness run` makes one")
     folders = [results / place for place in run_folders(results)]
@@ -72,7 +72,7 @@ def examine(results: Path) -> Diagnosis:
 
 
 def _trainings(results: Path) -> Iterator[Finding]:
-    """Files of ground truth that was trained besides a table of which a line is no training."""
+    """Ground-truth files with damaged lines."""
     for path in ground_truth.places(results):
         lines, whole = (files.read_bytes(path) or b"").count(b"\n"), len(ground_truth.read_trainings(path))
         if lines != whole:
@@ -87,7 +87,7 @@ def _source(folder: Path) -> str:
 
 
 def _mixed(folders: Sequence[Path]) -> Iterator[Finding]:
-    """Suites of which some runs searched on other images than the rest, though the data set's name is the same."""
+    """Suites whose runs saw different images under one data set name."""
     counts_by_suite: dict[tuple[Path, str], Counter[str]] = {}
     labels: dict[str, str] = {}
     for folder, images in zip(folders, parallel_read.each(_images, folders), strict=True):
@@ -113,9 +113,9 @@ def _images(folder: Path) -> tuple[str, str, str] | None:
 
 
 def _folder(folder: Path, apart: str) -> Iterator[Finding]:
-    """What is wrong with one run. One that somebody is working on is not looked at: its files are being written.
+    """Problems of one run. A run in progress is skipped, since its files are being written.
 
-    Nor is one that does not count, for what it is set `apart` by.
+    A run that does not count (`apart` says why) has that as its only problem.
     """
     if apart:
         named = NAME.fullmatch(folder.name) and "its spec.json" in apart
@@ -166,7 +166,7 @@ def _record(folder: Path, _: RunSpec) -> Iterator[Finding]:
 
 
 def _trace(folder: Path, _: RunSpec) -> Iterator[Finding]:
-    """The trace has one line an epoch, and the arrays say the same number."""
+    """Check that the trace has one line per epoch, and the arrays one row."""
     arrays = read_arrays(folder)
     if "scores" not in arrays:
         yield Finding(folder, "trace.npz is missing or damaged", UNDO)

@@ -1,4 +1,4 @@
-"""A results folder as data frames: one row a run, or one row an epoch. Reads only, and never waits for a runner."""
+"""Reads a results folder into data frames: one row per run, or per epoch. Never waits for a runner."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,10 +29,10 @@ EPOCH_COLUMNS: Final = (
 
 
 class _Parsed(NamedTuple):
-    """One run as its files tell."""
+    """The parsed files of one run."""
 
     run_id: str
-    """The spec's, which takes long to work out."""
+    """Of the spec; kept, as computing it is slow."""
     spec: RunSpec
     record: RunRecord | None
     machine: Machine | None
@@ -58,7 +58,7 @@ def read(folder: Path) -> pd.DataFrame:
 
 
 def results(folder: str | Path = "results") -> pd.DataFrame:
-    """Every run under `folder` as a table, one row a run: see `read`."""
+    """Every run under `folder` as a data frame, one row per run: see `read`."""
     return read(Path(folder))
 
 
@@ -71,7 +71,7 @@ def trace(path: Path) -> pd.DataFrame:
 
 
 def lines(path: Path) -> list[Line]:
-    """The same as one object an epoch, which for thousands of runs is quicker."""
+    """The epochs of the run in folder `path`, one dictionary each; for thousands of runs quicker than `trace`."""
     return _lines(path, own=False)
 
 
@@ -82,13 +82,13 @@ def arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def lines_of(frame: pd.DataFrame) -> list[list[Line]]:
-    """What `lines` gives of every run of `frame`, in its order."""
+    """`lines` of every run of `frame`, in its order."""
     own = (frame["supernet"] == frame["run_id"]).tolist()
     return parallel_read.each(lambda run: _lines(*run), list(zip(frame["path"], own, strict=True)))
 
 
 def arrays_of(frame: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
-    """What `arrays` gives of every run of `frame`, by run id; a supernet that several share is read once."""
+    """`arrays` of every run of `frame`, by run id; a supernet that several runs share is read once."""
     paths = dict(zip(frame["run_id"], frame["path"], strict=True))
     run_arrays = parallel_read.each(read_arrays, list(paths.values()))
     own = dict(zip(paths, run_arrays, strict=True))
@@ -104,12 +104,12 @@ def arrays_of(frame: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
 
 
 def _lines(path: Path, own: bool) -> list[Line]:
-    """The trace of the run in folder `path`, of which is known whether it trained its `own` supernet."""
+    """The trace of the run in folder `path`; `own` says whether it trained its own supernet."""
     return files.read_lines((path if own else _trained(path)) / "trace.jsonl", Line)
 
 
 def _read_out(supernet: dict[str, np.ndarray], own: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """A reading's arrays and those of its supernet, but for the scores of another reading."""
+    """A run's own arrays and those of its supernet, without the scores of the run that trained it."""
     return {**{name: values for name, values in supernet.items() if name != "scores"}, **own}
 
 
@@ -120,7 +120,7 @@ def _trained(path: Path) -> Path:
 
 
 def _parsed(folder: Path) -> Iterator[tuple[str, _Parsed]]:
-    """Every run under `folder` that counts, by its path from there."""
+    """Every run under `folder` that counts, with its path relative to `folder`."""
     places = run_folders(folder)
     parsed = parallel_read.each(_files_of, [folder / place for place in places])
     runs = {place: run for place, run in zip(places, parsed, strict=True) if run is not None}
@@ -129,7 +129,7 @@ def _parsed(folder: Path) -> Iterator[tuple[str, _Parsed]]:
 
 
 def _files_of(path: Path) -> _Parsed | None:
-    """The run in folder `path`; None without a readable spec."""
+    """The parsed run in folder `path`; None without a readable spec."""
     spec = read_spec(path)
     if spec is None:
         return None
@@ -174,7 +174,7 @@ def _result_columns(path: Path, spec: RunSpec, run_id: str, record: RunRecord | 
 
 
 def _measured(spec: RunSpec, record: RunRecord) -> dict[str, Any]:
-    """The `MEASURES`, and by which statistics they were measured; older records have the protocol's."""
+    """The `MEASURES`, and which batch-normalisation statistics they were measured with; old records do not say."""
     later = any("_batch_" in name for name in record.measures)
     keys = {name: name.replace("_", "_batch_", 1) if later else name for name in MEASURES}
     values = {name: record.measures.get(key, np.nan) for name, key in keys.items()}

@@ -11,13 +11,13 @@ from benchharness.records import RunSpec
 from benchharness.store import parallel_read
 
 NAME: Final = re.compile(r"seed-\d{3,}-([0-9a-f]{16})")
-"""What a run's folder is called, with its run id."""
+"""Name of a run's folder; the group is the run id."""
 DEPTH: Final = 8
-"""Levels of folders that are looked through; more than any results folder has."""
+"""Levels of folders that are searched; more than any results folder has."""
 
 
 def run_folders(root: Path) -> list[str]:
-    """Every folder at or under `root` that is called like a run or holds a spec, as paths from there, in their order.
+    """Every folder at or under `root` that is named like a run or holds a spec: sorted paths relative to `root`.
 
     Links to folders are followed, but for those that lead back to where they stand.
     """
@@ -30,7 +30,7 @@ def run_folders(root: Path) -> list[str]:
 
 
 def misplaced(root: Path, runs: Mapping[str, tuple[str, RunSpec]]) -> dict[str, str]:
-    """Of the runs (id and spec by path from `root`), those that do not count, and why: a run id counts once.
+    """The runs that do not count, with reasons, among `runs` (id and spec by path from `root`): a run id counts once.
 
     A run counts where its folder is called after its spec. Of several with one id the one counts that lies nearest, and
     as its data set and method are called; others do too where they lie so in suites beside that one.
@@ -55,7 +55,7 @@ def misplaced(root: Path, runs: Mapping[str, tuple[str, RunSpec]]) -> dict[str, 
 
 
 def _are_suites(parts: Sequence[str], others: Sequence[str]) -> bool:
-    """Whether two paths of one run lie in suites side by side."""
+    """Whether two copies of a run lie in suites of one folder."""
     return len(parts) == len(others) and parts[-3:] == others[-3:] and parts[:-4] == others[:-4]
 
 
@@ -64,7 +64,7 @@ def _is_called_so(folder: Path) -> bool:
 
 
 def _listed(root: Path, place: str) -> tuple[bool, list[str]]:
-    """Whether `place` under `root` holds a spec, and the names of the folders there."""
+    """Whether the folder `place` under `root` holds a spec, and the names of its subfolders."""
     try:
         with os.scandir(root / place) as listed:
             entries = list(listed)
@@ -75,7 +75,7 @@ def _listed(root: Path, place: str) -> tuple[bool, list[str]]:
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    """Whether to look into it: a folder, or a link to one that does not lead to a folder above the link."""
+    """Whether `entry` is a folder to search, or a link to one that is not above the link."""
     if not entry.is_symlink():
         return entry.is_dir()
     try:

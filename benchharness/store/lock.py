@@ -27,12 +27,12 @@ _HEARTBEAT: Final = "heartbeat"
 _LOCK: Final = "run.lock"
 
 _watched: dict[Path, tuple[int, float]] = {}
-"""Other machines' heartbeats as last seen: their time stamp, and when on our steady clock it was first seen."""
+"""Heartbeats of other machines: the last time stamp, and when our own steady clock first saw it."""
 
 
 @contextmanager
 def lease(folder: Path) -> Iterator[bool]:
-    """Whether `folder` is now ours; if so its heartbeat is kept up until the block is left."""
+    """Yields whether this process now owns `folder`; if so its heartbeat goes on until the block ends."""
     lock = FileLock(folder / _LOCK)
     if not _acquired(lock):
         yield False
@@ -57,7 +57,7 @@ def _acquired(lock: BaseFileLock) -> bool:
 
 
 def alive(folder: Path) -> bool:
-    """Whether somebody works on `folder`: a fresh heartbeat, from a process that still exists where we can tell."""
+    """Whether a process works on `folder`: its heartbeat is fresh, and on this machine the process exists."""
     beat = folder / _HEARTBEAT
     if not _fresh(beat):
         return False
@@ -71,13 +71,13 @@ def clear(folder: Path) -> None:
 
 
 def _beats_elsewhere(folder: Path) -> bool:
-    """The lock is ours, so a heartbeat of this very machine is a dead process's, whatever now has its number."""
+    """Whether another machine works on `folder`; a heartbeat of this one is a dead process's, as we hold the lock."""
     owner = read_json(folder / _HEARTBEAT, Owner) or {}
     return owner.get("host", socket.gethostname()) != socket.gethostname() and not _stopped(folder / _HEARTBEAT)
 
 
 def _stopped(beat: Path) -> bool:
-    """Whether this process has watched the heartbeat for long enough without seeing one."""
+    """Whether this process has watched the heartbeat for `EXPIRY_SECONDS` without a beat."""
     try:
         last = beat.stat().st_mtime_ns
     except FileNotFoundError:

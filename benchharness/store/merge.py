@@ -16,25 +16,25 @@ from benchharness.store.run_folder import not_counted, read_record, read_spec, s
 from benchharness.store.schemas import Line
 
 _PASSING: Final = ("heartbeat", "run.lock", "*.tmp")
-"""What a run's folder holds only while somebody works on it."""
+"""Files of a run's folder that exist only while a process works on it."""
 
 
 @dataclass
 class Merged:
-    """What came of it, in numbers and, of what a person has to see to, in sentences."""
+    """Result of a merge: counts, and a sentence for everything that needs attention."""
 
     runs: int = 0
-    """Looked at, in all folders."""
+    """Runs in all source folders."""
     new: int = 0
-    """Copied into the folder of all."""
+    """Runs copied into `out`."""
     same: int = 0
-    """There already, with equal results."""
+    """Runs already in `out` with equal results."""
     shorter: int = 0
-    """Left, since what is there already is further."""
+    """Runs not copied, since the copy in `out` has more epochs."""
     conflicts: list[str] = field(default_factory=list)
-    """There already, with other results: copied beside."""
+    """Runs already in `out` with other results; copied to a folder beside it."""
     left: list[str] = field(default_factory=list)
-    """Not copied: somebody works on them, or no reader would count them."""
+    """Runs not copied, since a process works on them or no reader would count them."""
 
 
 def merge(sources: Iterable[Path], out: Path) -> Merged:
@@ -56,7 +56,7 @@ def merge(sources: Iterable[Path], out: Path) -> Merged:
 
 
 def _take_trainings(source: Path, out: Path) -> None:
-    """Add what was trained besides the tables for each suite of `source` to that suite in `out`."""
+    """Add the ground truth that was trained for each suite of `source` to the same suite in `out`."""
     for path in ground_truth.places(source):
         suite = path.resolve().parts[-3]
         ground_truth.keep(out / suite / ground_truth.FOLDER / path.name, ground_truth.read_trainings(path))
@@ -78,7 +78,7 @@ class _Source:
     scratch: Path
     merged: Merged
     contested: set[str] = field(default_factory=set)
-    """Ids of runs whose results are others than those in `out`."""
+    """Ids of runs whose results differ from those in `out`."""
 
     def merge(self) -> None:
         """Take every run of this source, supernets before the runs that share them."""
@@ -122,7 +122,7 @@ class _Source:
             self.merged.same += 1
 
     def _take_further(self, folder: Path, there: Path) -> None:
-        """Of two of which one at least is unfinished, keep what is further."""
+        """Keep the run with more epochs, of two of which at least one is unfinished."""
         if _progress(folder) > _progress(there):
             self._copy(folder, there)
             self.merged.new += 1
@@ -139,7 +139,7 @@ class _Source:
         )
 
     def _copy(self, folder: Path, there: Path) -> None:
-        """Put a copy of `folder` at `there`, in place of what is there, whole or not at all."""
+        """Replace `there` by a copy of `folder`, atomically."""
         new, old = self.scratch / "new", self.scratch / "old"
         for part in (new, old):
             shutil.rmtree(part, ignore_errors=True)

@@ -1,6 +1,6 @@
-"""Reads many small files: one after the other from a quick disk, in parallel from a slow one or a network.
+"""Reads many small files: one after the other from a quick disk, in threads from a slow one or a network.
 
-Python's threads take turns, so that on a quick disk sixteen of them need three times as long as one.
+Python's threads take turns: on a quick disk sixteen of them take three times as long as one.
 """
 
 import resource
@@ -10,18 +10,18 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 SAMPLE: Final = 32
-"""Items that are read alone, to see how long they are waited for, before as many as `BATCH` follow."""
+"""Items that are read one by one to measure the waiting time, before the next `BATCH` items."""
 BATCH: Final = 480
 THREADS: Final = 16
 PATIENCE: Final = 4.0
-"""Seconds of waiting to a second of work from which threads are worth their turns."""
+"""Seconds of waiting per second of work from which threads are used."""
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 def each(read: Callable[[T], R], items: Sequence[T]) -> list[R]:
-    """`read` of every item, in their order; what it raises for the first that fails is raised."""
+    """`read(item)` of every item, in order; the first exception is raised."""
     values: list[R] = []
     with ThreadPoolExecutor(THREADS) as pool:  # which starts no thread before it is given something
         while len(values) < len(items):
@@ -35,5 +35,5 @@ def each(read: Callable[[T], R], items: Sequence[T]) -> list[R]:
 
 
 def _clocks() -> tuple[float, float, int]:
-    """The time, what this thread has worked, and how often the process gave up the processor of its own accord."""
+    """Wall time, this thread's processor time, and how often the process has waited."""
     return time.perf_counter(), time.thread_time(), resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw

@@ -24,33 +24,33 @@ from benchharness.store.schemas import Line, Machine, fitting
 D = TypeVar("D", RunSpec, RunRecord)
 
 UNSOUND: Final = "checkpoint.pt.unsound"
-"""What a checkpoint is called once it was set aside."""
+"""Name of a checkpoint that was set aside."""
 READING: Final = "reading.json"
-"""Where a run that is being read out says how far that is."""
+"""File in which a run reports how far the selection of its cell is."""
 TIMES: Final = frozenset({"seconds", "compile_seconds", "peak_memory_bytes", "replayed_steps"})
-"""What a trace's lines tell of the machine and the day, and of where a run was taken up again."""
+"""Keys of a trace's lines that depend on the machine, the day, and where a run was resumed."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run that this process has claimed, so that it alone writes into `folder`."""
+    """A run claimed by this process, which alone writes into `folder`."""
 
     spec: RunSpec
     folder: Path
 
     @property
     def done(self) -> bool:
-        """Whether its record is there: nothing of it is written again."""
+        """Whether the run is finished."""
         return read_record(self.folder) is not None
 
     @property
     def checkpoint(self) -> Path:
-        """Where the search's state after its last finished epoch lies; with the run's id."""
+        """Path of the search's state after its last finished epoch."""
         return self.folder / "checkpoint.pt"
 
     @property
     def hung(self) -> Path:
-        """Where a process that hangs leaves word of what it was at."""
+        """File in which a hanging process leaves its stacks."""
         return self.folder / "hung.txt"
 
     def method_file(self, source: bytes) -> Path:
@@ -63,13 +63,13 @@ class Run:
         return path
 
     def set_aside(self, reason: str) -> str:
-        """Move a checkpoint that is not to be gone on from out of the way, and say so with the `reason`."""
+        """Rename a checkpoint that the search cannot resume from; returns a sentence with the `reason`."""
         aside = self.checkpoint.with_name(UNSOUND)
         self.checkpoint.replace(aside)
         return f"searched anew: {self.checkpoint} {reason}, and was set aside as {aside.name}"
 
     def lines(self) -> list[Line]:
-        """The trace so far, one object an epoch."""
+        """The trace so far, one dictionary per epoch."""
         return files.read_lines(self.folder / "trace.jsonl", Line)
 
     def log(self, line: Mapping[str, Any]) -> None:
@@ -83,35 +83,35 @@ class Run:
             (self.folder / "trace.npz").unlink()
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The arrays of a finished run, or those that a pause left."""
+        """The arrays of a finished run, or of one that paused."""
         return read_arrays(self.folder)
 
     def record_data(self) -> Mapping[str, Any]:
-        """What the record of a finished run says of its images; nothing where there is none."""
+        """The record's facts about the images; empty if the run is not finished."""
         record = read_record(self.folder)
         return record.data if record else {}
 
     def machine(self) -> Machine:
-        """What depends on the machine and the day; `attempts` says how the run came about."""
+        """The content of `machine.json`; `attempts` says how the run came about."""
         return files.read_json(self.folder / "machine.json", Machine) or {}
 
     def begin(self, **facts: Any) -> None:
-        """Note another attempt with its `facts`, e.g. the epoch it goes on from, and forget what the last left."""
+        """Record a new attempt with its `facts`, such as its first epoch, and remove what the last one left."""
         attempts = [*self.machine().get("attempts", ()), {"started": now(), **facts}]
         files.write_json(self.folder / "machine.json", {**self.machine(), "attempts": attempts})
         for name in ("record.json", "failure.json", READING):  # a record that does not count would count again half-way
             (self.folder / name).unlink(missing_ok=True)
 
     def tell(self, share: float) -> None:
-        """Leave word of how much of the reading under way is done, until `finish` or `fail`."""
+        """Report the share of the selection that is done, until `finish` or `fail`."""
         files.write_json(self.folder / READING, {"share": share})
 
     def pause(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Leave what there is so far where readers find it; the next attempt goes on from the checkpoint."""
+        """Write the arrays so far, for readers; the next attempt resumes from the checkpoint."""
         files.write_arrays(self.folder / "trace.npz", arrays)
 
     def finish(self, record: RunRecord, arrays: Mapping[str, np.ndarray], machine: Mapping[str, Any]) -> None:
-        """Write the run's results, the record last, with digests of the others: from then on it is done."""
+        """Write the run's results, and last the record with the digests of the other files: the run is then done."""
         files.write_arrays(self.folder / "trace.npz", arrays)
         contents = {name: files.read_bytes(self.folder / name) for name in _DIGESTS}
         record = replace(record, files={name: _DIGESTS[name](content) for name, content in contents.items() if content})
@@ -121,7 +121,7 @@ class Run:
         files.write_text(self.folder / "record.json", record.to_json() + "\n")
 
     def fail(self, error: BaseException, trail: str = "") -> None:
-        """Note why the run stopped, and where if its `trail` is known; the next attempt goes on from its checkpoint."""
+        """Record why the run failed, with the traceback `trail`; the next attempt resumes from the checkpoint."""
         what = {"type": type(error).__name__, "message": str(error), "when": now()}
         (self.folder / READING).unlink(missing_ok=True)
         trail = trail or "".join(traceback.format_exception(error))
@@ -130,7 +130,7 @@ class Run:
 
 @contextmanager
 def claimed(spec: RunSpec, folder: Path) -> Iterator[Run | None]:
-    """`folder` as this process's own until the block is left; None where another process is working on it."""
+    """Yields the run claimed for this process until the block ends; None if another process works on it."""
     folder.mkdir(parents=True, exist_ok=True)
     with lease(folder) as ours:
         run = Run(spec, folder)
@@ -142,7 +142,7 @@ def claimed(spec: RunSpec, folder: Path) -> Iterator[Run | None]:
 
 
 def status(folder: Path) -> Status:
-    """Where the run in `folder` stands, as its files tell. Without its spec no run is done: no reader would find it."""
+    """Status of the run in `folder`. Without its spec a run is not done, since no reader would find it."""
     if read_record(folder) is not None and (spec := read_spec(folder)) and _is_called_after(folder, spec.run_id):
         return Status.DONE
     if alive(folder):
@@ -153,12 +153,12 @@ def status(folder: Path) -> Status:
 
 
 def _is_called_after(folder: Path, run_id: str) -> bool:
-    """Whether the run's folder, or what it is a link to, is called after that run."""
+    """Whether the folder, or the target of the link, is named after the run."""
     return any(path.name.endswith(f"-{run_id}") for path in (folder, folder.absolute(), folder.resolve()))
 
 
 def read_record(folder: Path) -> RunRecord | None:
-    """The record of the run in `folder`; None where `examined_record` has something to say.
+    """The record of the run in `folder`; None if `examined_record` finds a problem.
 
     Raises `UserError` where another version wrote it.
     """
@@ -167,7 +167,7 @@ def read_record(folder: Path) -> RunRecord | None:
 
 
 def examined_record(folder: Path) -> tuple[RunRecord | None, str]:
-    """The record in `folder`, and what keeps it from counting as this run's, in words; empty where nothing does."""
+    """The record in `folder`, and a sentence on why it does not count as this run's; empty if it does."""
     try:
         record = _read(RunRecord, folder / "record.json")
     except OtherVersion:
@@ -192,19 +192,19 @@ def _is_cell(text: str) -> bool:
 
 
 def changed_files(record: RunRecord, others: Mapping[str, bytes | None]) -> list[str]:
-    """Those of the `others`, by name, that are not the files that `record` was written with."""
+    """Names of the `others` whose content differs from what `record` was written with."""
     known = {name: content for name, content in others.items() if name in _DIGESTS and name in record.files}
     return [name for name, content in known.items() if _DIGESTS[name](content or b"") != record.files[name]]
 
 
 def read_arrays(folder: Path) -> dict[str, np.ndarray]:
-    """The arrays in `folder`; none where their file is missing or damaged, or where one has not the shape it must."""
+    """The arrays in `folder`; empty if their file is missing or damaged, or an array has a wrong shape."""
     arrays = files.read_arrays(folder / "trace.npz")
     return arrays if fitting(arrays) else {}
 
 
 def read_spec(folder: Path) -> RunSpec | None:
-    """The spec in `folder`; None where it is missing or damaged, `UserError` where another version wrote it."""
+    """The spec in `folder`; None if it is missing or damaged. Raises `UserError` if another version wrote it."""
     try:
         return _read(RunSpec, folder / "spec.json")
     except OtherVersion:
@@ -214,7 +214,7 @@ def read_spec(folder: Path) -> RunSpec | None:
 
 
 def not_counted(root: Path, folders: Sequence[Path]) -> dict[Path, str]:
-    """Of the runs' folders under `root`, those that do not count, and why: see `listing.misplaced`."""
+    """The run folders under `root` that do not count, with the reason: see `listing.misplaced`."""
     specs: dict[str, tuple[str, RunSpec]] = {}
     for folder in folders:
         with suppress(UserError, OSError):  # another version's, or not to be read: no business of this
@@ -224,7 +224,7 @@ def not_counted(root: Path, folders: Sequence[Path]) -> dict[Path, str]:
 
 
 def find(results: Path, run_id: str) -> Path:
-    """The folder of a run under `results`, by its id or the first digits of it; raises `UserError` where none is."""
+    """The folder of the run under `results` whose id begins with `run_id`; raises `UserError` unless there is one."""
     if not re.fullmatch(r"[0-9a-f]{4,16}", run_id):
         raise UserError(f"{run_id[:40]!r} is no run id; it is 4 to 16 of the digits at the end of a run's folder name")
     every = [results / place for place in run_folders(results)]
@@ -243,13 +243,13 @@ def now() -> str:
 
 
 def _check_spec(run: Run) -> None:
-    """The run id in the folder's name vouches for the spec, so a missing or damaged one can be written again."""
+    """Write the spec again if it is missing or damaged; the run id in the folder's name vouches for it."""
     if read_spec(run.folder) != run.spec:
         files.write_text(run.folder / "spec.json", run.spec.to_json() + "\n")
 
 
 def supernet_folder(folder: Path, record: RunRecord) -> Path | None:
-    """The folder of the run out of whose supernet the run in `folder` was read: of its seed; None if not here."""
+    """The folder of the run that trained the supernet of the run in `folder`; None if it is not in this suite."""
     if record.supernet == record.run_id:
         return folder
     whole = folder.absolute()
@@ -269,7 +269,7 @@ def _digest_of_bytes(content: bytes) -> str:
 
 
 def _digest_of_lines(content: bytes) -> str:
-    """Of what a trace tells of its search, and not of the machine and the day."""
+    """Digest of a trace without what depends on the machine and the day."""
     return digest(
         [
             {key: part for key, part in line.items() if key not in TIMES}

@@ -24,7 +24,7 @@ class Git(TypedDict, total=False):
 
 
 class Environment(TypedDict, total=False):
-    """Where and with what a run was made."""
+    """Machine and software that a run was made with."""
 
     python: str
     platform: str
@@ -48,7 +48,7 @@ class Attempt(TypedDict, total=False):
 
 
 class Machine(TypedDict, total=False):
-    """`machine.json`: what depends on the machine and the day."""
+    """`machine.json`: everything that depends on the machine and the day."""
 
     attempts: list[Attempt]
     environment: Environment
@@ -74,7 +74,7 @@ class Failure(TypedDict, total=False):
 
 
 class Line(TypedDict, total=False):
-    """A line of `trace.jsonl`: an epoch."""
+    """A line of `trace.jsonl`: one epoch."""
 
     epoch: Required[int]
     learning_rate: float
@@ -90,7 +90,7 @@ class Line(TypedDict, total=False):
 
 
 class Reading(TypedDict):
-    """`reading.json`: the share of the reading under way that is done."""
+    """`reading.json`: the share of the selection that is done."""
 
     share: float
 
@@ -112,7 +112,7 @@ _SHAPES: Final[Mapping[str, tuple[int | str, ...]]] = {
     "ranking_codes": ("ranking",),
     "ranking_accuracy_pct": ("ranking",),
 }
-"""Of the arrays in `trace.npz`; a name in place of a number is the same number wherever it stands."""
+"""Shapes of the arrays in `trace.npz`; axes with one name have one size."""
 
 
 def fitting(arrays: Mapping[str, np.ndarray]) -> bool:

@@ -10,7 +10,7 @@ from benchharness.store.run_folder import Run, claimed, status
 
 @dataclass(frozen=True)
 class Store:
-    """Where the runs of one suite lie, and who may write to them."""
+    """The folder of one suite's runs."""
 
     root: Path
     suite: str
@@ -21,13 +21,13 @@ class Store:
         return self.root / self.suite
 
     def folder(self, spec: RunSpec) -> Path:
-        """The run's own folder, whether or not it exists."""
+        """The folder of the run, whether or not it exists."""
         return self.path / spec.dataset / spec.label / f"seed-{spec.seed:03d}-{spec.run_id}"
 
     def status(self, spec: RunSpec) -> Status:
-        """Where the run stands, as its folder tells; raises `UserError` where another version wrote it."""
+        """Status of the run; raises `UserError` if another version wrote it."""
         return status(self.folder(spec))
 
     def claim(self, spec: RunSpec) -> AbstractContextManager[Run | None]:
-        """The run as this process's own until the block is left; None where another process is working on it."""
+        """Yields the run claimed for this process until the block ends; None if another process works on it."""
         return claimed(spec, self.folder(spec))

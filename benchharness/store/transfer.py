@@ -11,15 +11,15 @@ from benchharness.store.run_folder import Run, changed_files
 from benchharness.store.schemas import fitting
 
 RunFiles = Mapping[str, bytes]
-"""Content by file name; the record comes last, as it says that the rest is there."""
+"""Content by file name; the record comes last, as it marks the run as done."""
 
 LIMIT_BYTES: Final = 1 << 26
 NAMES: Final = ("method.py", "failure.json", "trace.jsonl", "trace.npz", "machine.json", "record.json")
-"""What is carried: not the checkpoint, which is large, and not the spec, which the receiver knows better."""
+"""Files that are sent; not the checkpoint, which is large, nor the spec, which the receiver has."""
 
 
 def pack(folder: Path) -> dict[str, bytes]:
-    """What the run in `folder` has to show; raises `UserError` where that is more than may be carried."""
+    """The files of the run in `folder`; raises `UserError` if they are larger than `LIMIT_BYTES`."""
     paths = [folder / name for name in NAMES if (folder / name).is_file()]
     if (total := sum(path.stat().st_size for path in paths)) > LIMIT_BYTES:
         raise UserError(

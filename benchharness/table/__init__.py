@@ -1,4 +1,4 @@
-"""The ground truth: what every architecture of the benchmark reaches when it is trained on its own."""
+"""The ground truth: the accuracy of every architecture of the benchmark, trained stand-alone."""
 
 from benchharness.table.costs import Cost
 from benchharness.table.load import Tables, load_costs, load_for, load_table, table_of

@@ -1,4 +1,4 @@
-"""Tables from arrays: every importer ends here, so every table is checked the same way."""
+"""Builds tables from arrays; all importers use it, so that all tables are checked alike."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -42,7 +42,7 @@ def build_table(
 
 
 def _order(ops: Integer[np.ndarray, "archs edges"]) -> Any:
-    """Where rows go: to the place of their index in a complete table, which `Table` checks to be one."""
+    """The order of rows: by index if the table is complete, which `Table` checks."""
     if ops.shape != (space.SIZE, len(space.EDGES)) or not ((ops >= 0) & (ops < len(space.OPS))).all():
         return slice(None)
     return np.argsort(space.indices()[codes(ops)], kind="stable")

@@ -1,4 +1,4 @@
-"""A table as columns, one row an architecture: what their names are, and writing them for other tools."""
+"""A table as columns, one row per architecture: names of the columns, and writing them for other tools."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What architectures cost where they run: latency and energy by device, as others measured them, odd values marked."""
+"""Latency and energy of architectures by device, as others measured them; odd values are marked."""
 
 import re
 from collections.abc import Mapping
@@ -19,9 +19,9 @@ KIND: Final = "benchharness costs"
 FORMAT: Final = 1
 LIMIT_BYTES: Final = 1 << 26
 MOST: Final = 256
-"""Costs of one file."""
+"""Most costs in one file."""
 UNITS: Final = {"ms": "latency", "us": "latency", "mj": "energy", "uj": "energy", "j": "energy"}
-"""The units that names end in, and what they measure."""
+"""Units that end column names, and their quantity."""
 _SPELT: Final = {"mj": "mJ", "uj": "uJ", "j": "J"}
 _TOLD: Final = re.compile(rf".+_(?P<unit>{'|'.join(UNITS)})|(?:.+_)?(?P<quantity>latency|energy)", re.IGNORECASE)
 _DEVICE: Final = re.compile(
@@ -40,12 +40,12 @@ times there are 3 in all.
 
 
 class Measure(NamedTuple):
-    """What a cost is of."""
+    """Quantity and unit of a cost."""
 
     quantity: str
     """`latency` or `energy`."""
     unit: str
-    """As the file says, or whoever imported it; empty where neither did."""
+    """As stated by the file or on import; empty if unknown."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +53,12 @@ class Cost:
     """One cost of every architecture."""
 
     name: str
-    """The column it came from."""
+    """Name of its column."""
     measure: Measure
     source: str
-    """The file it came from."""
+    """Name of its file."""
     given: Float[np.ndarray, "indices"]
-    """As the file has it, in the order of the benchmark's index; NaN where it has none."""
+    """Values of the file, by the benchmark's index; NaN if missing."""
 
     @property
     def label(self) -> str:
@@ -67,7 +67,7 @@ class Cost:
 
     @cached_property
     def median(self) -> float:
-        """Of the values that are positive numbers."""
+        """Median of the positive finite values."""
         return float(np.median(self.given[np.isfinite(self.given) & (self.given > 0)]))
 
     @cached_property
@@ -87,16 +87,16 @@ class Cost:
 
     @cached_property
     def odd(self) -> Bool[np.ndarray, "indices"]:
-        """Where a value is given that is not to be relied on."""
+        """Mask of values that are not used."""
         return self.impossible | self.small | self.large
 
     @cached_property
     def values(self) -> Float[np.ndarray, "indices"]:
-        """What is given, NaN where it is odd."""
+        """Values, NaN if odd or missing."""
         return np.where(self.odd, np.nan, self.given)
 
     def why(self, index: int) -> str:
-        """Why the value of an architecture is odd; empty where it is not."""
+        """Why the value of an architecture is odd; empty if it is not."""
         if self.impossible[index]:
             return "no positive number"
         if self.small[index]:
@@ -104,7 +104,7 @@ class Cost:
         return "above five times the median" if self.large[index] else ""
 
     def summary(self) -> str:
-        """Where it comes from, its median, and how many of its values are odd or missing."""
+        """A line on source, median, and odd or missing values."""
         kinds = {
             "no positive number": self.impossible,
             "below a twentieth of the median": self.small,
@@ -117,7 +117,7 @@ class Cost:
 
 @dataclass(frozen=True, eq=False)
 class Costs:
-    """The costs that came in one file."""
+    """The costs of one file."""
 
     about: Mapping[str, Any]
     """`name` and `source`."""

@@ -1,4 +1,4 @@
-"""A file of columns as a frame, whichever program of whichever country wrote it: CSV, JSON or Parquet."""
+"""Reads CSV, JSON and Parquet files as data frames, in the dialects of other programs and countries."""
 
 import gzip
 import io
@@ -25,7 +25,7 @@ FORMS: Final = {"csv": "csv", "tsv": "csv", "json": "json", "jsonl": "json", "pa
 """How a file is read, by the ending of its name; CSV and JSON may be gzipped besides."""
 _NAME: Final = re.compile(rf"(?P<stem>.+)\.(?P<ending>{'|'.join(FORMS)})(?P<gzip>\.gz)?", re.IGNORECASE)
 _COPY: Final = re.compile(r" ?\(\d{1,3}\)(?=\.|$)")
-"""What browsers add to the name of what they download again."""
+"""Suffix that browsers add when they download a file again."""
 _ROWS_LIMIT: Final = 4 * space.SIZE
 _VALUES_LIMIT: Final = 16 * _ROWS_LIMIT
 """Values of one column, lists taken apart."""
@@ -37,7 +37,7 @@ _THOUSANDS: Final = re.compile(r"-?[1-9]\d{0,2},\d{3}", re.ASCII)
 
 
 def bare(name: str) -> str:
-    """The name of a file without what a browser added to it."""
+    """`name` without the suffix that a browser added."""
     return _COPY.sub("", name)
 
 

@@ -1,4 +1,4 @@
-"""Importing a table that does not say what it is: under a name, or with its columns mapped by hand."""
+"""Imports a table under a given name, or with its columns mapped by hand."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -15,7 +15,7 @@ from benchharness.table.importers import COSTS, TABLES, columnar, cost_frame, na
 
 
 class _Named:
-    """An importer that reads what it is given under a name it is given."""
+    """An importer that reads any path under a given name."""
 
     def __init__(self, layout: str, reading: Any) -> None:
         self.LAYOUT, self._reading = layout, reading

@@ -1,4 +1,4 @@
-"""Finding tables: by their own name, or by the data set that they are the ground truth of."""
+"""Finds tables: by name, or by the data set that they are the ground truth of."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace

@@ -1,7 +1,6 @@
-"""Architectures that a table lacks and that were trained besides: they lie with the results that use them, or here.
+"""Adds trainings of derived cells that a table lacks; their files lie beside the results, or in the package.
 
-They belong to one state of the table, whose checksum is part of their file's name: figures of another recipe are never
-mixed.
+A file's name holds the checksum of its table, so that accuracies of different recipes are never mixed.
 """
 
 from collections.abc import Callable, Iterable, Mapping

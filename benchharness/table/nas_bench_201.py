@@ -1,4 +1,4 @@
-"""What is known of the complete NAS-Bench-201 table, and a check that a table agrees: columns mixed up do not pass."""
+"""Known facts of the complete NAS-Bench-201 table, and a check against them that finds swapped rows and columns."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
@@ -52,14 +52,14 @@ _TRAINED_ON: Final = {
 
 
 class Check(NamedTuple):
-    """Something a table must hold, and what is wrong with it: one sentence, empty where it is right."""
+    """A property that a table must have, and a sentence on what is wrong; empty if it holds."""
 
     what: str
     problem: str
 
 
 def checks(table: Table) -> Iterator[Check]:
-    """Everything that can be known of `table`; more of the complete benchmark, which goes by its name."""
+    """All checks of `table`; further ones if its name is that of the complete benchmark."""
     wrong = f"table {table.about['name']!r} does not have the checksum it states; import it again"
     yield Check("checksum of the content", wrong if storage.digest(table) != table.about.get("sha256") else "")
     if table.about["name"] != NAME:

@@ -1,4 +1,4 @@
-"""The spellings of a cell that the field's tools print and read, all turned into the benchmark's own."""
+"""Reads the spellings of a cell that other tools use."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""How good a table is as ground truth: what it covers, how far its architectures lie apart, and how sure that is."""
+"""Quality of a table as ground truth: coverage, spread of its accuracies, and noise between seeds."""
 
 from itertools import combinations
 from typing import NamedTuple
@@ -12,12 +12,12 @@ from benchharness.table.table import Table, codes
 
 
 class Coverage(NamedTuple):
-    """How much of the space a table came with: of its 15,625 architectures, and of their 6,466 functional classes."""
+    """Coverage of the 15,625 architectures, and of their 6,466 functional classes."""
 
     architectures: int
     classes: int
     measured_here: int
-    """Further architectures, which this machine has added."""
+    """Further architectures, trained on this machine."""
 
     @property
     def complete(self) -> bool:
@@ -46,7 +46,7 @@ class Spread(NamedTuple):
 
 
 class Noise(NamedTuple):
-    """What single training runs say of a figure, over the networks trained on their own."""
+    """Noise of a metric between training seeds, over separately trained networks."""
 
     trained: int
     """Networks trained on their own: members of a class that share its training count once."""

@@ -1,4 +1,4 @@
-"""A table as one file of ours, every column under its own name, and the digest of its content."""
+"""Stores a table in one file of ours, a named array per column, and computes the digest of its content."""
 
 import hashlib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A table in words: what it holds, and what of it can be verified."""
+"""Describes and verifies a table, in words."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

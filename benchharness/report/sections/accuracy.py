@@ -1,4 +1,4 @@
-"""The table as papers print it: valid and test accuracy on the three data sets, beside published figures and chance."""
+"""Table of valid and test accuracy on the three data sets, beside published figures and chance."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -61,7 +61,7 @@ def paper_rows(long: pd.DataFrame) -> pd.DataFrame:
 
 
 def _baselines(table: Table, datasets: Sequence[str]) -> list[dict[str, object]]:
-    """Cells and draws that need no search."""
+    """Rows of reference cells, a random cell and the optimum."""
     cells = {"all 3x3 convolutions": (CONV3,) * len(EDGES), "all skip connections": (SKIP,) * len(EDGES)}
     rows = [
         {"method": name, "source": "table"} | _figures(table, datasets, to_code(arch)) for name, arch in cells.items()

@@ -1,4 +1,4 @@
-"""The cells themselves: which were derived how often, by which seed, and where they stand in the table."""
+"""The derived cells: how often, by which seed, and their rank in the table."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from benchharness.report.ground_truth import HERE, footnote, sampled
 from benchharness.space import from_string
 
 DRAWN: Final = 6
-"""Cells that are drawn as graphs."""
+"""Most cells that are drawn as graphs."""
 COLUMNS: Final = ("method", "seed", "arch", "valid", "test", "regret", "rank", "percentile", "run_id", "measured_here")
 
 

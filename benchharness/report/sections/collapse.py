@@ -1,4 +1,4 @@
-"""Whether searches collapsed: a verdict per method, and the curves behind it."""
+"""Whether searches collapsed: a verdict per method, and curves over epochs."""
 
 from functools import partial
 from typing import Final
@@ -15,7 +15,7 @@ from benchharness.report.blocks import Block, Bullets, FigureBlock, TableBlock, 
 from benchharness.report.formatting import counted, number, plus_minus
 
 SHOWN: Final = 4
-"""Methods in the figure that a paper would print."""
+"""Most methods in the collapse figure."""
 NAMES: Final = {"test": "degeneration"}
 CAPTIONS: Final = {
     "test": "Degeneration: what the table has for the argmax cell of each epoch (test, {trained}); dashed: a random "
@@ -74,7 +74,7 @@ def paper_figure(evidence: Evidence, fallen: pd.DataFrame) -> list[FigureBlock]:
 
 
 def paper_curves(evidence: Evidence, fallen: pd.DataFrame) -> plots.collapse.Collapse | None:
-    """What that figure shows; None where no search recorded its epochs."""
+    """Data of the collapse figure; None if no search recorded its epochs."""
     columns = _columns(evidence, fallen)
     search = published.search(evidence.table, evidence.dataset)
     lines = {"test": reference_lines(evidence)}
@@ -82,7 +82,7 @@ def paper_curves(evidence: Evidence, fallen: pd.DataFrame) -> plots.collapse.Col
 
 
 def _columns(evidence: Evidence, fallen: pd.DataFrame) -> list[str]:
-    """DARTS, SNAS and DrNAS where there are runs of them, then those that collapsed most often."""
+    """Methods of the collapse figure: darts, snas and drnas if present, then those that collapsed most often."""
     known = set(evidence.curves["method"].astype(str))
     first = [name for name in ("darts", "snas", "drnas") if name in known]
     rest = fallen.sort_values(["collapsed", "skips"], ascending=False, kind="stable")["method"]

@@ -1,4 +1,4 @@
-"""What the searches cost: seconds, memory, machines."""
+"""Costs of the searches: seconds, memory, devices."""
 
 from functools import partial
 from typing import Final

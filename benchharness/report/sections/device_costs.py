@@ -1,4 +1,4 @@
-"""What the derived cells cost where they run: accuracy against latency and energy, where such data are installed."""
+"""Accuracy of the derived cells against latency and energy, if such data are installed."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -36,7 +36,7 @@ def device_costs(evidence: Evidence) -> list[Block]:
 
 
 def representative(costs: Iterable[Cost]) -> list[Cost]:
-    """For each file and quantity the first of the costs with the fewest odd values: what is drawn of so many."""
+    """One cost per file and quantity, that with the fewest odd values; only these are drawn."""
     first: dict[tuple[str, str], Cost] = {}
     for cost in sorted(costs, key=lambda cost: int(cost.odd.sum())):
         first.setdefault((cost.source, cost.measure.quantity), cost)

@@ -70,7 +70,7 @@ def _tagged(frame: pd.DataFrame, tag: str) -> pd.DataFrame:
 
 
 def verdict(contest: Contest, difference: stats.Interval, holm: float, tests: int) -> str:
-    """What may be said of a contest among `tests` of them, honest about few seeds; the `difference` is in points."""
+    """The verdict on a contest among `tests` of them; says if the seeds are too few. `difference` is in points."""
     n = difference.n
     a, b = contest
     if not n:

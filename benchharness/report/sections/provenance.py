@@ -1,4 +1,4 @@
-"""How the results came about: all that a reader needs to judge or repeat them, and what is missing."""
+"""Settings, data, machines and versions behind the results, and what is missing."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -28,7 +28,7 @@ def title(name: str, runs: pd.DataFrame) -> str:
 
 
 def standing(runs: pd.DataFrame) -> str:
-    """What stands under the title: why this data set, where nobody named one, and how complete the folder is."""
+    """Sentence under the title: why this data set was chosen, and how complete the folder is."""
     choices = _distinct(str(machine["dataset_choice"]) for machine in runs["machine"] if _chosen(machine))
     return " ".join([*(f"{why[:1].upper()}{why[1:]}." for why in choices), _standing(runs), *_mixed(runs)])
 
@@ -106,7 +106,7 @@ def _seeds(done: pd.DataFrame) -> list[str]:
 
 
 def _by_method(runs: pd.DataFrame) -> list[str]:
-    """In which settings methods differ from the first one, as the protocol has it for them."""
+    """Settings that the protocol sets differently for single methods."""
     specs = runs.drop_duplicates("trains")["spec"]
     first = specs.iloc[0]["protocol"]
     sentences = []
@@ -127,7 +127,7 @@ def method(runs: pd.DataFrame, tables: Iterable[Table | None]) -> list[Block]:
 
 
 def _ways(machines: Iterable[Mapping[str, Any]]) -> list[str]:
-    """What run ids leave out and these runs differ in, since it changes last bits; nothing where all are alike."""
+    """Differences in threads, device, compilation or CUDA graphs, which run ids leave out; empty if there are none."""
     ways = pd.Series([_way(machine) for machine in machines], dtype=str).value_counts()
     each = listed(f"{way} ({counted(int(number), 'run')})" for way, number in ways.items())
     return [f"Runs differ in what run ids leave out and last bits depend on: {each}."] if len(ways) > 1 else []
@@ -140,7 +140,7 @@ def _way(machine: Mapping[str, Any]) -> str:
 
 
 def sources(records: "Iterable[Mapping[str, Any] | None]") -> list[str]:
-    """Which sources of this package the records were made with; of records older than that is known, nothing."""
+    """Digests of the package sources that made the records; older records do not state them."""
     digests = pd.Series(
         [str(record["package_sha256"])[:16] for record in records if record and record.get("package_sha256")]
     )
@@ -169,7 +169,7 @@ def _uneven(name: str, done: pd.DataFrame) -> list[str]:
 
 
 def _covered(evidence: Evidence) -> list[str]:
-    """What a table of a part of the space can say of this setting; nothing where it is whole."""
+    """How many derived cells a table of a part of the space holds; empty for a complete table."""
     table = evidence.table
     if table is None or table.complete:
         return []

@@ -1,4 +1,4 @@
-"""Against chance: a random cell, and the best of as many random cells as the search's time would have trained."""
+"""Compares with chance: a random cell, and the best of the random cells that the search's time would have trained."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -97,7 +97,7 @@ def _measured(evidence: Evidence, table: Table) -> list[Block]:
 
 
 def _single(table: Table, metric: Metric) -> Float[np.ndarray, "archs"]:
-    """What one training of each architecture says, by code; the mean over trainings where single ones are not held."""
+    """Accuracy of one training of each architecture, by code; the mean if single trainings are unknown."""
     column = np.full(SIZE, np.nan)
     if metric in table.means:
         runs = table.by_seed.get(metric)
@@ -106,6 +106,6 @@ def _single(table: Table, metric: Metric) -> Float[np.ndarray, "archs"]:
 
 
 def _images(evidence: Evidence) -> int:
-    """Images that one epoch goes through; all 50,000 where no run says."""
+    """Images of one epoch; 50,000 if no run states it."""
     about: Mapping[str, int] = next((record["data"] for record in evidence.runs["record"] if record), {})
     return about.get("train_images", 0) + about.get("valid_images", 0) or 50_000

@@ -35,7 +35,7 @@ MEANING: Final = (
 
 
 def taus(evidence: Evidence) -> list[Block]:
-    """How near criteria come to the table, in a sentence and a figure; folded, all kinds, edges, and supernets."""
+    """Kendall's tau of the criteria in a sentence and a figure; folded, all kinds, edges, and supernets."""
     rows = evidence.agreement
     if not rows["tau"].notna().any():
         return [
@@ -55,7 +55,7 @@ def taus(evidence: Evidence) -> list[Block]:
 
 
 def taus_sentence(overall: pd.DataFrame) -> str:
-    """Whether a criterion ranks the operations of an edge better than parameter counts do; which comes nearest."""
+    """A sentence: do criteria rank operations better than parameter counts do, and which is nearest to the table."""
     wide = overall[overall["with_none"] & (overall["kind"] == "b mean")]
     own, null = wide[wide["criterion"] != NULL], wide.loc[wide["criterion"] == NULL, "tau"]
     if own.empty:
@@ -89,7 +89,7 @@ def _of(own: pd.DataFrame, method: str) -> str:
 
 
 def _coverage(evidence: Evidence) -> list[Block]:
-    """How many cells stand behind each truth where the table holds a part of them; nothing where it is whole."""
+    """How many cells each truth is computed from if the table holds a part of them; empty if it is complete."""
     table = evidence.table
     if table is None or table.complete:
         return []
@@ -221,7 +221,7 @@ def _supernets(evidence: Evidence) -> list[Block]:
 
 
 def _used(evidence: Evidence) -> str:
-    """Which of the probed cells count, where that is not all of them."""
+    """How many probed cells are in the table; empty if all are."""
     if (evidence.ranking["archs"] == evidence.ranking["probed"]).all():
         return ""
     return f" Of the cells probed, {probed(evidence.ranking)} are in the table and count."

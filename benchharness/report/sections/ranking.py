@@ -1,4 +1,4 @@
-"""Which methods find better cells, how sure that is, and what the tests say: rankings, paired comparisons."""
+"""Rankings of methods with intervals, and paired tests."""
 
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -17,7 +17,7 @@ from benchharness.report.ground_truth import sampled, trainable
 
 LEVEL: Final = 0.05
 MANY: Final = 30
-"""Comparisons above which a report shows those with the leader and the significant ones alone."""
+"""Number of comparisons above which a report shows only significant ones and those with the leader."""
 FEW: Final = 10
 """Seeds below which a report warns."""
 SEED: Final = 0
@@ -52,9 +52,9 @@ def ranking(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def interval_is_told(row: Mapping[Any, Any] | pd.Series) -> bool:
-    """Whether a row of `ranking` has a t interval worth printing: of enough seeds, and within what is possible.
+    """Whether to print the t interval of a row of `ranking`: there are enough seeds, and it lies within 0 to 100 %.
 
-    Where most cells are good and a few let nothing through, it reaches past 100 %.
+    If a few cells reach only chance, the interval extends past 100 %.
     """
     return bool(row["n"] >= FEW and row["mean_low"] >= 0 and row["mean_high"] <= 100)
 
@@ -76,7 +76,7 @@ def paired_tests(scores: pd.DataFrame, pairs: Iterable[tuple[str, str]]) -> pd.D
 
 
 def unknown_cells(evidence: Evidence) -> str:
-    """How many runs derived cells that the table lacks, which no mean can include."""
+    """A sentence on runs whose cells the table lacks; empty if there are none."""
     runs = evidence.own()
     lacking = int(runs["test"].isna().sum())
     if not lacking:
@@ -123,7 +123,7 @@ def _distinct(archs: "pd.Series[str]") -> str:
 
 
 def tests_in_words(tested: pd.DataFrame, first: str, second: str, better: str) -> pd.DataFrame:
-    """Paired tests as a reader sees them: `first` - `second` name the columns of the two sides, `better` a heading."""
+    """Paired tests formatted for readers; `first` and `second` are columns of method names, `better` a heading."""
     return pd.DataFrame(
         {
             f"{first} - {second}": tested[first] + " - " + tested[second],
@@ -178,7 +178,7 @@ def _pictures(evidence: Evidence, scores: pd.DataFrame) -> list[Block]:
 
 
 def nothing(evidence: Evidence) -> str:
-    """Why there is nothing to rank."""
+    """A sentence on why there is nothing to rank."""
     if not len(evidence.long):
         return f"No run of {evidence.name} has finished yet, so there is nothing to rank."
     if evidence.table is None:

@@ -1,4 +1,4 @@
-"""Whether two folders' searches of one method went alike: supernets' accuracy and the operations of derived cells."""
+"""Compares two folders' searches of one method: supernet accuracy and operations of derived cells."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import partial
@@ -19,7 +19,7 @@ _EDGES: Final = ("paired", "crossed", "within", "baseline_within")
 
 
 def alike(evidence: Evidence, contests: Iterable[Sequence[str]]) -> tuple[Bullets, TableBlock]:
-    """What `likeness_table` says, in a sentence a pair and in full."""
+    """`likeness_table` as a sentence per pair and as a table."""
     table = likeness_table(evidence, contests)
     return Bullets([sentence(row) for row in table.to_dict("records")]), _grid(evidence, table)
 
@@ -41,7 +41,7 @@ def likeness_table(evidence: Evidence, contests: Iterable[Sequence[str]]) -> pd.
 
 
 def sentence(row: Mapping[Hashable, Any]) -> str:
-    """What may be said of a row of `likeness_table`."""
+    """The verdict on a row of `likeness_table`."""
     a, b, n = row["method"], row["baseline"], int(row["n"])
     if not n:
         return f"{a} and {b} share no finished seed, so nothing can be said of how they search."

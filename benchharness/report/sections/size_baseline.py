@@ -1,4 +1,4 @@
-"""Against size: what the larger of random cells reach, with nothing trained; the null that each method has to beat."""
+"""Compares with size: accuracy of the largest of random cells, a null hypothesis that methods have to beat."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ from benchharness.report.ground_truth import held
 from benchharness.table import Table
 
 SAMPLES: Final = 100
-"""Cells that `proxy:params` and the other proxies draw where they are not told otherwise."""
+"""Cells that `proxy:params` and the other proxies draw by default."""
 
 
 def size(evidence: Evidence, table: Table) -> list[Block]:

@@ -29,9 +29,9 @@ from benchharness.report.sections.ranking import (
 )
 
 NAMED: Final = 6
-"""Methods that a sentence names; more are counted."""
+"""Most methods that a sentence names."""
 WINNERS: Final = 3
-"""Methods whose significant wins the answer spells out."""
+"""Most methods whose significant wins are listed."""
 
 
 def answer(evidence: Evidence) -> list[Block]:
@@ -79,7 +79,7 @@ def decided_sentence(judged: pd.DataFrame) -> str:
 
 
 def better_sentence(ranked: pd.DataFrame, tested: pd.DataFrame) -> str:
-    """Who is better than whom, by how much and at which p; a method leads only where tests say so."""
+    """Sentence on which methods are better, by how much and at which p; a method leads only if tests say so."""
     best = ranked.iloc[0]
     highest = f"{best['method']} has the highest mean, {_mean(best)}"
     if tested.empty:
@@ -132,7 +132,7 @@ def _spread(row: Mapping[Any, Any] | pd.Series) -> str:
 
 
 def against_random(evidence: Evidence) -> pd.DataFrame:
-    """One row per method: how its cells stand against uniformly random ones, of which the table knows every one.
+    """One row per method: its cells compared with uniformly random ones.
 
     `gain`: mean test accuracy minus a random cell's, points. `p`: two-sided, of the mean percentile of `n` cells if
     they were drawn at random, exact (`stats.random_percentile_p`); `holm` over all methods but `random`.
@@ -151,7 +151,7 @@ def against_random(evidence: Evidence) -> pd.DataFrame:
 
 
 def random_sentence(chance: pd.DataFrame) -> str:
-    """Which methods' cells a random draw would hardly have given, and on which side of it they lie."""
+    """Sentence on which methods' cells are significantly better or worse than random cells."""
     if chance.empty:
         return "Nothing here can be held against random cells."
     clear = chance[chance["holm"] < LEVEL]

@@ -1,4 +1,4 @@
-"""Searches of the table alone, on simulated budgets: what a search without any supernet reaches, and how soon."""
+"""Searches that query the table on simulated budgets: what a search without a supernet reaches, and how soon."""
 
 from functools import partial
 from typing import Final
@@ -20,7 +20,7 @@ from benchharness.table.baselines import Feedback
 SEEDS: Final = 50
 """Searches of each kind; 200 of them take half a second."""
 TIMES: Final = 120
-"""Moments at which the curves are taken."""
+"""Points of time of the curves."""
 
 
 def alone(evidence: Evidence) -> list[Block]:

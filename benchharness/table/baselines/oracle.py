@@ -1,4 +1,4 @@
-"""What a search that trains nothing may ask: validation accuracy after few epochs, for its training time."""
+"""Answers searches that train nothing: validation accuracy after few epochs, at the price of training time."""
 
 from typing import NamedTuple
 
@@ -12,19 +12,19 @@ from benchharness.table.table import codes
 
 
 class Feedback(NamedTuple):
-    """All that an oracle knows, by architecture code: nothing of it comes from test images or full trainings."""
+    """What an oracle knows, by architecture code; nothing from test images or full trainings."""
 
     accuracy_pct: Float[np.ndarray, "archs"]
     seconds: Float[np.ndarray, "archs"]
 
 
 class History(NamedTuple):
-    """What a search asked, in order."""
+    """The queries of a search, in order."""
 
     codes: Int[np.ndarray, "visits"]
     accuracy_pct: Float[np.ndarray, "visits"]
     seconds: Float[np.ndarray, "visits"]
-    """The simulated clock when each answer came."""
+    """Simulated time of each answer."""
 
     @property
     def chosen(self) -> int:
@@ -37,7 +37,7 @@ class Spent(Exception):  # noqa: N818
 
 
 class Oracle:
-    """Answers at a price, until the budget is spent; asking again for a known cell costs again."""
+    """Answers queries until the budget is spent; asking for a known cell costs again."""
 
     def __init__(self, feedback: Feedback, budget_seconds: float) -> None:
         self.feedback, self.budget = feedback, budget_seconds
@@ -56,13 +56,13 @@ class Oracle:
         return accuracy
 
     def history(self) -> History:
-        """What was asked so far."""
+        """The queries so far."""
         code, accuracy, seconds = zip(*self.visits, strict=True) if self.visits else ((), (), ())
         return History(np.array(code, dtype=np.int64), np.array(accuracy, dtype=float), np.array(seconds, dtype=float))
 
 
 def feedback_of(table: Table, dataset: str) -> Feedback:
-    """What `table` lets an oracle know of `dataset`; raises `UserError` where it lacks architectures or figures.
+    """The feedback on `dataset` that `table` gives an oracle; raises `UserError` if it lacks architectures or metrics.
 
     Answers are after the fewest epochs that the table holds, 12 in NAS-Bench-201. Training time is that share of the
     recorded time of all epochs, 12/200 there, without the seconds of validating.

@@ -1,4 +1,4 @@
-"""The searches that train nothing: each asks for one cell after another until its budget is spent."""
+"""Searches that train nothing: each asks for one cell after another until its budget is spent."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
