@@ -19,22 +19,22 @@ usage: benchharness COMMAND [options]
 
 Differentiable architecture searches on NAS-Bench-201, run for real and compared honestly.
 
-  run       make the searches of a plan, look up what they derive, write a report; the same command again goes on
-  compare   a method against its baselines, running what is missing; or two results folders, one against the other
-  report    write the report of a results folder anew
-  query     all figures of one architecture
-  methods   the methods and selections there are, and their options
-  protocols the presets of settings there are, with their values
+  run       make the searches of a plan, look up the derived cells, write a report; the same command resumes
+  compare   compare a method with its baselines, making missing runs; or two results folders
+  report    write the report of a results folder
+  query     print all accuracies and costs of one architecture
+  methods   list the methods and selections, with their options
+  protocols list the presets of settings, with their values
   data      fetch, import, list or verify benchmark tables and images
   table     import, describe, export or verify one table
-  new       write the file of a method of your own, which already runs
-  check     the conformance checks of a method, your own or built in
-  baselines searches of the table alone, on simulated budgets
-  score     every cell scored by zero-cost proxies or by a supernet, with tau against the table
-  export    all runs as one tidy CSV or Parquet file
-  show      one run: its settings, its cell, its times, and the traceback where it failed
-  doctor    what is wrong with a results folder, and what to do about it
-  merge     put results folders of several machines together
+  new       write the file of a new method, ready to run
+  check     run the conformance checks of a method, your own or built in
+  baselines run searches that query the table, on simulated budgets
+  score     score all cells by zero-cost proxies or by a supernet, with tau against the table
+  export    write all runs to one tidy CSV or Parquet file
+  show      print one run: settings, cell, times, and the traceback if it failed
+  doctor    print what is wrong with a results folder, and the remedies
+  merge     merge results folders of several machines
   rerun     make a finished run again and compare every bit
 
 `benchharness COMMAND --help` lists a command's options; `benchharness --version` prints the version.

@@ -10,7 +10,7 @@ from benchharness.io.files import path_of
 
 
 def data(words: list[str]) -> int:
-    """What is in the data folder, and what comes into it."""
+    """Commands for the data folder."""
     actions: dict[str, Callable[[list[str]], int]] = {
         "import": _import,
         "fetch": _fetch,
@@ -28,10 +28,10 @@ def data(words: list[str]) -> int:
 def _import(words: list[str]) -> int:
     parser = Parser("data import", "Install a benchmark table, an image data set or a split file.")
     add = parser.add_argument
-    add("path", metavar="PATH", help="a file or folder in a layout that is known, or a folder of images by class")
-    add("--name", default="", help="what to call images by class (default: the folder's name in lower case)")
-    add("--size", type=int, metavar="N", help="their height and width in pixels, resized to that (default 32)")
-    add("--no-flip", action="store_true", help="training is not to mirror them: mirrored they are of another class")
+    add("path", metavar="PATH", help="a file or folder in a known layout, or a folder of images by class")
+    add("--name", default="", help="name of images by class (default: the folder's name in lower case)")
+    add("--size", type=int, metavar="N", help="height and width in pixels to which images are resized (default 32)")
+    add("--no-flip", action="store_true", help="do not mirror images in training: mirrored they are of another class")
     args = parser.read(words)
     from benchharness.cli import console
     from benchharness.data.importers import image_folder
@@ -65,7 +65,7 @@ def _fetch(words: list[str]) -> int:
     )
     parser.add_argument("name", metavar="NAME", help="nas-bench-201, cifar10 or cifar100")
     parser.add_argument(
-        "--from", dest="origin", default="", metavar="URL|PATH", help="another place, or a file of yours"
+        "--from", dest="origin", default="", metavar="URL|PATH", help="another address, or a local file"
     )
     args = parser.read(words)
     from benchharness.cli import console
@@ -78,7 +78,7 @@ def _fetch(words: list[str]) -> int:
 
 
 def _list(words: list[str]) -> int:
-    parser = Parser("data list", "What is installed.")
+    parser = Parser("data list", "List installed tables and images.")
     args = parser.with_json().read(words)
     from benchharness.cli import console
     from benchharness.io import catalog
@@ -93,7 +93,7 @@ def _list(words: list[str]) -> int:
 
 
 def _verify(words: list[str]) -> int:
-    args = Parser("data verify", "Compute the checksums of everything installed anew.").with_json().read(words)
+    args = Parser("data verify", "Check the checksums and the content of everything installed.").with_json().read(words)
     from benchharness.runs import data_sets
 
     verified = data_sets.verify()

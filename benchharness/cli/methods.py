@@ -1,4 +1,4 @@
-"""Commands for whoever writes a method: `new`, `check`; and searches without a supernet: `baselines`."""
+"""Commands for writing a method: `new`, `check`; and searches without a supernet: `baselines`."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from benchharness.compute.environment import wait_passively
 
 def new(words: list[str]) -> int:
     """Write the file of a method of one's own."""
-    parser = Parser("new", "Write the file of a method of your own: commented, and running already.")
+    parser = Parser("new", "Write the file of a new method: commented, and ready to run.")
     parser.add_argument("file", metavar="FILE.py")
     args = parser.read(words)
     from benchharness.methods import _template
@@ -21,7 +21,7 @@ def new(words: list[str]) -> int:
 
 def check(words: list[str]) -> int:
     """Run the conformance checks of a method and say what failed and why."""
-    parser = Parser("check", "Run the conformance checks of a method. A file of your own is run.")
+    parser = Parser("check", "Run the conformance checks of a method. This executes a file of your own.")
     parser.add_argument("method", metavar="FILE.py|NAME")
     args = parser.with_json().read(words)
     wait_passively()
@@ -36,13 +36,13 @@ def check(words: list[str]) -> int:
 
 
 def baselines(words: list[str]) -> int:
-    """Run the table-only searches and print what they derive."""
-    parser = Parser("baselines", "Searches of the table on simulated budgets, which see 12-epoch validation alone.")
+    """Run the searches that query the table, and print their accuracies."""
+    parser = Parser("baselines", "Run searches of the table on simulated budgets; they see 12-epoch validation only.")
     add = parser.add_argument
     add("--seeds", default="0-499", help="0-499, 5 (that one seed) or 0,3,7 (default 0-499)")
     add("--dataset", type=dataset_name, default="cifar10", help="a data set whose table is complete (default cifar10)")
     add("--budget", type=float, default=12_000.0, metavar="SECONDS", help="simulated seconds (default 12000)")
-    add("--out", metavar="FILE.csv", help="also write one row per run")
+    add("--out", metavar="FILE.csv", help="write one row per run to this file")
     args = parser.read(words)
     import pandas as pd
 

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 def report(words: list[str]) -> int:
     """Write the report of a results folder anew, or of every suite in a folder of several."""
     parser = Parser("report", "Write the report of a results folder anew; the same results give the same bytes.")
-    parser.add_argument("results", metavar="RESULTS", help="a suite's folder, such as results/cifar10-cpu, or of all")
-    parser.add_argument("--out", metavar="FOLDER", help="default: reports/SUITE beside results")
-    parser.add_argument("--paper", action="store_true", help="only what a paper takes, in reports/SUITE-paper")
-    parser.add_argument("--figures", default="png,svg,pdf", metavar="FORMAT,...", help="of png, svg, pdf (default all)")
+    parser.add_argument(
+        "results", metavar="RESULTS", help="a suite's folder, as results/cifar10-cpu, or one of several"
+    )
+    parser.add_argument("--out", metavar="FOLDER", help="where to write (default: reports/SUITE beside results)")
+    parser.add_argument("--paper", action="store_true", help="only table and figure of a paper, to reports/SUITE-paper")
+    parser.add_argument("--figures", default="png,svg,pdf", metavar="LIST", help="some of png,svg,pdf (default all)")
     args = parser.read(words)
     formats = _formats(args.figures)
     folders = suites(results := Path(args.results))
@@ -84,12 +86,12 @@ def paper(results: Path, out: str | None, tables: "Tables", formats: Sequence[st
 
 def query(words: list[str]) -> int:
     """Print all figures of one architecture."""
-    parser = Parser("query", "All figures of one architecture, with data set, split, epochs and seed rule.")
+    parser = Parser("query", "Print all accuracies of one architecture, with data set, split, epochs and seed rule.")
     parser.add_argument("arch", metavar="ARCH|INDEX", help="'|op~0|+|op~0|op~1|+|op~0|op~1|op~2|', or its index")
     parser.add_argument(
-        "--dataset", type=dataset_name, default="cifar10", help="whose table is asked (default cifar10)"
+        "--dataset", type=dataset_name, default="cifar10", help="the data set whose table is used (default cifar10)"
     )
-    parser.add_argument("--results", metavar="RESULTS", help="also ask what was trained besides for these results")
+    parser.add_argument("--results", metavar="RESULTS", help="use the cells trained for these results, too")
     args = parser.with_json().read(words)
     from benchharness.table import load_for
     from benchharness.table.measurements import with_measured
@@ -106,8 +108,8 @@ def query(words: list[str]) -> int:
 
 
 def methods(words: list[str]) -> int:
-    """Print the methods and selections there are."""
-    parser = Parser("methods", "The methods and selections there are, one line each, with their options.")
+    """Print the built-in methods and selections."""
+    parser = Parser("methods", "List the methods and selections, one line each, with their options.")
     args = parser.with_json().read(words)
     from benchharness.cli import console
 
@@ -116,8 +118,8 @@ def methods(words: list[str]) -> int:
 
 
 def protocols(words: list[str]) -> int:
-    """Print the presets there are, with their values."""
-    parser = Parser("protocols", "The presets of settings, as `--protocol` takes them; `--set` changes single values.")
+    """Print the protocols with their values."""
+    parser = Parser("protocols", "List the presets of settings for `--protocol`; `--set` changes single values.")
     args = parser.with_json().read(words)
     from benchharness.cli import console
     from benchharness.config import PROTOCOLS
@@ -128,10 +130,10 @@ def protocols(words: list[str]) -> int:
 
 def export(words: list[str]) -> int:
     """Write all runs into one tidy file."""
-    parser = Parser("export", "All runs as one tidy file: a row per run and benchmark data set.")
-    parser.add_argument("results", metavar="RESULTS", help="a results folder, of one suite or of all")
+    parser = Parser("export", "Write all runs to one tidy file: a row per run and benchmark data set.")
+    parser.add_argument("results", metavar="RESULTS", help="a results folder, of one suite or of several")
     parser.add_argument(
-        "--out", required=True, metavar="FILE", help="where to write: a name ending in .csv or .parquet"
+        "--out", required=True, metavar="FILE", help="the file to write: a name ending in .csv or .parquet"
     )
     args = parser.read(words)
     if Path(args.out).suffix not in (".csv", ".parquet"):

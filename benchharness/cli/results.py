@@ -9,8 +9,8 @@ from benchharness.compute.environment import wait_passively
 
 
 def show(words: list[str]) -> int:
-    """Print all there is to say of one run."""
-    parser = Parser("show", "One run: its settings, its cell and what that reaches, its times, and why it failed.")
+    """Print everything about one run."""
+    parser = Parser("show", "Print one run: settings, cell, accuracies, times, and the error if it failed.")
     parser.add_argument("run_id", metavar="RUN_ID", help="the end of the run's folder name, or its first four digits")
     parser.add_argument("--results", default="results", metavar="FOLDER", help="where the run is (default results)")
     args = parser.with_json().read(words)
@@ -29,8 +29,8 @@ def show(words: list[str]) -> int:
 
 def doctor(words: list[str]) -> int:
     """Print what is wrong with a results folder and what to do."""
-    parser = Parser("doctor", "Look at every run of a results folder: what is wrong, and what to do. Changes nothing.")
-    parser.add_argument("results", metavar="RESULTS", help="a results folder, of one suite or of all")
+    parser = Parser("doctor", "Check every run of a results folder; prints problems and remedies, and changes nothing.")
+    parser.add_argument("results", metavar="RESULTS", help="a results folder, of one suite or of several")
     args = parser.with_json().read(words)
     from benchharness.store.doctor import examine
 
@@ -49,13 +49,13 @@ def doctor(words: list[str]) -> int:
 
 
 def rerun(words: list[str]) -> int:
-    """Make a finished run again, and compare."""
-    parser = Parser("rerun", "Make a finished run again from what its folder holds. A user's own method is run again.")
+    """Make a finished run again, and compare the two."""
+    parser = Parser("rerun", "Make a finished run again from its folder. This executes its method file, if it has one.")
     add = parser.add_argument
-    add("run_id", metavar="RUN_ID", help="the end of the run's folder name, or the first four digits of that or more")
-    add("--check", action="store_true", help="in a folder that is then removed; only compare records and arrays")
+    add("run_id", metavar="RUN_ID", help="the end of the run's folder name, or at least its first four digits")
+    add("--check", action="store_true", help="make it in a temporary folder, and only compare records and arrays")
     add("--results", default="results", metavar="FOLDER", help="where the run is (default results)")
-    add("--out", default="rerun", metavar="FOLDER", help="where it is made again, without --check (default rerun)")
+    add("--out", default="rerun", metavar="FOLDER", help="where to make it, without --check (default rerun)")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     args = parser.read(words)
     wait_passively()
@@ -77,10 +77,10 @@ def rerun(words: list[str]) -> int:
 
 
 def merge(words: list[str]) -> int:
-    """Put results folders of several machines together."""
-    parser = Parser("merge", "Put results folders together: every run once. The folders themselves stay as they are.")
+    """Merge results folders of several machines."""
+    parser = Parser("merge", "Merge results folders: every run once. The source folders do not change.")
     parser.add_argument("results", nargs="+", metavar="RESULTS", help="results folders, of one suite or of several")
-    parser.add_argument("--out", required=True, metavar="FOLDER", help="the folder of all; may hold runs already")
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="the merged folder; may hold runs already")
     args = parser.read(words)
     from benchharness.store.merge import merge as merged
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 def run(words: list[str]) -> int:
     """Make the searches of a plan, then write the report and print its summary."""
-    parser = Parser("run", "Make the searches of a plan. Runs that are done already are left alone.")
+    parser = Parser("run", "Make the searches of a plan. Finished runs are not made again.")
     args = _request(parser).read(words)
     return _until_stopped(["run", *words], lambda: _run(args))
 
@@ -71,10 +71,10 @@ def _run(args: argparse.Namespace) -> int:
 
 def compare(words: list[str]) -> int:
     """A method against its baselines, or one results folder against another; prints the verdicts."""
-    parser = Parser("compare", "A method against its baselines: runs what is missing, then says what may be said.")
-    parser.add_argument("folders", nargs="*", metavar="RESULTS", help="two results folders, for one against the other")
-    parser.add_argument("--method", help="the method in question, spelt as for `run`")
-    parser.add_argument("--baselines", default="darts", help="what it is held against, spelt as for `run --methods`")
+    parser = Parser("compare", "Compare a method with its baselines: makes missing runs, then prints the verdicts.")
+    parser.add_argument("folders", nargs="*", metavar="RESULTS", help="two results folders to compare with each other")
+    parser.add_argument("--method", help="the method, spelt as for `run`")
+    parser.add_argument("--baselines", default="darts", help="baselines, spelt as for `run --methods` (default darts)")
     args = _request(parser).read(words)
     if args.shard:
         raise UserError("compare takes no --shard; `benchharness run` does")
@@ -147,10 +147,10 @@ def _told(verdicts: list[str], out: Path) -> int:
 def _request(parser: Parser) -> Parser:
     """Add the options that say what to run and where, and return `parser`."""
     add = parser.add_argument
-    add("--suite", metavar="FILE|NAME", help="a TOML file with the plan, or only a name for the results' folder")
+    add("--suite", metavar="FILE|NAME", help="a TOML file with the plan, or just a name for the results folder")
     add(
         "--methods",
-        help="comma-separated: NAME[:key=value][+SELECTION[:key=value]], or your own file.py (which is run)",
+        help="comma-separated: NAME[:key=value][+SELECTION[:key=value]], or your own file.py (which is executed)",
     )
     add("--seeds", help="0-4, 5 (that one seed) or 0,3,7 (default 0-5)")
     add(
@@ -158,40 +158,42 @@ def _request(parser: Parser) -> Parser:
         type=dataset_name,
         help="cifar10, digits, ... or auto: cifar10 if installed, else digits (default auto)",
     )
-    add("--protocol", help="drnas, nats, nb201, cpu or small (default: cpu; small on data of your own)")
-    add("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="change values of the protocol")
-    add("--jobs", type=int, metavar="N", help="runs at a time, a process each (default: one a core, or one a GPU)")
-    add("--threads", type=int, default=1, metavar="N", help="torch's threads per run on the CPU; others, other bits")
-    add("--compile", default="auto", help="auto, on or off: compile the cells; other bits (auto: on a CPU, if it pays)")
+    add("--protocol", help="drnas, nats, nb201, cpu, cpu-deep or small (default: cpu; small on your own data)")
+    add("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="change settings of the protocol")
+    add("--jobs", type=int, metavar="N", help="runs at a time, one process each (default: one per core, or per GPU)")
+    add(
+        "--threads", type=int, default=1, metavar="N", help="torch's threads a run on the CPU (default 1); changes bits"
+    )
+    add("--compile", default="auto", help="auto, on or off: compile cells; changes bits (auto: on a CPU, if faster)")
     add("--graphs", action="store_true", help="on a GPU: record whole steps as CUDA graphs and replay them")
-    add("--timeout", type=float, default=0, metavar="SECONDS", help="end a run, or a wait for workers, after so long")
-    add("--epochs-now", type=int, default=0, metavar="E", help="pause after E epochs; without it again, it goes on")
-    add("--for", dest="until", default="", metavar="TIME", help="pause after 540s, 9m, 1h30m, ...")
+    add("--timeout", type=float, default=0, metavar="SECONDS", help="end a run, or a wait for workers, after this time")
+    add("--epochs-now", type=int, default=0, metavar="E", help="pause after E epochs; without this option it goes on")
+    add("--for", dest="until", default="", metavar="TIME", help="pause after this time: 540s, 9m, 1h30m, ...")
     add("--executor", default="local", help="local, or dask with --scheduler (default local)")
     add("--scheduler", default="", metavar="tcp://HOST:PORT", help="the dask scheduler whose workers make the runs")
-    add("--any-source", action="store_true", help="with dask: take workers whose benchharness has another source")
-    add("--return-results", action="store_true", help="with dask: workers send results back and share no folder")
-    add("--shard", metavar="I/N", help="only part I of N, for N such commands that share --out; then write the report")
+    add("--any-source", action="store_true", help="with dask: accept workers with another source of benchharness")
+    add("--return-results", action="store_true", help="with dask: workers send results back, and need no shared folder")
+    add("--shard", metavar="I/N", help="make only part I of N; for N commands that share --out, before `report`")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:N (default auto: every GPU there is, else the CPU)")
-    add("--out", default="results", metavar="FOLDER", help="where results go, in a folder per suite (default results)")
+    add("--out", default="results", metavar="FOLDER", help="results folder, with a folder per suite (default results)")
     add(
         "--reports",
         metavar="FOLDER",
-        help="where the report goes (default: reports/SUITE beside results)",
+        help="folder of the report (default: reports/SUITE beside results)",
     )
     add(
         "--no-training",
         dest="training",
         action="store_false",
-        help="leave cells that a measured table lacks without accuracy, and train none",
+        help="do not train cells that a measured table lacks; they have no accuracy then",
     )
     add(
         "--fast",
         action="store_true",
         help="a smoke run: tiny searches, one seed, nothing trained afterwards",
     )
-    add("-q", "--quiet", action="store_true", help="no progress, and of runs that end only those that failed")
-    add("-v", "--verbose", action="store_true", help="with every run its cell, and its accuracy with inherited weights")
+    add("-q", "--quiet", action="store_true", help="print no progress, and only runs that failed")
+    add("-v", "--verbose", action="store_true", help="print each run's cell, and its accuracy with inherited weights")
     add("--dry-run", action="store_true", help="print the plan, what is done, and the time that the rest will take")
     return parser
 
@@ -260,7 +262,7 @@ def _run_options(plan: "list[Job]", args: argparse.Namespace) -> "RunOptions":
 
 
 def _checked(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> int:
-    """What a dry run does besides printing the plan: it refuses whatever the run would refuse, and tells its time."""
+    """Refuse what the run would refuse, and print its estimated time; the rest of a dry run."""
     from benchharness.runs.estimate import estimate
     from benchharness.runs.runner import check_plan
 

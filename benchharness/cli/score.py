@@ -1,4 +1,4 @@
-"""`score`: every cell, or a sample, scored by zero-cost proxies or by a supernet, with tau against the table."""
+"""Command `score`: scores all cells or a sample by zero-cost proxies or a supernet, with tau against the table."""
 
 import argparse
 from pathlib import Path
@@ -16,23 +16,23 @@ SUFFIXES = (".csv", ".parquet")
 
 
 def score(words: list[str]) -> int:
-    """Score cells without training them, and say how the scores rank them against the table."""
+    """Score cells without training them, and print how the scores rank them against the table."""
     purpose = "Score cells without training them: by zero-cost proxies, or with the weights of a finished supernet."
     parser = Parser("score", f"{purpose} The same command goes on where it stopped.")
     add = parser.add_argument
     add("measures", nargs="?", metavar="PROXY,...", help="synflow, snip, grasp, fisher, jacob_cov, zen, params, flops")
-    add("--run", metavar="ID", help="a finished run, whose supernet scores the cells instead")
-    add("--results", default="results", metavar="FOLDER", help="where that run is (default results)")
-    add("--dataset", type=dataset_name, default="cifar10", help="images of proxies (default cifar10)")
-    add("--sample", type=int, default=0, metavar="N", help="so many cells, drawn by seed (default: all 15,625)")
+    add("--run", metavar="ID", help="a finished run whose supernet scores the cells, instead of proxies")
+    add("--results", default="results", metavar="FOLDER", help="results folder of that run (default results)")
+    add("--dataset", type=dataset_name, default="cifar10", help="data set whose images proxies use (default cifar10)")
+    add("--sample", type=int, default=0, metavar="N", help="number of cells, drawn by --seed (default: all 15,625)")
     add("--batch", type=int, default=64, help="images of a proxy's batch (default 64)")
     add("--batches", type=int, default=1, help="evaluation batches of a supernet; 0 for all (default 1)")
-    add("--channels", type=int, default=16, help="of the networks that proxies score (default 16)")
-    add("--cells", type=int, default=5, help="cells a stage of them (default 5)")
-    add("--seed", type=int, default=0, help="of their weights, the batch and the sample (default 0)")
-    add("--jobs", type=int, metavar="N", help="processes (default: one a core, or one a GPU)")
+    add("--channels", type=int, default=16, help="channels of the networks that proxies score (default 16)")
+    add("--cells", type=int, default=5, help="cells per stage of these networks (default 5)")
+    add("--seed", type=int, default=0, help="seed of weights, batch and sample (default 0)")
+    add("--jobs", type=int, metavar="N", help="number of processes (default: one per core, or per GPU)")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:N (default auto)")
-    add("--out", required=True, metavar="FILE", help="a name ending in .csv or .parquet: a row a cell")
+    add("--out", required=True, metavar="FILE", help="file to write, a row per cell: ends in .csv or .parquet")
     args = parser.read(words)
     if bool(args.measures) == bool(args.run):
         raise UserError("score takes proxies (such as synflow,snip) or --run ID, one of them")

@@ -13,7 +13,7 @@ _USAGE = """usage: benchharness table import PATH | info [NAME] | export [NAME] 
 
 
 def table(words: list[str]) -> int:
-    """What tables there are, what one holds, and whether it is right."""
+    """Commands for one table."""
     actions: dict[str, Callable[[list[str]], int]] = {
         "import": _import,
         "info": _info,
@@ -34,7 +34,7 @@ def _import(words: list[str]) -> int:
     purpose = "Install a benchmark table, or latencies and energies: official files, or CSV, JSON or Parquet."
     parser = Parser("table import", f"{purpose} Official files are pickles; nothing that they name is run.")
     parser.add_argument("path", metavar="PATH", help="a file, or the folder of NATS-Bench's small form")
-    parser.add_argument("--name", default="", help="what to call the table (default: what it is)")
+    parser.add_argument("--name", default="", help="name of the table (default: from its content or file name)")
     parser.add_argument(
         "--map",
         nargs="+",

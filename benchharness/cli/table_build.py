@@ -18,16 +18,16 @@ SAMPLE: Final = 500
 
 
 def build(words: list[str]) -> int:
-    """Train a sample of architectures, or all, on a data set, and install the table of what they reach."""
+    """Train a sample of architectures, or all, on a data set, and install the table."""
     purpose = "Measure a table by training one architecture of every functional class asked for."
     parser = Parser("table build", f"{purpose} The same command goes on where it stopped.")
     add = parser.add_argument
-    add("--dataset", type=dataset_name, required=True, help="images that `benchharness data list` shows, or digits")
+    add("--dataset", type=dataset_name, required=True, help="a data set that `benchharness data list` shows, or digits")
     many = parser.add_mutually_exclusive_group()
     many.add_argument("--sample", type=int, default=0, metavar="N", help="functional classes trained (default 500)")
     many.add_argument("--all", action="store_true", help="train all 6,466")
-    add("--seeds", type=int, default=2, metavar="K", help="trainings of each architecture (default 2)")
-    add("--name", default="", help="what to call the table (default: like the data set)")
+    add("--seeds", type=int, default=2, metavar="K", help="trainings per architecture (default 2)")
+    add("--name", default="", help="name of the table (default: that of the data set)")
     add("--out", metavar="FILE.npz", help="write the table there instead of installing it")
     args = _trained(parser, "digits for digits, else small").read(words)
     from benchharness import config
@@ -55,13 +55,13 @@ def build(words: list[str]) -> int:
 
 
 def check(words: list[str]) -> int:
-    """Train architectures anew and set what they reach beside a table's figures."""
+    """Train architectures anew and compare with a table."""
     purpose = "Train architectures by a table's own recipe and compare: are our networks the benchmark's networks?"
     parser = Parser("table check", purpose)
     add = parser.add_argument
     add("archs", nargs="*", metavar="ARCH", help="a table's index or an architecture string (default: 3 drawn by seed)")
-    add("--dataset", type=dataset_name, default="cifar10", help="the data set, and so the table (default cifar10)")
-    add("--sample", type=int, default=3, metavar="N", help="architectures to draw where none is named (default 3)")
+    add("--dataset", type=dataset_name, default="cifar10", help="data set, and so the table (default cifar10)")
+    add("--sample", type=int, default=3, metavar="N", help="architectures to draw if none is named (default 3)")
     add("--seeds", type=int, default=1, metavar="K", help="trainings of each (default 1)")
     args = _trained(parser, "the table's own, else nas-bench-201").read(words)
     from benchharness.cli.console import comparisons
@@ -110,7 +110,7 @@ def _trained_all(journal: "Journal", codes: "list[int]", args: argparse.Namespac
 def _trained(parser: Parser, default: str) -> Parser:
     add = parser.add_argument
     add("--recipe", help=f"small, digits, nas-bench-201 (12 epochs) or nas-bench-201-full (200); default: {default}")
-    add("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="change values of the recipe")
+    add("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="change settings of the recipe")
     add("--jobs", type=int, metavar="N", help="trainings at a time, a process each (default: one a core, or one a GPU)")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:N (default auto)")
     return parser

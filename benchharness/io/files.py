@@ -72,7 +72,7 @@ def read_bytes(path: Path, limit_bytes: int = LIMIT_BYTES) -> bytes | None:
 
 
 def read_up_to(file: io.BufferedIOBase | IO[bytes], limit_bytes: int) -> bytes:
-    """What is left of `file`, `limit_bytes` at most; memory is taken for what there is, not for what there may be."""
+    """The rest of `file`, at most `limit_bytes`; memory is allocated for its real size, not for the limit."""
     parts, left = [], limit_bytes
     while part := file.read(min(left, _PART_BYTES)):
         parts.append(part)

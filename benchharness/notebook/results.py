@@ -33,8 +33,8 @@ COLUMNS: Final = (
     *("regret", "rank", "percentile", "skips", "parameter_free", "collapsed", "train_seconds"),
     *("selection_seconds", "device", "measured_here", "path"),
 )
-"""Of `Results.frame`; `skips` and `parameter_free` (none, skip, pool) count operations of the derived cell's six, and
-with four skips or more it is `collapsed`."""
+"""Columns of `Results.frame`. `skips` and `parameter_free` (none, skip, pool) count the derived cell's operations, of
+six; `collapsed` is four skips or more."""
 
 Drawn = TypeVar("Drawn", Axes, "np.ndarray[Any, Any]")
 _ORDER: Final = ["dataset", "method", "seed", "run_id"]

@@ -19,7 +19,7 @@ class Pareto(NamedTuple):
 
     title: str
     label: str
-    """Of the axis of costs."""
+    """Label of the axis of costs."""
     methods: list[str]
     costs: Float[np.ndarray, "archs"]
     accuracies: Float[np.ndarray, "archs"]

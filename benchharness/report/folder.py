@@ -109,7 +109,7 @@ def _list(folder: Path) -> None:
 
 
 def _listed(folder: Path) -> dict[str, str]:
-    """What the list in `folder` says; nothing where there is none of ours."""
+    """Files and digests in the list of `folder`; empty if there is no list of ours."""
     try:
         about = json.loads((folder / LIST).read_bytes())
         return dict(about["files"]) if about["written by"] == _WRITER else {}
@@ -118,7 +118,7 @@ def _listed(folder: Path) -> dict[str, str]:
 
 
 def _fixed(out: Path) -> bool:
-    """Whether `out` itself has to stay: somebody stands in it, it is a mount point, or nothing may be put beside it."""
+    """Whether `out` cannot be renamed: it is the working folder, a mount point, or its parent is read-only."""
     try:
         return out.is_dir() and (Path.cwd().is_relative_to(out) or out.is_mount() or not os.access(out.parent, os.W_OK))
     except FileNotFoundError:  # another report is just being swapped in, so it does not stay
@@ -126,7 +126,7 @@ def _fixed(out: Path) -> bool:
 
 
 def _swap(new: Path, out: Path) -> None:
-    """Put `new` in the place of `out`; entry by entry where `out` has to stay."""
+    """Put `new` in the place of `out`; entry by entry if `out` cannot be renamed."""
     old = new.with_suffix(".old")
     if new.parent == out:
         old.mkdir()
@@ -140,7 +140,7 @@ def _swap(new: Path, out: Path) -> None:
 
 
 def _swap_whole(new: Path, out: Path, old: Path) -> None:
-    """The same in two renamings, begun again where another report came in between."""
+    """Swap by two renamings; begins again if another report came in between."""
     for attempt in range(_ATTEMPTS):
         with suppress(FileNotFoundError):
             out.rename(old)

@@ -153,7 +153,7 @@ class _Source:
 
 
 def _is_reading(record: RunRecord | None) -> bool:
-    """Whether a run is finished and shares another run's supernet."""
+    """Whether a run is finished and reads out another run's supernet."""
     return record is not None and record.supernet != record.run_id
 
 

@@ -22,7 +22,7 @@ _SPELT: Final = {dataset: dataset.replace("-", "_") for dataset in DATASETS}
 _TIMED: Final = {**_SPELT, "cifar10": "cifar10_valid"}
 _HALVED: Final = {"valid": "valid", "test": "test-halftrain"}
 """Splits of what some call the data set `cifar10-valid`, which is CIFAR-10 trained on half of the images."""
-"""How columns spell the benchmark's own data sets; any other is spelt as it is called."""
+"""Spelling of the benchmark's data sets in column names; other data sets keep their names."""
 _FIGURE: Final = re.compile(
     r"(?P<dataset>[\w.+-]+)_(?P<split>valid|test|test_halftrain)_(?P<epochs>[1-9]\d{0,5})", re.ASCII
 )
@@ -32,7 +32,7 @@ COSTS: Final = ("params_m", "flops_m")
 NETWORK: Final = tuple(f"network_{field}" for field in Network._fields)
 """The size of the networks, the same in every row; left out where it is the benchmark's own."""
 HERE: Final = "measured_here"
-"""Whether a row was trained on the machine that wrote the file and is no part of the table as it came."""
+"""Column that marks rows trained on the machine that wrote the file, which the table as it came lacks."""
 NAMES: Final = ("index", "arch", *COSTS, *NETWORK, HERE)
 """Every column there is, but for those of figures, single runs and seconds; only `arch` and one figure are needed."""
 SUFFIXES: Final = (".csv", ".json", ".parquet")

@@ -146,7 +146,7 @@ class Costs:
 
 
 def measure_of(column: str) -> Measure | None:
-    """What a column called so measures, by its ending or by the field's name of a device; None where it says nothing.
+    """Quantity and unit of a column, by its ending or a known device name; None if the name does not tell.
 
     `pi5_onnx_ms`, `edgegpu_energy`, `raspi4`.
     """

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMS: Final = {"csv": "csv", "tsv": "csv", "json": "json", "jsonl": "json", "parquet": "parquet"}
-"""How a file is read, by the ending of its name; CSV and JSON may be gzipped besides."""
+"""Format by file ending; CSV and JSON may also be gzipped."""
 _NAME: Final = re.compile(rf"(?P<stem>.+)\.(?P<ending>{'|'.join(FORMS)})(?P<gzip>\.gz)?", re.IGNORECASE)
 _COPY: Final = re.compile(r" ?\(\d{1,3}\)(?=\.|$)")
 """Suffix that browsers add when they download a file again."""

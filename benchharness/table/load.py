@@ -43,7 +43,7 @@ def load_costs() -> dict[str, Cost]:
 
 
 def is_packaged(name: str) -> bool:
-    """Whether the table called `name` is one that comes with the package, as no other has been installed."""
+    """Whether `name` is a table of the package, and no installed table has this name."""
     return name in _PACKAGED and name not in catalog.names(TABLES)
 
 

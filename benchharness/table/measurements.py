@@ -26,7 +26,7 @@ _PACKAGED: Final = Path(__file__).parent
 
 
 def measured_path(suite: Path, table: Table) -> Path:
-    """Where what was trained besides `table` for the results in the folder `suite` is kept; the file may not exist."""
+    """Path of the trainings that `table` lacks for the results in the folder `suite`; it may not exist."""
     return suite / ground_truth.FOLDER / _file_name(table)
 
 

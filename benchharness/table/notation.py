@@ -14,7 +14,7 @@ from benchharness.errors import UserError
 from benchharness.space import EDGES, OPS, Arch, check_arch, from_string
 
 NASLIB_OPS: Final = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
-"""What the numbers 0 to 4 stand for in NASLib (Mehta et al., ICLR 2022)."""
+"""Operations that NASLib numbers 0 to 4 (Mehta et al., ICLR 2022)."""
 NASLIB_EDGES: Final = tuple(sorted(EDGES, key=lambda edge: (edge[1], edge[0])))
 """NASLib lists edges by their source, the benchmark by their target."""
 _ALIASES: Final[Mapping[str, str]] = {

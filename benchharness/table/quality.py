@@ -21,7 +21,7 @@ class Coverage(NamedTuple):
 
     @property
     def complete(self) -> bool:
-        """Whether it is all of them."""
+        """Whether the table has every architecture."""
         return self.architectures == space.SIZE
 
     def __str__(self) -> str:
@@ -67,14 +67,14 @@ CLASSES = 6_466
 
 
 def coverage(table: Table) -> Coverage:
-    """What `table` holds of the space."""
+    """The coverage of `table`."""
     own = ~table.measured_here
     classes = CLASSES if own.sum() == space.SIZE else len(np.unique(space.classes()[codes(table.ops[own])]))
     return Coverage(int(own.sum()), classes, len(table.rows_measured_here))
 
 
 def spread(table: Table, metric: Metric) -> Spread:
-    """How far the architectures of `table` lie apart."""
+    """Percentiles over the architectures of `table`."""
     return Spread(*map(float, np.nanpercentile(table.means[metric], [10, 50, 90])))
 
 

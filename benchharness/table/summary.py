@@ -13,7 +13,7 @@ from benchharness.table.table import Table
 
 
 def info(name: str) -> list[tuple[str, str]]:
-    """What the installed table called `name` holds, as labels and words; raises `UserError` where there is none."""
+    """Description of the installed table `name`, as pairs of label and text; raises `UserError` if there is none."""
     table = load_table(name)
     about = {key: table.about[key] for key in ("name", "version", "source", "seed_rule", "note") if key in table.about}
     rows = [(key.replace("_", " "), str(value)) for key, value in about.items()]

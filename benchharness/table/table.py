@@ -178,7 +178,7 @@ class Table:
         return self.measured_costs()
 
     def cost(self, archs: Archs, name: str) -> Float[np.ndarray, "*archs"]:
-        """What `archs` cost by the measurements called `name`, in the unit of `costs[name].measure`.
+        """The costs `name` of `archs`, in the unit of `costs[name].measure`.
 
         For `archs=None` NaN where nothing was measured or a value is odd; asked by name, such a one raises `UserError`.
         """
@@ -276,7 +276,7 @@ class Table:
 
     @cached_property
     def _in_order(self) -> bool:
-        """Whether rows are indices, as in every complete table that this machine has added nothing to."""
+        """Whether row numbers are the benchmark's indices: the table is complete, and no rows were added."""
         return self.complete and not self.rows_measured_here
 
     @cached_property

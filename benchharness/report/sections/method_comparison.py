@@ -145,7 +145,7 @@ def _grid(evidence: Evidence, table: pd.DataFrame) -> TableBlock:
 
 
 def _tags(first: Path, second: Path) -> tuple[str, str]:
-    """What tells two folders' methods apart: the parts of their names that differ, else letters."""
+    """Tags for the methods of two folders: the parts of the folder names that differ, else A and B."""
     parts = [readable(folder.resolve().name).split("+") for folder in (first, second)]
     own = ["+".join(part for part in mine if part not in others) for mine, others in (parts, parts[::-1])]
     names = own if all(own) else ["+".join(part) for part in parts]

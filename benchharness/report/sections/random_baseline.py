@@ -20,7 +20,7 @@ from benchharness.table import Metric, Table
 from benchharness.table.table import codes
 
 FIRST_ORDER_SECONDS: Final = 10_890
-"""What 50 epochs of first-order DARTS on 50,000 images cost on one 2019 GPU (Dong & Yang, ICLR 2020, table 5)."""
+"""Cost of 50 epochs of first-order DARTS on 50,000 images on a GPU of 2019 (Dong & Yang, ICLR 2020, table 5)."""
 FEEDBACK_EPOCHS: Final = 12
 
 
@@ -34,9 +34,9 @@ def chance(evidence: Evidence, table: Table) -> list[Block]:
 
 
 def simulated_seconds(epochs: int, images: int) -> float:
-    """What a first-order search would have cost on the benchmark's GPU: in proportion to its epochs times images.
+    """Simulated cost of a first-order search on the benchmark's GPU, in proportion to epochs times images.
 
-    The supernet counts as full-sized even where it was scaled down, so that chance is rather given too much time.
+    The supernet counts as full-sized even if it was smaller, which gives chance more time rather than less.
     """
     return FIRST_ORDER_SECONDS * (epochs / 50) * (images / 50_000)
 
@@ -69,7 +69,7 @@ def _simulated(evidence: Evidence, table: Table) -> list[Block]:
 
 
 def _measured(evidence: Evidence, table: Table) -> list[Block]:
-    """The same where both costs are measured: every method against a random search as long as its own."""
+    """Like `_simulated`, with measured costs: every method against a random search of the same duration."""
     dataset, metric = evidence.dataset, Metric(evidence.dataset, "valid", evidence.epochs)
     test, feedback = by_code(table, dataset, "test", own=True), _single(table, metric)
     if (dataset, evidence.epochs) not in table.times or not np.isfinite(test + feedback).any():

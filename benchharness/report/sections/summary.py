@@ -58,7 +58,7 @@ def summary(evidence: Evidence) -> list[Block]:
 
 
 def decided_sentence(judged: pd.DataFrame) -> str:
-    """Whether the searches decided, from `analysis.decisions` of every run; see there what does not rank."""
+    """Sentence on whether the searches decided, from `analysis.decisions` of every run."""
     reading = [str(name) for name in judged.loc[judged["reads_alpha"].astype(bool), "method"].unique()]
     chance = undecided(judged)
     none = [name for name in chance if name in reading]
@@ -170,7 +170,7 @@ def random_sentence(chance: pd.DataFrame) -> str:
 
 
 def collapse_sentence(fallen: pd.DataFrame) -> str:
-    """Whether plain DARTS collapsed, and which other methods did."""
+    """Sentence on whether plain DARTS collapsed, and which other methods did."""
     by_name = fallen.set_index("method")
     others = [
         f"{row['method']} in {row['collapsed']} of {row['n']}"
@@ -189,7 +189,7 @@ def collapse_sentence(fallen: pd.DataFrame) -> str:
 
 
 def rescue_sentence(evidence: Evidence, fallen: pd.DataFrame) -> str:
-    """Whether cells derived by operation strength are better than those by magnitude, on the same supernets."""
+    """Sentence on whether operation strength derives better cells than magnitude, on the same supernets."""
     pair = strength_pair(evidence)
     if pair is None:
         return "Nothing here was read out by operation strength beside the same supernet's largest weights."

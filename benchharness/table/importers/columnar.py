@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LAYOUT: Final = "a table as CSV, JSON or Parquet with columns arch, cifar10_valid_200, ... (others by `--map`)"
 _BENCHMARK: Final = {"index", "arch", "params_m", "flops_m", "cifar10_valid_200", "cifar10_test_200"}
-"""Whatever has these columns is taken for the benchmark, and has to be it."""
+"""Columns by which a file is taken for the whole benchmark, which it then has to be."""
 _RUNS_LIMIT: Final = 16
 _UNTAUGHT: Final = {dataset: 100 / network.classes for dataset, network in space.NETWORKS.items()}
 """Percent that a network reaches which has learnt nothing."""
@@ -50,7 +50,7 @@ def names_in(path: Path, is_known: Callable[[str], bool]) -> set[str]:
 
 
 def reads(path: Path) -> bool:
-    """Whether `path` may be such a file, whatever its columns are called."""
+    """Whether `path` is a CSV, JSON or Parquet file by its name."""
     return bool(frames.form(path)) and path.is_file()
 
 
@@ -136,7 +136,7 @@ def ops_in(rows: "pd.DataFrame", numbers: Any) -> Any:
 
 
 def _numbering(rows: "pd.DataFrame", numbers: Any, ops: Any) -> list[str]:
-    """What is to be known of how the file names its architectures."""
+    """Notes for the reader on how the file names its architectures."""
     notes = []
     if "arch" in rows and numbers is not None:
         own = space.indices()[np.ravel_multi_index(tuple(ops.T), (len(space.OPS),) * len(space.EDGES))]
@@ -175,7 +175,7 @@ def _padded(column: "pd.Series[Any]") -> Any:
 
 
 def _parts(means: dict[Metric, Any], by_seed: dict[Metric, Any]) -> list[str]:
-    """Where a figure is not the mean of the single runs beside it, which its readers should know."""
+    """Notes for metrics that are not the mean of the single runs in the same file."""
     return [
         f"for {count} architectures {key} is the mean of a part of the released runs"
         for key, runs in by_seed.items()

@@ -33,7 +33,7 @@ def read_source(path: Path) -> Costs:
 
 
 def read_as(path: Path, name: str, unit: str = "") -> Costs:
-    """The same under another `name`; with a `unit`, every column of numbers is a cost in that unit.
+    """The costs in the file at `path` under another `name`; with a `unit`, every numeric column is a cost in that unit.
 
     Architectures are those of the column `arch`, in any spelling, else those of the column `index`. Raises `UserError`
     where a column is missing or holds nothing positive, a value is no number, or an architecture comes twice.

@@ -24,6 +24,6 @@ def read_source(path: Path) -> Table:
 
 
 def read_as(path: Path, name: str) -> Table:
-    """The same under another `name`; under the benchmark's, it has to be that."""
+    """The table in the file at `path` under another `name`; under the benchmark's, it has to be the benchmark."""
     table = Table.open(path)
     return checked(replace(table, about={**table.about, "name": name}))

@@ -33,15 +33,15 @@ _COMPRESSED: Final = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _FILE: Final = re.compile(r"(\d{6})\.pickle\.pbz2", re.ASCII)
 _VERSION: Final = re.compile(r"v(\d+_\d+)-([0-9a-f]{5,6})")
 _ONE_FILE_BYTES: Final = 1 << 24
-"""Of one architecture, unpacked; official ones have 326,000."""
+"""Size limit of one unpacked architecture; official ones have 326,000 bytes."""
 _MEMBERS_LIMIT: Final = 2 * space.SIZE
 _MAGIC: Final = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-"""How `torch.save` began its files before torch 1.6, the benchmark's own among them."""
+"""First bytes of files that `torch.save` wrote before torch 1.6, such as the benchmark's."""
 _PTH: Final = re.compile(r"NAS-Bench-201-v\d+_\d+-[0-9a-f]+\.pth", re.ASCII | re.IGNORECASE)
 _PBZ2: Final = re.compile(r"NATS-tss-v\d+_\d+-[0-9a-f]+\.pickle\.pbz2", re.ASCII | re.IGNORECASE)
 _TAR: Final = re.compile(r"NATS-tss-v\d+_\d+-[0-9a-f]+-simple\.(tar(\.(gz|bz2|xz))?|tgz)", re.ASCII | re.IGNORECASE)
 _SIZES: Final = re.compile(r"\d+(:\d+)+")
-"""How NATS-Bench's other space, of sizes, spells an architecture."""
+"""Spelling of an architecture in NATS-Bench's size search space."""
 
 
 def recognises(path: Path) -> str | None:
@@ -84,7 +84,7 @@ def read_as(path: Path, name: str) -> Table:
 
 
 def reads(path: Path) -> bool:
-    """Whether `path` may be one of the forms, whatever it is called."""
+    """Whether `path` has the ending or the files of one of the official forms."""
     if path.is_dir():
         return bool(_files(path))
     return bare(path.name).lower().endswith((".pth", ".pickle.pbz2", *_COMPRESSED))
@@ -99,7 +99,7 @@ def _files(folder: Path) -> dict[int, Path]:
 
 
 def _is_of_sizes(files: dict[int, Path]) -> bool:
-    """Whether the first of `files` describes an architecture by its channels; what is damaged is not looked into."""
+    """Whether the first of `files` is of the size search space; False if it is damaged."""
     try:
         states = _one(open_file(files[min(files)]), files[min(files)])
         return any(_SIZES.fullmatch(str(state["arch_str"])) for state in states.values())
