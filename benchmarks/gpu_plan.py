@@ -76,7 +76,8 @@ def right(of: Words) -> Iterator[Step]:
     first = ("--methods", "darts", "--seeds", "0", "--jobs", "1", "--epochs-now", "1" if of.small else "2")
     what = "two epochs of the first full-size search, to be held beside the published curve"
     yield Step("first", of.run(*first), 90, what, 40, (0, MORE))
-    tests = ("tests/search/test_on_gpu.py", *(("-k", "logits and 1-softmax") if of.small else ("tests/search",)))
+    more = ("-k", "logits and 1-softmax") if of.small else ("tests/search", "tests/models")
+    tests = ("tests/search/test_on_gpu.py", *more)
     yield Step(
         "tests",
         (sys.executable, "-m", "pytest", "-v", "-m", "gpu", "-W", "default", "-p", "no:cacheprovider", *tests),
@@ -92,6 +93,9 @@ def figures(of: Words) -> Iterator[Step]:
     for numerics in ("bf16",) if of.cpu else ("bf16", "tf32"):
         name = f"step-{numerics}"
         yield Step(name, of.step(name, "--numerics", numerics), 80, f"the same in {numerics}", 40)
+    if not of.cpu:
+        fused = of.step("step-fused", "--fused", "--numerics", "bf16")
+        yield Step("step-fused", fused, 120, "cells mixed by Triton kernels, in float32 and bf16", 60)
     once = ("--repeats", "1")
     epochs = (*of.searches, *of.graphs, "--methods", "darts,drnas", *once)
     yield Step("epoch", of.script("epoch", "epoch", *epochs), 120, "whole epochs, eager and recorded", 60)

@@ -1,11 +1,12 @@
 """One search step of the shared-work supernet against the plain formulation: `python benchmarks/step.py`.
 
 All take turns in one process, so that a drift of the machine's speed meets each; ratios are those of the medians.
-`--numerics`, `--compile` and `--graphs` let more take part: the supernet in other arithmetic, with its cells compiled
-by torch.compile, which takes minutes at first, and on a GPU with half-steps recorded as CUDA graphs; the seconds of the
-first half-step are told apart. `--before FILE` times the supernet of another version of that module too, such as one
-that `git show COMMIT:benchharness/models/supernet.py` prints. Counted are the operations of torch's that a half-step
-is, and the memory that they read and write. Run from the repository's root, where the plain twin lies under tests/.
+`--numerics`, `--compile`, `--fused` and `--graphs` let more take part: the supernet in other arithmetic, with its cells
+compiled by torch.compile, which takes minutes at first, and on a GPU with cells mixed by Triton kernels, and with
+half-steps recorded as CUDA graphs; the seconds of the first half-step are told apart. `--before FILE` times the
+supernet of another version of that module too, such as one that `git show COMMIT:benchharness/models/supernet.py`
+prints. Counted are the operations of torch's that a half-step is, and the memory that they read and write. Run from the
+repository's root, where the plain twin lies under tests/.
 """
 
 import sys
@@ -54,6 +55,7 @@ def main() -> None:
     asked.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     asked.add_argument("--numerics", nargs="*", default=[], help="others than float32 to be timed too: bf16 tf32")
     asked.add_argument("--compile", action="store_true", help="time the compiled cells too")
+    asked.add_argument("--fused", action="store_true", help="on a GPU: time cells mixed by Triton kernels too")
     asked.add_argument("--before", type=Path, help="another version's module of the supernet, to be timed too")
     asked.add_argument("--graphs", action="store_true", help="on a GPU: time recorded half-steps too, in each numerics")
     args = asked.parse_args()
@@ -69,6 +71,9 @@ def main() -> None:
     if args.compile:
         ways["compiled"] = compiled(Supernet(*size).to(args.device), images)
         ways |= {f"compiled, {name}": ways["compiled"]._replace(numerics=name) for name in args.numerics}
+    if args.fused:
+        ways["fused"] = fused(Supernet(*size).to(args.device), images)
+        ways |= {f"fused, {name}": ways["fused"]._replace(numerics=name) for name in args.numerics}
     if args.graphs:
         recorder = CudaRecorder(torch.device(args.device))
         ways |= {f"{name}, graphs": way._replace(recorder=recorder) for name, way in ways.items()}
@@ -89,6 +94,14 @@ def supernet_of(file: Path) -> Callable[..., nn.Module]:
 def compiled(net: Supernet, images: Tensor) -> Way:
     """`net` as `run --compile on` trains it."""
     compiling.attach(net, len(images))
+    return Way(net, images)
+
+
+def fused(net: Supernet, images: Tensor) -> Way:
+    """`net` with its cells mixed by Triton kernels."""
+    from benchharness.models import fused as kernels  # which needs triton
+
+    kernels.attach(net)
     return Way(net, images)
 
 

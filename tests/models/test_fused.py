@@ -1,0 +1,145 @@
+"""Fused cells beside the plain formulation and the supernet's own, in float64 by Triton's interpreter.
+
+They run where triton is installed, which this project's tests do not ask for: on a machine with a GPU as part of
+`benchmarks/gpu.py` (compiled, `-m gpu`), and by hand with `pip install triton` (interpreted).
+"""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"  # before triton is loaded, which asks for it then
+pytest.importorskip("triton")
+
+from benchharness.models import fused
+from benchharness.models.supernet import Supernet
+from tests.support.gpu import gpu
+from tests.support.plain import pairs, twins, weights_of
+
+NEAR = {"rtol": 1e-10, "atol": 1e-10}
+
+
+def slopes(net: torch.nn.Module, images: Tensor, weights: Tensor) -> list[Tensor]:
+    """Logits, and the slopes of a loss in the edge weights and in everything that is trained."""
+    at = weights.clone().requires_grad_()
+    logits = net(images, at)
+    parameters = [parameter for parameter in net.parameters() if parameter.requires_grad]
+    loss = F.cross_entropy(logits, torch.arange(len(images), device=images.device) % 10)
+    return [logits.detach(), *torch.autograd.grad(loss, [at, *parameters], allow_unused=True)]
+
+
+def images_of(size: int = 8) -> Tensor:
+    return torch.randn(3, 3, size, size, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+
+def copies(partial: int, weighs_bypass: bool = False) -> tuple[Supernet, Supernet]:
+    made = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        made.append(Supernet(10, 4, 1, partial, weighs_bypass).double())
+    fused.attach(made[0])
+    return made[0], made[1]
+
+
+@pytest.mark.parametrize("kind", ["softmax", "one zero"])
+@pytest.mark.parametrize(("partial", "weighs_bypass"), [(1, False), (2, False), (2, True)])
+def test_fused_cells_give_the_same_slopes_and_statistics(kind: str, partial: int, weighs_bypass: bool) -> None:
+    ours, own = copies(partial, weighs_bypass)
+    for one, other in zip(*(slopes(net, images_of(), weights_of(kind)) for net in (ours, own)), strict=True):
+        torch.testing.assert_close(one, other, **NEAR)
+    for name, buffer in own.named_buffers():
+        torch.testing.assert_close(ours.get_buffer(name), buffer, **NEAR)
+
+
+def test_fused_cells_are_those_of_the_plain_formulation() -> None:
+    net, plain = twins()
+    fused.attach(net)
+    found = []
+    for module in (net, plain):
+        logits, of_weights, *_ = slopes(module, images_of(), weights_of("softmax"))
+        found.append((logits, of_weights))
+    torch.testing.assert_close(*found, **NEAR)
+    for ours, theirs in pairs(net, plain):
+        torch.testing.assert_close(ours.detach(), theirs.detach(), **NEAR)
+
+
+def test_the_alphas_step_needs_no_slopes_of_weights() -> None:
+    ours, own = copies(1)
+    found = []
+    for net in (ours, own):
+        at = weights_of("softmax").requires_grad_()
+        with net.holding_weights():
+            logits = net(images_of(), at)
+        found.append(torch.autograd.grad(F.cross_entropy(logits, torch.arange(3)), at)[0])
+    torch.testing.assert_close(*found, **NEAR)
+
+
+@pytest.mark.parametrize("rows", [1, 5, 1100])
+def test_statistics_of_few_and_of_many_rows(rows: int) -> None:
+    """Of more rows than one program sums, and far from zero, where sums of squares would lose all bits."""
+    rng = torch.Generator().manual_seed(2)
+    narrow, wide = (1e4 + torch.randn(rows, 6, 1, 1, generator=rng, dtype=torch.float64) for _ in range(2))
+    size = fused.Size(rows, 6, 2)
+    found = fused._statistics(narrow, wide, size, torch.float64)
+    for (mean, var), features in zip(found, (narrow, wide), strict=True):
+        torch.testing.assert_close(mean, features.mean((0, 2, 3)), **NEAR)
+        torch.testing.assert_close(var, features.var((0, 2, 3), correction=0), **NEAR)
+
+
+def test_bfloat16_is_mixed_in_float32() -> None:
+    rng = torch.Generator().manual_seed(3)
+    shapes = [(2, 6, 4, 4), (2, 6, 4, 4), (2, 2, 4, 4), (2, 2, 4, 4), (3, 4)]
+    exact = [torch.randn(shape, generator=rng).bfloat16() for shape in shapes]
+    sent, statistics = fused.Mix.apply(*exact)
+    precise, _ = fused.Mix.apply(*(tensor.double() for tensor in exact))
+    assert sent.dtype == torch.bfloat16
+    assert statistics.dtype == torch.float32
+    # One unit in the last place, since the interpreter cuts off what it should round.
+    torch.testing.assert_close(sent.double(), precise, rtol=2**-7, atol=1e-6)
+
+
+COMPILED = """
+from triton import compile
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from benchharness.models import fused
+
+WIDER = {"means", "squares", "of_column", "of_edge", "sums"}
+SIZES = {"long": fused.LONG, "tall": fused.ROWS, "broad": fused.COLUMNS, "edges": 3}
+NUMBERS = {"rows", "columns", "channels", "width"}
+for narrow, wide in (("fp32", "fp32"), ("bf16", "fp32"), ("fp64", "fp64")):
+    for kernel in (fused._moments, fused._mix, fused._sums, fused._slopes):
+        kinds = {name: f"*{wide if name in WIDER else narrow}" for name in kernel.arg_names}
+        kinds |= {name: "i32" for name in kinds if name in NUMBERS}
+        given = {name: SIZES[name] for name in kernel.arg_names if name in SIZES}
+        source = ASTSource(kernel, {**kinds, **dict.fromkeys(given, "constexpr")}, given)
+        made = compile(source, target=GPUTarget("cuda", 90, 32))
+        assert made.asm["cubin"]
+        assert ".local" not in made.asm["ptx"], "registers that went to memory"
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="triton compiles for CUDA on Linux")
+def test_all_kernels_compile_for_an_h100() -> None:
+    around = {**os.environ, "TRITON_INTERPRET": "0"}
+    done = subprocess.run([sys.executable, "-c", COMPILED], env=around, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
+def test_kernels_on_a_gpu_give_what_torch_gives_there(dtype: torch.dtype) -> None:
+    device, (ours, own) = gpu(), copies(1)
+    found = []
+    for net in (ours, own):
+        net.to(device, dtype)
+        weights = weights_of("softmax").to(device, dtype)
+        found.append(slopes(net, images_of(32).to(device, dtype), weights))
+    near = 1e-8 if dtype == torch.float64 else 1e-3
+    torch.testing.assert_close(*found, rtol=near, atol=near)
