@@ -43,7 +43,7 @@ def lookup_run(folder: Path, tables: Tables) -> "pd.Series[Any]":
 
 def codes_of(archs: "pd.Series[str]") -> Int[np.ndarray, "runs"]:
     """The code of each architecture string; -1 if it is missing."""
-    place, distinct = pd.factorize(archs)  # which has -1 for those that are missing
+    place, distinct = pd.factorize(archs)  # gives -1 for missing ones
     codes = [space.to_code(space.from_string(arch)) if arch else -1 for arch in distinct]
     return np.array([*codes, -1], dtype=int)[place]
 

@@ -224,10 +224,10 @@ def _print(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
         console.width = WIDE
     grid = Columns(box=None, pad_edge=False, header_style="bold")
     for head in heads:
-        grid.add_column(head, overflow="fold")  # nothing is cut off: what is too wide goes on below
+        grid.add_column(head, overflow="fold")  # wrapped, never cut off
     for row in texts:
         grid.add_row(*row)
-    # Printed by Python and not by rich, which ends the process when whoever reads our output has seen enough.
+    # Printed by Python, as rich ends the process when the reader of a pipe has gone.
     with console.capture() as text:
         console.print(grid)
     print("\n".join(map(str.rstrip, text.get().splitlines())))

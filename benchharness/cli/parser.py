@@ -38,7 +38,7 @@ class Parser(argparse.ArgumentParser):
         for word in rest:
             if word.startswith("-"):
                 raise unknown("option", word.partition("=")[0], [name for name in self._option_string_actions if name])
-            raise UserError(f"{word[:80]!r} is one argument too many; `{self.prog} --help` lists what there is")
+            raise UserError(f"{word[:80]!r} is one argument too many; `{self.prog} --help` lists the arguments")
         return args
 
 
@@ -79,7 +79,7 @@ def beside(results: Path, name: str) -> Path:
     It is `reports/<folder>/<name>` where the folder that holds the suite is not called `results`.
     """
     out = results.resolve().parent
-    own = "" if out.name == "results" else out.name  # results of two folders side by side have a report each
+    own = "" if out.name == "results" else out.name  # two results folders have separate reports
     path, here = out.parent / "reports" / own / name, Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 @contextmanager
 def reading() -> Iterator[None]:
     """A block in which every error of pyarrow is a `ValueError`; some are of pyarrow's own type otherwise."""
-    import pyarrow as pa  # 0.2 s, and only needed where Parquet is read
+    import pyarrow as pa  # takes 0.2 s, and is only needed for Parquet
 
     try:
         yield

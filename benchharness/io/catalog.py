@@ -219,7 +219,7 @@ def _install(source: Source) -> Installed:
     root = data_folder()
     kind = source.kind.name
     target = root / kind / f"{source.name}{source.kind.suffix}"
-    content = read_source(source)  # before the lock is taken: an official file takes minutes
+    content = read_source(source)  # before taking the lock: an official file takes minutes
     with _writing(root, root / "manifest.lock"):
         content.save(target)
         item = Installed(kind, source.name, target, str(source.path), _sha256(source.path), _sha256(target), 0)

@@ -163,7 +163,12 @@ def _attempt(public: Public, part: Path) -> None:
     if not part.exists() or part.stat().st_size < public.bytes:
         try:
             asyncio.run(_exchange(public, part))
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError, ImportError) as error:  # of a proxy, too
+        except (
+            httpx.InvalidURL,
+            httpx.UnsupportedProtocol,
+            UnicodeError,
+            ImportError,
+        ) as error:  # or a bad proxy
             raise _FinalError(_masked(str(error))) from None
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise _BrokenError(_masked(str(error)) or type(error).__name__) from None
@@ -250,7 +255,7 @@ async def _check_redirect(answer: httpx.Response) -> None:
     try:
         target = answer.url.join(answer.headers["Location"])
     except (httpx.InvalidURL, ValueError):
-        return  # which httpx itself refuses
+        return  # httpx itself refuses it
     places = _masked(f"{answer.url} leads to {target}")[:200]
     if answer.url.scheme == "https" and target.scheme != "https":
         raise _FinalError(f"{places}, which is not encrypted")

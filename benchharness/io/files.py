@@ -99,7 +99,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     temporary = path.with_name(path.name + ".tmp")
     with writing(path):
-        temporary.unlink(missing_ok=True)  # a killed process's, or a link or pipe that is not to be written to
+        temporary.unlink(missing_ok=True)  # left by a killed process, or a link or pipe that we must not write to
         try:
             yield temporary
             with temporary.open("rb+") as file:
@@ -151,7 +151,7 @@ def keep_lines(path: Path, count: int) -> None:
     """Cut the file to its first `count` lines; does nothing if it has no more."""
     whole = read_bytes(path)
     first = b"".join((whole or b"").splitlines(keepends=True)[:count])
-    if first != whole and os.path.lexists(path):  # also where it is no regular file, which nothing could be added to
+    if first != whole and os.path.lexists(path):  # also if it is no regular file, to which no line could be added
         write_bytes(path, first)
 
 
@@ -224,7 +224,7 @@ def array_of(archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> np.ndarray:
             raise ValueError("not as long as its header says")
         flat = np.empty(math.prod(shape), dtype)
         content, place = flat.view(np.uint8), 0
-        while part := file.read(_PART_BYTES):  # to the end, where the checksum is
+        while part := file.read(_PART_BYTES):  # to the end, where zipfile checks the checksum
             content[place : (place := place + len(part))] = np.frombuffer(part, np.uint8)
     if place != len(content):
         raise ValueError("not as long as the archive says")
@@ -249,7 +249,7 @@ def is_sound(archive: Path, limit_bytes: int = CHECKPOINT_BYTES) -> bool:
         with open_file(archive, limit_bytes) as file, zipfile.ZipFile(file) as opened:
             stored = all(item.compress_type == zipfile.ZIP_STORED for item in opened.infolist())
             return stored and opened.testzip() is None
-    except Exception:  # as many kinds of error as there are ways to damage an archive
+    except Exception:  # a damaged archive raises many kinds of errors
         return False
 
 

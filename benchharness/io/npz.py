@@ -21,7 +21,7 @@ _DAMAGE: Final = (
     *(OSError, ValueError, TypeError, KeyError, EOFError, MemoryError),
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
     msgspec.DecodeError,
-    RuntimeError,  # an entry that says it is encrypted, or packed in a way that nobody knows
+    RuntimeError,  # an encrypted entry, or an unknown compression
 )
 
 Arrays = dict[str, np.ndarray]

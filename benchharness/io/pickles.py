@@ -163,7 +163,7 @@ class _Reader(pickle._Unpickler):
     def _entry(self, code: bytes, inside: str) -> tuple[Any, Any] | None:
         """The entry that ends before the instruction `code`, taken from the stack; None where none does."""
         stack = self.stack
-        if code == _SET_ITEM:  # how Python writes the one entry left; it puts nothing for what is taken here
+        if code == _SET_ITEM:  # how Python writes a single entry; None takes the place of the value
             if len(stack) < 4 or stack[-4] != inside:
                 return None
             value, stack[-1] = stack[-1], None

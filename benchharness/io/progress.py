@@ -19,7 +19,7 @@ def shown(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
     if not sys.stderr.isatty():
         yield from items
         return
-    from rich.console import Console  # 60 ms, and only needed where somebody looks on
+    from rich.console import Console  # takes 60 ms, and is only needed on a terminal
     from rich.progress import TimeRemainingColumn
 
     yield from _with_bar(items, total, what, Console(stderr=True), TimeRemainingColumn())

@@ -11,7 +11,7 @@ _BASE: Final = {"data": ("XDG_DATA_HOME", ".local/share"), "cache": ("XDG_CACHE_
 def user_folder(kind: Literal["data", "cache"]) -> Path:
     """The package's own folder of a `kind`, which need not exist."""
     try:
-        import platformdirs  # a machine that lacks it shall still search: on Linux both say the same
+        import platformdirs  # commands also run on machines that lack it; on Linux both give the same folder
     except ImportError:
         variable, default = _BASE[kind]
         given = Path(os.environ.get(variable, ""))

@@ -2,4 +2,4 @@
 
 from benchharness.compute.environment import wait_passively
 
-wait_passively()  # before the modules here load torch, where it is not loaded yet
+wait_passively()  # has to be set before torch is loaded

@@ -35,7 +35,7 @@ def grid(ax: Axes | None, size: Size, rows: int, columns: int, share: bool = Fal
 def _panel(ax: Axes) -> SubFigure:
     spec, figure = ax.get_subplotspec(), ax.figure
     if spec is None:
-        raise UserError("several panels take axes out of a grid, such as those of plt.subplots(), to stand in for")
+        raise UserError("a plot of several panels needs axes of a grid, such as those of plt.subplots(), to replace")
     if figure.figure.get_layout_engine() is None:
         figure.figure.set_layout_engine("constrained")
     ax.remove()

@@ -108,7 +108,7 @@ def _scale(info: Accuracy, ax: Axes, lowest: float, highest: float) -> None:
     ticks = [tick for tick in _TICKS if left - 0.15 * (best - left) <= tick < best - _SHIFT]
     room = 0.075 * np.diff(forward(np.array(ax.get_xlim()))).item()
     apart: list[float] = []
-    for tick in reversed(ticks):  # those that would stand on each other are left out
+    for tick in reversed(ticks):  # leave out ticks that would overlap
         if not apart or abs(forward(np.array(tick)) - forward(np.array(apart[-1]))) > room:
             apart.append(tick)
     ax.xaxis.set_major_locator(FixedLocator(apart))

@@ -47,7 +47,7 @@ def draw(info: Anytime, ax: Axes) -> Axes:
         )  # fmt: skip
     ax.axhline(info.optimum, color="0.4", linewidth=1, linestyle=":", label="optimum")
     lowest = min((np.nanmin(band.mean) for band in info.by_method.values() if np.isfinite(band.mean).any()), default=0)
-    ax.set_ylim(lowest - 0.5, info.optimum + 0.5)  # a single early cell at chance would flatten all that is of interest
+    ax.set_ylim(lowest - 0.5, info.optimum + 0.5)  # otherwise one early cell at chance would flatten the curves
     legend(ax, "lower right")
     return labelled(ax, "simulated seconds", "test accuracy (%)", info.title)
 

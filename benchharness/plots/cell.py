@@ -57,7 +57,7 @@ def draw(info: Cell, ax: Axes) -> Axes:
         ax.scatter(x, y, s=420, color="white", edgecolor="black", zorder=3)
         ax.text(x, y, name, ha="center", va="center", fontsize=9, zorder=4)
     ax.set(xlim=(-0.4, 3.4), ylim=(-1.35, 1.35), aspect="equal")
-    # Everything lies within the axes, so that laying the figure out need not measure it.
+    # Everything lies within the axes, so the layout need not measure it, which is slow.
     for artist in ax.get_children():
         artist.set_in_layout(artist is ax.title)
     ax.set_axis_off()

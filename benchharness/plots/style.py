@@ -37,7 +37,7 @@ _COLOURS: Final = (
     *("#001E78", "#872D87", "#78D269", "#873C00", "#B43C5A", "#8778E1", "#007800", "#E196FF", "#969600", "#00B4A8"),
     *("#4B0069", "#FF8778", "#786900", "#3C4B69", "#D2B4B4", "#1E2D2D"),
 )
-"""Okabe and Ito's palette, told apart by the colour-blind, then those farthest from it and from each other in OKLab."""
+"""Okabe and Ito's palette for the colour-blind, then colours farthest from it and each other in OKLab."""
 _MARKERS: Final = "oDs^XvP<>hdp*8"
 _DASHES: Final[tuple[Dash, ...]] = (
     *("-", "--", "-.", ":", (0, (1, 2)), (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (8, 2)), (0, (2, 2))),
@@ -62,7 +62,7 @@ _METADATA: Final[dict[str, dict[str, Any]]] = {
 FORMATS: Final = tuple(_METADATA)
 """File formats in which a figure can be saved."""
 _STYLE: Final[dict[str, Any]] = {
-    # DejaVu comes with matplotlib, so that every machine lays out alike; the others are for readers of the SVG.
+    # DejaVu comes with matplotlib, so every machine has the same layout; the others are for viewers of SVG files.
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],
     "font.size": 10,
@@ -72,7 +72,7 @@ _STYLE: Final[dict[str, Any]] = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "legend.frameon": False,
-    "text.parse_math": False,  # a method may be called what its author likes
+    "text.parse_math": False,  # names of methods may contain $
     "lines.linewidth": 2,
     "svg.hashsalt": "benchharness",
     "svg.fonttype": "none",
@@ -172,7 +172,7 @@ def save_figure(figure: Figure, stem: Path, formats: Sequence[str] = FORMATS) ->
     Nothing that reaches over the figure's edge, such as a long legend, is cut off.
     """
     with styled():
-        # Laid out once for all files: the layout is most of the time that writing a figure takes.
+        # The layout takes most of the time, so it is made once for all formats.
         if (engine := figure.get_layout_engine()) is not None:
             engine.execute(figure)
             figure.set_layout_engine("none")

@@ -41,7 +41,7 @@ def swapped(out: Path) -> Iterator[Path]:
     try:
         new.mkdir(parents=True)
         _clear(new.parent)
-        with suppress(FileNotFoundError):  # there is none yet, or another report is just being swapped in
+        with suppress(FileNotFoundError):  # no report yet, or another one is being swapped in
             shutil.copymode(out, new)
         yield new
         _list(new)
@@ -54,7 +54,7 @@ def swapped(out: Path) -> Iterator[Path]:
 
 def check_place(out: Path) -> None:
     """Raise `UserError` where a report written to `out` would lose what no report wrote there."""
-    with suppress(FileNotFoundError):  # there is none yet, or another report is just being swapped in
+    with suppress(FileNotFoundError):  # no report yet, or another one is being swapped in
         if not stat.S_ISDIR(out.stat().st_mode):
             raise UserError(f"{out} is a file; a report takes a folder")
     lost = foreign(out)
@@ -71,7 +71,7 @@ def foreign(folder: Path) -> list[str]:
     while True:
         listed = _listed(folder)
         lost = [name for name, path in _files(folder) if listed.get(name) != _digest(path)]
-        if listed == _listed(folder):  # else another report was swapped in meanwhile
+        if listed == _listed(folder):  # otherwise another report was swapped in meanwhile
             return lost
 
 
@@ -88,7 +88,7 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
 def _clear(place: Path) -> None:
     """Remove what killed reports left in `place`."""
     for left in [*place.glob(".report-*.new"), *place.glob(".report-*.old")]:
-        with suppress(FileNotFoundError):  # that report is ready
+        with suppress(FileNotFoundError):  # that report has just been finished
             lost = left.suffix == ".old" and foreign(left)
             if not lost and time.time() - left.stat().st_mtime > _LEFT_SECONDS:
                 shutil.rmtree(left, ignore_errors=True)
@@ -121,7 +121,7 @@ def _fixed(out: Path) -> bool:
     """Whether `out` cannot be renamed: it is the working folder, a mount point, or its parent is read-only."""
     try:
         return out.is_dir() and (Path.cwd().is_relative_to(out) or out.is_mount() or not os.access(out.parent, os.W_OK))
-    except FileNotFoundError:  # another report is just being swapped in, so it does not stay
+    except FileNotFoundError:  # another report is being swapped in, so `out` can be renamed
         return False
 
 

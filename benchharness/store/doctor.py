@@ -105,7 +105,7 @@ def _images(folder: Path) -> tuple[str, str, str] | None:
     """Data set of a finished run, and label and digest of its images; None of any other run."""
     try:
         spec, record = read_spec(folder), read_record(folder)
-    except (UserError, OSError):  # which have a finding of their own
+    except (UserError, OSError):  # these have a finding of their own
         return None
     if spec is None or record is None or "sha256" not in record.data:
         return None
@@ -127,7 +127,7 @@ def _folder(folder: Path, apart: str) -> Iterator[Finding]:
             return
         spec = read_spec(folder)
         state = status(folder)
-    except UserError as error:  # another version's: its sentence says what to do
+    except UserError as error:  # written by another version; the error says what to do
         yield Finding(folder, "of another version", str(error).removeprefix(f"{folder}/"))
         return
     except OSError as error:
@@ -197,7 +197,7 @@ def _strangers(folder: Path) -> Iterator[Finding]:
         elif path.name == UNSOUND:
             yield Finding(folder, f"{path.name} was set aside, as no search could go on from it", "delete it")
         elif path.name not in _KNOWN:
-            yield Finding(folder, f"{path.name} is not ours", "it harms nothing; delete it if it is not yours either")
+            yield Finding(folder, f"{path.name} is not ours", "it does no harm; delete it if you do not need it")
 
 
 CHECKS: Final[tuple[Callable[[Path, RunSpec], Iterator[Finding]], ...]] = (_record, _trace, _circumstances)

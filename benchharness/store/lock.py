@@ -91,7 +91,7 @@ def _stopped(beat: Path) -> bool:
 
 def _fresh(beat: Path) -> bool:
     try:
-        # A heartbeat from the future is a clock that was set back: that alone must not keep a run busy.
+        # A heartbeat from the future means that a clock was set back; it must not keep a run busy.
         return abs(time.time() - beat.stat().st_mtime) < EXPIRY_SECONDS
     except (FileNotFoundError, NotADirectoryError):
         return False
@@ -110,9 +110,9 @@ def _exists(pid: object) -> bool:
 @contextmanager
 def _beating(folder: Path) -> Iterator[None]:
     beat, over = folder / _HEARTBEAT, threading.Event()
-    # Not atomic on purpose: a half-written heartbeat reads as a stranger's fresh one, which is what it is.
+    # Not atomic on purpose: a half-written heartbeat counts as a fresh one of another process, which it is.
     with writing(beat):
-        beat.unlink(missing_ok=True)  # a dead process's, or something that is no file
+        beat.unlink(missing_ok=True)  # left by a dead process, or not a file
         beat.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}), encoding="utf-8")
     thread = threading.Thread(target=_beat, args=(beat, over), name="heartbeat", daemon=True)
     thread.start()

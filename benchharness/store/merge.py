@@ -67,7 +67,7 @@ def _check_folders(source: Path, out: Path) -> None:
         raise UserError(f"no results folder {str(source)!r}")
     here, there = source.resolve(), out.resolve()
     if here.is_relative_to(there) or there.is_relative_to(here):
-        raise UserError(f"--out {out} and {source} lie in each other; take a folder beside it")
+        raise UserError(f"--out {out} and {source} lie in each other; choose another folder")
 
 
 @dataclass

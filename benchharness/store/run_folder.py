@@ -79,7 +79,7 @@ class Run:
     def keep(self, epochs: int) -> None:
         """Cut the trace to its first `epochs` lines: those that the checkpoint knows of."""
         files.keep_lines(self.folder / "trace.jsonl", epochs)
-        if len(self.arrays().get("alphas", ())) > epochs:  # as a pause left them
+        if len(self.arrays().get("alphas", ())) > epochs:  # written by a pause
             (self.folder / "trace.npz").unlink()
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -99,7 +99,7 @@ class Run:
         """Record a new attempt with its `facts`, such as its first epoch, and remove what the last one left."""
         attempts = [*self.machine().get("attempts", ()), {"started": now(), **facts}]
         files.write_json(self.folder / "machine.json", {**self.machine(), "attempts": attempts})
-        for name in ("record.json", "failure.json", READING):  # a record that does not count would count again half-way
+        for name in ("record.json", "failure.json", READING):  # or an old record would count while the run is made anew
             (self.folder / name).unlink(missing_ok=True)
 
     def tell(self, share: float) -> None:
@@ -217,7 +217,7 @@ def not_counted(root: Path, folders: Sequence[Path]) -> dict[Path, str]:
     """The run folders under `root` that do not count, with the reason: see `listing.misplaced`."""
     specs: dict[str, tuple[str, RunSpec]] = {}
     for folder in folders:
-        with suppress(UserError, OSError):  # another version's, or not to be read: no business of this
+        with suppress(UserError, OSError):  # written by another version, or unreadable: reported elsewhere
             if spec := read_spec(folder):
                 specs[folder.relative_to(root).as_posix().removeprefix(".")] = spec.run_id, spec
     return {root / place: why for place, why in misplaced(root, specs).items()}
@@ -226,7 +226,7 @@ def not_counted(root: Path, folders: Sequence[Path]) -> dict[Path, str]:
 def find(results: Path, run_id: str) -> Path:
     """The folder of the run under `results` whose id begins with `run_id`; raises `UserError` unless there is one."""
     if not re.fullmatch(r"[0-9a-f]{4,16}", run_id):
-        raise UserError(f"{run_id[:40]!r} is no run id; it is 4 to 16 of the digits at the end of a run's folder name")
+        raise UserError(f"{run_id[:40]!r} is no run id; give 4 to 16 of the digits at the end of a run's folder name")
     every = [results / place for place in run_folders(results)]
     called_so = [path for path in every if path.name.rpartition("-")[2].startswith(run_id)]
     copies = not_counted(results, called_so)

@@ -37,9 +37,9 @@ def unpack(run: Run, contents: RunFiles) -> None:
         if name not in NAMES:
             raise UserError(f"{str(name)[:80]!r} is no file of a run; {', '.join(NAMES)} are")
     if not all(isinstance(content, bytes) for content in contents.values()):
-        raise UserError(f"what came back for run {run.spec.run_id} is not made of bytes")
+        raise UserError(f"the results sent back for run {run.spec.run_id} are not bytes")
     if sum(map(len, contents.values())) > LIMIT_BYTES:
-        raise UserError(f"what came back for run {run.spec.run_id} is larger than {LIMIT_BYTES} bytes")
+        raise UserError(f"the results sent back for run {run.spec.run_id} are larger than {LIMIT_BYTES} bytes")
     if "record.json" in contents:
         _check_contents(run, contents)
         (run.folder / "failure.json").unlink(missing_ok=True)
@@ -51,9 +51,9 @@ def unpack(run: Run, contents: RunFiles) -> None:
 def _check_contents(run: Run, contents: RunFiles) -> None:
     record = RunRecord.from_json(contents["record.json"])
     if record.run_id != run.spec.run_id:
-        raise UserError(f"what came back for run {run.spec.run_id} is the record of run {record.run_id}")
+        raise UserError(f"the record sent back for run {run.spec.run_id} is that of run {record.run_id}")
     if missing := [name for name in ("trace.npz", "machine.json") if name not in contents]:
-        raise UserError(f"what came back for run {run.spec.run_id} lacks {' and '.join(missing)}")
+        raise UserError(f"the results sent back for run {run.spec.run_id} lack {' and '.join(missing)}")
     if not fitting(arrays := files.arrays_in(contents["trace.npz"])) or not arrays:
         raise UserError(f"the trace.npz that came back for run {run.spec.run_id} is damaged")
     if changed := changed_files(record, contents):

@@ -94,7 +94,7 @@ def known(name: str) -> bool:
 
 def frame(table: Table) -> "pd.DataFrame":
     """The whole of `table` as columns called as `known` knows them."""
-    import pandas as pd  # 0.3 s, and only needed for files of this kind
+    import pandas as pd  # takes 0.3 s, and is only needed for these files
 
     columns: dict[str, Any] = {
         "index": table.numbers,

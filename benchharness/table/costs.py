@@ -136,7 +136,7 @@ class Costs:
         try:
             return cls(about, tuple(Cost(name, Measure(*measures[name]), source, arrays[name]) for name in arrays))
         except TypeError:
-            raise UserError(f"{path} holds damaged costs: what do they measure?") from None
+            raise UserError(f"{path} holds damaged costs: a column states no quantity and unit") from None
 
     def save(self, path: Path | str) -> None:
         """Write the costs to `path`, replacing what is there only once they are written whole."""

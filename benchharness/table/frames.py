@@ -57,7 +57,7 @@ def stem(path: Path) -> str:
 def names(path: Path, known: Callable[[str], bool]) -> set[str]:
     """The columns' names, or for JSON those of the `known` ones that it mentions; raises `ValueError` where damaged."""
     if form(path) == "parquet":
-        import pyarrow.parquet as parquet  # 0.2 s, and only needed where a table is imported
+        import pyarrow.parquet as parquet  # takes 0.2 s, and is only needed for Parquet
 
         with arrow.reading(), open_file(path, LIMIT_BYTES) as file:
             return set(parquet.read_schema(file).names)
@@ -95,7 +95,7 @@ def floats(column: "pd.Series[Any]") -> Any:
     """A column as numbers, a decimal comma read as such; raises `UserError` where they are none."""
     if column.dtype.kind not in "iufb":
         texts = column.dropna().astype(str).str.strip()
-        # "2,888" alone may be a thousand: a comma is decimal where at least one value shows that it is.
+        # "2,888" alone may mean thousands: a comma is decimal if at least one value shows that it is.
         has_commas = any("," in text for text in texts)
         if has_commas and texts.map(lambda text: _DECIMAL.fullmatch(text) or text.isdecimal()).all():
             if all(_THOUSANDS.fullmatch(text) or text.isdecimal() for text in texts):
@@ -120,7 +120,7 @@ def _text(path: Path, limit: int = LIMIT_BYTES) -> str:
         raise UserError(f"{path} unpacks to more than {LIMIT_BYTES} bytes; no table of this kind does")
     coding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     text = data.decode(coding, "strict" if len(data) <= limit else "ignore")
-    return text.replace("\r\n", "\n").replace("\r", "\n")  # which old Macs ended lines with
+    return text.replace("\r\n", "\n").replace("\r", "\n")  # old Macs ended lines with a carriage return alone
 
 
 def _header(text: str) -> list[str]:
@@ -147,7 +147,7 @@ def _csv(path: Path, _: Callable[[str], bool]) -> "pd.DataFrame":
         raise UserError(f"{path} has two columns of one name")
     separator = _separator(text.partition("\n")[0])
     with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)  # of rows longer than the header, which it would cut
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header, which pandas would cut
         try:
             return pd.read_csv(io.StringIO(text), sep=separator, nrows=_ROWS_LIMIT + 1, index_col=False)
         except pd.errors.ParserWarning as warning:
@@ -167,12 +167,12 @@ def _parquet(path: Path, is_wanted: Callable[[str], bool]) -> Any:
             raise UserError(f"{path} has {metadata.num_rows} rows; NAS-Bench-201 has {space.SIZE:,}")
         for group in range(metadata.num_row_groups):
             chunks = [metadata.row_group(group).column(place) for place in range(metadata.row_group(group).num_columns)]
-            # A value written once may stand for millions: what it takes in memory is not to be seen from the file.
+            # A value written once may stand for millions, so the file's size does not bound the memory.
             if any(_is_vast(chunk) for chunk in chunks):
                 raise UserError(f"{path} is refused: it unpacks to more values than any table has")
         columns = [name for name in file.schema_arrow.names if is_wanted(name)]
         rows = file.read(columns=columns)
-        rows.validate(full=True)  # texts are decoded when they are first looked at, and may be no UTF-8
+        rows.validate(full=True)  # texts are decoded when first used, and may not be UTF-8
         return rows.to_pandas(ignore_metadata=True)
 
 

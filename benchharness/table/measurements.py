@@ -90,7 +90,7 @@ def merged(table: Table, added: Table) -> Table:
     `about` stays that of `table`. Raises `UserError` where the two are of networks of different sizes.
     """
     if table.about.get("network") != added.about.get("network"):
-        raise UserError(f"what was measured besides table {table.about['name']!r} is of networks of another size")
+        raise UserError(f"the trainings added to table {table.about['name']!r} are of networks of another size")
     new = ~np.isin(codes(added.ops), codes(table.ops))
     first, count = len(table), int(new.sum())
     if not count:

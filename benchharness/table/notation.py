@@ -86,7 +86,7 @@ def _indices(given: Any) -> Int[np.ndarray, "*archs"]:
     if isinstance(given, list) and not _is_of_numbers(given):
         return _of_list(given)
     if isinstance(given, list | Number | range) or hasattr(given, "__array__"):
-        with suppress(ValueError):  # of lists within a list that are not of one length
+        with suppress(ValueError):  # lists of different lengths in one list
             return np.asarray(given)
     return np.asarray(space.indices()[space.to_code(read_cell(given))])
 

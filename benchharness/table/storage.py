@@ -18,7 +18,7 @@ KIND: Final = "benchharness table"
 FORMAT: Final = 1
 _SHAPES: Final = {
     "ops": ("uint8", 2),
-    "numbers": ("int32", 1),  # which versions up to 0.1 wrote; the architectures say it all
+    "numbers": ("int32", 1),  # written by versions up to 0.1; not needed, as `ops` identifies the rows
     "means": ("float64", 1),
     "by_seed": ("float64", 2),
     "times": ("float64", 1),

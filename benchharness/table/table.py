@@ -271,7 +271,7 @@ class Table:
         return longest
 
     def _figure(self, dataset: str, split: str, epochs: int | None) -> Metric:
-        dataset = dataset if dataset in self._epochs else canonical(dataset)  # which takes a microsecond
+        dataset = dataset if dataset in self._epochs else canonical(dataset)  # which takes 1 µs
         return Metric(dataset, split, self._epochs.get(dataset, 200) if epochs is None else epochs)
 
     @cached_property

@@ -47,8 +47,8 @@ def test_a_run_arrives_as_it_was_without_checkpoint_and_spec(tmp_path: Path, mad
         ({"../../record.json": b""}, r"'\.\./\.\./record\.json' is no file of a run"),
         ({"checkpoint.pt": b""}, r"'checkpoint\.pt' is no file of a run"),
         ({"trace.npz": b"PK"}, r"trace\.npz that came back .* is damaged"),
-        ({"trace.npz": None}, r"lacks trace\.npz"),
-        ({"machine.json": "text"}, "not made of bytes"),
+        ({"trace.npz": None}, r"lack trace\.npz"),
+        ({"machine.json": "text"}, "are not bytes"),
         ({"record.json": b"\xff{"}, "not a RunRecord"),
         ({"record.json": jobs("snas")[0].base.to_json().encode()}, "not a RunRecord"),
     ],
@@ -64,7 +64,7 @@ def test_what_is_not_as_it_should_be_is_not_written(
 
 def test_another_runs_record_is_refused(tmp_path: Path, made: dict[str, bytes]) -> None:
     other = replace(RunRecord.from_json(made["record.json"]), run_id="0" * 16).to_json().encode()
-    with pytest.raises(UserError, match="is the record of run 0000000000000000"):
+    with pytest.raises(UserError, match="is that of run 0000000000000000"):
         transfer.unpack(arrived(tmp_path), {**made, "record.json": other})
 
 

@@ -36,7 +36,7 @@ def standing(runs: pd.DataFrame) -> str:
 def _mixed(runs: pd.DataFrame) -> list[str]:
     """A warning for each data set that runs of this folder searched on different images of."""
     done = runs[runs["images_sha256"].notna()]
-    label = done.groupby("images_sha256")["images_label"].transform("first").astype(str)  # the same images have one
+    label = done.groupby("images_sha256")["images_label"].transform("first").astype(str)  # one label per digest
     images = label + " (sha256 " + done["images_sha256"].astype(str).str[:16] + ")"
     sentences = []
     for dataset, kinds in images.groupby(done["dataset"]):

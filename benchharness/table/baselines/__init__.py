@@ -82,7 +82,7 @@ def anytime(
     for run, history in enumerate(histories):
         best = np.maximum.accumulate(history.accuracy_pct)
         leads = np.maximum.accumulate(np.where(history.accuracy_pct == best, np.arange(len(best)), 0))
-        # Of equal answers the first one is derived, so a later one that only ties does not lead.
+        # The first of equal answers is derived, so a later tie does not replace it.
         first = np.searchsorted(best, best[leads], side="left")
         visits = np.searchsorted(history.seconds, at_seconds, side="right")
         values = accuracy_pct[history.codes[first]]

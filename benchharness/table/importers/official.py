@@ -117,7 +117,7 @@ def entries(path: Path) -> Iterator[tuple[Any, Any]]:
     else:
         with _opened(path) as opened:
             yield from pickles.stream(opened, path, "arch2infos")
-            # The pickle in an old .pth is followed by others.
+            # Other pickles follow the one in an old .pth, so only newer forms have to end here.
             if not bare(path.name).lower().endswith(".pth") or isinstance(opened, zipfile.ZipExtFile):
                 archives.drain(opened)
 
@@ -174,5 +174,5 @@ def _skip_heads(file: io.BufferedIOBase) -> None:
             for _ in pickletools.genops(places):
                 pass
     except (ValueError, IndexError, UnicodeDecodeError):
-        raise UserError("its head is not that of a file by torch") from None
+        raise UserError("it does not begin like a file that torch wrote") from None
     file.seek(places.tell())
