@@ -103,7 +103,7 @@ def test_what_the_added_rows_lack_is_missing(pets: Table) -> None:
 
 def test_networks_of_another_size_are_not_added(pets: Table) -> None:
     other = replace(pets, about={**pets.about, "network": {**NETWORK, "channels": 16}})
-    with pytest.raises(UserError, match="is of networks of another size"):
+    with pytest.raises(UserError, match="are of networks of another size"):
         merged(part(pets, np.arange(5)), other)
 
 
