@@ -3,7 +3,7 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,7 +23,7 @@ from benchharness.table.metric import after
 
 if TYPE_CHECKING:
     from benchharness.config import TrainConfig
-    from benchharness.records import RunSpec
+    from benchharness.records import RunSpec, Status
     from benchharness.report.blocks import Report
     from benchharness.runs.plan import Job
     from benchharness.training.table_check import Comparison
@@ -37,17 +37,18 @@ WIDE: Final = 200
 """Width in characters if stdout is not a terminal, so that logs have no wrapped lines."""
 
 
-def plan(jobs: "list[Job]", store: Store, every_run: bool, epochs_now: int = 0) -> None:
+def plan(
+    jobs: "list[Job]", store: Store, statuses: "Mapping[str, Status]", every_run: bool, epochs_now: int = 0
+) -> None:
     """Print what will be run, what is done already, and what the plan cannot show.
 
     `every_run` prints a line per run; `epochs_now` is the number of epochs after which training pauses, 0 for none.
     """
     from benchharness.runs.caveats import cannot_show
 
-    states = {spec.run_id: store.status(spec) for job in jobs for spec in job.specs}
-    counts = Counter(states.values())
+    counts = Counter(statuses.values())
     by_state = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
-    print(f"{store.path}: {len(states)} runs from {len(jobs)} supernets ({by_state})")
+    print(f"{store.path}: {len(statuses)} runs from {len(jobs)} supernets ({by_state})")
     epochs = {int(job.base.protocol["epochs"]) for job in jobs}
     if 0 < epochs_now < max(epochs, default=0):
         print(f"of each supernet the first {epochs_now} of {max(epochs)} epochs are trained, to go on another time")
@@ -59,7 +60,7 @@ def plan(jobs: "list[Job]", store: Store, every_run: bool, epochs_now: int = 0) 
                 names[spec.run_id],
                 spec.seed,
                 spec.run_id,
-                states[spec.run_id],
+                statuses[spec.run_id],
                 _trained(job, spec, store),
                 "" if spec == job.base else names[job.base.run_id],
             )

@@ -10,6 +10,8 @@ from benchharness.cli.parser import DONE, Parser, beside, complain, dataset_name
 from benchharness.errors import UserError, unknown
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from benchharness.report.blocks import Report
     from benchharness.table import Tables
 
@@ -68,12 +70,13 @@ def build_report(
     tables: "Tables",
     tell: "Callable[[Report], None]" = lambda _: None,
     formats: Sequence[str] = ("png", "svg", "pdf"),
+    runs: "pd.DataFrame | None" = None,
 ) -> Path:
     """Write the report of `results` into `out`, by default into its place beside the results."""
     from benchharness import report
 
     place = Path(out) if out else beside(results, results.resolve().name)
-    return report.build(results, place, tables, tell, formats)
+    return report.build(results, place, tables, tell, formats, runs)
 
 
 def paper(results: Path, out: str | None, tables: "Tables", formats: Sequence[str]) -> Path:

@@ -27,7 +27,9 @@ from benchharness.compute.environment import wait_passively
 from benchharness.errors import UserError
 
 if TYPE_CHECKING:
-    from benchharness.records import RunSpec
+    import pandas as pd
+
+    from benchharness.records import RunSpec, Status
     from benchharness.runs.options import RunOptions
     from benchharness.runs.plan import Job
     from benchharness.runs.suite import Suite
@@ -55,15 +57,16 @@ def _run(args: argparse.Namespace) -> int:
     out = Path(args.reports) if args.reports else beside(store.path, suite.name)
     if not args.shard:
         check_place(out)
-    _announce(plan, store, args)
+    statuses = _announce(plan, store, args)
     _say_repeated(suite)
     if args.dry_run:
         return _checked(plan, store, args)
-    code = _perform(plan, store, args)
+    code = _perform(plan, store, statuses, args)
     if args.shard:
         print(f"report, once every shard is done: benchharness report {shlex.quote(str(store.path))}")
     elif code != MORE:
-        report = build_report(store.path, str(out), _completed(store, args), console.summary)
+        runs, tables = _completed(store, args)
+        report = build_report(store.path, str(out), tables, console.summary, runs=runs)
         _say_failed(args)
         print(f"report: {report} and {report.with_suffix('.html').name}")
     return code
@@ -104,7 +107,7 @@ def _folders(args: argparse.Namespace) -> int:
     first, second = (Path(folder) for folder in args.folders)
     name = f"{first.resolve().name}-against-{second.resolve().name}"
     out = Path(args.reports) if args.reports else beside(first, name)
-    return _told(report.versions(first, second, out, tables_if_installed(first, second)), out)
+    return _print_verdicts(report.versions(first, second, out, tables_if_installed(first, second)), out)
 
 
 def _contest(args: argparse.Namespace) -> int:
@@ -114,7 +117,7 @@ def _contest(args: argparse.Namespace) -> int:
     from benchharness import report
     from benchharness.report.folder import check_place
     from benchharness.runs.runner import plan_of
-    from benchharness.store import Store, read
+    from benchharness.store import Store
 
     store = Store(Path(args.out), suite.name)
     if not (args.seeds or args.suite):
@@ -125,20 +128,20 @@ def _contest(args: argparse.Namespace) -> int:
         raise UserError(f"{args.method} and its baseline {same[0]} are one method, of the same content and options")
     out = Path(args.reports) if args.reports else beside(store.path, f"{suite.name}-{method.label}")
     check_place(out)
-    _announce(plan, store, args)
+    statuses = _announce(plan, store, args)
     if args.dry_run:
         return _checked(plan, store, args)
-    code = _perform(plan, store, args)
+    code = _perform(plan, store, statuses, args)
     if code == MORE:
         return code
-    tables = _completed(store, args)
-    frame = read(store.path).set_index("run_id")
-    names = [str(frame.at[spec.run_id, "method"]) for spec in (method, *baselines)]
-    _told(report.against(store.path, out, tables, names[0], names[1:]), out)
+    runs, tables = _completed(store, args)
+    methods = dict(zip(runs["run_id"], runs["method"], strict=True))
+    names = [str(methods[spec.run_id]) for spec in (method, *baselines)]
+    _print_verdicts(report.against(store.path, out, tables, names[0], names[1:], runs), out)
     return code
 
 
-def _told(verdicts: list[str], out: Path) -> int:
+def _print_verdicts(verdicts: list[str], out: Path) -> int:
     print("\n".join(verdicts))
     print(f"report: {out / 'report.md'}")
     return DONE
@@ -216,23 +219,28 @@ def _suite(args: argparse.Namespace) -> "Suite":
     return suite.named(resolved, given) if given and not is_file else resolved
 
 
-def _announce(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> None:
+def _announce(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> "dict[str, Status]":
+    """Print the plan and the trainings that follow it; returns the status of every run, by run id."""
     from benchharness.cli import console
+    from benchharness.store import read
     from benchharness.training.completion import announced
 
-    console.plan(plan, store, args.dry_run, args.epochs_now)
+    specs = [spec for job in plan for spec in job.specs]
+    statuses = store.statuses(specs)
+    console.plan(plan, store, statuses, args.dry_run, args.epochs_now)
     if args.training and not args.shard:
-        specs, tables = [spec for job in plan for spec in job.specs], tables_if_installed(store.path, quiet=True)
-        for sentence in announced(specs, store, tables, args.jobs, args.device):
+        runs, tables = read(store.path) if store.path.is_dir() else None, tables_if_installed(store.path, quiet=True)
+        for sentence in announced(specs, statuses, runs, tables, args.jobs, args.device):
             print(f"{sentence}; --no-training leaves them without accuracy", flush=True)
+    return statuses
 
 
-def _perform(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> int:
+def _perform(plan: "list[Job]", store: "Store", statuses: "dict[str, Status]", args: argparse.Namespace) -> int:
     from benchharness.runs.ending import perform_with_progress
 
     options, tables = _run_options(plan, args), tables_if_installed(store.path, quiet=True)
     args.failed, paused = [], 0
-    for outcome in perform_with_progress(plan, store, options, tables, args.quiet, args.verbose):
+    for outcome in perform_with_progress(plan, store, statuses, options, tables, args.quiet, args.verbose):
         if outcome.state == "failed":
             args.failed.append(f"{outcome.spec.name} seed {outcome.spec.seed}")
         paused += outcome.state == "paused"
@@ -243,14 +251,15 @@ def _perform(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> int
     return FAILED if args.failed else DONE
 
 
-def _completed(store: "Store", args: argparse.Namespace) -> "Tables":
-    """The tables, after training the derived cells that a measured table lacks, unless `--no-training`."""
+def _completed(store: "Store", args: argparse.Namespace) -> "tuple[pd.DataFrame, Tables]":
+    """All runs, and the tables after training the derived cells that these lack, unless `--no-training`."""
+    from benchharness.store import read
     from benchharness.training.completion import train_missing
 
-    tables = tables_if_installed(store.path)
-    if args.training and train_missing(store.path, tables, args.jobs, args.device, args.quiet):
-        return tables_if_installed(store.path)
-    return tables
+    runs, tables = read(store.path), tables_if_installed(store.path)
+    if args.training and train_missing(store.path, runs, tables, args.jobs, args.device, args.quiet):
+        tables = tables_if_installed(store.path)
+    return runs, tables
 
 
 def _run_options(plan: "list[Job]", args: argparse.Namespace) -> "RunOptions":

@@ -8,13 +8,13 @@ from benchharness.compute.devices import slots
 from benchharness.errors import unknown
 from benchharness.io.files import path_of
 from benchharness.methods import Method, _written
-from benchharness.notebook.results import Results, results
+from benchharness.notebook.results import Results
 from benchharness.runs.caveats import cannot_show
 from benchharness.runs.ending import perform_with_progress
 from benchharness.runs.options import RunOptions
 from benchharness.runs.runner import plan_of
 from benchharness.runs.suite import Suite
-from benchharness.store import Store
+from benchharness.store import Store, read
 from benchharness.table.measurements import tables_of
 from benchharness.training.completion import announced, train_missing
 
@@ -53,14 +53,19 @@ def run(
     options = RunOptions(slots(device, len(plan)) if jobs is None else jobs, device, choice=why)
     specs = [spec for job in plan for spec in job.specs]
     sentences = [f"data set {request.dataset}: {why}"] if why else []
-    sentences += announced(specs, store, tables, jobs, device) if training else []
+    statuses = store.statuses(specs)
+    if training:
+        runs = read(store.path) if store.path.is_dir() else None
+        sentences += announced(specs, statuses, runs, tables, jobs, device)
     sentences += [f"note: {sentence}" for sentence in cannot_show(plan)]
     if sentences and not quiet:
         print("\n".join(sentences), flush=True)
-    ended = list(perform_with_progress(plan, store, options._replace(**more_options), tables, quiet))
-    if training and not any(outcome.state == "paused" for outcome in ended):
-        train_missing(store.path, tables, jobs, device, quiet)
-    return results(store.path)
+    options = options._replace(**more_options)
+    outcomes = list(perform_with_progress(plan, store, statuses, options, tables, quiet))
+    runs = read(store.path)
+    if training and not any(outcome.state == "paused" for outcome in outcomes):
+        train_missing(store.path, runs, tables, jobs, device, quiet)
+    return Results(runs, tables_of(store.path))
 
 
 def _methods(given: MethodLike | Iterable[MethodLike]) -> str:

@@ -3,7 +3,10 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchharness.analysis.experiment import Evidence, gather
+import pandas as pd
+
+from benchharness import store
+from benchharness.analysis.experiment import Evidence, gather_runs
 from benchharness.io.files import path_of, readable
 from benchharness.plots.style import FORMATS
 from benchharness.report.blocks import Block, Report, Section
@@ -37,11 +40,13 @@ def build(
     tables: Tables,
     tell: Callable[[Report], None] = lambda _: None,
     formats: Sequence[str] = FORMATS,
+    runs: pd.DataFrame | None = None,
 ) -> Path:
     """Write the report on the runs in `results` into the folder `out` and return the path of its `report.md`.
 
     `tables` is the ground truth: one table, or, as runs may have been made on several data sets, a mapping or function
     that gives each of these its own. `tell` gets the report before it is written.
+    `runs` are what `store.read` gives for `results`, for a caller that has read them already.
 
     Beside it: `report.html`, one file with everything in it; `figures/` in these `formats`; `tables/` as CSV and LaTeX;
     the list of these files. An earlier report there is replaced in whole. The same results and table give the same
@@ -49,14 +54,14 @@ def build(
     """
     out = path_of(out)
     check_place(out)
-    report = compose(path_of(results), tables)
+    report = compose(path_of(results), tables, runs)
     tell(report)
     return write_report(report, out, formats)
 
 
-def compose(results: Path, tables: Tables) -> Report:
-    """The report as sections of text, tables and figures, none drawn yet."""
-    runs, settings = gather(results, tables)
+def compose(results: Path, tables: Tables, runs: pd.DataFrame | None = None) -> Report:
+    """The report as sections of text, tables and figures, none drawn yet; `runs` as in `build`."""
+    runs, settings = gather_runs(store.read(results) if runs is None else runs, tables)
     sections = [
         Section(title, [block for evidence in settings for block in part(evidence)]) for title, part in PARTS.items()
     ]

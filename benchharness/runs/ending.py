@@ -1,6 +1,6 @@
 """One line for every run that ends, for the command line and notebooks alike."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -8,6 +8,7 @@ import pandas as pd
 
 from benchharness.analysis.lookup import lookup_run
 from benchharness.io.progress import clock
+from benchharness.records import Status
 from benchharness.runs.estimate import estimate
 from benchharness.runs.options import RunOptions
 from benchharness.runs.plan import Job
@@ -19,19 +20,27 @@ from benchharness.table import Tables, table_of
 
 
 def perform_with_progress(
-    plan: list[Job], store: Store, options: RunOptions, tables: Tables, quiet: bool = False, verbose: bool = False
+    plan: list[Job],
+    store: Store,
+    statuses: Mapping[str, Status],
+    options: RunOptions,
+    tables: Tables,
+    quiet: bool = False,
+    verbose: bool = False,
 ) -> Iterator[Outcome]:
-    """What `perform` yields, with what is going on shown meanwhile and a line for every run that ends.
+    """What `perform` yields, with a progress display meanwhile and a line for every run that ends.
 
+    `statuses` are those of all runs of the plan, by run id; jobs whose runs are all done are not looked at again.
     `quiet` leaves only lines of runs that failed.
     """
-    left = sum(store.status(spec) != "done" for job in plan for spec in job.specs)
+    left = sum(status != Status.DONE for status in statuses.values())
+    unfinished = [job for job in plan if any(statuses[spec.run_id] != Status.DONE for spec in job.specs)]
     if left and options.executor == "local" and not quiet:
         print(f"starting {min(options.jobs, len(plan))} at a time; runs to make: {left}", flush=True)
         if foretold := estimate(plan, store, options, timing=False):
             print(foretold, flush=True)
     with nullcontext() if quiet else show_progress(plan, store):
-        for outcome in perform(plan, store, options):
+        for outcome in perform(unfinished, store, options):
             if not quiet or outcome.state == "failed":
                 print(line(outcome, store, tables, verbose), flush=True)
             yield outcome

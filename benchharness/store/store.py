@@ -1,5 +1,6 @@
 """The runs of one suite in a results folder."""
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,10 @@ class Store:
     def status(self, spec: RunSpec) -> Status:
         """Status of the run; raises `UserError` if another version wrote it."""
         return status(self.folder(spec))
+
+    def statuses(self, specs: Iterable[RunSpec]) -> dict[str, Status]:
+        """What `status` gives for each run, by run id."""
+        return {spec.run_id: self.status(spec) for spec in specs}
 
     def claim(self, spec: RunSpec) -> AbstractContextManager[Run | None]:
         """Yields the run claimed for this process until the block ends; None if another process works on it."""

@@ -1,16 +1,16 @@
 """Ground truth for cells that were derived and that a measured table lacks: which they are, and training them."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from benchharness.compute.devices import devices, slots
 from benchharness.io.progress import clock, counted
 from benchharness.records import RunSpec, Status
 from benchharness.space import from_string
-from benchharness.store import Store, read
 from benchharness.table import Table
 from benchharness.training.journal import COMPLETED, TrainOptions, complete, journal_of, lacking
 
@@ -18,14 +18,20 @@ Lookup = Callable[[str], Table | None]
 
 
 def train_missing(
-    suite: Path, tables: Lookup, jobs: int | None = None, device: str = "auto", quiet: bool = False
+    suite: Path,
+    runs: pd.DataFrame,
+    tables: Lookup,
+    jobs: int | None = None,
+    device: str = "auto",
+    quiet: bool = False,
 ) -> bool:
-    """Train once each the cells derived in `suite` that a measured table of `tables` lacks, and keep them with it.
+    """Train once each the cells that `runs` derived and a measured table of `tables` lacks; returns whether any were.
 
-    Tells how many there are and how far it is, unless it is to be `quiet`; gives whether there were any. A benchmark's
-    own table stays as it is. Stopped by Ctrl-C, what is trained so far is kept.
+    `runs` are those of the folder `suite`, as `store.read` gives them; the trainings are kept in that folder. Unless
+    `quiet`, prints how many there are and a progress bar. A benchmark's own table stays as it is. Ctrl-C loses nothing
+    but the trainings under way.
     """
-    missing = unmeasured(suite, tables)
+    missing = unmeasured(runs, tables)
     for dataset, codes in missing.items():
         table = tables(dataset)
         assert table is not None  # it lacks cells
@@ -40,10 +46,10 @@ def train_missing(
     return bool(missing)
 
 
-def unmeasured(suite: Path, tables: Lookup) -> dict[str, list[int]]:
-    """By data set, the functional classes derived in `suite` that a measured table lacks."""
+def unmeasured(runs: pd.DataFrame, tables: Lookup) -> dict[str, list[int]]:
+    """By data set, the functional classes that `runs` derived and a measured table lacks."""
     codes_by_dataset = {}
-    for dataset, archs in read(suite).dropna(subset="arch").groupby("dataset")["arch"]:
+    for dataset, archs in runs.dropna(subset="arch").groupby("dataset")["arch"]:
         table = tables(str(dataset))
         if table is not None and "recipe" in table.about:
             codes_by_dataset[str(dataset)] = lacking(table, map(from_string, archs.unique()))
@@ -51,19 +57,25 @@ def unmeasured(suite: Path, tables: Lookup) -> dict[str, list[int]]:
 
 
 def announced(
-    specs: Iterable[RunSpec], store: Store, tables: Lookup, jobs: int | None = None, device: str = "auto"
+    specs: Iterable[RunSpec],
+    statuses: Mapping[str, Status],
+    runs: pd.DataFrame | None,
+    tables: Lookup,
+    jobs: int | None = None,
+    device: str = "auto",
 ) -> list[str]:
-    """A sentence for each measured table that may lack cells which the runs of `specs` derive: how many, how long.
+    """A sentence for each measured table that may lack derived cells: how many trainings follow, and for how long.
 
-    Every run that is not done yet may derive another cell, so that this is a bound.
+    `statuses` are those of `specs` by run id; `runs` are all runs of their folder, None where there is no folder. The
+    number is a bound, since every run that is not done yet may derive another cell.
     """
     unfinished = Counter[str]()
     for spec in specs:
-        unfinished[spec.dataset] += store.status(spec) != Status.DONE
-    lacking_now = unmeasured(store.path, tables) if store.path.is_dir() else {}
+        unfinished[spec.dataset] += statuses[spec.run_id] != Status.DONE
+    lacking_now = {} if runs is None else unmeasured(runs, tables)
     sentences = []
-    for dataset, runs in unfinished.items():
-        most, table = runs + len(lacking_now.get(dataset, [])), tables(dataset)
+    for dataset, count in unfinished.items():
+        most, table = count + len(lacking_now.get(dataset, [])), tables(dataset)
         if table is not None and "recipe" in table.about and most:
             each = float(np.nanmean(table.train_seconds(dataset)[~table.measured_here]))
             at_a_time = train_options(jobs, device, most).jobs

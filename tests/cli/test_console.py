@@ -30,10 +30,11 @@ def test_long_listings_are_those_of_short_ones(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan, store = jobs("darts,ostr", (0, 1)), Store(tmp_path, "mine")
-    console.plan(plan, store, every_run=True)
+    statuses = store.statuses(spec for job in plan for spec in job.specs)
+    console.plan(plan, store, statuses, every_run=True)
     short = capsys.readouterr().out
     monkeypatch.setattr(console, "MANY", 3)
-    console.plan(plan, store, every_run=True)
+    console.plan(plan, store, statuses, every_run=True)
     assert capsys.readouterr().out.splitlines() == [line.rstrip() for line in short.splitlines()]
 
 

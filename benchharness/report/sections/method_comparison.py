@@ -33,13 +33,22 @@ class Contest(NamedTuple):
     baseline: str
 
 
-def against(results: Path, out: Path, tables: Tables, method: str, baselines: Sequence[str]) -> list[str]:
+def against(
+    results: Path,
+    out: Path,
+    tables: Tables,
+    method: str,
+    baselines: Sequence[str],
+    runs: pd.DataFrame | None = None,
+) -> list[str]:
     """Report `method` against each of `baselines`, all in the folder `results`; returns the verdicts.
 
-    The report goes to the folder `out`, as `build` writes one. Raises `UserError` where `results` has no such method.
+    The report goes to the folder `out`, as `build` writes one; `runs` are as there. Raises `UserError` where `results`
+    has no such method.
     """
     contests = [Contest(method, baseline) for baseline in baselines]
-    return _write(store.read(results), out, tables, contests, f"{method} against {listed(baselines)}")
+    runs = store.read(results) if runs is None else runs
+    return _write(runs, out, tables, contests, f"{method} against {listed(baselines)}")
 
 
 def versions(first: Path, second: Path, out: Path, tables: Tables) -> list[str]:
