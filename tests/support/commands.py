@@ -21,6 +21,7 @@ PREPARED = "import benchharness.report; benchharness.report.build = lambda resul
 FORKING = """
 import os, signal, sys
 import benchharness.runs.runner, benchharness.cli.console, benchharness.runs.progress, benchharness.report
+import torch._dynamo  # which torch imports for its first optimizer, and which takes longer than these searches
 from benchharness import cli
 print("ready", flush=True)
 for line in sys.stdin:
