@@ -32,6 +32,8 @@ _VALUES_LIMIT: Final = 16 * _ROWS_LIMIT
 LIMIT_BYTES: Final = 1 << 27
 _HEADER_BYTES: Final = 1 << 16
 _SEPARATORS: Final = ",;\t|"
+_EXCELS_LINE: Final = re.compile(r'\A\s*"?sep=[,;\t|]"?\n')
+"""By which Excel is told the separator, before the names of the columns."""
 _DECIMAL: Final = re.compile(r"-?\d+,\d+", re.ASCII)
 _THOUSANDS: Final = re.compile(r"-?[1-9]\d{0,2},\d{3}", re.ASCII)
 
@@ -75,6 +77,9 @@ def read_frame(path: Path, is_wanted: Callable[[str], bool]) -> "pd.DataFrame":
     """
     import pandas as pd
 
+    if not form(path):
+        endings = ", ".join(f".{ending}" for ending in FORMS)
+        raise UserError(f"{path} is no table: its name has to end in {endings} (all but Parquet may be gzipped: .gz)")
     readers: dict[str, Callable[..., pd.DataFrame]] = {"parquet": _parquet, "csv": _csv, "json": _json}
     try:
         rows = readers[form(path)](path, is_wanted)
@@ -126,11 +131,16 @@ def _text(path: Path, limit: int = LIMIT_BYTES) -> str:
 def _header(text: str) -> list[str]:
     import csv
 
-    line = text.lstrip("\n").partition("\n")[0]
+    line = _rows(text).partition("\n")[0]
     try:
         return [_short(name) for name in next(csv.reader([line], delimiter=_separator(line)), [])]
     except csv.Error as error:
         raise ValueError(f"its first line: {error}") from None
+
+
+def _rows(text: str) -> str:
+    """The text from the names of the columns on."""
+    return _EXCELS_LINE.sub("", text).lstrip("\n")
 
 
 def _separator(line: str) -> str:
@@ -141,7 +151,7 @@ def _separator(line: str) -> str:
 def _csv(path: Path, _: Callable[[str], bool]) -> "pd.DataFrame":
     import pandas as pd
 
-    text = _text(path).lstrip("\n")
+    text = _rows(_text(path))
     header = _header(text)
     if len(set(header)) < len(header):
         raise UserError(f"{path} has two columns of one name")

@@ -129,6 +129,7 @@ def test_a_method_that_diverges_or_devours_fails_alone(home: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_process_that_runs_out_of_memory_loses_one_run_until_there_is_room(
     home: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
@@ -152,6 +153,7 @@ def test_a_process_that_runs_out_of_memory_loses_one_run_until_there_is_room(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_worker_that_the_kernel_kills_takes_no_other_run_with_it(home: Path) -> None:
     (home / "killed.py").write_text(KILLED)
     told = finish(start(home / "results", f"darts,random,{home}/killed.py", "0-1", jobs=2), code=1)
@@ -164,6 +166,7 @@ def test_a_worker_that_the_kernel_kills_takes_no_other_run_with_it(home: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_worker_that_hangs_is_ended_and_its_run_fails_alone(home: Path) -> None:
     (home / "hangs.py").write_text(HANGS)
     told = finish(start(home / "results", f"darts,{home}/hangs.py", jobs=2, timeout=8), code=1)
@@ -225,6 +228,7 @@ def damage(path: Path, chance: random.Random) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_clocks_that_jump_change_nothing(home: Path) -> None:
     """Each call of the clock is off by up to three days either way; a second runner comes while the first one works."""
     jumps = (

@@ -50,6 +50,9 @@ FILES: dict[str, tuple[str, bytes]] = {
     "decimal commas in quotes": ("x.csv", csv(decimal=",")),
     "Excel's mark": ("x.csv", b"\xef\xbb\xbf" + csv()),
     "Excel's mark and semicolons": ("x.csv", b"\xef\xbb\xbf" + csv(sep=";", decimal=",", lineterminator="\r\n")),
+    "Excel's line of the separator": ("x.csv", b"sep=;\r\n" + csv(sep=";", decimal=",", lineterminator="\r\n")),
+    "that line behind a mark": ("x.csv", b"\xef\xbb\xbfsep=,\n" + csv()),
+    "that line in quotes": ("x.csv", b'"sep=\t"\n' + csv(sep="\t")),
     "Excel's Unicode text": ("x.csv", csv(sep="\t").decode().encode("utf-16")),
     "every field quoted": ("x.csv", csv(quoting=1)),
     "an empty first line": ("x.csv", b"\n" + csv()),
@@ -337,6 +340,16 @@ def test_a_gzipped_table_is_read_to_its_checksum(tmp_path: Path) -> None:
     path.write_bytes(whole[:-2])
     with pytest.raises(UserError, match=r"x\.csv\.gz cannot be read as CSV \(EOFError"):
         columnar.read_as(path, "x")
+
+
+@pytest.mark.parametrize("name", ["x.xlsx", "x.pq", "x.csv.bz2", "x.csv.zip", "x", "csv"])
+def test_files_of_other_names_are_refused_in_a_sentence(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(csv())
+    for read in (columnar.read_as, cost_frame.read_as):
+        with pytest.raises(
+            UserError, match=r"is no table: its name has to end in \.csv, \.tsv, \.json, \.jsonl, \.parquet"
+        ):
+            read(tmp_path / name, "x")
 
 
 @pytest.mark.parametrize("first", [b'arch,"' + b"x" * 200_000, b"arch,\x00,cifar10_test_200", b'"arch\n"x', b"\r\r"])
