@@ -110,7 +110,7 @@ def test_a_figure_that_was_made_for_it_keeps_its_size(found: Results, name: str)
 
 
 def test_several_panels_want_axes_out_of_a_grid(found: Results) -> None:
-    with pytest.raises(UserError, match="axes out of a grid"):
+    with pytest.raises(UserError, match="axes of a grid"):
         found.plot_cells(plt.figure().add_axes((0, 0, 1, 1)))
 
 
