@@ -51,9 +51,9 @@ def codes_of(archs: "pd.Series[str]") -> Int[np.ndarray, "runs"]:
 def by_code(
     tables: Tables, dataset: str, split: str, epochs: int | None = None, own: bool = False
 ) -> Float[np.ndarray, "archs"]:
-    """A figure of all 15,625 architectures in order of their code, in percent; NaN where the table does not hold it.
+    """The accuracies of all 15,625 architectures in order of their code, in percent; NaN if the table lacks them.
 
-    After the most `epochs` that the table holds for the data set, unless others are asked for. With `own`, without
+    After the most `epochs` that the table holds for the data set, unless given. With `own`, without
     the cells that this machine has added: searches found these, so they would spoil what is said of cells at large.
     """
     column, table = np.full(space.SIZE, np.nan), table_of(tables, dataset)

@@ -19,7 +19,7 @@ _FIGURES: Final = ("valid", "test", "regret", "rank", "percentile")
 
 
 def details(folder: Path, tables: Tables) -> dict[str, Any]:
-    """The run in `folder`: what was asked, with every setting that held, what came of it, and why it failed.
+    """The run in `folder`: request, all settings, cell, accuracies, times, and the error if it failed.
 
     `accuracies` are those of the table on the data set searched, in percent; `regret` is in points.
     """

@@ -8,7 +8,7 @@ from benchharness.compute.environment import wait_passively
 
 
 def new(words: list[str]) -> int:
-    """Write the file of a method of one's own."""
+    """Write the file of a new method."""
     parser = Parser("new", "Write the file of a new method: commented, and ready to run.")
     parser.add_argument("file", metavar="FILE.py")
     args = parser.read(words)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from benchharness.table import Table
 
 DONE, FAILED, REFUSED, MORE, INTERRUPTED = 0, 1, 2, 75, 130
-"""Exit codes: all as asked; some run (or check) failed; a request that cannot be met; more to do, as told to pause;
-stopped by Ctrl-C or SIGTERM."""
+"""Exit codes: done; some run or check failed; the request cannot be met; paused with more to do; stopped by Ctrl-C or
+SIGTERM."""
 
 
 class Parser(argparse.ArgumentParser):

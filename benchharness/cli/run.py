@@ -308,7 +308,7 @@ def _requested(suite: "Suite") -> "list[tuple[str, RunSpec]]":
 
 
 def _shared_seeds(suite: "Suite", store: "Store") -> str:
-    """The seeds that all methods of `suite` have finished runs of; its own where there is none."""
+    """The seeds that all methods of `suite` have finished; the suite's own seeds if there are none."""
     from benchharness.runs.runner import plan_of
     from benchharness.store import read
 

@@ -97,7 +97,7 @@ def _completed(
     name: str,
     devices: list[str],
 ) -> "np.ndarray":
-    """The score of every code, once what is missing has been scored, with the progress told."""
+    """The score of every code; computes missing ones and shows progress."""
     from benchharness.compute.devices import slots
     from benchharness.io.progress import counted
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 SAMPLE: Final = 500
-"""Functional classes that `table build` trains unless told how many."""
+"""Functional classes that `table build` trains by default."""
 
 
 def build(words: list[str]) -> int:
@@ -117,7 +117,7 @@ def _trained(parser: Parser, default: str) -> Parser:
 
 
 def _recipe(args: argparse.Namespace, own: "TrainConfig | None" = None) -> "TrainConfig":
-    """The recipe named, else a table's `own`, else the benchmark's, with the changes asked for."""
+    """The named recipe, else the table's `own`, else the benchmark's, with the changes of `--set`."""
     from benchharness import config
     from benchharness.config import changed
     from benchharness.runs import suite

@@ -1,4 +1,4 @@
-"""The per-user data folder: tables and images installed with checksums, or used from where they stand.
+"""The per-user data folder: installed tables and images with checksums, and sources that only stand there.
 
 `BENCHHARNESS_DATA` overrides where it is. A source in a known layout that merely stands in the folder is converted once
 into the cache, so that a read-only folder works as well.

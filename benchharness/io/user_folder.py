@@ -1,4 +1,4 @@
-"""The folders of this user for data and for what can be made anew; by platformdirs, where that is installed."""
+"""The user's folders for data and for caches; given by platformdirs if it is installed."""
 
 import os
 from pathlib import Path

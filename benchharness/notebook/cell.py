@@ -92,9 +92,9 @@ class Cell(NamedTuple):
 
 
 def cell(arch: int | str | space.Arch, dataset: str = "cifar10") -> Cell:
-    """The architecture with the benchmark's index `arch`, or spelt so; raises `UserError` where there is none.
+    """The architecture given by index or in any spelling; raises `UserError` if there is none.
 
-    What is told about it is from the table of `dataset`, where one is installed.
+    Its accuracies and costs are from the table of `dataset`, if one is installed.
     """
     index, about = read_index(arch), {}
     with suppress(UserError):

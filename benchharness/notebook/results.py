@@ -164,9 +164,9 @@ class Results:
 
 
 def results(folder: str | Path = "results") -> Results:
-    """The runs of a results folder, of one suite or of several; raises `UserError` where there is none.
+    """The runs of a results folder, of one suite or of several; raises `UserError` if there is none.
 
-    Their cells are looked up in the tables that are installed, and in what was trained for these results besides.
+    Their cells are looked up in the installed tables and in the trainings beside the results.
     """
     folder = path_of(folder)
     return Results(store.read(folder), tables_of(folder))

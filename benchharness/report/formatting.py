@@ -11,7 +11,7 @@ MISSING = "–"
 
 
 def number(value: float, digits: int = 2) -> str:
-    """`value` with so many decimals; a dash where it is missing."""
+    """`value` with `digits` decimals; a dash if it is missing."""
     if not np.isfinite(value):
         return MISSING if np.isnan(value) else ("∞" if value > 0 else "-∞")
     return f"{value:.{digits}f}".replace("-0." + "0" * digits, "0." + "0" * digits)
@@ -77,7 +77,7 @@ def counted(n: int, noun: str) -> str:
 
 
 def few(names: Iterable[str], most: int) -> str:
-    """`a, b and c`; of more than `most` names the first ones and how many there are besides."""
+    """`a, b and c`; if there are more than `most` names, the first ones and the number of others."""
     every = list(map(str, names))
     if len(every) <= most:
         return listed(every)

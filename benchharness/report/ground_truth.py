@@ -12,7 +12,7 @@ from benchharness.table import DATASETS, SPLITS, Table
 from benchharness.table.quality import coverage
 
 HERE: Final = "†"
-"""Mark of accuracies that are not part of the table as it came."""
+"""Mark of accuracies of cells that were trained on this machine and added to the table."""
 _TRAINED_ON: Final = {
     "half": {
         "valid": "accuracy on the last half of the training images after training on the first",
@@ -55,7 +55,7 @@ def trainable(table: Table | None) -> str:
 
 
 def footnote(table: Table) -> str:
-    """Footnote on cells that are not part of the table as it came."""
+    """Footnote on cells that were trained on this machine and added to the table."""
     runs = np.isfinite(next(iter(table.by_seed.values()), np.empty((len(table), 0)))).sum(-1)
     once, own = runs[table.measured_here], int(runs[~table.measured_here].max(initial=0))
     seeds = (

@@ -21,7 +21,7 @@ _BLANK: Final = re.compile(r"\n{3,}")
 def write_report(report: Report, out: Path, formats: Sequence[str] = FORMATS) -> Path:
     """Write everything into the folder `out`, in whole or not at all; returns the Markdown's path. See `swapped`.
 
-    Every figure is written in each of the `formats`, of which one has to be png or svg, for the pages to show.
+    Every figure is written in each of the `formats`; the pages need png or svg among them.
     """
     with swapped(out) as new:
         _write(report, new, formats)

@@ -122,7 +122,7 @@ class _Source:
             self.merged.same += 1
 
     def _take_further(self, folder: Path, there: Path) -> None:
-        """Keep the run with more epochs, of two of which at least one is unfinished."""
+        """Keep the run with more epochs; at least one of the two is unfinished."""
         if _progress(folder) > _progress(there):
             self._copy(folder, there)
             self.merged.new += 1

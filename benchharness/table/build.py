@@ -14,8 +14,8 @@ from benchharness.table.table import Table, codes
 
 SEED_RULE = "mean over the released training seeds"
 _DECIMALS = 5
-"""Figures are means of shares of at most 25,000 images over a few runs: five decimals keep them apart, and make equal
-those that differ by the rounding of whoever summed them."""
+"""Accuracies are means over a few runs on at most 25,000 images: five decimals tell them apart, and remove differences
+in rounding between releases."""
 
 
 def build_table(

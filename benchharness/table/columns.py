@@ -32,7 +32,7 @@ COSTS: Final = ("params_m", "flops_m")
 NETWORK: Final = tuple(f"network_{field}" for field in Network._fields)
 """The size of the networks, the same in every row; left out where it is the benchmark's own."""
 HERE: Final = "measured_here"
-"""Column that marks rows trained on the machine that wrote the file, which the table as it came lacks."""
+"""Column that marks rows that were trained on the machine that wrote the file, and added to the table."""
 NAMES: Final = ("index", "arch", *COSTS, *NETWORK, HERE)
 """Every column there is, but for those of figures, single runs and seconds; only `arch` and one figure are needed."""
 SUFFIXES: Final = (".csv", ".json", ".parquet")

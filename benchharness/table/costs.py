@@ -125,7 +125,7 @@ class Costs:
 
     @classmethod
     def open(cls, path: Path | str) -> "Costs":
-        """The costs that `save` wrote to `path`; raises `UserError` where there are none."""
+        """Load the costs that `save` wrote to `path`; raises `UserError` if there are none."""
         header, arrays = npz.read_arrays(path_of(path), KIND, LIMIT_BYTES)
         about, measures = header["about"], header.get("measures")
         if header.get("format") != FORMAT or not isinstance(measures, dict) or set(measures) != set(arrays):

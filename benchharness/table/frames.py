@@ -33,7 +33,7 @@ LIMIT_BYTES: Final = 1 << 27
 _HEADER_BYTES: Final = 1 << 16
 _SEPARATORS: Final = ",;\t|"
 _EXCELS_LINE: Final = re.compile(r'\A\s*"?sep=[,;\t|]"?\n')
-"""By which Excel is told the separator, before the names of the columns."""
+"""First line by which files tell Excel the separator."""
 _DECIMAL: Final = re.compile(r"-?\d+,\d+", re.ASCII)
 _THOUSANDS: Final = re.compile(r"-?[1-9]\d{0,2},\d{3}", re.ASCII)
 
@@ -97,7 +97,7 @@ def read_frame(path: Path, is_wanted: Callable[[str], bool]) -> "pd.DataFrame":
 
 
 def floats(column: "pd.Series[Any]") -> Any:
-    """A column as numbers, a decimal comma read as such; raises `UserError` where they are none."""
+    """A column as numbers, with decimal points or commas; raises `UserError` if it is not of numbers."""
     if column.dtype.kind not in "iufb":
         texts = column.dropna().astype(str).str.strip()
         # "2,888" alone may mean thousands: a comma is decimal if at least one value shows that it is.
@@ -117,7 +117,7 @@ def _short(name: object) -> str:
 
 
 def _text(path: Path, limit: int = LIMIT_BYTES) -> str:
-    """The text of a file, unpacked and without a byte order mark; at most `limit` bytes of it where that is asked."""
+    """The text of at most `limit` bytes of a file, decompressed and without a byte order mark."""
     with open_file(path, LIMIT_BYTES) as opened:
         is_packed = bare(path.name).lower().endswith(".gz")
         data = read_up_to(gzip.GzipFile(fileobj=opened) if is_packed else opened, limit + 1)

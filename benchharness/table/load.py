@@ -14,10 +14,10 @@ from benchharness.table.metric import DATASETS
 from benchharness.table.table import Table
 
 Tables = Table | Mapping[str, Table] | Callable[[str], Table | None] | None
-"""A table; or tables by data set, as a mapping or a function that gives None where there is none; or no table."""
+"""A table; or tables by data set, as a mapping or a function that may give None; or None."""
 
 _PACKAGED = ("digits",)
-"""Tables that come with the package, for whoever has installed no other of that name."""
+"""Tables in the package, used if no table of that name is installed."""
 
 
 def load_table(name: str = "nas-bench-201") -> Table:
@@ -30,9 +30,9 @@ def load_table(name: str = "nas-bench-201") -> Table:
 
 
 def load_costs() -> dict[str, Cost]:
-    """Every latency and energy of the benchmark's networks that the data folder has, by name.
+    """Every latency and energy of the benchmark's networks in the data folder, by name.
 
-    Where two files have one name, that of the file stands before the second. Raises `UserError` where one is damaged.
+    If two files have a column of one name, the second is called `FILE:NAME`. Raises `UserError` where one is damaged.
     """
     costs: dict[str, Cost] = {}
     for name in dict.fromkeys(item.name for item in catalog.installed((COSTS,))):
@@ -75,9 +75,9 @@ def _packaged(name: str) -> Table:
 
 
 def table_of(tables: Tables, dataset: str) -> Table | None:
-    """The ground truth of `dataset` among `tables`, None where there is none.
+    """The ground truth of `dataset` among `tables`, None if there is none.
 
-    A table of NAS-Bench-201 is that of all its three, however much it lacks; any other is that of what it holds.
+    A table of NAS-Bench-201 serves all its three data sets, even if incomplete; others serve those that they hold.
     """
     if isinstance(tables, Table):
         own = set(tables.datasets)

@@ -31,9 +31,9 @@ def measured_path(suite: Path, table: Table) -> Path:
 
 
 def tables_of(*results: Path, missing: Callable[[UserError], object] = lambda _: None) -> Callable[[str], Table | None]:
-    """The table of each data set, with the cells that were trained besides for `results`; None where there is none.
+    """A function that gives the table of a data set, with the cells that were trained for `results`, or None.
 
-    Why there is none is told `missing`, once.
+    It calls `missing` with the reason, once per data set.
     """
 
     @cache
@@ -48,9 +48,9 @@ def tables_of(*results: Path, missing: Callable[[UserError], object] = lambda _:
 
 
 def with_measured(table: Table, *results: Path) -> Table:
-    """`table` with the rows besides that were trained for `results` (suites, folders of them or parts of them), marked.
+    """`table` with marked rows added for the cells trained for `results` (suites, folders of suites, or parts of them).
 
-    Those that come with the package count too. Of trainings that are in several the first counts.
+    Trainings in the package are added too. If one is in several files, the first counts.
     """
     places = [place for root in results for place in ground_truth.places(root, _file_name(table))]
     places.append(_PACKAGED / _file_name(table))

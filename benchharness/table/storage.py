@@ -64,9 +64,9 @@ def read_table(path: Path) -> dict[str, Any]:
 
 
 def digest(table: "Table") -> str:
-    """SHA-256 of everything the table says, its `about` left out.
+    """SHA-256 of all arrays of the table, without `about`.
 
-    `numbers` stands for the order of the rows, as it did in versions that wrote it to files: sums do not change.
+    `numbers` is included as older versions wrote it to files, so that digests stay the same.
     """
     content = hashlib.sha256()
     numbers = table.numbers if table.complete else np.ravel_multi_index(tuple(table.ops.T), (len(space.OPS),) * 6)

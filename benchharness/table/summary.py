@@ -52,7 +52,7 @@ def _listed(values: Mapping[str, Any]) -> str:
 
 
 def verify(name: str) -> list[Check]:
-    """Everything that can be checked of the installed table called `name`; raises `UserError` where there is none."""
+    """All checks of the installed table `name`; raises `UserError` if there is none."""
     counted = "costs are computed in closed form; those a source states beside its accuracies were compared with them"
     if is_packaged(name):
         return [*nas_bench_201.checks(load_table(name)), Check(counted, "")]

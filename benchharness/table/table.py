@@ -53,16 +53,16 @@ class Table:
     times: Mapping[tuple[str, int], Float[np.ndarray, "archs"]]
     """Seconds of training, by data set and epochs."""
     rows_measured_here: frozenset[int] = field(default=frozenset())
-    """Rows that this machine has added to the table as it came; no part of its file."""
+    """Rows that were trained on this machine and added; not saved with the table."""
     measured_costs: Callable[[], Mapping[str, Cost]] = field(default=dict)
-    """Gives latencies and energies of its networks by name, when they are first asked for; no part of its file."""
+    """Loads latencies and energies by name at the first use; not saved with the table."""
 
     def __post_init__(self) -> None:
         check(self)
 
     @classmethod
     def open(cls, path: Path | str) -> "Table":
-        """The table that `save` wrote to `path`; raises `UserError` where there is none."""
+        """Load the table that `save` wrote to `path`; raises `UserError` if there is none."""
         return cls(**storage.read_table(path_of(path)))
 
     def save(self, path: Path | str) -> None:
@@ -93,7 +93,7 @@ class Table:
 
     @property
     def measured_here(self) -> Bool[np.ndarray, "archs"]:
-        """Which rows are not the table's own but were trained besides."""
+        """Mask of rows that were trained on this machine and added."""
         marks = np.zeros(len(self), bool)
         marks[list(self.rows_measured_here)] = True
         return marks
@@ -180,7 +180,7 @@ class Table:
     def cost(self, archs: Archs, name: str) -> Float[np.ndarray, "*archs"]:
         """The costs `name` of `archs`, in the unit of `costs[name].measure`.
 
-        For `archs=None` NaN where nothing was measured or a value is odd; asked by name, such a one raises `UserError`.
+        For `archs=None` missing and odd values are NaN; for named architectures they raise `UserError`.
         """
         if name not in self.costs:
             raise unknown("cost", name, self.costs)

@@ -81,7 +81,7 @@ def _per_seed(evidence: Evidence, own: pd.DataFrame) -> TableBlock:
 
 
 def _marked(data: pd.DataFrame, digits: Mapping[str, int]) -> pd.DataFrame:
-    """`data` in words, with a mark behind figures that this machine has measured besides the table."""
+    """`data` formatted for readers, with a mark behind accuracies of cells that were added to the table."""
     shown = data.assign(**{name: data[name].map(partial(number, digits=places)) for name, places in digits.items()})
     marks = data["measured_here"].map({True: HERE, False: ""})
     return shown.assign(**{name: shown[name] + marks for name in ("valid", "test")}).drop(columns="measured_here")

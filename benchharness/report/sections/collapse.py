@@ -58,9 +58,9 @@ def collapse(evidence: Evidence) -> list[Block]:
 
 
 def paper_figure(evidence: Evidence, fallen: pd.DataFrame) -> list[FigureBlock]:
-    """Skips, parameter-free operations, table accuracy and entropy over epochs of a few methods; none without curves.
+    """Skips, parameter-free operations, table accuracy and entropy over epochs of a few methods; empty without curves.
 
-    Beside them stands a published search of the full size.
+    The last column is a published full-size search.
     """
     info = paper_curves(evidence, fallen)
     if info is None:

@@ -117,7 +117,7 @@ def _network(rows: "pd.DataFrame") -> dict[str, Any]:
 
 
 def numbers_in(rows: "pd.DataFrame", path: Path) -> Any:
-    """The column `index`, None where there is none; raises `UserError` where it is none."""
+    """The column `index`, None if it is missing; raises `UserError` if it is not one of indices."""
     if "index" not in rows:
         return None
     numbers = floats(rows["index"])

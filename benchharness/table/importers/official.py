@@ -45,7 +45,7 @@ _SIZES: Final = re.compile(r"\d+(:\d+)+")
 
 
 def recognises(path: Path) -> str | None:
-    """The benchmark's name where `path` is one of its forms, another where the folder holds a part of it, else None.
+    """The benchmark's name if `path` is one of its forms, another name if it holds a part of it, else None.
 
     Files are recognised by the names they were released under; any other is imported by giving the table a name.
     Folders of the size search space (`NATS-sss`) are none of this benchmark's, whatever they are called.
