@@ -152,16 +152,16 @@ BY_METHOD: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
     },
     "nats": {"rsps": {"cells_apart": True}},
 }
-"""What a preset sets otherwise for single methods, by the method that is trained."""
+"""Settings of a preset that differ for single methods, by the trained method."""
 _LATER: Final = ("period", "last_affine", "cells_apart", "cell_batch", "cell_augmented")
-"""Settings that older runs do not record; they had the defaults, and run ids leave those out."""
+"""Settings that older runs do not record; they had the defaults, which run ids leave out."""
 
 
 def for_method(settings: SearchConfig, method: str, given: Collection[str] = ()) -> SearchConfig:
-    """`settings` as they are for `method`: the preset's own for it, but for what is `given` or was changed.
+    """`settings` for `method`: the preset's own values for it replace those that are neither `given` nor changed.
 
-    Named after the preset whose settings for that method they are, where there is one. Raises `UserError` where they
-    do not fit together.
+    The result is named after the preset that it equals, if there is one. Raises `UserError` if settings contradict
+    each other.
     """
     preset, own = PROTOCOLS.get(settings.name), BY_METHOD.get(settings.name, {}).get(method, {})
     if preset is not None:
@@ -180,14 +180,14 @@ def recorded(settings: SearchConfig) -> dict[str, Any]:
 
 
 def named(values: Mapping[str, Any], method: str, ignoring: Collection[str] = ()) -> str:
-    """The preset that recorded `values` are for `method`, but for settings in `ignoring`; else the name they carry."""
+    """The preset that `values` equal for `method`, apart from settings in `ignoring`; else the name in `values`."""
     names = [str(values["name"]), *PROTOCOLS]
     equal = (name for name in names if name in PROTOCOLS and not departures({**values, "name": name}, method, ignoring))
     return next(equal, names[0])
 
 
 def departures(values: Mapping[str, Any], method: str, ignoring: Collection[str] = ()) -> dict[str, Any]:
-    """Recorded `values` that are not those of the preset they name for `method`; all of them where that is unknown."""
+    """The recorded `values` that differ from the preset they name, for `method`; all if that preset is unknown."""
     whole = {**{key: SearchConfig.__dataclass_fields__[key].default for key in _LATER}, **values}
     name = str(values["name"])
     preset = {**vars(PROTOCOLS[name]), **BY_METHOD.get(name, {}).get(method, {})} if name in PROTOCOLS else {}
@@ -199,7 +199,7 @@ def departures(values: Mapping[str, Any], method: str, ignoring: Collection[str]
 
 
 def protocol(name: str, changes: Mapping[str, Any] | None = None) -> SearchConfig:
-    """The preset called `name` with `changes` made (values may be strings); raises `UserError` on what is not one."""
+    """The preset called `name` with `changes` (values may be strings); raises `UserError` on an unknown one."""
     if name not in PROTOCOLS:
         raise unknown("protocol", name, PROTOCOLS)
     result = changed(PROTOCOLS[name], changes or {})
@@ -208,7 +208,7 @@ def protocol(name: str, changes: Mapping[str, Any] | None = None) -> SearchConfi
 
 
 def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
-    """A preset, a dataclass with a `name`, with `changes` made; raises `UserError` on what is none of its settings."""
+    """`settings`, a dataclass with a `name`, with `changes`; raises `UserError` on an unknown setting or bad value."""
     keys = [field.name for field in fields(settings) if field.name != "name"]
     values = {}
     for key, value in changes.items():
@@ -219,7 +219,7 @@ def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
 
 
 def check_values(values: Mapping[str, Any], choices: Mapping[str, Sequence[str]], positive: Iterable[str]) -> None:
-    """Raise `UserError` where a value is none of its `choices`, below 0, not finite, or 0 though it is `positive`."""
+    """Raise `UserError` if a value is none of its `choices`, below 0, not finite, or 0 though it is `positive`."""
     for key, allowed in choices.items():
         if values[key] not in allowed:
             raise unknown(key, values[key], allowed)
@@ -308,7 +308,7 @@ RECIPES: Final = {
 
 
 def recipe(name: str, changes: Mapping[str, Any] | None = None) -> TrainConfig:
-    """The preset called `name` with `changes` made (values may be strings); raises `UserError` on what is not one."""
+    """The preset called `name` with `changes` (values may be strings); raises `UserError` on an unknown one."""
     if name not in RECIPES:
         raise unknown("recipe", name, RECIPES)
     return checked(changed(RECIPES[name], changes or {}))

@@ -182,7 +182,7 @@ def seal(value: Mapping[str, Any]) -> str:
 
 
 def named_apart(specs: Iterable[RunSpec]) -> list[str]:
-    """Each spec's method, with what tells it apart behind it where one name stands for several.
+    """Each spec's method, with a suffix where one name stands for several methods.
 
     That is `@source` for files of different content, and `@v2` for a method that came to search otherwise.
     """

@@ -1,4 +1,4 @@
-"""Seeds hashed from names, so that no stream of random numbers depends on how many numbers another one drew."""
+"""Seeds hashed from names, so that no stream of random numbers depends on the draws of another one."""
 
 import hashlib
 import random

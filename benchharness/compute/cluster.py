@@ -26,15 +26,15 @@ Result = TypeVar("Result")
 
 POLL_SECONDS: Final = 1.0
 ANSWER_SECONDS: Final = 10.0
-"""For the scheduler to answer."""
+"""Time in which the scheduler has to answer."""
 SAY_SECONDS: Final = 5.0
-"""Without a worker that can work, after which it is said what is waited for."""
+"""Time without a usable worker after which a message says what the command waits for."""
 UNFIT_SECONDS: Final = 10.0
-"""With nothing but workers that cannot work, after which the command ends."""
+"""Time with unusable workers only, after which the command ends."""
 SILENT_SECONDS: Final = 60.0
-"""Without a worker's heartbeat, after which its job is given to another one."""
+"""Time without a worker's heartbeat after which its job goes to another worker."""
 DEATHS: Final = 3
-"""Workers that may die with a job before it is taken for their killer."""
+"""Number of workers that die with a job before the job is blamed."""
 _FAULTS: Final = (WorkerError, OSError, ImportError, AttributeError)
 """What a worker raises where its disk, its network or its package is to blame; runs' own errors are results."""
 _GOES_ON: Final = "nothing finished is lost, and the same command goes on"
@@ -51,17 +51,17 @@ class Rules(NamedTuple):
     patience: float = 0.0
     """Seconds to wait for a worker that can work; 0 waits for ever."""
     any_source: bool = False
-    """Whether workers are taken whose package has another source than this one."""
+    """Whether to accept workers that run another source of this package."""
     tell: Callable[[str], None] = say
 
 
 class Errand(NamedTuple):
-    """A job that a worker was given."""
+    """A job that a worker is working on."""
 
     future: Any
     address: str
     key: int | None
-    """The job's; None where the worker is to report what it has."""
+    """The job's key; None for the request to report what the worker has."""
 
 
 def cluster(
@@ -95,13 +95,13 @@ class _Dispatch(Generic[Job, Result]):
     unfit: dict[str, str] = field(default_factory=dict)
     """Workers that cannot work, and why."""
     errands: dict[str, Errand] = field(default_factory=dict)
-    """Those under way, by the key that dask has for them."""
+    """Jobs under way, by dask's key."""
     ended: "queue.SimpleQueue[str]" = field(default_factory=queue.SimpleQueue)
     deaths: Counter[int] = field(default_factory=Counter)
     pulses: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Every worker's last heartbeat, and when on our own clock it was first seen."""
     answering: bool = True
-    """Whether the scheduler does."""
+    """Whether the scheduler answers."""
     idle_since: float | None = None
     said: str = ""
 
@@ -115,7 +115,7 @@ class _Dispatch(Generic[Job, Result]):
             self._mind_idleness()
 
     def _look(self) -> Iterator[tuple[int, Exception]]:
-        """Take note of who came and who left; yields the jobs that are blamed for deaths of workers."""
+        """Update the list of workers; yields the jobs that are blamed for deaths of workers."""
         present = self._listed()
         for address in self.workers.keys() - present.keys():
             yield from self._leave(address)
@@ -124,7 +124,7 @@ class _Dispatch(Generic[Job, Result]):
             self._send(address, None, eval, worker_report.EXPRESSION, worker_report.request(self.work.__module__))
 
     def _listed(self) -> dict[str, str]:
-        """The workers that the scheduler lists, but for silent ones; as before where it does not answer."""
+        """The workers that the scheduler lists, without silent ones; unchanged if it does not answer."""
         if self.client.status != "running":
             raise _gone()
         try:
@@ -142,7 +142,7 @@ class _Dispatch(Generic[Job, Result]):
         }
 
     def _beats(self, address: str, worker: Mapping[str, Any]) -> bool:
-        """Whether a worker's heartbeat was another one lately; no two machines' clocks are compared."""
+        """Whether a worker's heartbeat has changed lately, by this machine's clock alone."""
         now = time.monotonic()
         last, since = self.pulses.get(address, (None, now))
         if worker["last_seen"] != last:
@@ -151,7 +151,7 @@ class _Dispatch(Generic[Job, Result]):
         return now - since < SILENT_SECONDS
 
     def _leave(self, address: str) -> Iterator[tuple[int, Exception]]:
-        """Forget a worker; its job goes to the end of the queue, or out of it as a killer of workers."""
+        """Forget a worker; its job goes to the end of the queue, or is given up if it killed too many workers."""
         name = self.workers.pop(address)
         self.fit.discard(address)
         self.unfit.pop(address, None)
@@ -172,7 +172,7 @@ class _Dispatch(Generic[Job, Result]):
             )
 
     def _hand_out(self) -> None:
-        """Give a job to every fit worker that has none."""
+        """Give a job to every usable worker that has none."""
         busy = {errand.address for errand in self.errands.values()}
         for address in sorted(self.fit - busy):
             if not self.waiting:
@@ -225,7 +225,7 @@ class _Dispatch(Generic[Job, Result]):
             yield key, answer
 
     def _fail(self, address: str, key: int | None, error: BaseException) -> None:
-        """Take a worker out whose fault an error is; raises any other error."""
+        """Exclude the worker if the error is its fault; else raise the error."""
         if not isinstance(error, _FAULTS):
             raise error
         if key is not None:
@@ -250,7 +250,7 @@ class _Dispatch(Generic[Job, Result]):
         self.rules.tell(f"{self.unfit[address]}; it gets no runs of this command")
 
     def _mind_idleness(self) -> None:
-        """Say what is waited for where no worker can work; raises `UserError` where that has gone on for too long."""
+        """Print what the command waits for if no worker is usable; raises `UserError` if that lasts too long."""
         if self.answering and (self.fit or self.given or not self.waiting):
             self.idle_since = None
             return
@@ -266,7 +266,7 @@ class _Dispatch(Generic[Job, Result]):
             self.rules.tell(self.said)
 
     def _situation(self) -> str:
-        """A sentence: how many workers there are, and what we wait for."""
+        """One sentence: how many workers there are, and what the command waits for."""
         if not self.answering:
             return "the dask scheduler does not answer; waiting for it"
         number = f"{len(self.workers)} dask worker{'s' * (len(self.workers) != 1)}"

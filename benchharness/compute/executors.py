@@ -52,7 +52,7 @@ def processes(
 
 
 def fresh(work: Callable[[Job], Result], jobs: Mapping[int, Job], count: int) -> Iterator[tuple[int, Result]]:
-    """Each job's key and result as they finish in `count` processes that nothing was done in before."""
+    """Each job's key and result as they finish in `count` new processes."""
     with ProcessPoolExecutor(count) as pool:
         keys = {pool.submit(work, job): key for key, job in jobs.items()}
         for done in as_completed(keys):
@@ -62,7 +62,7 @@ def fresh(work: Callable[[Job], Result], jobs: Mapping[int, Job], count: int) ->
 def _pool(
     work: Callable[[Job], Result], waiting: dict[int, Job], started: dict[int, Job], count: int
 ) -> Iterator[tuple[int, Result]]:
-    """Run `waiting` empty; `started` holds the jobs that are under way."""
+    """Run all jobs in `waiting`; `started` holds the jobs that are under way."""
 
     def handed_out() -> Iterator[Any]:
         while waiting:
@@ -86,7 +86,7 @@ def _in_worker(work: Callable[[Job], Result], key: int, job: Job, parent: int) -
 
 
 def _end_with(parent: int) -> None:
-    """A worker whose parent was killed would go on unseen to the end of its job; its checkpoint is as good."""
+    """End this process once its parent is gone: it would go on unseen, and the checkpoint loses nothing."""
     while os.getppid() == parent:
         time.sleep(_WATCH_SECONDS)
     os._exit(1)

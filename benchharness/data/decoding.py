@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
 FORMATS: Final = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "PPM", "TIFF")
 _PIXELS_LIMIT: Final = 1 << 26
-"""Height times width beyond which a file is not decoded: a few bytes may stand for gigabytes."""
+"""Height times width above which a file is not decoded, since few bytes may unpack to gigabytes."""
 _BYTES_LIMIT: Final = 1 << 27
 _DARK: Final = 64
 """Of 255: where the upper 8 of 16 bits stay below it in every image, the pixels have 14 bits or fewer."""

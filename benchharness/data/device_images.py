@@ -1,4 +1,4 @@
-"""A part of a data set on the device: batches without any work per image, augmented or in fixed order."""
+"""Images of a data set on the device, as batches in fixed order or augmented by batched tensor operations."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple

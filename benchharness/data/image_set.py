@@ -25,14 +25,14 @@ class ImageSet(NamedTuple):
 
     name: str
     label: str
-    """What figures got on these images are to be called: it says where they differ from the official ones."""
+    """Name of these images in reports, which says if they differ from the official ones."""
     train: UInt8[np.ndarray, "images 3 height width"]
     train_labels: Int[np.ndarray, "images"]
     test: UInt8[np.ndarray, "tests 3 height width"]
     test_labels: Int[np.ndarray, "tests"]
     classes: tuple[str, ...]
     mean: tuple[float, ...]
-    """Of each channel over the official training images, in units of full brightness (0 to 1)."""
+    """Mean of each channel over the official training images, in units of full brightness (0 to 1)."""
     std: tuple[float, ...]
     sha256: str
     """Of all images and labels, and of whether they are mirrored, where they are of the user's own."""
@@ -102,7 +102,7 @@ def build_image_set(
 
 
 def _known_label(name: str, train: Part, test: Part, sha256: str, reencoded: str = "") -> str:
-    """The data set's title, with what sets these images apart from the official ones."""
+    """The data set's title, and how these images differ from the official ones if they do."""
     counts = (len(train.labels), len(test.labels))
     marks = [mark] if (mark := reencoded or official.difference(name, sha256, train, test)) else []
     marks += [f"{counts[0]} + {counts[1]} images"] * (counts != KNOWN[name].counts)
@@ -110,7 +110,7 @@ def _known_label(name: str, train: Part, test: Part, sha256: str, reencoded: str
 
 
 def _is_whole(values: dict[str, Any]) -> bool:
-    """Whether what a file holds is all of an image set, each thing of its kind; files of old say less."""
+    """Whether a file has all fields of an image set with the right types; older files have fewer fields."""
     fields, lately = set(ImageSet._fields), set(ImageSet._field_defaults)
     if not fields - lately <= set(values) <= fields:
         return False

@@ -32,7 +32,7 @@ class Kind(NamedTuple):
     std: tuple[float, ...]
     crop: int = CROP
     version: int = 1
-    """Raised where its images come to be moved otherwise in training, so that run ids differ from then on."""
+    """Raise it when training augments these images differently: later runs then have other ids."""
 
 
 KNOWN: Final = {
@@ -45,7 +45,7 @@ KNOWN: Final = {
 DIGITS: Final = "digits"
 """The data set that comes with the package."""
 RESERVED: Final = (*KNOWN, DIGITS, "auto", "nas-bench-201")
-"""Names that images from a folder of one's own may not have: each means something else already."""
+"""Names that the user's own images may not have, since each means something else."""
 
 
 _SPELLINGS: Final = {re.sub(r"\W|_", "", name): name for name in (*KNOWN, DIGITS)}

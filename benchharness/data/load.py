@@ -14,14 +14,14 @@ def names() -> tuple[str, ...]:
 
 
 def known(name: str) -> str:
-    """`name` as it is spelt here; raises `UserError` where no data set is called so, and says how one is brought in."""
+    """The data set's one name; raises `UserError` if there is no such data set, and says how to import it."""
     if (spelt := canonical(name)) not in (available := names()):
         raise UserError(f"{unknown('data set', name, available)}; `benchharness data import PATH` brings in others")
     return spelt
 
 
 def version(name: str) -> int:
-    """How often what training makes of the images called `name` has changed, from 1; run ids go by it."""
+    """Version of how training augments the images called `name`, from 1; it is part of run ids."""
     return KNOWN[name].version if name in KNOWN else 1
 
 

@@ -1,4 +1,4 @@
-"""The two halves of a data set that a search learns from, and their batches, epoch by epoch."""
+"""Batches of the two halves of a data set, for the weights and for alpha, epoch by epoch."""
 
 import hashlib
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ def _part(whole: Split, name: str, size: int, seed: int) -> Split:
 
 
 class Stream:
-    """Batches of both halves. A pure function of (data set, seed, epoch): nothing to save, nothing to lose."""
+    """Batches of both halves. They depend only on data set, seed and epoch, so that checkpoints hold none of it."""
 
     def __init__(
         self, images: ImageSet, settings: SearchConfig, seed: int, device: torch.device, given: Split | None = None
@@ -136,7 +136,7 @@ class Stream:
 
 
 def _unlike_cifar(images: ImageSet) -> dict[str, Any]:
-    """How images are moved in training, where that is not as on CIFAR-10."""
+    """In words, how training augments these images if not as on CIFAR-10."""
     default = ImageSet._field_defaults
     return {key: getattr(images, key) for key in ("flip", "crop") if getattr(images, key) != default[key]}
 

@@ -30,7 +30,7 @@ OFFICIAL: Final = {
         "5de405b43efc01ffeb6636945981db548113865055f8d347b00a5271a8afdc9a",
     )
 }
-"""Data sets whose pixels can be checked. Of others nothing but counts and classes is known here."""
+"""Data sets whose pixels can be checked; of the others only counts and classes are known."""
 
 
 def difference(name: str, sha256: str, train: Part, test: Part) -> str:

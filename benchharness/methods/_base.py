@@ -1,4 +1,4 @@
-"""The base of every method: who owns the architecture distribution, draws edge weights from it and regularises it."""
+"""Base class of every method, which owns alpha, draws edge weights and regularises them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar

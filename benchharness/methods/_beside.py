@@ -23,7 +23,7 @@ from benchharness.errors import UserError
 _FILE: Final = b"#@ benchharness: beside it, the file "
 _LINE: Final = b"#@ "
 _ELSEWHERE: Final = sys.stdlib_module_names | {"benchharness", "numpy", "torch"}
-"""What a file beside the method may be called without being taken for it."""
+"""Module names that are never looked up beside the method file."""
 
 
 def source_of(path: Path) -> bytes:
@@ -109,7 +109,7 @@ def _imported(path: Path, content: bytes) -> dict[str, str]:
 
 
 def _tops(source: bytes) -> set[str]:
-    """The first names of all modules that `source` imports absolutely; none where it is no Python."""
+    """The top-level names of all modules that `source` imports absolutely; none if it is not valid Python."""
     try:
         nodes = list(ast.walk(ast.parse(source)))
     except (SyntaxError, ValueError, RecursionError):
@@ -120,7 +120,7 @@ def _tops(source: bytes) -> set[str]:
 
 
 def _files(folder: Path, top: str) -> list[Path]:
-    """The files in `folder` that the module `top` is made of; a package is taken whole."""
+    """The files in `folder` of the module `top`; all files of a package."""
     if top in _ELSEWHERE:
         return []
     if (folder / top / "__init__.py").is_file():
@@ -133,7 +133,7 @@ def _files(folder: Path, top: str) -> list[Path]:
 
 
 def _is_installed(top: str) -> bool:
-    """Whether there is a module of that name that is no mere folder."""
+    """Whether an installed module has that name; a mere folder does not count."""
     spec = find_spec(top)
     return spec is not None and not isinstance(spec.loader, NamespaceLoader | None)
 

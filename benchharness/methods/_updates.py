@@ -26,7 +26,7 @@ Loss = Callable[[Weights], Float[Tensor, ""]]
 
 
 class Distribution(Protocol):
-    """What an update needs of a method."""
+    """The interface of a method that an update needs."""
 
     def draw(self, progress: float) -> Weights: ...
     def draw_for_weights(self, progress: float, loss: Loss) -> Weights | Arch: ...
@@ -35,7 +35,7 @@ class Distribution(Protocol):
 
 
 class Parts(NamedTuple):
-    """What an update works with: supernet, method, their optimisers, and the images."""
+    """Supernet, method, their optimisers and the images, which an update works on."""
 
     net: Supernet
     method: Distribution
@@ -50,7 +50,7 @@ class StepContext(NamedTuple):
     progress: float
     """0 in the first epoch, 1 in the last."""
     decided: Mapping[int, int] = {}
-    """Edges that carry one operation alone already."""
+    """The operation of each edge that is decided already."""
     alpha: bool = True
     """Whether the step updates alpha too."""
 
@@ -96,7 +96,7 @@ class Update:
         return tally(logits, batch)
 
     def _cells(self, first: Arch, batch: Batch, when: StepContext) -> Arch | list[Arch]:
-        """The cell to train, or one for each cell of the network where the protocol wants them apart."""
+        """The cell to train, or one per cell of the network if the protocol sets `cells_apart`."""
         if not self.settings.cells_apart:
             return _as_decided(first, when)
         drawn = chain([first], (self.method.draw_for_weights(when.progress, self._loss(batch)) for _ in count()))
@@ -134,7 +134,7 @@ class FirstOrder(Update):
         return torch.stack(counted)
 
     def step_alpha(self, train: Batch, valid: Batch, when: StepContext) -> Tally:  # noqa: ARG002
-        """One step on alpha by the validation loss and the method's penalty, the weights held."""
+        """One step on alpha by the validation loss and the method's penalty; the weights stay as they are."""
         drawn = self.drawn(when)
         with self.net.holding_weights():
             logits = self.logits(valid, drawn)
@@ -256,7 +256,7 @@ def with_decided(weights: Weights, decided: Mapping[int, int]) -> Weights:
 
 @contextmanager
 def judging(net: Supernet, stream: Stream) -> Iterator[Callable[[Arch], Tally]]:
-    """What tallies one sampled cell after the other, each on the next validation batch, as the protocol says.
+    """A function that measures sampled cells, each on the next validation batch, normalised as the protocol says.
 
     Without `cell_batch` these are batches of a step's size in fixed order, by batch statistics.
     """

@@ -47,7 +47,7 @@ def text(kind: type[Method]) -> str:
 
 
 class _Parts:
-    """What of a notebook a class is made of: imports, and definitions in an order in which they can be run."""
+    """The parts of a notebook that a class needs: imports, and definitions in an order in which they can run."""
 
     def __init__(self, kind: type[Method]) -> None:
         self.kind, self.space = kind, vars(sys.modules[kind.__module__])
@@ -56,7 +56,7 @@ class _Parts:
         self.begun: set[str] = set()
 
     def add(self, definition: Any) -> None:
-        """A class or function of the notebook, after what it takes from there."""
+        """Add a class or function of the notebook, after those that it uses."""
         name = definition.__name__
         if name not in self.begun:
             self.begun.add(name)
@@ -84,7 +84,7 @@ class _Parts:
 
 
 def _home(value: Any, origin: Any, own: Any) -> str:
-    """The module from which `value` can be imported as `own`; empty where there is none."""
+    """The module from which `value` can be imported under the name `own`; empty if there is none."""
     package = __name__.partition(".")[0]
     for module in (package, origin, "torch"):
         if isinstance(module, str) and isinstance(own, str) and getattr(_imported(module), own, None) is value:
@@ -101,7 +101,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _globals(source: str) -> set[str]:
-    """The names that `source` takes from outside, anywhere in it."""
+    """The global names that `source` uses."""
 
     def names(scope: symtable.SymbolTable) -> Iterator[str]:
         for symbol in scope.get_symbols():

@@ -47,7 +47,7 @@ def compiler() -> str | None:
 
 
 def seconds() -> float:
-    """Seconds that this process has spent compiling so far."""
+    """Seconds that this process has spent on compilation so far."""
     from torch._dynamo.utils import calculate_time_spent  # loaded with the compiler, which takes a second or two
 
     return calculate_time_spent()["total_wall_time"]

@@ -12,7 +12,7 @@ _BACKENDS: Final[tuple[Any, ...]] = (torch.backends.cudnn, torch.backends.cuda.m
 
 
 def check_numerics(numerics: str, device: str) -> None:
-    """Raise `UserError` where `device`, such as `cpu` or `cuda:1`, has no such arithmetic."""
+    """Raise `UserError` if `device`, such as `cpu` or `cuda:1`, does not support these `numerics`."""
     if numerics == "tf32" and not device.startswith("cuda"):
         raise UserError(f"numerics='tf32' is of CUDA devices and this one is {device!r}; take float32 or bf16")
 

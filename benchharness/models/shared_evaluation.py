@@ -1,4 +1,4 @@
-"""Many candidates on the same images: logits at several edge weights or of several cells, the stem computed once.
+"""Logits of many candidates (edge weights or cells) on the same images, with shared work computed once.
 
 Each gets, bit for bit, what `Supernet.forward` or, for a cell, `Supernet.one_hot` gives it alone. Edge weights as
 selections ask for them hold many zeros: operations that carry nothing, and edges that lead nowhere, are left out.

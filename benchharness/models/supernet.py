@@ -215,7 +215,7 @@ class Supernet(Skeleton):
 
     @contextmanager
     def holding_weights(self) -> Iterator[None]:
-        """A forward pass from which no gradient of the supernet's weights will be asked.
+        """A block in which no gradient of the supernet's weights is computed.
 
         Compiled cells would compute it all the same; without them autograd leaves it out by itself.
         """

@@ -8,9 +8,9 @@ _PACKAGE: Final = Path(__file__).resolve().parents[1]
 
 
 def place(error: BaseException, method: Path | None, name: str = "") -> str:
-    """`(mine.py:12)`: the innermost line of the file `method`, or of one beside it, that `error` passed; else empty.
+    """The innermost line of the file `method`, or of one beside it, in the traceback of `error`: `(mine.py:12)`.
 
-    `name` is what its user calls the file where that is a copy.
+    Empty if there is none. `name` is the user's name for the file, where `method` is a copy.
     """
     method = method and method.resolve()
     for frame in reversed(traceback.extract_tb(error.__traceback__) if method else []):

@@ -1,4 +1,4 @@
-"""Warnings before a run about what its plan cannot show: alphas that cannot move far, too few seeds for any test."""
+"""Warnings before a run that its plan cannot answer the question: alpha moves too little, or seeds are too few."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -19,17 +19,17 @@ _PAPERS: Final = 11.7
 
 
 def cannot_show(plan: Sequence[Job]) -> list[str]:
-    """A sentence for each thing that this plan cannot show whatever its searches do."""
+    """A sentence for each question that this plan cannot answer, whatever its searches derive."""
     return [*_immovable(plan), *_few_seeds(plan)]
 
 
 def alpha_reach(settings: SearchConfig, train_images: int) -> float:
-    """How far alpha can move in a search that takes so many training images an epoch: its rate times its steps."""
+    """How far alpha can move in a search on `train_images` images an epoch: its learning rate times its steps."""
     return settings.alpha_learning_rate * settings.epochs * -(-train_images // settings.batch)
 
 
 def _immovable(plan: Iterable[Job]) -> list[str]:
-    """At most one sentence: all jobs of a plan that differ in settings do so by method alone."""
+    """A sentence if alpha can move too little. One job is enough: within a plan, settings differ by method alone."""
     for job in plan:
         settings, images = SearchConfig(**job.base.protocol), _train_images(job)
         reach = alpha_reach(settings, images) if images else REACH
@@ -43,7 +43,7 @@ def _immovable(plan: Iterable[Job]) -> list[str]:
 
 
 def _train_images(job: Job) -> int:
-    """Training images an epoch; 0 where only the data would tell."""
+    """Training images per epoch; 0 if only the installed data set could tell."""
     limit, known = int(job.base.protocol["images"]) // 2, KNOWN.get(job.base.dataset)
     halves = known.counts[0] // 2 if known else 0
     return min(limit, halves) if limit and halves else limit or halves

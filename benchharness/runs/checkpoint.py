@@ -1,4 +1,4 @@
-"""A supernet's checkpoint: bound to its run and its images, gone on from where it is whole, never where it is not."""
+"""Saves and loads a supernet's checkpoint, which is used only if it is whole and of the same run and images."""
 
 import io
 import os
@@ -23,7 +23,7 @@ from benchharness.store import Run
 
 @runtime_checkable
 class Searcher(Protocol):
-    """What the runner needs of a search; `search.Search` is the real one."""
+    """The interface of a search that the runner needs; `search.Search` implements it."""
 
     @property
     def epoch(self) -> int: ...  # noqa: D102
@@ -38,7 +38,7 @@ class Searcher(Protocol):
     def read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]: ...  # noqa: D102
 
     tell: Callable[[float], None]
-    """Gets the share of a reading that is done."""
+    """Called with the finished share of the derivation, 0 to 1."""
 
 
 class Checkpoints:
@@ -92,9 +92,9 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def resumed(base: Run, begin: Callable[[], Searcher]) -> tuple[Searcher, str]:
-    """The search as its checkpoint holds it, or at its beginning; and why so, where there was one not to go on from.
+    """The search from its checkpoint, or else from its beginning; and why a checkpoint that exists was not used.
 
-    Raises `UserError` where the run is done on other images, since its supernet was trained on those.
+    Raises `UserError` if the run is done and its images have changed since.
     """
     search = begin()
     if base.done:
@@ -126,7 +126,7 @@ def restored(base: Run, search: Searcher) -> None:
 
 
 def check_same(search: Searcher, recorded: np.ndarray) -> None:
-    """A finished supernet whose checkpoint is gone is trained again, which is of use only if it comes out the same."""
+    """Raise `RuntimeError` if a supernet that is trained again differs from the recorded one."""
     alphas = search.arrays()["alphas"]
     if not np.array_equal(alphas, recorded[: len(alphas)]):
         raise RuntimeError(
@@ -140,7 +140,7 @@ def _bound_to(base: Run, search: Searcher) -> dict[str, str]:
 
 
 def _state(base: Run, search: Searcher) -> Mapping[str, Any]:
-    """The state in the checkpoint; raises `UserError` where that is damaged, or another run's or of other images."""
+    """The state in the checkpoint; raises `UserError` if it is damaged, of another run, or of other images."""
     if not files.is_sound(base.checkpoint):  # torch loads a tensor whose bytes were garbled without a word
         raise UserError("is damaged")
     checkpoint = torch.load(base.checkpoint, map_location="cpu", weights_only=True)

@@ -27,7 +27,7 @@ SHAPE: Final = (len(EDGES), len(OPS))
 EXTREME: Final = 40.0
 """An alpha at which exponentials and their inverses get close to the ends of float32."""
 SLOW: Final = 300.0
-"""Draws of DARTS that a draw may take: about a millisecond on a processor, where the smallest steps take 30.
+"""Times as long as a draw of DARTS that a draw may take: about 1 ms on a CPU, where the smallest steps take 30 ms.
 
 The slowest built-in method, drnas-progressive, takes 21 (one core of an AMD EPYC, shortest of 20 draws)."""
 TINY: Final = {
@@ -45,7 +45,7 @@ CHEAP: Final = {"tuning": 1, "batches": 1, "samples": 4, "controller_steps": 2, 
 
 
 class Finding(NamedTuple):
-    """What came of one check."""
+    """The result of one check."""
 
     check: str
     state: Literal["passed", "failed", "skipped", "slow"]
@@ -53,21 +53,22 @@ class Finding(NamedTuple):
 
 
 class Nonconforming(Exception):  # noqa: N818
-    """A check's reason to fail."""
+    """Raised by a check that fails, with the reason."""
 
 
 class Slow(Exception):  # noqa: N818
-    """A check's reason to warn: nothing is wrong, but it will take its time."""
+    """Raised by a check to warn that the method is correct but slow."""
 
 
 class Skipped(Exception):  # noqa: N818
-    """A check's reason not to apply."""
+    """Raised by a check that does not apply to the method."""
 
 
 def check_method(name: str | Path) -> list[Finding]:
-    """Every check of the method called `name` or defined by that file, up to the first that fails for most of them.
+    """Run every check on the method called `name`, or defined by that file.
 
-    Where draws are no distributions nothing else can be told. Raises `UserError` where there is no such method.
+    If the first check fails (draws are distributions) the others are skipped, since they build on it. Raises
+    `UserError` if there is no such method.
     """
     kind = methods.load(name)
     file = path_of(name).resolve() if str(name).endswith(".py") else None

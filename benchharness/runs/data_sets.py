@@ -1,4 +1,4 @@
-"""Everything in the data folder, whatever its kind: tables, costs, images and split files."""
+"""Installs, lists and verifies everything in the data folder: tables, costs, images and split files."""
 
 from pathlib import Path
 from typing import Final
@@ -27,7 +27,7 @@ def fetch(name: str, origin: str = "") -> list[Installed]:
 
 
 def installed() -> list[Installed]:
-    """What the data folder offers: everything installed, then sources used from where they stand."""
+    """Everything installed in the data folder, then the sources that merely lie in it."""
     return catalog.installed(KINDS)
 
 

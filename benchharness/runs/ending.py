@@ -1,4 +1,4 @@
-"""One line for every run that ends, for the command line and notebooks alike."""
+"""Performs a plan with a progress display, and prints one line per run that ends."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
@@ -47,7 +47,7 @@ def perform_with_progress(
 
 
 def line(outcome: Outcome, store: Store, tables: Tables, verbose: bool = False) -> str:
-    """A run that has ended, with what the table says of its cell.
+    """One line on a run that has ended: who, the derived cell, its accuracy in the table, the time it took.
 
     `verbose` adds the cell and its accuracy with inherited weights.
     """
@@ -63,7 +63,7 @@ def line(outcome: Outcome, store: Store, tables: Tables, verbose: bool = False) 
 
 
 def _reached(row: "pd.Series[Any]", tables: Tables) -> str:
-    """What the table says of a run's cell, in short."""
+    """The table's test accuracy and rank of a run's cell, in short."""
     table = table_of(tables, row["dataset"])
     if table is None:
         return "no table"

@@ -1,4 +1,4 @@
-"""From `--methods darts,snas+ostr --seeds 0-4` to the runs to make: each supernet once, with all its readings."""
+"""Turns `--methods darts,snas+ostr --seeds 0-4` into jobs: each supernet once, with all cells derived from it."""
 
 import hashlib
 import re
@@ -22,9 +22,9 @@ _METHOD: Final = re.compile(rf"(.+?\.py|[^:+]*){_OPTIONS}(?:\+([^:+]*){_OPTIONS}
 
 
 class MethodRequest(NamedTuple):
-    """A method as spelt in a request: `NAME[:key=value]*[+SELECTION[:key=value]*]`.
+    """A method as the user wrote it: `NAME[:key=value]*[+SELECTION[:key=value]*]`.
 
-    A value alone, of the method's main option, is under no key.
+    A value without a key, which is of the method's main option, is stored under the empty key.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Job(NamedTuple):
     base: RunSpec
     """The supernet's own run: its method, with that method's own selection."""
     readouts: tuple[RunSpec, ...]
-    """Further runs that share the supernet."""
+    """Further runs, which derive their cells from the same supernet."""
     source_path: Path | None = None
     """The user's file, absolute, where the trained method is not built in."""
 
@@ -68,7 +68,7 @@ class _Reading(NamedTuple):
 
 
 def parse_methods(text: str) -> list[MethodRequest]:
-    """The methods in a comma-separated request; raises `UserError` on what is not spelt like one."""
+    """The methods in a comma-separated request; raises `UserError` on a part with bad syntax."""
     return [_parse(part.strip()) for part in text.split(",")]
 
 
@@ -95,9 +95,9 @@ def make_plan(
 ) -> list[Job]:
     """The jobs of a request, seed by seed; raises `UserError` on an unknown method, selection, option or data set.
 
-    A supernet's own run is always planned: `ostr` alone also gives `darts`, which costs no further training. A
-    protocol on the benchmark's own split takes its file from the data folder where that has it, and the runs say which.
-    Where the protocol has settings of its own for a method, they hold but for those in `given`.
+    A supernet's own run is always planned: `ostr` alone also plans `darts`, which costs no further training. A
+    protocol with `split=benchmark` uses the split file in the data folder if there is one, and the run records its
+    digest. Settings that the protocol has for a method apply unless their names are in `given`.
     """
     data.known(dataset)
     groups: dict[tuple[str, str], tuple[_Supernet, dict[str, _Reading]]] = {}
@@ -137,7 +137,7 @@ def _pairs(text: str, whole: str) -> dict[str, str]:
 def _resolve(request: MethodRequest) -> tuple[_Supernet, _Reading]:
     """The supernet that a request needs, and how the cell is derived from it.
 
-    Options right after the name go to the method where it has them, otherwise to its selection.
+    Options right after the name go to the method if it has them, and otherwise to its selection.
     """
     named, name, path = _load(request.name)
     request = request._replace(
@@ -162,7 +162,7 @@ def _resolve(request: MethodRequest) -> tuple[_Supernet, _Reading]:
 
 
 def _by_name(options: Mapping[str, str], name: str, main: str) -> dict[str, str]:
-    """`options` with a value that was given alone under the key that it is of; raises `UserError` where it is none."""
+    """`options` with a value without key under the main option `main`; raises `UserError` if it is empty."""
     if "" in options and (not main or main in options):
         alone = options[""]
         raise UserError(f"{alone[:80]!r} in {f'{name}:{alone}'[:80]!r} is no option; write key=value")
@@ -172,7 +172,7 @@ def _by_name(options: Mapping[str, str], name: str, main: str) -> dict[str, str]
 def _refuse_unknown(
     request: MethodRequest, rest: Mapping[str, str], known: Mapping[str, Any], chosen: str | type
 ) -> None:
-    """With a selection of its own named, only the method can take the first options."""
+    """Raise `UserError` on unknown options; if a selection is named, the first ones are the method's."""
     allowed = {**known, **({} if request.selection else selection.options(chosen))}
     for key in rest:
         if key not in allowed:
@@ -180,7 +180,7 @@ def _refuse_unknown(
 
 
 def _borrowed(request: MethodRequest, supernet: _Supernet) -> _Reading:
-    """The reading `+SELECTION`, a selection's own name or that of a method which has one."""
+    """The derivation `+SELECTION`: the name of a selection, or of a method whose selection is used."""
     given = request.selection or ""
     chosen: str | type = given
     preset: dict[str, Any] = {}
@@ -201,7 +201,7 @@ def _borrowed(request: MethodRequest, supernet: _Supernet) -> _Reading:
 
 
 def _load(name: str) -> tuple[Any, str, Path | None]:
-    """The method, what it is called in tables, and its file where it is the user's."""
+    """The method, its name in tables, and its file if it is the user's own."""
     if not name.endswith(".py"):
         return methods.load(name), methods.canonical(name), None
     path = path_of(name).resolve()
@@ -212,7 +212,7 @@ def _load(name: str) -> tuple[Any, str, Path | None]:
 
 
 def _preset(method: Any) -> dict[str, Any]:
-    """The options that a method sets about its own selection."""
+    """The options that a method sets for its selection."""
     return dict(getattr(method, "selection_options", {}))
 
 
@@ -236,12 +236,12 @@ def _reading(kind: str | type, changes: Mapping[str, Any]) -> _Reading:
 
 
 def _changed(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values that are not the default: two spellings of one request get one label, and so one run id."""
+    """The values that differ from the defaults, so that two spellings of one request get one label and one run id."""
     return {key: value for key, value in values.items() if value != defaults[key]}
 
 
 def _shown(method: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that a label tells: those that are not the default, and the main one."""
+    """The options in a label: the main one, and those that differ from the default."""
     known = methods.options(method)
     main = {key: value for key, value in values.items() if key == method.main_option}
     return {**main, **_changed(known, values)}
@@ -274,6 +274,6 @@ def _job(
 
 
 def _versions(supernet: _Supernet, dataset: str) -> dict[str, int]:
-    """What of a run is of another version than the first."""
+    """The versions of the method and of the image handling that are not 1."""
     both = {"method": supernet.version, "images": data.version(dataset)}
     return {part: version for part, version in both.items() if version != 1}

@@ -1,4 +1,4 @@
-"""Progress of runs, read from their folders, so that it works with every executor."""
+"""Progress of runs, read from their folders so that it works with every executor."""
 
 import threading
 import time
@@ -26,26 +26,25 @@ if TYPE_CHECKING:
 
 REFRESH_SECONDS: Final = 1.0
 PLAIN_SHARES: Final = 5
-"""Lines per search where stdout is no terminal: one each time another fifth of its epochs, or of its reading, is
-done."""
+"""Lines per search if stdout is no terminal: one for each fifth of its epochs, and of its derivation."""
 
 
 class RunProgress(NamedTuple):
-    """A search as seen from outside."""
+    """How far one search is."""
 
     method: str
     seed: int
     epoch: int
     epochs: int
     accuracy_pct: float | None
-    """Of the supernet on the validation half, in the last finished epoch."""
+    """Validation accuracy of the supernet after the last finished epoch."""
     seconds_left: float | None
     read: float | None = None
-    """The share of the reading that is done, once the supernet is trained."""
+    """The finished share of the derivation, once the supernet is trained."""
 
     @property
     def share(self) -> float:
-        """How much of the training is done, and beyond 1 of the reading after it."""
+        """Finished share of the training, plus that of the derivation after it: 0 to 2."""
         return self.epoch / self.epochs + (self.read or 0.0)
 
     def __str__(self) -> str:
@@ -61,21 +60,20 @@ class PlanProgress(NamedTuple):
     """How far a plan is."""
 
     done: float
-    """Epochs done, counting every epoch of a finished supernet, and one more, or as many as it tunes, for each of its
-    readings."""
+    """Finished epochs of all supernets, plus one for each derived cell, and more where a derivation tunes."""
     total: float
     running: tuple[RunProgress, ...]
 
     @property
     def share(self) -> float:
-        """The part done, 0 to 1."""
+        """The finished share, 0 to 1."""
         return self.done / self.total if self.total else 1.0
 
 
 def plan_progress(plan: "Iterable[Job]", store: Store, finished: set[str]) -> PlanProgress:
-    """How far the runs of `plan` are, as their folders tell.
+    """How far the runs of `plan` are, read from their folders.
 
-    `finished` remembers the run ids already seen done from one survey to the next: those folders are not read again.
+    `finished` collects the ids of finished runs from one call to the next; their folders are not read again.
     """
     done, total = 0.0, 0.0
     running = list[RunProgress]()
@@ -98,7 +96,7 @@ def plan_progress(plan: "Iterable[Job]", store: Store, finished: set[str]) -> Pl
 
 
 def run_progress(job: "Job", store: Store) -> RunProgress | None:
-    """The job's search as its trace tells; None where it has not begun."""
+    """The job's search, read from its trace; None if it has not begun."""
     folder = store.folder(job.base)
     if not folder.is_dir():
         return None
@@ -112,13 +110,13 @@ def run_progress(job: "Job", store: Store) -> RunProgress | None:
 
 
 def _reading_share(spec: RunSpec, store: Store) -> float | None:
-    """How much of the run's reading is done, where its worker has said so."""
+    """The finished share of the derivation, if the worker has reported one."""
     reading = read_json(store.folder(spec) / READING, Reading)
     return reading["share"] if reading else None
 
 
 def _reading_epochs(spec: RunSpec) -> int:
-    """What reading a run out takes, in epochs: one, and those that it tunes between the decisions on edges."""
+    """Cost of a derivation in epochs: one, plus those that it tunes between decisions on edges."""
     return 1 + (len(EDGES) - 1) * int(spec.selection_options.get("tuning", 0))
 
 
@@ -131,7 +129,7 @@ def _status(store: Store, spec: RunSpec, finished: set[str]) -> Status:
 
 @contextmanager
 def show_progress(plan: "list[Job]", store: Store, console: Console | None = None) -> Iterator[None]:
-    """Keep the person at the keyboard informed until the block is left: a live display, or plain lines in a file."""
+    """Show progress until the block ends: a live display in a terminal, plain lines elsewhere."""
     console = console or Console()
     over = threading.Event()
     show = _show_live if console.is_terminal else _show_lines
@@ -145,7 +143,7 @@ def show_progress(plan: "list[Job]", store: Store, console: Console | None = Non
 
 
 def _surveys(plan: "list[Job]", store: Store, over: threading.Event) -> Iterator[PlanProgress]:
-    """A survey a second; none while the folder cannot be read, which whoever works there says in a sentence."""
+    """The plan's progress once a second; skipped while the folder cannot be read, which the workers report."""
     finished: set[str] = set()
     while not over.wait(REFRESH_SECONDS):
         with suppress(UserError, OSError):
@@ -153,14 +151,14 @@ def _surveys(plan: "list[Job]", store: Store, over: threading.Event) -> Iterator
 
 
 class Pace:
-    """Time left at the pace kept so far: estimated anew whenever something is done, counted down meanwhile."""
+    """Time left at the pace so far: estimated anew whenever an epoch ends, counted down in between."""
 
     def __init__(self) -> None:
         self.first: tuple[float, float] | None = None
         self.done, self.end = 0.0, 0.0
 
     def left(self, now: PlanProgress, clock_seconds: float) -> float | None:
-        """Seconds left at the time `clock_seconds`; None as long as nothing was done under our eyes."""
+        """Seconds left at the time `clock_seconds`; None until the first epoch has ended."""
         if self.first is None:
             self.first, self.done = (now.done, clock_seconds), now.done
         before, since = self.first
@@ -170,7 +168,7 @@ class Pace:
         return max(0.0, self.end - clock_seconds) if self.done > before else None
 
     def words(self, now: PlanProgress) -> str:
-        """The same in words, as of now."""
+        """The same in words, at this moment."""
         seconds = self.left(now, time.monotonic())
         return "" if seconds is None else f"{clock(seconds)} left"
 

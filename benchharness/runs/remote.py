@@ -1,4 +1,4 @@
-"""Runs on machines without the results folder: made in a store there, and their files sent back."""
+"""Runs on machines that do not share the results folder: made in a temporary folder, their files sent back."""
 
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from benchharness.store.transfer import RunFiles, pack, unpack
 
 
 class RemoteResult(NamedTuple):
-    """What comes back for a job."""
+    """What a worker sends back for a job."""
 
     outcomes: list[Outcome]
     files_by_run: Mapping[str, RunFiles]
@@ -23,7 +23,7 @@ class RemoteResult(NamedTuple):
 
 
 def finished_files(job: Job, store: Store) -> dict[str, RunFiles]:
-    """What `store` has of a job already, for whoever makes the rest: a supernet made again has to be the same."""
+    """The files of the job's finished runs, which a worker needs to check that its supernet is the same."""
     done = [spec for spec in job.specs if store.status(spec) == Status.DONE]
     return {spec.run_id: pack(store.folder(spec)) for spec in done}
 
@@ -37,7 +37,7 @@ def execute_remotely(
     scratch: str | None = None,
     make: Open = open_search,
 ) -> RemoteResult:
-    """`worker.execute` in a temporary store within `scratch`, which begins with what is `known` and is removed."""
+    """`worker.execute` in a temporary store within `scratch` that starts with the `known` files and is then removed."""
     with tempfile.TemporaryDirectory(prefix="benchharness-", dir=scratch) as folder:
         store = Store(Path(folder), suite)
         for spec in job.specs:
@@ -58,7 +58,7 @@ def _packed(outcomes: list[Outcome], folders: Mapping[str, Path]) -> RemoteResul
 
 
 def store_results(remote: RemoteResult, store: Store) -> Iterator[Outcome]:
-    """Write what came back into `store`, each run once: what another process has finished meanwhile stays as it is."""
+    """Write the runs that came back into `store`, except those that another process has finished meanwhile."""
     for outcome in remote.outcomes:
         if outcome.state == "failed" and outcome.spec.run_id not in remote.files_by_run:
             yield outcome  # it was not begun, for want of a supernet, or is too large

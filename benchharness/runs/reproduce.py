@@ -1,4 +1,4 @@
-"""Makes a finished run again from its folder alone, and compares the results."""
+"""Repeats a finished run from its folder alone, and compares the results."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,22 +18,22 @@ from benchharness.store.schemas import Machine
 
 
 class Repeat(NamedTuple):
-    """What came of making a run once more."""
+    """The result of repeating a run."""
 
     folder: Path
-    """Where it was made."""
+    """The folder of the repeated run."""
     differences: tuple[str, ...]
-    """Where its results are not those of the first time; empty where every bit is the same."""
+    """How its results differ from the first ones; empty if every bit is the same."""
     circumstances: tuple[str, ...]
-    """What is not as it was then: versions, processor, device."""
+    """Versions, processor or device that have changed since."""
 
 
 def repeat(folder: Path, scratch: Path, device: str, make: Open = open_search) -> Repeat:
-    """Make the finished run in `folder` again in `scratch`, from the beginning, with as many threads as it had.
+    """Repeat the finished run in `folder` from its beginning, in the folder `scratch`.
 
-    It is compiled as it was then, its steps are recorded where they were then and `device` can, and a user's method is
-    run from the copy beside its supernet. Raises `UserError` where the run is not finished, where its supernet's folder
-    is missing, or where it fails this time.
+    Threads and compilation are those of the first time, and so are CUDA graphs if `device` has them; a user's method is
+    run from the copy beside its supernet. Raises `UserError` if the run is not finished, if its supernet's folder is
+    missing, or if it fails this time.
     """
     job, base = job_of(folder)
     store = Store(scratch.absolute(), "again")
@@ -54,7 +54,7 @@ def _method_file(folder: Path) -> bytes:
 
 
 def job_of(folder: Path) -> tuple[Job, Path]:
-    """The job that makes the run in `folder` and nothing else, and the folder of its supernet."""
+    """The job of the run in `folder` alone, and the folder of its supernet."""
     spec, record = _spec(folder), read_record(folder)
     if record is None or status(folder) != Status.DONE:
         raise UserError(f"{folder} holds no finished run, so there is nothing to compare with")

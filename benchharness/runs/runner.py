@@ -1,4 +1,4 @@
-"""Plan -> executor -> store: makes every run of a plan exactly once."""
+"""Runs a plan: hands its jobs to an executor until every run is done or has failed, each made once."""
 
 import re
 import time
@@ -30,16 +30,16 @@ POLL_SECONDS: Final = 2.0
 
 
 def plan_of(suite: Suite) -> list[Job]:
-    """The jobs of a request, everything about it checked."""
+    """The jobs of `suite`; raises `UserError` on a request that cannot be met."""
     suite, _ = suite.resolved()
     settings = make_protocol(suite.protocol, suite.settings)
     return make_plan(parse_methods(suite.methods), parse_seeds(suite.seeds), suite.dataset, settings, suite.settings)
 
 
 def share(plan: list[Job], part: str) -> list[Job]:
-    """Part `i/n` of a plan, i from 1 to n: every n-th supernet, so that the parts are disjoint and make up the plan.
+    """Part `i/n` of a plan: every n-th supernet from the i-th on (1 to n), so that the parts together are the plan.
 
-    Raises `UserError` where `part` is none.
+    Raises `UserError` if `part` is not of that form.
     """
     match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", part, re.ASCII)
     if not match or not 1 <= int(match[1]) <= int(match[2]):
@@ -48,12 +48,12 @@ def share(plan: list[Job], part: str) -> list[Job]:
 
 
 def perform(plan: Iterable[Job], store: Store, options: RunOptions = RunOptions()) -> Iterator[Outcome]:  # noqa: B008
-    """Work through what the store lacks, yielding each run's outcome as its job ends.
+    """Make the runs that the store lacks, and yield each run's outcome as its job ends.
 
-    Returns once every run is done or has failed: runs that other processes are working on are waited for, and taken
-    over where those processes die. Where runs that share a GPU find no memory left on it, they are made again, from
-    where they stopped, with half as many at a time, down to one a GPU. A run whose steps no CUDA graph can hold goes on
-    without, in a fresh process.
+    Returns once every run is done or has failed. Runs that other processes are working on are waited for, and taken
+    over if those processes die. If runs that share a GPU exhaust its memory, they go on from where they stopped with
+    half as many at a time, down to one per GPU. A run whose steps cannot be recorded as a CUDA graph goes on without
+    graphs in a new process.
     """
     store = Store(store.root.absolute(), store.suite)  # workers may be elsewhere
     elsewhere = options.executor == "dask"
@@ -100,7 +100,7 @@ def perform(plan: Iterable[Job], store: Store, options: RunOptions = RunOptions(
 
 
 def check_plan(plan: Iterable[Job], options: RunOptions) -> list[str]:
-    """The devices that the runs of `plan` take in turn; raises `UserError` where they cannot be made so."""
+    """The devices that the runs of `plan` take in turn; raises `UserError` if `options` do not suit plan or machine."""
     options.checked()
     if options.executor == "dask":
         return [options.device]
@@ -135,7 +135,7 @@ def _execute(
 def _outcomes(
     job: Job, result: list[Outcome] | RemoteResult | Exception, store: Store, timeout: float
 ) -> list[Outcome]:
-    """What a worker returned, held against the folder; where the worker died, its run has failed."""
+    """The outcomes of a job, checked against the results folder; if its worker died, its run has failed."""
     if isinstance(result, RemoteResult):
         return list(store_results(result, store))
     if not isinstance(result, Exception):
@@ -162,7 +162,7 @@ def _checked_outcome(outcome: Outcome, store: Store) -> Outcome:
 
 
 def _fetch(jobs: Iterable[Job]) -> None:
-    """Have every data set at hand before any worker starts: a missing one is one sentence, not one failure a run."""
+    """Load every data set once before any worker starts, so that a missing one gives one error and not one per run."""
     for name in sorted({job.base.dataset for job in jobs}):
         load_images(name)
 

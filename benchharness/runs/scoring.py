@@ -1,4 +1,4 @@
-"""Scores cells by a zero-cost proxy of untrained networks, or with the weights of a finished supernet."""
+"""Scores cells by a zero-cost proxy on untrained networks, or by a finished supernet's inherited weights."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ _VERSION: Final = 1
 
 
 class ScoreRequest(NamedTuple):
-    """A proxy of some cells on one batch of a data set's training images."""
+    """Which proxy to compute, on which batch of training images."""
 
     measure: str
     dataset: str
@@ -62,7 +62,7 @@ class ScoreTask(NamedTuple):
 
 
 class Scored(TypedDict):
-    """A line of what is kept; a score is None where it is undefined."""
+    """A line of the file of scores; a score is None if it is undefined."""
 
     codes: list[int]
     scores: list[float | None]
@@ -83,7 +83,7 @@ class ScoreJournal:
         return {code: np.nan if score is None else score for code, score in pairs}
 
     def of(self, codes: Int[np.ndarray, "archs"]) -> Float[np.ndarray, "archs"]:
-        """The score of each of `codes`; NaN where it is undefined, or not there yet."""
+        """The score of each of `codes`; NaN if it is undefined or not computed yet."""
         known = self.scores()
         return np.array([known.get(code, np.nan) for code in codes.tolist()], float)
 
@@ -131,15 +131,15 @@ class ProxyScores:
         self.journal = ScoreJournal(f"{request.dataset}-{request.measure}", content)
 
     def missing(self, codes: Int[np.ndarray, "archs"]) -> list[int]:
-        """The codes of the networks to score that are not yet."""
+        """The codes of the networks that have no score yet."""
         return [] if self.counted else self.journal.missing(space.classes()[codes])
 
     def complete(self, codes: Int[np.ndarray, "archs"], jobs: int, devices: list[str]) -> Iterator[int]:
-        """Score what is missing of `codes`, yielding how many more are done; raises `UserError` where one fails."""
+        """Score the `missing` of `codes`, yielding the size of each finished part; raises `UserError` if one fails."""
         return self.journal.complete(self.request, self.missing(codes), jobs, devices)
 
     def values(self, codes: Int[np.ndarray, "archs"]) -> Float[np.ndarray, "archs"]:
-        """The score of each of `codes`; NaN where it is undefined, or not there yet."""
+        """The score of each of `codes`; NaN if it is undefined or not computed yet."""
         if not self.counted:
             return self.journal.of(space.classes()[codes])
         batch, classes = _batch(self.request, "cpu")
@@ -172,7 +172,7 @@ class SupernetScores:
         return self.journal.missing(codes)
 
     def complete(self, codes: Int[np.ndarray, "archs"], jobs: int, devices: list[str]) -> Iterator[int]:
-        """Score what is missing of `codes`, yielding how many more are done; raises `UserError` where one fails."""
+        """Score the `missing` of `codes`, yielding the size of each finished part; raises `UserError` if one fails."""
         return self.journal.complete(self.request, self.missing(codes), jobs, devices)
 
     def values(self, codes: Int[np.ndarray, "archs"]) -> Float[np.ndarray, "archs"]:

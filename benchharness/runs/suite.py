@@ -15,15 +15,15 @@ from benchharness.runs import data_sets
 from benchharness.table.importers import TABLES
 
 AUTO: Final = "auto"
-"""As a data set: CIFAR-10 where it can be searched and looked up, the embedded one elsewhere."""
+"""As a data set: CIFAR-10 if its images and table are installed, else the embedded `digits`."""
 FAST: Final = {"epochs": 2, "images": 256, "channels": 2, "cells": 1, "ranking": 4, "eigenvalue_every": 0}
-"""Settings of searches that show nothing but that everything works."""
+"""Settings of searches that only show that everything works."""
 _WANTED: Final = {("images", "cifar10"): "the image set", ("tables", "nas-bench-201"): "the table"}
 
 
 @dataclass(frozen=True)
 class Suite:
-    """A comparison to run, each part spelt as on the command line."""
+    """A comparison to run; every field has the syntax of the command line."""
 
     methods: str = "darts,snas,drnas,ostr"
     seeds: str = "0-5"
@@ -31,7 +31,7 @@ class Suite:
     protocol: str = AUTO
     """A preset's name; `auto` is `cpu` on the benchmark's own data sets and `small` on any other."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """Values of the protocol that are changed."""
+    """Settings that differ from the protocol's."""
     given_name: str = ""
 
     def __post_init__(self) -> None:
@@ -39,18 +39,18 @@ class Suite:
 
     @property
     def name(self) -> str:
-        """The folder under `results/`: the given name, or one that tells every change, so that rows never mix."""
+        """Folder under `results/`: the given name, or one that lists all changed settings, so that rows never mix."""
         changed = "".join(f"+{key}={value}" for key, value in sorted(self.settings.items()))
         return self.given_name or _folder(f"{self.dataset}-{self.protocol}{changed}")
 
     def resolved(self) -> tuple["Suite", str]:
-        """This suite with data set and protocol decided, and why that data set; empty where it was asked for."""
+        """This suite with `auto` replaced by a data set and a protocol; and why that data set, empty if named."""
         dataset, why = _dataset() if self.dataset == AUTO else (self.dataset, "")
         fitting = "cpu" if dataset in KNOWN else "small"
         return replace(self, dataset=dataset, protocol=fitting if self.protocol == AUTO else self.protocol), why
 
     def changed(self, settings: Mapping[str, Any], **parts: str | None) -> "Suite":
-        """This suite with some parts asked for otherwise; a name given to what it was before is extended to say so."""
+        """This suite with some parts changed; a given name is extended by the changes."""
         replaced = {key: value for key, value in parts.items() if value is not None and value != getattr(self, key)}
         other = {key: value for key, value in replaced.items() if key in ("dataset", "protocol")} | dict(settings)
         suffix = "".join(f"+{key}={value}" for key, value in sorted(other.items()))
@@ -83,7 +83,7 @@ def load(path: Path) -> Suite:
 
 
 def _dataset() -> tuple[str, str]:
-    """The data set to take where none is asked for, and why that one."""
+    """The data set that `auto` stands for, and why."""
     present = {(kind.name, name) for kind in (IMAGES, TABLES) for name in catalog.names(kind)}
     if not _WANTED.keys() <= present:  # sources that merely stand in the folder take a second to recognise
         present |= {(item.kind, item.name) for item in data_sets.installed()}
@@ -95,7 +95,7 @@ def _dataset() -> tuple[str, str]:
 
 
 def named(suite: Suite, name: str) -> Suite:
-    """`suite` with the results' folder called `name`; raises `UserError` where no folder may be called so."""
+    """`suite` with results in the folder `name`; raises `UserError` if that is not a valid name."""
     if _folder(name) != name or name.strip(".") == "":
         raise UserError(f"{name[:80]!r} cannot name a folder of results; take up to 100 letters, digits and + - _ . =")
     return replace(suite, given_name=name)
@@ -118,6 +118,6 @@ def _text(path: Path, key: str, value: Any) -> str:
 
 
 def _folder(name: str) -> str:
-    """`name` as a folder may be called; where it is too long, shortened to something that is still its own."""
+    """`name` as a valid folder name; one that is too long is shortened and stays unique."""
     plain = "".join(c if c.isalnum() or c in "+-_.=" else "_" for c in name)
     return shortened(plain)

@@ -29,13 +29,13 @@ class RunTask(NamedTuple):
     source: bytes = b""
     """The user's method file, empty for a built-in method."""
     known: Mapping[str, RunFiles] = {}
-    """What is done of the job already, where the worker cannot see it."""
+    """Files of the job's finished runs by run id, for a worker that cannot read the results folder."""
     images_sha256: str = ""
-    """Of the images that the command has itself, to which those of a worker have to be equal; empty if it has none."""
+    """Digest that the worker's images must have; empty if this machine has none to compare with."""
 
 
 def start_task(task: RunTask) -> list[Outcome]:
-    """Make the job here."""
+    """Make the job in this process."""
     with _alone:  # a dask worker may have been given several threads, but torch's random numbers are the process's
         return execute(task.job, task.store, task.options, source=task.source)
 
@@ -66,7 +66,7 @@ def check_job(job: Job, options: RunOptions) -> None:
 
 
 def _check_worker(task: RunTask) -> None:
-    """What a worker lacks would fail run after run, quicker than the others work."""
+    """Raise `WorkerError` if this worker lacks something: else it would fail run after run, faster than others work."""
     try:
         check_job(task.job, task.options._replace(device=devices(task.options.device, 1)[0]))
         images = load_images(task.job.base.dataset)
@@ -81,7 +81,7 @@ def _check_worker(task: RunTask) -> None:
 
 
 def _none_spoilt(outcomes: list[Outcome]) -> list[Outcome]:
-    """The outcomes; raises `WorkerError` where one failed for what is no fault of the run."""
+    """The outcomes; raises `WorkerError` if one failed because of the worker's disk and not because of the run."""
     for outcome in outcomes:
         if outcome.spoilt:
             raise WorkerError(f"cannot make {outcome.spec.method} seed {outcome.spec.seed}: {outcome.message}")

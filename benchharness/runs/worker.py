@@ -1,4 +1,4 @@
-"""What one worker does with one job: train its supernet, derive all cells from it, and store the results."""
+"""Executes one job in this process: trains its supernet, derives all its cells, stores the results."""
 
 import errno
 import gc
@@ -36,7 +36,7 @@ _DISKS: Final = {
 
 
 _UNFIT: Final[list[str]] = []
-"""Why steps could not be recorded in this process, where that was tried: whatever comes next is for another one."""
+"""Why recording CUDA graphs failed in this process, if it did: later runs then need a new process."""
 
 Open = Callable[[Job, torch.device], Searcher]
 
@@ -46,13 +46,13 @@ class Outcome(NamedTuple):
 
     spec: RunSpec
     state: Literal["done", "failed", "busy", "crowded", "paused", "afresh"]
-    """`busy`: another process is working on it. `crowded`: the GPU that it shares with others had no memory left.
-    `paused`: it goes on another time, as its epochs or its time for now are used up. `afresh`: to be done in another
-    process, since in this one steps could not be recorded."""
+    """`busy`: another process works on it. `crowded`: the shared GPU ran out of memory. `paused`: it goes on another
+    time, since the epochs or the time for now are used up. `afresh`: it has to be made in a new process, since
+    recording failed in this one."""
     message: str = ""
-    """Why it failed, or how far it is; of a run that is done, what its maker should know."""
+    """Why it failed, or how far it is; for a finished run, a warning or nothing."""
     spoilt: bool = False
-    """Whether it failed for a disk that is full, broken or read-only: on another machine it may well be made."""
+    """Whether it failed because the disk is full, broken or read-only, so that another machine could make it."""
 
 
 def open_search(job: Job, device: torch.device, compiled: bool = False, graphs: bool = False) -> Searcher:
@@ -67,7 +67,7 @@ def open_search(job: Job, device: torch.device, compiled: bool = False, graphs: 
 
 
 def given_split(spec: RunSpec) -> Split | None:
-    """The benchmark's split where the run was planned with it; any other that is here would make another run."""
+    """The benchmark's split if the run was planned with it; raises `UserError` if the installed one is another."""
     if not spec.split_sha256:
         return None
     split = benchmark_split(spec.dataset)
@@ -88,10 +88,10 @@ def finished(store: Store, job: Job) -> bool:
 def execute(
     job: Job, store: Store, options: RunOptions, make: Open = open_search, source: bytes = b""
 ) -> list[Outcome]:
-    """Do what the store lacks of one job, in this process: train its supernet, then read everything out of it.
+    """Make the runs of one job that the store lacks, in this process: train the supernet, then derive all cells.
 
-    `source` is the user's method file; it is kept in the supernet's folder and run from there, so that a run can be
-    repeated, and a worker elsewhere needs nothing but the folder.
+    `source` is the content of the user's method file. It is saved in the supernet's folder and run from there, so that
+    the run can be repeated and a worker elsewhere needs only the folder.
     """
     if options.pauses() and not finished(store, job):
         return [Outcome(spec, "paused", "the time is up") for spec in job.specs]
@@ -125,7 +125,7 @@ def execute(
 
 
 def _unrecorded(job: Job, base: Run, error: NotRecorded) -> list[Outcome]:
-    """What becomes of a job whose steps could not be recorded: it goes on without, in a process that did not try."""
+    """The outcomes if a job's steps cannot be recorded: it goes on without recording in a new process."""
     _UNFIT.append(str(error))
     if base.done:  # its checkpoint is gone, and without recording it would not come out the same
         return _untrained(job, base, error)
@@ -156,7 +156,7 @@ def _as_begun(base: Run, options: RunOptions) -> RunOptions:
 
 
 def _unrecordable(run: Run) -> bool:
-    """Whether an earlier attempt found that steps cannot be recorded."""
+    """Whether recording failed in an earlier attempt."""
     return any("not_recorded" in attempt for attempt in run.machine().get("attempts", ()))
 
 
@@ -166,11 +166,11 @@ def _attempt_facts(options: RunOptions) -> dict[str, Any]:
 
 
 def _train(base: Run, begin: Callable[[], Searcher], options: RunOptions) -> tuple[str, str]:
-    """Train the supernet to its end, from its checkpoint where there is one; does nothing where it is at its end.
+    """Train the supernet to its last epoch, from its checkpoint if there is one.
 
-    Returns why it was trained anew where there was a checkpoint that it could not go on from, and where it pauses, if
-    it does: at the end of an epoch, before one that would take longer than there is time, and with what it has so far
-    in `trace.npz`.
+    Returns two texts, often empty: why a checkpoint was not used and training began anew, and at which epoch it
+    pauses. It pauses after an epoch if the next would take longer than there is time, and then writes the arrays so
+    far to `trace.npz`.
     """
     with watched(base.hung, options.timeout):
         search, anew = resumed(base, begin)
@@ -199,13 +199,13 @@ def _train(base: Run, begin: Callable[[], Searcher], options: RunOptions) -> tup
 
 
 def _untrained(job: Job, base: Run, error: Exception) -> list[Outcome]:
-    """What becomes of a job without its supernet. A base run that is done stays done: only its readings are missing."""
+    """The outcomes if the supernet could not be trained; a base run that is done already stays done."""
     own = Outcome(base.spec, "done") if base.done else _failed(base, base, error)
     return [own, *(Outcome(spec, "failed", f"no supernet: {error}") for spec in job.readouts)]
 
 
 def _read_out(base: Run, spec: RunSpec, begin: Callable[[], Searcher], store: Store, options: RunOptions) -> Outcome:
-    """Read one run out of the trained supernet; each gets the supernet as training left it."""
+    """Derive one run's cell from the trained supernet, which is loaded anew for every run."""
     if options.pauses() and store.status(spec) != Status.DONE:
         return Outcome(spec, "paused", "trained, to be read out")
     if spec == base.spec:
@@ -238,7 +238,7 @@ def _record(run: Run, base: Run, begin: Callable[[], Searcher], options: RunOpti
 
 
 def _finish(run: Run, base: Run, begin: Callable[[], Searcher], options: RunOptions) -> None:
-    """Read `run` out of the supernet of `base`; in a frame of its own, so that its search ends with an error."""
+    """Derive the cell of `run` from the supernet of `base`; a function of its own, so that errors free the search."""
     search, _ = resumed(base, begin)
     arrays = search.arrays() if run is base else {}
     search.tell = _teller(run)
@@ -251,7 +251,7 @@ def _finish(run: Run, base: Run, begin: Callable[[], Searcher], options: RunOpti
 
 
 def _teller(run: Run) -> Callable[[float], None]:
-    """What notes how much of a reading is done for whoever looks on, once a second."""
+    """A function that writes the finished share of the derivation into the run's folder, at most once a second."""
     last = time.monotonic()
 
     def tell(share: float) -> None:
@@ -265,7 +265,7 @@ def _teller(run: Run) -> Callable[[float], None]:
 
 
 def _machine(base: Run, options: RunOptions, selection_seconds: float) -> dict[str, Any]:
-    """Costs and circumstances; `train_seconds` are those of the supernet, whichever run trained it."""
+    """Content of `machine.json`: costs, device and versions; `train_seconds` are the supernet's, whoever trained it."""
     lines = base.lines()
     compiling_seconds = sum(line.get("compile_seconds", 0.0) for line in lines)
     peaks = [line.get("peak_memory_bytes", 0) for line in lines]
@@ -294,14 +294,14 @@ def _failed(run: Run, base: Run, error: Exception) -> Outcome:
 
 
 def _is_disks(error: BaseException | None) -> bool:
-    """Whether a disk, or the way to it, is behind an error."""
+    """Whether a disk or network file system caused the error."""
     if error is None or isinstance(error, UnwritableError):
         return error is not None
     return (isinstance(error, OSError) and error.errno in _DISKS) or _is_disks(error.__cause__ or error.__context__)
 
 
 def _plainly(error: Exception) -> str:
-    """The error in words, with what to do where memory ran out, which torch says in the words of its allocators."""
+    """The error in words; if memory ran out, with what to do about it, which torch does not say."""
     message = str(error) if isinstance(error, UnwritableError) else f"{type(error).__name__}: {error}"
     if memory.ran_out(error):
         return f"no memory left; take fewer --jobs, or a smaller batch with --set batch=N ({message})"

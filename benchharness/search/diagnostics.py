@@ -27,7 +27,7 @@ def argmax_arch(weights: Float[Tensor, "edges ops"]) -> Arch:
 
 
 def peak_memory_bytes(device: torch.device) -> int:
-    """The most memory in use so far: allocated on the device, or resident in this process on the CPU."""
+    """Peak memory so far in bytes: allocated on a GPU, or resident in this process on a CPU."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     unit = 1 if sys.platform == "darwin" else 1024
@@ -35,7 +35,7 @@ def peak_memory_bytes(device: torch.device) -> int:
 
 
 def forget_peak(device: torch.device) -> None:
-    """Count the most memory allocated on a GPU from now on, so that no run is told the peak of one before it."""
+    """Restart the peak memory count of a GPU, so that a run does not report the peak of an earlier one."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
 

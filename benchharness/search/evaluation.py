@@ -1,4 +1,4 @@
-"""What a selection may measure on a trained supernet: loss and accuracy at given edge weights; and tuning."""
+"""Measures loss and accuracy of a trained supernet at given edge weights, for selections; and tunes it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
@@ -24,11 +24,10 @@ class Score(NamedTuple):
 
 
 class Evaluation:
-    """A supernet with a half of the images to measure it on, in fixed order and without augmentation.
+    """Measures a supernet on one half of the images, in fixed order and without augmentation.
 
-    Several candidates asked for together are measured batch by batch, each exactly as it would be alone, and cost less
-    than one after the other; `data`, `batches` and `bn` are the half, its first evaluation batches (0 for all of them)
-    and the normalisation as in the protocol's `bn_eval`.
+    Several candidates in one call cost less than one call each, and give the same bits. `data` is the half, `batches`
+    the number of its first evaluation batches (0 for all), `bn` the normalisation as in the protocol's `bn_eval`.
     """
 
     def __init__(
@@ -43,11 +42,11 @@ class Evaluation:
         self._steps, self._total = 0, 0
 
     def expect(self, steps: int) -> None:
-        """Say of how many steps the reading consists, each of which ends with `step`: an edge, an epoch, a cell."""
+        """Set the number of steps of the derivation (edges, epochs or cells), each of which ends with `step`."""
         self._steps, self._total = 0, steps
 
     def step(self) -> None:
-        """Tell whoever waits how much of the reading is done."""
+        """Report that one step of the derivation is done."""
         self._steps += 1
         self._tell(min(1.0, self._steps / max(1, self._total)))
 
@@ -65,9 +64,9 @@ class Evaluation:
         bn: str = "running",
         augmented: bool = False,
     ) -> list[Score]:
-        """What `mixed` gives for each of several edge weights.
+        """`mixed` for each of several edge weights.
 
-        If `augmented`, each is measured on batches of its own instead, augmented, shuffled and of the training's size.
+        If `augmented`, each is measured on its own augmented and shuffled batches of the training batch size.
         """
         if not augmented:
             return self._measured(weights, data, batches, bn)
@@ -78,13 +77,13 @@ class Evaluation:
         return self.cells([tuple(cell)], data, batches, bn)[0]
 
     def cells(self, cells: Sequence[Arch], data: str = "valid", batches: int = 0, bn: str = "running") -> list[Score]:
-        """What `one_hot` gives for each of several architectures."""
+        """`one_hot` for each of several architectures."""
         distinct = list(dict.fromkeys(cells))
         scores = dict(zip(distinct, self._measured(distinct, data, batches, bn), strict=True))
         return [scores[cell] for cell in cells]
 
     def judged(self, cells: Sequence[Arch], batches: int = 1, bn: str = "batch") -> list[Score]:
-        """Loss and accuracy of sampled cells as the protocol judges them: on the same images, or each on its own."""
+        """Loss and accuracy of sampled cells, on the same images or each on its own, as the protocol says."""
         if not self.stream.settings.cell_batch:
             return self.cells(cells, "valid", batches, bn)
         with judging(self.net, self.stream) as judge:
@@ -109,7 +108,7 @@ class Evaluation:
         return total / count
 
     def tune(self, decided: Mapping[int, int], epochs: int, alpha: bool) -> None:
-        """Train on for `epochs`, the edges in `decided` carrying their operation alone; alpha too unless frozen."""
+        """Train on for `epochs` with the edges in `decided` discrete; updates alpha too if `alpha` is true."""
         if self._tune is None:
             raise RuntimeError("this evaluation was made without a way to train")
         for _ in range(epochs):

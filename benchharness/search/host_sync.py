@@ -1,4 +1,4 @@
-"""Finds host synchronisation: places where Python reads or writes a tensor's numbers, and a GPU makes it wait."""
+"""Finds host synchronisation: places where Python reads or writes a tensor's numbers and waits for the GPU."""
 
 import sys
 import warnings
@@ -27,13 +27,13 @@ class Read(NamedTuple):
 
 
 class Reads(TorchFunctionMode):
-    """Notes every read of a tensor's numbers within a `with` block, whichever device the tensor is on.
+    """Records every place in a `with` block that synchronises with a GPU, whichever device the tensors are on.
 
-    And what sends a tensor numbers: one made of Python's, a number that is assigned to a part of it, an index that is a
-    list, which is copied, or a mask, which is counted.
+    Recorded are reads of a tensor's numbers; tensors made from Python numbers; a number assigned to a part of a tensor;
+    and an index that is a list, which is copied, or a mask, which is counted.
 
-    It sees what Python asks for; numbers that torch's own kernels read it cannot see, which on a CUDA device `no_sync`
-    does, and on a `meta` device, which holds no numbers, every kernel.
+    Only calls from Python are seen. Reads inside torch's own kernels are found by `no_sync` on a CUDA device, or by a
+    `meta` device, whose tensors have no numbers.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Reads(TorchFunctionMode):
 
 
 def _waits(index: Any) -> bool:
-    """Whether a device has to be waited for before something is taken at `index`."""
+    """Whether indexing with `index` waits for the device."""
     parts = index if isinstance(index, tuple) else (index,)
     return any(isinstance(part, list) or (torch.is_tensor(part) and part.dtype == torch.bool) for part in parts)
 

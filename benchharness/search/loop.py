@@ -1,4 +1,4 @@
-"""The one search loop: a supernet and a method trained side by side, an epoch at a time, resumable after each."""
+"""The search loop: trains a supernet and a method's alphas epoch by epoch, resumable after each epoch."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -64,7 +64,7 @@ class Search:
             self._hold(self._supernet(self.stages[0]))
         self.epoch, self.stopped, self.tuned = 0, 0, False
         self.tell: Callable[[float], None] = lambda _: None
-        """Gets the share of a reading that is done, as it is made."""
+        """Called with the finished share of the derivation, 0 to 1."""
         self.history: dict[str, list[Tensor]] = {"alphas": [], "expected": [], "eigenvalue": []}
 
     @property
@@ -107,7 +107,7 @@ class Search:
         return line | {"seconds": spent, "peak_memory_bytes": diagnostics.peak_memory_bytes(self.device)}
 
     def state(self) -> dict[str, Any]:
-        """Everything that the next epoch depends on, in types that `torch.load(weights_only=True)` reads."""
+        """Everything the next epoch depends on, in types that `torch.load(weights_only=True)` can read."""
         return {
             "epoch": self.epoch,
             "stopped": self.stopped,
@@ -120,7 +120,7 @@ class Search:
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Go back to what `state` returned; raises an error on anything else, and must not be used after that."""
+        """Load what `state` returned; raises an error on anything else, after which the search must not be used."""
         check_state(state, self.epochs, self.method.alpha.shape)
         if state["partial"] != self.net.partial:
             self._hold(self._supernet(state["partial"]))
@@ -144,7 +144,7 @@ class Search:
         return {**empty, **recorded}
 
     def read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]:
-        """The cell that `spec`'s selection derives, with what was measured; may train the supernet further."""
+        """Derive a cell by the selection of `spec`: its record and arrays. May train the supernet further."""
         with self._arithmetic():
             return self._read_out(spec)
 
@@ -178,7 +178,7 @@ class Search:
         return Supernet(*size, self.method.weighs_bypass, settings.last_affine).to(self.device)
 
     def _hold(self, net: Supernet) -> None:
-        """Make `net` the supernet to train, with a new optimiser."""
+        """Make `net` the supernet to train, with a new optimiser of its weights."""
         self.net = net
         if self.compiled:
             compiling.attach(net, self.settings.batch)
@@ -188,14 +188,14 @@ class Search:
         self.steps = cuda_graphs.steps(self.update, self.device, self.recorder) if self.update else None
 
     def _restarted(self) -> int:
-        """The epoch at which the rate last was the first one: 0, or where a stage began that restarts it."""
+        """The epoch at which the learning rate last started from its first value: 0, or the start of the stage."""
         if not self.method.restarts_rate() or self.settings.period:
             return 0
         stage = self.epoch * len(self.stages) // self.epochs
         return -(-stage * self.epochs // len(self.stages))
 
     def _enter_stage(self) -> None:
-        """Where a new stage begins, let more channels through the mix and the method prune itself."""
+        """At the start of a stage, widen the mixed channels and let the method prune its operations."""
         partial = self.stages[self.epoch * len(self.stages) // self.epochs]
         if partial != self.net.partial:
             net, before = self.net, self.weight_optimizer
@@ -205,7 +205,7 @@ class Search:
             self.method.narrow()
 
     def _train(self, epoch: int, rate: float, when: StepContext) -> dict[str, float]:
-        """One pass over the training half; losses and accuracies of the halves met, as met during training."""
+        """One pass over the training half; returns mean loss and accuracy of each half, measured while it trains."""
         assert self.update is not None
         assert self.steps is not None
         self.steps.set_rate(rate)
@@ -221,7 +221,7 @@ class Search:
         return means
 
     def _tune(self, decided: Mapping[int, int], epochs: int, alpha: bool) -> None:
-        """Train on after the search with decided edges held discrete, at a tenth of the first learning rate.
+        """Train on after the search with the decided edges discrete, at a tenth of the first learning rate.
 
         The weights' momentum starts anew once, before the first of these epochs (as DARTS-PT restarts its SGD).
         """
@@ -238,7 +238,7 @@ class Search:
         return precision.arithmetic(self.settings.numerics, self.device)
 
     def _random(self, purpose: str, number: int | str) -> Any:
-        """Global random numbers of this run's own, for a block."""
+        """A block with global random generators seeded for this run, purpose and epoch."""
         return seeded(purpose, self.spec.dataset, self.spec.seed, number)
 
     def _check_finite(self, line: Mapping[str, float]) -> None:
@@ -263,7 +263,7 @@ class Search:
             self.history["eigenvalue"].append(torch.tensor(float("nan") if value is None else value))
 
     def _stop(self) -> None:
-        """End the search where its method says so, at the alphas of the epoch that it goes back to."""
+        """Stop the search if its method says so, and go back to the alphas of the epoch it names."""
         back = self.method.stop([float(value) for value in self.history["eigenvalue"]])
         if back is not None:
             self.stopped = back
@@ -271,7 +271,7 @@ class Search:
                 self.method.alpha.copy_(self.history["alphas"][back - 1])
 
     def _measures(self, evaluation: Evaluation, arch: Iterable[int]) -> dict[str, float]:
-        """Loss and accuracy of the mix and of the derived cell, both by batch statistics under every protocol."""
+        """Loss and accuracy of the mixed supernet and of the derived cell, both by batch statistics."""
         if not self.epochs:
             return {}
         # By running statistics, which are those of the mixture, a one-hot cell is at chance: the gap would be theirs.
@@ -281,7 +281,7 @@ class Search:
         return {f"{name}_{key}": value for name, score in pairs for key, value in score._asdict().items()}
 
     def _ranking(self, evaluation: Evaluation) -> dict[str, np.ndarray]:
-        """Inherited-weight accuracies of architectures drawn by seed; batch statistics, since none has its own."""
+        """Inherited-weight accuracies of architectures drawn by seed, by batch statistics as for the derived cell."""
         if not self.settings.ranking or not self.epochs:
             return {}
         codes = torch.randperm(SIZE, generator=generator("ranking", self.spec.seed))[: self.settings.ranking].numpy()
@@ -302,9 +302,9 @@ def _weight_optimizer(net: Supernet, settings: SearchConfig) -> torch.optim.Opti
 
 
 def _cosine(settings: SearchConfig, epoch: int, start: int = 0) -> float:
-    """The learning rate of an epoch: a cosine from the first to the smallest one, per epoch.
+    """The learning rate of an epoch: a cosine from the largest to the smallest rate.
 
-    From `start` on, where the rate is the first one again, it falls in the proportions in which the cosine does.
+    If it restarted at epoch `start`, the cosine is scaled so that it begins at the largest rate there.
     """
     low, high = settings.learning_rate_min, settings.learning_rate
     now, first = (1 + cos(pi * at / (settings.period or settings.epochs)) for at in (epoch, start))

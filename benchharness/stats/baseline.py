@@ -1,4 +1,4 @@
-"""Baselines by chance: a random cell, and the best of N random cells."""
+"""Random baselines: a random cell, and the best of N random cells."""
 
 from typing import NamedTuple
 
@@ -38,7 +38,7 @@ def relative_improvement(accuracy_pct: Float[np.ndarray, "*runs"], baseline_pct:
 
 
 def percentiles(values: Float[np.ndarray, "runs"], known: Float[np.ndarray, "archs"]) -> Float[np.ndarray, "runs"]:
-    """Where `values` lie among the sorted values of all cells, 0 to 100; of cells that tie the middle."""
+    """Percentiles (0 to 100) of `values` among the values of all cells; ties get the middle of their range."""
     below, up_to = (np.searchsorted(known, values, side) for side in ("left", "right"))
     return np.asarray(100 * (below + up_to) / (2 * known.size))
 

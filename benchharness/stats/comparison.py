@@ -76,7 +76,7 @@ def _tasks(a: RunsA, b: RunsB) -> list[tuple[Float[np.ndarray, "kept_a"], Float[
 
 
 def _beaten(x: Float[np.ndarray, "kept_a"], y: Float[np.ndarray, "kept_b"]) -> Float[np.ndarray, "kept_a"]:
-    """How many of `y` each of `x` beats, ties counting half."""
+    """For each of `x`, the number of `y` that it beats, ties counting half."""
     ordered = np.sort(y)
     return np.asarray((np.searchsorted(ordered, x, "left") + np.searchsorted(ordered, x, "right")) / 2)
 
@@ -95,7 +95,7 @@ def _resampled(
 def _resampled_by_rank(
     x: Float[np.ndarray, "kept_a"], y: Float[np.ndarray, "kept_b"], rng: np.random.Generator, replicates: int
 ) -> Float[np.ndarray, "replicates"]:
-    """The same without a look at every pair: by how many runs of the other side lie below each."""
+    """The same by ranks: from the number of the other side's runs below each run, without comparing every pair."""
     first, second = (_counts(n, rng, replicates) for n in (x.size, y.size))
     below = np.pad(second[:, np.argsort(y)].cumsum(-1), ((0, 0), (1, 0)))
     ordered = np.sort(y)

@@ -13,7 +13,7 @@ LEAD: Final = 0.02
 A public full-size first-order DARTS search on CIFAR-10 (100 epochs, C=16, N=5) is past it on five of six edges from its
 seventh epoch on; it collapses to skips on all of them."""
 EDGES_NEEDED: Final = 2 / 3
-"""Share of the edges that has to be decided for the whole search to be called so."""
+"""Share of decided edges from which the whole search counts as decided."""
 LEVEL: Final = 0.05
 FLIPS: Final = 999
 CHANCE_LEVEL: Final = 0.01

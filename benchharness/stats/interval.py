@@ -1,4 +1,4 @@
-"""Uncertainty of a figure over few seeds: t intervals, interquartile means, percentile bootstraps.
+"""Uncertainty over few seeds: t intervals, interquartile means, percentile bootstraps.
 
 Never BCa: where every seed derives the same cell, which is what collapse looks like, its acceleration is 0/0.
 """
@@ -15,7 +15,7 @@ from benchharness.errors import UserError
 Statistic = Callable[[Float[np.ndarray, "*batch runs"]], Float[np.ndarray, "*batch"]]
 
 CHUNK: Final = 1 << 20
-"""Drawn runs that are held in memory at a time."""
+"""Resampled runs in memory at a time."""
 
 
 class Interval(NamedTuple):

@@ -21,9 +21,9 @@ class Likeness(NamedTuple):
     within: tuple[float, float]
     """Cells of one side with different seeds, for either side."""
     p: float
-    """Of the hypothesis that both sides derive the same distribution of operations on every edge."""
+    """p value of the hypothesis that both sides have the same distribution of operations on every edge."""
     n: int
-    """Seeds that both sides have."""
+    """Number of seeds that both sides have."""
 
 
 def likeness(a: Cells, b: Cells, rng: np.random.Generator) -> Likeness:

@@ -1,4 +1,4 @@
-"""Ground truth for cells that were derived and that a measured table lacks: which they are, and training them."""
+"""Trains the derived cells that a measured table lacks, to complete its ground truth."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -88,6 +88,6 @@ def announced(
 
 
 def train_options(jobs: int | None, device: str, most: int) -> TrainOptions:
-    """What `most` trainings are made with: `jobs` at a time, by default one a core or one a GPU."""
+    """Options for `most` trainings: `jobs` at a time, by default one per core or one per GPU."""
     jobs = slots(device, most) if jobs is None else jobs
     return TrainOptions(jobs, devices(device, jobs)[0])

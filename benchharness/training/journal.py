@@ -42,7 +42,7 @@ REFERENCES: Final = (
 """Architectures that every sample holds."""
 _ORDER_SEED: Final = 201
 COMPLETED: Final = 1
-"""Trainings of a cell that a table lacks: enough to place it, and half the time of what tables have."""
+"""Training seeds for a cell that a table lacks: one places it well enough, in half the time of the table's two."""
 
 
 class TrainTask(NamedTuple):
@@ -54,7 +54,7 @@ class TrainTask(NamedTuple):
     recipe: TrainConfig
     device: str
     keep: Path | None = None
-    """Where the trained weights are to be kept, if anywhere."""
+    """File for the trained weights, if they are to be kept."""
 
 
 class TrainOptions(NamedTuple):
@@ -77,7 +77,7 @@ def representatives() -> Int[np.ndarray, "classes"]:
 
 
 def settings(recipe: TrainConfig) -> dict[str, Any]:
-    """What makes a training another one. A later setting is left out at its default, so that older journals hold."""
+    """Settings that identify a training; those added later are left out at their default, so old journals hold."""
     later = {"rate_by": "step"}
     return {key: value for key, value in asdict(recipe).items() if key != "name" and later.get(key) != value}
 
@@ -109,7 +109,7 @@ class Journal:
             files.append_line(self.path, line.line())
 
     def weights(self, code: int, seed: int = 0) -> Path:
-        """Where the weights of a training are, if they were kept."""
+        """File of the weights of a training, if they were kept."""
         return self.path.with_suffix("") / f"{code}-{seed}.pt"
 
     def measure(
@@ -117,7 +117,7 @@ class Journal:
     ) -> Iterator[Training]:
         """Train what is missing of `codes` with training seeds 0 to `seeds` - 1, yielding each as it ends.
 
-        The trained weights are kept where that is asked for: they take up to some megabytes a training.
+        If `keep`, the trained weights are kept too, up to some megabytes per training.
 
         Raises `UserError` where a training fails; what ended before it is kept.
         """
@@ -188,7 +188,7 @@ class Journal:
 
 
 def recipe_of(table: Table) -> TrainConfig | None:
-    """How the table's figures were trained; None where it does not say, as the benchmark's own does not."""
+    """The recipe by which the table was trained; None if it does not say, as the benchmark's own tables."""
     return checked(TrainConfig(**table.about["recipe"])) if "recipe" in table.about else None
 
 

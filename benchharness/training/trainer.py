@@ -46,7 +46,7 @@ class TrainResult(NamedTuple):
     loss: float
     """Cross-entropy in nats, the mean over the last epoch's steps."""
     train_accuracies: tuple[float, ...]
-    """On the training images as they went by, augmented and while the weights moved, epoch by epoch."""
+    """Accuracy in percent on the augmented training batches of each epoch, measured while the weights change."""
 
 
 class TrainCurve(NamedTuple):

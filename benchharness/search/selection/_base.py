@@ -14,7 +14,7 @@ from benchharness.space import NONE, OPS, Arch
 
 
 class Selected(NamedTuple):
-    """A derived cell with what led to it."""
+    """A derived cell, with the scores and decisions behind it."""
 
     arch: Arch
     scores: Float[np.ndarray, "edges ops"]

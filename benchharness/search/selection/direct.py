@@ -1,4 +1,4 @@
-"""Selections that train nothing: by magnitude, by chance, and the best of many sampled cells."""
+"""Selections that train nothing: by magnitude, at random, and the best of many sampled cells."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -89,7 +89,7 @@ class Best(Selection):
 
 
 def mean_scores(cells: Sequence[Arch], values: Float[np.ndarray, " archs"]) -> Float[np.ndarray, "edges ops"]:
-    """For every operation on every edge, the mean of the `values` of those `cells` that have it there, NaN left out."""
+    """For every operation on every edge, the mean of `values` over the cells with it there; NaN is left out."""
     known = np.isfinite(values)
     carried = np.eye(len(OPS), dtype=bool)[np.array(cells)[known]]
     count = carried.sum(0)
