@@ -184,18 +184,30 @@ def seal(value: Mapping[str, Any]) -> str:
 def named_apart(specs: Iterable[RunSpec]) -> list[str]:
     """Each spec's method, with a suffix where one name stands for several methods.
 
-    That is `@source` for files of different content, and `@v2` for a method that came to search otherwise.
+    That is `@source` for files of one name and different content, whatever their options and selections, and `@v2` for
+    a method that came to search otherwise.
     """
-    marked = [(spec, spec.source[:6], f"v{spec.versions.get('method', 1)}") for spec in specs]
-    marks: dict[str, tuple[set[str], set[str]]] = {}
-    for spec, *own in marked:
-        for known, mark in zip(marks.setdefault(spec.method, (set(), set())), own, strict=True):
-            known.add(mark)
-    apart = (
-        (mark for known, mark in zip(marks[spec.method], own, strict=True) if mark and len(known) > 1)
-        for spec, *own in marked
-    )
-    return ["@".join([spec.name, *several]) for (spec, *_), several in zip(marked, apart, strict=True)]
+    specs = list(specs)
+    sources: dict[str, set[str]] = {}
+    versions: dict[str, set[int]] = {}
+    for spec in specs:
+        sources.setdefault(_file_name(spec), set()).add(spec.source)
+        versions.setdefault(spec.method, set()).add(_version(spec))
+    names = []
+    for spec in specs:
+        source = [spec.source[:6]] if spec.source and len(sources[_file_name(spec)]) > 1 else []
+        version = [f"v{_version(spec)}"] if len(versions[spec.method]) > 1 else []
+        names.append("@".join([spec.name, *source, *version]))
+    return names
+
+
+def _file_name(spec: RunSpec) -> str:
+    """The method without its options and its selection."""
+    return re.split("[:+]", spec.method, maxsplit=1)[0]
+
+
+def _version(spec: RunSpec) -> int:
+    return spec.versions.get("method", 1)
 
 
 _TRUTH: Final = re.compile(r"=(True|False)(?=[:+]|$)")

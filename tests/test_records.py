@@ -130,6 +130,10 @@ def test_methods_of_one_name_and_different_content_are_named_apart() -> None:
     mine, edited = (replace(SPEC, method="mine", source=digit * 64) for digit in "ab")
     assert named_apart([SPEC, mine, edited, mine]) == ["darts", "mine@aaaaaa", "mine@bbbbbb", "mine@aaaaaa"]
     assert named_apart([SPEC, mine, mine]) == ["darts", "mine", "mine"]
+    other = replace(edited, method="mine:tau=7.0")
+    assert named_apart([mine, other]) == ["mine@aaaaaa", "mine:tau=7.0@bbbbbb"], "not the option is what differs"
+    assert named_apart([mine, replace(mine, method="mine:tau=7.0")]) == ["mine", "mine:tau=7.0"]
+    assert named_apart([mine, replace(edited, method="mine+ostr")]) == ["mine@aaaaaa", "mine+ostr@bbbbbb"]
 
 
 @pytest.mark.parametrize(
