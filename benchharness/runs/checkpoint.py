@@ -1,12 +1,10 @@
 """Saves and loads a supernet's checkpoint, which is used only if it is whole and of the same run and images."""
 
-import io
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from copy import deepcopy
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -17,6 +15,7 @@ from benchharness.compute import memory
 from benchharness.errors import UserError
 from benchharness.io import files
 from benchharness.io.catalog import data_folder
+from benchharness.models.saving import save_tensors
 from benchharness.records import RunRecord, RunSpec
 from benchharness.store import Run
 
@@ -60,7 +59,7 @@ class Checkpoints:
         """
         self.wait()
         content = {**_bound_to(self.base, search), "state": snapshot(search.state())}
-        self._going = self._pool.submit(_write, self.base.checkpoint, content)
+        self._going = self._pool.submit(save_tensors, self.base.checkpoint, content)
 
     def wait(self) -> None:
         """Return once the last checkpoint is whole; raises `UnwritableError` where it could not be written."""
@@ -83,12 +82,6 @@ def snapshot(state: Mapping[str, Any]) -> dict[str, Any]:
     tensors = [leaf for leaf in tree_leaves(state) if isinstance(leaf, torch.Tensor)]
     copies = {id(tensor): tensor.detach().to("cpu", copy=True) for tensor in tensors}
     return deepcopy(dict(state), copies)  # not by pytree's own map, which loses the versions that state_dicts carry
-
-
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    file = io.BytesIO()  # as torch, writing itself, neither says which file it was nor that the disk is full
-    torch.save(content, file)
-    files.write_bytes(path, file.getbuffer())
 
 
 def resumed(base: Run, begin: Callable[[], Searcher]) -> tuple[Searcher, str]:

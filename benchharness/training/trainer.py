@@ -6,7 +6,6 @@ figures come out the same to the last bit.
 
 import time
 from collections.abc import Iterator
-from io import BytesIO
 from math import cos, pi
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -20,8 +19,8 @@ from benchharness.config import TrainConfig, checked
 from benchharness.data import ImageSet, benchmark_split
 from benchharness.data.device_images import Batch, DeviceImages
 from benchharness.errors import UserError
-from benchharness.io import files
 from benchharness.models.precision import arithmetic
+from benchharness.models.saving import save_tensors
 from benchharness.models.standalone import Network
 from benchharness.seeding import generator, seeded
 from benchharness.space import Arch
@@ -117,10 +116,8 @@ class Trainer:
             with torch.no_grad(), net.evaluating():
                 valid, test = (self._accuracy_pct(net, pictures) for pictures in self.measured)
         if keep is not None:
-            content = BytesIO()
-            torch.save(net.state_dict(), content)
             keep.parent.mkdir(parents=True, exist_ok=True)
-            files.write_bytes(keep, content.getvalue())
+            save_tensors(keep, net.state_dict())
         return TrainResult(valid, test, time.perf_counter() - started, *course)
 
     def fit(self, net: Network, seed: int) -> TrainCurve:
