@@ -101,7 +101,7 @@ def figures(of: Words) -> Iterator[Step]:
     yield Step("epoch", of.script("epoch", "epoch", *epochs), 120, "whole epochs, eager and recorded", 60)
     strength = (*of.searches, "--parts", "strength", *once)
     yield Step("strength", of.script("probes", "strength", *strength), 120, "operation strength", 60)
-    compiled = ("--compile", "--numerics", "bf16")
+    compiled = ("--compile", *(() if of.small else ("--numerics", "bf16")))
     yield Step("step-compiled", of.step("step-compiled", *compiled), 300, "compiled cells, minutes to compile", 200)
 
 

@@ -14,6 +14,7 @@ from benchharness.data import load_images
 from benchharness.data.image_set import build_image_set
 from benchharness.data.kinds import Part
 from benchharness.errors import UserError
+from benchharness.runs import worker
 from benchharness.runs.plan import Job, make_plan, parse_methods
 from benchharness.runs.worker import execute, given_split
 from benchharness.store import Store, read
@@ -237,3 +238,15 @@ def test_the_same_images_under_another_name_make_another_run(data: Path) -> None
     names = ("pets", "cats")
     plans = [make_plan(parse_methods("darts"), (0,), name, protocol("cpu", SETTINGS)) for name in names]
     assert len({job.base.run_id for (job,) in plans}) == 2
+
+
+def test_every_search_counts_its_own_peak_of_a_gpus_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a run would be told the peak of one that its process made before."""
+    done: list[Any] = []
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: done.append(("set", device)))
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda device: done.append(("reset", device)))
+    monkeypatch.setattr(worker, "load_images", lambda name: None)
+    monkeypatch.setattr(worker, "Search", lambda *given: done.append(("begin", given[2])))
+    device = torch.device("cuda", 1)
+    worker.open_search(planned("drnas"), device)
+    assert done == [("set", device), ("reset", device), ("begin", device)]
