@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from benchharness.methods._base import Method
     from benchharness.methods._updates import Update
     from benchharness.notebook.cell import cell
+    from benchharness.notebook.check import check
     from benchharness.notebook.results import Results, results
     from benchharness.notebook.run import run
     from benchharness.report.pairs import compare
@@ -24,6 +25,7 @@ _HOME = {
     "Table": "benchharness.table",
     "Update": "benchharness.methods._updates",
     "cell": "benchharness.notebook.cell",
+    "check": "benchharness.notebook.check",
     "compare": "benchharness.report.pairs",
     "results": "benchharness.notebook.results",
     "run": "benchharness.notebook.run",
@@ -38,6 +40,7 @@ __all__ = [
     "Update",
     "__version__",
     "cell",
+    "check",
     "compare",
     "plots",
     "report",

@@ -11,6 +11,10 @@ _FULL: Final = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the quota is us
 class UserError(ValueError):
     """A request that cannot be met as asked; the command line prints its sentence and exits with 2."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows of it: the sentence, since the way to it through this package helps nobody."""
+        return [f"UserError: {self}"]
+
 
 class UnwritableError(OSError):
     """A file that the system would not have written: one sentence with the path, and what to do."""

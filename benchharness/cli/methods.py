@@ -31,7 +31,7 @@ def check(words: list[str]) -> int:
     if args.json:
         print(json.dumps([finding._asdict() for finding in findings], indent=1))
     for finding in findings if not args.json else ():
-        print(f"{finding.state:8}{finding.check}" + (f": {finding.reason}" if finding.reason else ""))
+        print(finding)
     return FAILED if any(finding.state == "failed" for finding in findings) else DONE
 
 

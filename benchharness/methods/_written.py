@@ -25,6 +25,7 @@ from benchharness.errors import UserError
 from benchharness.methods import canonical
 from benchharness.methods._base import Method
 
+_MARK: Final = '"""Written in a notebook."""'
 _PLAIN: Final = (bool, int, float, complex, str, bytes, type(None))
 
 
@@ -43,7 +44,17 @@ def text(kind: type[Method]) -> str:
     """The method file of a class that was written in a notebook; raises `UserError` where that cannot be told."""
     parts = _Parts(kind)
     parts.add(kind)
-    return "\n\n".join(['"""Written in a notebook."""', "\n".join(sorted(parts.imports)), *parts.definitions.values()])
+    return "\n\n".join([_MARK, "\n".join(sorted(parts.imports)), *parts.definitions.values()])
+
+
+def class_in(path: Path) -> str:
+    """The name of the class that `text` made the file `path` of; empty where it made none."""
+    try:
+        content = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError):
+        return ""
+    classes = re.findall(r"^class (\w+)", content, re.MULTILINE) if content.startswith(_MARK) else []
+    return classes[-1] if classes else ""
 
 
 class _Parts:

@@ -34,6 +34,9 @@ class Cell(NamedTuple):
     def __str__(self) -> str:
         return space.to_string(self.arch)
 
+    def __repr__(self) -> str:
+        return f"cell {self.number} {self}"
+
     @property
     def accuracies(self) -> pd.DataFrame:
         """A row per data set, split and epochs: `accuracy_pct`, `rank` (1: best), `percentile`, `regret` (points)."""

@@ -1,8 +1,10 @@
-"""Finds the line of a user's own method in which an error arose."""
+"""Finds the line of a user's own method in which an error arose, and says what checks that method."""
 
 import traceback
 from pathlib import Path
 from typing import Final
+
+from benchharness.methods._written import class_in
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
 
@@ -10,15 +12,24 @@ _PACKAGE: Final = Path(__file__).resolve().parents[1]
 def place(error: BaseException, method: Path | None, name: str = "") -> str:
     """The innermost line of the file `method`, or of one beside it, in the traceback of `error`: `(mine.py:12)`.
 
-    Empty if there is none. `name` is the user's name for the file, where `method` is a copy.
+    Empty if there is none. `name` is the user's name for the file, where `method` is a copy. For a class written in a
+    notebook, whose file nobody has seen, it is the line itself: `(in Mine: return self.alpha / 0)`.
     """
     method = method and method.resolve()
     for frame in reversed(traceback.extract_tb(error.__traceback__) if method else []):
         path = Path(frame.filename).resolve()
         if method and path.is_relative_to(method.parent) and not _is_installed(path):
+            if path == method and (written := class_in(path)):
+                return f"(in {written}: {frame.line})"
             shown = (name if path == method else "") or path.relative_to(method.parent).as_posix()
             return f"({shown}:{frame.lineno})"
     return ""
+
+
+def advice(method: Path, name: str) -> str:
+    """How the method in the file `method`, which its user calls `name`, is checked."""
+    written = class_in(method)
+    return f"call `benchharness.check({written})`" if written else f"run `benchharness check {name}`"
 
 
 def _is_installed(path: Path) -> bool:

@@ -51,6 +51,9 @@ class Finding(NamedTuple):
     state: Literal["passed", "failed", "skipped", "slow"]
     reason: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.state:8}{self.check}" + (f": {self.reason}" if self.reason else "")
+
 
 class Nonconforming(Exception):  # noqa: N818
     """Raised by a check that fails, with the reason."""

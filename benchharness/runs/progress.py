@@ -130,7 +130,7 @@ def _status(store: Store, spec: RunSpec, finished: set[str]) -> Status:
 @contextmanager
 def show_progress(plan: "list[Job]", store: Store, console: Console | None = None) -> Iterator[None]:
     """Show progress until the block ends: a live display in a terminal, plain lines elsewhere."""
-    console = console or Console()
+    console = console or Console(force_jupyter=False)  # lines of one output, not an output each
     over = threading.Event()
     show = _show_live if console.is_terminal else _show_lines
     thread = threading.Thread(target=show, args=(plan, store, console, over), name="progress", daemon=True)

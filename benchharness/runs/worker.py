@@ -20,7 +20,7 @@ from benchharness.errors import UnwritableError, UserError
 from benchharness.io.catalog import data_folder
 from benchharness.models import compiled as compiling
 from benchharness.records import RunSpec, Status
-from benchharness.runs.blame import place
+from benchharness.runs.blame import advice, place
 from benchharness.runs.checkpoint import Searcher, check_same, checkpoints, resumed
 from benchharness.runs.options import RunOptions
 from benchharness.runs.plan import Job
@@ -284,8 +284,9 @@ def _machine(base: Run, options: RunOptions, selection_seconds: float) -> dict[s
 
 def _failed(run: Run, base: Run, error: Exception) -> Outcome:
     message, file = _plainly(error), f"{run.spec.trains}.py"
-    if line := place(error, base.folder / "method.py" if run.spec.source else None, file):
-        message += f" {line}; run `benchharness check {file}`"
+    source = base.folder / "method.py"
+    if line := place(error, source if run.spec.source else None, file):
+        message += f" {line}; {advice(source, file)}"
     try:
         run.fail(error)
     except OSError as full:

@@ -3,6 +3,7 @@
 import linecache
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -115,3 +116,12 @@ def test_what_cannot_travel_is_refused(notebook: Notebook) -> None:
     linecache.clearcache()
     with pytest.raises(UserError, match="source of MyMine is not known"):
         _written.spelt(kind)
+
+
+def test_a_file_made_of_a_class_tells_which_it_is_of(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(_written._MARK + "\n\nclass Base:\n    pass\n\n\nclass Mine(Base):\n    pass\n")
+    assert _written.class_in(path) == "Mine"
+    path.write_text("class Mine:\n    pass\n")
+    assert _written.class_in(path) == "", "a file of its user's own"
+    assert _written.class_in(tmp_path / "none.py") == ""

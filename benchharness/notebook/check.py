@@ -1,0 +1,34 @@
+"""The conformance checks of a method in a notebook."""
+
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+
+from benchharness.methods import Method, _written
+from benchharness.runs.conformance import Finding, check_method
+
+
+class Findings(list[Finding]):
+    """What came of every check, as a notebook shows it."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether any check has failed."""
+        return any(finding.state == "failed" for finding in self)
+
+    def __repr__(self) -> str:
+        return "\n".join(map(str, self))
+
+    def _repr_html_(self) -> str:
+        frame = pd.DataFrame(self, columns=Finding._fields)
+        return f"<p>{escape('failed' if self.failed else 'passed')}</p>{frame.to_html(index=False, border=0)}"
+
+
+def check(method: str | Path | type[Method]) -> Findings:
+    """The conformance checks of a method: its name, its file, or a class, also one that was written in a notebook.
+
+    What `benchharness check` tells of a file: whether draws are finite distributions, gradients reach every alpha, a
+    search resumes bit for bit, and so on. Raises `UserError` where there is no such method.
+    """
+    return Findings(check_method(_written.spelt(method) if isinstance(method, type) else method))
