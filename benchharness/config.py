@@ -248,8 +248,8 @@ def coerce(key: str, value: Any, kind: type) -> Any:
             raise ValueError
         return int(float(value)) if kind is int else kind(value)
     except (ValueError, KeyError, OverflowError, TypeError):
-        finite = " that is finite" if kind is float else ""
-        raise UserError(f"{key}={str(value)[:80]!r} is not a {kind.__name__}{finite}") from None
+        what = {bool: "yes or no", int: "a whole number", float: "a finite number"}.get(kind, kind.__name__)
+        raise UserError(f"{key}={str(value)[:80]!r} is not {what}") from None
 
 
 def _check_search_config(settings: SearchConfig) -> None:

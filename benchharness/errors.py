@@ -1,7 +1,7 @@
 """Errors meant for the person at the keyboard: one sentence that names the bad value and what would be right."""
 
 import errno
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Final
 
@@ -32,14 +32,15 @@ class WorkerError(UserError):
     """What the machine that works on a run lacks, so that another one may well make the run."""
 
 
-def unknown_option(owner: str, key: str, known: Iterable[str]) -> UserError:
-    """The error for an option that `owner` has not got."""
-    names = list(known)
-    return (
-        unknown(f"option of {owner}", key, names)
-        if names
-        else UserError(f"unknown option {key!r}; {owner} has no options")
-    )
+def unknown_option(owner: str, key: str, known: Mapping[str, object]) -> UserError:
+    """The error for an option that `owner` has not got; `known` ones are shown with their values, one being `none`."""
+    if not known:
+        return UserError(f"unknown option {key!r}; {owner} has no options")
+    near = get_close_matches(key, known, n=1, cutoff=0.4)
+    hint = f" did you mean {near[0]!r}?" if near else ""
+    words = {True: "yes", False: "no"}
+    values = [f"{name}={words[value] if isinstance(value, bool) else value}" for name, value in known.items()]
+    return UserError(f"unknown option of {owner} {key!r};{hint} known: {', '.join(values)}")
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> UserError:

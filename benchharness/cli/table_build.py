@@ -24,7 +24,9 @@ def build(words: list[str]) -> int:
     add = parser.add_argument
     add("--dataset", type=dataset_name, required=True, help="a data set that `benchharness data list` shows, or digits")
     many = parser.add_mutually_exclusive_group()
-    many.add_argument("--sample", type=int, default=0, metavar="N", help="functional classes trained (default 500)")
+    many.add_argument(
+        "--sample", type=int, default=SAMPLE, metavar="N", help="functional classes trained (default 500)"
+    )
     many.add_argument("--all", action="store_true", help="train all 6,466")
     add("--seeds", type=int, default=2, metavar="K", help="trainings per architecture (default 2)")
     add("--name", default="", help="name of the table (default: that of the data set)")
@@ -38,7 +40,7 @@ def build(words: list[str]) -> int:
     images = load_images(args.dataset)
     recipe = _recipe(args, config.RECIPES["digits" if images.name == "digits" else "small"])
     everything = measuring.representatives()
-    number = len(everything) if args.all else args.sample or SAMPLE
+    number = len(everything) if args.all else args.sample
     if not 1 <= number <= len(everything):
         raise UserError(f"sample={number} is out of range; there are 1 to {len(everything)} functional classes")
     if args.seeds < 1:

@@ -109,7 +109,7 @@ def test_what_is_misspelt_is_refused_with_the_nearest_right_name(
         ("run --seeds many", "write them as 0-4"),
         ("run --set epochs", "write --set key=value"),
         ("run --methods darts:tau=1+strength", "unknown option 'tau'; darts has no options"),
-        ("run --set epochs=few", "epochs='few' is not a int"),
+        ("run --set epochs=few", "epochs='few' is not a whole number"),
         ("run --suite none.toml", "there is no suite file 'none.toml'"),
         ("run --suite ..", "cannot name a folder"),
         ("run darts", "one argument too many"),
@@ -120,6 +120,9 @@ def test_what_is_misspelt_is_refused_with_the_nearest_right_name(
         ("export none --out x.csv", "no results folder 'none'"),
         ("export results --out x.txt", "neither .csv nor .parquet"),
         ("query 0", "benchharness data import"),
+        ("run --methods darts:tau=5", "unknown option of darts 'tau'; known: none=yes"),
+        ("show abcd1234 --results none", "no results folder 'none'"),
+        ("table build --dataset digits --sample 0", "sample=0 is out of range"),
         ("data import none", "does not exist"),
     ],
 )
@@ -130,6 +133,24 @@ def test_a_bad_request_is_one_sentence(
     told = capsys.readouterr().err
     assert sentence in told
     assert "Traceback" not in told
+
+
+def test_a_file_in_the_place_of_a_folder_is_told(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (work / "file").write_text("")
+    words = [
+        "run",
+        "--methods",
+        "random",
+        "--seeds",
+        "0",
+        "--dataset",
+        "digits",
+        "--no-training",
+        "--reports",
+        "file/x",
+    ]
+    assert cli.main(words) == cli.FAILED
+    assert "a part of that path is a file, not a folder" in capsys.readouterr().err
 
 
 def test_nothing_asked_prints_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:

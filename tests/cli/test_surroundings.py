@@ -158,7 +158,7 @@ def test_numbers_that_are_none_are_refused_in_a_short_sentence(value: str) -> No
     for kind in (int, float):
         with pytest.raises(UserError, match="is not a"):
             coerce("epochs", value, kind)
-    with pytest.raises(UserError, match="is not a int"):
+    with pytest.raises(UserError, match="is not a whole number"):
         coerce("epochs", "1e16", int)
 
 

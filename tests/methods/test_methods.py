@@ -105,7 +105,7 @@ def test_options_are_the_plain_class_attributes() -> None:
 def test_options_are_checked() -> None:
     with pytest.raises(UserError, match="did you mean 'tau_max'"):
         methods.configured(methods.load("snas"), {"tau_maximum": 3})
-    with pytest.raises(UserError, match="tau_max='hot' is not a float"):
+    with pytest.raises(UserError, match="tau_max='hot' is not a finite number"):
         methods.configured(methods.load("snas"), {"tau_max": "hot"})
 
 

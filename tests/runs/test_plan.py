@@ -145,7 +145,7 @@ def test_with_another_selection_named_the_first_options_are_the_methods() -> Non
 
 
 def test_a_value_of_the_wrong_kind_is_refused() -> None:
-    with pytest.raises(UserError, match="tau_max='hot' is not a float"):
+    with pytest.raises(UserError, match="tau_max='hot' is not a finite number"):
         plan("snas:tau_max=hot")
     with pytest.raises(UserError, match="regulariser"):
         plan("drnas:regulariser=klx")

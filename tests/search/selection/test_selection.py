@@ -176,7 +176,7 @@ def test_uniform_draws_every_operation_on_every_edge() -> None:
         ("strength", {"metric": "los"}, "did you mean 'loss'"),
         ("strength", {"tuning": -1}, "none may be below 0"),
         ("strength", {"exact": "no", "metric": "accuracy"}, "take metric=loss"),
-        ("magnitude", {"none": "perhaps"}, "is not a bool"),
+        ("magnitude", {"none": "perhaps"}, "is not yes or no"),
     ],
 )
 def test_bad_options_are_named(name: str, options: dict[str, object], said: str) -> None:
