@@ -1,18 +1,17 @@
 """Stores a table in one file of ours, a named array per column, and computes the digest of its content."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
+from jaxtyping import Int, UInt8
 
 from benchharness import space
 from benchharness.errors import UserError
 from benchharness.io import npz
 from benchharness.table.metric import Metric
-
-if TYPE_CHECKING:
-    from benchharness.table.table import Table
 
 KIND: Final = "benchharness table"
 FORMAT: Final = 1
@@ -29,7 +28,27 @@ LIMIT_BYTES: Final = 1 << 28
 """Far above any table of 15,625 architectures; what unpacks to more is not read."""
 
 
-def write_table(path: Path, table: "Table") -> None:
+class Content(Protocol):
+    """The part of a `Table` that a file holds; spelt out here because `table.py` imports this module."""
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Name, version, source and rule of seeds."""
+
+    @property
+    def ops(self) -> UInt8[np.ndarray, "archs edges"]:
+        """The operations of every row."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every architecture of the space has a row."""
+
+    @property
+    def numbers(self) -> Int[np.ndarray, "archs"]:
+        """The benchmark's index of every row."""
+
+
+def write_table(path: Path, table: Content) -> None:
     """Write `table` to `path`, replacing what is there only once it is written whole."""
     npz.write_arrays(path, {"kind": KIND, "format": FORMAT, "about": dict(table.about)}, _arrays(table))
 
@@ -63,7 +82,7 @@ def read_table(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is a damaged table ({type(error).__name__}: {str(error)[:80]})") from None
 
 
-def digest(table: "Table") -> str:
+def digest(table: Content) -> str:
     """SHA-256 of all arrays of the table, without `about`.
 
     `numbers` is included as older versions wrote it to files, so that digests stay the same.
@@ -76,7 +95,7 @@ def digest(table: "Table") -> str:
     return content.hexdigest()
 
 
-def _arrays(table: "Table") -> dict[str, Any]:
+def _arrays(table: Content) -> dict[str, Any]:
     named: dict[str, Any] = {"ops": table.ops}
     for field in ("means", "by_seed", "times"):
         named |= {"/".join((field, *map(str, key))): column for key, column in getattr(table, field).items()}
