@@ -69,10 +69,19 @@ def check_place(out: Path) -> None:
 def foreign(folder: Path) -> list[str]:
     """The files under `folder`, by path from there, that are not on its list as they are now; none without a folder."""
     while True:
-        listed = _listed(folder)
+        identity, listed = _identity(folder), _listed(folder)
         lost = [name for name, path in _files(folder) if listed.get(name) != _digest(path)]
-        if listed == _listed(folder):  # otherwise another report was swapped in meanwhile
+        if (identity, listed) == (_identity(folder), _listed(folder)):  # otherwise a report was swapped in meanwhile
             return lost
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """What another folder of that name, with the same list perhaps, does not share; None without a folder."""
+    try:
+        about = folder.stat()
+    except OSError:
+        return None
+    return about.st_ino, about.st_ctime_ns
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:

@@ -82,7 +82,7 @@ def test_the_readmes_examples_run(
     monkeypatch.setenv("BENCHHARNESS_DATA", str(data_folder))
     for module in ("build", "sections.method_comparison"):
         monkeypatch.setattr(
-            import_module(f"benchharness.report.{module}"), "write_report", lambda _, out: out / "report.md"
+            import_module(f"benchharness.report.{module}"), "write_report", lambda _, out, *formats: out / "report.md"
         )
     first = next(place for place, (_, text) in enumerate(blocks()) if "class Mine" in text)
     for language, text in blocks()[first + 1 :]:

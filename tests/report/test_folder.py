@@ -16,6 +16,7 @@ import pytest
 
 from benchharness.errors import UserError
 from benchharness.plots.style import canvas
+from benchharness.report import folder
 from benchharness.report.blocks import FigureBlock, Report, Section, TableBlock, Text
 from benchharness.report.folder import LIST, check_place, foreign
 from benchharness.report.render import write_report
@@ -128,6 +129,25 @@ def test_reports_at_once_into_one_folder_leave_a_whole_one(tmp_path: Path) -> No
     assert foreign(out) == []
     assert set(contents(out)) == {"report.md", "report.html", LIST}
     assert names_in(tmp_path) == {"paper"}
+
+
+def test_a_report_that_comes_and_goes_while_a_folder_is_looked_at_is_nobodys_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list is then the same before and after, and belongs to neither of the files looked at in between."""
+    out, digest = tmp_path / "paper", folder._digest
+    first, another = (Report("suite", text, []) for text in ("first", "another"))
+
+    def swap_around(path: Path) -> str:
+        monkeypatch.setattr(folder, "_digest", digest)
+        write_report(another, out)
+        between = digest(path)
+        write_report(first, out)
+        return between
+
+    write_report(first, out)
+    monkeypatch.setattr(folder, "_digest", swap_around)
+    assert foreign(out) == []
 
 
 def test_a_place_that_another_report_takes_and_leaves_again_is_tried_anew(
