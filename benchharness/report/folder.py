@@ -72,7 +72,7 @@ def foreign(folder: Path) -> list[str]:
         identity, listed = _identity(folder), _listed(folder)
         lost = [name for name, path in _files(folder) if listed.get(name) != _digest(path)]
         if (identity, listed) == (_identity(folder), _listed(folder)):  # otherwise a report was swapped in meanwhile
-            return lost
+            return lost if identity else []
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import threading
@@ -147,6 +148,21 @@ def test_a_report_that_comes_and_goes_while_a_folder_is_looked_at_is_nobodys_fil
 
     write_report(first, out)
     monkeypatch.setattr(folder, "_digest", swap_around)
+    assert foreign(out) == []
+
+
+def test_nothing_is_lost_where_a_report_comes_and_goes_and_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, files = tmp_path / "paper", folder._files
+
+    def seen_in_between(place: Path) -> Iterator[tuple[str, Path]]:
+        monkeypatch.setattr(folder, "_files", files)
+        write_report(Report("suite", "first", []), out)
+        yield from list(files(place))
+        shutil.rmtree(out)
+
+    monkeypatch.setattr(folder, "_files", seen_in_between)
     assert foreign(out) == []
 
 
