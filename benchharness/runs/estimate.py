@@ -21,7 +21,7 @@ from benchharness.runs.blame import place
 from benchharness.runs.options import RunOptions
 from benchharness.runs.plan import Job
 from benchharness.runs.progress import run_progress
-from benchharness.runs.worker import finished, given_split
+from benchharness.runs.worker import given_split
 from benchharness.search.rehearsal import Rehearsal
 from benchharness.store import Store
 from benchharness.store.run_folder import read_spec
@@ -73,19 +73,21 @@ def estimate(plan: Iterable[Job], store: Store, options: RunOptions, timing: boo
     With `timing`, steps are made where no run tells. Left out are the start of processes, checkpoints and compiling.
     Raises `UserError` where the images are missing that a search would be timed on.
     """
+    jobs = list(plan)
+    statuses = store.statuses({spec.run_id: spec for job in jobs for spec in (job.base, *job.specs)}.values())
     groups: dict[str, list[Job]] = {}
-    for job in plan:
-        if not finished(store, job):
+    for job in jobs:
+        if any(statuses[spec.run_id] != Status.DONE for spec in job.specs):
             groups.setdefault(replace(job.base, seed=0).run_id, []).append(job)
     if not groups or options.executor != "local":
         return None
     source = _Costs(store, options, time.monotonic() + PATIENCE if timing else 0.0)
     in_turn = sorted(groups.items(), key=lambda group: group[1][0].source_path is None)  # first what never ran yet
     asked = shown(in_turn, len(groups), "timing steps") if timing else in_turn
-    costs = {key: source.of(jobs) for key, jobs in asked}
+    costs = {key: source.of(alike) for key, alike in asked}
     known = [cost for cost in costs.values() if cost]
-    left = [(job, costs[key]) for key, jobs in groups.items() for job in jobs]
-    spent = [_left(job, cost, store, options) for job, cost in left if cost]
+    left = [(job, costs[key]) for key, alike in groups.items() for job in alike]
+    spent = [_left(job, cost, store, statuses, options) for job, cost in left if cost]
     if not timing and len(known) < len(groups):
         return None
     unknown = [job for job, cost in left if not cost and job.base.method not in source.failures]
@@ -97,12 +99,12 @@ def estimate(plan: Iterable[Job], store: Store, options: RunOptions, timing: boo
     return Estimate(sum(spent), several, ways, len(known) - source.timed, source.timed, assumed, failures)
 
 
-def _left(job: Job, cost: Cost, store: Store, options: RunOptions) -> float:
+def _left(job: Job, cost: Cost, store: Store, statuses: Mapping[str, Status], options: RunOptions) -> float:
     """Seconds of what is left of a job, one worker."""
     epochs, sight = int(job.base.protocol["epochs"]), run_progress(job, store)
     now = min(epochs, options.epochs_now or epochs)
-    done = epochs if store.status(job.base) == Status.DONE else sight.epoch if sight else 0
-    left = [cost.readings[spec.method] for spec in job.specs if store.status(spec) != Status.DONE]
+    done = epochs if statuses[job.base.run_id] == Status.DONE else sight.epoch if sight else 0
+    left = [cost.readings[spec.method] for spec in job.specs if statuses[spec.run_id] != Status.DONE]
     return cost.epoch * max(0, now - done) + (sum(left) if now == epochs or done == epochs else 0.0)
 
 

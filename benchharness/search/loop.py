@@ -249,11 +249,17 @@ class Search:
             rate = self.weight_optimizer.param_groups[0]["lr"]
             raise Diverged(f"{', '.join(bad)} not finite in epoch {self.epoch}: the search diverged (rate {rate:.3g})")
 
+    @property
+    def _eigenvalue_every(self) -> int:
+        """After how many epochs the Hessian's largest eigenvalue is due; 0 for never."""
+        if not self.method.alpha.requires_grad:
+            return 0
+        return 1 if self.method.watches_eigenvalue else self.settings.eigenvalue_every
+
     def _remember(self) -> None:
         self.history["alphas"].append(self.method.alpha.detach().cpu().clone())
         self.history["expected"].append(self.method.expected().detach().cpu().clone())
-        every = 1 if self.method.watches_eigenvalue else self.settings.eigenvalue_every
-        if every and self.method.alpha.requires_grad:
+        if every := self._eigenvalue_every:
             due = self.epoch % every == 0 or self.finished
             value = (
                 diagnostics.largest_eigenvalue(self.method, self.net, self.stream, self.settings.bn_eval)

@@ -77,10 +77,8 @@ class Rehearsal(Search):
         return fmean(spent[1:] or spent)
 
     def _eigenvalues(self) -> int:
-        every = 1 if self.method.watches_eigenvalue else self.settings.eigenvalue_every
-        if not every or not self.method.alpha.requires_grad:
-            return 0
-        return self.epochs // every + (self.epochs % every > 0)
+        every = self._eigenvalue_every
+        return self.epochs // every + (self.epochs % every > 0) if every else 0
 
     def _eigenvalue_seconds(self) -> float:
         if not self._eigenvalues():
