@@ -47,7 +47,7 @@ def build(words: list[str]) -> int:
         raise UserError(f"seeds={args.seeds} is out of range; it must be 1 or more")
     codes, journal = everything[:number].tolist(), measuring.Journal(images, recipe)
     left = len(journal.missing(codes, args.seeds))
-    print(f"{number} functional classes x {args.seeds} seeds on {images.label}: {left} trainings to make", flush=True)
+    _announce(f"{number} functional classes x {args.seeds} seeds on {images.label}", journal, codes, args.seeds)
     if not _trained_all(journal, codes, args, left):
         return INTERRUPTED
     name = args.name or (f"{images.name}-measured" if images.name in DATASETS else images.name)
@@ -85,11 +85,18 @@ def check(words: list[str]) -> int:
     indices = table_check.chosen(table, args.archs, args.sample, shared_figures[0])
     codes = order()[indices].tolist()
     total = len(journal.missing(codes, args.seeds))
-    print(f"{len(indices)} architectures x {args.seeds} seeds on {images.label}: {total} trainings to make", flush=True)
+    _announce(f"{len(indices)} architectures x {args.seeds} seeds on {images.label}", journal, codes, args.seeds)
     if not _trained_all(journal, codes, args, total):
         return INTERRUPTED
     comparisons(table_check.compare(table, indices, journal, args.seeds), table, recipe)
     return DONE
+
+
+def _announce(what: str, journal: "Journal", codes: "list[int]", seeds: int) -> None:
+    missing = journal.missing(codes, seeds)
+    begun = sum(journal.unfinished(*training).exists() for training in missing)
+    goes_on = f", {begun} of them begun" if begun else ""
+    print(f"{what}: {len(missing)} trainings to make{goes_on}", flush=True)
 
 
 def _trained_all(journal: "Journal", codes: "list[int]", args: argparse.Namespace, left: int) -> bool:

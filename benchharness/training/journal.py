@@ -53,6 +53,8 @@ class TrainTask(NamedTuple):
     dataset: str
     recipe: TrainConfig
     device: str
+    unfinished: Path
+    """File for the state of the training between two epochs."""
     keep: Path | None = None
     """File for the trained weights, if they are to be kept."""
 
@@ -112,18 +114,30 @@ class Journal:
         """File of the weights of a training, if they were kept."""
         return self.path.with_suffix("") / f"{code}-{seed}.pt"
 
+    def unfinished(self, code: int, seed: int) -> Path:
+        """File of the state of a training that has begun; it is gone once the training is in the journal."""
+        return self.path.with_suffix("") / f"{code}-{seed}.unfinished.pt"
+
     def measure(
         self, codes: Iterable[int], seeds: int, options: TrainOptions, keep: bool = False
     ) -> Iterator[Training]:
         """Train what is missing of `codes` with training seeds 0 to `seeds` - 1, yielding each as it ends.
 
-        If `keep`, the trained weights are kept too, up to some megabytes per training.
+        A training that was interrupted goes on from the last epoch saved. If `keep`, the trained weights are kept too,
+        up to some megabytes per training.
 
         Raises `UserError` where a training fails; what ended before it is kept.
         """
         lacking = self.missing(codes, seeds)
         work = {
-            key: TrainTask(*one, self.images.name, self.recipe, options.device, self.weights(*one) if keep else None)
+            key: TrainTask(
+                *one,
+                self.images.name,
+                self.recipe,
+                options.device,
+                self.unfinished(*one),
+                self.weights(*one) if keep else None,
+            )
             for key, one in enumerate(lacking)
         }
         self.ready()
@@ -133,6 +147,7 @@ class Journal:
                 arch = space.to_string(space.from_code(work[key].code))
                 raise UserError(f"training {arch} on {self.images.name} failed: {line}")
             self.add(line)
+            self.unfinished(line.code, line.seed).unlink(missing_ok=True)
             yield line
 
     def ready(self) -> None:
@@ -246,7 +261,7 @@ def _try(task: TrainTask) -> Training | Exception:
 
 def _train(task: TrainTask) -> Training:
     trainer = _trainer(task.dataset, task.recipe, task.device)
-    trained = trainer.run(space.from_code(task.code), task.seed, task.keep)
+    trained = trainer.run(space.from_code(task.code), task.seed, task.keep, task.unfinished)
     valid, test = (None if np.isnan(value) else value for value in trained[:2])
     return Training(task.code, task.seed, valid, test, trained.seconds, trained.train_accuracies)
 

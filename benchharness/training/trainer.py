@@ -23,7 +23,8 @@ from benchharness.models.precision import arithmetic
 from benchharness.models.saving import save_tensors
 from benchharness.models.standalone import Network
 from benchharness.seeding import generator, seeded
-from benchharness.space import Arch
+from benchharness.space import Arch, to_string
+from benchharness.training.unfinished import TrainProgress, Unfinished
 
 _EVAL_BATCH: Final = 500
 
@@ -52,9 +53,9 @@ class TrainCurve(NamedTuple):
     """Loss and accuracies over the epochs of one training."""
 
     loss: float
-    """As in `Trained`."""
+    """As in `TrainResult`."""
     train_accuracies: tuple[float, ...]
-    """As in `Trained`."""
+    """As in `TrainResult`."""
 
 
 def parts(images: ImageSet, recipe: TrainConfig) -> Parts:
@@ -104,35 +105,51 @@ class Trainer:
         # 1.3 to 1.5 times as fast as the default layout (C=8, N=1, 12x12, batch 64, one thread of an AMD EPYC).
         return net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def run(self, arch: Arch, seed: int, keep: Path | None = None) -> TrainResult:
+    def run(self, arch: Arch, seed: int, keep: Path | None = None, unfinished: Path | None = None) -> TrainResult:
         """Train `arch` with one training seed and measure it; its weights are kept in the file `keep`, if one is named.
 
-        Raises `FloatingPointError` where the loss stops being a finite number.
+        Its epochs are saved in the file `unfinished`, if one is named, and a training that is saved there goes on; its
+        seconds are those of all sittings. Raises `FloatingPointError` where the loss stops being a finite number.
         """
         started = time.perf_counter()
+        saved = Unfinished(unfinished, f"{to_string(arch)} seed {seed}")
         net = self.network(arch, seed)
+        optimizer = self.optimizer(net)
+        progress = saved.load(net, optimizer, self.recipe.epochs)
+        if progress is None:
+            progress, net = TrainProgress(), self.network(arch, seed)
+            optimizer = self.optimizer(net)
         with arithmetic("float32", self.device):
-            course = self.fit(net, seed)
+            course = self._fit(net, optimizer, seed, saved, progress)
             with torch.no_grad(), net.evaluating():
                 valid, test = (self._accuracy_pct(net, pictures) for pictures in self.measured)
         if keep is not None:
             keep.parent.mkdir(parents=True, exist_ok=True)
             save_tensors(keep, net.state_dict())
-        return TrainResult(valid, test, time.perf_counter() - started, *course)
+        return TrainResult(valid, test, progress.seconds + time.perf_counter() - started, *course)
 
     def fit(self, net: Network, seed: int) -> TrainCurve:
         """Train `net` in place through all epochs; raises `FloatingPointError` as `run` does."""
+        return self._fit(net, self.optimizer(net), seed, Unfinished(None, ""), TrainProgress())
+
+    def optimizer(self, net: Network) -> torch.optim.SGD:
+        """The recipe's optimiser of the weights of `net`."""
         recipe = self.recipe
-        optimizer = torch.optim.SGD(
+        return torch.optim.SGD(
             net.parameters(),
             recipe.learning_rate,
             momentum=recipe.momentum,
             nesterov=recipe.nesterov,
             weight_decay=recipe.weight_decay,
         )
+
+    def _fit(
+        self, net: Network, optimizer: torch.optim.SGD, seed: int, saved: Unfinished, progress: TrainProgress
+    ) -> TrainCurve:
+        started = time.perf_counter()
         mean = torch.zeros((), device=self.device)
-        accuracies = []
-        for epoch in range(recipe.epochs):
+        accuracies = list(progress.train_accuracies)
+        for epoch in range(len(accuracies), self.recipe.epochs):
             net.train()
             losses = []
             correct = torch.zeros((), dtype=torch.int64, device=self.device)
@@ -147,6 +164,9 @@ class Trainer:
                 correct += (logits.detach().argmax(1) == batch.labels).sum()
             accuracies.append(100 * int(correct) / len(self.train))
             mean = torch.stack(losses).mean()
+            if epoch + 1 < self.recipe.epochs:
+                seconds = progress.seconds + time.perf_counter() - started
+                saved.save(net, optimizer, TrainProgress(tuple(accuracies), seconds))
         if not torch.isfinite(mean):
             raise FloatingPointError(f"the loss of {net.arch} became {mean.item()} in training seed {seed}")
         return TrainCurve(float(mean), tuple(accuracies))
