@@ -121,9 +121,9 @@ def test_a_record_that_was_changed_is_refused_and_one_from_before_seals_is_not()
     ],
 )
 def test_json_of_another_type_is_refused_in_a_sentence(text: str) -> None:
-    with pytest.raises(UserError, match="not a RunRecord") as refused:
+    with pytest.raises(UserError, match="not a RunRecord") as error:
         RunRecord.from_json(text)
-    assert len(str(refused.value)) < 300
+    assert len(str(error.value)) < 300
 
 
 def test_methods_of_one_name_and_different_content_are_named_apart() -> None:

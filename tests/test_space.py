@@ -30,9 +30,9 @@ def test_the_benchmarks_spelling() -> None:
 
 @given(st.text(max_size=60))
 def test_other_text_is_refused_in_one_sentence(text: str) -> None:
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as error:
         space.from_string(text)
-    assert len(str(caught.value)) < 400
+    assert len(str(error.value)) < 400
 
 
 @pytest.mark.parametrize(

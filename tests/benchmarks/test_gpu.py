@@ -203,9 +203,9 @@ def test_a_command_runs_under_mps_where_its_daemon_starts_and_else_without(
     code = "import os; print(os.environ.get('CUDA_MPS_PIPE_DIRECTORY')); exit(7)"
     words = [sys.executable, str(SCRIPTS / "mps.py"), sys.executable, "-c", code]
     around = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    done = subprocess.run(words, cwd=tmp_path, env=around, capture_output=True, text=True, check=False)
-    told, place = done.stdout.splitlines()
-    assert (done.returncode, told.startswith(said)) == (7, True)
+    process = subprocess.run(words, cwd=tmp_path, env=around, capture_output=True, text=True, check=False)
+    told, place = process.stdout.splitlines()
+    assert (process.returncode, told.startswith(said)) == (7, True)
     asked_for = [line.split() for line in (tmp_path / "control").read_text().splitlines()]
     if status:
         assert place == "None"
@@ -218,8 +218,8 @@ def test_a_command_runs_under_mps_where_its_daemon_starts_and_else_without(
 def test_without_that_daemon_a_command_runs_as_ever(tmp_path: Path) -> None:
     words = [sys.executable, str(SCRIPTS / "mps.py"), sys.executable, "-c", "print('done')"]
     around = {**os.environ, "PATH": str(tmp_path)}
-    done = subprocess.run(words, env=around, capture_output=True, text=True, check=True)
-    assert done.stdout == "without MPS: there is no nvidia-cuda-mps-control\ndone\n"
+    process = subprocess.run(words, env=around, capture_output=True, text=True, check=True)
+    assert process.stdout == "without MPS: there is no nvidia-cuda-mps-control\ndone\n"
 
 
 def test_the_plan_names_every_step_and_no_command_is_too_long(gpu: ModuleType, tmp_path: Path) -> None:
@@ -311,8 +311,8 @@ def test_a_rehearsal_without_what_is_missing_there_killed_once_goes_on_to_its_en
         time.sleep(0.05)
     killed.kill()
     killed.wait()
-    done = subprocess.run(words, cwd=copy, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    process = subprocess.run(words, cwd=copy, env=environment, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stdout + process.stderr
     with tarfile.open(tmp_path / "out" / "evidence.tgz") as archive:
         names = [Path(name).name for name in archive.getnames()]
     assert names.count("record.json") == 2

@@ -36,33 +36,33 @@ def real_table(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCHHARNESS_DATA", str(data_folder))
 
 
-def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """The one sentence with which a command line is refused; nothing goes before it but which data set was taken."""
-    assert cli.main(words) == cli.REFUSED
-    told = capsys.readouterr()
-    if words[0] in ("run", "compare") and "--dataset" not in words:
-        assert re.fullmatch(r"(data set \w+: .*\n)?", told.out)
+    assert cli.main(arguments) == cli.REFUSED
+    streams = capsys.readouterr()
+    if arguments[0] in ("run", "compare") and "--dataset" not in arguments:
+        assert re.fullmatch(r"(data set \w+: .*\n)?", streams.out)
     else:
-        assert told.out == ""
-    assert told.err.count("\n") == 1
-    assert "Traceback" not in told.err
-    return told.err
+        assert streams.out == ""
+    assert streams.err.count("\n") == 1
+    assert "Traceback" not in streams.err
+    return streams.err
 
 
 def test_help_needs_nothing_heavy() -> None:
     code = "import sys; from benchharness.cli import main; main(['--help']); print(*sys.modules)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert all(f"  {command} " in told for command in cli.COMMANDS)
-    assert not {"torch", "pandas", "numpy", "rich", "joblib"} & set(told.split())
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert all(f"  {command} " in output for command in cli.COMMANDS)
+    assert not {"torch", "pandas", "numpy", "rich", "joblib"} & set(output.split())
 
 
 def test_the_first_line_of_a_run_does_not_wait_for_torch(tmp_path: Path) -> None:
     code = "import sys; sys.modules['torch'] = None; from benchharness.cli import main; main(['run'])"
-    bare = {"BENCHHARNESS_DATA": str(tmp_path), "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=bare, check=False)
-    assert done.stdout.startswith("data set digits: embedded, taken since the image set 'cifar10'")
+    environment = {"BENCHHARNESS_DATA": str(tmp_path), "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert process.stdout.startswith("data set digits: embedded, taken since the image set 'cifar10'")
     # Whoever asks for torch first fails: our own import, or SciPy, which looks at the modules that are loaded.
-    assert "import of torch" in done.stderr or "no attribute 'Tensor'" in done.stderr
+    assert "import of torch" in process.stderr or "no attribute 'Tensor'" in process.stderr
 
 
 @pytest.mark.parametrize("command", [*cli.COMMANDS, "data import", "data list", "data verify"])
@@ -92,12 +92,12 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
 def test_what_is_misspelt_is_refused_with_the_nearest_right_name(
     work: Path, line: str, nearest: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = line.split()
-    if "--device" in words:
-        assert cli.main(words) == cli.REFUSED
+    arguments = line.split()
+    if "--device" in arguments:
+        assert cli.main(arguments) == cli.REFUSED
         assert f"did you mean {nearest}" in capsys.readouterr().err
     else:
-        assert f"did you mean {nearest}" in refusal(capsys, *words)
+        assert f"did you mean {nearest}" in refusal(capsys, *arguments)
     assert not (work / "results").exists()
 
 
@@ -130,14 +130,14 @@ def test_a_bad_request_is_one_sentence(
     work: Path, line: str, sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(line.split()) == cli.REFUSED
-    told = capsys.readouterr().err
-    assert sentence in told
-    assert "Traceback" not in told
+    message = capsys.readouterr().err
+    assert sentence in message
+    assert "Traceback" not in message
 
 
 def test_a_file_in_the_place_of_a_folder_is_told(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (work / "file").write_text("")
-    words = [
+    arguments = [
         "run",
         "--methods",
         "random",
@@ -149,7 +149,7 @@ def test_a_file_in_the_place_of_a_folder_is_told(work: Path, capsys: pytest.Capt
         "--reports",
         "file/x",
     ]
-    assert cli.main(words) == cli.FAILED
+    assert cli.main(arguments) == cli.FAILED
     assert "a part of that path is a file, not a folder" in capsys.readouterr().err
 
 
@@ -162,10 +162,10 @@ def test_nothing_asked_prints_what_there_is(capsys: pytest.CaptureFixture[str]) 
 
 def test_a_dry_run_prints_the_plan_and_does_nothing(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["run", "--methods", "ostr,snas", "--seeds", "0-1", *CIFAR, "--dry-run"]) == cli.DONE
-    told = capsys.readouterr().out
-    assert "results/cifar10-cpu: 6 runs from 4 supernets (6 absent)" in told
-    *lines, foretold = [line.split() for line in told.splitlines()[2:]]
-    assert foretold[:2] == ["estimated", "time"]
+    output = capsys.readouterr().out
+    assert "results/cifar10-cpu: 6 runs from 4 supernets (6 absent)" in output
+    *lines, estimate = [line.split() for line in output.splitlines()[2:]]
+    assert estimate[:2] == ["estimated", "time"]
     assert [line[:2] for line in lines] == [
         [method, seed] for seed in ("0", "1") for method in ("darts", "ostr", "snas")
     ]
@@ -174,7 +174,7 @@ def test_a_dry_run_prints_the_plan_and_does_nothing(work: Path, capsys: pytest.C
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "sentence"),
     [
         ("--jobs 0", "jobs=0 is out of range"),
         ("--device cuda:99", "device 'cuda:99' is not there"),
@@ -184,10 +184,10 @@ def test_a_dry_run_prints_the_plan_and_does_nothing(work: Path, capsys: pytest.C
     ],
 )
 def test_a_dry_run_refuses_what_a_run_would(
-    work: Path, words: str, said: str, capsys: pytest.CaptureFixture[str]
+    work: Path, arguments: str, sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["run", "--dry-run", "--methods", "darts", *CIFAR, *words.split()]) == cli.REFUSED
-    assert said in capsys.readouterr().err
+    assert cli.main(["run", "--dry-run", "--methods", "darts", *CIFAR, *arguments.split()]) == cli.REFUSED
+    assert sentence in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("methods", ["darts,darts", "darts,snas,darts+magnitude"])
@@ -199,15 +199,15 @@ def test_a_request_that_repeats_itself_is_told(work: Path, methods: str, capsys:
 def test_run_then_report_and_export_and_the_same_again(
     work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["run", "--methods", "darts,random", "--seeds", "0", "--device", "cpu", *SET]
-    assert cli.main(words) == cli.DONE
-    told = capsys.readouterr()
-    assert f"results/{SUITE}: 2 runs from 2 supernets (2 absent)" in told.out
-    assert re.search(r"^darts seed 0  #\d+  no table  \d+:\d\d$", told.out, re.MULTILINE)
-    assert "starting 1 at a time; runs to make: 2" in told.out
-    assert "benchharness data import" in told.err
+    arguments = ["run", "--methods", "darts,random", "--seeds", "0", "--device", "cpu", *SET]
+    assert cli.main(arguments) == cli.DONE
+    streams = capsys.readouterr()
+    assert f"results/{SUITE}: 2 runs from 2 supernets (2 absent)" in streams.out
+    assert re.search(r"^darts seed 0  #\d+  no table  \d+:\d\d$", streams.out, re.MULTILINE)
+    assert "starting 1 at a time; runs to make: 2" in streams.out
+    assert "benchharness data import" in streams.err
     report = work / "reports" / SUITE / "report.md"
-    assert f"report: {report.relative_to(work)}" in told.out
+    assert f"report: {report.relative_to(work)}" in streams.out
     first = report.read_bytes()
     assert not [path for name in ("*.lock", "heartbeat", "*.tmp") for path in (work / "results").rglob(name)]
 
@@ -224,7 +224,7 @@ def test_run_then_report_and_export_and_the_same_again(
 
     monkeypatch.setattr("benchharness.report.build", lambda results, out, *_: out)
     monkeypatch.setattr("benchharness.search.loop.Search.run_epoch", None)
-    assert cli.main(words) == cli.DONE
+    assert cli.main(arguments) == cli.DONE
     assert "(2 done)" in capsys.readouterr().out
 
 
@@ -239,12 +239,12 @@ def test_a_suite_file_with_something_changed(work: Path, capsys: pytest.CaptureF
 
 
 def test_a_failed_run_is_told_and_is_exit_code_1(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["run", "--methods", "darts,random", "--seeds", "0", *SET, "learning_rate=1e30"]
-    assert cli.main(words) == cli.FAILED
-    told = capsys.readouterr().out
-    assert "darts seed 0  FAILED  Diverged:" in told
-    assert "random seed 0  #" in told
-    assert "1 run failed: darts seed 0; the same command tries again" in told
+    arguments = ["run", "--methods", "darts,random", "--seeds", "0", *SET, "learning_rate=1e30"]
+    assert cli.main(arguments) == cli.FAILED
+    output = capsys.readouterr().out
+    assert "darts seed 0  FAILED  Diverged:" in output
+    assert "random seed 0  #" in output
+    assert "1 run failed: darts seed 0; the same command tries again" in output
 
 
 def test_a_run_that_a_users_method_fails_says_where_and_what_to_do(
@@ -254,13 +254,13 @@ def test_a_run_that_a_users_method_fails_says_where_and_what_to_do(
         "from benchharness import Method\nclass Mine(Method):\n    def draw(self, progress):\n        return 1 / 0\n"
     )
     assert cli.main(["run", "--methods", "mine.py", "--seeds", "0", "--jobs", "1", *SET]) == 1
-    told = capsys.readouterr().out
-    assert "ZeroDivisionError: division by zero (mine.py:4); run `benchharness check mine.py`" in told
+    output = capsys.readouterr().out
+    assert "ZeroDivisionError: division by zero (mine.py:4); run `benchharness check mine.py`" in output
     assert cli.main(["check", "mine.py"]) == cli.FAILED
-    told = capsys.readouterr().out
-    assert "ZeroDivisionError: division by zero (mine.py:4)" in told
-    assert told.count("failed") == 1
-    assert told.count("\n") == 2, "what builds on a check that failed is not told again"
+    output = capsys.readouterr().out
+    assert "ZeroDivisionError: division by zero (mine.py:4)" in output
+    assert output.count("failed") == 1
+    assert output.count("\n") == 2, "what builds on a check that failed is not told again"
 
 
 def test_an_interruption_says_how_to_go_on(
@@ -270,9 +270,9 @@ def test_an_interruption_says_how_to_go_on(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("benchharness.search.loop.Search.run_epoch", interrupted)
-    words = ["run", "--methods", "darts", "--seeds", "0", *SET]
-    assert cli.main(words) == cli.INTERRUPTED
-    assert f"this goes on from here: benchharness {' '.join(words)}" in capsys.readouterr().err
+    arguments = ["run", "--methods", "darts", "--seeds", "0", *SET]
+    assert cli.main(arguments) == cli.INTERRUPTED
+    assert f"this goes on from here: benchharness {' '.join(arguments)}" in capsys.readouterr().err
     assert Store(work / "results", SUITE).status(jobs("darts")[0].base) == "stale"
     assert not list((work / "results").rglob("heartbeat"))
 
@@ -299,37 +299,37 @@ def test_an_error_of_the_system_is_told_without_its_number(
 @pytest.mark.parametrize("command", ["methods", "protocols", "data list"])
 def test_what_is_listed_can_be_had_as_json(work: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([*command.split(), "--json"]) == cli.DONE
-    listed = json.loads(capsys.readouterr().out)
-    assert listed or command == "data list"
+    listing = json.loads(capsys.readouterr().out)
+    assert listing or command == "data list"
     assert cli.main(command.split()) == cli.DONE
-    told = capsys.readouterr().out
-    names = listed if isinstance(listed, list) else listed.get("methods", listed)
-    assert all((one if isinstance(one, str) else one["name"]) in told for one in names)
+    output = capsys.readouterr().out
+    names = listing if isinstance(listing, list) else listing.get("methods", listing)
+    assert all((entry if isinstance(entry, str) else entry["name"]) in output for entry in names)
 
 
 def test_protocols_are_listed_with_their_values(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["protocols"]) == cli.DONE
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines[0] == ["setting", *PROTOCOLS]
-    assert ["channels", *(str(one.channels) for one in PROTOCOLS.values())] in lines
+    assert ["channels", *(str(protocol.channels) for protocol in PROTOCOLS.values())] in lines
 
 
 def test_query_prints_every_figure(real_table: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["query", "6111"]) == cli.DONE
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     assert OPTIMUM.count("~") == 6
-    rows = {tuple(line.split()[:3]): line.split()[3:5] for line in told.splitlines()}
+    rows = {tuple(line.split()[:3]): line.split()[3:5] for line in output.splitlines()}
     assert rows["cifar10", "valid", "200"] == ["91.61", "1"]
     assert rows["cifar10", "test", "200"] == ["94.37", "1"]
-    arch = told.splitlines()[0]
+    arch = output.splitlines()[0]
     assert cli.main(["query", arch, "--json"]) == cli.DONE
     assert json.loads(capsys.readouterr().out)["index"] == 6111
 
 
 def test_looking_an_architecture_up_imports_no_torch(data_folder: Path) -> None:
     code = "import sys; from benchharness.cli import main; main(['query', '6111']); print('torch' in sys.modules)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert told.splitlines()[-1] == "False"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.splitlines()[-1] == "False"
 
 
 def test_a_misspelt_architecture(real_table: None, capsys: pytest.CaptureFixture[str]) -> None:
@@ -339,9 +339,9 @@ def test_a_misspelt_architecture(real_table: None, capsys: pytest.CaptureFixture
 
 def test_methods_lists_methods_selections_and_options(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["methods"]) == cli.DONE
-    told = capsys.readouterr().out
-    assert {line.split()[0] for line in told.splitlines() if line} >= {"darts", "snas", "drnas", "ostr", "strength"}
-    assert "tau_max=10.0" in told
+    output = capsys.readouterr().out
+    assert {line.split()[0] for line in output.splitlines() if line} >= {"darts", "snas", "drnas", "ostr", "strength"}
+    assert "tau_max=10.0" in output
 
 
 def test_data_list_and_verify(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -365,20 +365,20 @@ def test_data_import(
 
 def test_output_cut_short_by_its_reader_is_no_error() -> None:
     command = f"{sys.executable} -m benchharness methods | head -n 1; echo ${{PIPESTATUS[0]}}"
-    told = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
-    assert told.stdout.splitlines()[-1] == "0"
-    assert told.stderr == ""
+    process = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert process.stdout.splitlines()[-1] == "0"
+    assert process.stderr == ""
 
 
 def test_a_fast_run_is_tiny_and_of_one_seed_unless_more_is_asked_for(
     work: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["run", "--fast", "--dry-run"]) == cli.DONE
-    told = capsys.readouterr().out
-    assert "results/fast: 4 runs from 3 supernets (4 absent)" in told
-    assert "are trained afterwards" not in told
-    words = ["run", "--fast", "--methods", "darts", "--seeds", "0-1", "--suite", "mine", "--set", "epochs=3"]
-    assert cli.main([*words, "--dry-run", "--epochs-now", "1"]) == cli.DONE
-    told = capsys.readouterr().out
-    assert "results/mine: 2 runs" in told
-    assert "first 1 of 3 epochs" in told
+    output = capsys.readouterr().out
+    assert "results/fast: 4 runs from 3 supernets (4 absent)" in output
+    assert "are trained afterwards" not in output
+    arguments = ["run", "--fast", "--methods", "darts", "--seeds", "0-1", "--suite", "mine", "--set", "epochs=3"]
+    assert cli.main([*arguments, "--dry-run", "--epochs-now", "1"]) == cli.DONE
+    output = capsys.readouterr().out
+    assert "results/mine: 2 runs" in output
+    assert "first 1 of 3 epochs" in output

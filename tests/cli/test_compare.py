@@ -25,10 +25,10 @@ def suite(tmp_path: Path, own_home: Path) -> Path:
 def test_a_method_against_a_baseline_that_are_both_there(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = ["--out", str(suite.parent), "--reports", str(suite.parent / "told")]
     assert main(["compare", "--method", "random", "--baselines", "darts", "--dataset", "cifar10", *out]) == 0
-    told = capsys.readouterr()
-    assert "6 done" in told.out
-    assert "random and darts share no finished seed" in told.out, "without a table there is nothing to compare"
-    assert "without the accuracies of cells" in told.err
+    streams = capsys.readouterr()
+    assert "6 done" in streams.out
+    assert "random and darts share no finished seed" in streams.out, "without a table there is nothing to compare"
+    assert "without the accuracies of cells" in streams.err
     assert (suite.parent / "told" / "report.md").read_text().startswith("# random against darts")
 
 
@@ -38,10 +38,10 @@ def test_all_seeds_that_both_have_are_taken(suite: Path, capsys: pytest.CaptureF
             if (methods, seed) != ("random", 7):
                 (job,) = plan_of(Suite(methods=methods, seeds=str(seed), dataset="cifar10"))
                 add(suite, job.base, arch)
-    asked = ["compare", "--method", "random", "--baselines", "darts", "--dataset", "cifar10", "--dry-run"]
-    assert main([*asked, "--out", str(suite.parent)]) == 0
+    command = ["compare", "--method", "random", "--baselines", "darts", "--dataset", "cifar10", "--dry-run"]
+    assert main([*command, "--out", str(suite.parent)]) == 0
     assert "14 runs from 14 supernets (14 done)" in capsys.readouterr().out
-    assert main([*asked, "--out", str(suite.parent), "--seeds", "0"]) == 0
+    assert main([*command, "--out", str(suite.parent), "--seeds", "0"]) == 0
     assert "2 runs from 2 supernets (2 done)" in capsys.readouterr().out
 
 
@@ -54,16 +54,16 @@ def test_files_of_one_name_are_compared_with_each_other(
         path.write_text(f"from benchharness import Method\nclass Mine(Method):\n    tau = {tau}\n")
         for job in plan_of(Suite(methods=str(path), seeds="0-2", dataset="cifar10")):
             add(folder, job.base, arch)
-    asked = ["compare", "--method", str(paths[0]), "--dataset", "cifar10", "--out", str(folder.parent)]
-    assert main([*asked, "--baselines", str(paths[1])]) == 0
-    told = capsys.readouterr().out
+    command = ["compare", "--method", str(paths[0]), "--dataset", "cifar10", "--out", str(folder.parent)]
+    assert main([*command, "--baselines", str(paths[1])]) == 0
+    output = capsys.readouterr().out
     names = sorted({row["method"] for row in read(folder).to_dict("records")})
     assert all(name.startswith("mine@") for name in names)
-    assert set(names) == set(re.search(r"(mine@\w{6}) and (mine@\w{6}) share", told).groups())  # type: ignore[union-attr]
+    assert set(names) == set(re.search(r"(mine@\w{6}) and (mine@\w{6}) share", output).groups())  # type: ignore[union-attr]
     assert main(["export", str(folder), "--out", str(tmp_path / "runs.csv")]) == 0
     assert all(name in (tmp_path / "runs.csv").read_text() for name in names)
     paths[1].write_text(paths[0].read_text())
-    assert main([*asked, "--baselines", str(paths[1])]) == 2
+    assert main([*command, "--baselines", str(paths[1])]) == 2
     assert "are one method, of the same content and options" in capsys.readouterr().err
     assert main(["compare", "--method", "darts", "--baselines", "snas,darts"]) == 2
 
@@ -79,7 +79,7 @@ def test_two_folders(suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_a_dry_run_says_what_is_missing(
     suite: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = [
+    command = [
         "--method",
         "snas+ostr",
         "--baselines",
@@ -90,18 +90,18 @@ def test_a_dry_run_says_what_is_missing(
         "--out",
         str(suite.parent),
     ]
-    assert main(["compare", *asked]) == 2
-    told = capsys.readouterr()
-    assert "15 absent" in told.out
-    assert "no images 'cifar10'" in told.err, "which the run would refuse too"
+    assert main(["compare", *command]) == 2
+    streams = capsys.readouterr()
+    assert "15 absent" in streams.out
+    assert "no images 'cifar10'" in streams.err, "which the run would refuse too"
     install_images(suite.parents[1])
     monkeypatch.setenv("BENCHHARNESS_DATA", str(suite.parents[1]))
     monkeypatch.setattr("benchharness.runs.estimate.PATIENCE", 0)
-    assert main(["compare", *asked]) == 0
+    assert main(["compare", *command]) == 0
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "sentence"),
     [
         ([], "takes --method and --baselines, or two results folders"),
         (["one"], "takes two results folders and no method, not 1 folders"),
@@ -110,11 +110,11 @@ def test_a_dry_run_says_what_is_missing(
         (["here", "there"], "no results folder 'here'"),
     ],
 )
-def test_bad_requests_are_one_sentence(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["compare", *words]) == 2
-    told = capsys.readouterr().err
-    assert said in told.splitlines()[-1]
-    assert "Traceback" not in told
+def test_bad_requests_are_one_sentence(arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", *arguments]) == 2
+    message = capsys.readouterr().err
+    assert sentence in message.splitlines()[-1]
+    assert "Traceback" not in message
 
 
 def test_a_read_out_is_called_by_its_own_name(
@@ -123,8 +123,8 @@ def test_a_read_out_is_called_by_its_own_name(
     for seed in range(3):
         (job,) = plan_of(Suite(methods="ostr", seeds=str(seed), dataset="cifar10"))
         add(suite, job.specs[-1], GOOD, supernet=job.base)
-    asked: list[object] = []
-    monkeypatch.setattr("benchharness.report.against", lambda *args: asked.extend(args) or ["said"])
+    request: list[object] = []
+    monkeypatch.setattr("benchharness.report.against", lambda *args: request.extend(args) or ["said"])
     assert main(["compare", "--method", "ostr", "--dataset", "cifar10", "--out", str(suite.parent)]) == 0
-    assert asked[3:5] == ["ostr", ["darts"]]
+    assert request[3:5] == ["ostr", ["darts"]]
     assert "said" in capsys.readouterr().out

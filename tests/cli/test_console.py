@@ -20,10 +20,10 @@ def test_the_last_table_is_the_reports_ranking(
         for method, arch in (("darts", ALL_SKIP), ("snas", GOOD)):
             add(tmp_path / "results" / "s", spec(method, seed), arch)
     console.summary(compose(tmp_path / "results" / "s", tables_if_installed(quiet=True)))
-    told = capsys.readouterr().out
-    rows = [line.split("  ")[0] for line in told.splitlines()]
+    output = capsys.readouterr().out
+    rows = [line.split("  ")[0] for line in output.splitlines()]
     assert rows.index("optimum") < rows.index("snas") < rows.index("a random cell") < rows.index("darts")
-    assert "No difference is shown" in told
+    assert "No difference is shown" in output
 
 
 def test_long_listings_are_those_of_short_ones(
@@ -45,7 +45,7 @@ def test_a_narrow_terminal_cuts_nothing_off(
     monkeypatch.setenv("BENCHHARNESS_DATA", str(data_folder))
     monkeypatch.setattr(console, "WIDE", 80)
     assert main(command) == DONE
-    told = capsys.readouterr().out
-    assert "…" not in told
-    assert max(map(len, told.splitlines()[1:])) <= 80
-    assert "tau_max=10.0 tau_min=1.0" in told or command != ["methods"]
+    output = capsys.readouterr().out
+    assert "…" not in output
+    assert max(map(len, output.splitlines()[1:])) <= 80
+    assert "tau_max=10.0 tau_min=1.0" in output or command != ["methods"]

@@ -23,11 +23,11 @@ def test_a_run_reads_its_folder_once_before_and_once_after(
     own_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folders, statuses = list[Path](), Counter[str]()
-    listed, status = frame.run_folders, Store.status
+    run_folders, status = frame.run_folders, Store.status
 
     def listing(root: Path) -> list[str]:
         folders.append(root)
-        return listed(root)
+        return run_folders(root)
 
     def counting(store: Store, spec: RunSpec) -> Any:
         statuses[spec.run_id] += 1

@@ -38,8 +38,8 @@ def test_figures_that_no_page_shows_are_refused(tmp_path: Path, formats: str, pr
 
 @pytest.mark.parametrize("up", range(3))
 def test_a_part_of_a_suite_is_refused_with_its_name(tmp_path: Path, up: int, capsys) -> None:  # type: ignore[no-untyped-def]
-    part = [path := run(tmp_path / "suite"), *path.parents][up]
-    assert main(["report", str(part)]) == 2
+    folder = [path := run(tmp_path / "suite"), *path.parents][up]
+    assert main(["report", str(folder)]) == 2
     assert f"is a part of the suite '{tmp_path / 'suite'}'" in capsys.readouterr().err
 
 
@@ -73,11 +73,11 @@ FOLDERS: dict[str, tuple[list[str], str, list[str]]] = {
 
 @pytest.mark.parametrize("kind", FOLDERS)
 def test_suites_are_seen_in_folders_of_any_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    entries, asked, expected = FOLDERS[kind]
+    entries, start, expected = FOLDERS[kind]
     monkeypatch.chdir(tmp_path)
     for entry in entries:
-        place, _, target = entry.partition(" -> ")
-        path = tmp_path / place
+        location, _, target = entry.partition(" -> ")
+        path = tmp_path / location
         path.parent.mkdir(parents=True, exist_ok=True)
         if target:
             path.symlink_to(tmp_path / target)
@@ -87,36 +87,38 @@ def test_suites_are_seen_in_folders_of_any_kind(tmp_path: Path, monkeypatch: pyt
             path.write_text("{}\n")
         else:
             run(path)
-    assert suites(Path(asked)) == [Path(one) for one in expected]
+    assert suites(Path(start)) == [Path(suite) for suite in expected]
 
 
 def test_suites_of_one_name_have_places_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a/one", "b/one"):
         run(tmp_path / name)
-    places: list[object] = []
-    monkeypatch.setattr("benchharness.cli.report.build_report", lambda folder, out, tables, **_: places.append(out))
+    report_folders: list[object] = []
+    monkeypatch.setattr(
+        "benchharness.cli.report.build_report", lambda folder, out, tables, **_: report_folders.append(out)
+    )
     monkeypatch.setattr("benchharness.cli.report.tables_if_installed", lambda folder: None)
     assert main(["report", str(tmp_path), "--out", str(tmp_path / "out")]) == 0
-    assert places == [str(tmp_path / "out/a/one"), str(tmp_path / "out/b/one")]
+    assert report_folders == [str(tmp_path / "out/a/one"), str(tmp_path / "out/b/one")]
 
 
 @pytest.mark.parametrize("up", range(3))
-@pytest.mark.parametrize("way", ["where one is", "a link"])
+@pytest.mark.parametrize("spelling", ["where one is", "a link"])
 def test_a_part_is_known_however_it_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, up: int, way: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, up: int, spelling: str
 ) -> None:
-    part = [path := run(tmp_path / "suite"), *path.parents][up]
-    (tmp_path / "link").symlink_to(part)
-    monkeypatch.chdir(part)
+    folder = [path := run(tmp_path / "suite"), *path.parents][up]
+    (tmp_path / "link").symlink_to(folder)
+    monkeypatch.chdir(folder)
     with pytest.raises(UserError, match=re.escape(f"is a part of the suite '{tmp_path / 'suite'}'")):
-        suites(Path() if way == "where one is" else tmp_path / "link")
+        suites(Path() if spelling == "where one is" else tmp_path / "link")
 
 
-@pytest.mark.parametrize(("encoding", "printed"), [("ascii", "84.8+-2.8 ... ?"), ("latin-1", "84.8±2.8 ... ?")])
-def test_what_an_encoding_lacks_is_spelt_out(monkeypatch: pytest.MonkeyPatch, encoding: str, printed: str) -> None:
+@pytest.mark.parametrize(("encoding", "encoded_text"), [("ascii", "84.8+-2.8 ... ?"), ("latin-1", "84.8±2.8 ... ?")])
+def test_what_an_encoding_lacks_is_spelt_out(monkeypatch: pytest.MonkeyPatch, encoding: str, encoded_text: str) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     monkeypatch.setattr(sys, "stdout", stream)
     print_anyway()
     print("84.8±2.8 … 京", end="")
     stream.flush()
-    assert stream.buffer.getvalue().decode(encoding) == printed  # type: ignore[attr-defined]
+    assert stream.buffer.getvalue().decode(encoding) == encoded_text  # type: ignore[attr-defined]

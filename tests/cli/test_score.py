@@ -18,7 +18,7 @@ from benchharness.search.evaluation import Evaluation
 from benchharness.search.loop import Search
 from benchharness.store import Run
 from benchharness.table import load_for
-from tests.support.commands import words
+from tests.support.commands import command_line
 from tests.support.tiny import install_images
 
 MINE = '''
@@ -36,8 +36,8 @@ def test_scores_are_exported_kept_and_ranked(
     own_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(own_home)
-    asked = ["score", "synflow,params", *SMALL, "--sample", "14", "--out"]
-    assert cli.main([*asked, "a.csv"]) == cli.DONE
+    command = ["score", "synflow,params", *SMALL, "--sample", "14", "--out"]
+    assert cli.main([*command, "a.csv"]) == cli.DONE
     first = capsys.readouterr().out
     assert "14 rows in a.csv" in first
     assert NULL in first
@@ -48,7 +48,7 @@ def test_scores_are_exported_kept_and_ranked(
     size = space.Network(2, 1, 12, 10)
     assert frame["params"].to_numpy() == pytest.approx(space.params_m(space.all_ops()[codes], size))
     monkeypatch.setattr("benchharness.models.proxies.PROXIES", {"synflow": None})
-    assert cli.main([*asked, "b.parquet"]) == cli.DONE, "what is scored is not scored again"
+    assert cli.main([*command, "b.parquet"]) == cli.DONE, "what is scored is not scored again"
     pd.testing.assert_frame_equal(pd.read_parquet("b.parquet"), frame, check_exact=False)
 
 
@@ -57,11 +57,11 @@ def test_tau_is_with_the_tables_test_accuracy_beside_the_null(own_home: Path) ->
     rows = np.arange(0, len(table), 7)
     codes, truth = space.order()[table.numbers[rows]], table.accuracy(None, "digits", "test")[rows]
     values = {"right": truth.copy(), "wrong": -truth, "gaps": np.where(np.arange(len(rows)) < 5, np.nan, truth)}
-    right, wrong, gaps, null = against(codes, values, "digits", table)
-    assert (right.tau.value, wrong.tau.value, gaps.tau.value) == pytest.approx((1, -1, 1))
+    correct, inverted, gaps, null = against(codes, values, "digits", table)
+    assert (correct.tau.value, inverted.tau.value, gaps.tau.value) == pytest.approx((1, -1, 1))
     assert null.tau.low < null.tau.value < null.tau.high, "the cells are a sample"
-    assert (right.cells, gaps.cells, gaps.undefined) == (len(rows), len(rows) - 5, 5)
-    assert right.test == truth.max()
+    assert (correct.cells, gaps.cells, gaps.undefined) == (len(rows), len(rows) - 5, 5)
+    assert correct.test == truth.max()
     params = space.params_m(space.all_ops()[codes])
     assert (null.name, null.tau.value) == (NULL, pytest.approx(stats.tau(params, truth)))
     assert np.isnan(against(codes, values, "digits", None)[0].tau.value)
@@ -70,9 +70,9 @@ def test_tau_is_with_the_tables_test_accuracy_beside_the_null(own_home: Path) ->
 def test_all_cells_are_no_sample_and_their_tau_has_no_interval(data_folder: Path) -> None:
     table, flops = load_for("cifar10"), space.flops_m(space.all_ops())
     codes = np.random.default_rng(1).permutation(space.SIZE)
-    every, part = (against(some, {"flops": flops[some]}, "cifar10", table) for some in (codes, codes[:500]))
-    assert [np.isnan(one.tau.low) for one in (*every, *part)] == [True, True, False, False]
-    assert all(one.tau.low < whole.tau.value < one.tau.high for one, whole in zip(part, every, strict=True))
+    all_cells, sample = (against(some, {"flops": flops[some]}, "cifar10", table) for some in (codes, codes[:500]))
+    assert [np.isnan(row.tau.low) for row in (*all_cells, *sample)] == [True, True, False, False]
+    assert all(row.tau.low < full_row.tau.value < row.tau.high for row, full_row in zip(sample, all_cells, strict=True))
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def supernet(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("benchharness.report.build", lambda _results, out, *_: out)
     install_images(own_home / "data")
     Path("mine.py").write_text(MINE)
-    assert cli.main(words(Path("results"), "mine.py", settings={"epochs": 1})) == cli.DONE
+    assert cli.main(command_line(Path("results"), "mine.py", settings={"epochs": 1})) == cli.DONE
     Path("mine.py").unlink()
     return next(Path("results").rglob("record.json")).parent
 
@@ -105,22 +105,22 @@ class Portions:
 def test_scoring_by_a_supernet_goes_on_where_it_was_interrupted(
     supernet: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ["score", "--run", supernet.name.rpartition("-")[2], "--device", "cpu", "--jobs", "1", "--sample", "35"]
+    command = ["score", "--run", supernet.name.rpartition("-")[2], "--device", "cpu", "--jobs", "1", "--sample", "35"]
     portions = Portions(monkeypatch)
-    assert cli.main([*asked, "--out", "calm.csv"]) == cli.DONE
+    assert cli.main([*command, "--out", "calm.csv"]) == cli.DONE
     assert portions.done == 4
     (journal,) = measured_folder().glob("scores-*.jsonl")
     lines = journal.read_text().splitlines(keepends=True)
     journal.write_text("".join(lines[:1]) + lines[1][:20])  # as a crash leaves it
     portions.done, portions.most = 0, 2
     capsys.readouterr()
-    assert cli.main([*asked, "--out", "again.csv"]) == cli.INTERRUPTED
-    told = "benchharness: interrupted; what is scored is kept, and the same command goes on from here\n"
-    assert capsys.readouterr().err.endswith(told)
+    assert cli.main([*command, "--out", "again.csv"]) == cli.INTERRUPTED
+    message = "benchharness: interrupted; what is scored is kept, and the same command goes on from here\n"
+    assert capsys.readouterr().err.endswith(message)
     assert not Path("again.csv").exists()
     assert journal.read_text() == "".join(lines[:3])
     portions.done, portions.most = 0, 99
-    assert cli.main([*asked, "--out", "again.csv"]) == cli.DONE
+    assert cli.main([*command, "--out", "again.csv"]) == cli.DONE
     assert portions.done == 1
     assert journal.read_text() == "".join(lines)
     assert Path("again.csv").read_bytes() == Path("calm.csv").read_bytes()
@@ -129,10 +129,10 @@ def test_scoring_by_a_supernet_goes_on_where_it_was_interrupted(
 def test_scores_of_a_supernet_are_those_of_its_weights_and_batches(
     supernet: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ["score", "--run", supernet.name.rpartition("-")[2], "--device", "cpu", "--jobs", "1", "--sample", "12"]
+    command = ["score", "--run", supernet.name.rpartition("-")[2], "--device", "cpu", "--jobs", "1", "--sample", "12"]
     portions = Portions(monkeypatch)
     for options, count in (([], 2), ([], 2), (["--batches", "2"], 4)):
-        assert cli.main([*asked, *options, "--out", "a.csv"]) == cli.DONE
+        assert cli.main([*command, *options, "--out", "a.csv"]) == cli.DONE
         assert portions.done == count
     frame = pd.read_csv("a.csv")
     job, _ = job_of(supernet)
@@ -140,22 +140,22 @@ def test_scores_of_a_supernet_are_those_of_its_weights_and_batches(
     restored(Run(job.base, supernet), search)
     assert isinstance(search, Search)
     cells = [space.from_string(arch) for arch in frame["arch"]]
-    measured = Evaluation(search.net, search.stream).cells(cells, batches=2, bn="batch")
-    assert frame["inherited_accuracy_pct"].tolist() == [one.accuracy_pct for one in measured]
+    cell_scores = Evaluation(search.net, search.stream).cells(cells, batches=2, bn="batch")
+    assert frame["inherited_accuracy_pct"].tolist() == [cell_score.accuracy_pct for cell_score in cell_scores]
     checkpoint = supernet / "checkpoint.pt"
     content = torch.load(checkpoint, weights_only=True)
     torch.save({**content, "state": {**content["state"], "note": 1}}, checkpoint)
-    assert cli.main([*asked, "--out", "a.csv"]) == cli.DONE
+    assert cli.main([*command, "--out", "a.csv"]) == cli.DONE
     assert portions.done == 6, "with other weights all is scored anew"
     checkpoint.unlink()
     capsys.readouterr()
     scoring._evaluation.cache_clear()
-    assert cli.main([*asked, "--out", "a.csv"]) == cli.REFUSED
+    assert cli.main([*command, "--out", "a.csv"]) == cli.REFUSED
     assert "checkpoint.pt is gone" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("command_line", "sentence"),
     [
         (["--out", "a.csv"], "score takes proxies (such as synflow,snip) or --run ID, one of them"),
         (["snip", "--run", "abcd", "--out", "a.csv"], "one of them"),
@@ -167,8 +167,8 @@ def test_scores_of_a_supernet_are_those_of_its_weights_and_batches(
     ],
 )
 def test_refusals_are_one_sentence(
-    own_home: Path, capsys: pytest.CaptureFixture[str], words: list[str], sentence: str
+    own_home: Path, capsys: pytest.CaptureFixture[str], command_line: list[str], sentence: str
 ) -> None:
-    assert cli.main(["score", *words]) == cli.REFUSED
-    assert sentence in (told := capsys.readouterr().err)
-    assert told.count("\n") == 1
+    assert cli.main(["score", *command_line]) == cli.REFUSED
+    assert sentence in (message := capsys.readouterr().err)
+    assert message.count("\n") == 1

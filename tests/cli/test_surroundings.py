@@ -38,25 +38,25 @@ def shell(command: str, home: Path) -> "subprocess.CompletedProcess[str]":
 
 @pytest.mark.parametrize("reader", ["head -1", "true", "head -c 20"])
 def test_runs_go_on_when_nobody_reads_on(own_home: Path, reader: str) -> None:
-    told = shell(f"bh {COMMAND} --seeds 0-2 | {reader}; exit ${{PIPESTATUS[0]}}", own_home)
-    assert (told.returncode, told.stderr) == (0, "")
+    process = shell(f"bh {COMMAND} --seeds 0-2 | {reader}; exit ${{PIPESTATUS[0]}}", own_home)
+    assert (process.returncode, process.stderr) == (0, "")
     assert len(list((own_home / "results").rglob("record.json"))) == 3
 
 
 def test_output_on_a_full_disk_is_told_and_fails_nothing_but_the_exit_code(own_home: Path) -> None:
-    told = shell(f"bh {COMMAND} --seeds 0-1 > /dev/full", own_home)
-    assert told.returncode == 1
-    assert told.stderr == "benchharness: not all of the output could be written: No space left on device\n"
+    process = shell(f"bh {COMMAND} --seeds 0-1 > /dev/full", own_home)
+    assert process.returncode == 1
+    assert process.stderr == "benchharness: not all of the output could be written: No space left on device\n"
     assert len(list((own_home / "results").rglob("record.json"))) == 2
     assert shell("bh methods > /dev/full", own_home).returncode == 1
 
 
 @pytest.mark.parametrize("option", ["--out=~/x", "--out '~/x'", "--out=~"])
 def test_home_is_home_in_options(own_home: Path, option: str) -> None:
-    told = shell(f"bh {COMMAND} --seeds 0 {option}", own_home)
-    assert told.returncode == 0, told.stderr
-    place = own_home if option.endswith("~") else own_home / "x"
-    assert len(list(place.rglob("record.json"))) == 1
+    process = shell(f"bh {COMMAND} --seeds 0 {option}", own_home)
+    assert process.returncode == 0, process.stderr
+    parent = own_home if option.endswith("~") else own_home / "x"
+    assert len(list(parent.rglob("record.json"))) == 1
     assert not (own_home / "~").exists()
 
 
@@ -84,7 +84,7 @@ def one_run(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("words", "made"),
+    ("arguments", "new_path"),
     [
         ("run --methods=~/mine.py,~/mine.py:none=no --dataset=digits --dry-run --out=~/y", ""),
         ("run --methods random --dataset digits --dry-run --suite ~/s.toml --out ~/", ""),
@@ -103,17 +103,19 @@ def one_run(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("query 3122 --dataset digits --results ~/x", ""),
     ],
 )
-def test_home_is_home_in_every_command(one_run: Path, monkeypatch: pytest.MonkeyPatch, words: str, made: str) -> None:
+def test_home_is_home_in_every_command(
+    one_run: Path, monkeypatch: pytest.MonkeyPatch, arguments: str, new_path: str
+) -> None:
     monkeypatch.setenv("BENCHHARNESS_DATA", "~/d")
     (one_run / "s.toml").write_text('seeds = "0"\n')
     run_id = report_folder.spec("darts", 0).run_id
-    assert main(words.replace("RUN", run_id).split()) == 0
-    assert (one_run / made).exists()
+    assert main(arguments.replace("RUN", run_id).split()) == 0
+    assert (one_run / new_path).exists()
     assert not (one_run / "~").exists()
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         "run --methods random --dataset digits --dry-run --out=~nobody-here",
         "run --methods random --dataset digits --dry-run --out ~nobody-here/x",
@@ -127,11 +129,11 @@ def test_home_is_home_in_every_command(one_run: Path, monkeypatch: pytest.Monkey
         "check ~nobody-here/mine.py",
     ],
 )
-def test_a_home_of_nobody_is_one_sentence(one_run: Path, words: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(words.split()) == 2
-    told = capsys.readouterr().err
-    assert "knows no such user's home" in told
-    assert len(told.splitlines()) == 1
+def test_a_home_of_nobody_is_one_sentence(one_run: Path, arguments: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments.split()) == 2
+    message = capsys.readouterr().err
+    assert "knows no such user's home" in message
+    assert len(message.splitlines()) == 1
 
 
 def test_home_is_home_in_every_function(one_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,17 +146,17 @@ def test_home_is_home_in_every_function(one_run: Path, monkeypatch: pytest.Monke
     assert not (one_run / "~").exists()
     monkeypatch.setenv("BENCHHARNESS_DATA", "~nobody-here")
     calls = (methods.load, Table.open, table.save, benchharness.results, install.import_any)
-    for refused in (data_folder, *(partial(call, "~nobody-here/x.py") for call in calls)):
+    for function in (data_folder, *(partial(call, "~nobody-here/x.py") for call in calls)):
         with pytest.raises(UserError, match="knows no such user's home"):
-            refused()
+            function()
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e999", "9" * 5000, "NaN"])
 def test_numbers_that_are_none_are_refused_in_a_short_sentence(value: str) -> None:
     for method in (f"snas:tau_max={value}", f"darts+strength:tuning={value}"):
-        with pytest.raises(UserError, match="is not a") as refused:
+        with pytest.raises(UserError, match="is not a") as error:
             make_plan(parse_methods(method), [0], "digits", protocol("small"))
-        assert len(str(refused.value)) < 200
+        assert len(str(error.value)) < 200
     for kind in (int, float):
         with pytest.raises(UserError, match="is not a"):
             coerce("epochs", value, kind)
@@ -204,26 +206,26 @@ def test_bytes_that_are_no_text_are_spelt_out(
     tmp_path: Path, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In a method's file, in a suite's folder, and in the folder above."""
-    odd = os.fsdecode(b"caf\xe9")
-    path = tmp_path / f"{odd}.py"
+    name = os.fsdecode(b"caf\xe9")
+    path = tmp_path / f"{name}.py"
     path.write_text(
         "from benchharness import Method\nclass Mine(Method):\n    update = 'none'\n    selection = 'uniform'\n"
     )
-    out = tmp_path / odd
+    out = tmp_path / name
     runs = benchharness.run(str(path), [0], dataset="digits", protocol="small", changes=SETTINGS, out=out, suite="s")
     assert runs.frame["method"].tolist() == ["caf\\xe9"]
-    (out / "s").rename(out / odd)
-    assert read(out / odd)["suite"].tolist() == ["caf\\xe9"]
-    assert main(["doctor", str(out / odd)]) == 0
-    assert main(["export", str(out / odd), "--out", str(tmp_path / "x.csv")]) == 0
+    (out / "s").rename(out / name)
+    assert read(out / name)["suite"].tolist() == ["caf\\xe9"]
+    assert main(["doctor", str(out / name)]) == 0
+    assert main(["export", str(out / name), "--out", str(tmp_path / "x.csv")]) == 0
     assert "caf\\xe9" in (tmp_path / "x.csv").read_text()
-    assert main(["report", str(out / odd), "--out", str(tmp_path / "report")]) == 0
+    assert main(["report", str(out / name), "--out", str(tmp_path / "report")]) == 0
     assert (tmp_path / "report" / "report.md").read_text().startswith("# caf")
     assert readable("plain") == "plain"
 
 
 def test_reports_of_results_side_by_side_and_near_the_root_have_places_of_their_own(tmp_path: Path) -> None:
-    places = [beside(tmp_path / out / "mine", "mine") for out in ("results", "a", "b")]
-    assert places == [tmp_path / "reports" / part for part in ("mine", "a/mine", "b/mine")]
+    report_folders = [beside(tmp_path / out / "mine", "mine") for out in ("results", "a", "b")]
+    assert report_folders == [tmp_path / "reports" / folder for folder in ("mine", "a/mine", "b/mine")]
     assert beside(Path("/advres"), "advres") == Path("/reports/advres")
     assert beside(Path("/"), "x") == Path("/reports/x")

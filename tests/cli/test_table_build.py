@@ -65,22 +65,22 @@ def test_figures_trained_for_results_travel_with_them(
     assert cli.main(["table", "import", "digits.npz"]) == cli.DONE
     run = ["run", "--methods", "random", "--seeds", "0-1", "--dataset", "digits", "--jobs", "1", *SEARCH]
     assert cli.main([*run, "--no-training"]) == cli.DONE
-    told = capsys.readouterr().out
-    assert "trainings of about" not in told
-    assert "training them" not in told
-    tests, said = exported(work, capsys)
+    output = capsys.readouterr().out
+    assert "trainings of about" not in output
+    assert "training them" not in output
+    tests, message = exported(work, capsys)
     assert np.isnan(tests).all()
-    lacking = "2 of 2 derived cells on digits have no accuracy: table 'digits' lacks them"
-    assert f"{lacking}; the command that made the runs trains them" in said
+    sentence = "2 of 2 derived cells on digits have no accuracy: table 'digits' lacks them"
+    assert f"{sentence}; the command that made the runs trains them" in message
     report = next((work / "reports").rglob("report.md"))
     assert "None of the derived cells is in the installed table" in report.read_text()
     assert cli.main(["run", *run[1:], "--dry-run"]) == cli.DONE
     assert "up to 2 trainings" in capsys.readouterr().out
 
     assert cli.main(run) == cli.DONE
-    tests, said = exported(work, capsys)
+    tests, message = exported(work, capsys)
     assert np.isfinite(tests).all()
-    assert "no accuracy" not in said
+    assert "no accuracy" not in message
     assert "with 1 training seed where the table has 2: no part of the table as it came" in appendix(report)
     files = {path.name: path.read_bytes() for path in report.parent.rglob("*.md")}
 
@@ -100,9 +100,9 @@ def appendix(report: Path) -> str:
 
 def test_images_of_ones_own_are_trained_by_the_small_recipe(work: Path) -> None:
     for name, level in (("black", 0), ("white", 255)):
-        for place in range(40):
+        for index in range(40):
             (folder := work / "photos" / name).mkdir(parents=True, exist_ok=True)
-            Image.new("L", (8, 8), level).save(folder / f"{place}.png")
+            Image.new("L", (8, 8), level).save(folder / f"{index}.png")
     assert cli.main(["data", "import", "photos", "--name", "mine", "--size", "8"]) == cli.DONE
     assert cli.main(["table", "build", "--dataset", "mine", "--sample", "1", "--seeds", "1", "--jobs", "1"]) == cli.DONE
     assert recipe_of(load_for("mine")) == recipe("small")
@@ -118,14 +118,14 @@ def test_a_table_is_checked_against_itself(work: Path, capsys: pytest.CaptureFix
     assert cli.main([*BUILD, "--sample", "2", "--seeds", "1"]) == cli.DONE
     capsys.readouterr()
     assert cli.main(["table", "check", "--dataset", "digits", "--sample", "1", "--jobs", "1"]) == cli.DONE
-    told = capsys.readouterr().out
-    assert "0 trainings to make" in told or "1 trainings to make" in told
-    assert "difference" in told
-    assert "+0.00" in told, "the same code on the same machine gives the same figure"
+    output = capsys.readouterr().out
+    assert "0 trainings to make" in output or "1 trainings to make" in output
+    assert "difference" in output
+    assert "+0.00" in output, "the same code on the same machine gives the same figure"
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("arguments", "sentence"),
     [
         (["build", "--dataset", "digits", "--sample", "7000"], "sample=7000"),
         (["build", "--dataset", "digits", "--seeds", "0"], "seeds=0"),
@@ -138,10 +138,10 @@ def test_a_table_is_checked_against_itself(work: Path, capsys: pytest.CaptureFix
     ],
 )
 def test_what_cannot_be_is_one_sentence(
-    work: Path, words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+    work: Path, arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["table", *words]) == cli.REFUSED
-    assert told in capsys.readouterr().err
+    assert cli.main(["table", *arguments]) == cli.REFUSED
+    assert sentence in capsys.readouterr().err
 
 
 def test_an_interruption_keeps_what_is_trained(
@@ -149,12 +149,12 @@ def test_an_interruption_keeps_what_is_trained(
 ) -> None:
     from benchharness.training import journal
 
-    real, calls = journal._train, iter(range(9))
+    train, calls = journal._train, iter(range(9))
 
     def interrupted(task: journal.TrainTask) -> journal.Training:
         if next(calls) == 1:
             raise KeyboardInterrupt
-        return real(task)
+        return train(task)
 
     with monkeypatch.context() as patch:
         patch.setattr(journal, "_train", interrupted)
@@ -165,11 +165,11 @@ def test_an_interruption_keeps_what_is_trained(
 
 
 @pytest.mark.parametrize(
-    "words", [[*BUILD, "--sample", "1"], ["table", "check", "--dataset", "digits", "--sample", "1", *TINY]]
+    "arguments", [[*BUILD, "--sample", "1"], ["table", "check", "--dataset", "digits", "--sample", "1", *TINY]]
 )
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_background_job_is_interrupted_too(
-    words: list[str],
+    arguments: list[str],
     number: signal.Signals,
     work: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -180,7 +180,7 @@ def test_a_background_job_is_interrupted_too(
     monkeypatch.setattr(journal, "_train", lambda _: signal.raise_signal(number))
     before = {each: signal.signal(each, signal.SIG_IGN) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
-        assert cli.main([*words, "--sample", "1", "--seeds", "1"]) == cli.INTERRUPTED
+        assert cli.main([*arguments, "--sample", "1", "--seeds", "1"]) == cli.INTERRUPTED
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)

@@ -9,6 +9,7 @@ import pytest
 from benchharness import cli
 from benchharness.table import load_table
 from tests.support import releases
+from tests.support.commands import output_of
 
 ONE = "|nor_conv_3x3~0|+|none~0|none~1|+|skip_connect~0|none~1|avg_pool_3x3~2|"
 TWO = "|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"
@@ -22,46 +23,42 @@ def work(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return own_home
 
 
-def told(capsys: pytest.CaptureFixture[str], *words: str, code: int = cli.DONE) -> str:
-    assert cli.main(words) == code
-    found = capsys.readouterr()
-    return found.out if code == cli.DONE else found.err
-
-
 def test_columns_are_mapped_by_hand(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = told(capsys, "table", "import", "mine.csv", "--map", "arch=cell", "cifar10_test_200=acc", "--name", "own")
+    out = output_of(
+        capsys, "table", "import", "mine.csv", "--map", "arch=cell", "cifar10_test_200=acc", "--name", "own"
+    )
     assert "own" in out
     assert load_table("own").accuracy(ONE, "cifar10", "test") == 91.5
-    found = told(capsys, "table", "info", "own")
-    assert "2 of 15,625" in found
-    assert "cifar10 test after 200 epochs: best 91.50 (index 13380)" in found
+    output = output_of(capsys, "table", "info", "own")
+    assert "2 of 15,625" in output
+    assert "cifar10 test after 200 epochs: best 91.50 (index 13380)" in output
 
 
 @pytest.mark.parametrize("suffix", ["csv", "json", "parquet"])
 def test_what_is_exported_comes_back_the_same(work: Path, capsys: pytest.CaptureFixture[str], suffix: str) -> None:
     path = releases.as_one_file(work / "three.pickle.pbz2")
-    told(capsys, "table", "import", str(path), "--name", "three")
-    assert told(capsys, "table", "export", "three", "--out", f"out.{suffix}") == f"3 rows in out.{suffix}\n"
-    told(capsys, "table", "import", f"out.{suffix}", "--name", "again")
+    output_of(capsys, "table", "import", str(path), "--name", "three")
+    assert output_of(capsys, "table", "export", "three", "--out", f"out.{suffix}") == f"3 rows in out.{suffix}\n"
+    output_of(capsys, "table", "import", f"out.{suffix}", "--name", "again")
     first, second = load_table("three"), load_table("again")
     assert first.about["sha256"] == second.about["sha256"]
 
 
 def test_the_real_table_goes_out_and_comes_back(data_folder: Path, work: Path, capsys, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setenv("BENCHHARNESS_DATA", str(data_folder))
-    right = told(capsys, "table", "verify")
-    assert right.count("right  ") == len(right.splitlines()) > 15
-    assert "right  the best cifar10 test after 200 epochs is 94.37" in right
-    told(capsys, "table", "export", "--out", "nb.csv")
+    verification = output_of(capsys, "table", "verify")
+    assert verification.count("right  ") == len(verification.splitlines()) > 15
+    assert "right  the best cifar10 test after 200 epochs is 94.37" in verification
+    output_of(capsys, "table", "export", "--out", "nb.csv")
     monkeypatch.setenv("BENCHHARNESS_DATA", str(work / "data"))
-    told(capsys, "table", "import", "nb.csv")
-    assert "sha256" in (found := told(capsys, "table", "info"))
+    output_of(capsys, "table", "import", "nb.csv")
+    assert "sha256" in (output := output_of(capsys, "table", "info"))
     monkeypatch.setenv("BENCHHARNESS_DATA", str(data_folder))
-    assert found.splitlines()[-1] == told(capsys, "table", "info").splitlines()[-1]
+    assert output.splitlines()[-1] == output_of(capsys, "table", "info").splitlines()[-1]
 
 
 def test_verify_tells_what_is_wrong(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told(capsys, "table", "import", "mine.csv", "--map", "arch=cell", "cifar10_test_200=acc", "--name", "own")
+    output_of(capsys, "table", "import", "mine.csv", "--map", "arch=cell", "cifar10_test_200=acc", "--name", "own")
     with (work / "data" / "tables" / "own.npz").open("ab") as file:
         file.write(b"x")
     assert cli.main(["table", "verify", "own"]) == cli.FAILED
@@ -70,7 +67,7 @@ def test_verify_tells_what_is_wrong(work: Path, capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("arguments", "sentence"),
     [
         (("table", "imprt"), "unknown table command 'imprt'; did you mean 'import'?"),
         (("table", "info", "nothing"), "no table 'nothing' in"),
@@ -88,15 +85,15 @@ def test_verify_tells_what_is_wrong(work: Path, capsys: pytest.CaptureFixture[st
         (("data", "fetch", "cifar10", "--from", "mine.csv"), "mine.csv is not cifar-10-python.tar.gz: sha256"),
     ],
 )
-def test_refusals_are_one_sentence(work: Path, capsys: pytest.CaptureFixture[str], words, sentence: str) -> None:  # type: ignore[no-untyped-def]
-    found = told(capsys, *words, code=cli.REFUSED)
-    assert sentence in found
-    assert found.count("\n") == 1
+def test_refusals_are_one_sentence(work: Path, capsys: pytest.CaptureFixture[str], arguments, sentence: str) -> None:  # type: ignore[no-untyped-def]
+    output = output_of(capsys, *arguments, code=cli.REFUSED)
+    assert sentence in output
+    assert output.count("\n") == 1
 
 
 @pytest.mark.parametrize("command", ["table import", "table info", "table export", "table verify", "data fetch"])
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str], command: str) -> None:
-    assert f"usage: benchharness {command}" in told(capsys, *command.split(), "--help")
+    assert f"usage: benchharness {command}" in output_of(capsys, *command.split(), "--help")
 
 
 def test_a_split_file_is_installed_and_found(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,6 +102,6 @@ def test_a_split_file_is_installed_and_found(work: Path, capsys: pytest.CaptureF
         "xtest": ["int", list(map(str, range(1, 10_000, 2)))],
     }
     (work / "cifar100-test-split.txt").write_text(json.dumps(lists))
-    assert "cifar100" in told(capsys, "data", "import", "cifar100-test-split.txt")
-    assert "splits/cifar100: as installed" in told(capsys, "data", "verify")
+    assert "cifar100" in output_of(capsys, "data", "import", "cifar100-test-split.txt")
+    assert "splits/cifar100: as installed" in output_of(capsys, "data", "verify")
     assert (work / "data" / "splits" / "cifar100.json").is_file()

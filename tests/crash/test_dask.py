@@ -28,17 +28,19 @@ PATIENT = "from benchharness.compute import cluster; cluster.UNFIT_SECONDS = 60"
 
 @pytest.fixture
 def dask(home: Path) -> Iterator[Cluster]:
-    with cluster(home / "dask") as made:
-        yield made
+    with cluster(home / "dask") as dask_cluster:
+        yield dask_cluster
 
 
-@pytest.mark.parametrize("away", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["shared", "returned"])
-def test_a_disk_that_fails_one_worker_costs_no_run(home: Path, dask: Cluster, away: bool) -> None:
+@pytest.mark.parametrize(
+    "scratch_fails", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["shared", "returned"]
+)
+def test_a_disk_that_fails_one_worker_costs_no_run(home: Path, dask: Cluster, scratch_fails: bool) -> None:
     """The results folder, or the worker's own, is read-only for one of two; the other one makes its runs."""
     request = {"methods": "darts", "seeds": "0-2", "settings": {"epochs": 1}}
-    refused = "/benchharness-" if away else str(home / "results")
-    dask.worker("--name", "odd", preload=READ_ONLY.format(folder=refused, error="EROFS"))
-    more = {"return-results": True} if away else {}
+    path_part = "/benchharness-" if scratch_fails else str(home / "results")
+    dask.worker("--name", "odd", preload=READ_ONLY.format(folder=path_part, error="EROFS"))
+    more = {"return-results": True} if scratch_fails else {}
     runner = start(home / "results", executor="dask", scheduler=dask.address, before=PATIENT, **more, **request)
     assert runner.stderr is not None
     line = next(line for line in runner.stderr if "Read-only file system" in line)
@@ -55,10 +57,10 @@ def test_without_its_scheduler_a_command_ends_with_a_sentence_alone(home: Path, 
     runner = start(home / "results", executor="dask", scheduler=dask.address, settings={"epochs": 400})
     wait_for_epoch(home / "results", 1)
     dask.scheduler.kill()
-    told = finish(runner, code=2)
-    assert "the dask scheduler went away; nothing finished is lost, and the same command goes on" in told
-    assert "Traceback" not in told
-    assert "distributed." not in told
+    output = finish(runner, code=2)
+    assert "the dask scheduler went away; nothing finished is lost, and the same command goes on" in output
+    assert "Traceback" not in output
+    assert "distributed." not in output
 
 
 @pytest.mark.slow
@@ -86,10 +88,12 @@ def test_results_come_back_from_workers_that_share_no_folder(home: Path, dask: C
     request = {"methods": f"ostr,{home}/mine.py", "seeds": "0-2", "settings": {"epochs": 12}}
     finish(start(home / "calm", **request))
     install_images(home / "theirs")
-    places = [home / f"local-{number}" for number in range(2)]
-    workers = [dask.worker("--local-directory", str(place), BENCHHARNESS_DATA=str(home / "theirs")) for place in places]
+    folders = [home / f"local-{number}" for number in range(2)]
+    workers = [
+        dask.worker("--local-directory", str(folder), BENCHHARNESS_DATA=str(home / "theirs")) for folder in folders
+    ]
     runner = start(home / "results", executor="dask", scheduler=dask.address, **{"return-results": True}, **request)
-    wait_for_epoch(places[0], 3)
+    wait_for_epoch(folders[0], 3)
     assert not list((home / "results").rglob("trace.jsonl")), "it is written once it is done, by the command alone"
     workers[0].kill()
     finish(runner)
@@ -97,7 +101,7 @@ def test_results_come_back_from_workers_that_share_no_folder(home: Path, dask: C
     assert [len(machine["attempts"]) for machine in machines(home / "results")] == [1] * 9
     assert leftovers(home / "results") == []
     assert not list((home / "results").rglob("checkpoint.pt"))
-    assert not list(places[1].rglob("record.json"))
+    assert not list(folders[1].rglob("record.json"))
     assert len(list((home / "results").rglob("method.py"))) == 3
 
 
@@ -107,9 +111,9 @@ def test_a_worker_without_the_images_stops_the_command_with_a_sentence(
     home: Path, dask: Cluster, more: dict[str, bool]
 ) -> None:
     dask.worker("--name", "bare", BENCHHARNESS_DATA=str(home / "nothing"))
-    told = finish(start(home / "results", "darts", executor="dask", scheduler=dask.address, **more), code=2)
-    assert "Traceback" not in told
-    assert f"on {socket.gethostname()} cannot make them: no images 'cifar10' in {home / 'nothing'}" in told
-    assert "no dask worker can make these runs: the dask worker bare at tcp://" in told
-    assert "`benchharness data import PATH`" in told
+    output = finish(start(home / "results", "darts", executor="dask", scheduler=dask.address, **more), code=2)
+    assert "Traceback" not in output
+    assert f"on {socket.gethostname()} cannot make them: no images 'cifar10' in {home / 'nothing'}" in output
+    assert "no dask worker can make these runs: the dask worker bare at tcp://" in output
+    assert "`benchharness data import PATH`" in output
     assert not list((home / "results").rglob("record.json"))

@@ -76,8 +76,8 @@ class Mine(Method):
 
 
 def failures(folder: Path) -> list[str]:
-    found = [json.loads(path.read_text()) for path in sorted(folder.rglob("failure.json"))]
-    return [f"{item['type']}: {item['message']}" for item in found]
+    records = [json.loads(path.read_text()) for path in sorted(folder.rglob("failure.json"))]
+    return [f"{item['type']}: {item['message']}" for item in records]
 
 
 @pytest.fixture
@@ -98,20 +98,20 @@ def mounted(*options: str) -> bool:
 def test_a_full_and_then_a_read_only_disk_cost_nothing_that_was_done(home: Path, disk: Path) -> None:
     with Forks() as forks:
 
-        def ended(out: Path) -> int:
+        def exit_code(out: Path) -> int:
             forks.start(out, "darts")
             return forks.ended()
 
-        assert ended(disk / "results") == 1
+        assert exit_code(disk / "results") == 1
         assert not list(disk.rglob("record.json"))
         assert not list(disk.rglob("*.tmp"))
         assert mounted("-o", "remount,size=64m", str(disk))
-        assert ended(disk / "results") == 0
-        assert ended(home / "calm") == 0
+        assert exit_code(disk / "results") == 0
+        assert exit_code(home / "calm") == 0
         assert results(disk / "results") == results(home / "calm")
         assert mounted("-o", "remount,ro", str(disk))
-        assert ended(disk / "results") == 0
-        assert ended(disk / "elsewhere") == 1
+        assert exit_code(disk / "results") == 0
+        assert exit_code(disk / "elsewhere") == 1
     assert examine(disk / "results")[:2] == (1, ())
 
 
@@ -119,12 +119,12 @@ def test_a_method_that_diverges_or_devours_fails_alone(home: Path) -> None:
     for name, source in {"diverges": DIVERGES, "devours": DEVOURS}.items():
         (home / f"{name}.py").write_text(source)
     methods = f"{home}/diverges.py,{home}/devours.py,random"
-    told = finish(start(home / "results", methods), code=1)
+    output = finish(start(home / "results", methods), code=1)
     devours, diverges = failures(home / "results")
     assert diverges.startswith("Diverged: train_loss, valid_loss, alpha not finite in epoch 1")
     assert "can't allocate memory" in devours or "out of memory" in devours
-    assert told.count("FAILED") == 2
-    assert told.count("FAILED  no memory left; take fewer --jobs, or a smaller batch") == 1
+    assert output.count("FAILED") == 2
+    assert output.count("FAILED  no memory left; take fewer --jobs, or a smaller batch") == 1
     assert len(list((home / "results").rglob("record.json"))) == 1
 
 
@@ -137,18 +137,18 @@ def test_a_process_that_runs_out_of_memory_loses_one_run_until_there_is_room(
     """Its memory is limited for good, so that later runs of the same process have to do with what there is."""
     (home / "fills.py").write_text(FILLS)
     methods = f"{home}/fills.py,darts,random"
-    told = finish(start(home / "results", methods, "0-1", jobs=jobs), code=1)
+    output = finish(start(home / "results", methods, "0-1", jobs=jobs), code=1)
     for failure in failures(home / "results"):
         assert "can't allocate memory" in failure
-    assert len(failures(home / "results")) == told.count("FAILED") == 2
+    assert len(failures(home / "results")) == output.count("FAILED") == 2
     monkeypatch.setenv("ROOM", "1")
     finish(start(home / "calm", methods, "0-1"))
-    calm = results(home / "calm")
-    others = {path: held for path, held in calm.items() if "fills" not in path}
+    expected = results(home / "calm")
+    others = {path: content for path, content in expected.items() if "fills" not in path}
     assert len(others) == 4 * len(DETERMINISTIC)
-    assert others == {path: held for path, held in results(home / "results").items() if "fills" not in path}
+    assert others == {path: content for path, content in results(home / "results").items() if "fills" not in path}
     finish(start(home / "results", methods, "0-1", jobs=jobs))
-    assert results(home / "results") == calm
+    assert results(home / "results") == expected
     assert leftovers(home / "results") == []
 
 
@@ -156,22 +156,22 @@ def test_a_process_that_runs_out_of_memory_loses_one_run_until_there_is_room(
 @pytest.mark.timeout(1800)
 def test_a_worker_that_the_kernel_kills_takes_no_other_run_with_it(home: Path) -> None:
     (home / "killed.py").write_text(KILLED)
-    told = finish(start(home / "results", f"darts,random,{home}/killed.py", "0-1", jobs=2), code=1)
+    output = finish(start(home / "results", f"darts,random,{home}/killed.py", "0-1", jobs=2), code=1)
     assert [failure.split(":")[1].strip() for failure in failures(home / "results")] == ["its process died"] * 2
-    assert told.count("FAILED  its process died") == 2
+    assert output.count("FAILED  its process died") == 2
     assert len(list((home / "results").rglob("record.json"))) == 4
     finish(start(home / "calm", "darts,random", "0-1"))
-    calm = results(home / "calm")
-    assert {path: held for path, held in results(home / "results").items() if path in calm} == calm
+    expected = results(home / "calm")
+    assert {path: content for path, content in results(home / "results").items() if path in expected} == expected
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_worker_that_hangs_is_ended_and_its_run_fails_alone(home: Path) -> None:
     (home / "hangs.py").write_text(HANGS)
-    told = finish(start(home / "results", f"darts,{home}/hangs.py", jobs=2, timeout=8), code=1)
+    output = finish(start(home / "results", f"darts,{home}/hangs.py", jobs=2, timeout=8), code=1)
     assert failures(home / "results") == ["TimeoutError: it hung: no epoch or reading ended in 8 s"]
-    assert "FAILED  it hung" in told
+    assert "FAILED  it hung" in output
     failure = next((home / "results").rglob("failure.json"))
     assert "in draw" in json.loads(failure.read_text())["traceback"]
     assert len(list((home / "results").rglob("record.json"))) == 1
@@ -181,7 +181,7 @@ def test_a_worker_that_hangs_is_ended_and_its_run_fails_alone(home: Path) -> Non
 @pytest.mark.timeout(1800)
 def test_a_stopped_run_whose_files_are_damaged_comes_out_the_same(home: Path) -> None:
     """Every file of a run, cut or garbled at a random place, while it is half done and once it is done."""
-    chance = random.Random(0)
+    rng = random.Random(0)
     with Forks() as forks:
 
         def once(out: Path) -> None:
@@ -192,14 +192,14 @@ def test_a_stopped_run_whose_files_are_damaged_comes_out_the_same(home: Path) ->
         names = ("record.json", "spec.json", "trace.jsonl", "checkpoint.pt", "machine.json", "trace.npz")
         tries = 0
         for turn in range(48):
-            name, done = names[turn % 6], turn >= 24
+            name, is_done = names[turn % 6], turn >= 24
             out = home / f"damaged-{turn}"
-            if done:
+            if is_done:
                 once(out)
             else:
-                stopped(forks, out)
+                start_and_kill(forks, out)
             for path in out.rglob(name):
-                damage(path, chance)
+                damage(path, rng)
                 tries += 1
                 for finding in examine(out).findings:
                     if "delete record.json" in finding.remedy:
@@ -207,11 +207,11 @@ def test_a_stopped_run_whose_files_are_damaged_comes_out_the_same(home: Path) ->
                     if "delete checkpoint.pt too" in finding.remedy:
                         (finding.path / "checkpoint.pt").unlink()
             once(out)
-            assert results(out) == results(home / "calm"), (name, done)
+            assert results(out) == results(home / "calm"), (name, is_done)
         print(f"{tries} files damaged, {len(list(home.rglob('damaged-*')))} runs gone on with")
 
 
-def stopped(forks: Forks, out: Path) -> None:
+def start_and_kill(forks: Forks, out: Path) -> None:
     import os
     import signal
 
@@ -221,10 +221,10 @@ def stopped(forks: Forks, out: Path) -> None:
     forks.ended()
 
 
-def damage(path: Path, chance: random.Random) -> None:
-    whole = path.read_bytes()
-    at = chance.randrange(len(whole))
-    path.write_bytes(whole[:at] if chance.random() < 0.5 else whole[:at] + bytes(8) + whole[at + 8 :])
+def damage(path: Path, rng: random.Random) -> None:
+    content = path.read_bytes()
+    at = rng.randrange(len(content))
+    path.write_bytes(content[:at] if rng.random() < 0.5 else content[:at] + bytes(8) + content[at + 8 :])
 
 
 @pytest.mark.slow

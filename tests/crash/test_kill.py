@@ -33,11 +33,11 @@ KILLS = int(os.environ.get("BENCHHARNESS_KILLS", "100"))
 
 
 def test_killed_at_random_moments_and_the_same_command_again_give_the_same_bytes(home: Path) -> None:
-    chance = random.Random(1)
+    rng = random.Random(1)
     with Forks() as forks:
         forks.start(home / "calm")
         assert forks.ended() == 0
-        kills = sum(killed(forks, home / "killed", Moment.any(chance)) for _ in range(4))
+        kills = sum(was_killed(forks, home / "killed", Moment.any(rng)) for _ in range(4))
         forks.start(home / "killed")
         assert forks.ended() == 0
     assert kills > 0
@@ -53,13 +53,13 @@ class Moment(NamedTuple):
     seconds: float
 
     @classmethod
-    def any(cls, chance: random.Random) -> "Moment":
-        return cls(chance.randrange(3), chance.uniform(0.0, 0.4))
+    def any(cls, rng: random.Random) -> "Moment":
+        return cls(rng.randrange(3), rng.uniform(0.0, 0.4))
 
-    def wait(self, out: Path, ended: Callable[[], bool]) -> None:
+    def wait(self, out: Path, has_ended: Callable[[], bool]) -> None:
         """Steps are counted, since a runner under a heavy load needs seconds to begin."""
         before = steps(out)
-        while not (someone_works(out) and steps(out) >= before + self.steps) and not ended():
+        while not (someone_works(out) and steps(out) >= before + self.steps) and not has_ended():
             time.sleep(0.02)  # looking on costs the runner nothing where cores are few
         time.sleep(self.seconds)
 
@@ -70,7 +70,7 @@ def steps(out: Path) -> int:
     return traces + len(list(out.rglob("record.json")))
 
 
-def killed(forks: Forks, out: Path, moment: Moment, whole_group: bool = False, **request: Any) -> bool:
+def was_killed(forks: Forks, out: Path, moment: Moment, whole_group: bool = False, **request: Any) -> bool:
     """Begin the command and kill it, alone or with its workers; whether it had not ended before."""
     child = forks.start(out, **request)
     moment.wait(out, lambda: not exists(child))
@@ -108,9 +108,9 @@ def test_an_interruption_ends_the_workers_and_leaves_a_resumable_folder(
     assert "Traceback" not in err
     assert list((home / "results").rglob("checkpoint.pt"))
     deadline = time.monotonic() + 10
-    while (left := alive_in_group(process.pid)) and time.monotonic() < deadline:
+    while (processes := alive_in_group(process.pid)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert left == []
+    assert processes == []
 
 
 TOGETHER = """
@@ -142,10 +142,10 @@ def test_runners_that_want_the_same_runs_at_the_same_moments_do_each_once(home: 
     counts = ["1", "2", "4", "8"]
     command = [sys.executable, "-c", TOGETHER, str(home), *counts]
     subprocess.run(command, check=True, cwd=Path(__file__).parents[2], timeout=200)
-    alone = results(home / "1")
-    assert len(alone) == 24 * len(DETERMINISTIC)
+    expected = results(home / "1")
+    assert len(expected) == 24 * len(DETERMINISTIC)
     for count in counts:
-        assert results(home / count) == alone
+        assert results(home / count) == expected
         assert traces(home / count) == traces(home / "1")
         assert [len(machine["attempts"]) for machine in machines(home / count)] == [1] * 24
         assert leftovers(home / count) == []
@@ -156,16 +156,20 @@ def test_runners_that_want_the_same_runs_at_the_same_moments_do_each_once(home: 
 @pytest.mark.parametrize("runners", [2, 4, 8])
 def test_runners_on_one_folder_do_every_run_once(home: Path, runners: int) -> None:
     request = {"methods": "darts,ostr,random", "seeds": "0-7"}
-    started = [start(home / "results", **request) for _ in range(runners)]
-    told = [finish(runner) for runner in started]
+    processes = [start(home / "results", **request) for _ in range(runners)]
+    outputs = [finish(runner) for runner in processes]
     finish(start(home / "calm", **request))
     attempts = [len(machine["attempts"]) for machine in machines(home / "results")]
-    wrong = [path for path, held in results(home / "calm").items() if results(home / "results").get(path) != held]
-    print(f"{runners} runners, {len(attempts)} runs, {sum(attempts) - len(attempts)} duplicates, {len(wrong)} wrong")
+    wrong_paths = [
+        path for path, content in results(home / "calm").items() if results(home / "results").get(path) != content
+    ]
+    print(
+        f"{runners} runners, {len(attempts)} runs, {sum(attempts) - len(attempts)} duplicates, {len(wrong_paths)} wrong"
+    )
     assert attempts == [1] * 24
     assert results(home / "results") == results(home / "calm")
     assert traces(home / "results") == traces(home / "calm")
-    assert all("report: " in out for out in told)
+    assert all("report: " in out for out in outputs)
     assert leftovers(home / "results") == []
 
 
@@ -176,13 +180,13 @@ def test_a_hundred_kills_over_a_suite_lose_and_change_nothing(home: Path) -> Non
 
     A folder takes 25 of them, or fewer where its runs are done before.
     """
-    chance, kills, folders = random.Random(0), 0, 1
+    rng, kills, folders = random.Random(0), 0, 1
     with Forks() as forks:
         forks.start(home / "calm", jobs=1, **SUITE)
         assert forks.ended() == 0
         while kills < KILLS:
             jobs, whole_group = {4: (2, False), 9: (2, True)}.get(kills % 10, (1, False))
-            hit = killed(forks, home / f"killed-{folders - 1}", Moment.any(chance), whole_group, jobs=jobs, **SUITE)
+            hit = was_killed(forks, home / f"killed-{folders - 1}", Moment.any(rng), whole_group, jobs=jobs, **SUITE)
             kills += hit
             folders += not hit or (kills % 25 == 0 and kills < KILLS)
         for folder in range(folders):

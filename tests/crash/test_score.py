@@ -15,7 +15,7 @@ from tests.support.commands import Forks
 KILLS = 12
 
 
-def kept() -> int:
+def saved_lines() -> int:
     """Lines of scores so far."""
     return sum(path.read_bytes().count(b"\n") for path in measured_folder().glob("scores-*.jsonl"))
 
@@ -24,7 +24,7 @@ def kept() -> int:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_killed_at_random_moments_and_the_same_command_again_scores_the_same(home: Path, jobs: int) -> None:
-    chance, kills = random.Random(jobs), 0
+    rng, kills = random.Random(jobs), 0
     with Forks() as forks:
         forks.start(home / "results", "darts")
         assert forks.ended() == 0
@@ -33,14 +33,14 @@ def test_killed_at_random_moments_and_the_same_command_again_scores_the_same(hom
         score += ["--batches", "0", "--sample", "600"]
         forks.begin([*score, "--out", str(home / "calm.csv")])
         assert forks.ended() == 0
-        every = kept()
+        every = saved_lines()
         for path in measured_folder().glob("scores-*"):
             path.unlink()
         for _ in range(KILLS):
-            before, child = kept(), forks.begin([*score, "--out", str(home / "killed.csv")])
-            while kept() <= before and not (home / "killed.csv").exists():
+            before, child = saved_lines(), forks.begin([*score, "--out", str(home / "killed.csv")])
+            while saved_lines() <= before and not (home / "killed.csv").exists():
                 time.sleep(0.002)
-            time.sleep(chance.uniform(0, 0.2))
+            time.sleep(rng.uniform(0, 0.2))
             with suppress(ProcessLookupError):
                 os.killpg(child, signal.SIGKILL)
             kills += forks.ended() == -signal.SIGKILL
@@ -49,4 +49,4 @@ def test_killed_at_random_moments_and_the_same_command_again_scores_the_same(hom
         assert forks.ended() == 0
     print(f"{kills} kills, {every} lines")
     assert (home / "killed.csv").read_bytes() == (home / "calm.csv").read_bytes()
-    assert kept() == every, "nothing is scored twice, and no line is lost"
+    assert saved_lines() == every, "nothing is scored twice, and no line is lost"

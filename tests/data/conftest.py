@@ -58,12 +58,12 @@ def cifar10(tmp_path: Path) -> Path:
     folder = tmp_path / "cifar-10-batches-py"
     folder.mkdir()
     names = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
-    for place, name in enumerate(names):
-        labels = [(4 * place + item) % 10 for item in range(4)]
+    for index, name in enumerate(names):
+        labels = [(4 * index + item) % 10 for item in range(4)]
         batch = {
-            "batch_label": f"batch {place}",
+            "batch_label": f"batch {index}",
             "labels": labels,
-            "data": _images(4, 32, place).reshape(4, 3072),
+            "data": _images(4, 32, index).reshape(4, 3072),
             "filenames": [f"{item}.png" for item in range(4)],
         }
         (folder / name).write_bytes(_python2(batch))
@@ -98,9 +98,9 @@ def imagenet16(tmp_path: Path) -> Path:
     folder = tmp_path / "ImageNet16"
     folder.mkdir()
     names = [*(f"train_data_batch_{number}" for number in range(1, 11)), "val_data"]
-    for place, name in enumerate(names):
-        images = _images(6, 16, place).reshape(6, 768)
-        batch = {"data": images, "labels": [1, 120, 121, 1000, place + 2, 500], "mean": images.mean(axis=0)}
+    for index, name in enumerate(names):
+        images = _images(6, 16, index).reshape(6, 768)
+        batch = {"data": images, "labels": [1, 120, 121, 1000, index + 2, 500], "mean": images.mean(axis=0)}
         (folder / name).write_bytes(_python2(batch))
     return folder
 
@@ -112,16 +112,16 @@ def hf_folder(tmp_path: Path) -> Callable[..., Path]:
     def write(format: str = "PNG", label: str = "label", names: list[str] | None = None, pixels: int = 32) -> Path:  # noqa: A002
         folder = tmp_path / f"hf-{format}-{label}"
         folder.mkdir()
-        for part, count, seed in (("train", 5, 0), ("test", 3, 1)):
-            encoded = [_encoded(image, format) for image in _images(count, pixels, seed)]
-            columns = {"img": [{"bytes": item, "path": None} for item in encoded], label: list(range(count))}
+        for split, count, seed in (("train", 5, 0), ("test", 3, 1)):
+            files = [_encoded(image, format) for image in _images(count, pixels, seed)]
+            columns = {"img": [{"bytes": item, "path": None} for item in files], label: list(range(count))}
             table = pa.table(columns)
             if names:
-                told = {"info": {"features": {"img": {"_type": "Image"}, label: {"names": names}}}}
-                table = table.replace_schema_metadata({"huggingface": json.dumps(told)})
+                features = {"info": {"features": {"img": {"_type": "Image"}, label: {"names": names}}}}
+                table = table.replace_schema_metadata({"huggingface": json.dumps(features)})
             half = -(-count // 2)
             for shard in range(2):
-                parquet.write_table(table.slice(shard * half, half), folder / f"{part}-0000{shard}-of-00002.parquet")
+                parquet.write_table(table.slice(shard * half, half), folder / f"{split}-0000{shard}-of-00002.parquet")
         return folder
 
     return write
@@ -134,13 +134,13 @@ def _encoded(image: np.ndarray, format: str) -> bytes:  # noqa: A002
 
 
 @pytest.fixture
-def packed() -> Callable[[Path], Path]:
+def pack() -> Callable[[Path], Path]:
     """The `.tar.gz` of a folder, beside it."""
 
-    def pack(folder: Path) -> Path:
+    def archive_of(folder: Path) -> Path:
         path = folder.parent / f"{folder.name}.tar.gz"
         with tarfile.open(path, "w:gz") as archive:
             archive.add(folder, folder.name)
         return path
 
-    return pack
+    return archive_of

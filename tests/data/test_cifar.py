@@ -17,30 +17,30 @@ from benchharness.runs import data_sets
 
 def test_cifar10_folder(cifar10: Path) -> None:
     assert cifar.recognises(cifar10) == "cifar10"
-    found = cifar.read_source(cifar10)
-    assert (found.train.shape, found.test.shape) == ((20, 3, 32, 32), (4, 3, 32, 32))
+    images = cifar.read_source(cifar10)
+    assert (images.train.shape, images.test.shape) == ((20, 3, 32, 32), (4, 3, 32, 32))
     np.testing.assert_array_equal(
-        found.train[8:12], np.random.default_rng(2).integers(0, 256, (4, 3, 32, 32), np.uint8)
+        images.train[8:12], np.random.default_rng(2).integers(0, 256, (4, 3, 32, 32), np.uint8)
     )
-    assert found.train_labels.tolist() == [item % 10 for item in range(20)]
-    assert found.test_labels.tolist() == [0, 1, 2, 3]
-    assert found.classes == tuple(f"class{item}" for item in range(10))
-    assert (found.label, found.mean) == ("CIFAR-10 (other pixels, 20 + 4 images)", (0.4914, 0.4822, 0.4465))
+    assert images.train_labels.tolist() == [item % 10 for item in range(20)]
+    assert images.test_labels.tolist() == [0, 1, 2, 3]
+    assert images.classes == tuple(f"class{item}" for item in range(10))
+    assert (images.label, images.mean) == ("CIFAR-10 (other pixels, 20 + 4 images)", (0.4914, 0.4822, 0.4465))
 
 
-def test_packed_and_unpacked_are_the_same(cifar10: Path, packed: Callable[[Path], Path]) -> None:
-    path = packed(cifar10)
+def test_packed_and_unpacked_are_the_same(cifar10: Path, pack: Callable[[Path], Path]) -> None:
+    path = pack(cifar10)
     renamed = path.rename(path.with_name("downloaded.tgz"))
     assert cifar.recognises(renamed) == "cifar10"
     assert cifar.read_source(renamed).sha256 == cifar.read_source(cifar10).sha256
 
 
-def test_cifar100_takes_the_fine_labels(cifar100: Path, packed: Callable[[Path], Path]) -> None:
-    path = packed(cifar100)
+def test_cifar100_takes_the_fine_labels(cifar100: Path, pack: Callable[[Path], Path]) -> None:
+    path = pack(cifar100)
     assert cifar.recognises(path) == "cifar100"
-    found = cifar.read_source(path)
-    assert found.train_labels.tolist() == [90, 91, 92, 93, 94, 95]
-    assert (found.classes[95], found.test.shape) == ("fine95", (3, 3, 32, 32))
+    images = cifar.read_source(path)
+    assert images.train_labels.tolist() == [90, 91, 92, 93, 94, 95]
+    assert (images.classes[95], images.test.shape) == ("fine95", (3, 3, 32, 32))
 
 
 def test_a_missing_batch_is_named(cifar10: Path) -> None:
@@ -49,8 +49,8 @@ def test_a_missing_batch_is_named(cifar10: Path) -> None:
         cifar.read_source(cifar10)
 
 
-def test_a_truncated_archive_is_refused(cifar10: Path, packed: Callable[[Path], Path]) -> None:
-    path = packed(cifar10)
+def test_a_truncated_archive_is_refused(cifar10: Path, pack: Callable[[Path], Path]) -> None:
+    path = pack(cifar10)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(UserError, match="damaged archive"):
         cifar.read_source(path)
@@ -103,11 +103,11 @@ def test_a_link_in_the_archive_is_refused(tmp_path: Path, kind: bytes) -> None:
 
 
 def test_an_archive_of_too_many_members_is_refused(
-    cifar10: Path, packed: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
+    cifar10: Path, pack: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cifar, "_MEMBERS_LIMIT", 3)
     with pytest.raises(UserError, match="it has more than 3 members"):
-        cifar.read_source(packed(cifar10))
+        cifar.read_source(pack(cifar10))
 
 
 def test_a_batch_that_claims_to_be_huge_is_refused(cifar10: Path, tmp_path: Path) -> None:
@@ -139,9 +139,9 @@ def test_other_files_are_not_recognised(cifar10: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("spoil", ["checksum", "tail"])
 def test_cifar_with_a_wrong_end_is_not_installed(
-    own_home: Path, cifar10: Path, packed: Callable[[Path], Path], spoil: str
+    own_home: Path, cifar10: Path, pack: Callable[[Path], Path], spoil: str
 ) -> None:
-    path = packed(cifar10)
+    path = pack(cifar10)
     content = bytearray(path.read_bytes())
     if spoil == "tail":
         content = content[:-6]
@@ -158,7 +158,7 @@ def test_cifar_with_a_wrong_end_is_not_installed(
     ["evil/data_batch_1", "data_batch_1", "cifar-10-batches-py/more/data_batch_1", "cifar-10-batches-py2/batches.meta"],
 )
 def test_a_batch_in_another_folder_is_refused(
-    cifar10: Path, packed: Callable[[Path], Path], tmp_path: Path, name: str
+    cifar10: Path, pack: Callable[[Path], Path], tmp_path: Path, name: str
 ) -> None:
     path = tmp_path / "two.tar"
     with tarfile.open(path, "w") as archive:

@@ -18,11 +18,11 @@ NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse"
 def test_lossless_images_come_out_as_they_went_in(hf_folder: Callable[..., Path]) -> None:
     folder = hf_folder(names=NAMES)
     assert huggingface.recognises(folder) == "cifar10"
-    found = huggingface.read_source(folder)
-    np.testing.assert_array_equal(found.train, np.random.default_rng(0).integers(0, 256, (5, 3, 32, 32), np.uint8))
-    np.testing.assert_array_equal(found.test, np.random.default_rng(1).integers(0, 256, (3, 3, 32, 32), np.uint8))
-    assert (found.train_labels.tolist(), found.classes) == ([0, 1, 2, 3, 4], tuple(NAMES))
-    assert found.label == "CIFAR-10 (other pixels, 5 + 3 images)"
+    images = huggingface.read_source(folder)
+    np.testing.assert_array_equal(images.train, np.random.default_rng(0).integers(0, 256, (5, 3, 32, 32), np.uint8))
+    np.testing.assert_array_equal(images.test, np.random.default_rng(1).integers(0, 256, (3, 3, 32, 32), np.uint8))
+    assert (images.train_labels.tolist(), images.classes) == ([0, 1, 2, 3, 4], tuple(NAMES))
+    assert images.label == "CIFAR-10 (other pixels, 5 + 3 images)"
 
 
 def test_jpeg_images_are_labelled_as_such(hf_folder: Callable[..., Path]) -> None:

@@ -22,63 +22,65 @@ CLASSES = {"cat": 40, "dog": 120, "wolf": 200}
 CAT, BIG, DEEP = (Path("train") / "cat" / name for name in ("000.png", "big.png", "deep.tif"))
 
 
-def write(root: Path, counts: dict[str, int], size: tuple[int, int] = (20, 16), ending: str = "png") -> Path:
+def write_images(root: Path, counts: dict[str, int], size: tuple[int, int] = (20, 16), ending: str = "png") -> Path:
     """Images of one grey level a class, brighter by one with each file."""
     for name, count in counts.items():
         (root / name).mkdir(parents=True, exist_ok=True)
-        for place in range(count):
-            level = CLASSES.get(name, 240) + place
-            Image.new("RGB", size, (level, level, 0)).save(root / name / f"{place:03d}.{ending}")
+        for index in range(count):
+            level = CLASSES.get(name, 240) + index
+            Image.new("RGB", size, (level, level, 0)).save(root / name / f"{index:03d}.{ending}")
     return root
 
 
 @pytest.fixture
-def apart(tmp_path: Path) -> Path:
-    write(tmp_path / "My Pets" / "train", dict.fromkeys(CLASSES, 6))
-    write(tmp_path / "My Pets" / "valid", {"dog": 2, "cat": 1})
+def pets_folder(tmp_path: Path) -> Path:
+    write_images(tmp_path / "My Pets" / "train", dict.fromkeys(CLASSES, 6))
+    write_images(tmp_path / "My Pets" / "valid", {"dog": 2, "cat": 1})
     return tmp_path / "My Pets"
 
 
-def read(path: Path, **asked: object) -> ImageSet:
-    return image_folder.ByClass("pets", **asked).read_source(path)  # type: ignore[arg-type]
+def read_images(path: Path, **options: object) -> ImageSet:
+    return image_folder.ByClass("pets", **options).read_source(path)  # type: ignore[arg-type]
 
 
-def test_classes_are_folders_and_images_are_square(apart: Path) -> None:
-    found = read(apart, size=12)
-    assert (found.name, found.label, found.classes) == ("pets", "pets", ("cat", "dog", "wolf"))
-    assert (found.train.shape, found.test.shape) == ((18, 3, 12, 12), (3, 3, 12, 12))
-    levels = np.array([*CLASSES.values()])[found.train_labels]
-    assert (found.train[:, 0, 5, 5] - levels < 6).all(), "every image kept its label"
-    assert (found.train[:, 2] == 0).all()
-    assert (found.flip, found.crop) == (True, 1)
+def test_classes_are_folders_and_images_are_square(pets_folder: Path) -> None:
+    images = read_images(pets_folder, size=12)
+    assert (images.name, images.label, images.classes) == ("pets", "pets", ("cat", "dog", "wolf"))
+    assert (images.train.shape, images.test.shape) == ((18, 3, 12, 12), (3, 3, 12, 12))
+    levels = np.array([*CLASSES.values()])[images.train_labels]
+    assert (images.train[:, 0, 5, 5] - levels < 6).all(), "every image kept its label"
+    assert (images.train[:, 2] == 0).all()
+    assert (images.flip, images.crop) == (True, 1)
 
 
-def test_the_order_is_shuffled_and_always_the_same(apart: Path, tmp_path: Path) -> None:
-    first = read(apart)
+def test_the_order_is_shuffled_and_always_the_same(pets_folder: Path, tmp_path: Path) -> None:
+    first = read_images(pets_folder)
     assert sorted(first.train_labels.tolist()) != first.train_labels.tolist()
-    again = read(Path(shutil.copytree(apart, tmp_path / "elsewhere")))
-    assert first.sha256 == again.sha256
+    second = read_images(Path(shutil.copytree(pets_folder, tmp_path / "elsewhere")))
+    assert first.sha256 == second.sha256
 
 
-def test_mean_and_deviation_are_those_of_the_training_images(apart: Path) -> None:
-    found = read(apart)
-    pixels = found.train.astype(float) / 255
-    np.testing.assert_allclose(found.mean, pixels.mean((0, 2, 3)), atol=1e-5)
-    np.testing.assert_allclose(found.std[:2], pixels.std((0, 2, 3))[:2], atol=1e-5)
-    assert found.std[2] == pytest.approx(1 / 255, abs=1e-6), "a channel that is black everywhere is not divided by zero"
+def test_mean_and_deviation_are_those_of_the_training_images(pets_folder: Path) -> None:
+    images = read_images(pets_folder)
+    pixels = images.train.astype(float) / 255
+    np.testing.assert_allclose(images.mean, pixels.mean((0, 2, 3)), atol=1e-5)
+    np.testing.assert_allclose(images.std[:2], pixels.std((0, 2, 3))[:2], atol=1e-5)
+    assert images.std[2] == pytest.approx(1 / 255, abs=1e-6), (
+        "a channel that is black everywhere is not divided by zero"
+    )
 
 
 def test_without_test_images_a_fifth_of_every_class_is_drawn(tmp_path: Path) -> None:
-    found = read(write(tmp_path / "pets", {"cat": 10, "dog": 5, "wolf": 2}))
-    assert np.bincount(found.train_labels).tolist() == [8, 4, 1]
-    assert np.bincount(found.test_labels).tolist() == [2, 1, 1]
-    assert found.label == "pets (a fifth of the images drawn as test images)"
-    levels = {(int(label), int(image[0, 0, 0])) for part in ("train", "test") for image, label in both(found, part)}
+    images = read_images(write_images(tmp_path / "pets", {"cat": 10, "dog": 5, "wolf": 2}))
+    assert np.bincount(images.train_labels).tolist() == [8, 4, 1]
+    assert np.bincount(images.test_labels).tolist() == [2, 1, 1]
+    assert images.label == "pets (a fifth of the images drawn as test images)"
+    levels = {(int(label), int(image[0, 0, 0])) for split in ("train", "test") for image, label in both(images, split)}
     assert len(levels) == 17, "no image is in both"
 
 
-def both(found: ImageSet, part: str) -> list[tuple[np.ndarray, int]]:
-    return list(zip(getattr(found, part), getattr(found, f"{part}_labels"), strict=True))
+def both(images: ImageSet, split: str) -> list[tuple[np.ndarray, int]]:
+    return list(zip(getattr(images, split), getattr(images, f"{split}_labels"), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -94,37 +96,39 @@ def both(found: ImageSet, part: str) -> list[tuple[np.ndarray, int]]:
 )
 def test_pixels_of_every_kind(tmp_path: Path, mode: str, colour: object, pixel: tuple[int, ...]) -> None:
     Image.new(mode, (9, 7), colour).save(tmp_path / "x.png")  # type: ignore[arg-type]
-    found = square(tmp_path / "x.png", 8)
-    assert (found.shape, found.dtype) == ((3, 8, 8), np.uint8)
-    assert tuple(found[:, 4, 4]) == pixel
+    pixels = square(tmp_path / "x.png", 8)
+    assert (pixels.shape, pixels.dtype) == ((3, 8, 8), np.uint8)
+    assert tuple(pixels[:, 4, 4]) == pixel
 
 
 def test_photographs_are_turned_as_the_camera_says(tmp_path: Path) -> None:
     image = Image.new("RGB", (16, 16))
     image.paste((255, 255, 255), (0, 0, 16, 8))
-    turned = Image.Exif()
-    turned[0x0112] = 3
-    image.save(tmp_path / "x.png", exif=turned)
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    image.save(tmp_path / "x.png", exif=exif)
     assert square(tmp_path / "x.png", 8)[0, [0, 7], 4].tolist() == [0, 255]
 
 
-def test_an_imported_set_is_a_data_set_like_any_other(own_home: Path, apart: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+def test_an_imported_set_is_a_data_set_like_any_other(own_home: Path, pets_folder: Path, capsys) -> None:  # type: ignore[no-untyped-def]
     assert "my-pets" not in names()
-    assert cli.main(["data", "import", str(apart), "--no-flip", "--size", "8"]) == cli.DONE
+    assert cli.main(["data", "import", str(pets_folder), "--no-flip", "--size", "8"]) == cli.DONE
     assert "my-pets" in names()
-    found = load_images("my-pets").checked()
-    assert (found.label, found.flip, found.crop, found.train.shape[-1]) == ("my-pets", False, 1, 8)
+    images = load_images("my-pets").checked()
+    assert (images.label, images.flip, images.crop, images.train.shape[-1]) == ("my-pets", False, 1, 8)
     assert [item.problem for item in data_sets.verify()] == [""]
-    assert cli.main(["data", "import", str(apart), "--name", "Wolves"]) == cli.DONE
+    assert cli.main(["data", "import", str(pets_folder), "--name", "Wolves"]) == cli.DONE
     assert load_images("Wolves").flip
     (first, second) = sorted(data_sets.installed(), key=lambda item: item.name)
     assert first.source_sha256 == second.source_sha256
-    next((apart / "train" / "cat").iterdir()).unlink()
-    assert import_images(apart).source_sha256 != second.source_sha256
+    next((pets_folder / "train" / "cat").iterdir()).unlink()
+    assert import_images(pets_folder).source_sha256 != second.source_sha256
 
 
-def test_nothing_that_merely_lies_in_the_data_folder_is_taken_for_images_by_class(own_home: Path, apart: Path) -> None:
-    shutil.move(apart, catalog.data_folder() / "stray")
+def test_nothing_that_merely_lies_in_the_data_folder_is_taken_for_images_by_class(
+    own_home: Path, pets_folder: Path
+) -> None:
+    shutil.move(pets_folder, catalog.data_folder() / "stray")
     assert data_sets.installed() == []
     assert "stray" not in names()
 
@@ -135,7 +139,7 @@ def test_nothing_that_merely_lies_in_the_data_folder_is_taken_for_images_by_clas
         (lambda root: (root / CAT).write_bytes(b"\x89PNG\r\n\x1a\n"), "cat/000.png cannot be read"),
         (lambda root: (root / CAT).write_bytes(b""), "cat/000.png cannot be read as an image"),
         (lambda root: (root / "valid" / "bird").mkdir(), "bird holds no images; known endings: .png, .jpg"),
-        (lambda root: write(root / "valid", {"bird": 1}), "has a class 'bird' that .*train has not"),
+        (lambda root: write_images(root / "valid", {"bird": 1}), "has a class 'bird' that .*train has not"),
         (lambda root: [shutil.rmtree(root / "train" / name) for name in ("cat", "dog")], "has 1 folders of"),
         (lambda root: Image.new("1", (9000, 9000)).save(root / BIG), "big.png is refused: 9000x"),
         (lambda root: Image.new("F", (8, 8)).save(root / DEEP), "pixels of mode F; save it with 8"),
@@ -143,14 +147,14 @@ def test_nothing_that_merely_lies_in_the_data_folder_is_taken_for_images_by_clas
         (lambda root: shutil.copytree(root / "valid", root / "Val"), "has both 'Val' and 'valid'; which holds the val"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_one_sentence(own_home: Path, apart: Path, spoil, sentence: str) -> None:  # type: ignore[no-untyped-def]
-    spoil(apart)
+def test_what_is_wrong_is_one_sentence(own_home: Path, pets_folder: Path, spoil, sentence: str) -> None:  # type: ignore[no-untyped-def]
+    spoil(pets_folder)
     with pytest.raises(UserError, match=sentence):
-        import_images(apart, "pets")
+        import_images(pets_folder, "pets")
 
 
 @pytest.mark.parametrize(
-    ("asked", "sentence"),
+    ("options", "sentence"),
     [
         ({"name": "cifar10"}, "'cifar10' is the name of another data set or table; give this one its own with --name"),
         ({"name": "auto"}, "'auto' is the name of another"),
@@ -160,15 +164,15 @@ def test_what_is_wrong_is_one_sentence(own_home: Path, apart: Path, spoil, sente
         ({"size": 256}, "images of 256 pixels"),
     ],
 )
-def test_names_and_sizes_that_cannot_be(own_home: Path, apart: Path, asked, sentence: str) -> None:  # type: ignore[no-untyped-def]
+def test_names_and_sizes_that_cannot_be(own_home: Path, pets_folder: Path, options, sentence: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(UserError, match=sentence):
-        import_images(apart, **asked)
+        import_images(pets_folder, **options)
 
 
-def test_more_images_than_memory_has_room_for_are_refused(apart: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_images_than_memory_has_room_for_are_refused(pets_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image_folder, "LIMIT_BYTES", (1 << 24) + 20 * 3 * 32**2)
     with pytest.raises(UserError, match="has 21 images; at 32x32 pixels at most 19 are taken: try a smaller --size"):
-        read(apart)
+        read_images(pets_folder)
 
 
 def test_an_import_of_something_else_lists_this_layout_too(own_home: Path, tmp_path: Path) -> None:
@@ -177,7 +181,7 @@ def test_an_import_of_something_else_lists_this_layout_too(own_home: Path, tmp_p
         data_sets.install(tmp_path / "nothing")
 
 
-def said(path: Path) -> list[str]:
+def notes(path: Path) -> list[str]:
     return [note.replace(f"{path}", "PATH") for note in image_folder.files(path).notes]
 
 
@@ -186,59 +190,59 @@ def said(path: Path) -> list[str]:
 )
 def test_parts_are_called_so_in_whatever_case(tmp_path: Path, train: str, test: str) -> None:
     root = tmp_path / "pets"
-    write(root / train, {"cat": 4, "dog": 5})
-    write(root / test, {"cat": 1, "dog": 2})
-    found = read(root)
-    assert (len(found.train), len(found.test), found.label) == (9, 3, "pets")
-    assert said(root) == []
+    write_images(root / train, {"cat": 4, "dog": 5})
+    write_images(root / test, {"cat": 1, "dog": 2})
+    images = read_images(root)
+    assert (len(images.train), len(images.test), images.label) == (9, 3, "pets")
+    assert notes(root) == []
 
 
 def test_validation_images_are_the_test_images_where_there_are_no_others(tmp_path: Path) -> None:
     root = tmp_path / "pets"
-    write(root / "train", {"cat": 4, "dog": 5})
-    write(root / "validation", {"cat": 1, "dog": 2})
-    found = read(root)
-    assert (len(found.train), len(found.test)) == (9, 3)
-    assert said(root) == ["the images in validation are the test images"]
+    write_images(root / "train", {"cat": 4, "dog": 5})
+    write_images(root / "validation", {"cat": 1, "dog": 2})
+    images = read_images(root)
+    assert (len(images.train), len(images.test)) == (9, 3)
+    assert notes(root) == ["the images in validation are the test images"]
 
 
 def test_of_training_images_alone_a_fifth_is_drawn(tmp_path: Path) -> None:
     root = tmp_path / "pets"
-    write(root / "train", {"cat": 10, "dog": 5})
-    found = read(root)
-    assert (len(found.train), len(found.test)) == (12, 3)
-    assert found.label == "pets (a fifth of the images drawn as test images)"
-    assert said(root) == ["PATH has no test images apart: a fifth of each class was drawn as such"]
+    write_images(root / "train", {"cat": 10, "dog": 5})
+    images = read_images(root)
+    assert (len(images.train), len(images.test)) == (12, 3)
+    assert images.label == "pets (a fifth of the images drawn as test images)"
+    assert notes(root) == ["PATH has no test images apart: a fifth of each class was drawn as such"]
 
 
 def test_of_three_parts_validation_joins_training(tmp_path: Path) -> None:
     root = tmp_path / "pets"
-    write(root / "train", {"cat": 4, "dog": 5})
-    write(root / "val", {"dog": 3})
-    write(root / "test", {"cat": 2, "dog": 2})
-    found = read(root)
-    assert (np.bincount(found.train_labels).tolist(), np.bincount(found.test_labels).tolist()) == ([4, 8], [2, 2])
-    assert found.label == "pets (train and val joined)"
-    assert said(root) == ["the images in val join those in train: searches halve the training images themselves"]
-    write(root / "val", {"wolf": 3})
+    write_images(root / "train", {"cat": 4, "dog": 5})
+    write_images(root / "val", {"dog": 3})
+    write_images(root / "test", {"cat": 2, "dog": 2})
+    images = read_images(root)
+    assert (np.bincount(images.train_labels).tolist(), np.bincount(images.test_labels).tolist()) == ([4, 8], [2, 2])
+    assert images.label == "pets (train and val joined)"
+    assert notes(root) == ["the images in val join those in train: searches halve the training images themselves"]
+    write_images(root / "val", {"wolf": 3})
     with pytest.raises(UserError, match=r"val has a class 'wolf' that .*train has not"):
-        read(root)
+        read_images(root)
 
 
 def test_a_class_may_be_called_train(tmp_path: Path) -> None:
-    found = read(write(tmp_path / "vehicles", {"car": 5, "train": 5, "val": 5}))
-    assert found.classes == ("car", "train", "val")
+    images = read_images(write_images(tmp_path / "vehicles", {"car": 5, "train": 5, "val": 5}))
+    assert images.classes == ("car", "train", "val")
 
 
-def test_nothing_is_left_out_unsaid(apart: Path) -> None:
-    write(apart / "unlabelled", {"x": 1})
-    (apart / "train" / "cat" / "notes.txt").write_text("mine")
-    (apart / "train" / "cat" / "Thumbs.db").write_text("not on purpose")
-    (apart / "train" / "dog" / "more").mkdir()
-    for place in range(6):
-        (apart / "valid" / "dog" / f"{place}.heic").write_bytes(b"")
-    Image.new("RGB", (8, 8)).save(apart / "train" / "stray.png")
-    assert said(apart) == [
+def test_nothing_is_left_out_unsaid(pets_folder: Path) -> None:
+    write_images(pets_folder / "unlabelled", {"x": 1})
+    (pets_folder / "train" / "cat" / "notes.txt").write_text("mine")
+    (pets_folder / "train" / "cat" / "Thumbs.db").write_text("not on purpose")
+    (pets_folder / "train" / "dog" / "more").mkdir()
+    for index in range(6):
+        (pets_folder / "valid" / "dog" / f"{index}.heic").write_bytes(b"")
+    Image.new("RGB", (8, 8)).save(pets_folder / "train" / "stray.png")
+    assert notes(pets_folder) == [
         "left out of PATH: unlabelled",
         "left out of PATH/train: cat/notes.txt, dog/more, stray.png",
         "left out of PATH/valid: dog/0.heic, dog/1.heic, dog/2.heic, dog/3.heic, dog/4.heic and 1 more",
@@ -246,29 +250,29 @@ def test_nothing_is_left_out_unsaid(apart: Path) -> None:
     ]
 
 
-def test_an_import_says_what_it_found_and_what_it_replaces(own_home: Path, apart: Path, capsys) -> None:  # type: ignore[no-untyped-def]
-    assert cli.main(["data", "import", str(apart)]) == cli.DONE
-    told = capsys.readouterr().out
-    assert "the images in valid are the test images" in told
+def test_an_import_says_what_it_found_and_what_it_replaces(own_home: Path, pets_folder: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+    assert cli.main(["data", "import", str(pets_folder)]) == cli.DONE
+    output = capsys.readouterr().out
+    assert "the images in valid are the test images" in output
     line = (
         "images my-pets: 18 training and 3 test images of 3 classes (cat, dog, wolf), 32x32 pixels, labelled 'my-pets'"
     )
-    assert line in told
-    assert "before" not in told
-    assert cli.main(["data", "import", str(apart)]) == cli.DONE
+    assert line in output
+    assert "before" not in output
+    assert cli.main(["data", "import", str(pets_folder)]) == cli.DONE
     assert "images my-pets: the same as before" in capsys.readouterr().out
-    next((apart / "train" / "cat").iterdir()).unlink()
-    assert cli.main(["data", "import", str(apart)]) == cli.DONE
-    assert f"images my-pets: took the place of what {apart} had given (sha256 " in capsys.readouterr().out
+    next((pets_folder / "train" / "cat").iterdir()).unlink()
+    assert cli.main(["data", "import", str(pets_folder)]) == cli.DONE
+    assert f"images my-pets: took the place of what {pets_folder} had given (sha256 " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     "spoil",
     [lambda root: shutil.rmtree(root / "train"), lambda root: shutil.rmtree(root / "train" / "cat")],
 )
-def test_what_a_folder_lacks_is_said_by_the_command_too(own_home: Path, apart: Path, spoil, capsys) -> None:  # type: ignore[no-untyped-def]
-    spoil(apart)
-    assert cli.main(["data", "import", str(apart)]) == cli.REFUSED
+def test_what_a_folder_lacks_is_said_by_the_command_too(own_home: Path, pets_folder: Path, spoil, capsys) -> None:  # type: ignore[no-untyped-def]
+    spoil(pets_folder)
+    assert cli.main(["data", "import", str(pets_folder)]) == cli.REFUSED
     assert "known:" not in capsys.readouterr().err
 
 
@@ -282,28 +286,30 @@ def deep(path: Path, values: list[int]) -> None:
 )
 def test_deep_images_keep_their_levels(tmp_path: Path, bits: int, brightest: int) -> None:
     root = tmp_path / "scans"
-    write(root, {"a": 1, "b": 2}, size=(8, 8))
+    write_images(root, {"a": 1, "b": 2}, size=(8, 8))
     deep(root / "a" / "bright.png", [0, brightest])
     deep(root / "a" / "dark.tif", [0, brightest // 4])
     assert depth([root / "a" / "bright.png", root / "a" / "dark.tif", root / "b" / "000.png"]) == bits
-    levels = {image.max() for image in read(root, size=8).train} | {image.max() for image in read(root, size=8).test}
+    levels = {image.max() for image in read_images(root, size=8).train} | {
+        image.max() for image in read_images(root, size=8).test
+    }
     assert brightest >> (bits - 8) in levels
     assert (brightest // 4) >> (bits - 8) in levels, "one that is darker is measured by the same scale"
 
 
-def test_without_deep_images_nothing_is_scaled(apart: Path) -> None:
-    assert depth(sorted(apart.rglob("*.png"))) == 16
-    assert depth([apart / "missing.png"]) == 16
+def test_without_deep_images_nothing_is_scaled(pets_folder: Path) -> None:
+    assert depth(sorted(pets_folder.rglob("*.png"))) == 16
+    assert depth([pets_folder / "missing.png"]) == 16
 
 
 def test_dim_colours_of_16_bits_are_refused(tmp_path: Path) -> None:
     """What Pillow reads of them is their upper 8 bits: of 12 bits it would be 16 levels."""
-    root = write(tmp_path / "scans", {"a": 2, "b": 2}, size=(8, 8))
+    root = write_images(tmp_path / "scans", {"a": 2, "b": 2}, size=(8, 8))
     (root / "a" / "deep.png").write_bytes(png16(np.full((8, 8, 3), 4095, ">u2")))
     with pytest.raises(UserError, match=r"deep\.png has 16 bits a channel of which few are used; save such images"):
-        read(root)
+        read_images(root)
     (root / "a" / "deep.png").write_bytes(png16(np.full((8, 8, 3), 60_000, ">u2")))
-    assert read(root, size=8).classes == ("a", "b")
+    assert read_images(root, size=8).classes == ("a", "b")
 
 
 def png16(pixels: np.ndarray) -> bytes:

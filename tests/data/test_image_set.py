@@ -14,17 +14,17 @@ from benchharness.errors import UserError
 from benchharness.io import catalog, npz
 
 
-def made(count: int = 12) -> ImageSet:
+def image_set(count: int = 12) -> ImageSet:
     draw = np.random.default_rng(0)
     images = draw.integers(0, 256, (count, 3, 16, 16), np.uint8)
     return build_image_set("imagenet16-120", Part(images, np.arange(count) % 120), Part(images[:2], np.array([7, 0])))
 
 
 def test_round_trip(tmp_path: Path) -> None:
-    made().save(tmp_path / "images.npz")
-    found = ImageSet.open(tmp_path / "images.npz").checked()
-    for one, other in zip(found, made(), strict=True):
-        assert np.array_equal(one, other) if isinstance(one, np.ndarray) else one == other
+    image_set().save(tmp_path / "images.npz")
+    images = ImageSet.open(tmp_path / "images.npz").checked()
+    for array, other in zip(images, image_set(), strict=True):
+        assert np.array_equal(array, other) if isinstance(array, np.ndarray) else array == other
 
 
 @pytest.mark.parametrize(
@@ -40,11 +40,11 @@ def test_round_trip(tmp_path: Path) -> None:
 )
 def test_a_file_that_was_changed_is_refused(tmp_path: Path, key: str, value: np.ndarray, sentence: str | None) -> None:
     path = tmp_path / "images.npz"
-    made().save(path)
+    image_set().save(path)
     header, arrays = npz.read_arrays(path, KIND, 1 << 30)
     npz.write_arrays(path, header, arrays | {key: value})
     if sentence is None:
-        assert ImageSet.open(path).checked().sha256 == made().sha256
+        assert ImageSet.open(path).checked().sha256 == image_set().sha256
         return
     with pytest.raises(UserError, match=sentence):
         ImageSet.open(path).checked()
@@ -64,9 +64,9 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_names_of_classes_are_as_many_as_the_classes() -> None:
-    part = Part(np.zeros((1, 3, 32, 32), np.uint8), np.array([0]))
+    split = Part(np.zeros((1, 3, 32, 32), np.uint8), np.array([0]))
     with pytest.raises(UserError, match="cifar10 has 10 classes; got 2 names"):
-        build_image_set("cifar10", part, part, ("cat", "dog"))
+        build_image_set("cifar10", split, split, ("cat", "dog"))
 
 
 def test_a_misspelt_name_and_a_missing_set(own_home: Path) -> None:
@@ -97,10 +97,10 @@ def ten(monkeypatch: pytest.MonkeyPatch) -> tuple[Part, Part]:
 def test_only_the_official_pixels_bear_the_plain_label(ten: tuple[Part, Part]) -> None:
     train, test = ten
     assert build_image_set("cifar10", train, test).label == "CIFAR-10"
-    spoilt = train.images.copy()
-    spoilt[3, 1, 5, 5] ^= 1
-    assert build_image_set("cifar10", Part(spoilt, train.labels), test).label == "CIFAR-10 (other pixels)"
-    assert build_image_set("cifar10", Part(spoilt, train.labels), test, reencoded="JPEG").label == "CIFAR-10 (JPEG)"
+    pixels = train.images.copy()
+    pixels[3, 1, 5, 5] ^= 1
+    assert build_image_set("cifar10", Part(pixels, train.labels), test).label == "CIFAR-10 (other pixels)"
+    assert build_image_set("cifar10", Part(pixels, train.labels), test, reencoded="JPEG").label == "CIFAR-10 (JPEG)"
     assert (
         build_image_set("cifar10", Part(train.images, train.labels[::-1].copy()), test).label
         == "CIFAR-10 (other pixels)"
@@ -129,31 +129,31 @@ def test_images_that_changed_where_they_are_installed_are_not_searched_on(own_ho
 
 
 def test_the_real_images(data_folder: Path) -> None:
-    found = load_images("cifar10")
-    originals = found.sha256 == OFFICIAL["cifar10"].whole
-    assert found.label == ("CIFAR-10" if originals else "CIFAR-10 (JPEG)")
-    assert (found.train.shape, found.test.shape) == ((50_000, 3, 32, 32), (10_000, 3, 32, 32))
-    assert is_reordered("cifar10", found.train_labels, found.test_labels) is not originals
-    assert np.bincount(found.train_labels).tolist() == [5000] * 10
-    assert np.bincount(found.test_labels).tolist() == [1000] * 10
-    assert (found.classes[0], found.classes[9]) == ("airplane", "truck")
-    pixels = found.train[::10].astype(np.float64) / 255
-    np.testing.assert_allclose(pixels.mean(axis=(0, 2, 3)), found.mean, atol=0.005)
-    np.testing.assert_allclose(pixels.std(axis=(0, 2, 3)), found.std, atol=0.01)
+    images = load_images("cifar10")
+    originals = images.sha256 == OFFICIAL["cifar10"].whole
+    assert images.label == ("CIFAR-10" if originals else "CIFAR-10 (JPEG)")
+    assert (images.train.shape, images.test.shape) == ((50_000, 3, 32, 32), (10_000, 3, 32, 32))
+    assert is_reordered("cifar10", images.train_labels, images.test_labels) is not originals
+    assert np.bincount(images.train_labels).tolist() == [5000] * 10
+    assert np.bincount(images.test_labels).tolist() == [1000] * 10
+    assert (images.classes[0], images.classes[9]) == ("airplane", "truck")
+    pixels = images.train[::10].astype(np.float64) / 255
+    np.testing.assert_allclose(pixels.mean(axis=(0, 2, 3)), images.mean, atol=0.005)
+    np.testing.assert_allclose(pixels.std(axis=(0, 2, 3)), images.std, atol=0.01)
 
 
 def pets(pixels: int = 12, classes: int = 3, **more: object) -> ImageSet:
     images = np.random.default_rng(0).integers(0, 256, (9, 3, pixels, pixels), np.uint8)
-    part = Part(images, np.arange(9) % classes)
-    return build_image_set("pets", part, part, tuple(map(str, range(classes))), **more)  # type: ignore[arg-type]
+    split = Part(images, np.arange(9) % classes)
+    return build_image_set("pets", split, split, tuple(map(str, range(classes))), **more)  # type: ignore[arg-type]
 
 
 def test_a_set_of_ones_own_has_any_number_of_classes_and_any_size(tmp_path: Path) -> None:
-    asked = pets(flip=False, crop=0, label="Pets at home")
-    asked.save(tmp_path / "pets.npz")
-    found = ImageSet.open(tmp_path / "pets.npz").checked()
-    assert (found.name, found.label, found.flip, found.crop) == ("pets", "Pets at home", False, 0)
-    assert (found.mean, found.std) == (asked.mean, asked.std)
+    pet_images = pets(flip=False, crop=0, label="Pets at home")
+    pet_images.save(tmp_path / "pets.npz")
+    images = ImageSet.open(tmp_path / "pets.npz").checked()
+    assert (images.name, images.label, images.flip, images.crop) == ("pets", "Pets at home", False, 0)
+    assert (images.mean, images.std) == (pet_images.mean, pet_images.std)
 
 
 def test_images_that_are_not_mirrored_are_others_but_in_files_of_old(tmp_path: Path) -> None:
@@ -163,12 +163,12 @@ def test_images_that_are_not_mirrored_are_others_but_in_files_of_old(tmp_path: P
 
 
 def test_a_file_of_old_says_neither_flip_nor_crop_and_means_those_of_its_data_set(tmp_path: Path) -> None:
-    made().save(tmp_path / "images.npz")
+    image_set().save(tmp_path / "images.npz")
     header, arrays = npz.read_arrays(tmp_path / "images.npz", KIND, 1 << 30)
-    old = {key: value for key, value in header["about"].items() if key not in ("flip", "crop")}
-    npz.write_arrays(tmp_path / "old.npz", header | {"about": old}, arrays)
-    found = ImageSet.open(tmp_path / "old.npz").checked()
-    assert (found.flip, found.crop) == (True, 2)
+    older_about = {key: value for key, value in header["about"].items() if key not in ("flip", "crop")}
+    npz.write_arrays(tmp_path / "old.npz", header | {"about": older_about}, arrays)
+    images = ImageSet.open(tmp_path / "old.npz").checked()
+    assert (images.flip, images.crop) == (True, 2)
 
 
 @pytest.mark.parametrize(
@@ -184,16 +184,16 @@ def test_a_set_that_says_what_none_can_be_is_damaged(tmp_path: Path, change: dic
 
 
 @pytest.mark.parametrize(
-    ("asked", "sentence"),
+    ("sizes", "sentence"),
     [
         ({"pixels": 30}, "images of 30 pixels are not to be had; take a multiple of 4 from 8 to 224"),
         ({"pixels": 4}, "images of 4 pixels"),
         ({"classes": 1}, "pets has 1 classes; it takes 2 or more"),
     ],
 )
-def test_what_no_network_can_learn_is_refused(asked: dict[str, int], sentence: str) -> None:
+def test_what_no_network_can_learn_is_refused(sizes: dict[str, int], sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
-        pets(**asked)
+        pets(**sizes)
 
 
 def test_names_are_the_known_ones_and_what_is_installed(own_home: Path) -> None:

@@ -15,21 +15,21 @@ from benchharness.errors import UserError
 
 
 def test_the_first_120_classes_are_kept_and_count_from_zero(imagenet16: Path) -> None:
-    found = importer.read_source(imagenet16)
-    assert importer.recognises(imagenet16) == found.name == "imagenet16-120"
-    expected = [label for place in range(10) for label in (0, 119, place + 1)]
-    assert (found.train_labels.tolist(), found.test_labels.tolist()) == (expected, [0, 119, 11])
+    images = importer.read_source(imagenet16)
+    assert importer.recognises(imagenet16) == images.name == "imagenet16-120"
+    expected = [label for index in range(10) for label in (0, 119, index + 1)]
+    assert (images.train_labels.tolist(), images.test_labels.tolist()) == (expected, [0, 119, 11])
     batch = np.random.default_rng(3).integers(0, 256, (6, 3, 16, 16), np.uint8)
-    np.testing.assert_array_equal(found.train[9:12], batch[[0, 1, 4]])
-    assert (len(found.classes), found.label) == (120, "ImageNet16-120 (30 + 3 images)")
+    np.testing.assert_array_equal(images.train[9:12], batch[[0, 1, 4]])
+    assert (len(images.classes), images.label) == (120, "ImageNet16-120 (30 + 3 images)")
 
 
 def test_its_images_are_cropped_from_a_border_of_two(imagenet16: Path, tmp_path: Path) -> None:
-    found = importer.read_source(imagenet16)
-    assert found.crop == 2
-    found._replace(crop=4).save(tmp_path / "old.npz")
+    images = importer.read_source(imagenet16)
+    assert images.crop == 2
+    images._replace(crop=4).save(tmp_path / "old.npz")
     assert ImageSet.open(tmp_path / "old.npz").crop == 2, "files of old say 4"
-    pictures = DeviceImages(found, np.arange(30), torch.device("cpu"))
+    pictures = DeviceImages(images, np.arange(30), torch.device("cpu"))
     assert pictures.padded.shape == (30, 3, 20, 20)
 
 

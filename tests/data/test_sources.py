@@ -50,11 +50,11 @@ READERS: dict[str, Callable[[Path], object]] = {
 IMPORTERS = (columnar, cost_frame, official, native, native_costs, cifar, huggingface, batches, split_file)
 
 
-@pytest.mark.parametrize("what", NONE)
+@pytest.mark.parametrize("kind", NONE)
 @pytest.mark.parametrize("name", READERS)
-def test_in_the_place_of_one_file(tmp_path: Path, name: str, what: str) -> None:
+def test_in_the_place_of_one_file(tmp_path: Path, name: str, kind: str) -> None:
     path = tmp_path / name
-    NONE[what](path)
+    NONE[kind](path)
     for importer in IMPORTERS:
         importer.recognises(path)
     with pytest.raises((UserError, OSError)) as refusal:
@@ -62,44 +62,46 @@ def test_in_the_place_of_one_file(tmp_path: Path, name: str, what: str) -> None:
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("what", [what for what in NONE if what != "a folder"])
-def test_in_a_folder_of_a_release(tmp_path: Path, what: str, cifar10: Path, imagenet16: Path) -> None:
+@pytest.mark.parametrize("kind", [what for what in NONE if what != "a folder"])
+def test_in_a_folder_of_a_release(tmp_path: Path, kind: str, cifar10: Path, imagenet16: Path) -> None:
     """One file of many is none; folders are recognised by their names, without hanging."""
     nats = releases.as_folder(tmp_path / "NATS-tss-v1_0-3ffb9-simple")
-    places = [
+    files = [
         (sorted(nats.glob("0*.pbz2"))[0], nats, lambda folder: official.read_as(folder, "part")),
         (cifar10 / "data_batch_2", cifar10, cifar.read_source),
         (imagenet16 / "val_data", imagenet16, batches.read_source),
     ]
-    for file, folder, read in places:
+    for file, folder, read_source in files:
         file.unlink()
-        NONE[what](file)
+        NONE[kind](file)
         for importer in IMPORTERS:
             importer.recognises(folder)
         with pytest.raises((UserError, OSError)):
-            read(folder)
+            read_source(folder)
 
 
-@pytest.mark.parametrize("what", ["a pipe", "an endless device", "20 GB of nothing"])
-def test_among_images(tmp_path: Path, what: str) -> None:
+@pytest.mark.parametrize("kind", ["a pipe", "an endless device", "20 GB of nothing"])
+def test_among_images(tmp_path: Path, kind: str) -> None:
     from PIL import Image
 
-    for part in ("train", "test"):
+    for split in ("train", "test"):
         for label in ("a", "b"):
-            (tmp_path / "photos" / part / label).mkdir(parents=True)
-            for place in range(2):
-                Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "photos" / part / label / f"{place}.png")
-    NONE[what](tmp_path / "photos" / "train" / "a" / "9.png")
+            (tmp_path / "photos" / split / label).mkdir(parents=True)
+            for index in range(2):
+                Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(
+                    tmp_path / "photos" / split / label / f"{index}.png"
+                )
+    NONE[kind](tmp_path / "photos" / "train" / "a" / "9.png")
     with pytest.raises(UserError, match=r"9\.png"):
         image_folder.read_source(tmp_path / "photos")
 
 
-@pytest.mark.parametrize("what", NONE)
-def test_in_the_data_folder_it_hinders_nothing_else(own_home: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+@pytest.mark.parametrize("kind", NONE)
+def test_in_the_data_folder_it_hinders_nothing_else(own_home: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.setenv("BENCHHARNESS_DATA", str(own_home / "data"))
     (own_home / "data").mkdir()
     for name in READERS:
-        NONE[what](own_home / "data" / name)
+        NONE[kind](own_home / "data" / name)
     (own_home / "data" / "good.csv").write_text("index,cifar10_test_200\n7,90\n")
     names = {item.name for item in data_sets.installed()}
     assert "good" in names

@@ -108,11 +108,11 @@ def test_split_files_with_a_byte_order_mark_are_read(tmp_path: Path) -> None:
 
 def test_what_images_were_imported_as_is_found_under_their_name(own_home: Path) -> None:
     """A name that only looks like a known one is one's own."""
-    for part in ("train", "test"):
+    for split in ("train", "test"):
         for label in ("a", "b"):
-            folder = own_home / "photos" / part / label
+            folder = own_home / "photos" / split / label
             folder.mkdir(parents=True)
-            for place in range(2):
-                Image.new("RGB", (8, 8), (place, 0, 0)).save(folder / f"{place}.png")
+            for index in range(2):
+                Image.new("RGB", (8, 8), (index, 0, 0)).save(folder / f"{index}.png")
     import_images(own_home / "photos", "cifar10c", 8)
     assert load_images("cifar10c").name == "cifar10c"

@@ -13,7 +13,7 @@ from benchharness.data import Split, check_benchmark_split, load_split, splits
 from benchharness.errors import UserError
 
 
-def written(folder: Path, text: str) -> Path:
+def write_text(folder: Path, text: str) -> Path:
     path = folder / "split.txt"
     path.write_text(text)
     return path
@@ -29,8 +29,8 @@ def written(folder: Path, text: str) -> Path:
     ],
 )
 def test_every_spelling(tmp_path: Path, text: str) -> None:
-    found = load_split(written(tmp_path, text))
-    assert (found.train.tolist(), found.valid.tolist(), found.words) == ([0, 2, 4], [1, 3], "split file split.txt")
+    split = load_split(write_text(tmp_path, text))
+    assert (split.train.tolist(), split.valid.tolist(), split.words) == ([0, 2, 4], [1, 3], "split file split.txt")
 
 
 @pytest.mark.parametrize(
@@ -51,11 +51,11 @@ def test_every_spelling(tmp_path: Path, text: str) -> None:
 )
 def test_a_file_that_is_no_split_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
-        load_split(written(tmp_path, text))
+        load_split(write_text(tmp_path, text))
 
 
 def test_a_huge_file_is_refused(tmp_path: Path) -> None:
-    with written(tmp_path, "").open("r+b") as file:
+    with write_text(tmp_path, "").open("r+b") as file:
         file.truncate((1 << 24) + 1)
     with pytest.raises(UserError, match="has 16777217 bytes; more than 16777216 are not read"):
         load_split(tmp_path / "split.txt")
@@ -74,15 +74,15 @@ def test_round_trip(tmp_path: Path, halves: set[int], at: int) -> None:
     order = list(halves)
     at = min(at, len(order) - 1)
     text = json.dumps({"train": order[:at], "valid": order[at:]})
-    found = load_split(written(tmp_path, text))
-    assert (found.train.tolist(), found.valid.tolist()) == (sorted(order[:at]), sorted(order[at:]))
+    split = load_split(write_text(tmp_path, text))
+    assert (split.train.tolist(), split.valid.tolist()) == (sorted(order[:at]), sorted(order[at:]))
 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text())
 def test_any_text_is_a_split_or_refused(tmp_path: Path, text: str) -> None:
     with suppress(UserError):
-        assert len(load_split(written(tmp_path, text)).train) > 0
+        assert len(load_split(write_text(tmp_path, text)).train) > 0
 
 
 def test_halves_are_not_the_benchmarks_own() -> None:
@@ -91,12 +91,12 @@ def test_halves_are_not_the_benchmarks_own() -> None:
 
 
 def test_the_right_checksums_pass_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = (
+    checksums = (
         "c4d71dab7a6f18516ac7f38b7a7f7d60abaf612cb16871773a46a5fcda8c2dc8",
         "ef96f1f6b55a072e70c2b4e8bd6585793f5f05ace0c01a5b07fad298a4d0051a",
     )
-    monkeypatch.setattr(splits, "_BENCHMARK", known)
-    given = Split(np.array([10, 0, 2]), np.array([3, 1]), "a file")
-    assert check_benchmark_split(given).words == "the benchmark's own split"
+    monkeypatch.setattr(splits, "_BENCHMARK", checksums)
+    split = Split(np.array([10, 0, 2]), np.array([3, 1]), "a file")
+    assert check_benchmark_split(split).words == "the benchmark's own split"
     with pytest.raises(UserError, match="the validation half of a file"):
-        check_benchmark_split(given._replace(valid=np.array([1, 3, 5])))
+        check_benchmark_split(split._replace(valid=np.array([1, 3, 5])))

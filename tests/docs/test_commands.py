@@ -22,10 +22,10 @@ TINY = ["--device", "cpu", "--set", *(f"{key}={value}" for key, value in CHANGES
 
 
 def commands(page: Path) -> list[str]:
-    return [plain(line) for line in COMMAND.findall(page.read_text())]
+    return [plain_line(line) for line in COMMAND.findall(page.read_text())]
 
 
-def plain(line: str) -> str:
+def plain_line(line: str) -> str:
     """A command without the comment behind it."""
     return re.split(r"\s#\s", line)[0].strip()
 
@@ -61,15 +61,15 @@ def test_a_command_is_spelt_right(
 ) -> None:
     """Searches are planned only; what takes files or tables that are not here is refused for that and nothing else."""
     monkeypatch.setattr("benchharness.runs.estimate.PATIENCE", 0)
-    words = shlex.split(line.replace("$SLURM_ARRAY_TASK_ID", "1"))
-    if words[0] == "new":
-        (work / words[1]).unlink()
-    if words[0] in ("run", "compare"):
-        words += ["--dry-run", "--dataset", "digits", *TINY]
-    code = cli.main(words)
-    told = capsys.readouterr().err
-    assert not any(sign in told for sign in MISUSE), told
-    assert code == cli.DONE or (words[0] not in ("run", "compare", "new", "check") and code == cli.REFUSED), told
+    arguments = shlex.split(line.replace("$SLURM_ARRAY_TASK_ID", "1"))
+    if arguments[0] == "new":
+        (work / arguments[1]).unlink()
+    if arguments[0] in ("run", "compare"):
+        arguments += ["--dry-run", "--dataset", "digits", *TINY]
+    code = cli.main(arguments)
+    message = capsys.readouterr().err
+    assert not any(sign in message for sign in MISUSE), message
+    assert code == cli.DONE or (arguments[0] not in ("run", "compare", "new", "check") and code == cli.REFUSED), message
 
 
 def test_the_readmes_examples_run(
@@ -84,27 +84,27 @@ def test_the_readmes_examples_run(
         monkeypatch.setattr(
             import_module(f"benchharness.report.{module}"), "write_report", lambda _, out, *formats: out / "report.md"
         )
-    first = next(place for place, (_, text) in enumerate(blocks()) if "class Mine" in text)
+    first = next(index for index, (_, text) in enumerate(blocks()) if "class Mine" in text)
     for language, text in blocks()[first + 1 :]:
         if language == "sh" and "birds" not in text:
             for line in COMMAND.findall(text):
-                run(work, shlex.split(plain(line)))
+                run(work, shlex.split(plain_line(line)))
         elif language == "python":
             exec(compile(shrunk(text), "README.md", "exec"), {})
-    told = capsys.readouterr().out
-    assert "every bit of its record, arrays and trace is the same" in told
+    output = capsys.readouterr().out
+    assert "every bit of its record, arrays and trace is the same" in output
     assert (work / "runs.csv").exists()
 
 
-def run(work: Path, words: list[str]) -> None:
-    if words[0] == "new":
+def run(work: Path, arguments: list[str]) -> None:
+    if arguments[0] == "new":
         (work / "mine.py").unlink()
-    if words[0] in ("run", "compare"):
-        words = [*words, "--seeds", "0", "--suite", "cifar10-cpu", "--jobs", "1", "--dataset", "cifar10", *TINY]
-    if words[0] in ("rerun", "show"):
+    if arguments[0] in ("run", "compare"):
+        arguments = [*arguments, "--seeds", "0", "--suite", "cifar10-cpu", "--jobs", "1", "--dataset", "cifar10", *TINY]
+    if arguments[0] in ("rerun", "show"):
         (folder,) = work.glob("results/cifar10-cpu/*/darts/seed-*")
-        words = [word.replace("RUN_ID", folder.name.rpartition("-")[2]) for word in words]
-    assert cli.main(words) == cli.DONE, words
+        arguments = [word.replace("RUN_ID", folder.name.rpartition("-")[2]) for word in arguments]
+    assert cli.main(arguments) == cli.DONE, arguments
 
 
 def shrunk(text: str) -> str:

@@ -17,10 +17,10 @@ SPEC.loader.exec_module(method_pages)
 
 
 def looked_up() -> pd.DataFrame:
-    shared = {"method": "darts", "dataset": "cifar10", "protocol": "cpu", "images_label": "CIFAR-10 (JPEG)"}
+    columns = {"method": "darts", "dataset": "cifar10", "protocol": "cpu", "images_label": "CIFAR-10 (JPEG)"}
     rows = [
         {
-            **shared,
+            **columns,
             "seed": seed,
             "arch": arch,
             "benchmark_dataset": "cifar10",

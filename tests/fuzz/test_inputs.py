@@ -59,10 +59,10 @@ Spoil = st.lists(
 """What happens to a file: a byte set, the rest cut, a piece doubled, dropped or put in; places are shares of it."""
 
 
-def spoilt(content: bytes, changes: list[Any]) -> bytes:
+def spoil_bytes(content: bytes, changes: list[Any]) -> bytes:
     for kind, share, value in changes:
-        place = int(share * len(content))
-        head, tail = content[:place], content[place:]
+        position = int(share * len(content))
+        head, tail = content[:position], content[position:]
         match kind:
             case "set":
                 content = head + bytes([value]) + tail[1:]
@@ -79,18 +79,20 @@ def spoilt(content: bytes, changes: list[Any]) -> bytes:
 
 def answers(call: Callable[[], object]) -> None:
     """`call` gives an answer, or refuses in one sentence, and neither takes long."""
-    told, started = "", time.process_time()
+    message, start_seconds = "", time.process_time()
     try:
         call()
     except UserError as error:
-        told = str(error).strip()
-    assert "\n" not in told
-    assert len(told) < 2_000
-    assert time.process_time() - started < WORK_SECONDS
+        message = str(error).strip()
+    assert "\n" not in message
+    assert len(message) < 2_000
+    assert time.process_time() - start_seconds < WORK_SECONDS
 
 
 @given(
-    st.text() | st.from_regex(r"[|~+a-z_0-9]{0,80}") | Spoil.map(lambda c: spoilt(ARCH.encode(), c).decode("latin1"))
+    st.text()
+    | st.from_regex(r"[|~+a-z_0-9]{0,80}")
+    | Spoil.map(lambda c: spoil_bytes(ARCH.encode(), c).decode("latin1"))
 )
 @FEW
 def test_architecture_strings(text: str) -> None:
@@ -111,7 +113,7 @@ JSON = st.recursive(
 @given(changes=Spoil)
 @FEW
 def test_specs_and_records(kind: Any, text: str, changes: list[Any]) -> None:
-    answers(lambda: kind.from_json(spoilt(text.encode(), changes).decode("utf-8", "replace")))
+    answers(lambda: kind.from_json(spoil_bytes(text.encode(), changes).decode("utf-8", "replace")))
 
 
 @given(changes=Spoil)
@@ -119,7 +121,7 @@ def test_specs_and_records(kind: Any, text: str, changes: list[Any]) -> None:
 def test_suites(tmp_path: Path, changes: list[Any]) -> None:
     text = 'name = "x"\nmethods = "darts,ostr"\nseeds = "0-2"\nprotocol = "cpu"\n\n[settings]\nepochs = 2\n'
     path = tmp_path / "suite.toml"
-    path.write_bytes(spoilt(text.encode(), changes))
+    path.write_bytes(spoil_bytes(text.encode(), changes))
     answers(lambda: load_suite(path))
 
 
@@ -132,12 +134,12 @@ def test_runs(tmp_path: Path, file: str, changes: list[Any]) -> None:
     run = tmp_path / "suite" / "cifar10" / "darts" / f"seed-000-{json.loads(RECORD)['run_id']}"
     run.mkdir(parents=True, exist_ok=True)
     line = json.dumps({"epoch": 1, "train_loss": 2.0, "arch": ARCH}) + "\n"
-    held = io.BytesIO()
-    np.savez(held, alphas=np.zeros((2, 6, 5)))
-    honest = {"spec.json": SPEC, "trace.jsonl": line * 2, "record.json": RECORD, "machine.json": "{}"}
-    contents = {name: text.encode() for name, text in honest.items()} | {"trace.npz": held.getvalue()}
+    buffer = io.BytesIO()
+    np.savez(buffer, alphas=np.zeros((2, 6, 5)))
+    files = {"spec.json": SPEC, "trace.jsonl": line * 2, "record.json": RECORD, "machine.json": "{}"}
+    contents = {name: text.encode() for name, text in files.items()} | {"trace.npz": buffer.getvalue()}
     contents.setdefault(file, b'{"type": "x", "message": "y", "traceback": "z"}')
-    contents[file] = spoilt(contents[file], changes)
+    contents[file] = spoil_bytes(contents[file], changes)
     for name, content in contents.items():
         (run / name).write_bytes(content)
     answers(lambda: read(tmp_path / "suite"))
@@ -149,8 +151,8 @@ def tables(path: Path) -> dict[str, bytes]:
     """Honest files of every layout of tables."""
     about = {"name": "x", "version": "0", "source": "a test"}
     metric = Metric("cifar10", "test", 200)
-    made = build_table(about, np.array([[0] * 6, [1] * 6]), {metric: np.array([80.0, 90.0])})
-    made.save(path / "x.npz")
+    table = build_table(about, np.array([[0] * 6, [1] * 6]), {metric: np.array([80.0, 90.0])})
+    table.save(path / "x.npz")
     costs = f'index,arch,raspi4,pi5_onnx_mj\n1,"{ARCH}",2.5,3\n'.encode()
     (path / "costs.csv").write_bytes(costs)
     cost_frame.read_source(path / "costs.csv").save(path / "costs.npz")
@@ -194,7 +196,7 @@ def test_tables(tmp_path: Path, name: str, changes: list[Any]) -> None:
         for file, content in tables(tmp_path / "honest").items():
             (tmp_path / "honest" / file).write_bytes(content)
     path = tmp_path / name
-    path.write_bytes(spoilt((tmp_path / "honest" / name).read_bytes(), changes))
+    path.write_bytes(spoil_bytes((tmp_path / "honest" / name).read_bytes(), changes))
     answers(lambda: READERS[name](path))
     for importer in (columnar, official, cost_frame, split_file):
         importer.recognises(path)
@@ -206,7 +208,7 @@ def test_states_inside_a_one_file_release(tmp_path: Path, changes: list[Any]) ->
     """Damaged before they are packed, so that what is wrong comes past the unpacking."""
     content = tables(tmp_path)["x.pickle.pbz2"]
     path = tmp_path / "x.pickle.pbz2"
-    path.write_bytes(bz2.compress(spoilt(bz2.decompress(content), changes)))
+    path.write_bytes(bz2.compress(spoil_bytes(bz2.decompress(content), changes)))
     answers(lambda: official.read_as(path, "x"))
 
 
@@ -214,23 +216,25 @@ def test_states_inside_a_one_file_release(tmp_path: Path, changes: list[Any]) ->
 @FEW
 def test_trials_of_other_values(tmp_path: Path, data: st.DataObject) -> None:
     path = tmp_path / "x.pickle.pbz2"
-    held = pickle.loads(bz2.decompress(tables(tmp_path)["x.pickle.pbz2"]))
-    state = held["arch2infos"][1]["200"]
+    release_state = pickle.loads(bz2.decompress(tables(tmp_path)["x.pickle.pbz2"]))
+    state = release_state["arch2infos"][1]["200"]
     trial = next(iter(state["all_results"].values()))
-    place = data.draw(st.sampled_from([held, held["arch2infos"], held["arch2infos"][1], state, trial]))
-    place[data.draw(st.sampled_from(list(place)))] = data.draw(JSON)
-    path.write_bytes(bz2.compress(pickle.dumps(held, 4)))
+    target = data.draw(
+        st.sampled_from([release_state, release_state["arch2infos"], release_state["arch2infos"][1], state, trial])
+    )
+    target[data.draw(st.sampled_from(list(target)))] = data.draw(JSON)
+    path.write_bytes(bz2.compress(pickle.dumps(release_state, 4)))
     answers(lambda: official.read_as(path, "x"))
 
 
 def cifar(batches: dict[str, bytes]) -> bytes:
-    held = io.BytesIO()
-    with tarfile.open(fileobj=held, mode="w") as archive:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name, content in batches.items():
             info = tarfile.TarInfo(f"cifar-100-python/{name}")
             info.size = len(content)
             archive.addfile(info, io.BytesIO(content))
-    return held.getvalue()
+    return buffer.getvalue()
 
 
 def batch() -> bytes:
@@ -242,22 +246,22 @@ def batch() -> bytes:
 @FEW
 def test_image_archives(tmp_path: Path, layer: str, changes: list[Any]) -> None:
     meta = pickle.dumps({"fine_label_names": [f"class {number}" for number in range(100)]}, 2)
-    first = spoilt(batch(), changes) if layer == "pickle" else batch()
+    first = spoil_bytes(batch(), changes) if layer == "pickle" else batch()
     content = cifar({"train": first, "test": batch(), "meta": meta})
-    content = spoilt(content, changes) if layer == "archive" else content
+    content = spoil_bytes(content, changes) if layer == "archive" else content
     content = gzip.compress(content)
     path = tmp_path / "cifar-100-python.tar.gz"
-    path.write_bytes(spoilt(content, changes) if layer == "packed" else content)
+    path.write_bytes(spoil_bytes(content, changes) if layer == "packed" else content)
     if cifar_archive.recognises(path):
         answers(lambda: sources.read_source(sources.Source(IMAGES, "cifar100", path, cifar_archive)))
 
 
-@given(changes=Spoil, which=st.sampled_from(["train_data_batch_1", "val_data"]))
+@given(changes=Spoil, damaged_file=st.sampled_from(["train_data_batch_1", "val_data"]))
 @FEW
-def test_image_folders(tmp_path: Path, changes: list[Any], which: str) -> None:
+def test_image_folders(tmp_path: Path, changes: list[Any], damaged_file: str) -> None:
     for name in ("val_data", *(f"train_data_batch_{number}" for number in range(1, 11))):
-        held = pickle.dumps({"data": np.zeros((2, 768), np.uint8), "labels": [1, 120]}, 2)
-        (tmp_path / name).write_bytes(spoilt(held, changes) if name == which else held)
+        content = pickle.dumps({"data": np.zeros((2, 768), np.uint8), "labels": [1, 120]}, 2)
+        (tmp_path / name).write_bytes(spoil_bytes(content, changes) if name == damaged_file else content)
     answers(lambda: sources.read_source(sources.Source(IMAGES, "imagenet16-120", tmp_path, imagenet16)))
 
 
@@ -268,12 +272,12 @@ def test_image_tables_and_our_own_image_files(tmp_path: Path, changes: list[Any]
     for name in ("train-0.parquet", "test-0.parquet"):
         rows.to_parquet(tmp_path / name)
     path = tmp_path / "train-0.parquet"
-    path.write_bytes(spoilt(path.read_bytes(), changes))
+    path.write_bytes(spoil_bytes(path.read_bytes(), changes))
     if huggingface.recognises(tmp_path):
         answers(lambda: sources.read_source(sources.Source(IMAGES, "cifar10", tmp_path, huggingface)))
     part = Part(np.zeros((2, 3, 16, 16), np.uint8), np.array([0, 1]))
     build_images("imagenet16-120", part, part).save(tmp_path / "x.npz")
-    (tmp_path / "x.npz").write_bytes(spoilt((tmp_path / "x.npz").read_bytes(), changes))
+    (tmp_path / "x.npz").write_bytes(spoil_bytes((tmp_path / "x.npz").read_bytes(), changes))
     answers(lambda: ImageSet.open(tmp_path / "x.npz").checked())
 
 
@@ -281,7 +285,7 @@ def test_image_tables_and_our_own_image_files(tmp_path: Path, changes: list[Any]
 @FEW
 def test_split_files(tmp_path: Path, changes: list[Any]) -> None:
     path = tmp_path / "split.txt"
-    path.write_bytes(spoilt(b'{"train": ["int", ["0", "2", "4"]], "valid": ["int", ["3", "1"]]}', changes))
+    path.write_bytes(spoil_bytes(b'{"train": ["int", ["0", "2", "4"]], "valid": ["int", ["3", "1"]]}', changes))
     answers(lambda: load_split(path))
     answers(lambda: split_file.read_source(path))
 
@@ -298,7 +302,9 @@ def test_manifests(tmp_path: Path, changes: list[Any]) -> None:
         "sha256": "",
         "bytes": 1,
     }
-    (tmp_path / "manifest.json").write_bytes(spoilt(json.dumps({"schema": 2, "installed": [row]}).encode(), changes))
+    (tmp_path / "manifest.json").write_bytes(
+        spoil_bytes(json.dumps({"schema": 2, "installed": [row]}).encode(), changes)
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BENCHHARNESS_DATA", str(tmp_path))
         answers(data_sets.installed)

@@ -17,17 +17,17 @@ KINDS = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
 
 
 def tar(files: dict[str, bytes]) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name, content in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
-    return packed.getvalue()
+    return buffer.getvalue()
 
 
 def contents(path: Path) -> dict[str, bytes]:
-    return {str(place): read_file() for place, read_file in archives.members(path, 10, 1 << 20)}
+    return {str(name): read_file() for name, read_file in archives.members(path, 10, 1 << 20)}
 
 
 FILES = {"a/one": np.random.default_rng(0).bytes(3000), "a/two": b"0123456789" * 400}
@@ -35,33 +35,33 @@ FILES = {"a/one": np.random.default_rng(0).bytes(3000), "a/two": b"0123456789" *
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_bit_that_is_not_right_is_noticed_or_changes_nothing(tmp_path: Path, kind: str) -> None:
-    whole, drawn, refused = KINDS[kind](tar(FILES)), np.random.default_rng(1), 0
+    content, rng, refusals = KINDS[kind](tar(FILES)), np.random.default_rng(1), 0
     path = tmp_path / f"x.tar.{kind}"
     for _ in range(150):
-        spoilt = bytearray(whole)
-        spoilt[drawn.integers(len(whole))] ^= 1 << drawn.integers(8)
-        path.write_bytes(spoilt)
+        damaged = bytearray(content)
+        damaged[rng.integers(len(content))] ^= 1 << rng.integers(8)
+        path.write_bytes(damaged)
         try:
             assert contents(path) == FILES, "what comes out is what went in"
         except UserError:
-            refused += 1
-    assert refused > 130, "but for a few bits of a header that mean nothing, such as its time"
+            refusals += 1
+    assert refusals > 130, "but for a few bits of a header that mean nothing, such as its time"
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("cut", [1, 4, 8, 200])
-def test_a_tail_that_is_missing_is_noticed(tmp_path: Path, kind: str, cut: int) -> None:
-    (tmp_path / "x.tar").write_bytes(KINDS[kind](tar(FILES))[:-cut])
+@pytest.mark.parametrize("length", [1, 4, 8, 200])
+def test_a_tail_that_is_missing_is_noticed(tmp_path: Path, kind: str, length: int) -> None:
+    (tmp_path / "x.tar").write_bytes(KINDS[kind](tar(FILES))[:-length])
     with pytest.raises(UserError, match=r"x\.tar is a damaged archive \("):
         contents(tmp_path / "x.tar")
 
 
 def test_what_follows_behind_the_end_is_not_left_out_unsaid(tmp_path: Path) -> None:
-    padded = tar(FILES) + bytes(1 << 15)
-    (tmp_path / "x.tgz").write_bytes(gzip.compress(padded) + gzip.compress(tar(FILES)))
+    content = tar(FILES) + bytes(1 << 15)
+    (tmp_path / "x.tgz").write_bytes(gzip.compress(content) + gzip.compress(tar(FILES)))
     with pytest.raises(UserError, match="more follows behind the end of the archive"):
         contents(tmp_path / "x.tgz")
-    (tmp_path / "x.tgz").write_bytes(gzip.compress(padded))
+    (tmp_path / "x.tgz").write_bytes(gzip.compress(content))
     assert contents(tmp_path / "x.tgz") == FILES
 
 
@@ -85,11 +85,11 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
 def test_arrays_with_a_wrong_bit_are_noticed_or_change_nothing(tmp_path: Path) -> None:
     path, array = tmp_path / "x.npz", np.arange(2000.0)
     npz.write_arrays(path, {"kind": "numbers", "about": {}}, {"values": array})
-    whole, drawn = path.read_bytes(), np.random.default_rng(0)
+    content, rng = path.read_bytes(), np.random.default_rng(0)
     for _ in range(150):
-        spoilt = bytearray(whole)
-        spoilt[drawn.integers(len(whole))] ^= 1 << drawn.integers(8)
-        path.write_bytes(spoilt)
+        damaged = bytearray(content)
+        damaged[rng.integers(len(content))] ^= 1 << rng.integers(8)
+        path.write_bytes(damaged)
         try:
             header, arrays = npz.read_arrays(path, "numbers", 1 << 20)
             assert header == {"kind": "numbers", "about": {}}

@@ -26,9 +26,9 @@ from benchharness.table.importers import TABLES, native
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
     """A small image set in our own format, outside of the data folder."""
-    part = Part(np.arange(3 * 768, dtype=np.uint8).reshape(3, 3, 16, 16), np.array([0, 5, 119]))
+    split = Part(np.arange(3 * 768, dtype=np.uint8).reshape(3, 3, 16, 16), np.array([0, 5, 119]))
     path = tmp_path / "elsewhere" / "small.npz"
-    build_image_set("imagenet16-120", part, part).save(path)
+    build_image_set("imagenet16-120", split, split).save(path)
     return path
 
 
@@ -71,8 +71,8 @@ def test_the_manifest_holds_checksums_and_moves_with_the_folder(
     data: Path, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (item,) = data_sets.install(table)
-    told = json.loads((data / "manifest.json").read_text())["installed"]
-    assert [(row["sha256"], row["source_sha256"], row["path"]) for row in told] == [
+    entries = json.loads((data / "manifest.json").read_text())["installed"]
+    assert [(row["sha256"], row["source_sha256"], row["path"]) for row in entries] == [
         (item.sha256, item.source_sha256, "tables/two.npz")
     ]
     shutil.copytree(data, data.parent / "copy")
@@ -157,25 +157,25 @@ def test_sources_that_stand_in_the_folder_are_used_from_there(data: Path, table:
 def test_a_standing_source_is_converted_once_and_again_when_it_changes(
     data: Path, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    standing = data / "two.npz"
-    shutil.copy(table, standing)
-    read: list[Path] = []
-    kept = Table.save
-    monkeypatch.setattr(Table, "save", lambda self, path: (read.append(path), kept(self, path))[1])
+    source = data / "two.npz"
+    shutil.copy(table, source)
+    sources: list[Path] = []
+    save = Table.save
+    monkeypatch.setattr(Table, "save", lambda self, path: (sources.append(path), save(self, path))[1])
     for _ in range(3):
         load_table("two")
-    assert len(read) == 1
+    assert len(sources) == 1
     about = {"name": "two", "version": "0", "source": "a test"}
-    build_table(about, np.array([[4] * 6]), {Metric("cifar10", "valid", 200): np.array([60.0])}).save(standing)
+    build_table(about, np.array([[4] * 6]), {Metric("cifar10", "valid", 200): np.array([60.0])}).save(source)
     assert len(load_table("two")) == 1
-    assert len(set(read)) == 3
+    assert len(set(sources)) == 3
 
 
 def test_a_change_that_keeps_the_size_is_noticed(data: Path) -> None:
     about = {"name": "two", "version": "0", "source": "a test"}
     for accuracy, second in ((60.0, 1), (70.0, 2)):
-        made = build_table(about, np.array([[4] * 6]), {Metric("cifar10", "valid", 200): np.array([accuracy])})
-        made.save(data / "two.npz")
+        new_table = build_table(about, np.array([[4] * 6]), {Metric("cifar10", "valid", 200): np.array([accuracy])})
+        new_table.save(data / "two.npz")
         os.utime(data / "two.npz", (second, second))
         assert load_table("two").accuracy((4,) * 6, "cifar10", "valid") == accuracy
 
@@ -184,18 +184,18 @@ def test_those_who_wait_for_a_conversion_do_not_repeat_it(
     data: Path, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copy(table, data / "two.npz")
-    written: list[Path] = []
-    kept = Table.save
+    paths: list[Path] = []
+    save = Table.save
 
     def slow(self: Table, path: Path) -> None:
         time.sleep(0.2)
-        written.append(path)
-        kept(self, path)
+        paths.append(path)
+        save(self, path)
 
     monkeypatch.setattr(Table, "save", slow)
     with ThreadPoolExecutor(3) as pool:
-        assert [len(found) for found in pool.map(load_table, ["two"] * 3)] == [2, 2, 2]
-    assert len(written) == 1
+        assert [len(installed_table) for installed_table in pool.map(load_table, ["two"] * 3)] == [2, 2, 2]
+    assert len(paths) == 1
 
 
 def test_what_is_installed_goes_before_what_stands(data: Path, table: Path) -> None:
@@ -224,8 +224,8 @@ def test_a_folder_that_cannot_be_written_says_so(
 def test_processes_at_once_all_get_the_whole_table(data: Path, table: Path) -> None:
     shutil.copy(table, data / "two.npz")
     code = "from benchharness.table import load_table; print(len(load_table('two')))"
-    started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    assert [process.communicate(timeout=60)[0].strip() for process in started] == ["2"] * 3
+    processes = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    assert [process.communicate(timeout=60)[0].strip() for process in processes] == ["2"] * 3
 
 
 def test_a_real_data_folder_offers_what_stands_in_it(data_folder: Path) -> None:
@@ -233,16 +233,16 @@ def test_a_real_data_folder_offers_what_stands_in_it(data_folder: Path) -> None:
 
 
 def test_a_standing_source_that_changed_under_its_time_and_size_is_noticed(data: Path, table: Path) -> None:
-    standing = data / "two.npz"
-    shutil.copy(table, standing)
+    source = data / "two.npz"
+    shutil.copy(table, source)
     load_table("two")
     (item,) = data_sets.installed()
     assert len(item.source_sha256) == 64
-    before = standing.stat()
-    content = bytearray(standing.read_bytes())
+    before = source.stat()
+    content = bytearray(source.read_bytes())
     content[content.index(np.float64(80).tobytes()) + 3] ^= 1
-    standing.write_bytes(content)
-    os.utime(standing, ns=(before.st_atime_ns, before.st_mtime_ns))
+    source.write_bytes(content)
+    os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns))
     (checked,) = data_sets.verify()
     assert "two.npz has changed, keeping its size and time, since" in checked.problem
 
@@ -250,11 +250,11 @@ def test_a_standing_source_that_changed_under_its_time_and_size_is_noticed(data:
 def test_a_conversion_that_changed_is_noticed(data: Path, table: Path) -> None:
     shutil.copy(table, data / "two.npz")
     load_table("two")
-    place = catalog.find(TABLES, "two")
-    with place.open("ab") as file:
+    path = catalog.find(TABLES, "two")
+    with path.open("ab") as file:
         file.write(b"x")
     assert "has changed since it was made of" in data_sets.verify()[0].problem
-    place.unlink()
+    path.unlink()
     assert [checked.problem for checked in data_sets.verify()] == [""]
 
 
@@ -279,6 +279,6 @@ def test_a_second_source_of_a_name_is_not_left_out_unsaid(
     second.parent.mkdir()
     shutil.copy(images, second)
     assert cli.main(["data", "import", str(images.parent)]) == cli.DONE
-    told = " ".join(capsys.readouterr().out.split())
-    assert f"left out: {second}, since images" in told
-    assert f"came from elsewhere in {images.parent}" in told
+    output = " ".join(capsys.readouterr().out.split())
+    assert f"left out: {second}, since images" in output
+    assert f"came from elsewhere in {images.parent}" in output

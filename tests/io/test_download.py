@@ -45,17 +45,17 @@ class Server(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def whole(server: Server, _: int) -> None:
+def whole_file(server: Server, _: int) -> None:
     server.give(server.content)
 
 
 def ranged(server: Server, _: int) -> None:
-    asked = server.headers.get("Range")
-    if asked is None:
-        return whole(server, _)
-    start = int(asked.removeprefix("bytes=").removesuffix("-"))
-    told = f"bytes {start}-{len(server.content) - 1}/{len(server.content)}"
-    return server.give(server.content[start:], 206, Content_Range=told)
+    requested = server.headers.get("Range")
+    if requested is None:
+        return whole_file(server, _)
+    start = int(requested.removeprefix("bytes=").removesuffix("-"))
+    content_range = f"bytes {start}-{len(server.content) - 1}/{len(server.content)}"
+    return server.give(server.content[start:], 206, Content_Range=content_range)
 
 
 def truncated(server: Server, _: int) -> None:
@@ -75,8 +75,8 @@ def stalled(server: Server, _: int) -> None:
 
 def dripping(server: Server, _: int) -> None:
     server.give(server.content[:10], length=len(server.content))
-    for place in range(10, 40):
-        server.wfile.write(server.content[place : place + 1])
+    for position in range(10, 40):
+        server.wfile.write(server.content[position : position + 1])
         server.wfile.flush()
         time.sleep(0.05)
     server.close_connection = True
@@ -86,11 +86,11 @@ def too_much(server: Server, _: int) -> None:
     server.give(server.content + b"more" * 1000)
 
 
-def broken(server: Server, _: int) -> None:
+def unavailable(server: Server, _: int) -> None:
     server.send_error(503)
 
 
-def gone(server: Server, _: int) -> None:
+def not_found(server: Server, _: int) -> None:
     server.send_error(404)
 
 
@@ -98,7 +98,7 @@ def page(server: Server, _: int) -> None:
     server.give(b"<html>too many downloads today</html>", Content_Type="text/html; charset=utf-8")
 
 
-def moved(server: Server, count: int) -> None:
+def redirect(server: Server, count: int) -> None:
     server.send_response(302)
     server.send_header("Location", f"/elsewhere/{count}")
     server.send_header("Content-Length", "0")
@@ -107,9 +107,9 @@ def moved(server: Server, count: int) -> None:
 
 def dripping_headers(server: Server, _: int) -> None:
     """A byte of the head at a time, so that no single wait is long."""
-    for place in range(60):
+    for position in range(60):
         server.wfile.write(
-            b"HTTP/1.1 200 OK\r\nX-Slow: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"[place : place + 1]
+            b"HTTP/1.1 200 OK\r\nX-Slow: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"[position : position + 1]
         )
         server.wfile.flush()
         time.sleep(0.03)
@@ -127,8 +127,8 @@ def always_continuing(server: Server, _: int) -> None:
 def slow_after_a_good_start(server: Server, _: int) -> None:
     """On average over the whole exchange it is quick enough."""
     server.give(server.content[:-40], length=len(server.content))
-    for place in range(40):
-        server.wfile.write(server.content[place - 40 : len(server.content) - 39 + place])
+    for index in range(40):
+        server.wfile.write(server.content[index - 40 : len(server.content) - 39 + index])
         server.wfile.flush()
         time.sleep(0.05)
 
@@ -153,17 +153,17 @@ def unsatisfied(server: Server, _: int) -> None:
         server.give(server.content)
 
 
-def led(place: str) -> Answer:
+def led(location: str) -> Answer:
     def answer(server: Server, _: int) -> None:
         server.send_response(302)
-        server.send_header("Location", place)
+        server.send_header("Location", location)
         server.send_header("Content-Length", "0")
         server.end_headers()
 
     return answer
 
 
-def lied(server: Server, _: int) -> None:
+def false_length(server: Server, _: int) -> None:
     """A part that is not the one asked for."""
     server.give(server.content, 206, Content_Range=f"bytes 0-{len(server.content) - 1}/{len(server.content)}")
 
@@ -185,34 +185,36 @@ def content(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> byte
     draw = np.random.default_rng(0).uniform(10, 90, (400, 6))
     ops = np.array([[row // 5**edge % 5 for edge in range(6)] for row in range(400)])
     build_table(about, ops, {Metric("cifar10", "test", 200): draw[:, 0]}).save(tmp_path / "small.npz")
-    made = (tmp_path / "small.npz").read_bytes()
-    public = download.Public("small.npz", "", hashlib.sha256(made).hexdigest(), len(made), "https://example.org/small")
+    table_bytes = (tmp_path / "small.npz").read_bytes()
+    public = download.Public(
+        "small.npz", "", hashlib.sha256(table_bytes).hexdigest(), len(table_bytes), "https://example.org/small"
+    )
     monkeypatch.setitem(download.PUBLIC, "small", public)
-    return made
+    return table_bytes
 
 
 @pytest.fixture
 def serve(content: bytes) -> Iterator[Callable[..., tuple[str, list[str | None]]]]:
     """Starts a server that answers as told; gives its URL and the list of ranges that it was asked for."""
-    started: list[ThreadingHTTPServer] = []
+    servers: list[ThreadingHTTPServer] = []
 
     def start(*answers: Answer) -> tuple[str, list[str | None]]:
-        asked: list[str | None] = []
-        kind = type("Told", (Server,), {"content": content, "answers": answers, "asked": asked})
-        started.append(ThreadingHTTPServer(("127.0.0.1", 0), kind))
-        threading.Thread(target=started[-1].serve_forever, args=(0.01,), daemon=True).start()
-        return f"http://127.0.0.1:{started[-1].server_port}/small", asked
+        ranges: list[str | None] = []
+        kind = type("Told", (Server,), {"content": content, "answers": answers, "asked": ranges})
+        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), kind))
+        threading.Thread(target=servers[-1].serve_forever, args=(0.01,), daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}/small", ranges
 
     yield start
-    for server in started:
+    for server in servers:
         server.shutdown()
         server.server_close()
 
 
 def test_a_file_is_fetched_checked_and_installed(data: Path, serve: Any) -> None:
-    url, asked = serve(whole)
+    url, ranges = serve(whole_file)
     (item,) = data_sets.fetch("small", url)
-    assert (item.name, len(load_table("small")), asked) == ("small", 400, [None])
+    assert (item.name, len(load_table("small")), ranges) == ("small", 400, [None])
     assert list((data / "downloads").glob("small.npz*")) == [data / "downloads" / "small.npz.lock"]
 
 
@@ -220,48 +222,48 @@ def test_a_file_is_fetched_checked_and_installed(data: Path, serve: Any) -> None
     "answers",
     [
         (truncated, ranged),
-        (truncated, whole),
+        (truncated, whole_file),
         (truncated, truncated, ranged),
-        (truncated, lied),
+        (truncated, false_length),
         (truncated, corrupted, ranged),
-        (corrupted, whole),
+        (corrupted, whole_file),
         (stalled, ranged),
         (dripping, ranged),
-        (too_much, whole),
-        (broken, broken, whole),
-        (page, whole),
-        (moved, moved, whole),
-        (moved, truncated, moved, ranged),
-        (dripping_headers, whole),
-        (always_continuing, whole),
-        (empty_chunks, whole),
+        (too_much, whole_file),
+        (unavailable, unavailable, whole_file),
+        (page, whole_file),
+        (redirect, redirect, whole_file),
+        (redirect, truncated, redirect, ranged),
+        (dripping_headers, whole_file),
+        (always_continuing, whole_file),
+        (empty_chunks, whole_file),
         (slow_after_a_good_start, ranged),
         (truncated, unsatisfied),
-        (led("http://["), whole),
-        (led("http://127.0.0.1:99999/x"), whole),
+        (led("http://["), whole_file),
+        (led("http://127.0.0.1:99999/x"), whole_file),
     ],
 )
 def test_whatever_a_server_does_first_the_file_arrives(serve: Any, answers: tuple[Answer, ...]) -> None:
     url, _ = serve(*answers)
     data_sets.fetch("small", url)
-    assert [found.problem for found in data_sets.verify()] == [""]
+    assert [installed.problem for installed in data_sets.verify()] == [""]
 
 
 def test_a_torn_download_goes_on_where_it_stopped(serve: Any, content: bytes) -> None:
-    url, asked = serve(truncated, ranged)
+    url, ranges = serve(truncated, ranged)
     data_sets.fetch("small", url)
-    assert asked == [None, f"bytes={len(content) // 3}-"]
+    assert ranges == [None, f"bytes={len(content) // 3}-"]
 
 
 def test_what_arrived_stays_for_the_next_command(
     data: Path, serve: Any, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(download, "ATTEMPTS", 1)
-    url, asked = serve(truncated, ranged)
+    url, ranges = serve(truncated, ranged)
     with pytest.raises(UserError, match="the same command goes on from what arrived"):
         data_sets.fetch("small", url)
     data_sets.fetch("small", url)
-    assert asked[1] == f"bytes={len(content) // 3}-"
+    assert ranges[1] == f"bytes={len(content) // 3}-"
 
 
 @pytest.mark.parametrize(
@@ -270,10 +272,10 @@ def test_what_arrived_stays_for_the_next_command(
         (truncated, r"the connection ended after|peer closed connection|the server sends", 6),
         (corrupted, r"what arrived has sha256 \w{16}\.\.\. where it should be", 6),
         (too_much, r"the server sends more than the \d+ bytes of the file", 6),
-        (broken, "HTTP Error 503", 6),
-        (gone, "HTTP Error 404", 1),
+        (unavailable, "HTTP Error 503", 6),
+        (not_found, "HTTP Error 404", 1),
         (page, "the server sends a web page and not the file", 6),
-        (moved, "Exceeded maximum allowed redirects", 6),
+        (redirect, "Exceeded maximum allowed redirects", 6),
         (dripping, r"less than 2000 bytes a second in 0\.5 s|no answer|ended after", 6),
         (dripping_headers, r"no answer in 0\.5 s", 1),
         (always_continuing, r"no answer in 0\.5 s", 1),
@@ -283,13 +285,13 @@ def test_what_arrived_stays_for_the_next_command(
 def test_a_server_that_never_gives_it_is_given_up(
     data: Path, serve: Any, answer: Answer, reason: str, count: int
 ) -> None:
-    url, asked = serve(answer)
-    with pytest.raises(UserError, match=reason) as told:
+    url, ranges = serve(answer)
+    with pytest.raises(UserError, match=reason) as error:
         data_sets.fetch("small", url)
     by_hand = "by hand from https://example.org/small and run `benchharness data fetch small --from PATH`"
     by_hand = f"{by_hand}, or put it into {data}"
-    assert by_hand in str(told.value)
-    assert len(asked) <= 6 * (count + 1)
+    assert by_hand in str(error.value)
+    assert len(ranges) <= 6 * (count + 1)
     assert data_sets.installed() == []
 
 
@@ -301,9 +303,9 @@ def test_nobody_there_is_given_up_at_once_too(data: Path, content: bytes) -> Non
 
 
 def test_a_server_that_has_no_range_is_asked_for_the_whole(serve: Any, content: bytes) -> None:
-    url, asked = serve(truncated, unsatisfied)
+    url, ranges = serve(truncated, unsatisfied)
     data_sets.fetch("small", url)
-    assert asked == [None, f"bytes={len(content) // 3}-", None]
+    assert ranges == [None, f"bytes={len(content) // 3}-", None]
 
 
 def test_a_stall_and_every_failed_attempt_are_told(
@@ -312,22 +314,22 @@ def test_a_stall_and_every_failed_attempt_are_told(
     monkeypatch.setattr(download, "TELL_SECONDS", 0.05)
     url, _ = serve(dripping_headers, truncated, ranged)
     data_sets.fetch("small", url)
-    told = capsys.readouterr().err
-    assert "small.npz: nothing arrives, 0.0 of 0.0 MB" in told
-    assert "attempt 1 of 6 at small.npz: no answer in 0.5 s; again in 0 s" in told
-    assert told.count("attempt") == 2
+    message = capsys.readouterr().err
+    assert "small.npz: nothing arrives, 0.0 of 0.0 MB" in message
+    assert "attempt 1 of 6 at small.npz: no answer in 0.5 s; again in 0 s" in message
+    assert message.count("attempt") == 2
 
 
-@pytest.mark.parametrize("answer", [gone, broken, moved, led("http://other.invalid/x")])
+@pytest.mark.parametrize("answer", [not_found, unavailable, redirect, led("http://other.invalid/x")])
 def test_no_password_is_told(serve: Any, capsys: pytest.CaptureFixture[str], answer: Answer) -> None:
     url, _ = serve(answer)
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         data_sets.fetch("small", url.replace("http://", "http://somebody:secret@"))
-    assert "secret" not in f"{told.value}{capsys.readouterr()}"
-    assert "somebody" not in str(told.value)
-    with pytest.raises(UserError) as told:
+    assert "secret" not in f"{error.value}{capsys.readouterr()}"
+    assert "somebody" not in str(error.value)
+    with pytest.raises(UserError) as error:
         data_sets.fetch("small", "https://somebody:secret@127.0.0.1:x/small")
-    assert "secret" not in str(told.value)
+    assert "secret" not in str(error.value)
 
 
 def test_a_file_that_is_here_already_is_checked(data: Path, tmp_path: Path, content: bytes) -> None:
@@ -354,18 +356,18 @@ def test_a_file_that_is_here_already_is_checked(data: Path, tmp_path: Path, cont
     ],
 )
 def test_what_is_no_url_is_a_clear_error(content: bytes, url: str) -> None:
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         data_sets.fetch("small", url)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("place", "refused"), [("http://example.org/b", True), ("/b", False), ("https://b.org", False)]
+    ("location", "is_refused"), [("http://example.org/b", True), ("/b", False), ("https://b.org", False)]
 )
-def test_a_place_that_leaves_encryption_is_refused(place: str, refused: bool) -> None:
+def test_a_place_that_leaves_encryption_is_refused(location: str, is_refused: bool) -> None:
     request = httpx.Request("GET", "https://somebody:secret@example.org/a")
-    answer = httpx.Response(302, headers={"Location": place}, request=request)
-    if not refused:
+    answer = httpx.Response(302, headers={"Location": location}, request=request)
+    if not is_refused:
         asyncio.run(download._check_redirect(answer))
         return
     with pytest.raises(

@@ -49,8 +49,8 @@ def test_equal_arrays_have_equal_bytes(tmp_path: Path) -> None:
 def test_a_damaged_archive_has_no_arrays(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     files.write_arrays(path, {"a": np.arange(100.0)})
-    whole = path.read_bytes()
-    for damaged in (b"", b"PK", whole[: len(whole) // 2], whole[:-30], whole[:150] + b"x" + whole[151:]):
+    content = path.read_bytes()
+    for damaged in (b"", b"PK", content[: len(content) // 2], content[:-30], content[:150] + b"x" + content[151:]):
         path.write_bytes(damaged)
         assert files.read_arrays(path) == {}
 
@@ -76,8 +76,8 @@ LINES = st.sampled_from(
 @given(lines=st.lists(LINES, max_size=5), end=st.sampled_from([b"\n", b"", b"\r\n"]))
 def test_lines_are_read_up_to_the_first_that_is_none(lines: list[bytes], end: bytes) -> None:
     content = b"\n".join(lines) + end
-    whole = content[: content.rfind(b"\n") + 1].split(b"\n")[:-1]
-    objects = [line.startswith(b"{") and line.rstrip() in (b'{"a": 1}', b"{}") for line in whole]
+    complete_lines = content[: content.rfind(b"\n") + 1].split(b"\n")[:-1]
+    objects = [line.startswith(b"{") and line.rstrip() in (b'{"a": 1}', b"{}") for line in complete_lines]
     assert len(files.lines_in(content, Object)) == [*objects, False].index(False)
 
 
@@ -88,14 +88,14 @@ def test_deeply_nested_json_is_damage_not_a_crash(tmp_path: Path) -> None:
 
 
 @given(st.integers(0, 200))
-def test_a_torn_end_costs_only_the_torn_line(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
+def test_a_torn_end_costs_only_the_torn_line(tmp_path_factory: pytest.TempPathFactory, length: int) -> None:
     path = tmp_path_factory.mktemp("torn") / "trace.jsonl"
     lines = [{"epoch": epoch, "arch": "|none~0|"} for epoch in range(4)]
     for line in lines:
         files.append_line(path, line)
-    whole = path.read_bytes()
-    path.write_bytes(whole[:cut])
-    assert files.read_lines(path, Object) == lines[: whole[:cut].count(b"\n")]
+    content = path.read_bytes()
+    path.write_bytes(content[:length])
+    assert files.read_lines(path, Object) == lines[: content[:length].count(b"\n")]
 
 
 def test_keeping_lines_cuts_what_follows_and_nothing_else(tmp_path: Path) -> None:

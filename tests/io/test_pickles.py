@@ -27,10 +27,10 @@ NUMBERS = st.sampled_from(["u1", "<i2", ">i4", "<i8", "<f4", ">f8", "?"]).flatma
 def test_arrays_come_out_as_they_went_in(array: np.ndarray, protocol: int, fortran: bool) -> None:
     array = np.asfortranarray(array) if fortran else array
     content = {"data": array, "labels": [1, 2], "name": "x", b"raw": (None, True, 1.5)}
-    found = pickles.read_pickle(pickle.dumps(content, protocol), "a test")
-    np.testing.assert_array_equal(found["data"], array)
-    assert found["data"].dtype.newbyteorder("=") == array.dtype.newbyteorder("=")
-    assert (found["labels"], found["name"]) == ([1, 2], "x")
+    arrays = pickles.read_pickle(pickle.dumps(content, protocol), "a test")
+    np.testing.assert_array_equal(arrays["data"], array)
+    assert arrays["data"].dtype.newbyteorder("=") == array.dtype.newbyteorder("=")
+    assert (arrays["labels"], arrays["name"]) == ([1, 2], "x")
 
 
 class Runs:
@@ -59,8 +59,10 @@ def test_what_names_a_function_is_refused_and_not_run(
 ) -> None:
     mark = tmp_path / "was-here"
     data = pickle.dumps({"data": Runs(call, argument.format(mark))}, protocol)
-    told = rf"a batch is refused: it (names '.*{name}', which|uses the pickle instruction .*, which) no data set needs"
-    with pytest.raises(UserError, match=told if protocol < 2 else rf"it names '.*{name}', which no data set needs"):
+    pattern = (
+        rf"a batch is refused: it (names '.*{name}', which|uses the pickle instruction .*, which) no data set needs"
+    )
+    with pytest.raises(UserError, match=pattern if protocol < 2 else rf"it names '.*{name}', which no data set needs"):
         pickles.read_pickle(data, "a batch")
     assert not mark.exists()
 
@@ -125,31 +127,31 @@ ENTRIES = st.dictionaries(
 
 
 @given(ENTRIES, st.integers(2, 5), st.integers(1, 50))
-def test_entries_stream_as_they_were(entries: dict[int, Any], protocol: int, piece: int) -> None:
-    held = {"names": ["a", "b"] * 3, "infos": entries, "done": set(entries)}
-    assert dict(pickles.stream(Slow(pickle.dumps(held, protocol), piece), "a test", "infos")) == entries
+def test_entries_stream_as_they_were(entries: dict[int, Any], protocol: int, chunk: int) -> None:
+    pickled = {"names": ["a", "b"] * 3, "infos": entries, "done": set(entries)}
+    assert dict(pickles.stream(Slow(pickle.dumps(pickled, protocol), chunk), "a test", "infos")) == entries
 
 
 @pytest.mark.parametrize("count", [1, 2, 999, 1000, 1001, 2001])
 @pytest.mark.parametrize("protocol", [2, 4])
 def test_entries_stream_in_batches_as_python_writes_them(count: int, protocol: int) -> None:
     entries = {number: {"name": f"cell {number}", "of": ["x", number, ("a", number)]} for number in range(count)}
-    held = {"names": [str(number) for number in range(count)], "infos": entries}
-    assert dict(pickles.stream(io.BytesIO(pickle.dumps(held, protocol)), "a test", "infos")) == entries
+    state = {"names": [str(number) for number in range(count)], "infos": entries}
+    assert dict(pickles.stream(io.BytesIO(pickle.dumps(state, protocol)), "a test", "infos")) == entries
 
 
 def test_a_stream_without_the_key_says_so() -> None:
-    for held in ({"other": {1: 2}}, {}, {"infos": [1, 2]}, {"infos": {"a": 1, "b": 2}}):
+    for state in ({"other": {1: 2}}, {}, {"infos": [1, 2]}, {"infos": {"a": 1, "b": 2}}):
         with pytest.raises(UserError, match="a test is "):
-            list(pickles.stream(io.BytesIO(pickle.dumps(held, 4)), "a test", "infos"))
+            list(pickles.stream(io.BytesIO(pickle.dumps(state, 4)), "a test", "infos"))
 
 
 class Slow(io.BytesIO):
     """A file that gives a few bytes at a time."""
 
-    def __init__(self, content: bytes, piece: int) -> None:
+    def __init__(self, content: bytes, chunk: int) -> None:
         super().__init__(content)
-        self.piece = piece
+        self.piece = chunk
 
     def readinto(self, buffer: Any, /) -> int:
         return super().readinto(memoryview(buffer)[: self.piece])
@@ -180,8 +182,8 @@ def test_a_large_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 @given(st.data())
 def test_damaged_bytes_are_refused_or_read(data: st.DataObject) -> None:
     content = bytearray(pickle.dumps({"data": np.arange(12, dtype=np.uint8), "labels": [1, 2, 3]}, 2))
-    for place in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=5)):
-        content[place] = data.draw(st.integers(0, 255))
+    for position in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=5)):
+        content[position] = data.draw(st.integers(0, 255))
     with suppress(UserError):
         assert isinstance(pickles.read_pickle(bytes(content), "a batch"), dict)
 

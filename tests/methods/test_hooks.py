@@ -44,9 +44,9 @@ FINE = (
 @pytest.mark.parametrize("said", MISSPELT)
 def test_a_name_that_does_nothing_is_refused_with_the_right_one(said: str, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(MISSPELT[said])
-    with pytest.raises(UserError) as refused:
+    with pytest.raises(UserError) as error:
         methods.load(tmp_path / "mine.py")
-    assert said in str(refused.value)
+    assert said in str(error.value)
 
 
 @pytest.mark.parametrize("command", [["check"], ["run", "--dry-run", "--methods"]])

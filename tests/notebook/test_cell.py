@@ -63,23 +63,23 @@ def test_what_was_trained_for_results_comes_with_its_weights(own_home: Path, mon
     images = load_images("digits")
     journal = Journal(images, TINY)
     code = int(space.classes()[space.to_code(ABSENT)])
-    known = [space.to_code((3,) * 6)]
-    list(journal.measure(known, 1, TrainOptions()))
-    table = journal.table(known, 1)
+    codes = [space.to_code((3,) * 6)]
+    list(journal.measure(codes, 1, TrainOptions()))
+    table = journal.table(codes, 1)
     monkeypatch.setattr("benchharness.notebook.cell.load_for", lambda _: table)
     assert not bh.cell(ABSENT, "digits").trained
-    assert not journal.weights(known[0]).exists(), "only those of searches' cells are kept"
+    assert not journal.weights(codes[0]).exists(), "only those of searches' cells are kept"
     (line,) = complete(table, [code], own_home / "suite", TrainOptions())
     cell = bh.cell(ABSENT, "digits")
     assert cell.trained
     net = cell.network(classes=10)
     assert isinstance(net, Network)
-    fresh = Network(net.arch, 10, TINY.channels, TINY.cells)
-    assert any(not torch.equal(a, b) for a, b in zip(net.parameters(), fresh.parameters(), strict=True))
+    untrained = Network(net.arch, 10, TINY.channels, TINY.cells)
+    assert any(not torch.equal(a, b) for a, b in zip(net.parameters(), untrained.parameters(), strict=True))
     pictures = torch.as_tensor(images.test[: TINY.measured]).float() / 255
-    mean, std = (torch.tensor(np.array(part)).view(3, 1, 1).float() for part in (images.mean, images.std))
+    mean, std = (torch.tensor(np.array(values)).view(3, 1, 1).float() for values in (images.mean, images.std))
     with torch.no_grad():
-        right = net((pictures - mean) / std).argmax(-1) == torch.as_tensor(images.test_labels[: TINY.measured])
-    assert 100 * right.float().mean() == pytest.approx(line.test)
+        is_right = net((pictures - mean) / std).argmax(-1) == torch.as_tensor(images.test_labels[: TINY.measured])
+    assert 100 * is_right.float().mean() == pytest.approx(line.test)
     assert cell.network(channels=16).parameter_count != net.parameter_count
     assert RECIPES["digits"].channels != TINY.channels

@@ -52,51 +52,51 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     return {name: cell["outputs"] for name, cell in zip(CELLS, notebook.cells, strict=True)}
 
 
-def told(outputs: list[Any]) -> str:
+def text_of(outputs: list[Any]) -> str:
     return "".join(output["text"] for output in outputs if output["output_type"] == "stream")
 
 
-def shown(outputs: list[Any], kind: str) -> list[str]:
+def displays(outputs: list[Any], kind: str) -> list[str]:
     return [output["data"][kind] for output in outputs if kind in output.get("data", {})]
 
 
 @pytest.mark.slow
 def test_a_class_of_a_cell_is_run_with_its_progress_shown(outputs: dict[str, list[Any]]) -> None:
-    text = told(outputs["run"])
+    text = text_of(outputs["run"])
     assert "starting 1 at a time; runs to make: 4" in text
     assert all(f"{method} seed {seed}  #" in text for method in ("darts", "mine") for seed in (0, 1))
-    assert not shown(outputs["run"], "text/html")[1:], "progress is lines of one output, not an output each"
-    (html,) = shown(outputs["run"], "text/html")
+    assert not displays(outputs["run"], "text/html")[1:], "progress is lines of one output, not an output each"
+    (html,) = displays(outputs["run"], "text/html")
     assert "4 runs of 2 methods (4 done)" in html
     assert "<p>digits, protocol small (" in html
-    (frame,) = shown(outputs["frame"], "text/html")
+    (frame,) = displays(outputs["frame"], "text/html")
     assert "<td>mine</td>" in frame
 
 
 @pytest.mark.slow
 def test_plots_and_a_cell_are_pictures(outputs: dict[str, list[Any]]) -> None:
-    assert "Did the searches decide?" in shown(outputs["committed"], "text/html")[0]
-    assert told(outputs["axes"]) == "Axes\n"
+    assert "Did the searches decide?" in displays(outputs["committed"], "text/html")[0]
+    assert text_of(outputs["axes"]) == "Axes\n"
     for name in ("axes", "collapse", "taus", "cells"):
-        assert len(shown(outputs[name], "image/png")) == 1, name
-    (picture,) = shown(outputs["cell"], "text/html")
+        assert len(displays(outputs[name], "image/png")) == 1, name
+    (picture,) = displays(outputs["cell"], "text/html")
     assert "<svg" in picture
-    (line,) = shown(outputs["cell"], "text/plain")
+    (line,) = displays(outputs["cell"], "text/plain")
     assert line.startswith("cell 6111 |nor_conv_3x3~0|+")
 
 
 @pytest.mark.slow
 def test_completion_offers_what_there_is(outputs: dict[str, list[Any]]) -> None:
-    (text,) = shown(outputs["completion"], "text/plain")
+    (text,) = displays(outputs["completion"], "text/plain")
     assert all(f"'{name}'" in text for name in ("run", "results", "check", "cell", "Method", "plots", "compare"))
 
 
 @pytest.mark.slow
 def test_what_is_wrong_with_a_class_is_told_of_the_class(outputs: dict[str, list[Any]]) -> None:
-    assert "<p>passed</p>" in shown(outputs["check"], "text/html")[0]
+    assert "<p>passed</p>" in displays(outputs["check"], "text/html")[0]
     line = "(in Broken: return self.alpha[9])"
-    assert line in shown(outputs["broken check"], "text/html")[0]
-    failure = told(outputs["failure"])
+    assert line in displays(outputs["broken check"], "text/html")[0]
+    failure = text_of(outputs["failure"])
     assert "broken seed 0  FAILED  IndexError: index 9 is out of bounds" in failure
     assert f"{line}; call `benchharness.check(Broken)`" in failure
 

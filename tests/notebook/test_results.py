@@ -16,14 +16,14 @@ from tests.support import report_folder
 
 
 @pytest.fixture(scope="module")
-def found(suite: Path, table: Table) -> Results:
+def results(suite: Path, table: Table) -> Results:
     return Results(store.read(suite), table)
 
 
-def test_the_frame_has_a_row_per_run_with_what_the_table_says(found: Results, table: Table) -> None:
-    frame = found.frame
+def test_the_frame_has_a_row_per_run_with_what_the_table_says(results: Results, table: Table) -> None:
+    frame = results.frame
     assert list(frame.columns) == list(COLUMNS)
-    assert len(frame) == len(found) == 9
+    assert len(frame) == len(results) == 9
     darts = frame[frame["method"] == "darts"]
     assert darts["collapsed"].tolist() == [True] * 3
     assert darts["skips"].tolist() == [6] * 3
@@ -32,7 +32,7 @@ def test_the_frame_has_a_row_per_run_with_what_the_table_says(found: Results, ta
     assert frame["valid"].iloc[-1] == table.accuracy(arch, "cifar10", "valid")
     assert frame["regret"].iloc[-1] == table.regret(arch, "cifar10", "test")
     assert frame["rank"].iloc[-1] == table.rank(arch, "cifar10", "test")
-    assert set(found.long["benchmark_dataset"]) == {"cifar10", "cifar100", "imagenet16-120"}
+    assert set(results.long["benchmark_dataset"]) == {"cifar10", "cifar100", "imagenet16-120"}
 
 
 def test_a_run_that_derived_nothing_has_nothing_to_count(tmp_path: Path, table: Table) -> None:
@@ -44,21 +44,21 @@ def test_a_run_that_derived_nothing_has_nothing_to_count(tmp_path: Path, table: 
     assert np.isnan(row.test)
 
 
-def test_a_run_by_number_and_others_by_name_slice_or_mask(found: Results) -> None:
-    assert found[0] == next(iter(found))
-    assert (found[0].method, found[-1].method) == ("darts", "random")
-    assert [run.seed for run in found["ostr"]] == [0, 1, 2]
-    assert len(found["cifar10"]) == len(found[found.frame.seed < 9]) == 9
-    assert len(found[:4]) == 4
-    assert len(found["darts"]["cifar10"]) == 3
+def test_a_run_by_number_and_others_by_name_slice_or_mask(results: Results) -> None:
+    assert results[0] == next(iter(results))
+    assert (results[0].method, results[-1].method) == ("darts", "random")
+    assert [run.seed for run in results["ostr"]] == [0, 1, 2]
+    assert len(results["cifar10"]) == len(results[results.frame.seed < 9]) == 9
+    assert len(results[:4]) == 4
+    assert len(results["darts"]["cifar10"]) == 3
     with pytest.raises(UserError, match="did you mean 'darts'"):
-        found["dart"]
+        results["dart"]
 
 
-def test_it_is_told_in_a_line_and_in_html(found: Results) -> None:
-    assert repr(found) == "9 runs of 3 methods (9 done)"
-    assert repr(found[:1]) == "1 run of 1 method (1 done)"
-    html = found._repr_html_()
+def test_it_is_told_in_a_line_and_in_html(results: Results) -> None:
+    assert repr(results) == "9 runs of 3 methods (9 done)"
+    assert repr(results[:1]) == "1 run of 1 method (1 done)"
+    html = results._repr_html_()
     assert "Did DARTS collapse?" in html
     assert "<td>a random cell</td>" in html
 
@@ -66,9 +66,9 @@ def test_it_is_told_in_a_line_and_in_html(found: Results) -> None:
 def test_a_name_with_signs_harms_no_html_and_no_plot(tmp_path: Path, table: Table) -> None:
     for seed in range(2):
         report_folder.add(tmp_path / "s", report_folder.spec("<b>$x_$", seed), report_folder.GOOD)
-    found = Results(store.read(tmp_path), table)
-    assert "<b>$x_$" not in found._repr_html_()
-    ax = found.plot_accuracy()
+    results = Results(store.read(tmp_path), table)
+    assert "<b>$x_$" not in results._repr_html_()
+    ax = results.plot_accuracy()
     ax.figure.canvas.draw()
     assert ax.get_yticklabels()[0].get_text() == "<b>$x_$"
 
@@ -77,8 +77,8 @@ PLOTS = ("plot_accuracy", "plot_collapse", "plot_taus", "plot_cells")
 
 
 @pytest.mark.parametrize("name", PLOTS)
-def test_a_plot_is_one_call(found: Results, name: str) -> None:
-    axes = np.ravel(getattr(found, name)())
+def test_a_plot_is_one_call(results: Results, name: str) -> None:
+    axes = np.ravel(getattr(results, name)())
     (figure,) = map(plt.figure, plt.get_fignums())
     assert {ax.figure for ax in axes} == {figure}
     assert any(ax.has_data() or ax.texts for ax in axes)
@@ -86,32 +86,32 @@ def test_a_plot_is_one_call(found: Results, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PLOTS)
-def test_a_plot_goes_where_it_is_told(found: Results, name: str) -> None:
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3))
-    place = right.get_subplotspec()
-    axes = np.ravel(getattr(found, name)(ax=right))
+def test_a_plot_goes_where_it_is_told(results: Results, name: str) -> None:
+    figure, (left_ax, right_ax) = plt.subplots(1, 2, figsize=(11, 3))
+    spec = right_ax.get_subplotspec()
+    axes = np.ravel(getattr(results, name)(ax=right_ax))
     assert tuple(figure.get_size_inches()) == (11, 3)
-    assert left in figure.axes
-    assert not left.has_data()
+    assert left_ax in figure.axes
+    assert not left_ax.has_data()
     assert len(plt.get_fignums()) == 1
     figure.canvas.draw()
     middle = [ax.get_window_extent().x0 / figure.bbox.width for ax in axes]
-    assert min(middle) > 0.4, f"in the right half, {place}"
+    assert min(middle) > 0.4, f"in the right half, {spec}"
 
 
 @pytest.mark.parametrize("name", PLOTS)
-def test_a_figure_that_was_made_for_it_keeps_its_size(found: Results, name: str) -> None:
+def test_a_figure_that_was_made_for_it_keeps_its_size(results: Results, name: str) -> None:
     figure = plt.figure(figsize=(9, 4))
-    axes = np.ravel(getattr(found, name)())
+    axes = np.ravel(getattr(results, name)())
     assert axes[0].get_figure(root=True) is figure
     assert tuple(figure.get_size_inches()) == (9, 4)
-    again = np.ravel(getattr(found, name)())
-    assert again[0].get_figure(root=True) is not figure, "nothing is drawn over what is there"
+    new_axes = np.ravel(getattr(results, name)())
+    assert new_axes[0].get_figure(root=True) is not figure, "nothing is drawn over what is there"
 
 
-def test_several_panels_want_axes_out_of_a_grid(found: Results) -> None:
+def test_several_panels_want_axes_out_of_a_grid(results: Results) -> None:
     with pytest.raises(UserError, match="axes of a grid"):
-        found.plot_cells(plt.figure().add_axes((0, 0, 1, 1)))
+        results.plot_cells(plt.figure().add_axes((0, 0, 1, 1)))
 
 
 def test_what_cannot_be_drawn_is_said(tmp_path: Path, table: Table) -> None:
@@ -122,13 +122,13 @@ def test_what_cannot_be_drawn_is_said(tmp_path: Path, table: Table) -> None:
         several.plot_accuracy()
     assert len(several["a"]) == 3
     several["a"].plot_accuracy()
-    nothing = Results(store.read(tmp_path)[:0], table)
-    assert repr(nothing) == "0 runs of 0 methods (nothing was run)"
-    assert len(nothing.frame) == 0
-    assert "nothing was run" in nothing._repr_html_()
+    empty = Results(store.read(tmp_path)[:0], table)
+    assert repr(empty) == "0 runs of 0 methods (nothing was run)"
+    assert len(empty.frame) == 0
+    assert "nothing was run" in empty._repr_html_()
     for name in PLOTS:
         with pytest.raises(UserError, match="nothing to draw"):
-            getattr(nothing, name)()
+            getattr(empty, name)()
     without = Results(store.read(tmp_path / "a"), None)
     with pytest.raises(UserError, match="no run here has a cell with a test accuracy"):
         without.plot_accuracy()
@@ -136,8 +136,8 @@ def test_what_cannot_be_drawn_is_said(tmp_path: Path, table: Table) -> None:
 
 def test_results_of_a_folder_are_of_the_same_kind(own_home: Path) -> None:
     report_folder.suite(own_home / "results" / "demo", (0,))
-    found = bh.results("~/results")
-    assert isinstance(found, bh.Results)
-    assert len(found) == 3
+    results = bh.results("~/results")
+    assert isinstance(results, bh.Results)
+    assert len(results) == 3
     with pytest.raises(UserError, match="no results folder"):
         bh.results("none")

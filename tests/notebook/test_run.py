@@ -23,10 +23,10 @@ class Mine(Method):
 
 
 @pytest.mark.parametrize(
-    ("seeds", "spelt"), [(3, "3"), (np.int64(3), "3"), ("0-2", "0-2"), (range(3), "0,1,2"), (np.arange(2), "0,1")]
+    ("seeds", "text"), [(3, "3"), (np.int64(3), "3"), ("0-2", "0-2"), (range(3), "0,1,2"), (np.arange(2), "0,1")]
 )
-def test_seeds_are_numbers_or_several(seeds: object, spelt: str) -> None:
-    assert running._spelt(seeds) == spelt  # type: ignore[arg-type]
+def test_seeds_are_numbers_or_several(seeds: object, text: str) -> None:
+    assert running._spelt(seeds) == text  # type: ignore[arg-type]
 
 
 def test_methods_are_names_or_classes() -> None:
@@ -50,19 +50,19 @@ def test_a_run_shows_what_goes_on_and_trains_the_ground_truth_that_is_missing(
     assert cli.main(build) == cli.DONE
     capsys.readouterr()
     changes = {**SETTINGS, "epochs": 1}
-    found = bh.run("random", seeds=[0], dataset="digits", changes=changes, jobs=1, device="cpu")
-    assert isinstance(found, bh.Results)
-    told = capsys.readouterr().out
-    assert "starting 1 at a time; runs to make: 1" in told
-    assert "random seed 0  #" in told
-    assert "training them once each, 1 trainings to make" in told
-    (run,) = found
+    results = bh.run("random", seeds=[0], dataset="digits", changes=changes, jobs=1, device="cpu")
+    assert isinstance(results, bh.Results)
+    output = capsys.readouterr().out
+    assert "starting 1 at a time; runs to make: 1" in output
+    assert "random seed 0  #" in output
+    assert "training them once each, 1 trainings to make" in output
+    (run,) = results
     assert run.status == "done"
     assert run.measured_here
     assert 0 <= run.test <= 100
-    again = bh.run("random", seeds=0, dataset="digits", changes=changes, jobs=1, device="cpu", quiet=True)
+    second_results = bh.run("random", seeds=0, dataset="digits", changes=changes, jobs=1, device="cpu", quiet=True)
     assert capsys.readouterr().out == ""
-    assert again.frame.equals(found.frame)
+    assert second_results.frame.equals(results.frame)
 
 
 @pytest.mark.slow
@@ -75,6 +75,6 @@ if __name__ == "__main__":
     print(sorted(set(bh.run(["darts", Mine], seeds=range(2), changes={changes!r}, **where).frame["method"])))
 """
     (tmp_path / "session.py").write_text(code)
-    done = subprocess.run([sys.executable, tmp_path / "session.py"], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "['darts', 'mine']"
+    process = subprocess.run([sys.executable, tmp_path / "session.py"], capture_output=True, text=True, check=True)
+    assert process.stdout.splitlines()[-1] == "['darts', 'mine']"
     assert (next(tmp_path.rglob("method.py")).read_text()).endswith("return (2 * self.alpha).softmax(-1)\n")

@@ -57,20 +57,20 @@ def test_finished_runs_of_the_same_settings_tell(store: Store) -> None:
     plan = jobs("darts,ostr", seeds=(0, 1, 2, 3))
     assert estimate(plan, store, ONE, timing=False) is None
     made(plan[0], store)
-    foretold = estimate(plan, store, ONE, timing=False)
+    forecast = estimate(plan, store, ONE, timing=False)
     machines = [json.loads((store.folder(spec) / "machine.json").read_text()) for spec in plan[0].specs]
     reading = sum(machine["selection_seconds"] for machine in machines)
-    assert foretold is not None
-    assert foretold.one == foretold.several == pytest.approx(3 * (3 * 0.5 + reading))
-    assert (foretold.recorded, foretold.timed, foretold.assumed, foretold.failures) == (1, 0, 0, ())
+    assert forecast is not None
+    assert forecast.one == forecast.several == pytest.approx(3 * (3 * 0.5 + reading))
+    assert (forecast.recorded, forecast.timed, forecast.assumed, forecast.failures) == (1, 0, 0, ())
     two = estimate(plan, store, TWO, timing=True)
     assert two is not None
-    assert (two.several, two.ways) == (pytest.approx(foretold.one / 2), 2)
+    assert (two.several, two.ways) == (pytest.approx(forecast.one / 2), 2)
     assert str(two).endswith("from finished runs of 1 method like these")
     made(plan[1], store, epochs_now=2)
     part = estimate(plan, store, TWO, timing=False)
     assert part is not None
-    assert part.one == pytest.approx(foretold.one - 2 * 0.5)
+    assert part.one == pytest.approx(forecast.one - 2 * 0.5)
     other = jobs("darts,ostr", seeds=(0,), epochs=4)
     assert estimate(other, store, ONE, timing=False) is None, "of other settings"
 
@@ -103,20 +103,20 @@ def test_where_all_is_done_or_dask_decides_there_is_nothing_to_tell(store: Store
 
 
 def test_without_such_runs_steps_are_timed_and_nothing_is_written(store: Store) -> None:
-    foretold = estimate(jobs("darts,ostr,snas", seeds=(0, 1)), store, TWO, timing=True)
-    assert foretold is not None
-    assert foretold.one > 0
-    assert (foretold.ways, foretold.recorded, foretold.timed, foretold.assumed) == (2, 0, 2, 0)
-    assert "from a few timed steps of 2 methods, not compiled" in str(foretold)
+    forecast = estimate(jobs("darts,ostr,snas", seeds=(0, 1)), store, TWO, timing=True)
+    assert forecast is not None
+    assert forecast.one > 0
+    assert (forecast.ways, forecast.recorded, forecast.timed, forecast.assumed) == (2, 0, 2, 0)
+    assert "from a few timed steps of 2 methods, not compiled" in str(forecast)
     assert not store.root.exists()
 
 
 def test_no_time_is_spent_for_ever(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(estimating, "PATIENCE", 0.001)
-    foretold = estimate(jobs("darts,snas,drnas"), store, TWO, timing=True)
-    assert foretold is not None
-    assert (foretold.timed, foretold.assumed) == (1, 2)
-    assert str(foretold).endswith("not compiled, and their mean for 2 methods more")
+    forecast = estimate(jobs("darts,snas,drnas"), store, TWO, timing=True)
+    assert forecast is not None
+    assert (forecast.timed, forecast.assumed) == (1, 2)
+    assert str(forecast).endswith("not compiled, and their mean for 2 methods more")
 
 
 def test_a_step_that_fails_is_told_and_not_counted(store: Store, own_home: Path) -> None:
@@ -124,10 +124,10 @@ def test_a_step_that_fails_is_told_and_not_counted(store: Store, own_home: Path)
         "from benchharness import Method\n\n\nclass Bad(Method):\n    def draw(self, progress):\n        return 1 / 0\n"
     )
     (own_home / "bad.py").write_text(text)
-    foretold = estimate(jobs(f"{own_home / 'bad.py'},darts"), store, ONE, timing=True)
-    assert foretold is not None
-    assert foretold.failures == ("bad: ZeroDivisionError: division by zero (bad.py:6)",)
-    assert (foretold.ways, foretold.timed, foretold.assumed) == (1, 1, 0)
+    forecast = estimate(jobs(f"{own_home / 'bad.py'},darts"), store, ONE, timing=True)
+    assert forecast is not None
+    assert forecast.failures == ("bad: ZeroDivisionError: division by zero (bad.py:6)",)
+    assert (forecast.ways, forecast.timed, forecast.assumed) == (1, 1, 0)
 
 
 @pytest.mark.usefixtures("_ticks", "store")

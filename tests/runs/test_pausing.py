@@ -115,9 +115,9 @@ def test_the_commands_tell_of_a_pause_and_go_on(work: Path, capsys: pytest.Captu
     assert cli.main([*line, "--epochs-now", "1", "--dry-run"]) == cli.DONE
     assert "of each supernet the first 1 of 3 epochs are trained, to go on another time" in capsys.readouterr().out
     assert cli.main([*line, "--epochs-now", "1"]) == cli.MORE == 75
-    told = capsys.readouterr()
-    assert "darts seed 0  PAUSED  1 of 3 epochs are trained" in told.out
-    assert "more to do: 1 of 1 runs pause; without --epochs-now it goes on with them" in told.err
+    streams = capsys.readouterr()
+    assert "darts seed 0  PAUSED  1 of 3 epochs are trained" in streams.out
+    assert "more to do: 1 of 1 runs pause; without --epochs-now it goes on with them" in streams.err
     assert not (work / "reports").exists()
     assert cli.main([*line, "--dry-run"]) == cli.DONE
     assert " 1/3" in capsys.readouterr().out

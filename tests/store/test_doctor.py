@@ -27,12 +27,12 @@ from tests.support.tiny import ON_CPU, SETTINGS, Walk, jobs
 @pytest.fixture
 def suite_store(tmp_path: Path) -> Store:
     """darts and ostr, both done."""
-    made = Store(tmp_path / "results", "mine")
-    execute(JOB, made, ON_CPU, Walk)
-    return made
+    new_store = Store(tmp_path / "results", "mine")
+    execute(JOB, new_store, ON_CPU, Walk)
+    return new_store
 
 
-def told(suite_store: Store) -> list[str]:
+def problems(suite_store: Store) -> list[str]:
     return [f"{finding.problem}; {finding.remedy}" for finding in examine(suite_store.root).findings]
 
 
@@ -98,7 +98,7 @@ def test_damage_is_told_with_what_to_do(
     suite_store: Store, name: str, harm: Callable[[Path], object], word: str
 ) -> None:
     harm(suite_store.folder(JOB.base) / name)
-    assert word in "\n".join(told(suite_store))
+    assert word in "\n".join(problems(suite_store))
 
 
 @pytest.mark.parametrize("name", ["spec.json", "record.json", "trace.npz", "trace.jsonl"])
@@ -112,7 +112,7 @@ def test_the_remedies_restore_every_byte(suite_store: Store, name: str) -> None:
                 (finding.path / doomed).unlink(missing_ok=True)
     execute(JOB, suite_store, ON_CPU, Walk)
     (folder / UNSOUND).unlink(missing_ok=True)
-    assert told(suite_store) == []
+    assert problems(suite_store) == []
     assert {path: (folder / path).read_bytes() for path in before if path != "checkpoint.pt"} == {
         path: content for path, content in before.items() if path != "checkpoint.pt"
     }
@@ -121,20 +121,20 @@ def test_the_remedies_restore_every_byte(suite_store: Store, name: str) -> None:
 def test_damaged_ground_truth_beside_the_runs_is_told(suite_store: Store) -> None:
     path = suite_store.path / ground_truth.FOLDER / "pets-0123456789abcdef.jsonl"
     ground_truth.keep(path, [ground_truth.Training(code, 0, 50.0, 50.0, 9.0) for code in (0, 1)])
-    assert told(suite_store) == []
+    assert problems(suite_store) == []
     path.write_bytes(path.read_bytes().replace(b'"test": 50.0', b'"test": 500.0', 1))
-    (said,) = told(suite_store)
-    assert said.startswith("1 of 2 lines are damaged, whose cells have no accuracy; the command that made it, given")
+    (problem,) = problems(suite_store)
+    assert problem.startswith("1 of 2 lines are damaged, whose cells have no accuracy; the command that made it, given")
 
 
 def test_runs_that_are_not_done(suite_store: Store) -> None:
-    broken, stopped, working = jobs("darts", (1, 2, 3))
-    execute(broken, suite_store, ON_CPU, lambda job, device: Walk(job, device, broken=2))
-    with suite_store.claim(stopped.base) as run:
+    failed_job, partial_job, active_job = jobs("darts", (1, 2, 3))
+    execute(failed_job, suite_store, ON_CPU, lambda job, device: Walk(job, device, broken=2))
+    with suite_store.claim(partial_job.base) as run:
         assert run is not None
         run.log({"epoch": 1})
-    with suite_store.claim(working.base):
-        assert [word.partition(";")[0] for word in told(suite_store)] == [
+    with suite_store.claim(active_job.base):
+        assert [word.partition(";")[0] for word in problems(suite_store)] == [
             "it failed (RuntimeError: diverged)",
             "it was stopped after 1 of 3 epochs",
         ]
@@ -147,7 +147,7 @@ def test_a_reading_without_its_supernet_and_strangers(suite_store: Store) -> Non
     reading = suite_store.folder(JOB.readouts[0])
     (reading / "notes.txt").write_text("mine")
     (reading / "record.json.tmp").write_text("{")
-    text = "\n".join(told(suite_store))
+    text = "\n".join(problems(suite_store))
     assert f"the supernet it was read out of, run {JOB.base.run_id}, is not here" in text
     assert "notes.txt is not ours" in text
     assert "record.json.tmp was left by a process that was killed" in text
@@ -156,7 +156,7 @@ def test_a_reading_without_its_supernet_and_strangers(suite_store: Store) -> Non
 def test_a_suite_that_mixes_images_of_one_name_is_told(suite_store: Store) -> None:
     for job in jobs("darts", (1, 2)):
         execute(job, suite_store, ON_CPU, lambda job, device: Walk(job, device, images="b" * 64))
-    (word,) = told(suite_store)
+    (word,) = problems(suite_store)
     assert "runs on cifar10 saw different images: 2 on CIFAR-10 (random) (sha256 aaaaaaaaaaaaaaaa), 2 on" in word
     assert "sha256 bbbbbbbbbbbbbbbb" in word
 
@@ -183,8 +183,8 @@ def test_only_what_sees_other_images_is_a_mixture(suite_store: Store) -> None:
     execute(JOB, other_suite, ON_CPU, lambda job, device: Walk(job, device, images="b" * 64))
     (on_digits,) = make_plan(parse_methods("darts"), (0,), "digits", protocol("cpu", SETTINGS))
     execute(on_digits, suite_store, ON_CPU, lambda job, device: Walk(job, device, images="c" * 64))
-    assert told(suite_store) == []
+    assert problems(suite_store) == []
     for seed, images in ((3, "d" * 64), (4, "e" * 64)):
         execute(jobs("darts", (seed,))[0], suite_store, ON_CPU, partial(Walk, images=images))
-    (word,) = told(suite_store)
+    (word,) = problems(suite_store)
     assert all(f"(sha256 {kind * 16})" in word for kind in "ade"), "three kinds are three"

@@ -38,13 +38,18 @@ def test_one_row_a_run(results: Path) -> None:
         ("darts", 1, "failed"),
         ("ostr", 0, "done"),
     ]
-    done = row(frame, "ostr", 0)
-    assert done["suite"] == "mine"
-    assert done["supernet"] == row(frame, "darts", 0)["run_id"]
-    assert (done["trains"], done["selection"], done["protocol"], done["epochs"]) == ("darts", "strength", "cpu", 3)
-    assert done["derived_accuracy_pct"] == 40.0
-    assert done["images_label"] == "CIFAR-10 (random)"
-    assert done["train_seconds"] == row(frame, "darts", 0)["train_seconds"] == 1.5
+    done_row = row(frame, "ostr", 0)
+    assert done_row["suite"] == "mine"
+    assert done_row["supernet"] == row(frame, "darts", 0)["run_id"]
+    assert (done_row["trains"], done_row["selection"], done_row["protocol"], done_row["epochs"]) == (
+        "darts",
+        "strength",
+        "cpu",
+        3,
+    )
+    assert done_row["derived_accuracy_pct"] == 40.0
+    assert done_row["images_label"] == "CIFAR-10 (random)"
+    assert done_row["train_seconds"] == row(frame, "darts", 0)["train_seconds"] == 1.5
 
 
 def test_measures_say_by_which_statistics(results: Path) -> None:
@@ -59,16 +64,16 @@ def test_measures_say_by_which_statistics(results: Path) -> None:
 
 
 def test_an_unfinished_run_has_a_row_with_what_is_known(results: Path) -> None:
-    failed = row(store.read(results), "darts", 1)
-    assert pd.isna(failed["arch"])  # type: ignore[call-overload]
-    assert failed["record"] is None
-    assert np.isnan(float(str(failed["derived_accuracy_pct"])))
-    assert failed["failure"]["message"] == "diverged"  # type: ignore[index]
+    failed_row = row(store.read(results), "darts", 1)
+    assert pd.isna(failed_row["arch"])  # type: ignore[call-overload]
+    assert failed_row["record"] is None
+    assert np.isnan(float(str(failed_row["derived_accuracy_pct"])))
+    assert failed_row["failure"]["message"] == "diverged"  # type: ignore[index]
 
 
-@pytest.mark.parametrize("part", ["", "mine", "mine/cifar10", "mine/cifar10/ostr"])
-def test_any_level_of_the_folder_can_be_read(results: Path, part: str) -> None:
-    assert set(store.read(results / part)["suite"]) == {"mine"}
+@pytest.mark.parametrize("level", ["", "mine", "mine/cifar10", "mine/cifar10/ostr"])
+def test_any_level_of_the_folder_can_be_read(results: Path, level: str) -> None:
+    assert set(store.read(results / level)["suite"]) == {"mine"}
 
 
 def test_reading_what_is_not_there(tmp_path: Path) -> None:

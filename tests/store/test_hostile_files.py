@@ -65,9 +65,9 @@ NOT_FILES: dict[str, Callable[[Path], object]] = {
 @pytest.fixture
 def suite_store(tmp_path: Path) -> Store:
     """darts and ostr, both done."""
-    made = Store(tmp_path / "results", "mine")
-    execute(JOB, made, ON_CPU, Walk)
-    return made
+    new_store = Store(tmp_path / "results", "mine")
+    execute(JOB, new_store, ON_CPU, Walk)
+    return new_store
 
 
 def ours(suite_store: Store) -> dict[str, bytes]:
@@ -146,12 +146,18 @@ VALUES = ("[]", "3", '"x"', "null", "true", "1e999", "NaN", '"\\ud800"', "[" * 2
 def test_json_of_another_type_is_damage(suite_store: Store, tmp_path: Path, file: str, value: str) -> None:
     """In the place of the whole, and of every value in it."""
     path = suite_store.folder(JOB.base) / file
-    honest = json.loads(path.read_text().splitlines()[0] if file == "trace.jsonl" else "null") or (
+    content = json.loads(path.read_text().splitlines()[0] if file == "trace.jsonl" else "null") or (
         json.loads(path.read_text()) if path.exists() else {"type": "x", "message": "y", "traceback": "z"}
     )
-    for name in (None, *honest):
-        parts = {key: json.dumps(part) for key, part in honest.items()} | ({name: value} if name else {})
-        text = value if name is None else "{" + ",".join(f'"{key}": {part}' for key, part in parts.items()) + "}"
+    for name in (None, *content):
+        values = {key: json.dumps(field_value) for key, field_value in content.items()} | (
+            {name: value} if name else {}
+        )
+        text = (
+            value
+            if name is None
+            else "{" + ",".join(f'"{key}": {field_value}' for key, field_value in values.items()) + "}"
+        )
         path.write_text(text + "\n")
         read_by_all(suite_store, tmp_path)
 
@@ -159,14 +165,16 @@ def test_json_of_another_type_is_damage(suite_store: Store, tmp_path: Path, file
 @pytest.mark.parametrize("value", VALUES, ids=range(len(VALUES)))
 def test_a_sealed_record_of_other_types_is_damage(suite_store: Store, tmp_path: Path, value: str) -> None:
     path = suite_store.folder(JOB.base) / "record.json"
-    for part in ("arch", "data", "measures", "supernet", "notes", "files"):
-        honest = json.loads(path.read_text())
-        parts = {key: json.dumps(one) for key, one in honest.items() if key != "sha256"} | {part: value}
-        (other := path.with_name("other")).write_text("{" + ",".join(f'"{k}": {v}' for k, v in parts.items()) + "}")
-        kept = path.read_bytes()
+    for field in ("arch", "data", "measures", "supernet", "notes", "files"):
+        record = json.loads(path.read_text())
+        values = {key: json.dumps(field_value) for key, field_value in record.items() if key != "sha256"} | {
+            field: value
+        }
+        (other := path.with_name("other")).write_text("{" + ",".join(f'"{k}": {v}' for k, v in values.items()) + "}")
+        original = path.read_bytes()
         other.replace(path)
         read_by_all(suite_store, tmp_path)
-        path.write_bytes(kept)
+        path.write_bytes(original)
 
 
 @pytest.mark.parametrize("text", [*VALUES, "", '{"installed": [3]}', '{"installed": [{"path": "\\u0000"}]}'])
@@ -207,8 +215,8 @@ def test_a_full_disk_is_one_sentence_with_the_path(tmp_path: Path, name: str, mo
     monkeypatch.setattr("benchharness.io.files.os.fsync", full)
     with pytest.raises(OSError, match="the disk is full") as error:
         WRITERS[name](tmp_path / "x")
-    told = f"{tmp_path / 'x'} cannot be written: the disk is full; make room, and give the command again"
-    assert str(error.value) == told
+    sentence = f"{tmp_path / 'x'} cannot be written: the disk is full; make room, and give the command again"
+    assert str(error.value) == sentence
 
 
 def test_a_full_disk_under_a_checkpoint_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,4 +234,4 @@ def test_a_full_disk_under_a_checkpoint_is_one_sentence(tmp_path: Path, monkeypa
     assert outcome.state == "failed"
     assert json.loads(path.with_name("failure.json").read_text())["message"] == outcome.message
     monkeypatch.undo()
-    assert [one.state for one in execute(JOB, suite_store, ON_CPU, Walk)] == ["done", "done"]
+    assert [result.state for result in execute(JOB, suite_store, ON_CPU, Walk)] == ["done", "done"]

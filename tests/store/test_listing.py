@@ -32,8 +32,8 @@ def data_set(results: Path, method: str = "") -> Path:
     return results / "mine" / "cifar10" / method
 
 
-def counted(place: Path) -> list[str]:
-    return sorted(read(place)["run_id"])
+def run_ids(root: Path) -> list[str]:
+    return sorted(read(root)["run_id"])
 
 
 def copy_beside(results: Path, name: str) -> None:
@@ -63,12 +63,12 @@ COPIES: dict[str, Callable[[Path], object]] = {
 def test_a_copy_counts_no_second_time_and_the_doctor_names_it(results: Path, name: str) -> None:
     before = read(results / "mine").drop(columns="path")
     COPIES[name](results)
-    for place in (results, results / "mine"):
-        assert counted(place) == OURS
-        told = [str(finding) for finding in examine(place).findings]
+    for root in (results, results / "mine"):
+        assert run_ids(root) == OURS
+        problems = [str(finding) for finding in examine(root).findings]
         if name != "a link to the suite within it":
-            assert told
-            assert all("so that no report counts it; delete" in line for line in told)
+            assert problems
+            assert all("so that no report counts it; delete" in line for line in problems)
     assert read(results / "mine").drop(columns="path").equals(before)
     assert set(read(results)["path"]) == {Store(results, "mine").folder(spec) for spec in JOB.specs}
     assert find(results, JOB.base.run_id) == folder(results)
@@ -76,7 +76,7 @@ def test_a_copy_counts_no_second_time_and_the_doctor_names_it(results: Path, nam
 
 def test_suites_side_by_side_each_count(results: Path) -> None:
     shutil.copytree(results / "mine", results / "theirs")
-    assert counted(results) == sorted(OURS * 2)
+    assert run_ids(results) == sorted(OURS * 2)
     assert sorted(set(read(results)["suite"])) == ["mine", "theirs"]
     assert examine(results).findings == ()
 
@@ -84,22 +84,22 @@ def test_suites_side_by_side_each_count(results: Path) -> None:
 def test_a_spec_of_another_run_makes_no_run_of_it(results: Path) -> None:
     (other,) = jobs("darts", (1,))
     (folder(results) / "spec.json").write_text(other.base.to_json())
-    assert counted(results) == sorted(spec.run_id for spec in JOB.readouts)
+    assert run_ids(results) == sorted(spec.run_id for spec in JOB.readouts)
     (finding,) = examine(results).findings
     assert f"its spec.json is that of run {other.base.run_id}" in finding.problem
     assert finding.remedy.startswith("delete spec.json there; the command that made it, given again")
     suite_store = Store(results, "mine")
     assert [outcome.state for outcome in execute(JOB, suite_store, ON_CPU, Walk)] == ["done", "done"]
-    assert counted(results) == OURS
+    assert run_ids(results) == OURS
 
 
 @pytest.mark.parametrize("level", range(4))
 def test_linked_folders_are_read_alike_by_all(results: Path, tmp_path: Path, level: int) -> None:
     """A run's folder, or one above it, on another disk."""
-    place = [folder(results), *folder(results).parents][level]
-    place.rename(tmp_path / "elsewhere")
-    place.symlink_to(tmp_path / "elsewhere")
-    assert counted(results) == OURS
+    target = [folder(results), *folder(results).parents][level]
+    target.rename(tmp_path / "elsewhere")
+    target.symlink_to(tmp_path / "elsewhere")
+    assert run_ids(results) == OURS
     assert examine(results)[:2] == (2, ())
     assert find(results, JOB.base.run_id) == folder(results)
 
@@ -113,16 +113,16 @@ def test_links_in_a_circle_end(results: Path) -> None:
         ("b", "a"),
     ):
         (results / link).symlink_to(results / target)
-    for one, other in (("c", "d"), ("d", "c")):
-        (results / one).mkdir()
-        (results / one / "link").symlink_to(results / other)
-    assert counted(results) == OURS
+    for name, other_name in (("c", "d"), ("d", "c")):
+        (results / name).mkdir()
+        (results / name / "link").symlink_to(results / other_name)
+    assert run_ids(results) == OURS
     assert len(run_folders(results)) == 2
 
 
 def test_a_run_is_read_from_within_and_near_the_root(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder(results))
-    assert counted(Path()) == [JOB.base.run_id]
+    assert run_ids(Path()) == [JOB.base.run_id]
     assert read(Path())["arch"].notna().all()
     monkeypatch.chdir(Store(results, "mine").folder(JOB.readouts[0]))
     assert examine(Path())[:2] == (1, ())

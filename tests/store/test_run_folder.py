@@ -26,10 +26,10 @@ def store(tmp_path: Path) -> Store:
 
 
 def full_after(calls: int) -> Callable[[int], None]:
-    left = iter(range(calls))
+    calls_left = iter(range(calls))
 
     def sync(_: int) -> None:
-        if next(left, None) is None:
+        if next(calls_left, None) is None:
             raise OSError(28, "disk full")
 
     return sync

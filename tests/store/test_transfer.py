@@ -19,26 +19,26 @@ from tests.support.tiny import ON_CPU, Walk, jobs
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> dict[str, bytes]:
+def files(tmp_path: Path) -> dict[str, bytes]:
     """The files of a finished run."""
     store = Store(tmp_path / "there", "mine")
     execute(JOB, store, ON_CPU, Walk)
     return transfer.pack(store.folder(JOB.base))
 
 
-def arrived(tmp_path: Path) -> Run:
+def receiving_run(tmp_path: Path) -> Run:
     folder = Store(tmp_path / "here", "mine").folder(JOB.base)
     folder.mkdir(parents=True, exist_ok=True)
     return Run(JOB.base, folder)
 
 
-def test_a_run_arrives_as_it_was_without_checkpoint_and_spec(tmp_path: Path, made: dict[str, bytes]) -> None:
-    assert set(made) == {"trace.jsonl", "trace.npz", "machine.json", "record.json"}
-    run = arrived(tmp_path)
-    transfer.unpack(run, made)
+def test_a_run_arrives_as_it_was_without_checkpoint_and_spec(tmp_path: Path, files: dict[str, bytes]) -> None:
+    assert set(files) == {"trace.jsonl", "trace.npz", "machine.json", "record.json"}
+    run = receiving_run(tmp_path)
+    transfer.unpack(run, files)
     assert run.done
-    assert transfer.pack(run.folder) == made
-    assert len(list(run.folder.iterdir())) == len(made)
+    assert transfer.pack(run.folder) == files
+    assert len(list(run.folder.iterdir())) == len(files)
 
 
 @pytest.mark.parametrize(
@@ -54,49 +54,49 @@ def test_a_run_arrives_as_it_was_without_checkpoint_and_spec(tmp_path: Path, mad
     ],
 )
 def test_what_is_not_as_it_should_be_is_not_written(
-    tmp_path: Path, made: dict[str, bytes], changes: Mapping[str, Any], word: str
+    tmp_path: Path, files: dict[str, bytes], changes: Mapping[str, Any], word: str
 ) -> None:
-    run = arrived(tmp_path)
+    run = receiving_run(tmp_path)
     with pytest.raises(UserError, match=word):
-        transfer.unpack(run, {name: held for name, held in {**made, **changes}.items() if held is not None})
+        transfer.unpack(run, {name: content for name, content in {**files, **changes}.items() if content is not None})
     assert not list(run.folder.iterdir())
 
 
-def test_another_runs_record_is_refused(tmp_path: Path, made: dict[str, bytes]) -> None:
-    other = replace(RunRecord.from_json(made["record.json"]), run_id="0" * 16).to_json().encode()
+def test_another_runs_record_is_refused(tmp_path: Path, files: dict[str, bytes]) -> None:
+    other = replace(RunRecord.from_json(files["record.json"]), run_id="0" * 16).to_json().encode()
     with pytest.raises(UserError, match="is that of run 0000000000000000"):
-        transfer.unpack(arrived(tmp_path), {**made, "record.json": other})
+        transfer.unpack(receiving_run(tmp_path), {**files, "record.json": other})
 
 
 @pytest.mark.parametrize("name", ["trace.npz", "trace.jsonl"])
-def test_files_of_another_run_are_refused(tmp_path: Path, made: dict[str, bytes], name: str) -> None:
+def test_files_of_another_run_are_refused(tmp_path: Path, files: dict[str, bytes], name: str) -> None:
     (other,) = jobs("darts", (9,), epochs=4)
     suite_store = Store(tmp_path / "other", "mine")
     execute(other, suite_store, ON_CPU, Walk)
     swapped = (suite_store.folder(other.base) / name).read_bytes()
     with pytest.raises(UserError, match=rf"{name} that came back .* is not what its record was written with"):
-        transfer.unpack(arrived(tmp_path), {**made, name: swapped})
+        transfer.unpack(receiving_run(tmp_path), {**files, name: swapped})
 
 
 def test_too_much_is_neither_sent_nor_taken(
-    tmp_path: Path, made: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = arrived(tmp_path)
-    transfer.unpack(run, made)
+    run = receiving_run(tmp_path)
+    transfer.unpack(run, files)
     monkeypatch.setattr(transfer, "LIMIT_BYTES", 1000)
     with pytest.raises(UserError, match="more than the 1000 that are carried; share the folder"):
         transfer.pack(run.folder)
     with pytest.raises(UserError, match="larger than 1000 bytes"):
-        transfer.unpack(run, made)
+        transfer.unpack(run, files)
 
 
 @given(data=st.data())
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_any_parcel_is_a_finished_run_or_refused(tmp_path: Path, made: dict[str, bytes], data: st.DataObject) -> None:
-    contents = st.binary(max_size=30) | st.sampled_from(sorted(made.values()))
-    names = st.sampled_from(sorted(made)) | st.text(max_size=8)
+def test_any_parcel_is_a_finished_run_or_refused(tmp_path: Path, files: dict[str, bytes], data: st.DataObject) -> None:
+    contents = st.binary(max_size=30) | st.sampled_from(sorted(files.values()))
+    names = st.sampled_from(sorted(files)) | st.text(max_size=8)
     given_ = data.draw(st.dictionaries(names, contents, max_size=5))
-    run = arrived(tmp_path)
+    run = receiving_run(tmp_path)
     try:
         transfer.unpack(run, given_)
     except UserError:

@@ -10,6 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from benchharness import cli
 from benchharness.store.lock import alive
 from tests.support.tiny import SETTINGS
 
@@ -39,7 +42,7 @@ for line in sys.stdin:
 """
 
 
-def words(out: Path, methods: str = "ostr", seeds: str = "0", **options: Any) -> list[str]:
+def command_line(out: Path, methods: str = "ostr", seeds: str = "0", **options: Any) -> list[str]:
     """A command line for a run of seconds; an underscore in an option's name stands for a dash."""
     settings = [
         f"{key}={value}" for key, value in {**SETTINGS, "epochs": EPOCHS, **options.pop("settings", {})}.items()
@@ -47,8 +50,16 @@ def words(out: Path, methods: str = "ostr", seeds: str = "0", **options: Any) ->
     more = [
         word for key, value in options.items() for word in ([f"--{key}"] if value is True else (f"--{key}", str(value)))
     ]
-    where = ["--out", str(out), "--suite", "mine", "--dataset", "cifar10", "--device", "cpu"]
-    return ["run", "--methods", methods, "--seeds", seeds, *more, *where, "--set", *settings]
+    target = ["--out", str(out), "--suite", "mine", "--dataset", "cifar10", "--device", "cpu"]
+    return ["run", "--methods", methods, "--seeds", seeds, *more, *target, "--set", *settings]
+
+
+def output_of(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = cli.DONE) -> str:
+    """What a command within this process prints: its answer, or its sentence where it is refused."""
+    capsys.readouterr()
+    assert cli.main(arguments) == code
+    streams = capsys.readouterr()
+    return streams.err if code == cli.REFUSED else streams.out
 
 
 def start(
@@ -57,7 +68,7 @@ def start(
     """The command in a process group of its own, after the Python in `before`."""
     code = f"import sys; from benchharness import cli\n{PREPARED}{before}\nsys.exit(cli.main(sys.argv[1:]))"
     return subprocess.Popen(
-        [sys.executable, "-c", code, *words(out, methods, seeds, **options)],
+        [sys.executable, "-c", code, *command_line(out, methods, seeds, **options)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -88,7 +99,7 @@ class Forks:
 
     def start(self, out: Path, *args: Any, **options: Any) -> int:
         """Begin a `run`; its process id."""
-        return self.begin(words(out, *args, **options))
+        return self.begin(command_line(out, *args, **options))
 
     def begin(self, command: Sequence[str]) -> int:
         """Begin any command; its process id."""
@@ -112,10 +123,10 @@ def results(folder: Path) -> Mapping[str, bytes]:
 
 def traces(folder: Path) -> Mapping[str, list[dict[str, Any]]]:
     """Every epoch's line, but for what it took."""
-    took = ("seconds", "peak_memory_bytes")
+    measured_fields = ("seconds", "peak_memory_bytes")
     return {
         str(path.relative_to(folder)): [
-            {name: value for name, value in json.loads(line).items() if name not in took}
+            {name: value for name, value in json.loads(line).items() if name not in measured_fields}
             for line in path.read_text().splitlines()
         ]
         for path in folder.rglob("trace.jsonl")
@@ -144,13 +155,13 @@ def someone_works(folder: Path) -> bool:
 
 def alive_in_group(group: int) -> list[str]:
     """Processes of a group that still run; one that has ended and waits for its parent to notice does not."""
-    found = []
+    processes = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(FileNotFoundError, ProcessLookupError):
             name, _, rest = path.read_text().rpartition(")")
             state, _, its_group = rest.split()[:3]
-            found += [name] if its_group == str(group) and state != "Z" else []
-    return found
+            processes += [name] if its_group == str(group) and state != "Z" else []
+    return processes
 
 
 def leftovers(folder: Path) -> list[Path]:

@@ -42,21 +42,21 @@ class Cluster:
         self.folder = folder
         self.processes: list[subprocess.Popen[str]] = []
         file = folder / "scheduler.json"
-        words = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
-        self.scheduler = self._start("scheduler", *words)
+        options = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
+        self.scheduler = self._start("scheduler", *options)
         deadline = time.monotonic() + 60
         while not (file.exists() and file.read_text().endswith("}")) and time.monotonic() < deadline:
             time.sleep(0.05)  # it is there before it is written
         self.address = str(json.loads(file.read_text())["address"])
 
-    def worker(self, *words: str, preload: str = "", path: Path = ROOT, **variables: str) -> "subprocess.Popen[str]":
+    def worker(self, *options: str, preload: str = "", path: Path = ROOT, **variables: str) -> "subprocess.Popen[str]":
         """A worker that imports from `path` first and begins with the Python in `preload`."""
         if preload:
             file = self.folder / f"preload_{len(self.processes)}.py"
             file.write_text(preload)
-            words = (*words, "--preload", str(file))
-        places = os.pathsep.join(dict.fromkeys(map(str, (path, ROOT))))
-        return self._start("worker", self.address, *ALONE, *words, PYTHONPATH=places, **variables)
+            options = (*options, "--preload", str(file))
+        search_path = os.pathsep.join(dict.fromkeys(map(str, (path, ROOT))))
+        return self._start("worker", self.address, *ALONE, *options, PYTHONPATH=search_path, **variables)
 
     def end(self) -> None:
         """Kill them all."""
@@ -65,17 +65,17 @@ class Cluster:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
-    def _start(self, kind: str, *words: str, **variables: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *words]
-        place = self.folder / f"{kind}-{len(self.processes)}"
-        place.mkdir()
-        with (place / "log").open("w") as log:
+    def _start(self, kind: str, *options: str, **variables: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *options]
+        folder = self.folder / f"{kind}-{len(self.processes)}"
+        folder.mkdir()
+        with (folder / "log").open("w") as log:
             process = subprocess.Popen(
                 command,
                 stdout=log,
                 stderr=log,
                 text=True,
-                cwd=place,
+                cwd=folder,
                 env={**os.environ, **QUIET, **variables},
                 start_new_session=True,
             )
@@ -87,18 +87,18 @@ class Cluster:
 def cluster(folder: Path) -> Iterator[Cluster]:
     """A scheduler without workers."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = Cluster(folder)
+    new_cluster = Cluster(folder)
     try:
-        yield made
+        yield new_cluster
     finally:
-        made.end()
+        new_cluster.end()
 
 
 def other_package(folder: Path, change: tuple[str, str, str]) -> Path:
     """A folder to import from that holds this package, but for one file in which a text was replaced by another."""
-    name, old, new = change
+    name, before, after = change
     shutil.copytree(Path(benchharness.__file__).parent, folder / "benchharness", ignore=shutil.ignore_patterns("*.pyc"))
     file = folder / "benchharness" / name
-    assert old in file.read_text()
-    file.write_text(file.read_text().replace(old, new))
+    assert before in file.read_text()
+    file.write_text(file.read_text().replace(before, after))
     return folder

@@ -30,10 +30,10 @@ def measured_table(
     """
     every = space.classes()
     rng = np.random.default_rng(0)
-    wanted = [int(every[space.to_code(arch)]) for arch in REFERENCES]
-    other = {*wanted, *(int(every[space.to_code(arch)]) for arch in without)}
-    drawn = [code for code in rng.permutation(np.unique(every)).tolist() if code not in other]
-    first = np.array([*wanted, *drawn][:classes])
+    references = [int(every[space.to_code(arch)]) for arch in REFERENCES]
+    other = {*references, *(int(every[space.to_code(arch)]) for arch in without)}
+    codes = [code for code in rng.permutation(np.unique(every)).tolist() if code not in other]
+    first = np.array([*references, *codes][:classes])
     members = np.flatnonzero(np.isin(every, first))
     rows = np.searchsorted(np.sort(first), every[members])
     truth = 40 + WORTH[space.all_ops()[np.sort(first)]].sum(-1)
@@ -41,7 +41,7 @@ def measured_table(
         Metric(dataset, split, epochs): (truth[:, None] - shift + rng.normal(0, 0.5, (classes, seeds)))[rows]
         for split, shift in (("valid", 1.0), ("test", 0.0))
     }
-    told = {
+    description = {
         "name": dataset,
         "version": "recipe small",
         "source": "tests",
@@ -52,4 +52,4 @@ def measured_table(
     }
     means = {metric: runs.mean(-1) for metric, runs in by_seed.items()}
     times = {(dataset, epochs): np.full(len(members), 12.0)}
-    return build_table({**told, **about}, space.all_ops()[members], means, by_seed, times)
+    return build_table({**description, **about}, space.all_ops()[members], means, by_seed, times)

@@ -17,10 +17,10 @@ from tests.support import releases
 
 
 def tar_form(path: Path) -> Path:
-    packed = path / "NATS-tss-v1_0-3ffb9-simple.tar"
-    with tarfile.open(packed, "w") as archive:
+    archive_path = path / "NATS-tss-v1_0-3ffb9-simple.tar"
+    with tarfile.open(archive_path, "w") as archive:
         archive.add(FORMS["folder"](path), "NATS-tss-v1_0-3ffb9-simple")
-    return packed
+    return archive_path
 
 
 FORMS: dict[str, Callable[[Path], Path]] = {
@@ -49,17 +49,17 @@ def deviation(api: Any, table: Table, indices: list[int]) -> float:
     worst = [0.0]
     for epochs in (12, 200):
         for (trained_on, measured_on), (dataset, split) in FIGURES.items():
-            part = "test" if measured_on == "ori-test" or measured_on == "x-test" else "valid"
+            subset = "test" if measured_on == "ori-test" or measured_on == "x-test" else "valid"
             for row, index in enumerate(indices):
-                said = api.get_more_info(index, trained_on, hp=str(epochs), is_random=False)
-                worst.append(table.accuracy(index, dataset, split, epochs) - said[f"{part}-accuracy"])
+                info = api.get_more_info(index, trained_on, hp=str(epochs), is_random=False)
+                worst.append(table.accuracy(index, dataset, split, epochs) - info[f"{subset}-accuracy"])
                 if trained_on != "cifar10" and split == "valid":
-                    worst.append(table.train_seconds(dataset, epochs)[row] - said["train-all-time"])
+                    worst.append(table.train_seconds(dataset, epochs)[row] - info["train-all-time"])
                 runs = table.seeds(dataset, split, epochs)
-                for place, seed in enumerate(table.about["training_seeds"][str(epochs)][: runs.shape[1]]):
+                for column, seed in enumerate(table.about["training_seeds"][str(epochs)][: runs.shape[1]]):
                     if seed in api.query_by_index(index, trained_on, hp=str(epochs)):
-                        one = api.get_more_info(index, trained_on, hp=str(epochs), is_random=seed)
-                        worst.append(runs[row, place] - one[f"{part}-accuracy"])
+                        run_info = api.get_more_info(index, trained_on, hp=str(epochs), is_random=seed)
+                        worst.append(runs[row, column] - run_info[f"{subset}-accuracy"])
     return float(np.abs(worst).max())
 
 

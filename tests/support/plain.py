@@ -50,10 +50,10 @@ class MixedEdge(nn.Module):
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
         through, bypass = x[:, : self.mixed], x[:, self.mixed :]
         total = sum(weight * op(through) for weight, op in zip(weights, self.ops, strict=True))
-        whole = torch.cat([total, bypass], dim=1)
-        batch, channels, height, width = whole.shape
-        shuffled = whole.reshape(batch, self.partial, channels // self.partial, height, width).transpose(1, 2)
-        return shuffled.reshape(batch, channels, height, width)
+        outputs = torch.cat([total, bypass], dim=1)
+        batch, channels, height, width = outputs.shape
+        interleaved = outputs.reshape(batch, self.partial, channels // self.partial, height, width).transpose(1, 2)
+        return interleaved.reshape(batch, channels, height, width)
 
 
 class PlainCell(nn.Module):
@@ -64,12 +64,12 @@ class PlainCell(nn.Module):
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
         nodes = [x]
         for target in (1, 2, 3):
-            arriving = [
+            inputs = [
                 edge(nodes[source], weights[e])
                 for e, (edge, (node, source)) in enumerate(zip(self.edges, EDGES, strict=True))
                 if node == target
             ]
-            nodes.append(sum(arriving))
+            nodes.append(sum(inputs))
         return nodes[3]
 
 
@@ -104,28 +104,31 @@ class PlainSupernet(nn.Module):
         return self.classifier(self.last(x).mean(dim=(2, 3)))
 
 
-def pairs(net: Supernet, plain: PlainSupernet) -> list[tuple[Tensor, Tensor]]:
+def pairs(net: Supernet, reference: PlainSupernet) -> list[tuple[Tensor, Tensor]]:
     """Every weight and statistic of the shared-work net beside the plain net's own tensor for it."""
-    found = []
+    parameters = []
     ours = [cell for stage in net.stages for cell in stage]
-    theirs = [cell for stage in plain.stages for cell in stage]
+    theirs = [cell for stage in reference.stages for cell in stage]
     for cell, twin in zip(ours, theirs, strict=True):
         for edge in range(len(EDGES)):
             for op in range(len(OPS)):
                 if op in (NONE, SKIP, POOL):
                     continue
-                held = cell.operation(edge, op)
+                layer = cell.operation(edge, op)
                 _, convolution, norm = twin.edges[edge].ops[op]
-                found += [(held["weight"], convolution.weight)]
-                found += [(held["mean"], norm.running_mean), (held["var"], norm.running_var)]
-    found += [(net.stem.weight, plain.stem[0].weight), *_norms(net.stem_norm, plain.stem[1])]
-    for block, twin in zip(net.blocks, plain.blocks, strict=True):
-        found += [(block.first.weight, twin.first[1].weight), *_norms(block.first_norm, twin.first[2])]
-        found += [(block.second.weight, twin.second[1].weight), *_norms(block.second_norm, twin.second[2])]
-        found += [(block.shortcut.weight, twin.shortcut[1].weight)]
-    found += _norms(net.last_norm, plain.last[0])
-    found += [(net.classifier.weight, plain.classifier.weight), (net.classifier.bias, plain.classifier.bias)]
-    return found
+                parameters += [(layer["weight"], convolution.weight)]
+                parameters += [(layer["mean"], norm.running_mean), (layer["var"], norm.running_var)]
+    parameters += [(net.stem.weight, reference.stem[0].weight), *_norms(net.stem_norm, reference.stem[1])]
+    for block, twin in zip(net.blocks, reference.blocks, strict=True):
+        parameters += [(block.first.weight, twin.first[1].weight), *_norms(block.first_norm, twin.first[2])]
+        parameters += [(block.second.weight, twin.second[1].weight), *_norms(block.second_norm, twin.second[2])]
+        parameters += [(block.shortcut.weight, twin.shortcut[1].weight)]
+    parameters += _norms(net.last_norm, reference.last[0])
+    parameters += [
+        (net.classifier.weight, reference.classifier.weight),
+        (net.classifier.bias, reference.classifier.bias),
+    ]
+    return parameters
 
 
 def _norms(ours: nn.Module, theirs: nn.Module) -> list[tuple[Tensor, Tensor]]:
@@ -136,13 +139,13 @@ def twins(classes: int = 10, channels: int = 4, cells: int = 2, partial: int = 1
     """A shared-work supernet and its plain twin with the same float64 weights and non-trivial statistics."""
     torch.manual_seed(0)
     net = Supernet(classes, channels, cells, partial).double()
-    plain = PlainSupernet(classes, channels, cells, partial).double()
+    reference = PlainSupernet(classes, channels, cells, partial).double()
     with torch.no_grad():
-        for ours, theirs in pairs(net, plain):
+        for ours, theirs in pairs(net, reference):
             if not isinstance(theirs, nn.Parameter):
                 theirs.copy_(torch.rand_like(theirs) + 0.5)
             ours.data.copy_(theirs)
-    return net, plain
+    return net, reference
 
 
 def one_hot(code: int) -> Tensor:
@@ -153,13 +156,13 @@ def one_hot(code: int) -> Tensor:
 def weights_of(kind: str) -> Tensor:
     """Edge weights of a kind: softmax, unnormalised, one zero or one-hot."""
     generator = torch.Generator().manual_seed(3)
-    drawn = torch.rand(len(EDGES), len(OPS), generator=generator, dtype=torch.float64)
+    weights = torch.rand(len(EDGES), len(OPS), generator=generator, dtype=torch.float64)
     if kind == "softmax":
-        return drawn.softmax(-1)
+        return weights.softmax(-1)
     if kind == "unnormalised":
-        return 3 * drawn - 1
+        return 3 * weights - 1
     if kind == "one zero":
-        return drawn.index_fill(1, torch.tensor([3]), 0.0)
+        return weights.index_fill(1, torch.tensor([3]), 0.0)
     return one_hot(7284)
 
 

@@ -37,34 +37,34 @@ def trial(arch: space.Arch, trained_on: str, seed: int, epochs: int, draw: np.ra
     def values(low: float, high: float) -> dict[int, float]:
         return dict(enumerate(draw.uniform(low, high, epochs).tolist()))
 
-    made = ResultsCount(trained_on, None, values(10, 95), values(0, 2), params, flops, config, seed, epochs, [0.013])
-    made.update_train_info(values(10, 95), None, values(0, 2), values(5, 20))
-    for place, name in enumerate(NAMES[LAYOUT[trained_on]]):
-        made.eval_names.append(name)
-        for epoch in range(epochs) if place == 0 or epochs == 12 else (epochs - 1,):
-            made.eval_acc1es[f"{name}@{epoch}"] = float(draw.uniform(10, 95))
-            made.eval_losses[f"{name}@{epoch}"] = float(draw.uniform(0, 2))
-            made.eval_times[f"{name}@{epoch}"] = 1.5
+    count = ResultsCount(trained_on, None, values(10, 95), values(0, 2), params, flops, config, seed, epochs, [0.013])
+    count.update_train_info(values(10, 95), None, values(0, 2), values(5, 20))
+    for index, name in enumerate(NAMES[LAYOUT[trained_on]]):
+        count.eval_names.append(name)
+        for epoch in range(epochs) if index == 0 or epochs == 12 else (epochs - 1,):
+            count.eval_acc1es[f"{name}@{epoch}"] = float(draw.uniform(10, 95))
+            count.eval_losses[f"{name}@{epoch}"] = float(draw.uniform(0, 2))
+            count.eval_times[f"{name}@{epoch}"] = 1.5
         for epoch in range(epochs):
-            made.eval_times[f"{name}@{epoch}"] = 1.5
-    return made
+            count.eval_times[f"{name}@{epoch}"] = 1.5
+    return count
 
 
 def states(index: int, seed: int = 0, names: tuple[str, str] = ("12", "200")) -> dict[str, Any]:
     """The plain states of all trainings of architecture `index`; the second has one training on CIFAR-100 fewer."""
     draw, arch = np.random.default_rng((seed, index)), ARCHS[index]
-    made = {}
+    trials = {}
     for name, epochs in zip(names, ("12", "200"), strict=True):
         results = ArchResults(index, space.to_string(arch))
         for trained_on in LAYOUT:
-            alone = epochs == "12" and trained_on != "cifar10-valid"
-            for run in SEEDS[epochs][: 1 if alone else 2 if (trained_on, index) == ("cifar100", 2941) else 3]:
+            is_lone = epochs == "12" and trained_on != "cifar10-valid"
+            for run in SEEDS[epochs][: 1 if is_lone else 2 if (trained_on, index) == ("cifar100", 2941) else 3]:
                 results.update(trained_on, run, trial(arch, trained_on, run, int(epochs), draw))
-        made[name] = results.state_dict()
-    return made
+        trials[name] = results.state_dict()
+    return trials
 
 
-def whole(names: tuple[str, str] = ("12", "200")) -> dict[str, Any]:
+def release(names: tuple[str, str] = ("12", "200")) -> dict[str, Any]:
     """The content of a one-file release."""
     archs = [space.to_string(tuple(arch)) for arch in space.all_ops().tolist()]
     infos = {index: states(index, names=names) for index in ARCHS}
@@ -73,13 +73,13 @@ def whole(names: tuple[str, str] = ("12", "200")) -> dict[str, Any]:
 
 def as_pth(path: Path, zipped: bool) -> Path:
     """NAS-Bench-201's own form, as torch wrote it then (one pickle after the other) or writes it now (a zip)."""
-    torch.save(whole(("less", "full")), path, _use_new_zipfile_serialization=zipped)
+    torch.save(release(("less", "full")), path, _use_new_zipfile_serialization=zipped)
     return path
 
 
 def as_one_file(path: Path, protocol: int = 4) -> Path:
     """NATS-Bench's one-file form."""
-    path.write_bytes(bz2.compress(pickle.dumps(whole(), protocol)))
+    path.write_bytes(bz2.compress(pickle.dumps(release(), protocol)))
     return path
 
 
@@ -88,6 +88,6 @@ def as_folder(path: Path) -> Path:
     path.mkdir()
     for index in ARCHS:
         (path / f"{index:06d}.pickle.pbz2").write_bytes(bz2.compress(pickle.dumps(states(index), 4)))
-    meta = {key: value for key, value in whole().items() if key != "arch2infos"}
+    meta = {key: value for key, value in release().items() if key != "arch2infos"}
     (path / "meta.pickle.pbz2").write_bytes(bz2.compress(pickle.dumps({**meta, "arch2infos": None}, 4)))
     return path

@@ -20,10 +20,10 @@ def table() -> Table:
     ops = space.all_ops()[space.order()]
     test = 30 + (WORTH[ops] * (1 + 0.01 * np.arange(6))).sum(-1)
     means = {}
-    for place, dataset in enumerate(DATASETS):
-        means[Metric(dataset, "test", 200)] = test - 10 * place
-        means[Metric(dataset, "valid", 200)] = test - 10 * place - 1
-        means[Metric(dataset, "valid", 12)] = (test - 10 * place + rng.normal(0, 2, space.SIZE)).clip(5, 90)
+    for index, dataset in enumerate(DATASETS):
+        means[Metric(dataset, "test", 200)] = test - 10 * index
+        means[Metric(dataset, "valid", 200)] = test - 10 * index - 1
+        means[Metric(dataset, "valid", 12)] = (test - 10 * index + rng.normal(0, 2, space.SIZE)).clip(5, 90)
     about = {"name": "toy", "version": "1", "source": "tests", "seed_rule": "one seed", "sha256": "cd" * 32}
     times = {("cifar10", 200): np.full(space.SIZE, 1800.0)}
     return Table(about, ops, means, {}, times)

@@ -93,17 +93,19 @@ def _trace(folder: Path, arch: Sequence[int], epochs: int) -> None:
     expected = leaning(arch, EPOCHS)
     lines = []
     for epoch, weights in enumerate(expected[:epochs], start=1):
-        found = space.to_string(tuple(int(op) for op in weights.argmax(-1)))
+        argmax_arch = space.to_string(tuple(int(op) for op in weights.argmax(-1)))
         entropy = float(-(weights * np.log(weights)).sum(-1).mean())
-        lines.append({"epoch": epoch, "valid_accuracy_pct": 30.0 + epoch, "entropy": entropy, "arch": found})
+        lines.append({"epoch": epoch, "valid_accuracy_pct": 30.0 + epoch, "entropy": entropy, "arch": argmax_arch})
     (folder / "trace.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
 def _finish(folder: Path, run: RunSpec, arch: Sequence[int], supernet: RunSpec, arrays: Mapping[str, Any]) -> None:
     expected = leaning(arch if supernet is run else ALL_SKIP)
-    own = {"alphas": np.log(expected), "expected": expected} if supernet is run and run.selection != "uniform" else {}
-    scored = {"scores": expected[-1], "magnitude": expected[-1], "order": np.arange(6)}
-    np.savez(folder / "trace.npz", **{**own, **scored, **arrays})
+    trace_arrays = (
+        {"alphas": np.log(expected), "expected": expected} if supernet is run and run.selection != "uniform" else {}
+    )
+    score_arrays = {"scores": expected[-1], "magnitude": expected[-1], "order": np.arange(6)}
+    np.savez(folder / "trace.npz", **{**trace_arrays, **score_arrays, **arrays})
     string = space.to_string(tuple(int(op) for op in arch))
     measures = {"mixed_batch_accuracy_pct": 60.0 + run.seed, "derived_batch_accuracy_pct": 40.0}
     record = RunRecord(run.run_id, string, supernet.run_id, measures, DATA, {})

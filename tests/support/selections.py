@@ -27,8 +27,8 @@ class Linear(Evaluation):
         loss = float((COST * weights).sum())
         return Score(loss, 50 - 3 * loss)
 
-    def mixes(self, weights: Sequence[torch.Tensor], *how: Any) -> list[Score]:
-        return [self.mixed(one, *how) for one in weights]
+    def mixes(self, weights: Sequence[torch.Tensor], *options: Any) -> list[Score]:
+        return [self.mixed(mix, *options) for mix in weights]
 
     def gradient(self, weights: torch.Tensor, data: str = "valid", batches: int = 0, bn: str = "batch") -> torch.Tensor:
         return COST

@@ -33,9 +33,9 @@ SETTINGS: Mapping[str, Any] = {
 def install_images(data_folder: Path) -> None:
     """Put 96 random 'CIFAR-10' images where a data folder has its own."""
     rng = np.random.default_rng(0)
-    parts = [Part(rng.integers(0, 255, (n, 3, 32, 32), np.uint8), np.arange(n) % 10) for n in (96, 16)]
+    splits = [Part(rng.integers(0, 255, (n, 3, 32, 32), np.uint8), np.arange(n) % 10) for n in (96, 16)]
     (data_folder / "images").mkdir(parents=True)
-    build_image_set("cifar10", *parts).save(data_folder / "images" / "cifar10.npz")
+    build_image_set("cifar10", *splits).save(data_folder / "images" / "cifar10.npz")
 
 
 def jobs(methods: str = "darts", seeds: tuple[int, ...] = (0,), **changes: Any) -> list[Job]:
@@ -64,9 +64,9 @@ class Walk:
     def run_epoch(self) -> dict[str, Any]:
         if self.epoch + 1 == self.broken:
             raise RuntimeError("diverged")
-        drawn = torch.Generator().manual_seed(100 * self.spec.seed + self.epoch)
+        generator = torch.Generator().manual_seed(100 * self.spec.seed + self.epoch)
         last = self.alphas[-1] if self.alphas else torch.zeros(6, 5)
-        self.alphas.append(last + torch.randn(6, 5, generator=drawn))
+        self.alphas.append(last + torch.randn(6, 5, generator=generator))
         return {"epoch": self.epoch, "valid_accuracy_pct": 10.0 * self.epoch, "seconds": 0.5, "peak_memory_bytes": 7}
 
     def state(self) -> dict[str, Any]:

@@ -139,5 +139,5 @@ def test_500_seeds_agree_with_what_is_published(name: str, table: Table) -> None
 
 def test_the_reading_side_stays_free_of_torch() -> None:
     code = "import sys, benchharness.table.baselines; print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "False"

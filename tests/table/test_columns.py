@@ -48,11 +48,11 @@ def test_names_that_cannot_be_written_are_refused(sample: Table, tmp_path: Path)
 def test_every_layout_of_json(tmp_path: Path, held: object) -> None:
     (tmp_path / "x.json").write_text(json.dumps(held))
     assert columnar.recognises(tmp_path / "x.json") == "x"
-    found = columnar.read_source(tmp_path / "x.json")
-    assert found.numbers.tolist() == INDICES
-    assert "note" not in found.about
-    assert found.accuracy(None, "cifar10", "test").tolist() == ROWS["cifar10_test_200"]
-    assert found.accuracy(ARCHS[1], "cifar10", "test") == 80.5
+    images = columnar.read_source(tmp_path / "x.json")
+    assert images.numbers.tolist() == INDICES
+    assert "note" not in images.about
+    assert images.accuracy(None, "cifar10", "test").tolist() == ROWS["cifar10_test_200"]
+    assert images.accuracy(ARCHS[1], "cifar10", "test") == 80.5
 
 
 def test_columns_by_other_names(tmp_path: Path) -> None:
@@ -68,12 +68,12 @@ def test_runs_and_seconds_are_read(tmp_path: Path) -> None:
     held["cifar10_test_200_by_seed"] = ["90.5 89.5", "80.5", "70.0 nan 70.0"]
     held["train_seconds_200_cifar10_valid"] = [1.0, 2.0, 3.0]
     held.to_csv(tmp_path / "x.csv", index=False)
-    found = columnar.read_source(tmp_path / "x.csv")
+    images = columnar.read_source(tmp_path / "x.csv")
     nan = np.nan
     np.testing.assert_array_equal(
-        found.seeds("cifar10", "test"), [[90.5, 89.5, nan], [80.5, nan, nan], [70.0, nan, 70.0]]
+        images.seeds("cifar10", "test"), [[90.5, 89.5, nan], [80.5, nan, nan], [70.0, nan, 70.0]]
     )
-    assert found.train_seconds("cifar10").tolist() == [1.0, 2.0, 3.0]
+    assert images.train_seconds("cifar10").tolist() == [1.0, 2.0, 3.0]
 
 
 def changed(**values: object) -> pd.DataFrame:

@@ -96,9 +96,9 @@ FILES: dict[str, tuple[str, bytes]] = {
 def test_every_writing_of_a_table_is_the_same_table(tmp_path: Path, name: str) -> None:
     (path := tmp_path / FILES[name][0]).write_bytes(FILES[name][1])
     assert (columnar.recognises(path) or "").lower() == "x"
-    found = columnar.read_source(path)
-    assert found.accuracy(CELLS, "cifar10", "test").tolist() == ACCURACIES
-    assert found.numbers.tolist() == INDICES
+    images = columnar.read_source(path)
+    assert images.accuracy(CELLS, "cifar10", "test").tolist() == ACCURACIES
+    assert images.numbers.tolist() == INDICES
 
 
 @pytest.mark.parametrize("form", ["csv", "json", "parquet"])
@@ -116,9 +116,9 @@ def test_the_benchmarks_index_alone_says_which_cells_they_are(tmp_path: Path, fo
     indexed = own.set_index("index")
     content = {"csv": indexed.to_csv().encode(), "json": json_of(own), "parquet": parquet(indexed)}[form]
     (tmp_path / f"x.{form}").write_bytes(content)
-    found = columnar.read_source(tmp_path / f"x.{form}")
-    assert found.accuracy(CELLS, "cifar10", "test").tolist() == ACCURACIES
-    assert [found.arch(index) for index in INDICES] == CELLS
+    images = columnar.read_source(tmp_path / f"x.{form}")
+    assert images.accuracy(CELLS, "cifar10", "test").tolist() == ACCURACIES
+    assert [images.arch(index) for index in INDICES] == CELLS
 
 
 def test_naslibs_figures_of_several_data_sets(tmp_path: Path) -> None:

@@ -43,13 +43,13 @@ def test_every_form_agrees_with_the_package_made_for_it(released: dict[str, Path
 
 
 def test_the_real_sample_agrees_with_its_package_and_with_the_table(data_folder: Path) -> None:
-    found = official.read_source(data_folder / SAMPLE)
+    images = official.read_source(data_folder / SAMPLE)
     api = nats_bench.create(str(data_folder / SAMPLE), "tss", fast_mode=True, verbose=False)
-    assert found.numbers.tolist() == [0, 11, 284]
-    assert deviation(api, found, [0, 11, 284]) < 1e-5
+    assert images.numbers.tolist() == [0, 11, 284]
+    assert deviation(api, images, [0, 11, 284]) < 1e-5
     table = load_table()
     for figure in table.figures():
-        np.testing.assert_allclose(table.accuracy(found.numbers, *figure), found.accuracy(None, *figure), atol=2e-4)
+        np.testing.assert_allclose(table.accuracy(images.numbers, *figure), images.accuracy(None, *figure), atol=2e-4)
 
 
 def test_runs_keep_their_seed_and_missing_ones_are_nan(released: dict[str, Path]) -> None:
