@@ -22,9 +22,9 @@ def test_presets_state_what_the_papers_do() -> None:
 
 
 def test_cpu_differs_from_drnas_in_scale_and_in_how_fast_alpha_moves() -> None:
-    small, whole = asdict(protocol("cpu")), asdict(protocol("drnas"))
-    changed = {key for key in small if small[key] != whole[key]}
-    assert changed <= {
+    small, full = asdict(protocol("cpu")), asdict(protocol("drnas"))
+    differing_keys = {key for key in small if small[key] != full[key]}
+    assert differing_keys <= {
         "name",
         "epochs",
         "images",
@@ -38,13 +38,18 @@ def test_cpu_differs_from_drnas_in_scale_and_in_how_fast_alpha_moves() -> None:
 
 
 def test_strings_become_the_settings_own_types() -> None:
-    changed = protocol("drnas", {"epochs": "3", "nesterov": "true", "learning_rate": "0.1", "order": "weights-first"})
-    assert (changed.epochs, changed.nesterov, changed.learning_rate, changed.order) == (3, True, 0.1, "weights-first")
+    settings = protocol("drnas", {"epochs": "3", "nesterov": "true", "learning_rate": "0.1", "order": "weights-first"})
+    assert (settings.epochs, settings.nesterov, settings.learning_rate, settings.order) == (
+        3,
+        True,
+        0.1,
+        "weights-first",
+    )
     assert protocol("drnas", {"epochs": "1e2"}).epochs == 100
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "sentence"),
     [
         ({"epoch": 3}, "unknown setting 'epoch'; did you mean 'epochs'"),
         ({"epochs": "3.5"}, "epochs='3.5' is not a whole number"),
@@ -58,8 +63,8 @@ def test_strings_become_the_settings_own_types() -> None:
         ({"images": 100}, "smaller than a batch"),
     ],
 )
-def test_bad_settings_are_named(changes: dict[str, object], said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_bad_settings_are_named(changes: dict[str, object], sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
         protocol("drnas", changes)
 
 
@@ -109,20 +114,20 @@ def test_what_a_user_sets_holds_for_every_method() -> None:
 
 
 def test_settings_that_are_a_presets_are_called_so_however_they_were_spelt() -> None:
-    spelt = {key: value for key, value in asdict(for_method(protocol("nb201"), "gdas")).items() if key != "name"}
-    found = for_method(protocol("drnas", spelt), "gdas", spelt)
-    assert found == for_method(protocol("nb201"), "gdas")
-    assert for_method(protocol("drnas", spelt), "darts", spelt).name == "drnas", "darts has 50 epochs there"
-    assert for_method(protocol("nb201", {"epochs": 250}), "gdas", {"epochs"}) == found
+    changes = {key: value for key, value in asdict(for_method(protocol("nb201"), "gdas")).items() if key != "name"}
+    settings = for_method(protocol("drnas", changes), "gdas", changes)
+    assert settings == for_method(protocol("nb201"), "gdas")
+    assert for_method(protocol("drnas", changes), "darts", changes).name == "drnas", "darts has 50 epochs there"
+    assert for_method(protocol("nb201", {"epochs": 250}), "gdas", {"epochs"}) == settings
     assert departures(asdict(protocol("nb201")), "gdas") == {"epochs": 50}
-    assert departures(recorded(found), "gdas") == {}
+    assert departures(recorded(settings), "gdas") == {}
 
 
 def test_runs_that_lack_later_settings_had_their_defaults() -> None:
     values = recorded(protocol("nats"))
     assert {"last_affine", "cell_batch"} <= set(values)
-    old = {key: value for key, value in values.items() if key not in ("last_affine", "cell_batch")}
-    assert departures(old, "darts") == {"last_affine": True, "cell_batch": 0}
+    older_values = {key: value for key, value in values.items() if key not in ("last_affine", "cell_batch")}
+    assert departures(older_values, "darts") == {"last_affine": True, "cell_batch": 0}
     assert "period" not in recorded(protocol("drnas"))
 
 

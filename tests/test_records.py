@@ -25,41 +25,41 @@ def test_run_ids_depend_on_every_field_and_on_nothing_else() -> None:
         replace(SPEC, protocol=asdict(protocol("cpu", {"clip": 0}))),
     ]
     assert len({SPEC.run_id, *(other.run_id for other in others)}) == 9
-    shuffled = replace(SPEC, protocol=dict(reversed(list(SPEC.protocol.items()))))
-    assert shuffled.run_id == SPEC.run_id
+    reordered = replace(SPEC, protocol=dict(reversed(list(SPEC.protocol.items()))))
+    assert reordered.run_id == SPEC.run_id
     assert len(SPEC.run_id) == 16
 
 
 def test_a_run_id_is_the_same_in_every_version() -> None:
-    fixed = RunSpec("darts", "darts", "magnitude", "cifar10", 7, {"name": "cpu"})
-    assert fixed.run_id == "ae8011ce9ccf332e"
+    spec = RunSpec("darts", "darts", "magnitude", "cifar10", 7, {"name": "cpu"})
+    assert spec.run_id == "ae8011ce9ccf332e"
 
 
 def test_the_split_is_part_of_a_run_that_used_one_and_of_no_other() -> None:
     assert "split_sha256" not in SPEC.to_json()
-    given = replace(SPEC, split_sha256="ab" * 32)
-    assert given.run_id != SPEC.run_id
-    assert RunSpec.from_json(given.to_json()) == given
+    with_split = replace(SPEC, split_sha256="ab" * 32)
+    assert with_split.run_id != SPEC.run_id
+    assert RunSpec.from_json(with_split.to_json()) == with_split
 
 
 def test_records_older_than_the_source_digest_are_read_and_written_as_they_were() -> None:
     assert "package_sha256" not in RECORD.to_json()
     assert RunRecord.from_json(RECORD.to_json()).package_sha256 == ""
-    now = replace(RECORD, package_sha256="ab" * 32)
-    assert RunRecord.from_json(now.to_json()) == now
+    current = replace(RECORD, package_sha256="ab" * 32)
+    assert RunRecord.from_json(current.to_json()) == current
 
 
 @pytest.mark.parametrize("value", [SPEC, RECORD], ids=["spec", "record"])
 def test_json_round_trip(value: RunSpec | RunRecord) -> None:
-    again = type(value).from_json(value.to_json())
-    assert again == value
-    assert again.to_json() == value.to_json()
+    copy = type(value).from_json(value.to_json())
+    assert copy == value
+    assert copy.to_json() == value.to_json()
 
 
-@pytest.mark.parametrize(("schema", "said"), [(SCHEMA + 1, "upgrade benchharness"), (0, "run it again")])
-def test_other_schemas_are_refused_with_what_to_do(schema: int, said: str) -> None:
+@pytest.mark.parametrize(("schema", "sentence"), [(SCHEMA + 1, "upgrade benchharness"), (0, "run it again")])
+def test_other_schemas_are_refused_with_what_to_do(schema: int, sentence: str) -> None:
     text = json.dumps({**json.loads(SPEC.to_json()), "schema": schema})
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=sentence):
         RunSpec.from_json(text)
 
 
@@ -70,14 +70,14 @@ def test_anything_else_is_refused(text: str) -> None:
 
 
 def test_missing_fields_are_named() -> None:
-    held = json.loads(RECORD.to_json())
-    del held["arch"]
+    fields = json.loads(RECORD.to_json())
+    del fields["arch"]
     with pytest.raises(UserError, match="missing required field `arch`"):
-        RunRecord.from_json(json.dumps(held))
+        RunRecord.from_json(json.dumps(fields))
 
 
 @pytest.mark.parametrize(
-    ("kind", "held", "field", "value"),
+    ("kind", "instance", "field", "value"),
     [
         (RunSpec, SPEC, "dataset", []),
         (RunSpec, SPEC, "seed", True),
@@ -87,8 +87,8 @@ def test_missing_fields_are_named() -> None:
         (RunRecord, RECORD, "measures", [1]),
     ],
 )
-def test_values_of_another_kind_are_named(kind: type, held: RunSpec | RunRecord, field: str, value: object) -> None:
-    text = json.dumps({**json.loads(held.to_json()), field: value})
+def test_values_of_another_kind_are_named(kind: type, instance: RunSpec | RunRecord, field: str, value: object) -> None:
+    text = json.dumps({**json.loads(instance.to_json()), field: value})
     with pytest.raises(UserError, match=rf"not a {kind.__name__}: Expected .*\$\.{field}`"):
         kind.from_json(text)  # type: ignore[attr-defined]
 
@@ -154,10 +154,10 @@ def test_readers_see_truth_values_as_they_are_typed_and_ids_do_not(method: str, 
 
 def test_a_method_that_came_to_search_otherwise_is_named_apart_from_its_older_self() -> None:
     newer = replace(SPEC, versions={"method": 2})
-    moved = replace(SPEC, versions={"images": 2})
-    assert newer.run_id != SPEC.run_id != moved.run_id
+    newer_spec = replace(SPEC, versions={"images": 2})
+    assert newer.run_id != SPEC.run_id != newer_spec.run_id
     assert named_apart([SPEC, newer, newer]) == ["darts@v1", "darts@v2", "darts@v2"]
-    assert named_apart([SPEC, moved]) == ["darts", "darts"], "other images are told elsewhere"
+    assert named_apart([SPEC, newer_spec]) == ["darts", "darts"], "other images are told elsewhere"
     mine = replace(newer, source="a" * 64)
     assert named_apart([SPEC, mine]) == ["darts@v1", "darts@aaaaaa@v2"]
 

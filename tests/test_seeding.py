@@ -8,7 +8,7 @@ import torch
 from benchharness.seeding import generator, seed_for, seeded
 
 
-def drawn() -> tuple[float, float, float]:
+def draw_numbers() -> tuple[float, float, float]:
     return random.random(), float(np.random.random()), float(torch.rand(()))
 
 
@@ -21,15 +21,15 @@ def test_seeds_depend_on_every_name_and_on_nothing_else() -> None:
 
 def test_a_block_has_its_own_numbers_and_gives_the_old_ones_back() -> None:
     random.seed(1), np.random.seed(1), torch.manual_seed(1)
-    expected = drawn()
+    expected = draw_numbers()
     random.seed(1), np.random.seed(1), torch.manual_seed(1)
     with seeded("block", 3):
-        first = drawn()
-    assert drawn() == expected
+        first = draw_numbers()
+    assert draw_numbers() == expected
     with seeded("block", 3):
-        assert drawn() == first
+        assert draw_numbers() == first
     with seeded("block", 4):
-        assert drawn() != first
+        assert draw_numbers() != first
 
 
 @pytest.mark.parametrize(("used", "expected"), [(True, [1]), (False, [])])
@@ -37,11 +37,11 @@ def test_of_several_gpus_only_the_one_in_use_is_asked(
     used: bool, expected: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forked: list[list[int]] = []
-    real = torch.random.fork_rng
+    torch_fork = torch.random.fork_rng
 
     def fork_rng(devices: list[int]) -> AbstractContextManager[None]:
         forked.append(devices)
-        return real(devices=[])
+        return torch_fork(devices=[])
 
     monkeypatch.setattr(torch.random, "fork_rng", fork_rng)
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: used)

@@ -36,7 +36,7 @@ def test_other_text_is_refused_in_one_sentence(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "sentence"),
     [
         (ALL_SKIP.replace("skip_connect~2", "skip_conect~2"), "did you mean 'skip_connect'"),
         (ALL_SKIP.replace("skip_connect~2", "skip_connect~1"), "write 'skip_connect~2'"),
@@ -44,8 +44,8 @@ def test_other_text_is_refused_in_one_sentence(text: str) -> None:
         ("|none~0|", "is not an architecture"),
     ],
 )
-def test_errors_say_what_would_be_right(text: str, said: str) -> None:
-    with pytest.raises(UserError, match=said.replace("|", r"\|")):
+def test_errors_say_what_would_be_right(text: str, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence.replace("|", r"\|")):
         space.from_string(text)
 
 
@@ -100,23 +100,23 @@ def test_multiply_adds_of_any_network_counted_layer_by_layer(size: space.Network
     from benchharness.models.layers import Norm
     from benchharness.models.standalone import Bundle, Network
 
-    net, counted = Network((3,) * 6, size.classes, size.channels, size.cells), [0]
+    net, total = Network((3,) * 6, size.classes, size.channels, size.cells), [0]
 
-    def count(module: torch.nn.Module, given: tuple[torch.Tensor], made: torch.Tensor) -> None:
+    def count(module: torch.nn.Module, inputs: tuple[torch.Tensor], outputs: torch.Tensor) -> None:
         if isinstance(module, torch.nn.Conv2d):
-            counted[0] += module.weight[0].numel() * made.numel()
+            total[0] += module.weight[0].numel() * outputs.numel()
             is_shortcut = module.kernel_size == (1, 1)
-            counted[0] += 4 * given[0].numel() if is_shortcut else 0 if module is net.stem else rectified[0]
+            total[0] += 4 * inputs[0].numel() if is_shortcut else 0 if module is net.stem else rectified[0]
         elif isinstance(module, Norm):
-            counted[0] += 2 * made.numel() + (2 * made.numel() if module is net.last_norm else 0)
+            total[0] += 2 * outputs.numel() + (2 * outputs.numel() if module is net.last_norm else 0)
         elif isinstance(module, torch.nn.Linear):
-            counted[0] += module.weight.numel()
+            total[0] += module.weight.numel()
 
     rectified = [0]
 
-    def remember(module: torch.nn.Module, given: tuple[torch.Tensor]) -> None:
+    def remember(module: torch.nn.Module, inputs: tuple[torch.Tensor]) -> None:
         inside = any(module is bundle.convolution for bundle in bundles)
-        rectified[0] = given[0].numel() * (module.out_channels // module.in_channels if inside else 1)  # type: ignore[operator]
+        rectified[0] = inputs[0].numel() * (module.out_channels // module.in_channels if inside else 1)  # type: ignore[operator]
 
     bundles = [module for module in net.modules() if isinstance(module, Bundle)]
     for module in net.modules():
@@ -124,7 +124,7 @@ def test_multiply_adds_of_any_network_counted_layer_by_layer(size: space.Network
             module.register_forward_pre_hook(remember)
         module.register_forward_hook(count)
     net.eval()(torch.zeros(1, 3, size.pixels, size.pixels))
-    assert counted[0] == round(float(space.flops_m(np.full(6, 3), size)) * 1e6)
+    assert total[0] == round(float(space.flops_m(np.full(6, 3), size)) * 1e6)
 
 
 def test_the_benchmarks_own_constant_is_kept_and_nearly_counted() -> None:

@@ -23,7 +23,7 @@ def weights(rate):
 def runs(*rows):
     columns = ["method", "seed", "run_id", "supernet", "selection", "arch"]
     frame = pd.DataFrame(rows, columns=columns)
-    return frame.assign(spec=[{"selection": one} for one in frame["selection"]])
+    return frame.assign(spec=[{"selection": selection} for selection in frame["selection"]])
 
 
 @pytest.fixture
@@ -41,17 +41,17 @@ def frame():
 
 @pytest.fixture
 def arrays():
-    slow, quick, still = ({"expected": weights(rate)} for rate in (0.001, 0.1, 0.0))
-    return {"a0": slow, "a1": slow, "b0": {}, "c0": quick, "d0": still, "e0": {}}
+    slow, quick, constant = ({"expected": weights(rate)} for rate in (0.001, 0.1, 0.0))
+    return {"a0": slow, "a1": slow, "b0": {}, "c0": quick, "d0": constant, "e0": {}}
 
 
 def test_every_finished_run_has_the_verdict_of_its_supernet(frame, arrays):
-    judged = decisions(frame, arrays).set_index("run_id")
+    verdicts = decisions(frame, arrays).set_index("run_id")
     expected = {"a0": "undecided", "a1": "undecided", "b0": "undecided", "c0": "decided", "d0": "no alpha", "e0": ""}
-    assert judged["verdict"].to_dict() == expected
-    assert judged.loc["c0", "decided_edges"] == 6
-    assert judged.loc["a0", "leaning_edges"] == 6
-    assert judged.loc["a0", "lead"] == pytest.approx(0.2 * 0.02, rel=0.1)
+    assert verdicts["verdict"].to_dict() == expected
+    assert verdicts.loc["c0", "decided_edges"] == 6
+    assert verdicts.loc["a0", "leaning_edges"] == 6
+    assert verdicts.loc["a0", "lead"] == pytest.approx(0.2 * 0.02, rel=0.1)
 
 
 def test_only_methods_that_read_undecided_alphas_do_not_rank(frame, arrays):
@@ -63,20 +63,20 @@ def test_only_methods_that_read_undecided_alphas_do_not_rank(frame, arrays):
 
 def test_the_warning_names_whom_it_concerns(frame, arrays):
     assert warning(decisions(frame, arrays)).startswith("The searches of darts did not decide")
-    alone = decisions(frame[frame["method"] != "snas"], arrays)
-    assert warning(alone).startswith("No search decided")
+    without_snas = decisions(frame[frame["method"] != "snas"], arrays)
+    assert warning(without_snas).startswith("No search decided")
     assert warning(decisions(frame[frame["method"] == "snas"], arrays)) == ""
 
 
 def test_supernets_that_only_guess_do_not_rank(frame, arrays):
     record = {"data": {"valid_images": 2500, "classes": 10}}
     accuracies = [10.2, 10.4, 10.2, 40.0, np.nan, 9.8, np.nan]
-    measured = frame.assign(mixed_accuracy_pct=accuracies, record=[record] * len(frame))
-    judged = decisions(measured, arrays).set_index("run_id")
-    assert judged["above_chance"].to_dict() == {
+    probed = frame.assign(mixed_accuracy_pct=accuracies, record=[record] * len(frame))
+    verdict_rows = decisions(probed, arrays).set_index("run_id")
+    assert verdict_rows["above_chance"].to_dict() == {
         "a0": False, "a1": False, "b0": False, "c0": True, "d0": False, "e0": None,
     }  # fmt: skip
-    table = verdicts(decisions(measured, arrays)).set_index("method")
+    table = verdicts(decisions(probed, arrays)).set_index("method")
     assert table["ranks"].to_dict() == {"darts": False, "ostr": False, "random": True, "rsps": False, "snas": True}
     assert table.loc["rsps", "sentence"].endswith("the supernet only guesses in 1 of 1 searches")
 

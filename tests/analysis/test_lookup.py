@@ -17,8 +17,8 @@ def test_by_code_is_in_order_of_codes_whatever_the_tables_is(table: Table) -> No
 
 def test_what_a_table_does_not_hold_is_missing(table: Table, sample: Table) -> None:
     assert np.isfinite(report.by_code(sample, "cifar10", "test")).sum() == len(sample)
-    for held in (None, sample):
-        assert np.isnan(report.by_code(held, "cifar100", "test")).all()
+    for some_table in (None, sample):
+        assert np.isnan(report.by_code(some_table, "cifar100", "test")).all()
     assert np.isnan(report.by_code(table, "cifar10", "test", epochs=12)).all()
 
 
@@ -36,9 +36,9 @@ def test_every_run_is_looked_up_on_every_data_set(suite: Path, table: Table) -> 
 
 
 def test_unfinished_runs_and_absent_cells_have_no_figure(tmp_path: Path, table: Table, sample: Table) -> None:
-    held = sample.arch(0)
-    absent = next(arch for arch in map(table.arch, range(1, 9)) if arch != held)
-    for seed, arch in enumerate([held, absent, None]):
+    known_arch = sample.arch(0)
+    absent = next(arch for arch in map(table.arch, range(1, 9)) if arch != known_arch)
+    for seed, arch in enumerate([known_arch, absent, None]):
         report_folder.add(tmp_path / "suite", report_folder.spec("darts", seed), arch)
     runs = store.read(tmp_path / "suite")
     long = report.lookup(runs, sample).query("benchmark_dataset == 'cifar10'").sort_values("seed")

@@ -3,20 +3,20 @@ from benchharness.analysis.published import comparable, elsewhere
 
 
 def test_every_figure_has_a_source_and_is_in_percent() -> None:
-    found = report.published()
-    assert len(found) == 249
-    assert (found["source"] != "").all()
-    assert found["mean"].between(0, 100).all()
-    assert set(found["protocol"]) == {"", "nb201", "drnas"}
-    assert set(found["split"]) == {"valid", "test"}
-    assert not found.duplicated(["method", "dataset", "split", "source"]).any()
+    figures = report.published()
+    assert len(figures) == 249
+    assert (figures["source"] != "").all()
+    assert figures["mean"].between(0, 100).all()
+    assert set(figures["protocol"]) == {"", "nb201", "drnas"}
+    assert set(figures["split"]) == {"valid", "test"}
+    assert not figures.duplicated(["method", "dataset", "split", "source"]).any()
 
 
 def test_figures_everybody_quotes() -> None:
-    found = report.published().set_index(["method", "protocol", "dataset", "split"])["mean"]
-    assert found["DARTS-V1", "nb201", "cifar10", "test"] == 54.3
-    assert found["SNAS", "drnas", "cifar10", "test"] == 92.77
-    assert found["DARTS", "drnas", "cifar100", "test"] == 38.97
+    means = report.published().set_index(["method", "protocol", "dataset", "split"])["mean"]
+    assert means["DARTS-V1", "nb201", "cifar10", "test"] == 54.3
+    assert means["SNAS", "drnas", "cifar10", "test"] == 92.77
+    assert means["DARTS", "drnas", "cifar100", "test"] == 38.97
 
 
 def test_no_figure_of_ostr_is_published() -> None:

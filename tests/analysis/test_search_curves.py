@@ -11,9 +11,9 @@ from tests.support import report_folder
 
 def test_a_shared_supernet_has_one_curve_under_the_name_that_trained_it(suite: Path, table: Table) -> None:
     runs = store.read(suite)
-    found = report.curves(runs, table)
-    assert set(found["method"]) == {"darts"}, "ostr reads out darts' supernets, random trains nothing"
-    assert len(found) == 3 * report_folder.EPOCHS
+    curves = report.curves(runs, table)
+    assert set(curves["method"]) == {"darts"}, "ostr reads out darts' supernets, random trains nothing"
+    assert len(curves) == 3 * report_folder.EPOCHS
     assert set(supernets(runs)["method"]) == {"darts", "random"}
 
 
@@ -23,10 +23,10 @@ def test_without_the_run_that_trained_it_a_read_out_stands_for_its_supernet(suit
 
 
 def test_figures_of_an_epoch_are_those_of_its_argmax_cell(suite: Path, table: Table) -> None:
-    found = report.curves(store.read(suite), table)
-    codes = [space.to_code(space.from_string(arch)) for arch in found["arch"]]
-    assert found["test"].tolist() == report.by_code(table, "cifar10", "test")[codes].tolist()
-    last = found[found["epoch"] == report_folder.EPOCHS]
+    curves = report.curves(store.read(suite), table)
+    codes = [space.to_code(space.from_string(arch)) for arch in curves["arch"]]
+    assert curves["test"].tolist() == report.by_code(table, "cifar10", "test")[codes].tolist()
+    last = curves[curves["epoch"] == report_folder.EPOCHS]
     assert (last[["skips", "parameter_free"]] == 6).all(axis=None)
     expected = report_folder.leaning(report_folder.ALL_SKIP)[-1]
     margin = (expected[:, 1] - (expected[:, 2] + expected[:, 3]) / 2).mean()
@@ -35,9 +35,9 @@ def test_figures_of_an_epoch_are_those_of_its_argmax_cell(suite: Path, table: Ta
 
 def test_an_unfinished_run_has_the_epochs_it_got_to(tmp_path: Path) -> None:
     report_folder.add(tmp_path / "s", report_folder.spec("darts", 0), None)
-    found = report.curves(store.read(tmp_path / "s"))
-    assert found["epoch"].tolist() == [1, 2, 3]
-    assert found[["skip_margin", "eigenvalue", "test"]].isna().all(axis=None)
+    curves = report.curves(store.read(tmp_path / "s"))
+    assert curves["epoch"].tolist() == [1, 2, 3]
+    assert curves[["skip_margin", "eigenvalue", "test"]].isna().all(axis=None)
 
 
 def test_eigenvalues_are_there_where_they_were_measured(tmp_path: Path) -> None:
@@ -45,27 +45,27 @@ def test_eigenvalues_are_there_where_they_were_measured(tmp_path: Path) -> None:
     report_folder.add(
         tmp_path / "s", report_folder.spec("darts", 0), report_folder.GOOD, arrays={"eigenvalue": eigenvalue}
     )
-    found = report.curves(store.read(tmp_path / "s"))
-    assert found["eigenvalue"].tolist() == pytest.approx(eigenvalue, nan_ok=True)
+    curves = report.curves(store.read(tmp_path / "s"))
+    assert curves["eigenvalue"].tolist() == pytest.approx(eigenvalue, nan_ok=True)
 
 
 def test_where_nothing_is_decided_there_is_no_argmax_cell(tmp_path: Path, table: Table) -> None:
     """A method that moves no alpha weighs all operations alike; its argmax would be the first of them, `none`."""
-    alike = np.full((report_folder.EPOCHS, 6, 5), 0.2)
-    later = alike.copy()
+    uniform = np.full((report_folder.EPOCHS, 6, 5), 0.2)
+    later = uniform.copy()
     later[2:, 0, 1] = 0.3
-    for seed, expected in enumerate((alike, later)):
+    for seed, expected in enumerate((uniform, later)):
         report_folder.add(
             tmp_path / "s", report_folder.spec("darts", seed), report_folder.GOOD, arrays={"expected": expected}
         )
-    found = report.curves(store.read(tmp_path / "s"), table)
-    known = found[["skips", "parameter_free", "test", "valid"]].notna().all(axis=1)
-    assert known.tolist() == [False] * report_folder.EPOCHS + [False] * 2 + [True] * (report_folder.EPOCHS - 2)
-    assert found["valid_accuracy_pct"].notna().all()
+    curves = report.curves(store.read(tmp_path / "s"), table)
+    has_argmax = curves[["skips", "parameter_free", "test", "valid"]].notna().all(axis=1)
+    assert has_argmax.tolist() == [False] * report_folder.EPOCHS + [False] * 2 + [True] * (report_folder.EPOCHS - 2)
+    assert curves["valid_accuracy_pct"].notna().all()
 
 
 def test_nothing_trained_gives_no_curve(tmp_path: Path) -> None:
     report_folder.add(tmp_path / "s", report_folder.spec("random", 0), report_folder.GOOD)
-    found = report.curves(store.read(tmp_path / "s"))
-    assert found.empty
-    assert {"method", "epoch", "skips", "eigenvalue"} <= set(found)
+    curves = report.curves(store.read(tmp_path / "s"))
+    assert curves.empty
+    assert {"method", "epoch", "skips", "eigenvalue"} <= set(curves)

@@ -14,14 +14,14 @@ from benchharness.compute import environment
 def test_the_environment_is_json_and_names_what_numbers_depend_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("SECRET_TOKEN", "hidden")
-    told = environment.describe()
-    assert json.loads(json.dumps(told)) == told
-    assert told["packages"]["torch"] == torch.__version__
-    assert told["torch"]["threads"] == torch.get_num_threads()
-    assert told["variables"]["OMP_NUM_THREADS"] == "1"
-    assert "hidden" not in json.dumps(told)
-    assert told["cores"] >= 1
-    assert told["processor"]
+    environment_facts = environment.describe()
+    assert json.loads(json.dumps(environment_facts)) == environment_facts
+    assert environment_facts["packages"]["torch"] == torch.__version__
+    assert environment_facts["torch"]["threads"] == torch.get_num_threads()
+    assert environment_facts["variables"]["OMP_NUM_THREADS"] == "1"
+    assert "hidden" not in json.dumps(environment_facts)
+    assert environment_facts["cores"] >= 1
+    assert environment_facts["processor"]
 
 
 def digest_of(package: Path, monkeypatch: pytest.MonkeyPatch, files: Mapping[str, bytes]) -> str:
@@ -39,9 +39,9 @@ def digest_of(package: Path, monkeypatch: pytest.MonkeyPatch, files: Mapping[str
 
 def test_the_source_digest_is_that_of_the_modules_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sources = {"__init__.py": b"x = 1\ny = 2\n", "store/run.py": b"z = 3\n"}
-    whole = digest_of(tmp_path / "one", monkeypatch, sources)
+    digest = digest_of(tmp_path / "one", monkeypatch, sources)
     ignored = {"store/notes.txt": b"", "__pycache__/run.cpython-311.pyc": b"", "store/.#run.py": b"", "a-b.py": b""}
-    alike = [{**sources, "__init__.py": b"x = 1\r\ny = 2\r\n"}, {**sources, **ignored}]
+    equal_sources = [{**sources, "__init__.py": b"x = 1\r\ny = 2\r\n"}, {**sources, **ignored}]
     other = [
         {**sources, "__init__.py": b"x = 1\ny = 3\n"},
         {**sources, "methods/mine.py": b""},
@@ -49,9 +49,9 @@ def test_the_source_digest_is_that_of_the_modules_alone(tmp_path: Path, monkeypa
         {"__init__.py": b"x = 1\ny = 2\n", "store/walk.py": b"z = 3\n"},
         {"__init__.py": b"x = 1\n", "store/run.py": b"y = 2\nz = 3\n"},
     ]
-    assert {digest_of(tmp_path / f"alike-{n}", monkeypatch, files) for n, files in enumerate(alike)} == {whole}
+    assert {digest_of(tmp_path / f"alike-{n}", monkeypatch, files) for n, files in enumerate(equal_sources)} == {digest}
     digests = [digest_of(tmp_path / f"other-{n}", monkeypatch, files) for n, files in enumerate(other)]
-    assert len({whole, *digests}) == 6
+    assert len({digest, *digests}) == 6
     assert digest_of(tmp_path / "none", monkeypatch, {}) == "", "a package that is no folder of files"
 
 

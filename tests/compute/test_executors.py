@@ -50,11 +50,11 @@ def test_processes_return_every_result() -> None:
 
 
 def test_a_job_that_kills_its_worker_does_not_lose_the_others() -> None:
-    found = dict(processes(fragile, dict(enumerate(range(6))), 2))
-    died = found.pop(KILLER)
+    results = dict(processes(fragile, dict(enumerate(range(6))), 2))
+    died = results.pop(KILLER)
     assert isinstance(died, RuntimeError)
     assert "its process died" in str(died)
-    assert found == {n: n * n for n in range(6) if n != KILLER}
+    assert results == {n: n * n for n in range(6) if n != KILLER}
 
 
 def test_a_worker_killed_by_chance_costs_no_job(tmp_path: Path) -> None:
@@ -62,12 +62,12 @@ def test_a_worker_killed_by_chance_costs_no_job(tmp_path: Path) -> None:
     assert dict(processes(once, jobs, 2)) == {n: n for n in range(4)}
 
 
-@pytest.mark.parametrize("gone", ["none", "closed"])
-def test_closed_streams_keep_no_process_from_starting(monkeypatch: pytest.MonkeyPatch, gone: str) -> None:
+@pytest.mark.parametrize("absence", ["none", "closed"])
+def test_closed_streams_keep_no_process_from_starting(monkeypatch: pytest.MonkeyPatch, absence: str) -> None:
     for name in ("stdin", "stdout", "stderr"):
         stream = io.StringIO()
         stream.close()
-        monkeypatch.setattr(sys, name, stream if gone == "closed" else None)
+        monkeypatch.setattr(sys, name, stream if absence == "closed" else None)
     get_reusable_executor().shutdown(wait=True)  # whose processes were started while the streams were open
     assert dict(processes(square, dict(enumerate(range(3))), 2)) == {n: n * n for n in range(3)}
     print("to nobody")

@@ -6,8 +6,8 @@ import torch
 from benchharness.compute.memory import ran_out
 
 
-def accelerator_error(words: str, code: int) -> Exception:
-    error = torch.AcceleratorError(words)
+def accelerator_error(message: str, code: int) -> Exception:
+    error = torch.AcceleratorError(message)
     error.error_code = code
     return error
 

@@ -21,10 +21,10 @@ with watched(Path(sys.argv[1]), 0.5):
 
 def test_a_process_stuck_in_native_code_is_ended_and_says_where(tmp_path: Path) -> None:
     note = tmp_path / "hung.txt"
-    started = time.monotonic()
+    start = time.monotonic()
     process = subprocess.run([sys.executable, "-c", HOLDS_THE_INTERPRETER, str(note)], timeout=30)
     assert process.returncode == 1
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - start < 20
     assert "in stuck" in stacks(note)
 
 

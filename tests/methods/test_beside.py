@@ -85,15 +85,15 @@ def test_files_beside_a_method_are_imported_and_carried(tmp_path: Path, case: st
         name for name, module in sys.modules.items() if name.partition(".")[0] in ("helper", "first", "pack", "lib")
     }
     assert torch.equal(expected(path), (ALPHA / 0.5).softmax(-1))
-    alone = tmp_path / "elsewhere" / "method.py"
-    alone.parent.mkdir()
-    alone.write_bytes(methods.source_of(path))
-    assert torch.equal(expected(alone), (ALPHA / 0.5).softmax(-1))
-    assert methods.source_of(alone) == methods.source_of(path)
-    left = {
+    copy = tmp_path / "elsewhere" / "method.py"
+    copy.parent.mkdir()
+    copy.write_bytes(methods.source_of(path))
+    assert torch.equal(expected(copy), (ALPHA / 0.5).softmax(-1))
+    assert methods.source_of(copy) == methods.source_of(path)
+    files = {
         name for name, module in sys.modules.items() if name.partition(".")[0] in ("helper", "first", "pack", "lib")
     }
-    assert left == names, "what is beside a method is nobody else's"
+    assert files == names, "what is beside a method is nobody else's"
 
 
 def test_an_import_inside_a_function_is_seen(tmp_path: Path) -> None:
@@ -120,11 +120,11 @@ def test_a_changed_helper_is_another_method_and_a_neighbour_is_none(tmp_path: Pa
 
 
 def test_helpers_of_one_name_in_two_folders_are_kept_apart(tmp_path: Path) -> None:
-    one = write(tmp_path / "one", *CASES["a module"])
+    first_path = write(tmp_path / "one", *CASES["a module"])
     other = write(
         tmp_path / "other", "from helper import sharp", "sharp(self.alpha)", {"helper.py": SHARP.replace("0.5", "2")}
     )
-    first, second = methods.load(one)(6, 5), methods.load(other)(6, 5)
+    first, second = methods.load(first_path)(6, 5), methods.load(other)(6, 5)
     first.alpha.data = second.alpha.data = ALPHA
     assert torch.equal(second.expected(), (ALPHA / 2).softmax(-1))
     assert torch.equal(first.expected(), (ALPHA / 0.5).softmax(-1))
@@ -139,7 +139,7 @@ def test_a_method_that_imports_nothing_beside_it_is_its_file_alone(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "sentence"),
     [
         (b"def sharp(a:", "does not load: SyntaxError"),
         (b"text = '\xff'", "helper.py, which a method imports, is no text in UTF-8"),
@@ -147,8 +147,8 @@ def test_a_method_that_imports_nothing_beside_it_is_its_file_alone(tmp_path: Pat
         (b"1 / 0", "does not load: ZeroDivisionError"),
     ],
 )
-def test_a_helper_that_cannot_be_loaded_is_one_sentence(tmp_path: Path, content: bytes, said: str) -> None:
+def test_a_helper_that_cannot_be_loaded_is_one_sentence(tmp_path: Path, content: bytes, sentence: str) -> None:
     path = write(tmp_path, "from helper import sharp", "sharp(self.alpha)", {})
     (tmp_path / "helper.py").write_bytes(content)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=sentence):
         methods.load(path)

@@ -9,7 +9,7 @@ from benchharness.config import protocol
 from benchharness.methods.enas import Enas
 from benchharness.search.loop import Search
 from tests.support.methods import make
-from tests.support.searches import CPU, equal, finished, reloaded, search_of
+from tests.support.searches import CPU, equal, reload, run_to_end, search_of
 from tests.support.sets import small_images
 
 BEST = (3, 1, 2, 4, 3, 0)
@@ -58,7 +58,7 @@ def test_the_controller_learns_most_of_the_best_cell_of_a_known_reward() -> None
     before = method.marginals()[range(6), BEST].mean()
 
     def reward(cell: tuple[int, ...]) -> float:
-        return float(np.mean([one == other for one, other in zip(cell, BEST, strict=True)]))
+        return float(np.mean([op == best_op for op, best_op in zip(cell, BEST, strict=True)]))
 
     for _ in range(12):
         method.learn(reward, optimizer)
@@ -70,33 +70,33 @@ def test_an_operation_has_one_embedding_on_all_edges() -> None:
     assert controller().embedding.weight.shape == (5, 32)
 
 
-def learnt(moves: str, rewards: list[float], before: float) -> tuple[list[float], float]:
+def learn_from(moves: str, rewards: list[float], before: float) -> tuple[list[float], float]:
     """What REINFORCE weighs each of six cells by, two a step, and the baseline afterwards."""
     method = controller(controller_steps=3, controller_samples=2, entropy_weight=0.0, baseline_moves=moves)
     method.baseline.fill_(before)
-    given, weighed = iter(rewards), []
+    rewards_left, advantages = iter(rewards), []
     sampled = method.sampled
 
-    def watched(count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def recording_sample(count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         cells, chances, entropies = sampled(count)
-        chances.register_hook(lambda slope: weighed.extend((-count * slope).tolist()))
+        chances.register_hook(lambda slope: advantages.extend((-count * slope).tolist()))
         return cells, chances, entropies
 
-    method.sampled = watched  # type: ignore[method-assign]
-    method.learn(lambda cell: next(given), torch.optim.SGD(method.parameters(), 0.0))
-    return weighed, float(method.baseline)
+    method.sampled = recording_sample  # type: ignore[method-assign]
+    method.learn(lambda cell: next(rewards_left), torch.optim.SGD(method.parameters(), 0.0))
+    return advantages, float(method.baseline)
 
 
 def test_the_baseline_of_an_epoch_is_the_last_of_the_one_before_blended_with_each_reward() -> None:
     rewards = [0.1, 0.5, 0.3, 0.9, 0.2, 0.7]
-    weighed, after = learnt("epoch", rewards, 0.4)
-    np.testing.assert_allclose(weighed, [0.99 * (reward - 0.4) for reward in rewards], rtol=1e-5)
+    advantages, after = learn_from("epoch", rewards, 0.4)
+    np.testing.assert_allclose(advantages, [0.99 * (reward - 0.4) for reward in rewards], rtol=1e-5)
     np.testing.assert_allclose(after, 0.4 + 0.01 * (0.7 - 0.4))
 
 
 def test_the_first_epoch_has_each_cells_accuracy_as_baseline() -> None:
-    weighed, after = learnt("epoch", [0.1, 0.5, 0.3, 0.9, 0.2, 0.7], -1.0)
-    assert weighed == [0.0] * 6
+    advantages, after = learn_from("epoch", [0.1, 0.5, 0.3, 0.9, 0.2, 0.7], -1.0)
+    assert advantages == [0.0] * 6
     assert after == 0.7
 
 
@@ -105,8 +105,8 @@ def test_a_baseline_per_reward_moves_with_each() -> None:
     for reward in rewards:
         baseline += 0.01 * (reward - baseline)
         expected.append(reward - baseline)
-    weighed, after = learnt("reward", rewards, 0.4)
-    np.testing.assert_allclose(weighed, expected, rtol=1e-5)
+    advantages, after = learn_from("reward", rewards, 0.4)
+    np.testing.assert_allclose(advantages, expected, rtol=1e-5)
     np.testing.assert_allclose(after, baseline)
 
 
@@ -121,12 +121,12 @@ def test_a_constant_reward_teaches_nothing_but_the_baseline() -> None:
 def test_enas_searches_and_resumes_bit_for_bit() -> None:
     spec = search_of("enas", epochs=2, images=100, eigenvalue_every=1).spec
     spec = replace(spec, train_options={"controller_steps": 2, "controller_samples": 4})
-    whole, part = finished(Search(spec, small_images(), CPU)), Search(spec, small_images(), CPU)
-    part.run_epoch()
-    resumed = finished(reloaded(part))
-    assert equal(whole.method.state_dict(), resumed.method.state_dict())
-    assert equal(whole.net.state_dict(), resumed.net.state_dict())
-    assert whole.read_out(whole.spec)[0] == resumed.read_out(resumed.spec)[0]
-    alphas = whole.arrays()["alphas"]
+    undisturbed, partial = run_to_end(Search(spec, small_images(), CPU)), Search(spec, small_images(), CPU)
+    partial.run_epoch()
+    resumed_search = run_to_end(reload(partial))
+    assert equal(undisturbed.method.state_dict(), resumed_search.method.state_dict())
+    assert equal(undisturbed.net.state_dict(), resumed_search.net.state_dict())
+    assert undisturbed.read_out(undisturbed.spec)[0] == resumed_search.read_out(resumed_search.spec)[0]
+    alphas = undisturbed.arrays()["alphas"]
     assert not np.array_equal(alphas[0], alphas[1])
-    assert "eigenvalue" not in whole.arrays(), "there is no derivative in alpha to take"
+    assert "eigenvalue" not in undisturbed.arrays(), "there is no derivative in alpha to take"

@@ -49,9 +49,9 @@ def test_every_weight_has_the_gradient_of_the_drawn_output_plus_the_others_as_nu
         for op in range(5):
             sides = []
             for step in (1e-5, -1e-5):
-                moved = weights.detach().clone()
-                moved[edge, op] += step
-                sides.append((g * cell.one_hot(x, CELL, moved)).sum())
+                leaf = weights.detach().clone()
+                leaf[edge, op] += step
+                sides.append((g * cell.one_hot(x, CELL, leaf)).sum())
             torch.testing.assert_close(slope[edge, op], (sides[0] - sides[1]) / 2e-5, rtol=1e-5, atol=1e-6)
 
 
@@ -63,7 +63,7 @@ def test_the_output_is_that_of_the_drawn_cell() -> None:
 
 def test_only_drawn_operations_are_computed_in_both_steps() -> None:
     """Statistics of the others stay as they were, where all operations are computed they move."""
-    moved = {}
+    changed_operations = {}
     for estimator in ("drawn", "all"):
         spec = replace(search_of("gdas", channels=4).spec, train_options={"estimator": estimator})
         search = Search(spec, small_images(), CPU)
@@ -72,17 +72,17 @@ def test_only_drawn_operations_are_computed_in_both_steps() -> None:
         search.update.step(*next(search.stream.epoch(0)), StepContext(0.0))
         cell = next(search.net.mixed_cells())
         means = [cell.operation(edge, op)["mean"] for edge in range(6) for op in (2, 3)]
-        moved[estimator] = sum(bool(mean.any()) for mean in means)
-    assert moved["all"] == 12
-    assert moved["drawn"] < 12
+        changed_operations[estimator] = sum(bool(mean.any()) for mean in means)
+    assert changed_operations["all"] == 12
+    assert changed_operations["drawn"] < 12
 
 
 def test_alphas_step_is_by_that_estimator() -> None:
     search, twin = search_of("gdas", channels=4), search_of("gdas", channels=4)
     train, valid = next(search.stream.epoch(0))
-    for one in (search, twin):
+    for some_search in (search, twin):
         with torch.no_grad():
-            one.method.alpha[:, 3] += 3  # most draws lead somewhere
+            some_search.method.alpha[:, 3] += 3  # most draws lead somewhere
     torch.manual_seed(1)
     search.update.step_alpha(train, valid, StepContext(0.5))  # type: ignore[union-attr]
     torch.manual_seed(1)

@@ -41,12 +41,12 @@ FINE = (
 )
 
 
-@pytest.mark.parametrize("said", MISSPELT)
-def test_a_name_that_does_nothing_is_refused_with_the_right_one(said: str, tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(MISSPELT[said])
+@pytest.mark.parametrize("sentence", MISSPELT)
+def test_a_name_that_does_nothing_is_refused_with_the_right_one(sentence: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(MISSPELT[sentence])
     with pytest.raises(UserError) as error:
         methods.load(tmp_path / "mine.py")
-    assert said in str(error.value)
+    assert sentence in str(error.value)
 
 
 @pytest.mark.parametrize("command", [["check"], ["run", "--dry-run", "--methods"]])

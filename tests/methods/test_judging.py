@@ -31,21 +31,21 @@ def under(preset: str, method: str, **changes: object) -> Search:
     return Search(spec, small_images(), CPU)
 
 
-def seen(search: Search, monkeypatch: pytest.MonkeyPatch, cells: int) -> list[tuple[Batch, set[str]]]:
+def judged_batches(search: Search, monkeypatch: pytest.MonkeyPatch, cells: int) -> list[tuple[Batch, set[str]]]:
     """The batches that so many cells are judged on, and which normalisations use the batch's statistics."""
-    found = []
+    batches = []
 
     def one_hot(images: torch.Tensor, cell: tuple[int, ...]) -> torch.Tensor:
         norms = {name for name, module in search.net.named_modules() if isinstance(module, Norm)}
-        own = {name for name in norms if search.net.get_submodule(name).batch_statistics}
-        found.append((images, {name.split(".")[0] for name in own}))
+        batch_norms = {name for name in norms if search.net.get_submodule(name).batch_statistics}
+        batches.append((images, {name.split(".")[0] for name in batch_norms}))
         return torch.zeros(len(images), 10)
 
     monkeypatch.setattr(search.net, "one_hot", one_hot)
     with judging(search.net, search.stream) as judge:
         counts = [int(judge(CELLS[0])[2]) for _ in range(cells)]
-    assert counts == [len(images) for images, _ in found]
-    return found  # type: ignore[return-value]
+    assert counts == [len(images) for images, _ in batches]
+    return batches  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize(
@@ -62,23 +62,23 @@ def test_images_and_statistics_by_which_cells_are_judged(
 ) -> None:
     settings = for_method(protocol(preset), method)
     assert (settings.cell_batch or settings.batch) == size
-    found = seen(under(preset, method, cell_batch=settings.cell_batch and 40, batch=40), monkeypatch, 8)
-    assert [len(images) for images, _ in found] == [40] * 5 + [40] * 3
-    assert all(own == by_batch for _, own in found)
-    again = torch.equal(found[0][0], found[5][0])
-    assert again == (preset == "drnas"), "a new pass is shuffled anew where each cell has images of its own"
+    batches = judged_batches(under(preset, method, cell_batch=settings.cell_batch and 40, batch=40), monkeypatch, 8)
+    assert [len(images) for images, _ in batches] == [40] * 5 + [40] * 3
+    assert all(batch_norms == by_batch for _, batch_norms in batches)
+    is_repeated = torch.equal(batches[0][0], batches[5][0])
+    assert is_repeated == (preset == "drnas"), "a new pass is shuffled anew where each cell has images of its own"
 
 
 @pytest.mark.parametrize("augmented", [True, False])
 def test_shuffled_batches_hold_every_image_once_moved_or_as_it_is(augmented: bool) -> None:
     stream = search_of("darts").stream
     torch.manual_seed(0)
-    parts = list(stream.shuffled("valid", 64, augmented))
-    fixed = torch.cat([batch.images for batch in stream.fixed("valid")])
-    assert [len(batch.labels) for batch in parts] == [64, 64, 64, 8]
-    shuffled = torch.cat([batch.images for batch in parts])
-    assert not torch.equal(shuffled, fixed)
-    sums = [torch.sort(images.sum((1, 2, 3))).values for images in (shuffled, fixed)]
+    batches = list(stream.shuffled("valid", 64, augmented))
+    ordered_images = torch.cat([batch.images for batch in stream.fixed("valid")])
+    assert [len(batch.labels) for batch in batches] == [64, 64, 64, 8]
+    shuffled_images = torch.cat([batch.images for batch in batches])
+    assert not torch.equal(shuffled_images, ordered_images)
+    sums = [torch.sort(images.sum((1, 2, 3))).values for images in (shuffled_images, ordered_images)]
     assert torch.allclose(*sums, rtol=1e-5) != augmented
 
 
@@ -99,14 +99,14 @@ def test_the_best_of_sampled_cells_is_judged_on_images_of_its_own() -> None:
 
 def test_the_best_is_found_so_under_a_protocol_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     search = under("nats", "rsps", cell_batch=40)
-    judged = []
+    counts = []
     evaluation = Evaluation(search.net, search.stream)
     monkeypatch.setattr(evaluation, "cells", None)
     original = evaluation.judged
-    monkeypatch.setattr(evaluation, "judged", lambda cells, *how: judged.extend(cells) or original(cells, *how))
+    monkeypatch.setattr(evaluation, "judged", lambda cells, *how: counts.extend(cells) or original(cells, *how))
     selected = selection.make_selection("best", {"samples": 7})(search.method, evaluation)
-    assert selected.arch in judged
-    assert len(judged) == 7
+    assert selected.arch in counts
+    assert len(counts) == 7
 
 
 def test_evaluation_by_the_cells_statistics_leaves_stem_and_blocks_to_running_ones() -> None:
@@ -115,10 +115,10 @@ def test_evaluation_by_the_cells_statistics_leaves_stem_and_blocks_to_running_on
     net = search.net
     batch = next(search.stream.fixed("valid"))
     stem, block = net.stem_norm, net.blocks[0].first_norm
-    kept, inputs = {}, {}
+    outputs, inputs = {}, {}
 
     def hook(name: str, module: object, x: tuple[torch.Tensor, ...], y: torch.Tensor) -> None:
-        kept[name], inputs[name] = y, x[0]
+        outputs[name], inputs[name] = y, x[0]
 
     for name, module in (("stem", stem), ("block", block), ("last", net.last_norm)):
         module.register_forward_hook(partial(hook, name))
@@ -126,24 +126,26 @@ def test_evaluation_by_the_cells_statistics_leaves_stem_and_blocks_to_running_on
         net.one_hot(batch.images, CELLS[0])
     for name, module in (("stem", stem), ("block", block)):
         running = (module.running_mean, module.running_var, module.weight, module.bias, False, 0.1, 1e-5)
-        torch.testing.assert_close(kept[name], F.batch_norm(inputs[name], *running))
+        torch.testing.assert_close(outputs[name], F.batch_norm(inputs[name], *running))
     last = net.last_norm
-    own = F.batch_norm(inputs["last"], None, None, last.weight, last.bias, True, 0.1, 1e-5)
-    torch.testing.assert_close(kept["last"], own)
+    expected = F.batch_norm(inputs["last"], None, None, last.weight, last.bias, True, 0.1, 1e-5)
+    torch.testing.assert_close(outputs["last"], expected)
     assert not any(module.batch_statistics for module in net.modules() if isinstance(module, Norm)), "as it was"
 
 
 def test_rsps_trains_a_cell_of_its_own_in_every_cell_of_the_network_under_nats(monkeypatch: pytest.MonkeyPatch) -> None:
-    trained = []
+    cells_by_step = []
     search = under("nats", "rsps", cells=3)
     forward = search.net.one_hot
-    monkeypatch.setattr(search.net, "one_hot", lambda images, cells: trained.append(cells) or forward(images, cells))
+    monkeypatch.setattr(
+        search.net, "one_hot", lambda images, cells: cells_by_step.append(cells) or forward(images, cells)
+    )
     batches = list(search.stream.epoch(0))
     torch.manual_seed(0)
     for _ in range(40):
         search.update.step(*batches[0], StepContext(0.0, alpha=False))  # type: ignore[union-attr]
-    assert all(len(cells) == 9 for cells in trained)
-    every = np.array([cell for cells in trained for cell in cells])
+    assert all(len(cells) == 9 for cells in cells_by_step)
+    every = np.array([cell for cells in cells_by_step for cell in cells])
     assert len(np.unique(every, axis=0)) > 300
     entering = [[e for e, (target, _) in enumerate(EDGES) if target == node] for node in (1, 2, 3)]
     for into in entering:

@@ -29,9 +29,9 @@ def test_draws_are_distributions_and_reach_every_alpha(name: str, scale: float) 
 
 def test_snas_argmax_frequencies_are_the_softmax_at_any_temperature() -> None:
     for progress in (0.0, 1.0):
-        chosen = draws(make("snas"), progress, 8000).argmax(-1)
+        argmax = draws(make("snas"), progress, 8000).argmax(-1)
         for edge in range(2):
-            observed = torch.bincount(chosen[:, edge], minlength=5).numpy()
+            observed = torch.bincount(argmax[:, edge], minlength=5).numpy()
             expected = 8000 * ALPHA[edge].softmax(-1).double().numpy()
             assert stats.chisquare(observed, expected * observed.sum() / expected.sum()).pvalue > 1e-3
 
@@ -72,8 +72,8 @@ def test_drnas_kl_replaces_weight_decay() -> None:
     assert decayed.penalty(ALPHA, 0.5) == 0
     assert regularised.alpha_weight_decay == 0
     flat = torch.distributions.Dirichlet(torch.ones(2, 5))
-    held = torch.distributions.Dirichlet(torch.nn.functional.elu(ALPHA) + 1)
-    expected = 0.5 * torch.distributions.kl_divergence(held, flat).sum()
+    posterior = torch.distributions.Dirichlet(torch.nn.functional.elu(ALPHA) + 1)
+    expected = 0.5 * torch.distributions.kl_divergence(posterior, flat).sum()
     torch.testing.assert_close(regularised.penalty(ALPHA, 0.5), expected)
     with pytest.raises(UserError, match="did you mean 'kl'"):
         make("drnas", regulariser="k")
@@ -128,7 +128,7 @@ def test_a_users_own_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "sentence"),
     [
         ("x = 1", "defines 0 subclasses"),
         ("import nowhere_to_be_found", "does not load: ModuleNotFoundError"),
@@ -138,10 +138,10 @@ def test_a_users_own_file(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_file_that_is_no_method_is_refused(tmp_path: Path, text: str, said: str) -> None:
+def test_a_file_that_is_no_method_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
     file = tmp_path / "mine.py"
     file.write_text(text)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=sentence):
         methods.load(file)
 
 

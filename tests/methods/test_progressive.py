@@ -12,7 +12,7 @@ from benchharness.models.supernet import Supernet, widen
 from benchharness.search.loop import Search, _cosine
 from benchharness.space import EDGES, OPS
 from tests.support.methods import make
-from tests.support.searches import CPU, equal, finished, reloaded, search_of
+from tests.support.searches import CPU, equal, reload, run_to_end, search_of
 from tests.support.sets import small_images
 
 ALPHA = torch.randn(6, 5, generator=torch.Generator().manual_seed(3))
@@ -54,10 +54,10 @@ def test_every_operation_gives_what_it_gave_where_new_channels_are_copies(
 def test_statistics_momentum_and_the_rest_of_the_net_are_carried_over() -> None:
     net, other, optimizer = widened()
     first, second = next(net.mixed_cells()), next(other.mixed_cells())
-    held, kept = first.operation(3, 3), second.operation(3, 3)
-    torch.testing.assert_close(kept["mean"], held["mean"].repeat(2))
-    torch.testing.assert_close(kept["var"], held["var"].repeat(2))
-    torch.testing.assert_close(kept["weight"][:2, :2], held["weight"] / 2)
+    narrow_layer, wide_layer = first.operation(3, 3), second.operation(3, 3)
+    torch.testing.assert_close(wide_layer["mean"], narrow_layer["mean"].repeat(2))
+    torch.testing.assert_close(wide_layer["var"], narrow_layer["var"].repeat(2))
+    torch.testing.assert_close(wide_layer["weight"][:2, :2], narrow_layer["weight"] / 2)
     assert torch.equal(net.stem.weight, other.stem.weight)
     assert torch.equal(net.blocks[0].first_norm.running_mean, other.blocks[0].first_norm.running_mean)
     buffer = optimizer.state[second.conv3[0].convolution.weight]["momentum_buffer"]
@@ -85,8 +85,8 @@ def test_draws_after_pruning_are_dirichlet_over_what_is_left() -> None:
     torch.manual_seed(0)
     drawn = torch.stack([method.draw(0.9).detach() for _ in range(5000)])
     mean = method.expected().detach()
-    held = torch.where(mean > 0, method.concentration().detach(), 0.0)
-    variance = mean * (1 - mean) / (held.sum(-1, keepdim=True) + 1)
+    concentration = torch.where(mean > 0, method.concentration().detach(), 0.0)
+    variance = mean * (1 - mean) / (concentration.sum(-1, keepdim=True) + 1)
     assert bool(((drawn.mean(0) - mean).abs() <= 5 * (variance / 5000).sqrt()).all())
     torch.testing.assert_close(drawn.var(0), variance, rtol=0.15, atol=1e-3)
     slope = torch.autograd.grad((method.draw(0.9) * torch.randn(6, 5)).sum(), method.alpha)[0]
@@ -106,11 +106,11 @@ def test_the_second_stage_begins_at_the_first_rate_and_falls_as_the_cosine_does(
     """In proportion: torch's chained cosine, set to 0.025 at epoch 50, gives these."""
     spec = search_of("drnas-progressive", channels=4, epochs=100).spec
     search = Search(replace(spec, train_options={"restart": restart}), small_images(), CPU)
-    found = []
+    learning_rates = []
     for search.epoch in range(100):
-        found.append(_cosine(search.settings, search.epoch, search._restarted()))
-    np.testing.assert_allclose([found[50], found[60], found[99]], rates, atol=6e-5)
-    np.testing.assert_allclose(found[:50], [0.001 + 0.012 * (1 + np.cos(np.pi * e / 100)) for e in range(50)])
+        learning_rates.append(_cosine(search.settings, search.epoch, search._restarted()))
+    np.testing.assert_allclose([learning_rates[50], learning_rates[60], learning_rates[99]], rates, atol=6e-5)
+    np.testing.assert_allclose(learning_rates[:50], [0.001 + 0.012 * (1 + np.cos(np.pi * e / 100)) for e in range(50)])
     if restart:
         optimizer = torch.optim.SGD([torch.zeros(1)], 0.025)
         optimizer.param_groups[0]["initial_lr"] = 0.025
@@ -119,7 +119,7 @@ def test_the_second_stage_begins_at_the_first_rate_and_falls_as_the_cosine_does(
         for epoch in range(51, 100):
             optimizer.step()
             chained.step()
-            assert optimizer.param_groups[0]["lr"] == pytest.approx(found[epoch])
+            assert optimizer.param_groups[0]["lr"] == pytest.approx(learning_rates[epoch])
 
 
 def test_the_second_stage_has_an_optimiser_of_its_own_with_the_momentum_of_the_first() -> None:
@@ -135,19 +135,19 @@ def test_the_second_stage_has_an_optimiser_of_its_own_with_the_momentum_of_the_f
 
 def test_a_search_widens_halfway_and_resumes_bit_for_bit_on_either_side() -> None:
     changes = {"channels": 4, "epochs": 4, "images": 100, "alpha_learning_rate": 0.1}
-    whole = finished(search_of("drnas-progressive", **changes))
-    assert whole.net.partial == 2
-    assert ((whole.arrays()["expected"] > 0).sum(-1) == [[5] * 6] * 2 + [[3] * 6] * 2).all()
-    part = search_of("drnas-progressive", **changes)
+    undisturbed = run_to_end(search_of("drnas-progressive", **changes))
+    assert undisturbed.net.partial == 2
+    assert ((undisturbed.arrays()["expected"] > 0).sum(-1) == [[5] * 6] * 2 + [[3] * 6] * 2).all()
+    partial = search_of("drnas-progressive", **changes)
     for _ in range(2):
-        part.run_epoch()
-    assert part.net.partial == 4
+        partial.run_epoch()
+    assert partial.net.partial == 4
     for _ in range(2):
-        part = reloaded(part)
-        part.run_epoch()
-    assert equal(whole.net.state_dict(), part.net.state_dict())
-    assert np.array_equal(whole.arrays()["alphas"], part.arrays()["alphas"])
-    assert whole.read_out(whole.spec)[0] == part.read_out(part.spec)[0]
+        partial = reload(partial)
+        partial.run_epoch()
+    assert equal(undisturbed.net.state_dict(), partial.net.state_dict())
+    assert np.array_equal(undisturbed.arrays()["alphas"], partial.arrays()["alphas"])
+    assert undisturbed.read_out(undisturbed.spec)[0] == partial.read_out(partial.spec)[0]
 
 
 def test_channels_that_cannot_be_divided_are_refused() -> None:

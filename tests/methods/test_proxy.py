@@ -37,13 +37,13 @@ def test_the_best_of_the_cells_drawn_is_derived(measure: str) -> None:
     assert len(set(codes.tolist())) == len(values) == 12
     assert record.arch == space.to_string(space.from_code(int(codes[np.nanargmax(values)])))
     batch = next(search.stream.fixed("train", 1, 8))
-    again = [score(measure, space.from_code(int(code)), batch, 10, Setting(2, 1)) for code in codes]
-    assert again == values.tolist()
+    scores = [score(measure, space.from_code(int(code)), batch, 10, Setting(2, 1)) for code in codes]
+    assert scores == values.tolist()
 
 
 def test_cells_and_weights_are_the_seeds_own() -> None:
-    first, again, other = (read_out(TINY.format("snip"), seed)[1] for seed in (0, 0, 1))
-    assert first["ranking_scores"].tolist() == again["ranking_scores"].tolist()
+    first, repeat, other = (read_out(TINY.format("snip"), seed)[1] for seed in (0, 0, 1))
+    assert first["ranking_scores"].tolist() == repeat["ranking_scores"].tolist()
     assert first["ranking_codes"].tolist() != other["ranking_codes"].tolist()
 
 
@@ -97,7 +97,7 @@ def test_its_ranking_of_whole_cells_is_compared_with_the_table() -> None:
 
     record, arrays, _ = read_out(TINY.format("synflow"))
     run = {"method": "proxy:synflow", "dataset": "digits", "seed": 0, "run_id": "x", "supernet": "x", "path": None}
-    found = supernet_ranking(pd.DataFrame([run]), None, {"x": arrays})
-    assert found["probed"].tolist() == [12]
-    assert found["archs"].tolist() == [0]
+    ranking = supernet_ranking(pd.DataFrame([run]), None, {"x": arrays})
+    assert ranking["probed"].tolist() == [12]
+    assert ranking["archs"].tolist() == [0]
     assert record.measures == {}

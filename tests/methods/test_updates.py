@@ -15,7 +15,7 @@ from benchharness.methods import _updates, snas_single
 from benchharness.methods._updates import SecondOrder, SingleLevel, StepContext
 from benchharness.search.loop import Search
 from benchharness.space import OPS
-from tests.support.searches import CPU, finished, search_of
+from tests.support.searches import CPU, run_to_end, search_of
 from tests.support.sets import as_doubles, small_images
 
 FLAT = torch.full((6, 5), 0.2, dtype=torch.float64)
@@ -58,17 +58,19 @@ def test_the_implicit_gradient_is_the_explicit_derivative(smooth: None) -> None:
     search, train, valid = in_float64("darts2")
     rule = search.update
     assert isinstance(rule, SecondOrder)
-    right = explicit(search, train, valid, FLAT)
+    expected = explicit(search, train, valid, FLAT)
     errors = []
     for radius in (1e-2, 1e-5):
         rule.radius = radius  # type: ignore[misc]
-        errors.append(float((rule.implicit(train, valid, FLAT)[0] - right).norm() / right.norm()))
+        errors.append(float((rule.implicit(train, valid, FLAT)[0] - expected).norm() / expected.norm()))
     first = torch.autograd.grad(
         F.cross_entropy(search.net(valid.images, at := FLAT.clone().requires_grad_()), valid.labels), at
     )[0]
     assert errors[1] < 1e-8, "as exact as finite differences get"
     assert errors[0] < 1e-2
-    assert float((first - right).norm() / right.norm()) > 10 * errors[0], "the second order is not lost in the error"
+    assert float((first - expected).norm() / expected.norm()) > 10 * errors[0], (
+        "the second order is not lost in the error"
+    )
 
 
 def test_looking_ahead_changes_neither_weights_nor_statistics() -> None:
@@ -101,7 +103,7 @@ def test_second_order_looks_ahead_from_moved_weights_where_these_step_first(smoo
 
 
 def test_first_and_second_order_search_differently() -> None:
-    first, second = (finished(search_of(name, images=200)) for name in ("darts", "darts2"))
+    first, second = (run_to_end(search_of(name, images=200)) for name in ("darts", "darts2"))
     assert not torch.equal(first.method.alpha, second.method.alpha)
     torch.testing.assert_close(first.method.alpha, second.method.alpha, rtol=0, atol=0.01)
 
@@ -111,7 +113,7 @@ def test_single_level_is_one_backward_pass_on_the_training_batch() -> None:
     assert isinstance(search.update, SingleLevel)
     train, valid = next(search.stream.epoch(0))
     torch.manual_seed(4)
-    counted = search.update.step(train, valid, StepContext(0.5))
+    batch_counts = search.update.step(train, valid, StepContext(0.5))
     torch.manual_seed(4)
     loss = F.cross_entropy(twin.net(train.images, twin.method.draw(0.5)), train.labels)
     loss.backward()
@@ -119,8 +121,8 @@ def test_single_level_is_one_backward_pass_on_the_training_batch() -> None:
     torch.nn.utils.clip_grad_norm_(twin.net.parameters(), 5.0)
     twin.weight_optimizer.step()
     torch.testing.assert_close(search.net.state_dict(), twin.net.state_dict())
-    assert counted[1].tolist() == [0, 0, 0], "validation images stay unseen"
-    assert counted[0][0] == pytest.approx(50 * loss.item(), rel=1e-5)
+    assert batch_counts[1].tolist() == [0, 0, 0], "validation images stay unseen"
+    assert batch_counts[0][0] == pytest.approx(50 * loss.item(), rel=1e-5)
 
 
 def test_a_half_that_was_not_met_has_no_figures() -> None:
@@ -143,10 +145,12 @@ def test_prices_are_the_mean_share_of_parameters_flops_and_memory() -> None:
 
 def test_cost_is_additive_over_edges_and_linear_in_the_draw() -> None:
     generator = torch.Generator().manual_seed(0)
-    one, two = (torch.rand(6, 5, generator=generator) for _ in range(2))
-    parts = sum(snas_single.cost(one[edge : edge + 1]) for edge in range(6))
-    torch.testing.assert_close(snas_single.cost(one), parts)
-    torch.testing.assert_close(snas_single.cost(one + 2 * two), snas_single.cost(one) + 2 * snas_single.cost(two))
+    first_draw, second_draw = (torch.rand(6, 5, generator=generator) for _ in range(2))
+    edge_sum = sum(snas_single.cost(first_draw[edge : edge + 1]) for edge in range(6))
+    torch.testing.assert_close(snas_single.cost(first_draw), edge_sum)
+    torch.testing.assert_close(
+        snas_single.cost(first_draw + 2 * second_draw), snas_single.cost(first_draw) + 2 * snas_single.cost(second_draw)
+    )
 
 
 def test_the_aggressive_constraint_leads_the_search_to_cheaper_operations() -> None:
@@ -155,20 +159,20 @@ def test_the_aggressive_constraint_leads_the_search_to_cheaper_operations() -> N
     def cost(constraint: str, seed: int) -> float:
         search = search_of("snas-single", seed, epochs=8, alpha_learning_rate=0.1, images=200)
         spec = replace(search.spec, train_options={"constraint": constraint})
-        done = finished(Search(spec, small_images(), CPU))
-        return float(snas_single.cost(done.method.expected().detach()))
+        finished_search = run_to_end(Search(spec, small_images(), CPU))
+        return float(snas_single.cost(finished_search.method.expected().detach()))
 
     for seed in range(3):
         assert cost("aggressive", seed) < cost("none", seed) - 0.2
 
 
 def test_the_constraints_weights_increase() -> None:
-    drawn = torch.rand(6, 5, generator=torch.Generator().manual_seed(0))
-    found = []
+    weights = torch.rand(6, 5, generator=torch.Generator().manual_seed(0))
+    penalties = []
     for name in snas_single.CONSTRAINTS:
         method = methods.configured(methods.load("snas-single"), {"constraint": name})(6, 5)
-        found.append(float(method.penalty(drawn, 0.0)) / float(snas_single.cost(drawn)))
-    assert found == pytest.approx([0, 1e-3, 1e-2, 1e-1])
+        penalties.append(float(method.penalty(weights, 0.0)) / float(snas_single.cost(weights)))
+    assert penalties == pytest.approx([0, 1e-3, 1e-2, 1e-1])
 
 
 def test_an_unknown_constraint_or_rule_is_named() -> None:

@@ -20,7 +20,7 @@ from benchharness.runs.plan import make_plan, parse_methods
 from benchharness.search.loop import Search
 from benchharness.space import EDGES
 from tests.support.methods import ALPHA, draws, make
-from tests.support.searches import CPU, equal, finished, reloaded, search_of
+from tests.support.searches import CPU, equal, reload, run_to_end, search_of
 from tests.support.sets import small_images
 
 SEARCHED = (
@@ -38,15 +38,19 @@ def no_loss(weights: torch.Tensor) -> torch.Tensor:
 def test_every_method_searches_resumes_bit_for_bit_and_reads_out(name: str) -> None:
     """Read out by magnitude where its own selection would tune."""
     changes = {"epochs": 2, "images": 100, "channels": 4}
-    whole, part = finished(search_of(name, **changes)), search_of(name, **changes)
-    part.run_epoch()
+    undisturbed, partial = run_to_end(search_of(name, **changes)), search_of(name, **changes)
+    partial.run_epoch()
     torch.manual_seed(123)
-    resumed = finished(reloaded(part))
-    assert equal(whole.net.state_dict(), resumed.net.state_dict())
-    assert equal(whole.method.state_dict(), resumed.method.state_dict())
-    spec = whole.spec if whole.spec.selection != "prune" else whole.spec.read_out_as("m", "magnitude", {})
-    record = whole.read_out(spec)[0]
-    assert record == resumed.read_out(spec)[0]
+    resumed_search = run_to_end(reload(partial))
+    assert equal(undisturbed.net.state_dict(), resumed_search.net.state_dict())
+    assert equal(undisturbed.method.state_dict(), resumed_search.method.state_dict())
+    spec = (
+        undisturbed.spec
+        if undisturbed.spec.selection != "prune"
+        else undisturbed.spec.read_out_as("m", "magnitude", {})
+    )
+    record = undisturbed.read_out(spec)[0]
+    assert record == resumed_search.read_out(spec)[0]
     assert {"mixed_batch_loss", "derived_batch_accuracy_pct"} <= set(record.measures)
 
 
@@ -104,7 +108,7 @@ def test_a_single_path_step_is_the_cells_own_and_moves_the_rest_by_decay_alone()
 def test_rsps_and_fixed_alpha_leave_alpha_at_zero() -> None:
     for name in ("rsps", "darts-pt-fixed"):
         search = search_of(name, epochs=2, images=100)
-        line = finished(search).arrays()
+        line = run_to_end(search).arrays()
         assert not line["alphas"].any()
         assert np.allclose(line["expected"], 0.2)
 
@@ -121,11 +125,11 @@ def test_pc_darts_edge_weights_are_a_softmax_per_node() -> None:
     method = make("pc-darts", FULL)
     with torch.no_grad():
         method.beta.copy_(torch.arange(6.0))
-    found = method.edge_weights().detach()
-    assert found[0] == 1
-    torch.testing.assert_close(found[1:3], torch.tensor([1.0, 2.0]).softmax(-1))
-    torch.testing.assert_close(found[3:], torch.tensor([3.0, 4.0, 5.0]).softmax(-1))
-    torch.testing.assert_close(method.expected().sum(-1).detach(), found)
+    edge_weights = method.edge_weights().detach()
+    assert edge_weights[0] == 1
+    torch.testing.assert_close(edge_weights[1:3], torch.tensor([1.0, 2.0]).softmax(-1))
+    torch.testing.assert_close(edge_weights[3:], torch.tensor([3.0, 4.0, 5.0]).softmax(-1))
+    torch.testing.assert_close(method.expected().sum(-1).detach(), edge_weights)
     assert torch.equal(method.probabilities().argmax(-1), method.expected().argmax(-1))
     slopes = torch.autograd.grad((method.draw(0.0) * FULL).sum(), [method.alpha, method.beta])
     assert bool((slopes[0] != 0).all())
@@ -204,13 +208,13 @@ def test_the_attack_climbs_a_linear_loss_and_projects_after_every_step() -> None
 
     for progress, radius in ((0.0, 0.03), (0.5, 0.165), (1.0, 0.3)):
         torch.manual_seed(0)
-        found = method.draw_for_weights(progress, loss)
+        perturbed = method.draw_for_weights(progress, loss)
         torch.manual_seed(0)
         at = distributions(centre + torch.empty(6, 5).uniform_(-1, 1) * radius)
         for _ in range(7):
             at = distributions((at + 2 * radius / 7 * slope.sign()).clamp(centre - radius, centre + radius))
-        torch.testing.assert_close(found, at)
-        assert loss(found) > loss(centre)
+        torch.testing.assert_close(perturbed, at)
+        assert loss(perturbed) > loss(centre)
 
 
 def test_an_attack_that_lowered_the_loss_is_undone() -> None:
@@ -219,8 +223,8 @@ def test_an_attack_that_lowered_the_loss_is_undone() -> None:
     centre = method.expected().detach()
 
     def misleading(weights: torch.Tensor) -> torch.Tensor:
-        away = ((weights - centre) ** 2).sum()
-        return 2 * away.detach() * -1 + away
+        distance = ((weights - centre) ** 2).sum()
+        return 2 * distance.detach() * -1 + distance
 
     torch.manual_seed(0)
     assert torch.equal(method.draw_for_weights(1.0, misleading), centre)
@@ -271,7 +275,7 @@ def test_early_stopping_compares_averages_of_five_epochs(eigenvalues: list[float
 
 def test_a_stopped_search_goes_back_to_earlier_alphas_and_stays_stopped() -> None:
     spec = replace(search_of("darts-es", epochs=6, images=100).spec, train_options={"window": 1, "ratio": 50.0})
-    search = finished(Search(spec, small_images(), CPU))
+    search = run_to_end(Search(spec, small_images(), CPU))
     assert search.stopped > 0
     assert search.epoch == search.stopped + 1 < 6
     assert np.array_equal(search.method.alpha.detach().numpy(), search.arrays()["alphas"][search.stopped - 1])
@@ -287,8 +291,8 @@ def test_perturbation_is_told_by_accuracy_in_random_order_with_tuning() -> None:
     (reading,) = job.readouts
     assert (job.base.trains, reading.method, reading.selection) == ("darts", "darts-pt", "prune")
     keys = ("metric", "order", "tuning", "early", "bn", "batches", "tune_alpha")
-    told = {key: reading.selection_options[key] for key in keys}
-    assert told == {
+    options = {key: reading.selection_options[key] for key in keys}
+    assert options == {
         "metric": "accuracy",
         "order": "random",
         "tuning": 5,
@@ -297,19 +301,25 @@ def test_perturbation_is_told_by_accuracy_in_random_order_with_tuning() -> None:
         "batches": 0,
         "tune_alpha": True,
     }
-    (fixed,) = make_plan(parse_methods("darts_pt_fixed"), (0,), "cifar10", protocol("cpu"))
-    assert (fixed.base.method, fixed.base.selection, fixed.readouts) == ("darts-pt-fixed", "prune", ())
+    (fixed_alpha_job,) = make_plan(parse_methods("darts_pt_fixed"), (0,), "cifar10", protocol("cpu"))
+    assert (fixed_alpha_job.base.method, fixed_alpha_job.base.selection, fixed_alpha_job.readouts) == (
+        "darts-pt-fixed",
+        "prune",
+        (),
+    )
 
 
 def test_tuning_restarts_momentum_once_and_keeps_fixed_alpha_fixed() -> None:
-    search = finished(search_of("darts-pt-fixed", epochs=1, images=100))
+    search = run_to_end(search_of("darts-pt-fixed", epochs=1, images=100))
     decided = {0: 3, 4: 2}
-    held = {parameter: state["momentum_buffer"].clone() for parameter, state in search.weight_optimizer.state.items()}
+    momenta = {
+        parameter: state["momentum_buffer"].clone() for parameter, state in search.weight_optimizer.state.items()
+    }
     search._tune(decided, 1, alpha=True)
     assert search.weight_optimizer.param_groups[0]["lr"] == 0.0025
     assert not search.method.alpha.detach().any()
     tuned = {parameter: state["momentum_buffer"].clone() for parameter, state in search.weight_optimizer.state.items()}
-    assert any(not torch.equal(held[parameter], tuned[parameter]) for parameter in held)
+    assert any(not torch.equal(momenta[parameter], tuned[parameter]) for parameter in momenta)
     search._tune(decided, 0, alpha=True)
     assert all(torch.equal(tuned[p], state["momentum_buffer"]) for p, state in search.weight_optimizer.state.items())
 

@@ -58,12 +58,12 @@ def notebook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Notebook]:
 def test_a_class_becomes_a_file_with_what_it_takes_from_the_session(notebook: Notebook) -> None:
     notebook(FIRST + "data = open\n")
     kind = notebook(SECOND)
-    spelt = _written.spelt(kind)
-    assert spelt.endswith("/my_mine.py")
-    loaded = methods.load(spelt)
-    assert methods.options(loaded) == {"tau": 0.5}
-    alone = loaded(6, 5)
-    assert alone.expected().sum(-1).allclose(alone.alpha.new_ones(6))
+    source = _written.spelt(kind)
+    assert source.endswith("/my_mine.py")
+    kind_loaded = methods.load(source)
+    assert methods.options(kind_loaded) == {"tau": 0.5}
+    method = kind_loaded(6, 5)
+    assert method.expected().sum(-1).allclose(method.alpha.new_ones(6))
     text = _written.text(kind)
     assert text.index("SHARP = 2.0") < text.index("def scaled") < text.index("class MyMine")
     assert "import torch as t" in text
@@ -81,12 +81,12 @@ def test_another_content_is_another_run_and_the_same_the_same(notebook: Notebook
     first = run_id()
     assert run_id() == first
     kind = notebook(SECOND.replace("0.5", "0.25"))
-    changed = run_id()
-    assert changed != first, "the class as it is now"
+    changed_id = run_id()
+    assert changed_id != first, "the class as it is now"
     kind = notebook(SECOND)
     assert run_id() == first
     notebook("SHARP = 3.0")
-    assert run_id() not in (first, changed), "what it takes from the session counts too"
+    assert run_id() not in (first, changed_id), "what it takes from the session counts too"
 
 
 def test_a_class_without_functions_and_one_derived_from_another(notebook: Notebook) -> None:

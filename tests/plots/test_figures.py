@@ -34,15 +34,15 @@ def test_accuracy_orders_by_mean_and_keeps_equal_seeds_apart() -> None:
 
 def test_accuracies_far_apart_are_drawn_by_their_distance_to_the_optimum() -> None:
     """One dead cell would press all others into a corner; the lines of optimum and random cell are there."""
-    near = plots.accuracy.draw(plots.accuracy.data(SCORES[["ostr"]], "", 94.37, 87.06), axes()[0])
-    far = plots.accuracy.draw(plots.accuracy.data(SCORES, "", 94.37, 87.06), axes()[0])
-    assert (near.get_xscale(), far.get_xscale()) == ("linear", "function")
-    assert {text.get_text().strip() for text in far.texts} == {"optimum", "random cell"}
-    place = far.transData.transform([(value, 0) for value in (54.3, 87.06, 94.0, 94.37)])[:, 0]
-    assert (np.diff(place) > 0).all()
-    assert place[2] - place[1] > place[1] - place[0], "what lies near the optimum has most room"
-    far.figure.canvas.draw()
-    boxes = [label.get_window_extent() for label in far.get_xticklabels()]
+    near_ax = plots.accuracy.draw(plots.accuracy.data(SCORES[["ostr"]], "", 94.37, 87.06), axes()[0])
+    far_ax = plots.accuracy.draw(plots.accuracy.data(SCORES, "", 94.37, 87.06), axes()[0])
+    assert (near_ax.get_xscale(), far_ax.get_xscale()) == ("linear", "function")
+    assert {text.get_text().strip() for text in far_ax.texts} == {"optimum", "random cell"}
+    x = far_ax.transData.transform([(value, 0) for value in (54.3, 87.06, 94.0, 94.37)])[:, 0]
+    assert (np.diff(x) > 0).all()
+    assert x[2] - x[1] > x[1] - x[0], "what lies near the optimum has most room"
+    far_ax.figure.canvas.draw()
+    boxes = [label.get_window_extent() for label in far_ax.get_xticklabels()]
     assert len(boxes) > 3
     assert all(not a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[i + 1 :])
 
@@ -102,8 +102,8 @@ def test_every_median_over_epochs_is_over_the_same_runs() -> None:
     curve = plots.search_curves.data(frame, "test").by_method["darts"]
     assert curve.epochs.tolist() == [1, 3]
     assert curve.runs.tolist() == [[10, 90], [20, 80]]
-    apart = frame.assign(test=[10.0, np.nan, np.nan, np.nan, 30.0, np.nan, np.nan, np.nan, 50.0])
-    assert not plots.search_curves.data(apart, "test").by_method
+    diverging = frame.assign(test=[10.0, np.nan, np.nan, np.nan, 30.0, np.nan, np.nan, np.nan, 50.0])
+    assert not plots.search_curves.data(diverging, "test").by_method
 
 
 def test_alphas_are_cut_to_the_shortest_run_and_averaged() -> None:
@@ -126,8 +126,8 @@ def test_scores_are_standardised_within_each_edge_and_dead_edges_counted() -> No
     assert info.truth.mean(-1) == pytest.approx(np.zeros(6))
     assert info.truth.std(-1) == pytest.approx(np.ones(6))
     assert info.criteria["magnitude"] == pytest.approx(np.zeros((1, 6, 5))), "all operations tie"
-    drawn = plots.operation_scores.draw(info, axes(6))
-    assert [ax.get_title() for ax in drawn][4:] == ["edge 3<-1", "edge 3<-2 (dead 1x)"]
+    panels = plots.operation_scores.draw(info, axes(6))
+    assert [ax.get_title() for ax in panels][4:] == ["edge 3<-1", "edge 3<-2 (dead 1x)"]
 
 
 def test_taus_are_methods_by_kinds_with_the_null_as_a_line() -> None:
@@ -145,8 +145,8 @@ def test_taus_are_methods_by_kinds_with_the_null_as_a_line() -> None:
     info = plots.rank_correlation.data(rows)
     assert info.kinds == ["a", "b mean"]
     assert info.by_kind["b mean"]["ostr"]["strength"] == stats.Interval(0.3, 0.2, 0.4, 3)
-    drawn = plots.rank_correlation.draw(info, axes(2))
-    labelled = {line.get_label(): line for line in drawn[1].lines}
+    panels = plots.rank_correlation.draw(info, axes(2))
+    labelled = {line.get_label(): line for line in panels[1].lines}
     assert labelled["parameter count"].get_xdata() == pytest.approx([0.84, 0.84])
     assert labelled["strength"].get_xdata() == pytest.approx([0.3])
 
@@ -166,9 +166,9 @@ def curves(methods: int, runs: int = 3) -> pd.DataFrame:
 def test_twenty_methods_are_a_panel_each_with_the_others_grey_behind() -> None:
     info = plots.search_curves.data(curves(20), "test", "", {"random cell": 87.06})
     figure = plots.search_curves.figure(info)
-    shown = [ax for ax in figure.axes if ax.axison]
-    assert [ax.get_title() for ax in shown] == [f"m{place:02}" for place in range(20)]
-    for ax in shown:
+    panels = [ax for ax in figure.axes if ax.axison]
+    assert [ax.get_title() for ax in panels] == [f"m{number:02}" for number in range(20)]
+    for ax in panels:
         colours = [to_hex(line.get_color()) for line in ax.lines]
         assert colours.count("#bbbbbb") == 19
         assert len(set(colours)) == 3, "its own colour, grey, and the line to compare with"
@@ -176,8 +176,8 @@ def test_twenty_methods_are_a_panel_each_with_the_others_grey_behind() -> None:
 
 
 def test_the_collapse_figure_has_seeds_thin_median_thick_and_the_published_search_last() -> None:
-    own, other = curves(3), curves(1, 1).assign(method="published", run_id="p")
-    info = plots.collapse.data(own, ["m02", "m00"], other, {"test": {"optimum": 94.37}})
+    own_curves, published_curves = curves(3), curves(1, 1).assign(method="published", run_id="p")
+    info = plots.collapse.data(own_curves, ["m02", "m00"], published_curves, {"test": {"optimum": 94.37}})
     assert info.columns == ["m02", "m00", "published"]
     figure = plots.collapse.figure(info)
     assert len(figure.axes) == 12
@@ -188,8 +188,8 @@ def test_the_collapse_figure_has_seeds_thin_median_thick_and_the_published_searc
 
 def test_ranks_join_neighbours_that_no_test_tells_apart() -> None:
     scores = pd.DataFrame({"a": [94.0, 93.9, 93.8], "b": [93.0, 93.5, 93.2], "c": [50.0, 51.0, 50.5]})
-    tested = pd.DataFrame({"a": ["a", "a", "b"], "b": ["b", "c", "c"], "holm": [0.4, 0.01, 0.2]})
-    info = plots.ranks.data(scores, tested)
+    comparisons = pd.DataFrame({"a": ["a", "a", "b"], "b": ["b", "c", "c"], "holm": [0.4, 0.01, 0.2]})
+    info = plots.ranks.data(scores, comparisons)
     assert (info.methods, info.mean_ranks, info.seeds) == (["a", "b", "c"], [1, 2, 3], 3)
     assert info.groups == [(0, 1), (1, 2)]
     assert "p=0.050" in info.friedman_in_words()
@@ -233,18 +233,18 @@ def test_distribution_puts_cells_where_they_rank() -> None:
     info = plots.distribution.data(SCORES, np.array([10.0, 54.3, 90.0, 94.0, np.nan]))
     assert info.table == pytest.approx([10, 54.3, 90, 94])
     ax = plots.distribution.draw(info, axes()[0])
-    places = {group.get_label(): np.asarray(group.get_offsets())[:, 0] for group in ax.collections}
-    assert places["darts"] == pytest.approx([50, 50, 50])
-    assert places["ostr"] == pytest.approx([100, 75])
+    ranks = {group.get_label(): np.asarray(group.get_offsets())[:, 0] for group in ax.collections}
+    assert ranks["darts"] == pytest.approx([50, 50, 50])
+    assert ranks["ostr"] == pytest.approx([100, 75])
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["ostr", "darts"]
 
 
 def test_cell_names_every_operation() -> None:
     arch = (CONV3, SKIP, 0, 4, 2, SKIP)
     ax = plots.cell.draw(plots.cell.data(arch, "best"), axes()[0])
-    words = [text.get_text() for text in ax.texts]
-    assert words[:6] == ["conv 3x3", "skip", "none", "avg pool", "conv 1x1", "skip"]
-    assert words[6:] == ["in", "1", "2", "out"]
+    labels = [text.get_text() for text in ax.texts]
+    assert labels[:6] == ["conv 3x3", "skip", "none", "avg pool", "conv 1x1", "skip"]
+    assert labels[6:] == ["in", "1", "2", "out"]
     assert len(ax.patches) == 6
 
 

@@ -9,9 +9,9 @@ from benchharness.plots import style
 
 
 def test_a_method_looks_the_same_whoever_else_is_there() -> None:
-    alone = style.looks(["ostr"])["ostr"]
+    ostr_look = style.looks(["ostr"])["ostr"]
     among = style.looks(["darts", "mine", "ostr", "snas+ostr"])
-    assert among["ostr"] == alone
+    assert among["ostr"] == ostr_look
     assert among["mine"] == style.looks(["mine"])["mine"]
     assert len({look.colour for look in among.values()}) == 4
     assert len({(look.marker, str(look.dash)) for look in among.values()}) == 4
@@ -21,9 +21,9 @@ BUILT_IN = [path.stem.replace("_", "-") for path in Path(methods.__file__).paren
 
 
 def test_twenty_methods_have_colours_that_can_be_told_apart() -> None:
-    found = style.looks([*BUILT_IN, "darts+prune"])
-    colours = [oklab(look.colour) for look in found.values()]
-    assert len(found) >= 20
+    looks = style.looks([*BUILT_IN, "darts+prune"])
+    colours = [oklab(look.colour) for look in looks.values()]
+    assert len(looks) >= 20
     nearest = min(np.linalg.norm(a - b) for i, a in enumerate(colours) for b in colours[i + 1 :])
     assert nearest > 0.08, "just noticeable is 0.02"
     assert max(colour[0] for colour in colours) < 0.82, "all stand out from white"
@@ -32,10 +32,10 @@ def test_twenty_methods_have_colours_that_can_be_told_apart() -> None:
 @pytest.mark.parametrize("count", [20, 100])
 def test_methods_of_ones_own_get_a_look_each(count: int) -> None:
     names = [f"method{number}" for number in range(count)]
-    found = style.looks(names)
-    assert set(found) == set(names)
-    assert len({look.colour for look in found.values()}) >= 20
-    assert len(set(found.values())) == count
+    looks = style.looks(names)
+    assert set(looks) == set(names)
+    assert len({look.colour for look in looks.values()}) >= 20
+    assert len(set(looks.values())) == count
 
 
 def oklab(colour: str) -> np.ndarray:
@@ -47,24 +47,24 @@ def oklab(colour: str) -> np.ndarray:
     return np.array(mixed) @ np.cbrt(np.array(cones) @ linear)
 
 
-@pytest.mark.parametrize(("entries", "beside"), [(style.INSIDE, False), (style.INSIDE + 1, True)])
-def test_a_long_legend_stands_beside_the_axes(entries: int, beside: bool) -> None:
+@pytest.mark.parametrize(("entries", "is_beside"), [(style.INSIDE, False), (style.INSIDE + 1, True)])
+def test_a_long_legend_stands_beside_the_axes(entries: int, is_beside: bool) -> None:
     figure, (ax,) = style.canvas(7, 4)
     for number in range(entries):
         ax.plot([0, 1], [0, number], label=f"method{number}")
     style.legend(ax, "best")
     figure.canvas.draw()
-    shown = ax.get_legend()
-    assert shown is not None
-    assert (shown.get_window_extent().x0 >= ax.get_window_extent().x1) == beside
+    legend = ax.get_legend()
+    assert legend is not None
+    assert (legend.get_window_extent().x0 >= ax.get_window_extent().x1) == is_beside
 
 
 def test_looks_differ_in_grey_too() -> None:
     """Where two colours come out as the same grey, marker and dash tell the methods apart."""
-    found = style.looks(["darts", "ostr", "snas", "drnas", "random"]).values()
-    grey = [np.dot([int(look.colour[i : i + 2], 16) for i in (1, 3, 5)], [0.299, 0.587, 0.114]) for look in found]
+    looks = style.looks(["darts", "ostr", "snas", "drnas", "random"]).values()
+    grey = [np.dot([int(look.colour[i : i + 2], 16) for i in (1, 3, 5)], [0.299, 0.587, 0.114]) for look in looks]
     assert max(grey) < 200, "all stand out from white"
-    assert len({(look.marker, str(look.dash)) for look in found}) == len(grey)
+    assert len({(look.marker, str(look.dash)) for look in looks}) == len(grey)
 
 
 def test_methods_are_all_that_the_frame_knows_of() -> None:

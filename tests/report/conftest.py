@@ -1,3 +1,3 @@
 """The suite, the tables and the report that these tests share."""
 
-from tests.support.report_fixtures import built, evidence, sample, suite, table  # noqa: F401
+from tests.support.report_fixtures import evidence, report_path, sample, suite, table  # noqa: F401

@@ -90,10 +90,10 @@ def test_links_and_files_are_not_followed_away(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="would lose them: link"):
         write_report(report(), out)
     (out / "link").unlink()
-    place = tmp_path / "place"
-    place.symlink_to(out)
-    write_report(report("through a link"), place)
-    assert place.is_symlink()
+    folder = tmp_path / "place"
+    folder.symlink_to(out)
+    write_report(report("through a link"), folder)
+    assert folder.is_symlink()
     assert "through a link" in (out / "report.md").read_text()
     with pytest.raises(UserError, match="is a file; a report takes a folder"):
         write_report(report(), tmp_path / "elsewhere/data")
@@ -156,10 +156,10 @@ def test_nothing_is_lost_where_a_report_comes_and_goes_and_leaves_no_folder(
 ) -> None:
     out, files = tmp_path / "paper", folder._files
 
-    def seen_in_between(place: Path) -> Iterator[tuple[str, Path]]:
+    def seen_in_between(parent: Path) -> Iterator[tuple[str, Path]]:
         monkeypatch.setattr(folder, "_files", files)
         write_report(Report("suite", "first", []), out)
-        yield from list(files(place))
+        yield from list(files(parent))
         shutil.rmtree(out)
 
     monkeypatch.setattr(folder, "_files", seen_in_between)
@@ -170,17 +170,17 @@ def test_a_place_that_another_report_takes_and_leaves_again_is_tried_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between two renamings here another one may have put its report there and be just about to take it away."""
-    out, rename, refused = tmp_path / "paper", Path.rename, []
+    out, rename, refusals = tmp_path / "paper", Path.rename, []
 
     def refuse_once(source: Path, target: Path) -> Path:
-        if target == out and not refused:
-            refused.append(source)
+        if target == out and not refusals:
+            refusals.append(source)
             raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), str(source), None, str(target))
         return rename(source, target)
 
     monkeypatch.setattr(Path, "rename", refuse_once)
     write_report(report("two"), out)
-    assert refused
+    assert refusals
     assert "two" in (out / "report.md").read_text()
     assert names_in(tmp_path) == {"paper"}
 
@@ -194,21 +194,21 @@ def test_a_place_that_vanishes_while_it_is_looked_at_is_no_file(
 
 
 def test_what_a_killed_report_moved_away_and_did_not_write_stays(tmp_path: Path) -> None:
-    old = tmp_path / ".report-0123456789ab.old"
-    old.mkdir()
-    (old / "notes.txt").write_text("hours of work")
-    os.utime(old, (0, 0))
+    moved_report = tmp_path / ".report-0123456789ab.old"
+    moved_report.mkdir()
+    (moved_report / "notes.txt").write_text("hours of work")
+    os.utime(moved_report, (0, 0))
     write_report(report(), tmp_path / "paper")
-    assert contents(old) == {"notes.txt": b"hours of work"}
+    assert contents(moved_report) == {"notes.txt": b"hours of work"}
 
 
 def test_a_folder_that_somebody_stands_in_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "paper"
     write_report(report("one"), out)
     monkeypatch.chdir(out)
-    place = out.stat().st_ino
+    inode = out.stat().st_ino
     write_report(report("two"), Path())
-    assert out.stat().st_ino == place
+    assert out.stat().st_ino == inode
     assert foreign(out) == []
     assert "two" in Path("report.md").read_text()
     assert names_in(out) == {"figures", "tables", "report.md", "report.html", LIST}
@@ -296,40 +296,40 @@ write_report(Report("suite", "±", [Section("Answer", blocks)]), Path("out"))
 CHANGED = {name for environment in ENVIRONMENTS.values() for name in environment} - {"PATH", "HOME"}
 
 
-def written(place: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def write_in_process(folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """What a process says that writes a report to `place`/out in that environment."""
     for name, text in (("rc", RC), ("hiding", HIDING), ("none", NONE)):
-        (place / name).write_text(text)
-    (place / "latin").write_bytes("font.family: Café\n".encode("latin-1"))
-    (place / "write.py").write_text(WRITE, encoding="utf-8")
-    plain = {key: value for key, value in os.environ.items() if key not in CHANGED}
+        (folder / name).write_text(text)
+    (folder / "latin").write_bytes("font.family: Café\n".encode("latin-1"))
+    (folder / "write.py").write_text(WRITE, encoding="utf-8")
+    variables = {key: value for key, value in os.environ.items() if key not in CHANGED}
     paths = {"PYTHONPATH": str(Path(__file__).parents[2])}
     if "MATPLOTLIBRC" in environment:
-        paths["MATPLOTLIBRC"] = str(place / environment["MATPLOTLIBRC"])
-    command = [sys.executable, str(place / "write.py")]
-    return subprocess.run(command, cwd=place, env=plain | environment | paths, capture_output=True, text=True)
+        paths["MATPLOTLIBRC"] = str(folder / environment["MATPLOTLIBRC"])
+    command = [sys.executable, str(folder / "write.py")]
+    return subprocess.run(command, cwd=folder, env=variables | environment | paths, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
 def plainly(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The report as it is where the environment says nothing."""
-    place = tmp_path_factory.mktemp("plain")
-    process = written(place, {})
+    folder = tmp_path_factory.mktemp("plain")
+    process = write_in_process(folder, {})
     assert process.returncode == 0, process.stderr
-    return contents(place / "out")
+    return contents(folder / "out")
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_no_environment_decides_whether_and_how_a_report_is_written(
     tmp_path: Path, plainly: dict[str, bytes], name: str
 ) -> None:
-    process = written(tmp_path, ENVIRONMENTS[name])
+    process = write_in_process(tmp_path, ENVIRONMENTS[name])
     assert process.returncode == 0, process.stderr
     assert contents(tmp_path / "out") == plainly
 
 
 def test_settings_that_matplotlib_cannot_even_read_are_one_sentence(tmp_path: Path) -> None:
-    process = written(tmp_path, {"MATPLOTLIBRC": "latin"})
+    process = write_in_process(tmp_path, {"MATPLOTLIBRC": "latin"})
     assert process.stderr.splitlines()[-1].startswith("benchharness.errors.UserError: matplotlib cannot be loaded")
     assert "save that file as UTF-8, or name another in MATPLOTLIBRC" in process.stderr
 
@@ -350,12 +350,12 @@ OPTIONS: dict[str, object] = {
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_no_option_of_pandas_decides_on_a_report(tmp_path: Path, name: str) -> None:
-    def write(place: str) -> dict[str, bytes]:
+    def write(name: str) -> dict[str, bytes]:
         data = pd.DataFrame({"method": ["darts", "a long name"] * 40, "of": [1 / 3, 123456789.125] * 40})
         write_report(
-            Report("suite", "±", [Section("Answer", [TableBlock("grid", "Grid", data, data)])]), tmp_path / place
+            Report("suite", "±", [Section("Answer", [TableBlock("grid", "Grid", data, data)])]), tmp_path / name
         )
-        return contents(tmp_path / place)
+        return contents(tmp_path / name)
 
     before = write("plain")
     with pd.option_context(name, OPTIONS[name]):

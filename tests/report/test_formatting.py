@@ -8,7 +8,7 @@ from benchharness.stats import Interval
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"),
+    ("value", "text"),
     [
         (94.366, "94.37"),
         (0.0, "0.00"),
@@ -19,8 +19,8 @@ from benchharness.stats import Interval
         (-np.inf, "-∞"),
     ],
 )
-def test_numbers(value: float, shown: str) -> None:
-    assert formatting.number(value) == shown
+def test_numbers(value: float, text: str) -> None:
+    assert formatting.number(value) == text
 
 
 def test_means_with_and_without_deviation_or_interval() -> None:
@@ -59,10 +59,10 @@ def test_lists_counts_and_slugs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "said"), [("", "none"), ("a", "a"), ("abc", "a, b and c"), ("abcd", "a, b and 2 more")]
+    ("names", "text"), [("", "none"), ("a", "a"), ("abc", "a, b and c"), ("abcd", "a, b and 2 more")]
 )
-def test_few_names_are_listed_and_many_are_counted(names: str, said: str) -> None:
-    assert formatting.few(names, 3) == said
+def test_few_names_are_listed_and_many_are_counted(names: str, text: str) -> None:
+    assert formatting.few(names, 3) == text
 
 
 def test_a_p_value_in_a_sentence_has_one_sign() -> None:

@@ -20,39 +20,39 @@ from tests.support import report_folder
 
 
 @pytest.fixture(scope="module")
-def printed(suite: Path, table: Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def paper_folder(suite: Path, table: Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return paper.write_paper(suite, tmp_path_factory.mktemp("paper") / "out", table)
 
 
-def test_the_table_and_the_figure_alone(printed: Path) -> None:
-    assert {path.name for path in printed.iterdir()} == {
+def test_the_table_and_the_figure_alone(paper_folder: Path) -> None:
+    assert {path.name for path in paper_folder.iterdir()} == {
         *("accuracy.tex", "accuracy.csv", "references.bib", "report.files.json", "collapse-curves.tex"),
         *(f"collapse-curves.{ending}" for ending in ("pdf", "svg", "png")),
     }
 
 
-def test_every_row_has_a_field_a_column_and_braces_match(printed: Path) -> None:
-    text = (printed / "accuracy.tex").read_text()
+def test_every_row_has_a_field_a_column_and_braces_match(paper_folder: Path) -> None:
+    text = (paper_folder / "accuracy.tex").read_text()
     assert text.count("{") == text.count("}")
     body = text.split(r"\toprule")[1].split(r"\bottomrule")[0]
     rows = [line for line in body.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
     assert {line.count("&") for line in rows} == {6}
     assert body.count(r"\multicolumn{2}{c}") == 3
     assert r"\cmidrule(lr){2-3}\cmidrule(lr){4-5}\cmidrule(lr){6-7}" in body
-    for part in (
+    for excerpt in (
         r"\caption{Accuracy in percent",
         r"\label{tab:accuracy}",
         r"CIFAR-10 (\%)",
         "OStr-DARTS (our reading)",
     ):
-        assert part in text
+        assert excerpt in text
 
 
-def test_published_methods_stand_beside_ours_with_their_citations(printed: Path) -> None:
-    text, known = (printed / "accuracy.tex").read_text(), (printed / "references.bib").read_text()
+def test_published_methods_stand_beside_ours_with_their_citations(paper_folder: Path) -> None:
+    text, references = (paper_folder / "accuracy.tex").read_text(), (paper_folder / "references.bib").read_text()
     keys = re.findall(r"\\cite{([^}]+)}", text)
     assert keys == ["liu2019darts", "xie2019snas", "chen2021drnas"]
-    assert all(f"{{{key}," in known for key in keys)
+    assert all(f"{{{key}," in references for key in keys)
     assert "published under another protocol" in text
     rows = published.published()
     snas = rows[(rows["method"] == "SNAS") & (rows["dataset"] == "cifar10") & (rows["split"] == "test")]["mean"].item()
@@ -94,8 +94,8 @@ def test_names_are_as_in_papers_and_others_are_escaped() -> None:
     assert {name: latex.named(name) for name in names} == names
 
 
-def test_a_table_of_three_data_sets_takes_both_columns_of_a_page(printed: Path) -> None:
-    text = (printed / "accuracy.tex").read_text()
+def test_a_table_of_three_data_sets_takes_both_columns_of_a_page(paper_folder: Path) -> None:
+    text = (paper_folder / "accuracy.tex").read_text()
     assert text.count(r"{table*}") == 2
 
 
@@ -115,14 +115,14 @@ def test_integers_are_integers_in_csv_also_where_some_are_missing() -> None:
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs LaTeX with booktabs")
-def test_latex_takes_it(printed: Path, built: Path, tmp_path: Path) -> None:
-    shutil.copytree(printed, tmp_path / "paper")
-    parts = [path.name for path in sorted(printed.glob("*.tex"))]
-    for path in sorted((built / "tables").glob("*.tex")):
+def test_latex_takes_it(paper_folder: Path, report_path: Path, tmp_path: Path) -> None:
+    shutil.copytree(paper_folder, tmp_path / "paper")
+    names = [path.name for path in sorted(paper_folder.glob("*.tex"))]
+    for path in sorted((report_path / "tables").glob("*.tex")):
         shutil.copy(path, tmp_path / "paper" / f"t-{path.name}")
-        parts.append(f"t-{path.name}")
+        names.append(f"t-{path.name}")
     lines = [r"\documentclass{article}", r"\usepackage{booktabs,graphicx}", r"\begin{document}"]
-    lines += [rf"\input{{{part}}}\clearpage" for part in parts] + [r"\end{document}"]
+    lines += [rf"\input{{{name}}}\clearpage" for name in names] + [r"\end{document}"]
     (tmp_path / "paper/main.tex").write_text("\n".join(lines))
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "main.tex"]
     run = subprocess.run(command, cwd=tmp_path / "paper", capture_output=True, text=True, errors="replace")

@@ -24,15 +24,15 @@ def tests_by_method(suite: Path, table: Table, tmp_path_factory: pytest.TempPath
     """Test accuracy on cifar10 by method and seed, as exported."""
     out = tmp_path_factory.mktemp("export") / "all.csv"
     export.write_runs(suite, out, table)
-    found: dict[str, dict[int, float]] = {}
+    accuracies: dict[str, dict[int, float]] = {}
     for row in rows(out):
         if row["benchmark_dataset"] == "cifar10":
-            found.setdefault(row["method"], {})[int(row["seed"])] = float(row["test"])
-    return found
+            accuracies.setdefault(row["method"], {})[int(row["seed"])] = float(row["test"])
+    return accuracies
 
 
-def test_ranking(built: Path, tests_by_method: dict[str, dict[int, float]]) -> None:
-    for row in rows(built / "tables/ranking.csv"):
+def test_ranking(report_path: Path, tests_by_method: dict[str, dict[int, float]]) -> None:
+    for row in rows(report_path / "tables/ranking.csv"):
         values = list(tests_by_method[row["method"]].values())
         mean, std = statistics.mean(values), statistics.stdev(values)
         half = STUDENT_T_3 * std / len(values) ** 0.5
@@ -42,31 +42,33 @@ def test_ranking(built: Path, tests_by_method: dict[str, dict[int, float]]) -> N
         assert min(values) <= float(row["iqm_low"]) <= float(row["iqm"]) <= float(row["iqm_high"]) <= max(values)
 
 
-def test_comparisons(built: Path, tests_by_method: dict[str, dict[int, float]]) -> None:
-    found = {(row["a"], row["b"]): row for row in rows(built / "tables/comparisons.csv")}
-    assert len(found) == len(list(combinations(tests_by_method, 2)))
-    for (a, b), row in found.items():
-        one, other = tests_by_method[a], tests_by_method[b]
-        differences = [one[seed] - other[seed] for seed in sorted(one)]
+def test_comparisons(report_path: Path, tests_by_method: dict[str, dict[int, float]]) -> None:
+    comparisons = {(row["a"], row["b"]): row for row in rows(report_path / "tables/comparisons.csv")}
+    assert len(comparisons) == len(list(combinations(tests_by_method, 2)))
+    for (a, b), row in comparisons.items():
+        accuracies, other_accuracies = tests_by_method[a], tests_by_method[b]
+        differences = [accuracies[seed] - other_accuracies[seed] for seed in sorted(accuracies)]
         assert float(row["difference"]) == pytest.approx(statistics.mean(differences))
         signs = product((-1, 1), repeat=len(differences))
-        flipped = [abs(sum(s * d for s, d in zip(sign, differences, strict=True))) for sign in signs]
-        p = sum(total >= abs(sum(differences)) - 1e-9 for total in flipped) / len(flipped)
+        null_sums = [abs(sum(s * d for s, d in zip(sign, differences, strict=True))) for sign in signs]
+        p = sum(total >= abs(sum(differences)) - 1e-9 for total in null_sums) / len(null_sums)
         assert float(row["permutation_p"]) == pytest.approx(p)
-        wins = [1.0 if x > y else 0.5 if x == y else 0.0 for x in one.values() for y in other.values()]
+        wins = [
+            1.0 if x > y else 0.5 if x == y else 0.0 for x in accuracies.values() for y in other_accuracies.values()
+        ]
         assert float(row["improvement"]) == pytest.approx(statistics.mean(wins))
 
 
-def test_holms_correction(built: Path) -> None:
-    found = sorted(rows(built / "tables/comparisons.csv"), key=lambda row: float(row["permutation_p"]))
+def test_holms_correction(report_path: Path) -> None:
+    comparisons = sorted(rows(report_path / "tables/comparisons.csv"), key=lambda row: float(row["permutation_p"]))
     adjusted = 0.0
-    for place, row in enumerate(found):
-        adjusted = max(adjusted, min(1.0, (len(found) - place) * float(row["permutation_p"])))
+    for index, row in enumerate(comparisons):
+        adjusted = max(adjusted, min(1.0, (len(comparisons) - index) * float(row["permutation_p"])))
         assert float(row["holm"]) == pytest.approx(adjusted)
 
 
-def test_accuracy_table(built: Path, tests_by_method: dict[str, dict[int, float]]) -> None:
-    ours = {row["method"]: row for row in rows(built / "tables/accuracy.csv") if row["source"] == "this report"}
+def test_accuracy_table(report_path: Path, tests_by_method: dict[str, dict[int, float]]) -> None:
+    ours = {row["method"]: row for row in rows(report_path / "tables/accuracy.csv") if row["source"] == "this report"}
     assert set(ours) == set(tests_by_method)
     for name, by_seed in tests_by_method.items():
         assert float(ours[name]["cifar10 test"]) == pytest.approx(statistics.mean(by_seed.values()))

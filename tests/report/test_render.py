@@ -12,11 +12,11 @@ ARCH = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
 
 def grid(rows: int = 1) -> TableBlock:
     data = pd.DataFrame({"arch": [ARCH] * rows, "mean": [94.366666] * rows})
-    shown = pd.DataFrame({"arch": [ARCH] * rows, "mean ± std": ["94.37±0.01"] * rows})
-    return TableBlock("cells", "Cells & such", data, shown, "A note.")
+    cells = pd.DataFrame({"arch": [ARCH] * rows, "mean ± std": ["94.37±0.01"] * rows})
+    return TableBlock("cells", "Cells & such", data, cells, "A note.")
 
 
-def written(out: Path, *blocks: Text | Bullets | TableBlock) -> Path:
+def page_of(out: Path, *blocks: Text | Bullets | TableBlock) -> Path:
     return write_report(Report("suite", "All done.", [Section("Answer", list(blocks))]), out)
 
 
@@ -27,31 +27,31 @@ def test_what_latex_means_something_by_is_escaped() -> None:
 
 
 def test_a_latex_table_is_booktabs_with_a_column_per_column() -> None:
-    found = latex(grid())
-    assert found.count(r"\begin{tabular}{ll}") == found.count(r"\toprule") == found.count(r"\bottomrule") == 1
-    assert r"94.37$\pm$0.01 \\" in found
-    for line in found.splitlines():
+    text = latex(grid())
+    assert text.count(r"\begin{tabular}{ll}") == text.count(r"\toprule") == text.count(r"\bottomrule") == 1
+    assert r"94.37$\pm$0.01 \\" in text
+    for line in text.splitlines():
         rules = ("%", "\\begin", "\\end", "\\top", "\\mid", "\\bottom", "\\caption", "\\label", "\\centering")
         assert line.startswith(rules) or line.count("&") == 1
 
 
 def test_architectures_do_not_break_a_markdown_table(tmp_path: Path) -> None:
     assert cell(ARCH) == "`" + ARCH.replace("|", "\\|") + "`"
-    text = written(tmp_path, grid()).read_text()
+    text = page_of(tmp_path, grid()).read_text()
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert [len(re.split(r"(?<!\\)\|", line)) for line in table] == [4, 4, 4]
     assert table[0] == "| arch | mean ± std |"
 
 
 def test_markdown_has_every_kind_of_block_in_order(tmp_path: Path) -> None:
-    text = written(tmp_path, Text("First."), Bullets(["one", "two"]), grid()).read_text()
+    text = page_of(tmp_path, Text("First."), Bullets(["one", "two"]), grid()).read_text()
     assert text.startswith("# suite\n\nAll done.\n\n## Answer\n\nFirst.\n\n- one\n- two\n\n**Cells & such**")
     assert "\n\n\n" not in text
     assert text.endswith("A note.\n")
 
 
 def test_long_tables_are_cut_in_markdown_alone(tmp_path: Path) -> None:
-    text = written(tmp_path, grid(ROWS + 5)).read_text()
+    text = page_of(tmp_path, grid(ROWS + 5)).read_text()
     assert f"The first {ROWS} of {ROWS + 5} rows; the rest is in the CSV." in text
     assert text.count("94.37") == ROWS
     assert (tmp_path / "report.html").read_text().count("94.37") == ROWS + 5
@@ -59,12 +59,12 @@ def test_long_tables_are_cut_in_markdown_alone(tmp_path: Path) -> None:
 
 
 def test_csv_has_the_numbers_as_they_are(tmp_path: Path) -> None:
-    written(tmp_path, grid())
+    page_of(tmp_path, grid())
     assert pd.read_csv(tmp_path / "tables/cells.csv")["mean"].item() == 94.366666
 
 
 def test_html_escapes_and_needs_no_other_file(tmp_path: Path) -> None:
-    written(tmp_path, Text("<script>alert(1)</script>"), grid())
+    page_of(tmp_path, Text("<script>alert(1)</script>"), grid())
     page = (tmp_path / "report.html").read_text()
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page

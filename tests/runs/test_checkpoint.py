@@ -24,17 +24,17 @@ def test_a_snapshot_holds_all_of_a_state_and_shares_nothing_with_it() -> None:
     module(torch.ones(1, 2, 8, 8)).sum().backward()
     optimizer.step()
     state = {"net": module.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3, "own": [{"counts": [1]}]}
-    held = snapshot(state)
-    before = json.dumps(held, default=lambda tensor: tensor.tolist())
+    content = snapshot(state)
+    before = json.dumps(content, default=lambda tensor: tensor.tolist())
     assert before == json.dumps(state, default=lambda tensor: tensor.tolist())
-    assert held["net"]["0.weight"].stride() == module[0].weight.stride()
-    assert isinstance(held["net"], OrderedDict)
-    assert held["net"]._metadata == state["net"]._metadata  # type: ignore[attr-defined]
+    assert content["net"]["0.weight"].stride() == module[0].weight.stride()
+    assert isinstance(content["net"], OrderedDict)
+    assert content["net"]._metadata == state["net"]._metadata  # type: ignore[attr-defined]
     with torch.no_grad():
         for tensor in (*module.state_dict().values(), *(s["momentum_buffer"] for s in optimizer.state.values())):
             tensor.zero_()
     state["own"][0]["counts"].append(2)  # type: ignore[index]
-    assert json.dumps(held, default=lambda tensor: tensor.tolist()) == before
+    assert json.dumps(content, default=lambda tensor: tensor.tolist()) == before
 
 
 class Noting(Walk):
@@ -58,26 +58,26 @@ def test_training_goes_on_while_a_checkpoint_is_written_but_is_told_of_no_epoch_
     suite_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (job,) = jobs("darts")
-    write, folder, written = files.write_bytes, suite_store.folder(job.base), []
+    write, folder, lines_and_epochs = files.write_bytes, suite_store.folder(job.base), []
 
     def slow(path: Path, content: Any) -> None:
         if path.name == "checkpoint.pt":
-            number = len(written) + 1
+            number = len(lines_and_epochs) + 1
             assert number == 3 or Noting.trained[number + 1].wait(60), "training waits for its checkpoint"
-            told = len((folder / "trace.jsonl").read_text().splitlines())
-            held = torch.load(BytesIO(content), weights_only=True)["state"]["alphas"]
-            written.append((number, told, len(held)))
+            lines = len((folder / "trace.jsonl").read_text().splitlines())
+            alphas = torch.load(BytesIO(content), weights_only=True)["state"]["alphas"]
+            lines_and_epochs.append((number, lines, len(alphas)))
         write(path, content)
 
     monkeypatch.setattr(files, "write_bytes", slow)
     assert [outcome.state for outcome in execute(job, suite_store, ON_CPU, Noting)] == ["done"]
-    assert written == [(1, 1, 1), (2, 2, 2), (3, 3, 3)]
+    assert lines_and_epochs == [(1, 1, 1), (2, 2, 2), (3, 3, 3)]
 
 
-@pytest.mark.parametrize("broken", [2, 3])
-def test_a_search_that_fails_leaves_the_checkpoint_of_the_epoch_before(suite_store: Store, broken: int) -> None:
+@pytest.mark.parametrize("failing_epoch", [2, 3])
+def test_a_search_that_fails_leaves_the_checkpoint_of_the_epoch_before(suite_store: Store, failing_epoch: int) -> None:
     (job,) = jobs("darts")
-    (outcome,) = execute(job, suite_store, ON_CPU, lambda *of, **how: Walk(*of, **how, broken=broken))
+    (outcome,) = execute(job, suite_store, ON_CPU, lambda *of, **how: Walk(*of, **how, broken=failing_epoch))
     assert outcome.state == "failed"
-    held = torch.load(suite_store.folder(job.base) / "checkpoint.pt", weights_only=True)
-    assert len(held["state"]["alphas"]) == broken - 1
+    checkpoint = torch.load(suite_store.folder(job.base) / "checkpoint.pt", weights_only=True)
+    assert len(checkpoint["state"]["alphas"]) == failing_epoch - 1

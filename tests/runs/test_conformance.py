@@ -39,22 +39,22 @@ BROKEN = {
 }
 
 
-def failures(found: list[Finding]) -> list[str]:
-    return [f"{finding.check}: {finding.reason}" for finding in found if finding.state == "failed"]
+def failures(findings: list[Finding]) -> list[str]:
+    return [f"{finding.check}: {finding.reason}" for finding in findings if finding.state == "failed"]
 
 
 @pytest.mark.parametrize("name", methods.names())
 def test_every_built_in_method_passes(name: str) -> None:
-    found = check_method(name)
-    assert failures(found) == []
-    assert len(found) == 11
+    findings = check_method(name)
+    assert failures(findings) == []
+    assert len(findings) == 11
 
 
-@pytest.mark.parametrize("said", BROKEN)
-def test_a_broken_method_is_told_what_failed_and_why(said: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sentence", BROKEN)
+def test_a_broken_method_is_told_what_failed_and_why(sentence: str, tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
-    file.write_text(HEAD + BROKEN[said])
-    assert any(said in line for line in failures(check_method(file)))
+    file.write_text(HEAD + BROKEN[sentence])
+    assert any(sentence in line for line in failures(check_method(file)))
 
 
 def test_a_search_that_forgets_something_is_found(tmp_path: Path) -> None:
@@ -83,8 +83,8 @@ def test_a_new_file_already_runs_and_passes(tmp_path: Path) -> None:
 
 def test_new_refuses_names_that_will_not_do(tmp_path: Path) -> None:
     (tmp_path / "there.py").touch()
-    for name, said in (("there.py", "already"), ("mine.txt", "end in .py"), ("darts_pt.py", "built-in")):
-        with pytest.raises(UserError, match=said):
+    for name, sentence in (("there.py", "already"), ("mine.txt", "end in .py"), ("darts_pt.py", "built-in")):
+        with pytest.raises(UserError, match=sentence):
             _template.write_method_file(tmp_path / name)
 
 
@@ -109,7 +109,7 @@ def test_a_slow_draw_is_told_and_is_no_failure(tmp_path: Path) -> None:
         "        time.sleep(0.01)\n        return self.expected()\n"
     )
     kind = methods.load(tmp_path / "slow.py")
-    found = _finding(kind, draws_take_little_time, None)
-    assert found.state == "slow"
-    assert "times as long as DARTS's" in found.reason
+    finding = _finding(kind, draws_take_little_time, None)
+    assert finding.state == "slow"
+    assert "times as long as DARTS's" in finding.reason
     assert _finding(methods.load("snas"), draws_take_little_time, None).state == "passed"

@@ -44,7 +44,7 @@ def _ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rehearsal, "PATIENCE", 1e9)
 
 
-def made(job: Job, store: Store, **options: object) -> None:
+def record_run(job: Job, store: Store, **options: object) -> None:
     execute(job, store, ON_CPU._replace(**options), Walk)  # type: ignore[arg-type]
 
 
@@ -56,7 +56,7 @@ def rehearsed(methods: str, **changes: object) -> tuple[Rehearsal, Job]:
 def test_finished_runs_of_the_same_settings_tell(store: Store) -> None:
     plan = jobs("darts,ostr", seeds=(0, 1, 2, 3))
     assert estimate(plan, store, ONE, timing=False) is None
-    made(plan[0], store)
+    record_run(plan[0], store)
     forecast = estimate(plan, store, ONE, timing=False)
     machines = [json.loads((store.folder(spec) / "machine.json").read_text()) for spec in plan[0].specs]
     reading = sum(machine["selection_seconds"] for machine in machines)
@@ -67,20 +67,20 @@ def test_finished_runs_of_the_same_settings_tell(store: Store) -> None:
     assert two is not None
     assert (two.several, two.ways) == (pytest.approx(forecast.one / 2), 2)
     assert str(two).endswith("from finished runs of 1 method like these")
-    made(plan[1], store, epochs_now=2)
-    part = estimate(plan, store, TWO, timing=False)
-    assert part is not None
-    assert part.one == pytest.approx(forecast.one - 2 * 0.5)
+    record_run(plan[1], store, epochs_now=2)
+    shorter = estimate(plan, store, TWO, timing=False)
+    assert shorter is not None
+    assert shorter.one == pytest.approx(forecast.one - 2 * 0.5)
     other = jobs("darts,ostr", seeds=(0,), epochs=4)
     assert estimate(other, store, ONE, timing=False) is None, "of other settings"
 
 
 def test_the_longest_search_is_not_divided(store: Store) -> None:
     plan = jobs("darts", seeds=(0, 1))
-    made(plan[0], store)
-    left = estimate(plan, store, TWO, timing=False)
-    assert left is not None
-    assert (left.ways, left.several) == (1, left.one)
+    record_run(plan[0], store)
+    forecast = estimate(plan, store, TWO, timing=False)
+    assert forecast is not None
+    assert (forecast.ways, forecast.several) == (1, forecast.one)
 
 
 @pytest.mark.parametrize("change", ["processor", "threads", "compile"])
@@ -88,7 +88,7 @@ def test_runs_made_elsewhere_or_otherwise_tell_nothing(
     store: Store, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = jobs("darts", seeds=(0, 1))
-    made(plan[0], store)
+    record_run(plan[0], store)
     options = {"threads": TWO._replace(threads=2), "compile": TWO._replace(compile="on")}.get(change, TWO)
     if change == "processor":
         monkeypatch.setattr(environment, "processor", lambda: "another")
@@ -98,7 +98,7 @@ def test_runs_made_elsewhere_or_otherwise_tell_nothing(
 def test_where_all_is_done_or_dask_decides_there_is_nothing_to_tell(store: Store) -> None:
     plan = jobs("darts")
     assert estimate(plan, store, TWO._replace(executor="dask"), timing=True) is None
-    made(plan[0], store)
+    record_run(plan[0], store)
     assert estimate(plan, store, TWO, timing=True) is None
 
 
@@ -134,8 +134,8 @@ def test_a_step_that_fails_is_told_and_not_counted(store: Store, own_home: Path)
 def test_steps_eigenvalues_and_readings_are_counted() -> None:
     search, job = rehearsed("darts,ostr", images=64, batch=16, epochs=4, eval_batch=8, ranking=5)
     assert search.epoch_seconds() == 2.0, "of 32 images in batches of 16"
-    watched, _ = rehearsed("darts", epochs=4, eigenvalue_every=3)
-    assert watched.epoch_seconds() == 2.0 + 2 * 30 / 4, "after epochs 3 and 4, a row an alpha"
+    with_eigenvalues, _ = rehearsed("darts", epochs=4, eigenvalue_every=3)
+    assert with_eigenvalues.epoch_seconds() == 2.0 + 2 * 30 / 4, "after epochs 3 and 4, a row an alpha"
     # What is timed takes a second, here 4 batches of a mixture and of a cell, and 2 of five cells, of which two are.
     assert search.reading_seconds(job.base, 2.0) == pytest.approx(1 + 4 + 4 + 2 * 5 / 2)
     # Strength: six edges of five operations each, and the mixture before the first edge.
@@ -148,16 +148,16 @@ def test_steps_eigenvalues_and_readings_are_counted() -> None:
 def test_a_selection_that_takes_long_is_told_from_its_first_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     search, _ = rehearsed("darts")
     monkeypatch.setattr(rehearsal, "PATIENCE", 3.0)
-    counted, made = Counted(search.net, search.stream), []
+    evaluation, shares = Counted(search.net, search.stream), []
 
     def select() -> None:
-        counted.expect(10)
-        for place in range(10):
-            made.append(place)
-            counted.step()
+        evaluation.expect(10)
+        for step in range(10):
+            shares.append(step)
+            evaluation.step()
 
-    assert counted.own_seconds(select) == pytest.approx(10 * 5 / len(made))
-    assert len(made) == 4
+    assert evaluation.own_seconds(select) == pytest.approx(10 * 5 / len(shares))
+    assert len(shares) == 4
 
 
 @pytest.mark.slow

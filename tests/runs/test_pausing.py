@@ -27,21 +27,21 @@ def test_a_paused_run_shows_what_it_has_and_equals_an_undisturbed_one_in_the_end
     suite_store: Store, tmp_path: Path, epochs: int
 ) -> None:
     (job,) = jobs("darts,ostr")
-    paused = execute(job, suite_store, ON_CPU._replace(epochs_now=epochs), Walk)
-    assert [(outcome.state, outcome.message) for outcome in paused] == 2 * [
+    outcomes = execute(job, suite_store, ON_CPU._replace(epochs_now=epochs), Walk)
+    assert [(outcome.state, outcome.message) for outcome in outcomes] == 2 * [
         ("paused", f"{epochs} of 3 epochs are trained")
     ]
     folder = suite_store.folder(job.base)
     assert suite_store.status(job.base) == Status.STALE
     assert store.arrays(folder)["alphas"].shape == (epochs, 6, 5)
     assert store.trace(folder)["epoch"].tolist() == list(range(1, epochs + 1))
-    assert execute(job, suite_store, ON_CPU._replace(epochs_now=epochs), Walk) == paused, "again it has nothing to do"
+    assert execute(job, suite_store, ON_CPU._replace(epochs_now=epochs), Walk) == outcomes, "again it has nothing to do"
     assert [outcome.state for outcome in execute(job, suite_store, ON_CPU, Walk)] == ["done", "done"]
-    whole = Store(tmp_path / "whole", "mine")
-    execute(job, whole, ON_CPU, Walk)
-    assert results_of(suite_store, job) == results_of(whole, job)
-    early = store.arrays(whole.folder(job.base))["alphas"][:epochs]
-    assert np.array_equal(early, store.arrays(folder)["alphas"][:epochs])
+    undisturbed = Store(tmp_path / "whole", "mine")
+    execute(job, undisturbed, ON_CPU, Walk)
+    assert results_of(suite_store, job) == results_of(undisturbed, job)
+    first_alphas = store.arrays(undisturbed.folder(job.base))["alphas"][:epochs]
+    assert np.array_equal(first_alphas, store.arrays(folder)["alphas"][:epochs])
 
 
 def test_a_pause_behind_the_last_epoch_is_none(suite_store: Store) -> None:
@@ -84,14 +84,20 @@ def test_no_epoch_is_begun_that_would_end_too_late_but_one(suite_store: Store, h
 def test_when_the_time_is_up_nothing_more_is_begun(suite_store: Store) -> None:
     first, second = jobs("darts,ostr", (0, 1))
     until = Slow.clock + 3600 * 3
-    assert [one.state for one in execute(first, suite_store, ON_CPU._replace(until=until - 1), Slow)] == 2 * ["paused"]
-    assert [one.state for one in execute(first, suite_store, ON_CPU._replace(until=until + 1), Slow)] == 2 * ["done"]
+    assert [outcome.state for outcome in execute(first, suite_store, ON_CPU._replace(until=until - 1), Slow)] == 2 * [
+        "paused"
+    ]
+    assert [outcome.state for outcome in execute(first, suite_store, ON_CPU._replace(until=until + 1), Slow)] == 2 * [
+        "done"
+    ]
     Slow.clock = until + 2
-    assert [one.state for one in execute(second, suite_store, ON_CPU._replace(until=until), Slow)] == 2 * ["paused"]
+    assert [outcome.state for outcome in execute(second, suite_store, ON_CPU._replace(until=until), Slow)] == 2 * [
+        "paused"
+    ]
     assert not suite_store.folder(second.base).exists()
     (job,) = jobs("darts,ostr,darts+prune")
     later = execute(job, suite_store, ON_CPU._replace(until=Slow.clock + 1), Slow)
-    assert [one.state for one in later] == 3 * ["done"], "a reading begins as long as there is time"
+    assert [outcome.state for outcome in later] == 3 * ["done"], "a reading begins as long as there is time"
 
 
 def test_a_pause_needs_the_checkpoint_here() -> None:

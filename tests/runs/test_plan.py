@@ -181,8 +181,8 @@ def test_files_of_one_name_are_told_apart_by_their_content(tmp_path: Path, readi
     jobs = plan(f"{first}{reading},{second}{reading},darts")
     assert [job.base.trains for job in jobs] == ["mine", "mine", "darts"]
     assert [job.source_path for job in jobs] == [first, second, None]
-    alone = [*plan(f"{first}{reading}"), *plan(f"{second}{reading}"), *plan("darts")]
-    assert jobs == alone, "what else is planned changes no run's identity"
+    separate_jobs = [*plan(f"{first}{reading}"), *plan(f"{second}{reading}"), *plan("darts")]
+    assert jobs == separate_jobs, "what else is planned changes no run's identity"
     assert len({spec.run_id for job in jobs for spec in job.specs}) == sum(len(job.specs) for job in jobs)
 
 
@@ -228,7 +228,7 @@ APART: dict[str, tuple[dict[str, str], str, int]] = {
 
 @pytest.mark.parametrize("kind", APART)
 def test_content_and_name_tell_methods_apart(own_home: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    files, asked, supernets = APART[kind]
+    files, methods, supernets = APART[kind]
     for name, content in files.items():
         (path := own_home / name).parent.mkdir(exist_ok=True)
         if content.startswith("-> "):
@@ -236,14 +236,14 @@ def test_content_and_name_tell_methods_apart(own_home: Path, monkeypatch: pytest
         else:
             path.write_bytes(content.encode())
     monkeypatch.chdir(own_home)
-    jobs = plan(asked)
+    jobs = plan(methods)
     assert len(jobs) == supernets
     specs = {spec.run_id: spec for job in jobs for spec in job.specs}
     assert len(set(named_apart(specs.values()))) == len(specs), "whoever reads them sees them apart"
-    backwards = plan(",".join(reversed(asked.split(","))))
+    backwards = plan(",".join(reversed(methods.split(","))))
     assert {job.base.run_id for job in backwards} == {job.base.run_id for job in jobs}
-    whole = ",".join(str(own_home / one.removeprefix("~/")) for one in asked.split(","))
-    assert plan(whole) == jobs
+    absolute_methods = ",".join(str(own_home / method.removeprefix("~/")) for method in methods.split(","))
+    assert plan(absolute_methods) == jobs
 
 
 def test_a_users_file_must_not_be_called_like_a_built_in_method(tmp_path: Path) -> None:
@@ -263,7 +263,7 @@ CHANGED = ("darts2", "drnas-progressive", "enas", "gdas", "proxy", "sdarts-adv",
 
 def test_a_method_that_searches_otherwise_than_it_did_has_other_run_ids() -> None:
     versions = {name: plan(name)[0].base.versions for name in methods.names()}
-    assert {name for name, held in versions.items() if held} == set(CHANGED)
+    assert {name for name, version in versions.items() if version} == set(CHANGED)
     assert all(versions[name] == {"method": 2} for name in CHANGED)
     spec = plan("gdas")[0].base
     assert replace(spec, versions={}).run_id != spec.run_id
@@ -289,16 +289,18 @@ def test_each_method_is_planned_with_the_protocols_settings_for_it() -> None:
         ("gdas", 250, 5.0),
         ("setn", 250, 0.0),
     ]
-    given = make_plan(parse_methods("darts,gdas"), (0,), "cifar10", protocol("nb201", {"epochs": 50}), ("epochs",))
-    assert [job.base.protocol["epochs"] for job in given] == [50, 50]
+    with_epochs = make_plan(
+        parse_methods("darts,gdas"), (0,), "cifar10", protocol("nb201", {"epochs": 50}), ("epochs",)
+    )
+    assert [job.base.protocol["epochs"] for job in with_epochs] == [50, 50]
 
 
 def test_one_protocol_spelt_in_two_ways_is_one_run() -> None:
-    whole = make_plan(parse_methods("gdas"), (0,), "cifar10", protocol("nb201"))
-    changes = {key: value for key, value in whole[0].base.protocol.items() if key != "name"}
-    spelt = make_plan(parse_methods("gdas"), (0,), "cifar10", protocol("drnas", changes), changes)
-    assert spelt == whole
-    assert whole[0].base.protocol["name"] == "nb201"
+    preset_plan = make_plan(parse_methods("gdas"), (0,), "cifar10", protocol("nb201"))
+    changes = {key: value for key, value in preset_plan[0].base.protocol.items() if key != "name"}
+    changed_plan = make_plan(parse_methods("gdas"), (0,), "cifar10", protocol("drnas", changes), changes)
+    assert changed_plan == preset_plan
+    assert preset_plan[0].base.protocol["name"] == "nb201"
 
 
 def test_run_ids_of_unchanged_methods_are_what_they_were() -> None:

@@ -33,8 +33,8 @@ def test_a_survey_counts_epochs_and_readings(store: Store) -> None:
     with store.claim(plan[1].base) as run:
         assert run is not None
         run.log({"epoch": 1, **LINE})
-        seen = plan_progress(plan, store, set())
-        assert seen == (6, 15, (RunProgress("darts", 1, 1, 3, 12.5, 60.0),))
+        progress = plan_progress(plan, store, set())
+        assert progress == (6, 15, (RunProgress("darts", 1, 1, 3, 12.5, 60.0),))
     assert plan_progress(plan, store, set()).running == ()
 
 
@@ -48,10 +48,10 @@ def test_readings_are_shown_while_they_take_place(store: Store) -> None:
 def test_finished_runs_are_looked_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = jobs("darts,ostr")
     execute(plan[0], store, ON_CPU, Walk)
-    finished: set[str] = set()
-    first = plan_progress(plan, store, finished)
+    finished_ids: set[str] = set()
+    first = plan_progress(plan, store, finished_ids)
     monkeypatch.setattr(Store, "status", None)
-    assert plan_progress(plan, store, finished) == first == (5, 5, ())
+    assert plan_progress(plan, store, finished_ids) == first == (5, 5, ())
     assert first.share == 1
 
 
@@ -64,7 +64,7 @@ def test_clock() -> None:
     assert [clock(seconds) for seconds in (0.0, 59.6, 3599.0, 3661.0)] == ["0:00", "1:00", "59:59", "1:01:01"]
 
 
-def watched(store: Store, console: Console, monkeypatch: pytest.MonkeyPatch) -> str:
+def displayed_text(store: Store, console: Console, monkeypatch: pytest.MonkeyPatch) -> str:
     """What is printed while a search makes two epochs."""
     monkeypatch.setattr(progress, "REFRESH_SECONDS", 0.01)
     stream = console.file
@@ -81,8 +81,8 @@ def watched(store: Store, console: Console, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_plain_lines_where_nobody_watches(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = watched(store, Console(file=io.StringIO()), monkeypatch)
-    assert [re.sub(r", \d:\d\d left\)", ")", line) for line in told.splitlines()] == [
+    text = displayed_text(store, Console(file=io.StringIO()), monkeypatch)
+    assert [re.sub(r", \d:\d\d left\)", ")", line) for line in text.splitlines()] == [
         "darts seed 0  epoch 1/3  valid 12.50 %  1:00 left  (all: 25%)",
         "darts seed 0  epoch 2/3  valid 12.50 %  0:30 left  (all: 50%)",
     ]
@@ -104,20 +104,20 @@ def test_how_much_of_a_reading_is_done_is_seen(store: Store) -> None:
     with store.claim(job.readouts[0]) as run:
         assert run is not None
         run.tell(0.5)
-        seen = plan_progress([job], store, set())
-        assert str(seen.running[0]) == "darts+strength:tuning=2 seed 0  trained, reading the cell out, 50%"
-        assert seen.done == 5.5
+        progress = plan_progress([job], store, set())
+        assert str(progress.running[0]) == "darts+strength:tuning=2 seed 0  trained, reading the cell out, 50%"
+        assert progress.done == 5.5
         run.fail(RuntimeError())
         assert plan_progress([job], store, set()).done == 0
 
 
 def test_a_reading_tells_how_far_it_is_at_most_once_a_second(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    now, shares = [0.0], []
-    monkeypatch.setattr("benchharness.runs.worker.time.monotonic", lambda: now[0])
+    clock, shares = [0.0], []
+    monkeypatch.setattr("benchharness.runs.worker.time.monotonic", lambda: clock[0])
     monkeypatch.setattr(Run, "tell", lambda _, share: shares.append(share))
-    tell = _teller(Run(jobs("darts")[0].base, Path("none")))
-    for now[0], share in ((0.5, 0.1), (1.0, 0.2), (1.5, 0.3), (2.5, 0.4)):
-        tell(share)
+    report_share = _teller(Run(jobs("darts")[0].base, Path("none")))
+    for clock[0], share in ((0.5, 0.1), (1.0, 0.2), (1.5, 0.3), (2.5, 0.4)):
+        report_share(share)
     assert shares == [0.2, 0.4]
 
 
@@ -128,24 +128,24 @@ def test_a_folder_that_cannot_be_read_ends_no_display(
     """As where a worker with a newer version writes records that this one refuses."""
     (job,) = jobs("darts")
     monkeypatch.setattr(progress, "REFRESH_SECONDS", 0.01)
-    refused = threading.Event()
+    refusal = threading.Event()
 
     def plan_progress(*_: object) -> None:
-        refused.set()
+        refusal.set()
         raise UserError("schema 2 where this version reads 1")
 
     monkeypatch.setattr(progress, "plan_progress", plan_progress)
     stream = io.StringIO()
     with show_progress([job], store, Console(file=stream, force_terminal=terminal)):
-        assert refused.wait(5)
-        refused.clear()
-        assert refused.wait(5), "it goes on"
+        assert refusal.wait(5)
+        refusal.clear()
+        assert refusal.wait(5), "it goes on"
     assert "Traceback" not in stream.getvalue()
 
 
 def test_a_live_display_on_a_terminal(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
-    told = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", watched(store, console, monkeypatch))
-    assert "epoch 2/3" in told
-    assert "2/4 epochs and readings" in told
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", displayed_text(store, console, monkeypatch))
+    assert "epoch 2/3" in text
+    assert "2/4 epochs and readings" in text
     assert not [thread for thread in threading.enumerate() if thread.name == "progress"]

@@ -19,13 +19,13 @@ from tests.support.tiny import ON_CPU, Walk, jobs
 (JOB,) = jobs("darts,ostr")
 
 
-def place(root: Path, name: str) -> Store:
+def store_at(root: Path, name: str) -> Store:
     return Store(root / name, "mine")
 
 
-def made_away(suite_store: Store, job: Job = JOB, broken: int = -1) -> RemoteResult:
-    known = finished_files(job, suite_store)
-    return execute_remotely(job, "mine", ON_CPU, b"", known, make=lambda job, device: Walk(job, device, broken))
+def run_elsewhere(suite_store: Store, job: Job = JOB, failing_epoch: int = -1) -> RemoteResult:
+    files = finished_files(job, suite_store)
+    return execute_remotely(job, "mine", ON_CPU, b"", files, make=lambda job, device: Walk(job, device, failing_epoch))
 
 
 def states(outcomes: list[Outcome]) -> list[str]:
@@ -33,26 +33,26 @@ def states(outcomes: list[Outcome]) -> list[str]:
 
 
 def test_runs_that_came_back_are_those_made_in_place(tmp_path: Path) -> None:
-    here, calm = place(tmp_path, "here"), place(tmp_path, "calm")
-    remote = made_away(here)
-    assert not here.root.exists(), "they were made elsewhere"
-    assert states(list(store_results(remote, here))) == ["done", "done"]
-    execute(JOB, calm, ON_CPU, Walk)
-    assert results(here.root) == results(calm.root)
-    assert not list(here.root.rglob("checkpoint.pt"))
-    assert not list(here.root.rglob("*.lock"))
-    assert store.read(here.root)["status"].tolist() == ["done", "done"]
+    local, undisturbed = store_at(tmp_path, "here"), store_at(tmp_path, "calm")
+    remote = run_elsewhere(local)
+    assert not local.root.exists(), "they were made elsewhere"
+    assert states(list(store_results(remote, local))) == ["done", "done"]
+    execute(JOB, undisturbed, ON_CPU, Walk)
+    assert results(local.root) == results(undisturbed.root)
+    assert not list(local.root.rglob("checkpoint.pt"))
+    assert not list(local.root.rglob("*.lock"))
+    assert store.read(local.root)["status"].tolist() == ["done", "done"]
 
 
 def test_what_is_done_already_goes_with_the_job_and_is_not_written_again(tmp_path: Path) -> None:
-    here = place(tmp_path, "here")
-    execute(JOB._replace(readouts=()), here, ON_CPU, Walk)
-    folder = here.folder(JOB.base)
+    local = store_at(tmp_path, "here")
+    execute(JOB._replace(readouts=()), local, ON_CPU, Walk)
+    folder = local.folder(JOB.base)
     (folder / "checkpoint.pt").unlink()
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
-    remote = made_away(here)
+    remote = run_elsewhere(local)
     assert set(remote.files_by_run) == {JOB.readouts[0].run_id}
-    assert states(list(store_results(remote, here))) == ["done", "done"]
+    assert states(list(store_results(remote, local))) == ["done", "done"]
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
@@ -63,63 +63,63 @@ def test_a_supernet_that_comes_out_otherwise_elsewhere_is_not_read_out(tmp_path:
             self.alphas[-1] = self.alphas[-1] + 1
             return line
 
-    here = place(tmp_path, "here")
-    execute(JOB._replace(readouts=()), here, ON_CPU, Walk)
-    remote = execute_remotely(JOB, "mine", ON_CPU, b"", finished_files(JOB, here), make=Other)
-    told = list(store_results(remote, here))
-    assert states(told) == ["done", "failed"]
-    assert "differs from the recorded one" in told[1].message
+    local = store_at(tmp_path, "here")
+    execute(JOB._replace(readouts=()), local, ON_CPU, Walk)
+    remote = execute_remotely(JOB, "mine", ON_CPU, b"", finished_files(JOB, local), make=Other)
+    outcomes = list(store_results(remote, local))
+    assert states(outcomes) == ["done", "failed"]
+    assert "differs from the recorded one" in outcomes[1].message
 
 
 def test_the_first_to_come_back_counts(tmp_path: Path) -> None:
-    here = place(tmp_path, "here")
-    first, second = made_away(here), made_away(here)
-    assert states(list(store_results(first, here))) == ["done", "done"]
-    before = {path: path.stat().st_mtime_ns for path in here.root.rglob("*.*")}
-    assert states(list(store_results(second, here))) == ["done", "done"]
-    assert {path: path.stat().st_mtime_ns for path in here.root.rglob("*.*")} == before
+    local = store_at(tmp_path, "here")
+    first, second = run_elsewhere(local), run_elsewhere(local)
+    assert states(list(store_results(first, local))) == ["done", "done"]
+    before = {path: path.stat().st_mtime_ns for path in local.root.rglob("*.*")}
+    assert states(list(store_results(second, local))) == ["done", "done"]
+    assert {path: path.stat().st_mtime_ns for path in local.root.rglob("*.*")} == before
 
 
 def test_a_failure_comes_back_with_its_trail_and_is_tried_again(tmp_path: Path) -> None:
-    here = place(tmp_path, "here")
-    told = list(store_results(made_away(here, broken=2), here))
-    assert states(told) == ["failed", "failed"]
-    frame = store.read(here.root)
+    local = store_at(tmp_path, "here")
+    outcomes = list(store_results(run_elsewhere(local, broken=2), local))
+    assert states(outcomes) == ["failed", "failed"]
+    frame = store.read(local.root)
     assert frame["status"].tolist() == ["failed"]
     assert "run_epoch" in frame["failure"][0]["traceback"]
-    assert states(list(store_results(made_away(here), here))) == ["done", "done"]
-    assert not list(here.root.rglob("failure.json"))
+    assert states(list(store_results(run_elsewhere(local), local))) == ["done", "done"]
+    assert not list(local.root.rglob("failure.json"))
 
 
 def test_what_comes_back_damaged_or_too_large_fails_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = place(tmp_path, "here")
-    remote = made_away(here)
-    spoilt = {run_id: {**files, "trace.npz": b""} for run_id, files in remote.files_by_run.items()}
-    told = list(store_results(remote._replace(files_by_run=spoilt), here))
-    assert states(told) == ["failed", "failed"]
-    assert "trace.npz that came back" in told[0].message
-    assert store.read(here.root)["status"].tolist() == ["failed", "failed"]
+    local = store_at(tmp_path, "here")
+    remote = run_elsewhere(local)
+    damaged_files = {run_id: {**files, "trace.npz": b""} for run_id, files in remote.files_by_run.items()}
+    outcomes = list(store_results(remote._replace(files_by_run=damaged_files), local))
+    assert states(outcomes) == ["failed", "failed"]
+    assert "trace.npz that came back" in outcomes[0].message
+    assert store.read(local.root)["status"].tolist() == ["failed", "failed"]
     monkeypatch.setattr(transfer, "LIMIT_BYTES", 100)
-    assert "more than the 100 that are carried" in next(store_results(made_away(here), here)).message
+    assert "more than the 100 that are carried" in next(store_results(run_elsewhere(local), local)).message
 
 
 def test_a_run_that_another_process_holds_is_waited_for(tmp_path: Path) -> None:
-    here = place(tmp_path, "here")
-    remote = made_away(here)
-    with here.claim(JOB.base):
-        assert states(list(store_results(remote, here))) == ["busy", "done"]
+    local = store_at(tmp_path, "here")
+    remote = run_elsewhere(local)
+    with local.claim(JOB.base):
+        assert states(list(store_results(remote, local))) == ["busy", "done"]
 
 
 def test_the_arrays_of_a_walk_survive_the_way(tmp_path: Path) -> None:
-    here = place(tmp_path, "here")
-    list(store_results(made_away(here), here))
+    local = store_at(tmp_path, "here")
+    list(store_results(run_elsewhere(local), local))
     walk = Walk(JOB, torch.device("cpu"))
     while not walk.finished:
         walk.run_epoch()
-    found = store.arrays(here.folder(JOB.base))["alphas"]
-    np.testing.assert_array_equal(found, walk.arrays()["alphas"])
+    alphas = store.arrays(local.folder(JOB.base))["alphas"]
+    np.testing.assert_array_equal(alphas, walk.arrays()["alphas"])
 
 
 def test_returning_results_takes_dask() -> None:

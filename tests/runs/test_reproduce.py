@@ -27,9 +27,9 @@ from tests.support.tiny import ON_CPU, Walk, jobs
 
 @pytest.fixture
 def suite_store(tmp_path: Path) -> Store:
-    made = Store(tmp_path / "results", "mine")
-    execute(JOB, made, ON_CPU, Walk)
-    return made
+    new_store = Store(tmp_path / "results", "mine")
+    execute(JOB, new_store, ON_CPU, Walk)
+    return new_store
 
 
 class Other(Walk):
@@ -44,15 +44,15 @@ class Other(Walk):
 
 @pytest.mark.parametrize("spec", JOB.specs, ids=["supernet", "reading"])
 def test_the_same_bits_are_found_the_same(suite_store: Store, tmp_path: Path, spec: Any) -> None:
-    found = reproduce.repeat(suite_store.folder(spec), tmp_path / "again", "cpu", Walk)
-    assert found.differences == ()
-    assert found.circumstances == ()
-    assert (found.folder / "record.json").read_bytes() == (suite_store.folder(spec) / "record.json").read_bytes()
+    comparison = reproduce.repeat(suite_store.folder(spec), tmp_path / "again", "cpu", Walk)
+    assert comparison.differences == ()
+    assert comparison.circumstances == ()
+    assert (comparison.folder / "record.json").read_bytes() == (suite_store.folder(spec) / "record.json").read_bytes()
 
 
 def test_other_bits_are_named(suite_store: Store, tmp_path: Path) -> None:
-    found = reproduce.repeat(suite_store.folder(JOB.base), tmp_path / "again", "cpu", Other)
-    assert "alphas: differs by up to 0.000977" in found.differences
+    comparison = reproduce.repeat(suite_store.folder(JOB.base), tmp_path / "again", "cpu", Other)
+    assert "alphas: differs by up to 0.000977" in comparison.differences
 
 
 def test_other_records_versions_and_traces_are_named(suite_store: Store, tmp_path: Path) -> None:
@@ -62,9 +62,9 @@ def test_other_records_versions_and_traces_are_named(suite_store: Store, tmp_pat
     machine = files.read_json(folder / "machine.json", Machine) or {}
     files.write_json(folder / "machine.json", {**machine, "environment": {"python": "2.7"}})
     files.keep_lines(folder / "trace.jsonl", 2)
-    found = reproduce.repeat(folder, tmp_path / "again", "cpu", Walk)
-    assert [word.partition(":")[0] for word in found.differences] == ["measures", "trace.jsonl"]
-    assert any(word.startswith("python: 2.7 then, 3.") for word in found.circumstances)
+    comparison = reproduce.repeat(folder, tmp_path / "again", "cpu", Walk)
+    assert [word.partition(":")[0] for word in comparison.differences] == ["measures", "trace.jsonl"]
+    assert any(word.startswith("python: 2.7 then, 3.") for word in comparison.circumstances)
 
 
 def test_a_run_of_recorded_steps_is_repeated_without_them_on_a_processor(suite_store: Store, tmp_path: Path) -> None:
@@ -98,9 +98,9 @@ def test_another_source_is_a_circumstance_and_no_difference(
         source
     }
     monkeypatch.setattr(environment, "source_sha256", lambda: "ab" * 32)
-    again = reproduce.repeat(folder, tmp_path / "again", "cpu", Walk)
-    assert again.differences == ()
-    assert again.circumstances == (f"source of benchharness: {source} then, {'ab' * 32} now",)
+    comparison = reproduce.repeat(folder, tmp_path / "again", "cpu", Walk)
+    assert comparison.differences == ()
+    assert comparison.circumstances == (f"source of benchharness: {source} then, {'ab' * 32} now",)
 
 
 def test_what_cannot_be_repeated_is_refused(suite_store: Store, tmp_path: Path) -> None:
@@ -136,17 +136,17 @@ def test_a_users_method_is_repeated_from_its_copy(tmp_path: Path) -> None:
 
 
 def test_the_commands(suite_store: Store, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = reproduce.repeat
-    monkeypatch.setattr(reproduce, "repeat", partial(real, make=Walk))
+    repeat = reproduce.repeat
+    monkeypatch.setattr(reproduce, "repeat", partial(repeat, make=Walk))
     results = str(suite_store.root)
     assert main(["doctor", results]) == 0
     assert main(["rerun", JOB.base.run_id, "--check", "--results", results, "--device", "cpu"]) == 0
     assert "every bit of its record, arrays and trace is the same" in capsys.readouterr().out
-    monkeypatch.setattr(reproduce, "repeat", partial(real, make=Other))
-    again = str(tmp_path / "kept")
-    assert main(["rerun", JOB.base.run_id, "--out", again, "--results", results, "--device", "cpu"]) == 1
+    monkeypatch.setattr(reproduce, "repeat", partial(repeat, make=Other))
+    folder = str(tmp_path / "kept")
+    assert main(["rerun", JOB.base.run_id, "--out", folder, "--results", results, "--device", "cpu"]) == 1
     assert "DIFFERS  alphas" in capsys.readouterr().out
-    assert list(Path(again).rglob("record.json"))
+    assert list(Path(folder).rglob("record.json"))
     (suite_store.folder(JOB.base) / "trace.npz").unlink()
     assert main(["doctor", results]) == 1
     assert "2 runs looked at, 1 with something to say" in capsys.readouterr().out

@@ -53,11 +53,11 @@ def states(outcomes: list[Outcome]) -> list[tuple[str, str]]:
 
 def test_a_job_trains_once_and_reads_everything_out(suite_store: Store) -> None:
     (job,) = jobs("darts,ostr,darts+prune")
-    made = []
+    run_ids = []
 
     def make(job: Job, device: torch.device) -> Walk:
-        made.append(Walk(job, device))
-        return made[-1]
+        run_ids.append(Walk(job, device))
+        return run_ids[-1]
 
     assert states(execute(job, suite_store, ON_CPU, make)) == [
         ("darts", "done"),
@@ -65,13 +65,13 @@ def test_a_job_trains_once_and_reads_everything_out(suite_store: Store) -> None:
         ("darts+prune", "done"),
     ]
     assert len(store.trace(suite_store.folder(job.base))) == 3
-    made.clear()
+    run_ids.clear()
     assert states(execute(job, suite_store, ON_CPU, make)) == [
         ("darts", "done"),
         ("ostr", "done"),
         ("darts+prune", "done"),
     ]
-    assert made == []
+    assert run_ids == []
 
 
 def test_reading_out_does_not_spoil_the_next_reading(suite_store: Store) -> None:
@@ -85,13 +85,13 @@ def test_reading_out_does_not_spoil_the_next_reading(suite_store: Store) -> None
 @pytest.mark.parametrize("epoch", [1, 2, 3])
 def test_a_run_killed_and_resumed_equals_an_undisturbed_one(suite_store: Store, tmp_path: Path, epoch: int) -> None:
     (job,) = jobs("darts,ostr")
-    calm = Store(tmp_path / "calm", "mine")
-    execute(job, calm, ON_CPU, Walk)
+    undisturbed = Store(tmp_path / "calm", "mine")
+    execute(job, undisturbed, ON_CPU, Walk)
     with pytest.raises(Stopped):
         execute(job, suite_store, ON_CPU, stopping(epoch))
     assert suite_store.status(job.base) == Status.STALE
     execute(job, suite_store, ON_CPU, Walk)
-    assert results_of(suite_store, job) == results_of(calm, job)
+    assert results_of(suite_store, job) == results_of(undisturbed, job)
     attempts = json.loads((suite_store.folder(job.base) / "machine.json").read_text())["attempts"]
     assert [attempt["epoch"] for attempt in attempts] == [0, epoch - 1]
 
@@ -119,25 +119,25 @@ def test_lines_beyond_the_checkpoint_are_trained_again_once(
 @pytest.mark.parametrize("damage", ["gone", "empty", "torn", "garbled", "another", "trace lost"])
 def test_a_damaged_checkpoint_costs_time_and_nothing_else(suite_store: Store, tmp_path: Path, damage: str) -> None:
     (job,) = jobs("darts")
-    calm = Store(tmp_path / "calm", "mine")
-    execute(job, calm, ON_CPU, Walk)
+    undisturbed = Store(tmp_path / "calm", "mine")
+    execute(job, undisturbed, ON_CPU, Walk)
     with pytest.raises(Stopped):
         execute(job, suite_store, ON_CPU, stopping(3))
     path = suite_store.folder(job.base) / "checkpoint.pt"
-    whole = path.read_bytes()
+    content = path.read_bytes()
     if damage == "trace lost":
         (path.parent / "trace.jsonl").unlink()
     elif damage == "another":
         torch.save({"weights": 1}, path)
     elif damage == "garbled":  # in the midst of a tensor, which torch would load all the same
-        at = whole.index(torch.load(path)["state"]["alphas"][0].numpy().tobytes())
-        path.write_bytes(whole[:at] + bytes(8) + whole[at + 8 :])
+        at = content.index(torch.load(path)["state"]["alphas"][0].numpy().tobytes())
+        path.write_bytes(content[:at] + bytes(8) + content[at + 8 :])
     elif damage == "gone":
         path.unlink()
     else:
-        path.write_bytes(whole[: len(whole) // 2] if damage == "torn" else b"")
+        path.write_bytes(content[: len(content) // 2] if damage == "torn" else b"")
     assert states(execute(job, suite_store, ON_CPU, Walk)) == [("darts", "done")]
-    assert results_of(suite_store, job) == results_of(calm, job)
+    assert results_of(suite_store, job) == results_of(undisturbed, job)
     assert store.trace(path.parent)["epoch"].tolist() == [1, 2, 3]
 
 
@@ -159,8 +159,8 @@ def test_what_is_no_checkpoint_of_the_run_is_set_aside_and_the_run_begins_anew(
     suite_store: Store, tmp_path: Path, name: str
 ) -> None:
     (job,) = jobs("darts")
-    calm = Store(tmp_path / "calm", "mine")
-    execute(job, calm, ON_CPU, Walk)
+    undisturbed = Store(tmp_path / "calm", "mine")
+    execute(job, undisturbed, ON_CPU, Walk)
     with pytest.raises(Stopped):
         execute(job, suite_store, ON_CPU, stopping(3))
     path = suite_store.folder(job.base) / "checkpoint.pt"
@@ -171,25 +171,25 @@ def test_what_is_no_checkpoint_of_the_run_is_set_aside_and_the_run_begins_anew(
     assert f"searched anew: {path} " in outcome.message
     assert outcome.message.endswith("was set aside as checkpoint.pt.unsound")
     assert path.with_name("checkpoint.pt.unsound").read_bytes() == unsound
-    assert results_of(suite_store, job) == results_of(calm, job)
-    told = json.loads(path.with_name("machine.json").read_text())["attempts"]
-    assert [attempt.get("anew", "") for attempt in told] == ["", outcome.message]
+    assert results_of(suite_store, job) == results_of(undisturbed, job)
+    attempts = json.loads(path.with_name("machine.json").read_text())["attempts"]
+    assert [attempt.get("anew", "") for attempt in attempts] == ["", outcome.message]
 
 
 def test_another_seeds_checkpoint_is_refused(suite_store: Store, tmp_path: Path) -> None:
     """Put in the place of this run's, with its trace: it once went on into a record of another search."""
     first, second = jobs("darts", (0, 1))
-    calm = Store(tmp_path / "calm", "mine")
-    execute(second, calm, ON_CPU, Walk)
+    undisturbed = Store(tmp_path / "calm", "mine")
+    execute(second, undisturbed, ON_CPU, Walk)
     for job in (first, second):
         with pytest.raises(Stopped):
             execute(job, suite_store, ON_CPU, stopping(3))
-    one, other = (suite_store.folder(job.base) for job in (first, second))
+    folder, other_folder = (suite_store.folder(job.base) for job in (first, second))
     for name in ("checkpoint.pt", "trace.jsonl"):
-        shutil.copy(one / name, other / name)
+        shutil.copy(folder / name, other_folder / name)
     (outcome,) = execute(second, suite_store, ON_CPU, Walk)
     assert f"is of run_id {first.base.run_id}, not {second.base.run_id}" in outcome.message
-    assert results_of(suite_store, second) == results_of(calm, second)
+    assert results_of(suite_store, second) == results_of(undisturbed, second)
 
 
 def test_a_checkpoint_is_loaded_without_running_its_code(suite_store: Store, tmp_path: Path) -> None:
@@ -286,21 +286,21 @@ def test_runs_elsewhere_are_waited_for(suite_store: Store, monkeypatch: pytest.M
     """The other process finishes while we sleep; the plan is then done, and nothing is done twice."""
     (job,) = jobs("darts")
     monkeypatch.setattr(runner, "_fetch", lambda jobs: None)
-    held = suite_store.claim(job.base)
-    held.__enter__()
-    slept = []
+    lock = suite_store.claim(job.base)
+    lock.__enter__()
+    pauses = []
 
     def sleep(seconds: float) -> None:
-        if not slept:
-            held.__exit__(None, None, None)
-        slept.append(seconds)
+        if not pauses:
+            lock.__exit__(None, None, None)
+        pauses.append(seconds)
 
     monkeypatch.setattr("benchharness.runs.runner.time.sleep", sleep)
     monkeypatch.setattr(
         "benchharness.runs.runner.start_task", lambda task: execute(task.job, task.store, task.options, Walk)
     )
     assert states(list(perform([job], suite_store, RunOptions(device="cpu")))) == [("darts", "done")]
-    assert slept[0] > 0
+    assert pauses[0] > 0
 
 
 def test_runs_that_find_no_memory_beside_others_go_on_with_half_as_many(
@@ -316,10 +316,10 @@ def test_runs_that_find_no_memory_beside_others_go_on_with_half_as_many(
                 raise torch.OutOfMemoryError("CUDA out of memory")
             return super().run_epoch()
 
-    def processes(work: Any, left: dict[int, Any], count: int) -> Any:
+    def processes(work: Any, jobs_left: dict[int, Any], count: int) -> Any:
         at_a_time.append(count)
-        assert all(task.options.shares_device for task in left.values())
-        yield from executors.serial(lambda task: execute(task.job, task.store, task.options, Greedy), left)
+        assert all(task.options.shares_device for task in jobs_left.values())
+        yield from executors.serial(lambda task: execute(task.job, task.store, task.options, Greedy), jobs_left)
 
     monkeypatch.setattr("benchharness.runs.runner.executors.processes", processes)
     monkeypatch.setattr("benchharness.runs.runner.load_images", lambda name: None)
@@ -366,9 +366,9 @@ def test_arithmetic_that_the_device_lacks_is_refused_before_any_run(suite_store:
 def test_devices() -> None:
     if not torch.cuda.is_available():
         assert devices("auto", 2) == ["cpu"]
-        for wanted in ("cuda", "cuda:0"):
+        for requested in ("cuda", "cuda:0"):
             with pytest.raises(UserError, match="is not there"):
-                devices(wanted, 1)
+                devices(requested, 1)
     assert devices("cpu", 4) == ["cpu"]
     with pytest.raises(UserError, match="did you mean 'cuda'"):
         devices("cudda", 1)
@@ -400,8 +400,8 @@ def test_real_searches_end_to_end(own_home: Path, monkeypatch: pytest.MonkeyPatc
     arrays = store.arrays(frame["path"][1])
     assert arrays["alphas"].shape == (3, 6, 5)
     assert np.isfinite(arrays["alphas"]).all()
-    again = run("second").frame
-    for mine, other in zip(frame["path"], again["path"], strict=True):
+    repeat = run("second").frame
+    for mine, other in zip(frame["path"], repeat["path"], strict=True):
         for name in ("spec.json", "record.json", "trace.npz"):
             assert (mine / name).read_bytes() == (other / name).read_bytes()
 
@@ -426,22 +426,22 @@ def test_means_that_cannot_be_are_refused(tmp_path: Path, means: RunOptions, wor
 
 def test_shards_are_disjoint_and_make_up_the_plan() -> None:
     plan = jobs("darts,snas", tuple(range(5)))
-    parts = [share(plan, f"{part}/3") for part in (1, 2, 3)]
-    assert sorted(job.base.run_id for part in parts for job in part) == sorted(job.base.run_id for job in plan)
-    assert [len(part) for part in parts] == [4, 3, 3]
-    for wrong in ("0/3", "4/3", "1", "a/b", "-1/3", "1/3/5", ""):
+    shards = [share(plan, f"{shard}/3") for shard in (1, 2, 3)]
+    assert sorted(job.base.run_id for shard in shards for job in shard) == sorted(job.base.run_id for job in plan)
+    assert [len(shard) for shard in shards] == [4, 3, 3]
+    for misspelt in ("0/3", "4/3", "1", "a/b", "-1/3", "1/3/5", ""):
         with pytest.raises(UserError, match="write i/n with i from 1 to n"):
-            share(plan, wrong)
+            share(plan, misspelt)
 
 
 def test_a_run_keeps_the_threads_it_was_begun_with(suite_store: Store) -> None:
     """Sums depend on how they are split among threads: a resumed run must split them as before."""
     (job,) = jobs("darts")
-    seen = []
+    thread_counts = []
 
     class Seeing(Walk):
         def run_epoch(self) -> dict[str, Any]:
-            seen.append(torch.get_num_threads())
+            thread_counts.append(torch.get_num_threads())
             return super().run_epoch()
 
     try:
@@ -450,7 +450,7 @@ def test_a_run_keeps_the_threads_it_was_begun_with(suite_store: Store) -> None:
         execute(job, suite_store, ON_CPU, Seeing)
     finally:
         torch.set_num_threads(1)
-    assert seen == [2, 2]
+    assert thread_counts == [2, 2]
     machine = json.loads((suite_store.folder(job.base) / "machine.json").read_text())
     assert machine["threads"] == 2
 
@@ -481,35 +481,39 @@ def test_a_search_that_found_no_memory_is_gone_before_its_memory_is_given_back(
     suite_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alive: list[weakref.ref[Walk]] = []
-    left: list[int] = []
+    counts: list[int] = []
 
     class Wide(Walk):
-        def __init__(self, *given: Any, **more: Any) -> None:
-            super().__init__(*given, **more)
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
             self.ring = self
             alive.append(weakref.ref(self))
 
         def run_epoch(self) -> dict[str, Any]:
             raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: left.append(sum(one() is not None for one in alive)))
+    monkeypatch.setattr(
+        torch.cuda, "empty_cache", lambda: counts.append(sum(reference() is not None for reference in alive))
+    )
     (job,) = jobs()
     assert states(execute(job, suite_store, ON_CPU._replace(jobs=2), Wide)) == [("darts", "crowded")]
-    assert left == [0]
+    assert counts == [0]
 
 
 def test_a_reading_that_found_no_memory_is_gone_before_its_memory_is_given_back(
     suite_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alive: list[weakref.ref[Walk]] = []
-    left: list[int] = []
+    counts: list[int] = []
 
     class Wide(Walk):
         def read_out(self, spec: Any) -> Any:
             alive.append(weakref.ref(self))
             raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: left.append(sum(one() is not None for one in alive)))
+    monkeypatch.setattr(
+        torch.cuda, "empty_cache", lambda: counts.append(sum(reference() is not None for reference in alive))
+    )
     (job,) = jobs()
     assert states(execute(job, suite_store, ON_CPU._replace(jobs=2), Wide)) == [("darts", "crowded")]
-    assert left == [0]
+    assert counts == [0]

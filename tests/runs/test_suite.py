@@ -16,7 +16,7 @@ from tests.support.tiny import install_images
 SHIPPED = Path(__file__).parents[2] / "suites"
 
 
-def written(folder: Path, text: str) -> Path:
+def write_suite(folder: Path, text: str) -> Path:
     path = folder / "mine.toml"
     path.write_text(text)
     return path
@@ -28,15 +28,15 @@ def test_the_shipped_suites_can_be_planned(path: Path) -> None:
 
 
 def test_the_default_comparison_is_the_default_request() -> None:
-    loaded, default = suite.load(SHIPPED / "cpu.toml"), Suite(dataset="cifar10")
-    seeds, plan = [{job.base.seed for job in plan_of(asked)} for asked in (loaded, default)], plan_of(default)
+    shipped, default = suite.load(SHIPPED / "cpu.toml"), Suite(dataset="cifar10")
+    seeds, plan = [{job.base.seed for job in plan_of(request)} for request in (shipped, default)], plan_of(default)
     assert seeds == [set(range(6))] * 2
-    assert plan_of(loaded) == plan
+    assert plan_of(shipped) == plan
     assert [spec.method for job in plan[:3] for spec in job.specs] == ["darts", "ostr", "snas", "drnas"]
 
 
 def test_a_file_gives_every_part(tmp_path: Path) -> None:
-    path = written(tmp_path, 'methods=["darts"]\nseeds=[0, 3]\ndataset="cifar100"\n[settings]\nepochs=2\n')
+    path = write_suite(tmp_path, 'methods=["darts"]\nseeds=[0, 3]\ndataset="cifar100"\n[settings]\nepochs=2\n')
     assert suite.load(path) == Suite("darts", "0,3", "cifar100", "auto", {"epochs": 2}, "mine")
 
 
@@ -53,7 +53,7 @@ def test_a_file_gives_every_part(tmp_path: Path) -> None:
 )
 def test_a_bad_file_is_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
-        suite.load(written(tmp_path, text))
+        suite.load(write_suite(tmp_path, text))
 
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
@@ -62,42 +62,42 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_changed_protocols_have_folders_of_their_own() -> None:
-    plain = Suite(dataset="cifar10", protocol="cpu")
-    assert plain.name == "cifar10-cpu"
-    assert replace(plain, settings={"images": 64, "epochs": 2}).name == "cifar10-cpu+epochs=2+images=64"
-    named = Suite(given_name="mine")
-    assert named.changed({}, methods="snas", seeds="4").name == "mine"
-    assert named.changed({"epochs": 2}, protocol="drnas").name == "mine+epochs=2+protocol=drnas"
-    assert named.changed({}, protocol="auto", dataset=None).name == "mine"
+    preset = Suite(dataset="cifar10", protocol="cpu")
+    assert preset.name == "cifar10-cpu"
+    assert replace(preset, settings={"images": 64, "epochs": 2}).name == "cifar10-cpu+epochs=2+images=64"
+    named_suite = Suite(given_name="mine")
+    assert named_suite.changed({}, methods="snas", seeds="4").name == "mine"
+    assert named_suite.changed({"epochs": 2}, protocol="drnas").name == "mine+epochs=2+protocol=drnas"
+    assert named_suite.changed({}, protocol="auto", dataset=None).name == "mine"
 
 
 def test_without_the_benchmark_the_embedded_images_are_taken_and_it_says_why(own_home: Path) -> None:
-    asked, why = Suite().resolved()
-    assert (asked.dataset, asked.protocol, asked.name) == ("digits", "small", "digits-small")
-    assert "the image set 'cifar10' and the table 'nas-bench-201' are not installed" in why
-    assert plan_of(Suite()) == plan_of(asked)
+    request, reason = Suite().resolved()
+    assert (request.dataset, request.protocol, request.name) == ("digits", "small", "digits-small")
+    assert "the image set 'cifar10' and the table 'nas-bench-201' are not installed" in reason
+    assert plan_of(Suite()) == plan_of(request)
 
 
 def test_images_without_a_table_are_not_enough(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCHHARNESS_DATA", str(own_home / "data"))
     install_images(own_home / "data")
-    asked, why = Suite().resolved()
-    assert asked.dataset == "digits"
-    assert "since the table 'nas-bench-201' is not installed" in why
+    request, reason = Suite().resolved()
+    assert request.dataset == "digits"
+    assert "since the table 'nas-bench-201' is not installed" in reason
 
 
 def test_where_images_and_table_are_installed_cifar10_is_taken(
     data_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BENCHHARNESS_DATA", str(data_folder))
-    asked, why = Suite().resolved()
-    assert (asked.dataset, asked.protocol) == ("cifar10", "cpu")
-    assert "installed" in why
+    request, reason = Suite().resolved()
+    assert (request.dataset, request.protocol) == ("cifar10", "cpu")
+    assert "installed" in reason
 
 
 def test_what_is_asked_for_needs_no_reason(own_home: Path) -> None:
-    asked, why = Suite(dataset="cifar10", protocol="drnas").resolved()
-    assert (asked.dataset, asked.protocol, why) == ("cifar10", "drnas", "")
+    request, reason = Suite(dataset="cifar10", protocol="drnas").resolved()
+    assert (request.dataset, request.protocol, reason) == ("cifar10", "drnas", "")
     assert Suite(dataset="cifar100").resolved()[0].protocol == "cpu"
     assert Suite(dataset="mine").resolved()[0].protocol == "small"
 

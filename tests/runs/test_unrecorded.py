@@ -44,7 +44,7 @@ class Graphs(Walk):
 def suite_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     Graphs.begun = []
     monkeypatch.setattr(worker, "_UNFIT", [])
-    monkeypatch.setattr(worker, "devices", lambda wanted, jobs: [wanted])
+    monkeypatch.setattr(worker, "devices", lambda requested, jobs: [requested])
     monkeypatch.setattr(worker, "name_of", lambda device: device)
     monkeypatch.setattr(worker.diagnostics, "peak_memory_bytes", lambda device: 0)
     return Store(tmp_path / "results", "mine")
@@ -89,12 +89,12 @@ def test_the_plan_goes_on_in_fresh_processes(suite_store: Store, monkeypatch: py
     monkeypatch.setattr(Graphs, "nowhere", 1)
     rounds: list[int] = []
 
-    def fresh(work: Any, left: dict[int, Any], count: int) -> Any:
+    def fresh(work: Any, jobs_left: dict[int, Any], count: int) -> Any:
         worker._UNFIT.clear()
-        rounds.append(len(left))
-        return runner.executors.serial(work, left)
+        rounds.append(len(jobs_left))
+        return runner.executors.serial(work, jobs_left)
 
-    monkeypatch.setattr(runner, "devices", lambda wanted, jobs: ["cuda"])
+    monkeypatch.setattr(runner, "devices", lambda requested, jobs: ["cuda"])
     monkeypatch.setattr(runner, "load_images", lambda name: None)
     monkeypatch.setattr(runner, "check_job", lambda *given: None)
     monkeypatch.setattr(runner.executors, "fresh", fresh)

@@ -30,29 +30,29 @@ def data(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return own_home / "data"
 
 
-def planned(preset: str) -> Job:
+def job_of(preset: str) -> Job:
     (job,) = make_plan(parse_methods("darts"), (0,), "cifar100", protocol(preset))
     return job
 
 
-def put(data: Path, first: int) -> None:
+def install_split(data: Path, first: int) -> None:
     """A split of CIFAR-100's test images, the first half or the second validating."""
     halves = [list(range(5_000)), list(range(5_000, 10_000))]
     (data / "cifar100-test-split.json").write_text(json.dumps({"xvalid": halves[first], "xtest": halves[1 - first]}))
 
 
 def test_a_run_on_the_benchmarks_split_says_which_and_is_made_with_no_other(data: Path) -> None:
-    without, halves = planned("nats").base, planned("drnas").base
+    without, halves = job_of("nats").base, job_of("drnas").base
     assert given_split(without) is None
-    put(data, 0)
-    job = planned("nats")
-    found = given_split(job.base)
-    assert found is not None
-    assert found.valid.tolist() == list(range(5_000))
+    install_split(data, 0)
+    job = job_of("nats")
+    split = given_split(job.base)
+    assert split is not None
+    assert split.valid.tolist() == list(range(5_000))
     assert job.base.run_id != without.run_id
-    assert planned("drnas").base.run_id == halves.run_id
+    assert job_of("drnas").base.run_id == halves.run_id
     assert given_split(without) is None, "planned as a seeded draw, it stays one"
-    put(data, 1)
+    install_split(data, 1)
     with pytest.raises(UserError, match=r"planned with the cifar100 split file of sha256 \w{16}.*that of \w{16}"):
         given_split(job.base)
     (data / "cifar100-test-split.json").unlink()
@@ -60,7 +60,7 @@ def test_a_run_on_the_benchmarks_split_says_which_and_is_made_with_no_other(data
         given_split(job.base)
 
 
-def begun(tmp_path: Path, images: str) -> tuple[Job, Store]:
+def partial_run(tmp_path: Path, images: str) -> tuple[Job, Store]:
     """A run of three epochs that broke in its second, on images of that digest."""
     (job,), suite_store = tiny.jobs(), Store(tmp_path / "results", "mine")
     (outcome,) = execute(job, suite_store, ON_CPU, lambda job, device: Walk(job, device, broken=2, images=images))
@@ -69,14 +69,14 @@ def begun(tmp_path: Path, images: str) -> tuple[Job, Store]:
 
 
 def test_a_run_begun_on_other_images_is_searched_anew_and_says_so(tmp_path: Path) -> None:
-    job, suite_store = begun(tmp_path, "a" * 64)
-    seen = []
+    job, suite_store = partial_run(tmp_path, "a" * 64)
+    epochs = []
 
-    def watched(job: Job, device: torch.device) -> Walk:
-        seen.append(Walk(job, device, images="b" * 64))
-        return seen[-1]
+    def search_of(job: Job, device: torch.device) -> Walk:
+        epochs.append(Walk(job, device, images="b" * 64))
+        return epochs[-1]
 
-    (outcome,) = execute(job, suite_store, ON_CPU, watched)
+    (outcome,) = execute(job, suite_store, ON_CPU, search_of)
     assert outcome.state == "done"
     folder = suite_store.folder(job.base)
     assert outcome.message == (
@@ -94,7 +94,7 @@ def test_a_run_begun_on_other_images_is_searched_anew_and_says_so(tmp_path: Path
 
 
 def test_a_run_goes_on_with_the_images_that_it_was_begun_on(tmp_path: Path) -> None:
-    job, suite_store = begun(tmp_path, "a" * 64)
+    job, suite_store = partial_run(tmp_path, "a" * 64)
     (outcome,) = execute(job, suite_store, ON_CPU, Walk)
     (run,) = read(suite_store.folder(job.base)).to_dict("records")
     assert (outcome.state, outcome.message) == ("done", "")
@@ -141,7 +141,7 @@ def pets(
     pixel: int = 0,
     test_pixel: int = 0,
     relabelled: Sequence[int] = (),
-    turned: bool = False,
+    is_turned: bool = False,
     colours: Any = (0, 1, 2),
     size: int = 12,
     classes: int = 3,
@@ -153,18 +153,18 @@ def pets(
     pixels = np.random.default_rng(0).integers(1, 255, (30, 3, 12, 12), np.uint8)[:, list(colours), :size, :size]
     pixels[0, 0, 0, 0] += pixel
     pixels[-1, 0, 0, 0] += test_pixel
-    pixels, labels = np.rot90(pixels, axes=(2, 3)) if turned else pixels, np.arange(30) % classes
+    pixels, labels = np.rot90(pixels, axes=(2, 3)) if is_turned else pixels, np.arange(30) % classes
     for image in relabelled:
         labels[image] = 1 - labels[image]
-    parts = [Part(np.ascontiguousarray(pixels[index]), labels[index]) for index in map(np.array, (train, 24 + test))]
+    splits = [Part(np.ascontiguousarray(pixels[index]), labels[index]) for index in map(np.array, (train, 24 + test))]
     (data / "images").mkdir(exist_ok=True)
-    images = build_image_set("pets", *parts, tuple(names[:classes]), label=label, flip=flip)
+    images = build_image_set("pets", *splits, tuple(names[:classes]), label=label, flip=flip)
     images.save(data / "images" / "pets.npz")
 
 
-def on_pets(job: Job, device: torch.device, broken: int = -1) -> Walk:
+def on_pets(job: Job, device: torch.device, failing_epoch: int = -1) -> Walk:
     """A search on the images called `pets` that are there when it begins."""
-    return Walk(job, device, broken, load_images("pets").sha256)
+    return Walk(job, device, failing_epoch, load_images("pets").sha256)
 
 
 def pets_job(methods: str = "darts") -> Job:
@@ -176,7 +176,7 @@ def begun_on_pets(data: Path, tmp_path: Path) -> tuple[Job, Store]:
     """A run that broke in its second epoch, on those images as they are."""
     pets(data)
     job, suite_store = pets_job(), Store(tmp_path / "results", "mine")
-    (outcome,) = execute(job, suite_store, ON_CPU, lambda job, device: on_pets(job, device, broken=2))
+    (outcome,) = execute(job, suite_store, ON_CPU, lambda job, device: on_pets(job, device, failing_epoch=2))
     assert outcome.state == "failed"
     return job, suite_store
 
@@ -242,11 +242,11 @@ def test_the_same_images_under_another_name_make_another_run(data: Path) -> None
 
 def test_every_search_counts_its_own_peak_of_a_gpus_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a run would be told the peak of one that its process made before."""
-    done: list[Any] = []
-    monkeypatch.setattr(torch.cuda, "set_device", lambda device: done.append(("set", device)))
-    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda device: done.append(("reset", device)))
+    calls: list[Any] = []
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: calls.append(("set", device)))
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda device: calls.append(("reset", device)))
     monkeypatch.setattr(worker, "load_images", lambda name: None)
-    monkeypatch.setattr(worker, "Search", lambda *given: done.append(("begin", given[2])))
+    monkeypatch.setattr(worker, "Search", lambda *given: calls.append(("begin", given[2])))
     device = torch.device("cuda", 1)
-    worker.open_search(planned("drnas"), device)
-    assert done == [("set", device), ("reset", device), ("begin", device)]
+    worker.open_search(job_of("drnas"), device)
+    assert calls == [("set", device), ("reset", device), ("begin", device)]

@@ -15,18 +15,18 @@ from benchharness.search import diagnostics
 from benchharness.search.evaluation import Evaluation
 from benchharness.search.loop import Diverged, Search
 from benchharness.space import from_string
-from tests.support.searches import CPU, equal, finished, reloaded, search_of
+from tests.support.searches import CPU, equal, reload, run_to_end, search_of
 from tests.support.sets import as_doubles, small_images
 
 
 @pytest.mark.parametrize("method", ["darts", "snas", "drnas"])
 @pytest.mark.parametrize("preset", ["drnas", "nb201"])
 def test_a_resumed_search_equals_an_uninterrupted_one_bit_for_bit(method: str, preset: str) -> None:
-    whole = finished(search_of(method, preset=preset))
+    whole = run_to_end(search_of(method, preset=preset))
     part = search_of(method, preset=preset)
     part.run_epoch()
     torch.manual_seed(123)
-    resumed = finished(reloaded(part))
+    resumed = run_to_end(reload(part))
     assert equal(whole.net.state_dict(), resumed.net.state_dict())
     assert equal(whole.method.state_dict(), resumed.method.state_dict())
     assert np.array_equal(whole.arrays()["alphas"], resumed.arrays()["alphas"])
@@ -74,7 +74,7 @@ def test_what_is_no_state_of_this_search_is_refused_before_anything_is_trained(n
 
 
 def test_the_same_seed_gives_the_same_alphas_and_another_seed_others() -> None:
-    first, again, other = (finished(search_of(seed=seed)).arrays()["alphas"] for seed in (1, 1, 2))
+    first, again, other = (run_to_end(search_of(seed=seed)).arrays()["alphas"] for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
@@ -154,11 +154,11 @@ def test_searching_learns() -> None:
 def test_divergence_fails_with_its_reason() -> None:
     search = search_of(learning_rate=1e30, clip=0.0)
     with pytest.raises(Diverged, match="not finite in epoch"):
-        finished(search)
+        run_to_end(search)
 
 
 def test_reading_out_twice_trains_nothing_and_finds_the_same() -> None:
-    search = finished(search_of())
+    search = run_to_end(search_of())
     before = {name: value.clone() for name, value in search.net.state_dict().items()}
     spec = search.spec.read_out_as("ostr", "strength", {})
     first, second = search.read_out(spec), search.read_out(spec)
@@ -168,7 +168,7 @@ def test_reading_out_twice_trains_nothing_and_finds_the_same() -> None:
 
 
 def test_strength_on_a_real_supernet_is_the_change_of_its_loss() -> None:
-    search = finished(search_of())
+    search = run_to_end(search_of())
     _, arrays = search.read_out(search.spec.read_out_as("ostr", "strength", {"none": False}))
     evaluation = Evaluation(search.net, search.stream)
     weights = search.method.expected().detach()
@@ -178,8 +178,8 @@ def test_strength_on_a_real_supernet_is_the_change_of_its_loss() -> None:
 
 
 def test_tuning_between_decisions_trains_and_is_repeatable() -> None:
-    search = finished(search_of(images=100))
-    state = reloaded(search)
+    search = run_to_end(search_of(images=100))
+    state = reload(search)
     spec = search.spec.read_out_as("ostr", "strength", {"tuning": 1, "none": False})
     before = search.net.stem.weight.clone()
     first = search.read_out(spec)
@@ -188,7 +188,7 @@ def test_tuning_between_decisions_trains_and_is_repeatable() -> None:
 
 
 def test_the_gradient_in_the_edge_weights_is_the_derivative_of_the_loss() -> None:
-    search = finished(search_of(epochs=1))
+    search = run_to_end(search_of(epochs=1))
     evaluation = Evaluation(search.net.double(), search.stream)
     as_doubles(search.stream)
     weights = search.method.expected().detach().double()
@@ -222,7 +222,7 @@ def test_the_eigenvalue_is_that_of_the_hessian_by_finite_differences() -> None:
 
 
 def test_probes_that_are_asked_for_are_recorded() -> None:
-    search = finished(search_of(eigenvalue_every=2, ranking=4))
+    search = run_to_end(search_of(eigenvalue_every=2, ranking=4))
     eigenvalue = search.arrays()["eigenvalue"]
     assert np.isfinite(eigenvalue).tolist() == [False, True, True]
     _, arrays = search.read_out(search.spec)
@@ -264,7 +264,7 @@ def test_the_searching_side_cannot_reach_the_table() -> None:
 
 @pytest.mark.parametrize("preset", ["drnas", "nats"])
 def test_the_gap_is_measured_by_batch_statistics_under_every_protocol(preset: str) -> None:
-    search = finished(search_of(preset=preset))
+    search = run_to_end(search_of(preset=preset))
     record, _ = search.read_out(search.spec)
     evaluation = Evaluation(search.net, search.stream)
     mixed = evaluation.mixed(search.method.expected().detach(), bn="batch")

@@ -22,14 +22,14 @@ def test_first_epoch_with_four_skips() -> None:
 
 
 def test_a_cell_that_nothing_passes_through_is_told_beside_the_rest() -> None:
-    told = stats.verdict([0, 0, 0], [2, 1, 3], [None] * 3, [False, False, True]).sentence
-    assert told.startswith("did not collapse in any of 3 seeds")
-    assert told.endswith("; nothing passes through the cell of 1 of 3 seeds")
+    sentence = stats.verdict([0, 0, 0], [2, 1, 3], [None] * 3, [False, False, True]).sentence
+    assert sentence.startswith("did not collapse in any of 3 seeds")
+    assert sentence.endswith("; nothing passes through the cell of 1 of 3 seeds")
     assert "passes" not in stats.verdict([0], [0], [None], [False]).sentence
 
 
 @pytest.mark.parametrize(
-    ("skips", "free", "firsts", "said"),
+    ("skips", "free", "firsts", "sentence"),
     [
         ([6, 6, 6], [6, 6, 6], [41, 41, 41], "collapsed to all-skip in 3 of 3 seeds, from epoch 41"),
         ([6, 4, 1], [6, 5, 2], [30, 50, None], "collapsed to four skips or more in 2 of 3 seeds, from epoch 30 to 50"),
@@ -38,11 +38,11 @@ def test_a_cell_that_nothing_passes_through_is_told_beside_the_rest() -> None:
         ([1, 0], [2, 3], [9, None], "did not collapse in any of 2 seeds: at most 1 skip and 3 parameter-free"),
     ],
 )
-def test_the_verdict_is_computed(skips: list[int], free: list[int], firsts: list[int | None], said: str) -> None:
-    found = stats.verdict(skips, free, firsts)
-    assert found.sentence.startswith(said)
-    assert found.n == len(skips)
-    assert found.collapsed == sum(count >= 4 for count in skips)
+def test_the_verdict_is_computed(skips: list[int], free: list[int], firsts: list[int | None], sentence: str) -> None:
+    verdict = stats.verdict(skips, free, firsts)
+    assert verdict.sentence.startswith(sentence)
+    assert verdict.n == len(skips)
+    assert verdict.collapsed == sum(count >= 4 for count in skips)
 
 
 def test_the_epoch_is_the_median_of_collapsed_seeds_alone() -> None:

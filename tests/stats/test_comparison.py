@@ -17,10 +17,10 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 @given(a=runs, b=runs)
 def test_probability_of_improvement_counts_every_pair_ties_half(a: np.ndarray, b: np.ndarray) -> None:
-    found = stats.improvement_probability(a, b)
-    assert found == pytest.approx(np.mean([1.0 if x > y else 0.5 if x == y else 0.0 for x in a for y in b]))
-    assert found == pytest.approx(scipy_stats.mannwhitneyu(a, b).statistic / (len(a) * len(b)))
-    assert found + stats.improvement_probability(b, a) == pytest.approx(1)
+    probability = stats.improvement_probability(a, b)
+    assert probability == pytest.approx(np.mean([1.0 if x > y else 0.5 if x == y else 0.0 for x in a for y in b]))
+    assert probability == pytest.approx(scipy_stats.mannwhitneyu(a, b).statistic / (len(a) * len(b)))
+    assert probability + stats.improvement_probability(b, a) == pytest.approx(1)
 
 
 def test_probability_of_improvement_is_a_mean_over_tasks_without_missing_runs() -> None:
@@ -32,27 +32,27 @@ def test_probability_of_improvement_is_a_mean_over_tasks_without_missing_runs() 
 @given(a=runs, b=runs)
 @settings(max_examples=20)
 def test_its_interval_stays_within_bounds(a: np.ndarray, b: np.ndarray) -> None:
-    found = stats.improvement_interval(a, b, rng(), 200)
+    interval = stats.improvement_interval(a, b, rng(), 200)
     if min(len(a), len(b)) < 2:
-        assert np.isnan(found.low)
+        assert np.isnan(interval.low)
     else:
-        assert 0 <= found.low <= found.high <= 1
+        assert 0 <= interval.low <= interval.high <= 1
 
 
 def test_its_interval_covers_the_truth() -> None:
     draws = rng(4).normal(0, 1, (150, 2, 15))
-    found = [stats.improvement_interval(a, b, rng(i), 300) for i, (a, b) in enumerate(draws)]
-    assert np.mean([i.low <= 0.5 <= i.high for i in found]) > 0.88
+    intervals = [stats.improvement_interval(a, b, rng(i), 300) for i, (a, b) in enumerate(draws)]
+    assert np.mean([i.low <= 0.5 <= i.high for i in intervals]) > 0.88
 
 
 @given(a=runs, b=runs)
 @settings(max_examples=30)
 def test_sorting_many_runs_counts_the_wins_that_looking_at_every_pair_counts(a: np.ndarray, b: np.ndarray) -> None:
-    drawn = comparison._resampled_by_rank(a, b, rng(7), 20)
-    chance = rng(7)
-    first, second = (comparison._counts(len(one), chance, 20) for one in (a, b))
+    probabilities = comparison._resampled_by_rank(a, b, rng(7), 20)
+    generator = rng(7)
+    first, second = (comparison._counts(len(values), generator, 20) for values in (a, b))
     wins = (np.sign(a[:, None] - b) + 1) / 2
-    np.testing.assert_allclose(drawn, np.einsum("ra,ab,rb->r", first, wins, second) / wins.size)
+    np.testing.assert_allclose(probabilities, np.einsum("ra,ab,rb->r", first, wins, second) / wins.size)
     assert (first.sum(1) == len(a)).all()
 
 
@@ -72,31 +72,33 @@ def test_intervals_of_many_runs_are_those_of_every_pair(monkeypatch: pytest.Monk
 def test_pairs_are_seeds_that_both_have() -> None:
     a = np.array([94.0, 93.0, np.nan, 92.0])
     b = np.array([90.0, 92.0, 91.0, np.nan])
-    found = stats.pair(a, b, rng())
-    assert found.difference.n == 2
-    assert found.difference.value == pytest.approx(2.5)
-    assert found.permutation_p == 0.5
-    assert found.improvement.value == pytest.approx(8.5 / 9), "it takes every run, the tie counting half"
+    comparison = stats.pair(a, b, rng())
+    assert comparison.difference.n == 2
+    assert comparison.difference.value == pytest.approx(2.5)
+    assert comparison.permutation_p == 0.5
+    assert comparison.improvement.value == pytest.approx(8.5 / 9), "it takes every run, the tie counting half"
 
 
 def test_methods_without_a_shared_seed_have_no_test() -> None:
-    found = stats.pair(np.array([94.0, np.nan]), np.array([np.nan, 90.0]), rng())
-    assert found.difference.n == 0
-    assert np.isnan([found.permutation_p, found.wilcoxon_p, found.effect, found.difference.value]).all()
-    assert found.improvement.value == 1
+    comparison = stats.pair(np.array([94.0, np.nan]), np.array([np.nan, 90.0]), rng())
+    assert comparison.difference.n == 0
+    assert np.isnan(
+        [comparison.permutation_p, comparison.wilcoxon_p, comparison.effect, comparison.difference.value]
+    ).all()
+    assert comparison.improvement.value == 1
 
 
 def test_no_seed_at_all_is_no_evidence_either() -> None:
-    found = stats.pair(np.array([]), np.array([]), rng())
-    assert found.difference.n == 0
-    assert np.isnan([found.permutation_p, found.improvement.value]).all()
+    comparison = stats.pair(np.array([]), np.array([]), rng())
+    assert comparison.difference.n == 0
+    assert np.isnan([comparison.permutation_p, comparison.improvement.value]).all()
 
 
 def test_equal_cells_everywhere_are_no_evidence_of_anything() -> None:
     collapsed = np.full(10, 54.3)
-    found = stats.pair(collapsed, collapsed, rng())
-    assert (found.permutation_p, found.wilcoxon_p, found.effect) == (1, 1, 0)
-    assert found.improvement[:3] == pytest.approx((0.5, 0.5, 0.5))
+    comparison = stats.pair(collapsed, collapsed, rng())
+    assert (comparison.permutation_p, comparison.wilcoxon_p, comparison.effect) == (1, 1, 0)
+    assert comparison.improvement[:3] == pytest.approx((0.5, 0.5, 0.5))
 
 
 def test_profile_is_the_share_of_runs_at_or_above() -> None:

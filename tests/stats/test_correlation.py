@@ -40,14 +40,16 @@ def test_tau_over_entries_finite_in_both() -> None:
 @given(pair=arrays(float, (2, 12), elements=st.integers(0, 6).map(float)))
 def test_an_interval_of_tau_is_the_jackknifes(pair: np.ndarray) -> None:
     x, y = pair
-    told = stats.tau_interval(x, y)
-    assert told.value == pytest.approx(scipys(x, y), nan_ok=True)
+    interval = stats.tau_interval(x, y)
+    assert interval.value == pytest.approx(scipys(x, y), nan_ok=True)
     without = np.array([scipys(np.delete(x, entry), np.delete(y, entry)) for entry in range(12)])
     if np.isfinite(without).all():
         error = np.sqrt(11 / 12 * np.square(without - without.mean()).sum())
-        if abs(told.value) < 0.99:
-            reach = scipy_stats.norm.ppf(0.975) * error / (1 - told.value**2)
-            assert told[1:3] == pytest.approx(np.tanh(np.arctanh(told.value) + np.array([-reach, reach])), abs=1e-9)
+        if abs(interval.value) < 0.99:
+            reach = scipy_stats.norm.ppf(0.975) * error / (1 - interval.value**2)
+            assert interval[1:3] == pytest.approx(
+                np.tanh(np.arctanh(interval.value) + np.array([-reach, reach])), abs=1e-9
+            )
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.6, 0.95])
@@ -56,9 +58,9 @@ def test_intervals_of_tau_cover_the_tau_of_all_entries(slope: float) -> None:
     x, noise = rng.normal(size=(2, 5_000))
     y = np.round(4 * (slope * x + np.sqrt(1 - slope**2) * noise))
     true = stats.tau(x, y)
-    drawn = [rng.choice(5_000, 100, replace=False) for _ in range(200)]
-    told = [stats.tau_interval(x[entries], y[entries]) for entries in drawn]
-    assert 0.91 <= np.mean([one.low < true < one.high for one in told]) <= 0.99
+    samples = [rng.choice(5_000, 100, replace=False) for _ in range(200)]
+    intervals = [stats.tau_interval(x[entries], y[entries]) for entries in samples]
+    assert 0.91 <= np.mean([interval.low < true < interval.high for interval in intervals]) <= 0.99
 
 
 def test_intervals_of_tau_at_the_edges() -> None:

@@ -23,17 +23,17 @@ def drifting(rate, noise=0.0, seed=0):
 
 def test_a_steady_drift_with_a_large_lead_is_decided():
     weights, winners = drifting(0.1, noise=0.01)
-    judged = stats.decision(weights)
-    assert judged.verdict == "decided"
-    assert judged.winner.tolist() == winners.tolist()
-    assert judged.decided.all()
+    decision = stats.decision(weights)
+    assert decision.verdict == "decided"
+    assert decision.winner.tolist() == winners.tolist()
+    assert decision.decided.all()
 
 
 def test_the_same_drift_with_a_small_lead_is_undecided_but_leans():
-    judged = stats.decision(drifting(0.003)[0])
-    assert judged.verdict == "undecided"
-    assert judged.leaning.all()
-    assert (judged.lead < stats.LEAD).all()
+    decision = stats.decision(drifting(0.003)[0])
+    assert decision.verdict == "undecided"
+    assert decision.leaning.all()
+    assert (decision.lead < stats.LEAD).all()
 
 
 def test_random_walks_with_large_leads_are_undecided():
@@ -42,8 +42,8 @@ def test_random_walks_with_large_leads_are_undecided():
 
 
 def test_the_level_of_the_drift_test_holds_for_random_walks():
-    tested = [stats.drift_p(drifting(0.0, noise=0.1, seed=seed)[0]) for seed in range(100)]
-    edges, searches = np.concatenate([p for p, _ in tested]), np.array([p for _, p in tested])
+    p_values = [stats.drift_p(drifting(0.0, noise=0.1, seed=seed)[0]) for seed in range(100)]
+    edges, searches = np.concatenate([p for p, _ in p_values]), np.array([p for _, p in p_values])
     assert (edges <= 0.05).mean() < 0.078  # 600 edges at 5 %: three standard errors are 2.7 points
     assert (edges <= 0.5).mean() == pytest.approx(0.5, abs=0.07)
     assert (searches <= 0.05).mean() < 0.12  # of 100 searches: three standard errors are 6.5 points
@@ -59,31 +59,31 @@ def test_a_drift_that_no_edge_shows_alone_is_shown_by_all_together():
 def test_a_winner_that_changed_in_the_last_fifth_is_not_stable():
     weights, winners = drifting(0.1)
     weights[-3, 0] = np.roll(np.eye(OPS)[winners[0]], 1) * 0.6 + 0.08
-    judged = stats.decision(weights)
-    assert judged.stable.tolist() == [False, *[True] * (EDGES - 1)]
+    decision = stats.decision(weights)
+    assert decision.stable.tolist() == [False, *[True] * (EDGES - 1)]
 
 
 def test_uniform_weights_have_no_alpha():
-    judged = stats.decision(np.full((EPOCHS, EDGES, OPS), 0.2))
-    assert judged.verdict == "no alpha"
-    assert judged.entropy == pytest.approx(1)
-    assert stats.summary_of_decisions([judged]) == "has no alpha that could decide"
+    decision = stats.decision(np.full((EPOCHS, EDGES, OPS), 0.2))
+    assert decision.verdict == "no alpha"
+    assert decision.entropy == pytest.approx(1)
+    assert stats.summary_of_decisions([decision]) == "has no alpha that could decide"
 
 
 def test_weights_of_an_edge_are_judged_whatever_they_sum_to():
     weights, _ = drifting(0.1, noise=0.02)
     scales = np.random.default_rng(1).uniform(0.1, 3, (1, EDGES, 1))
-    plain, scaled = stats.decision(weights), stats.decision(weights * scales)
-    assert scaled.lead == pytest.approx(plain.lead)
-    assert (scaled.p == plain.p).all()
+    decision, decision_of_scaled = stats.decision(weights), stats.decision(weights * scales)
+    assert decision_of_scaled.lead == pytest.approx(decision.lead)
+    assert (decision_of_scaled.p == decision.p).all()
 
 
 def test_pruned_operations_do_not_count_as_decided():
     weights, _ = drifting(0.0, noise=0.001)
     weights[10:, :, 3:] = 0
-    judged = stats.decision(weights)
-    assert judged.verdict == "undecided"
-    assert judged.entropy > 0.99  # of ln 3
+    decision = stats.decision(weights)
+    assert decision.verdict == "undecided"
+    assert decision.entropy > 0.99  # of ln 3
 
 
 def test_one_epoch_cannot_decide():

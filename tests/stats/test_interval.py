@@ -17,17 +17,17 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 def test_t_interval_is_scipys() -> None:
     values = np.array([91.2, 93.5, 94.1, 90.0])
-    found = stats.mean_interval(values)
+    interval = stats.mean_interval(values)
     expected = scipy_stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    assert found.value == pytest.approx(values.mean())
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
-    assert found.n == 4
+    assert interval.value == pytest.approx(values.mean())
+    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high))
+    assert interval.n == 4
 
 
 def test_one_run_has_a_mean_but_no_interval() -> None:
-    for found in (stats.mean_interval(np.array([90.0])), stats.bootstrap(np.array([90.0]), rng())):
-        assert found.value == 90
-        assert np.isnan([found.low, found.high]).all()
+    for interval in (stats.mean_interval(np.array([90.0])), stats.bootstrap(np.array([90.0]), rng())):
+        assert interval.value == 90
+        assert np.isnan([interval.low, interval.high]).all()
     assert np.isnan(stats.summarise(np.array([90.0]), rng()).std)
 
 
@@ -45,27 +45,27 @@ def test_iqm_drops_a_quarter_at_either_end() -> None:
 
 
 def test_seeds_that_all_agree_have_an_interval_of_no_width() -> None:
-    found = stats.summarise(np.full(5, 54.3), rng())
-    assert found.mean[:3] == pytest.approx((54.3, 54.3, 54.3))
-    assert found.iqm[:3] == pytest.approx((54.3, 54.3, 54.3))
-    assert found.std == pytest.approx(0, abs=1e-12)
+    summary = stats.summarise(np.full(5, 54.3), rng())
+    assert summary.mean[:3] == pytest.approx((54.3, 54.3, 54.3))
+    assert summary.iqm[:3] == pytest.approx((54.3, 54.3, 54.3))
+    assert summary.std == pytest.approx(0, abs=1e-12)
 
 
 @given(values=runs)
 def test_order_of_runs_does_not_matter_and_bounds_hold(values: np.ndarray) -> None:
-    one, other = stats.summarise(values, rng(), 200), stats.summarise(values[::-1], rng(), 200)
-    assert one.mean == pytest.approx(other.mean)
-    assert one.median == other.median
-    assert one.iqm.value == pytest.approx(other.iqm.value)
+    summary, reversed_summary = stats.summarise(values, rng(), 200), stats.summarise(values[::-1], rng(), 200)
+    assert summary.mean == pytest.approx(reversed_summary.mean)
+    assert summary.median == reversed_summary.median
+    assert summary.iqm.value == pytest.approx(reversed_summary.iqm.value)
     slack = 1e-9
-    assert values.min() - slack <= one.iqm.low <= one.iqm.high <= values.max() + slack
-    assert one.mean.low <= one.mean.value <= one.mean.high
+    assert values.min() - slack <= summary.iqm.low <= summary.iqm.high <= values.max() + slack
+    assert summary.mean.low <= summary.mean.value <= summary.mean.high
 
 
 def test_bootstrap_resamples_within_each_task() -> None:
     easy_and_hard = np.array([[90.0, 10], [90, 10], [90, 10]])
-    found = stats.bootstrap(easy_and_hard, rng(), lambda pool: pool.mean(-1))
-    assert found[:3] == pytest.approx((50, 50, 50)), "every replicate has as many easy runs as hard ones"
+    interval = stats.bootstrap(easy_and_hard, rng(), lambda pool: pool.mean(-1))
+    assert interval[:3] == pytest.approx((50, 50, 50)), "every replicate has as many easy runs as hard ones"
     pooled = stats.bootstrap(easy_and_hard.ravel(), rng(), lambda pool: pool.mean(-1))
     assert pooled.low < 30
     assert pooled.high > 70
@@ -73,19 +73,19 @@ def test_bootstrap_resamples_within_each_task() -> None:
 
 def test_bootstrap_of_a_mean_comes_near_its_closed_form() -> None:
     values = rng(1).normal(90, 2, 60)
-    found = stats.bootstrap(values, rng(), lambda pool: pool.mean(-1), replicates=20_000)
+    interval = stats.bootstrap(values, rng(), lambda pool: pool.mean(-1), replicates=20_000)
     error = values.std() / np.sqrt(60)
-    assert found.low == pytest.approx(found.value - 1.96 * error, abs=0.03)
-    assert found.high == pytest.approx(found.value + 1.96 * error, abs=0.03)
+    assert interval.low == pytest.approx(interval.value - 1.96 * error, abs=0.03)
+    assert interval.high == pytest.approx(interval.value + 1.96 * error, abs=0.03)
 
 
 def test_means_of_many_samples_have_the_intervals_that_each_has_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     missing = np.array([90.0, np.nan, 94.0, 91.0])
     samples = [rng(1).normal(90, 2, 30), rng(2).normal(80, 2, 30), np.array([90.0]), missing, rng(3).normal(0, 1, 3)]
-    alone = [stats.bootstrap(sample, rng(5), lambda pool: pool.mean(-1), 200) for sample in samples]
-    assert str(stats.bootstrap_means(samples, 5, 200)) == str(alone), "to the last bit, and NaN of a single run"
+    intervals = [stats.bootstrap(sample, rng(5), lambda pool: pool.mean(-1), 200) for sample in samples]
+    assert str(stats.bootstrap_means(samples, 5, 200)) == str(intervals), "to the last bit, and NaN of a single run"
     monkeypatch.setattr("benchharness.stats.interval.CHUNK", 70)
-    assert str(stats.bootstrap_means(samples, 5, 200)) == str(alone), "however many are held in memory at a time"
+    assert str(stats.bootstrap_means(samples, 5, 200)) == str(intervals), "however many are held in memory at a time"
     with pytest.raises(UserError, match="every value is missing"):
         stats.bootstrap_means([missing, missing[1:2]], 5)
 
@@ -93,9 +93,9 @@ def test_means_of_many_samples_have_the_intervals_that_each_has_alone(monkeypatc
 @pytest.mark.parametrize("chunk", [1, 64, 1000])
 def test_what_is_held_in_memory_changes_no_interval(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
     values = rng(1).normal(90, 2, 20)
-    whole = stats.bootstrap(values, rng(), replicates=101)
+    interval = stats.bootstrap(values, rng(), replicates=101)
     monkeypatch.setattr("benchharness.stats.interval.CHUNK", chunk)
-    assert stats.bootstrap(values, rng(), replicates=101) == whole
+    assert stats.bootstrap(values, rng(), replicates=101) == interval
 
 
 def test_intervals_cover_the_truth_as_often_as_they_say() -> None:

@@ -17,7 +17,7 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def drawn(rng: np.random.Generator, n: int, ops: list[float]) -> np.ndarray:
+def draw_cells(rng: np.random.Generator, n: int, ops: list[float]) -> np.ndarray:
     return rng.choice(5, (n, 6), p=ops)
 
 
@@ -28,11 +28,11 @@ def distance(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def brute_force(a: np.ndarray, b: np.ndarray) -> float:
-    found = []
+    distances = []
     for swaps in product((False, True), repeat=len(a)):
-        chosen = np.array(swaps)[:, None]
-        found.append(distance(np.where(chosen, b, a), np.where(chosen, a, b)))
-    return float(np.mean([other >= distance(a, b) - 1e-9 for other in found]))
+        is_swapped = np.array(swaps)[:, None]
+        distances.append(distance(np.where(is_swapped, b, a), np.where(is_swapped, a, b)))
+    return float(np.mean([other >= distance(a, b) - 1e-9 for other in distances]))
 
 
 @given(cells=several)
@@ -45,36 +45,38 @@ def test_p_is_every_exchange_of_the_sides_within_a_seed(cells: tuple[np.ndarray,
 @settings(max_examples=20)
 def test_the_sides_and_the_order_of_seeds_do_not_matter(cells: tuple[np.ndarray, np.ndarray]) -> None:
     a, b = cells
-    found, swapped = stats.likeness(a, b, rng()), stats.likeness(b, a, rng())
-    assert swapped == found._replace(within=found.within[::-1])
-    turned = stats.likeness(a[::-1], b[::-1], rng())
-    assert turned.p == found.p
-    assert [turned.paired, turned.crossed, *turned.within] == pytest.approx(
-        [found.paired, found.crossed, *found.within]
+    likeness, swapped = stats.likeness(a, b, rng()), stats.likeness(b, a, rng())
+    assert swapped == likeness._replace(within=likeness.within[::-1])
+    reordered = stats.likeness(a[::-1], b[::-1], rng())
+    assert reordered.p == likeness.p
+    assert [reordered.paired, reordered.crossed, *reordered.within] == pytest.approx(
+        [likeness.paired, likeness.crossed, *likeness.within]
     )
 
 
 def test_equal_edges_are_counted_by_seed_and_across() -> None:
     a = np.array([[0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1]])
     b = np.array([[0, 0, 0, 0, 0, 2], [1, 1, 1, 0, 0, 2]])
-    found = stats.likeness(a, b, rng())
-    assert (found.paired, found.crossed, found.within, found.n) == (4.0, 1.0, (0.0, 3.0), 2)
+    likeness = stats.likeness(a, b, rng())
+    assert (likeness.paired, likeness.crossed, likeness.within, likeness.n) == (4.0, 1.0, (0.0, 3.0), 2)
 
 
 def test_the_same_cells_are_no_evidence_nor_is_one_seed_or_none() -> None:
-    cells = drawn(rng(), 20, [0.2] * 5)
+    cells = draw_cells(rng(), 20, [0.2] * 5)
     assert stats.likeness(cells, cells, rng()).p == 1
-    one = stats.likeness(cells[:1], cells[1:2], rng())
-    assert (one.p, one.n) == (1, 1)
+    single_seed = stats.likeness(cells[:1], cells[1:2], rng())
+    assert (single_seed.p, single_seed.n) == (1, 1)
     assert np.isnan(stats.likeness(cells[:0], cells[:0], rng()).p)
 
 
 def test_another_distribution_is_found_and_the_same_one_seldom_taken_for_another() -> None:
     ops = [0.1, 0.1, 0.2, 0.5, 0.1]
-    other = stats.likeness(drawn(rng(1), 20, ops), drawn(rng(2), 20, ops[::-1]), rng())
+    other = stats.likeness(draw_cells(rng(1), 20, ops), draw_cells(rng(2), 20, ops[::-1]), rng())
     assert other.p < 0.01
     source = rng(3)
-    alarms = [stats.likeness(drawn(source, 8, ops), drawn(source, 8, ops), rng()).p <= 0.05 for _ in range(300)]
+    alarms = [
+        stats.likeness(draw_cells(source, 8, ops), draw_cells(source, 8, ops), rng()).p <= 0.05 for _ in range(300)
+    ]
     assert 0.01 < np.mean(alarms) < 0.09
 
 
@@ -82,6 +84,6 @@ def test_seeds_that_the_sides_share_do_not_make_them_differ() -> None:
     source = rng(4)
     alarms = []
     for _ in range(300):
-        a, b = (drawn(source, 8, [0.2] * 5) for _ in range(2))
+        a, b = (draw_cells(source, 8, [0.2] * 5) for _ in range(2))
         alarms.append(stats.likeness(a, np.where(source.random((8, 6)) < 0.7, a, b), rng()).p <= 0.05)
     assert np.mean(alarms) < 0.09

@@ -18,7 +18,7 @@ def test_by_hand() -> None:
 
 @given(POINTS)
 def test_no_point_of_it_is_beaten_and_every_other_one_is(points: list[tuple[int, int]]) -> None:
-    costs, values = (np.array([point[place] for point in points], float) for place in (0, 1))
+    costs, values = (np.array([point[axis] for point in points], float) for axis in (0, 1))
     front = stats.front(costs, values)
     assert (np.diff(costs[front]) > 0).all()
     for point in range(len(points)):

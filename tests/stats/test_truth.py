@@ -18,39 +18,39 @@ def additive() -> np.ndarray:
 @pytest.mark.parametrize("reduce", ["mean", "max"])
 def test_edge_truth_is_what_a_loop_finds(reduce: stats.Reduce) -> None:
     accuracy = np.random.default_rng(0).random(space.SIZE)
-    found = stats.edge_truth(accuracy, reduce)
+    truth = stats.edge_truth(accuracy, reduce)
     for edge, op in ((0, NONE), (3, CONV3), (5, SKIP)):
         cells = accuracy[EVERY[:, edge] == op]
         assert len(cells) == 3125
-        assert found[edge, op] == pytest.approx(getattr(cells, reduce)())
+        assert truth[edge, op] == pytest.approx(getattr(cells, reduce)())
 
 
 def test_edge_truth_of_a_sample_has_gaps_where_no_cell_is() -> None:
     accuracy = np.full(space.SIZE, np.nan)
     accuracy[[space.to_code((op,) * 6) for op in (SKIP, CONV3)]] = 54, 93
     for reduce in ("mean", "max"):
-        found = stats.edge_truth(accuracy, reduce)
-        assert found[2] == pytest.approx([np.nan, 54, np.nan, 93, np.nan], nan_ok=True)
+        truth = stats.edge_truth(accuracy, reduce)
+        assert truth[2] == pytest.approx([np.nan, 54, np.nan, 93, np.nan], nan_ok=True)
 
 
 @pytest.mark.parametrize("reduce", ["mean", "max"])
 def test_conditional_truth_is_what_a_loop_over_decided_edges_finds(reduce: stats.Reduce) -> None:
     accuracy = np.random.default_rng(1).random(space.SIZE)
     arch, order = np.array([3, 1, 0, 4, 2, 3]), [2, 0, 5, 1, 4, 3]
-    found = stats.conditional_truth(accuracy, arch, np.array(order), reduce)
-    for place, edge in enumerate(order):
-        fixed = (EVERY[:, order[:place]] == arch[order[:place]]).all(-1)
+    truth = stats.conditional_truth(accuracy, arch, np.array(order), reduce)
+    for step, edge in enumerate(order):
+        is_match = (EVERY[:, order[:step]] == arch[order[:step]]).all(-1)
         for op in range(5):
-            cells = accuracy[fixed & (EVERY[:, edge] == op)]
-            assert found[edge, op] == pytest.approx(getattr(cells, reduce)())
-    assert found[2] == pytest.approx(stats.edge_truth(accuracy, reduce)[2])
+            cells = accuracy[is_match & (EVERY[:, edge] == op)]
+            assert truth[edge, op] == pytest.approx(getattr(cells, reduce)())
+    assert truth[2] == pytest.approx(stats.edge_truth(accuracy, reduce)[2])
     last = [space.to_code((*arch[:3], op, *arch[4:])) for op in range(5)]
-    assert found[3] == pytest.approx(accuracy[last])
+    assert truth[3] == pytest.approx(accuracy[last])
 
 
 def test_where_edges_do_not_interact_conditions_change_no_ranking() -> None:
-    found = stats.conditional_truth(additive(), np.zeros(6, int), np.arange(6))
-    assert stats.edge_taus(found, np.tile(WORTH, (6, 1))) == pytest.approx(np.ones(6))
+    truth = stats.conditional_truth(additive(), np.zeros(6, int), np.arange(6))
+    assert stats.edge_taus(truth, np.tile(WORTH, (6, 1))) == pytest.approx(np.ones(6))
 
 
 def test_cell_scores_add_up_over_edges_and_dead_edges_add_nothing() -> None:
@@ -59,9 +59,9 @@ def test_cell_scores_add_up_over_edges_and_dead_edges_add_nothing() -> None:
     scores[5] = np.nan
     assert stats.cell_scores(scores) == pytest.approx((WORTH[EVERY[:, :5]] * np.arange(1, 6)).sum(-1))
     scores[0, NONE] = np.nan
-    found = stats.cell_scores(scores)
-    assert np.isnan(found[EVERY[:, 0] == NONE]).all()
-    assert np.isfinite(found[EVERY[:, 0] != NONE]).all()
+    cell_scores = stats.cell_scores(scores)
+    assert np.isnan(cell_scores[EVERY[:, 0] == NONE]).all()
+    assert np.isfinite(cell_scores[EVERY[:, 0] != NONE]).all()
 
 
 def test_published_reference_points(data_folder: Path) -> None:

@@ -47,6 +47,6 @@ def evidence(suite: Path, table: Table) -> report.Evidence:
 
 
 @pytest.fixture(scope="session")
-def built(suite: Path, table: Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def report_path(suite: Path, table: Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the report on `suite`."""
     return report.build(suite, tmp_path_factory.mktemp("reports") / "demo", table).parent

@@ -21,13 +21,13 @@ def search_of(method: str = "darts", seed: int = 0, preset: str = "drnas", **cha
     return Search(RunSpec(method, method, selection, "cifar10", seed, settings), small_images(), CPU)
 
 
-def finished(search: Search) -> Search:
+def run_to_end(search: Search) -> Search:
     while not search.finished:
         search.run_epoch()
     return search
 
 
-def reloaded(search: Search) -> Search:
+def reload(search: Search) -> Search:
     """The search as another process would find it in its checkpoint."""
     file = BytesIO()
     torch.save(search.state(), file)

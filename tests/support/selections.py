@@ -39,7 +39,7 @@ class Linear(Evaluation):
             self.step()
 
 
-def trained(alpha: torch.Tensor = ALPHA) -> methods.Method:
+def method_with(alpha: torch.Tensor = ALPHA) -> methods.Method:
     method = methods.load("darts")(*alpha.shape)
     with torch.no_grad():
         method.alpha.copy_(alpha)

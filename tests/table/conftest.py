@@ -24,13 +24,13 @@ def _make(rows: int = space.SIZE, name: str = "made-up", seed: int = 0) -> Table
 
 
 @pytest.fixture(scope="session")
-def make() -> Callable[..., Table]:
+def make_table() -> Callable[..., Table]:
     """Tables of any size and name."""
     return _make
 
 
 @pytest.fixture(scope="session")
-def made() -> Table:
+def toy_table() -> Table:
     return _make()
 
 
@@ -41,5 +41,5 @@ def sample() -> Table:
 
 
 @pytest.fixture(scope="session")
-def real(data_folder: Path) -> Table:
+def real_table(data_folder: Path) -> Table:
     return load_table()

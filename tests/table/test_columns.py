@@ -143,8 +143,8 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
         columnar.read_as(tmp_path / "x.parquet", "x")
 
 
-def test_too_many_rows_are_refused(make: Callable[..., Table], tmp_path: Path) -> None:
-    held = frame(make(10))
+def test_too_many_rows_are_refused(make_table: Callable[..., Table], tmp_path: Path) -> None:
+    held = frame(make_table(10))
     pd.concat([held] * 6_251).to_csv(tmp_path / "x.csv", index=False)
     with pytest.raises(UserError, match="has 62501 rows; NAS-Bench-201 has 15,625"):
         columnar.read_as(tmp_path / "x.csv", "x")

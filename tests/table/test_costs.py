@@ -76,9 +76,9 @@ def test_odd_values_are_marked_and_never_used(data: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["hw.csv", "hw.parquet", "hw.json", "HW (1).CSV", "hw.tsv", "hw.csv.gz"])
-def test_a_frame_that_stands_in_the_data_folder_joins_the_table(data: Path, made: Table, name: str) -> None:
+def test_a_frame_that_stands_in_the_data_folder_joins_the_table(data: Path, toy_table: Table, name: str) -> None:
     (data / "own").mkdir()
-    made.save(data / "own" / "made-up.npz")
+    toy_table.save(data / "own" / "made-up.npz")
     held, path = frame(pixel3_ms=spoilt()), data / "own" / name
     match path.name.lower().rsplit(".", 1)[1]:
         case "parquet":
@@ -99,7 +99,7 @@ def test_a_frame_that_stands_in_the_data_folder_joins_the_table(data: Path, made
         table.cost(10, "pixel3_ms")
     with pytest.raises(UserError, match="unknown cost 'pixel3'; did you mean 'pixel3_ms'"):
         table.cost(0, "pixel3")
-    assert table.about["sha256"] == made.about["sha256"], "costs are no part of the table"
+    assert table.about["sha256"] == toy_table.about["sha256"], "costs are no part of the table"
     told = {item["name"]: item for item in table.describe(0)["costs"]}
     assert told["pixel3_ms"] == {
         "name": "pixel3_ms", "quantity": "latency", "unit": "ms", "value": 0.0, "odd": "no positive number",
@@ -115,10 +115,10 @@ def test_costs_of_two_files_keep_apart(data: Path) -> None:
     assert (costs["raspi4"].values[398], costs["b:raspi4"].values[398]) == (12, 3)
 
 
-def test_tables_of_other_networks_have_none(data: Path, made: Table) -> None:
+def test_tables_of_other_networks_have_none(data: Path, toy_table: Table) -> None:
     frame().to_csv(data / "a.csv", index=False)
-    other = {**made.about, "network": {"channels": 8, "cells": 1, "pixels": 12, "classes": 10}}
-    replace(made, about=other).save(data / "made-up.npz")
+    other = {**toy_table.about, "network": {"channels": 8, "cells": 1, "pixels": 12, "classes": 10}}
+    replace(toy_table, about=other).save(data / "made-up.npz")
     assert load_table("made-up").costs == {}
 
 
@@ -192,9 +192,9 @@ def test_damaged_files_of_ours_are_refused(data: Path, spoil: str, monkeypatch: 
 
 
 def test_commands_tell_devices_and_odd_values(
-    data: Path, made: Table, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    data: Path, toy_table: Table, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made.save(data / "made-up.npz")
+    toy_table.save(data / "made-up.npz")
     path = data.parent / "hw.csv"
     frame(pixel3_ms=spoilt()).to_csv(path, index=False)
     assert cli.main(["table", "import", str(path)]) == cli.DONE
@@ -212,14 +212,14 @@ def test_commands_tell_devices_and_odd_values(
     assert [item.name for item in catalog.imported()] == ["hw"]
 
 
-def test_the_public_latencies_join_the_real_table(data_folder: Path, real: Table) -> None:
+def test_the_public_latencies_join_the_real_table(data_folder: Path, real_table: Table) -> None:
     if not (data_folder / "nas-bench-201" / "latency.parquet").is_file():
         pytest.skip("no latency.parquet there")
     given = pd.read_parquet(data_folder / "nas-bench-201" / "latency.parquet").set_index("index")
-    assert {name: cost.source for name, cost in real.costs.items()} == dict.fromkeys(given, "latency.parquet")
-    assert real.cost([6111, 1835], "1080ti_1").tolist() == given.loc[[6111, 1835], "1080ti_1"].tolist()
-    odd = {name: int(cost.odd.sum()) for name, cost in real.costs.items() if cost.odd.any()}
+    assert {name: cost.source for name, cost in real_table.costs.items()} == dict.fromkeys(given, "latency.parquet")
+    assert real_table.cost([6111, 1835], "1080ti_1").tolist() == given.loc[[6111, 1835], "1080ti_1"].tolist()
+    odd = {name: int(cost.odd.sum()) for name, cost in real_table.costs.items() if cost.odd.any()}
     assert odd == {"pixel3": 273, "raspi4": 284, "samsung_a50": 2}
     dead = "|none~0|+|none~0|none~1|+|none~0|none~1|avg_pool_3x3~2|"
     with pytest.raises(UserError, match="below a twentieth of the median"):
-        real.cost(dead, "raspi4")
+        real_table.cost(dead, "raspi4")

@@ -200,14 +200,14 @@ def test_commas_of_thousands_are_not_guessed_at(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("keep_index", [True, False])
 def test_a_table_sorted_and_renumbered_is_put_in_order(
-    data_folder: Path, tmp_path: Path, real: Table, keep_index: bool
+    data_folder: Path, tmp_path: Path, real_table: Table, keep_index: bool
 ) -> None:
     source = pd.read_parquet(data_folder / "nas-bench-201" / "nb201.parquet").sort_values("cifar10_test_200")
     mixed = source.assign(index=range(len(source))) if keep_index else source.drop(columns="index")
     mixed.to_parquet(tmp_path / "x.parquet", index=False)
     found = columnar.read_as(tmp_path / "x.parquet", "nas-bench-201")
-    assert found.about["sha256"] == real.about["sha256"]
-    assert found.arch(6111) == real.arch(6111)
+    assert found.about["sha256"] == real_table.about["sha256"]
+    assert found.arch(6111) == real_table.arch(6111)
     assert ("is not the benchmark's" in found.about["note"]) == keep_index
 
 

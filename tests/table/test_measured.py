@@ -47,9 +47,9 @@ def test_a_tables_own_epochs_are_the_default(pets: Table) -> None:
         pets.accuracy(best, "pets", "test", epochs=200)
 
 
-def test_the_most_epochs_are_the_default_however_figures_are_ordered(made: Table) -> None:
-    assert made.epochs("cifar10") == 200
-    turned = replace(made, means=dict(reversed(made.means.items())))
+def test_the_most_epochs_are_the_default_however_figures_are_ordered(toy_table: Table) -> None:
+    assert toy_table.epochs("cifar10") == 200
+    turned = replace(toy_table, means=dict(reversed(toy_table.means.items())))
     assert turned.epochs("cifar10") == 200
 
 
@@ -163,12 +163,12 @@ def test_damaged_and_impossible_trainings_do_not_count(tmp_path: Path, pets: Tab
     assert with_measured(mine, tmp_path) is mine
 
 
-def test_a_folder_of_several_data_sets_has_several_tables(pets: Table, made: Table) -> None:
+def test_a_folder_of_several_data_sets_has_several_tables(pets: Table, toy_table: Table) -> None:
     assert table_of({"pets": pets}, "pets") is pets
     assert table_of({"pets": pets}, "cars") is None
-    assert table_of(lambda dataset: made if dataset == "cifar10" else None, "cifar10") is made
-    assert table_of(made, "imagenet16-120") is made, "the benchmark's table, though it lacks the figures"
-    assert table_of(made, "pets") is table_of(pets, "cifar10") is table_of(None, "pets") is None
+    assert table_of(lambda dataset: toy_table if dataset == "cifar10" else None, "cifar10") is toy_table
+    assert table_of(toy_table, "imagenet16-120") is toy_table, "the benchmark's table, though it lacks the figures"
+    assert table_of(toy_table, "pets") is table_of(pets, "cifar10") is table_of(None, "pets") is None
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])

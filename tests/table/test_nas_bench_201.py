@@ -17,16 +17,16 @@ from benchharness.table.importers import columnar
 from benchharness.table.nas_bench_201 import OPTIMA, checked
 
 
-def test_every_figure_of_the_real_table_is_known(real: Table) -> None:
-    assert set(real.figures()) == set(OPTIMA)
-    assert checked(real) is real
+def test_every_figure_of_the_real_table_is_known(real_table: Table) -> None:
+    assert set(real_table.figures()) == set(OPTIMA)
+    assert checked(real_table) is real_table
 
 
 @pytest.mark.parametrize(("one", "other"), list(combinations(OPTIMA, 2)))
-def test_any_two_figures_swapped_are_noticed(real: Table, one: Metric, other: Metric) -> None:
-    means = dict(real.means) | {one: real.means[other], other: real.means[one]}
+def test_any_two_figures_swapped_are_noticed(real_table: Table, one: Metric, other: Metric) -> None:
+    means = dict(real_table.means) | {one: real_table.means[other], other: real_table.means[one]}
     with pytest.raises(UserError, match="are its columns mixed up"):
-        checked(build_table(real.about | {"sha256": ""}, real.ops, means))
+        checked(build_table(real_table.about | {"sha256": ""}, real_table.ops, means))
 
 
 def test_a_swap_in_the_file_is_noticed(data_folder: Path, tmp_path: Path) -> None:
@@ -39,22 +39,22 @@ def test_a_swap_in_the_file_is_noticed(data_folder: Path, tmp_path: Path) -> Non
         columnar.read_source(tmp_path / "s.parquet")
 
 
-def test_a_part_of_the_rows_is_noticed(sample: Table, make: Callable[..., Table]) -> None:
+def test_a_part_of_the_rows_is_noticed(sample: Table, make_table: Callable[..., Table]) -> None:
     with pytest.raises(UserError, match="40 architectures where NAS-Bench-201 has 15,625"):
-        checked(make(40, name="nas-bench-201"))
+        checked(make_table(40, name="nas-bench-201"))
     assert checked(sample) is sample
 
 
-def test_made_up_figures_are_noticed(make: Callable[..., Table]) -> None:
+def test_made_up_figures_are_noticed(make_table: Callable[..., Table]) -> None:
     with pytest.raises(UserError, match="the best cifar10 valid after 200 epochs is"):
-        checked(make(name="nas-bench-201"))
+        checked(make_table(name="nas-bench-201"))
 
 
-def test_optima_right_but_rows_shuffled_are_noticed(real: Table) -> None:
+def test_optima_right_but_rows_shuffled_are_noticed(real_table: Table) -> None:
     with pytest.raises(UserError, match=r"architecture \d+, the best of .*: are its rows mixed up"):
-        checked(build_table(real.about, np.roll(real.ops, 1, axis=0), real.means))
+        checked(build_table(real_table.about, np.roll(real_table.ops, 1, axis=0), real_table.means))
     with pytest.raises(UserError, match="rows of a complete table are to be in the order of the benchmark's index"):
-        replace(real, ops=np.roll(real.ops, 1, axis=0))
+        replace(real_table, ops=np.roll(real_table.ops, 1, axis=0))
 
 
 @pytest.mark.parametrize(
@@ -77,15 +77,17 @@ def with_column(table: pa.Table, name: str, value: object) -> pa.Table:
     return table.set_column(table.column_names.index(name), name, pa.array([value] * len(table)))
 
 
-def test_rows_in_another_order_are_put_in_the_benchmarks_own(data_folder: Path, tmp_path: Path, real: Table) -> None:
+def test_rows_in_another_order_are_put_in_the_benchmarks_own(
+    data_folder: Path, tmp_path: Path, real_table: Table
+) -> None:
     source = parquet.read_table(data_folder / "nas-bench-201" / "nb201.parquet")
     parquet.write_table(source.take(np.random.default_rng(0).permutation(len(source))), tmp_path / "mixed.parquet")
-    assert columnar.read_source(tmp_path / "mixed.parquet").about["sha256"] == real.about["sha256"]
+    assert columnar.read_source(tmp_path / "mixed.parquet").about["sha256"] == real_table.about["sha256"]
 
 
-def test_the_table_equals_the_file_it_came_from(data_folder: Path, real: Table) -> None:
+def test_the_table_equals_the_file_it_came_from(data_folder: Path, real_table: Table) -> None:
     source = parquet.read_table(data_folder / "nas-bench-201" / "nb201.parquet").to_pandas()
-    for metric in real.figures():
+    for metric in real_table.figures():
         name = f"{metric.dataset}_{metric.split}_{metric.epochs}".replace("-", "_")
-        np.testing.assert_allclose(real.accuracy(None, *metric), source[name], atol=1e-4)
+        np.testing.assert_allclose(real_table.accuracy(None, *metric), source[name], atol=1e-4)
     assert columnar.recognises(data_folder / "nas-bench-201" / "latency.parquet") is None

@@ -30,7 +30,7 @@ SAMPLE = Path("nats-bench-sample") / "NATS-tss-v1_0-3ffb9-simple"
 @pytest.fixture(scope="session")
 def released(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A release of three architectures in every form; not to be written to."""
-    return {name: make(tmp_path_factory.mktemp("release")) for name, make in FORMS.items()}
+    return {name: make_table(tmp_path_factory.mktemp("release")) for name, make_table in FORMS.items()}
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -19,20 +19,20 @@ def pets() -> Table:
     return measured_table()
 
 
-def test_coverage_counts_architectures_and_functional_classes(pets: Table, made: Table) -> None:
+def test_coverage_counts_architectures_and_functional_classes(pets: Table, toy_table: Table) -> None:
     found = quality.coverage(pets)
     assert (found.architectures, found.classes, found.measured_here, found.complete) == (len(pets), 300, 0, False)
     assert str(found) == f"{len(pets)} of 15,625 architectures (300 of 6,466 functional classes)"
     some = quality.coverage(replace(pets, rows_measured_here=frozenset({0, 1})))
     assert str(some).startswith(f"{len(pets) - 2} of 15,625 architectures (")
     assert str(some).endswith(" of 6,466 functional classes) and 2 trained besides")
-    assert str(quality.coverage(made)) == "all 15,625 architectures"
-    assert quality.coverage(made).classes == len(np.unique(space.classes()))
+    assert str(quality.coverage(toy_table)) == "all 15,625 architectures"
+    assert quality.coverage(toy_table).classes == len(np.unique(space.classes()))
 
 
-def test_members_of_a_class_that_share_a_training_count_once(pets: Table, made: Table) -> None:
+def test_members_of_a_class_that_share_a_training_count_once(pets: Table, toy_table: Table) -> None:
     assert len(quality.trained(pets, TEST)) == 300
-    assert len(quality.trained(made, Metric("cifar10", "test", 200))) == len(made)
+    assert len(quality.trained(toy_table, Metric("cifar10", "test", 200))) == len(toy_table)
 
 
 def test_spread_noise_and_tau_by_hand(pets: Table) -> None:
@@ -55,17 +55,17 @@ def test_a_table_of_single_trainings_says_nothing_of_noise() -> None:
     assert quality.noise(replace(once, by_seed={}), TEST) is None
 
 
-def test_missing_runs_are_left_out(made: Table) -> None:
+def test_missing_runs_are_left_out(toy_table: Table) -> None:
     metric = Metric("cifar10", "test", 200)
-    found = quality.noise(made, metric)
+    found = quality.noise(toy_table, metric)
     assert found is not None
-    assert found.trained == int((np.isfinite(made.by_seed[metric]).sum(1) > 1).sum())
+    assert found.trained == int((np.isfinite(toy_table.by_seed[metric]).sum(1) > 1).sum())
     assert np.isfinite([found.points, found.tau]).all()
 
 
-def test_validation_bounds_what_any_ranking_can_claim(real: Table) -> None:
-    pairs = {name: (Metric(name, "valid", 200), Metric(name, "test", 200)) for name in real.datasets}
-    assert {name: round(quality.tau_between(real, *pair), 3) for name, pair in pairs.items()} == {
+def test_validation_bounds_what_any_ranking_can_claim(real_table: Table) -> None:
+    pairs = {name: (Metric(name, "valid", 200), Metric(name, "test", 200)) for name in real_table.datasets}
+    assert {name: round(quality.tau_between(real_table, *pair), 3) for name, pair in pairs.items()} == {
         "cifar10": 0.891,
         "cifar100": 0.933,
         "imagenet16-120": 0.938,
@@ -99,5 +99,7 @@ def test_networks_that_are_all_alike_cannot_be_ranked() -> None:
     assert "by tau nan only" in quality.cannot_rank(spoilt(np.full((50, 2), 77.0)), TEST)
 
 
-def test_the_benchmark_ranks(real: Table) -> None:
-    assert [quality.cannot_rank(real, metric) for metric in real.figures()] == [""] * len(real.figures())
+def test_the_benchmark_ranks(real_table: Table) -> None:
+    assert [quality.cannot_rank(real_table, metric) for metric in real_table.figures()] == [""] * len(
+        real_table.figures()
+    )

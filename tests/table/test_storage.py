@@ -21,11 +21,11 @@ def same(one: Table, other: Table) -> bool:
     return storage.digest(one) == storage.digest(other) and one.about == other.about
 
 
-def test_round_trip(made: Table, tmp_path: Path) -> None:
-    made.save(tmp_path / "table.npz")
+def test_round_trip(toy_table: Table, tmp_path: Path) -> None:
+    toy_table.save(tmp_path / "table.npz")
     opened = checked(Table.open(tmp_path / "table.npz"))
-    assert same(opened, made)
-    assert opened.figures() == made.figures()
+    assert same(opened, toy_table)
+    assert opened.figures() == toy_table.figures()
     assert not opened.accuracy(None, "cifar10", "test").flags.writeable
     assert (tmp_path / "table.npz").stat().st_size < 4_000_000
 
@@ -37,7 +37,7 @@ def test_round_trip_without_runs_and_times(tmp_path: Path) -> None:
     assert same(Table.open(tmp_path / "table.npz"), table)
 
 
-def test_a_save_that_fails_leaves_the_old_file(sample: Table, made: Table, tmp_path: Path) -> None:
+def test_a_save_that_fails_leaves_the_old_file(sample: Table, toy_table: Table, tmp_path: Path) -> None:
     path = tmp_path / "table.npz"
     sample.save(path)
     with pytest.raises(KeyError), files.replacing(path) as temporary:

@@ -25,39 +25,48 @@ ALL_SKIP = "|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|ski
         ("imagenet16-120", "test", 857, "47.31"),
     ],
 )
-def test_optima_of_the_benchmark(real: Table, dataset: str, split: str, row: int, accuracy: str) -> None:
-    best = real.optimum(dataset, split)
+def test_optima_of_the_benchmark(real_table: Table, dataset: str, split: str, row: int, accuracy: str) -> None:
+    best = real_table.optimum(dataset, split)
     assert (best.arch_index, f"{best.accuracy:.2f}") == (row, accuracy)
-    assert real.rank(row, dataset, split) == 1
-    assert real.percentile(row, dataset, split) == 100
-    assert real.regret(row, dataset, split) == 0
+    assert real_table.rank(row, dataset, split) == 1
+    assert real_table.percentile(row, dataset, split) == 100
+    assert real_table.regret(row, dataset, split) == 0
 
 
-def test_the_all_skip_cell_is_the_darts_row_of_the_papers(real: Table) -> None:
-    row = real.index(ALL_SKIP)
+def test_the_all_skip_cell_is_the_darts_row_of_the_papers(real_table: Table) -> None:
+    row = real_table.index(ALL_SKIP)
     asked = [("cifar10", "valid"), ("cifar10", "test"), ("cifar100", "valid"), ("cifar100", "test")]
     asked += [("imagenet16-120", "valid"), ("imagenet16-120", "test")]
-    found = [f"{real.accuracy(row, *metric):.2f}" for metric in asked]
+    found = [f"{real_table.accuracy(row, *metric):.2f}" for metric in asked]
     assert (row, found) == (1835, ["39.77", "54.30", "15.03", "15.61", "16.43", "16.32"])
 
 
-def test_mean_by_number_of_parameter_free_operations(real: Table) -> None:
-    free = space.count(real.ops, *space.PARAMETER_FREE)
-    test = real.accuracy(None, "cifar10", "test")
+def test_mean_by_number_of_parameter_free_operations(real_table: Table) -> None:
+    free = space.count(real_table.ops, *space.PARAMETER_FREE)
+    test = real_table.accuracy(None, "cifar10", "test")
     means = [round(float(test[free == number].mean()), 1) for number in range(7)]
     assert means == [93.2, 92.9, 92.3, 90.7, 87.4, 81.1, 66.3]
 
 
-def test_two_epoch_counts_are_two_figures(real: Table) -> None:
-    assert real.accuracy(6111, "cifar10", "test", epochs=12) < real.accuracy(6111, "cifar10", "test", epochs=200) - 3
+def test_two_epoch_counts_are_two_figures(real_table: Table) -> None:
+    assert (
+        real_table.accuracy(6111, "cifar10", "test", epochs=12)
+        < real_table.accuracy(6111, "cifar10", "test", epochs=200) - 3
+    )
 
 
 @given(st.integers(0, space.SIZE - 1))
-def test_an_architecture_is_found_however_it_is_given(made: Table, row: int) -> None:
-    arch = made.arch(row)
-    assert made.index(arch) == made.index(space.to_string(arch)) == made.index(row) == made.index(str(row)) == row
-    assert made.rows(np.array([row])).tolist() == made.rows([arch]).tolist() == [row]
-    assert made.accuracy(space.to_string(arch), "cifar10", "valid") == made.accuracy(row, "cifar10", "valid")
+def test_an_architecture_is_found_however_it_is_given(toy_table: Table, row: int) -> None:
+    arch = toy_table.arch(row)
+    assert (
+        toy_table.index(arch)
+        == toy_table.index(space.to_string(arch))
+        == toy_table.index(row)
+        == toy_table.index(str(row))
+        == row
+    )
+    assert toy_table.rows(np.array([row])).tolist() == toy_table.rows([arch]).tolist() == [row]
+    assert toy_table.accuracy(space.to_string(arch), "cifar10", "valid") == toy_table.accuracy(row, "cifar10", "valid")
 
 
 @given(st.lists(st.integers(0, 39), min_size=1, max_size=20))
@@ -79,29 +88,29 @@ def test_rank_percentile_and_regret_by_counting(sample: Table) -> None:
         assert sample.regret(index, "cifar10", "valid") == column.max() - column[row]
 
 
-def test_shapes_follow_the_question(made: Table) -> None:
-    assert made.accuracy(3, "cifar10", "test").shape == ()
-    assert made.accuracy(np.array([[1, 2], [3, 4]]), "cifar10", "test").shape == (2, 2)
-    assert made.accuracy(None, "cifar10", "test").shape == (space.SIZE,)
-    assert made.accuracy(np.array([], dtype=int), "cifar10", "test").shape == (0,)
+def test_shapes_follow_the_question(toy_table: Table) -> None:
+    assert toy_table.accuracy(3, "cifar10", "test").shape == ()
+    assert toy_table.accuracy(np.array([[1, 2], [3, 4]]), "cifar10", "test").shape == (2, 2)
+    assert toy_table.accuracy(None, "cifar10", "test").shape == (space.SIZE,)
+    assert toy_table.accuracy(np.array([], dtype=int), "cifar10", "test").shape == (0,)
 
 
-def test_single_runs(made: Table) -> None:
-    runs = made.seeds("cifar10", "test")
+def test_single_runs(toy_table: Table) -> None:
+    runs = toy_table.seeds("cifar10", "test")
     whole = np.flatnonzero(~np.isnan(runs).any(axis=1))
-    np.testing.assert_array_equal(made.accuracy(whole, "cifar10", "test", seed=2), runs[whole, 2])
+    np.testing.assert_array_equal(toy_table.accuracy(whole, "cifar10", "test", seed=2), runs[whole, 2])
     with pytest.raises(UserError, match="lacks cifar10 test after 200 epochs of training run 2 for 1 of them"):
-        made.accuracy(int(np.flatnonzero(np.isnan(runs[:, 2]))[0]), "cifar10", "test", seed=2)
+        toy_table.accuracy(int(np.flatnonzero(np.isnan(runs[:, 2]))[0]), "cifar10", "test", seed=2)
     with pytest.raises(UserError, match=r"no training run 3 .* numbered 0 to 2"):
-        made.accuracy(0, "cifar10", "test", seed=3)
+        toy_table.accuracy(0, "cifar10", "test", seed=3)
     with pytest.raises(UserError, match="holds no cifar10 valid after 200 epochs; it holds: cifar10 test"):
-        made.seeds("cifar10", "valid")
+        toy_table.seeds("cifar10", "valid")
 
 
-def test_the_mean_is_that_of_the_runs(real: Table) -> None:
-    runs = np.nanmean(real.seeds("cifar10", "test"), axis=1)
-    np.testing.assert_allclose(runs, real.accuracy(None, "cifar10", "test"), atol=1e-4)
-    assert "2418 architectures cifar10 valid after 200 epochs is the mean of a part" in real.about["note"]
+def test_the_mean_is_that_of_the_runs(real_table: Table) -> None:
+    runs = np.nanmean(real_table.seeds("cifar10", "test"), axis=1)
+    np.testing.assert_allclose(runs, real_table.accuracy(None, "cifar10", "test"), atol=1e-4)
+    assert "2418 architectures cifar10 valid after 200 epochs is the mean of a part" in real_table.about["note"]
 
 
 @pytest.mark.parametrize(
@@ -113,9 +122,9 @@ def test_the_mean_is_that_of_the_runs(real: Table) -> None:
         (("cifar100", "test", 200), "holds no cifar100 test after 200 epochs"),
     ],
 )
-def test_what_is_not_held_is_refused(made: Table, question: tuple[str, str, int], sentence: str) -> None:
+def test_what_is_not_held_is_refused(toy_table: Table, question: tuple[str, str, int], sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
-        made.accuracy(0, *question)
+        toy_table.accuracy(0, *question)
 
 
 @pytest.mark.parametrize(
@@ -156,24 +165,33 @@ def test_what_is_no_index_is_refused_and_never_counted_from_the_end(
 @pytest.mark.parametrize(
     "cell", [(1, 2, 3), (0,) * 7, (0, 0, 0, 0, 0, 5), (0, 0, -1, 0, 0, 0), (1.0,) * 6, (True,) * 6]
 )
-def test_a_tuple_that_is_no_cell_is_refused(made: Table, cell: tuple[int, ...]) -> None:
+def test_a_tuple_that_is_no_cell_is_refused(toy_table: Table, cell: tuple[int, ...]) -> None:
     with pytest.raises(UserError, match="is not an architecture"):
-        made.accuracy(cell, "cifar10", "test")
+        toy_table.accuracy(cell, "cifar10", "test")
 
 
-def test_a_tuple_is_a_cell_in_every_method(real: Table) -> None:
-    cell = real.arch(6111)
+def test_a_tuple_is_a_cell_in_every_method(real_table: Table) -> None:
+    cell = real_table.arch(6111)
     asked = ("cifar10", "test")
-    assert real.accuracy(cell, *asked).item() == real.accuracy(6111, *asked).item() == pytest.approx(94.37333)
-    assert (real.rank(cell, *asked), real.percentile(cell, *asked), real.regret(cell, *asked)) == (1, 100, 0)
-    assert real.accuracy(cell, *asked, seed=0).shape == ()
-    assert real.arch(cell) == cell
-    assert real.accuracy([cell, space.to_string(cell)], *asked).tolist() == [real.accuracy(cell, *asked).item()] * 2
+    assert (
+        real_table.accuracy(cell, *asked).item() == real_table.accuracy(6111, *asked).item() == pytest.approx(94.37333)
+    )
+    assert (real_table.rank(cell, *asked), real_table.percentile(cell, *asked), real_table.regret(cell, *asked)) == (
+        1,
+        100,
+        0,
+    )
+    assert real_table.accuracy(cell, *asked, seed=0).shape == ()
+    assert real_table.arch(cell) == cell
+    assert (
+        real_table.accuracy([cell, space.to_string(cell)], *asked).tolist()
+        == [real_table.accuracy(cell, *asked).item()] * 2
+    )
 
 
-def test_a_number_is_the_benchmarks_index_in_a_sample_too(sample: Table, made: Table) -> None:
+def test_a_number_is_the_benchmarks_index_in_a_sample_too(sample: Table, toy_table: Table) -> None:
     for index in sample.numbers.tolist():
-        cell = made.arch(index)
+        cell = toy_table.arch(index)
         assert sample.arch(index) == cell == sample.arch(cell)
         assert sample.describe(index) == sample.describe(cell) == sample.describe(str(index))
         assert sample.describe(index)["index"] == sample.index(cell) == index
@@ -185,10 +203,10 @@ def test_a_number_is_the_benchmarks_index_in_a_sample_too(sample: Table, made: T
             ask(lacking)
 
 
-def test_a_sample_refuses_the_architectures_it_lacks(sample: Table, made: Table) -> None:
-    assert (made.complete, sample.complete, len(sample)) == (True, False, 40)
+def test_a_sample_refuses_the_architectures_it_lacks(sample: Table, toy_table: Table) -> None:
+    assert (toy_table.complete, sample.complete, len(sample)) == (True, False, 40)
     held = {tuple(row) for row in sample.ops.tolist()}
-    absent = next(arch for arch in map(tuple, made.ops.tolist()) if arch not in held)
+    absent = next(arch for arch in map(tuple, toy_table.ops.tolist()) if arch not in held)
     with pytest.raises(UserError, match="is not among the 40 architectures of table 'made-up'"):
         sample.index(absent)
     with pytest.raises(UserError, match="unknown operation 'skip'; did you mean 'skip_connect'"):
@@ -200,23 +218,25 @@ def test_figures_in_words() -> None:
     assert found == ["digits test after 1 epoch", "digits test after 200 epochs"]
 
 
-def test_costs(real: Table) -> None:
-    row = real.index("|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|")
+def test_costs(real_table: Table) -> None:
+    row = real_table.index(
+        "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|"
+    )
     assert row == 1462
-    assert real.params_m()[row] == pytest.approx(1.531546)
-    assert real.params_m("cifar100")[row] == pytest.approx(1.537396)
-    assert real.flops_m()[row] == pytest.approx(222.860992)
-    assert real.train_seconds("cifar100")[6111] == pytest.approx(5759.498668)
+    assert real_table.params_m()[row] == pytest.approx(1.531546)
+    assert real_table.params_m("cifar100")[row] == pytest.approx(1.537396)
+    assert real_table.flops_m()[row] == pytest.approx(222.860992)
+    assert real_table.train_seconds("cifar100")[6111] == pytest.approx(5759.498668)
     with pytest.raises(
         UserError, match="no training time of 'cifar10' after 12 epochs; this table holds: cifar10 after"
     ):
-        real.train_seconds("cifar10", 12)
+        real_table.train_seconds("cifar10", 12)
 
 
-def test_everything_about_one_architecture_says_what_it_is(real: Table) -> None:
-    told = real.describe("6111")
-    assert (told["index"], told["arch"]) == (6111, space.to_string(real.arch(6111)))
-    assert len(told["figures"]) == len(real.figures()) == 13
+def test_everything_about_one_architecture_says_what_it_is(real_table: Table) -> None:
+    told = real_table.describe("6111")
+    assert (told["index"], told["arch"]) == (6111, space.to_string(real_table.arch(6111)))
+    assert len(told["figures"]) == len(real_table.figures()) == 13
     best = next(item for item in told["figures"] if (item["dataset"], item["split"], item["epochs"]) == TEST_200)
     assert best["accuracy_pct"] == pytest.approx(94.37333)
     assert best["runs_pct"] == [94.26, 94.68, 94.18]
@@ -226,6 +246,6 @@ def test_everything_about_one_architecture_says_what_it_is(real: Table) -> None:
 TEST_200 = Metric("cifar10", "test", 200)
 
 
-def test_arrays_cannot_be_written_to(made: Table) -> None:
+def test_arrays_cannot_be_written_to(toy_table: Table) -> None:
     with pytest.raises(ValueError, match="read-only"):
-        made.accuracy(None, "cifar10", "test")[0] = 100
+        toy_table.accuracy(None, "cifar10", "test")[0] = 100

@@ -43,15 +43,15 @@ def small_table(journal: Journal) -> Table:
 
 
 def test_every_class_has_one_representative_and_the_references_come_first() -> None:
-    found = measuring.representatives()
-    assert sorted(found.tolist()) == np.unique(space.classes()).tolist()
+    codes = measuring.representatives()
+    assert sorted(codes.tolist()) == np.unique(space.classes()).tolist()
     first = {code_of(arch) for arch in measuring.REFERENCES}
-    assert set(found[: len(first)].tolist()) == first
+    assert set(codes[: len(first)].tolist()) == first
 
 
 def test_a_sample_is_spread_over_the_space() -> None:
-    part = measuring.representatives()[:600]
-    assert 0.9 < np.median(part) / np.median(measuring.representatives()) < 1.1
+    codes = measuring.representatives()[:600]
+    assert 0.9 < np.median(codes) / np.median(measuring.representatives()) < 1.1
 
 
 def test_what_was_trained_is_not_trained_again(journal: Journal) -> None:
@@ -66,8 +66,8 @@ def test_a_torn_line_is_trained_again(journal: Journal) -> None:
     measure(journal, CHEAP)
     text = journal.path.read_bytes()
     journal.path.write_bytes(text[:-20])
-    (again,) = measure(journal, CHEAP)
-    assert again.seed == 1
+    (line,) = measure(journal, CHEAP)
+    assert line.seed == 1
     assert len(journal.trainings()) == 2
 
 
@@ -84,8 +84,8 @@ def test_a_rate_held_within_an_epoch_makes_another_training_and_older_journals_h
         "the key is that of before there was a choice"
     )
     assert measuring.settings(RECIPES["nas-bench-201"])["rate_by"] == "epoch"
-    held = replace(journal.recipe, rate_by="epoch")
-    assert Journal(journal.images, held).path != journal.path
+    recipe = replace(journal.recipe, rate_by="epoch")
+    assert Journal(journal.images, recipe).path != journal.path
 
 
 def test_trainings_on_images_that_came_to_be_moved_otherwise_are_others(
@@ -98,9 +98,9 @@ def test_trainings_on_images_that_came_to_be_moved_otherwise_are_others(
 
 
 def test_processes_measure_what_one_process_does(journal: Journal) -> None:
-    alone = {(line.code, line.seed, line.valid, line.test) for line in measure(journal, CHEAP, OTHER)}
+    lines = {(line.code, line.seed, line.valid, line.test) for line in measure(journal, CHEAP, OTHER)}
     journal.path.unlink()
-    assert {(line.code, line.seed, line.valid, line.test) for line in measure(journal, CHEAP, OTHER, jobs=2)} == alone
+    assert {(line.code, line.seed, line.valid, line.test) for line in measure(journal, CHEAP, OTHER, jobs=2)} == lines
 
 
 def test_a_failed_training_is_named_and_the_others_are_kept(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,12 +147,12 @@ def test_what_a_table_lacks_is_trained_once_beside_the_results_and_marked(journa
     assert measuring.lacking(table, [CHEAP]) == []
     (line,) = complete(table, tmp_path, CHEAP, OTHER)
     assert (line.code, line.seed) == (code_of(OTHER), 0)
-    whole = with_measured(table, tmp_path)
-    row = whole.rows(OTHER)
-    assert whole.measured_here[row]
-    assert not whole.measured_here[whole.rows(CHEAP)]
-    assert float(whole.accuracy(OTHER, "digits", "test", 1)) == line.test
-    runs = whole.seeds("digits", "test", 1)[row]
+    full_table = with_measured(table, tmp_path)
+    row = full_table.rows(OTHER)
+    assert full_table.measured_here[row]
+    assert not full_table.measured_here[full_table.rows(CHEAP)]
+    assert float(full_table.accuracy(OTHER, "digits", "test", 1)) == line.test
+    runs = full_table.seeds("digits", "test", 1)[row]
     assert np.isfinite(runs).tolist() == [True, False], "one training seed where the table has two"
 
 
@@ -161,8 +161,8 @@ def test_later_additions_keep_earlier_ones(journal: Journal, tmp_path: Path) -> 
     third = (NONE,) * 3 + (4, NONE, NONE)
     for arch in (OTHER, third):
         assert len(complete(table, tmp_path, arch)) == 1
-    whole = with_measured(table, tmp_path)
-    assert measuring.lacking(whole, [CHEAP, OTHER, third]) == []
+    full_table = with_measured(table, tmp_path)
+    assert measuring.lacking(full_table, [CHEAP, OTHER, third]) == []
     assert complete(table, tmp_path, OTHER) == []
 
 

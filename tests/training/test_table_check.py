@@ -29,7 +29,7 @@ def table() -> Table:
     return build_table(about, np.array(ARCHS), means, {LONG: runs})
 
 
-def filled(own_home: Path) -> Journal:
+def journal_with_runs(own_home: Path) -> Journal:
     journal = Journal(load_images("digits"), TrainConfig(epochs=12))
     journal.path.parent.mkdir(parents=True)
     for arch in ARCHS:
@@ -39,25 +39,27 @@ def filled(own_home: Path) -> Journal:
 
 
 def test_our_figure_stands_beside_the_tables_and_its_seed_noise(own_home: Path) -> None:
-    found = table_check.compare(table(), table().numbers.tolist(), filled(own_home), 2)
-    assert [one.metric for one in found] == [SHORT] * 3  # the table holds no validation figure after 12 epochs
-    assert found[0].difference == pytest.approx(62 - 60)
-    assert found[0].ours.tolist() == [61.0, 63.0]
-    assert found[0].noise == pytest.approx(np.std([80, 82], ddof=1))
-    assert found[1].noise == pytest.approx(np.std([70, 70, 73], ddof=1))
-    assert found[0].noise_epochs == 200
-    assert np.isnan(found[2].noise)
+    comparisons = table_check.compare(table(), table().numbers.tolist(), journal_with_runs(own_home), 2)
+    assert [comparison.metric for comparison in comparisons] == [
+        SHORT
+    ] * 3  # the table holds no validation figure after 12 epochs
+    assert comparisons[0].difference == pytest.approx(62 - 60)
+    assert comparisons[0].ours.tolist() == [61.0, 63.0]
+    assert comparisons[0].noise == pytest.approx(np.std([80, 82], ddof=1))
+    assert comparisons[1].noise == pytest.approx(np.std([70, 70, 73], ddof=1))
+    assert comparisons[0].noise_epochs == 200
+    assert np.isnan(comparisons[2].noise)
 
 
 def test_rows_are_named_or_drawn(own_home: Path) -> None:
-    held = table()
-    first, _, third = held.numbers.tolist()
-    assert table_check.chosen(held, [space.to_string(ARCHS[2]), str(first)], 0, SHORT) == [third, first]
-    drawn = table_check.chosen(held, [], 2, SHORT)
-    assert len(set(drawn)) == 2
-    assert drawn == table_check.chosen(held, [], 2, SHORT)
+    benchmark = table()
+    first, _, third = benchmark.numbers.tolist()
+    assert table_check.chosen(benchmark, [space.to_string(ARCHS[2]), str(first)], 0, SHORT) == [third, first]
+    rows = table_check.chosen(benchmark, [], 2, SHORT)
+    assert len(set(rows)) == 2
+    assert rows == table_check.chosen(benchmark, [], 2, SHORT)
     with pytest.raises(UserError, match="sample=4"):
-        table_check.chosen(held, [], 4, SHORT)
+        table_check.chosen(benchmark, [], 4, SHORT)
 
 
 def test_the_half_of_cifar10_has_a_figure_of_its_own() -> None:
@@ -66,15 +68,15 @@ def test_the_half_of_cifar10_has_a_figure_of_its_own() -> None:
         Metric("cifar10", "valid", 12): "valid",
         Metric("cifar10", "test-halftrain", 12): "test",
     }
-    whole = Journal(images, replace(TrainConfig(), trained_on="whole")).figures()
-    assert whole[Metric("cifar10", "test", 12)] == "test"
+    figures = Journal(images, replace(TrainConfig(), trained_on="whole")).figures()
+    assert figures[Metric("cifar10", "test", 12)] == "test"
 
 
 def test_a_measured_table_can_be_checked_by_its_own_recipe(own_home: Path) -> None:
-    journal = filled(own_home)
-    made = journal.table([space.to_code(arch) for arch in ARCHS], 2)
-    assert measuring.recipe_of(made) == TrainConfig(epochs=12)
+    journal = journal_with_runs(own_home)
+    own_table = journal.table([space.to_code(arch) for arch in ARCHS], 2)
+    assert measuring.recipe_of(own_table) == TrainConfig(epochs=12)
     assert measuring.recipe_of(table()) is None
-    found = table_check.compare(made, [made.index(ARCHS[0])], journal, 2)
-    assert [one.difference for one in found] == [0.0]
-    assert found[0].noise == pytest.approx(np.std([61, 63], ddof=1))
+    comparisons = table_check.compare(own_table, [own_table.index(ARCHS[0])], journal, 2)
+    assert [comparison.difference for comparison in comparisons] == [0.0]
+    assert comparisons[0].noise == pytest.approx(np.std([61, 63], ddof=1))

@@ -24,11 +24,21 @@ def trainer(**changes: object) -> Trainer:
 
 
 def test_the_benchmarks_recipe() -> None:
-    asked = recipe("nas-bench-201")
-    assert (asked.epochs, asked.batch, asked.learning_rate, asked.momentum) == (12, 256, 0.1, 0.9)
-    assert (asked.nesterov, asked.weight_decay, asked.channels, asked.cells) == (True, 5e-4, 16, 5)
+    benchmark_recipe = recipe("nas-bench-201")
+    assert (
+        benchmark_recipe.epochs,
+        benchmark_recipe.batch,
+        benchmark_recipe.learning_rate,
+        benchmark_recipe.momentum,
+    ) == (12, 256, 0.1, 0.9)
+    assert (
+        benchmark_recipe.nesterov,
+        benchmark_recipe.weight_decay,
+        benchmark_recipe.channels,
+        benchmark_recipe.cells,
+    ) == (True, 5e-4, 16, 5)
     assert recipe("nas-bench-201-full").epochs == 200
-    assert asked.rate_by == recipe("nas-bench-201-full").rate_by == "epoch"
+    assert benchmark_recipe.rate_by == recipe("nas-bench-201-full").rate_by == "epoch"
     assert recipe("small").rate_by == recipe("digits").rate_by == "step", "as the tables were made that exist"
 
 
@@ -36,22 +46,24 @@ QUICKLY = {"batch": 50, "channels": 4, "cells": 1, "trained_on": "half"}
 
 
 def test_the_benchmarks_recipe_trains_on_the_benchmarks_half(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = recipe("nas-bench-201")
-    given = Split(np.arange(0, 400, 2), np.arange(1, 400, 2), "the benchmark's own split")
-    monkeypatch.setattr(training, "benchmark_split", lambda name: {"cifar10": given}[name])
-    found = parts(small_images(), asked)
-    assert (found.train.tolist(), found.valid.tolist()) == (given.train.tolist(), given.valid.tolist())
-    assert found.test.tolist() == list(range(400, 600))
-    assert parts(small_images(name="cifar100"), asked).train.tolist() == list(range(200)), "which it does not halve"
+    benchmark_recipe = recipe("nas-bench-201")
+    split = Split(np.arange(0, 400, 2), np.arange(1, 400, 2), "the benchmark's own split")
+    monkeypatch.setattr(training, "benchmark_split", lambda name: {"cifar10": split}[name])
+    halves = parts(small_images(), benchmark_recipe)
+    assert (halves.train.tolist(), halves.valid.tolist()) == (split.train.tolist(), split.valid.tolist())
+    assert halves.test.tolist() == list(range(400, 600))
+    assert parts(small_images(name="cifar100"), benchmark_recipe).train.tolist() == list(range(200)), (
+        "which it does not halve"
+    )
     monkeypatch.setattr(training, "benchmark_split", lambda name: None)
     with pytest.raises(UserError, match=r"whose split file is missing; .* --set trained_on=half takes the first half"):
-        parts(small_images(), asked)
+        parts(small_images(), benchmark_recipe)
 
 
 def test_the_benchmarks_recipe_holds_the_rate_within_an_epoch() -> None:
-    held = Trainer(small_images(), recipe("nas-bench-201", QUICKLY), CPU)
-    rates = [held.rate(step) for step in range(12 * held.steps)]
-    assert held.steps == 4
+    benchmark_trainer = Trainer(small_images(), recipe("nas-bench-201", QUICKLY), CPU)
+    rates = [benchmark_trainer.rate(step) for step in range(12 * benchmark_trainer.steps)]
+    assert benchmark_trainer.steps == 4
     by_epoch = np.reshape(rates, (12, 4))
     assert (by_epoch == by_epoch[:, :1]).all()
     assert by_epoch[:, 0] == pytest.approx([0.05 * (1 + cos(pi * epoch / 12)) for epoch in range(12)])
@@ -59,7 +71,7 @@ def test_the_benchmarks_recipe_holds_the_rate_within_an_epoch() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "sentence"),
     [
         ({"epoch": 3}, "did you mean 'epochs'"),
         ({"epochs": 0}, "epochs=0"),
@@ -70,8 +82,8 @@ def test_the_benchmarks_recipe_holds_the_rate_within_an_epoch() -> None:
         ({"name": "mine"}, "name"),
     ],
 )
-def test_what_is_no_recipe_is_refused_in_a_sentence(changes: dict[str, object], told: str) -> None:
-    with pytest.raises(UserError, match=told):
+def test_what_is_no_recipe_is_refused_in_a_sentence(changes: dict[str, object], sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
         recipe("small", changes)
 
 
@@ -87,31 +99,31 @@ def test_values_may_be_strings() -> None:
 
 
 def test_half_trains_on_the_first_half_and_measures_on_the_rest() -> None:
-    found = parts(small_images(), QUICK)
-    assert found.train.tolist() == list(range(200))
-    assert found.valid.tolist() == list(range(200, 400))
-    assert found.test.tolist() == list(range(400, 600))
+    halves = parts(small_images(), QUICK)
+    assert halves.train.tolist() == list(range(200))
+    assert halves.valid.tolist() == list(range(200, 400))
+    assert halves.test.tolist() == list(range(400, 600))
 
 
 def test_whole_halves_the_test_images_but_for_cifar10() -> None:
-    whole = replace(QUICK, trained_on="whole")
-    train, valid, test = parts(small_images(name="cifar100"), whole)
+    whole_recipe = replace(QUICK, trained_on="whole")
+    train, valid, test = parts(small_images(name="cifar100"), whole_recipe)
     assert len(train) == 400
     assert sorted([*valid, *test]) == list(range(400, 600))
     assert len(valid) == len(test) == 100
-    train, valid, test = parts(small_images(), whole)
+    train, valid, test = parts(small_images(), whole_recipe)
     assert (len(train), len(valid), test.tolist()) == (400, 0, list(range(400, 600)))
 
 
 def test_fewer_images_can_be_asked_for() -> None:
-    found = parts(small_images(), replace(QUICK, images=30, measured=20))
-    assert [len(index) for index in found] == [30, 20, 20]
-    assert found.valid[0] == 200
+    halves = parts(small_images(), replace(QUICK, images=30, measured=20))
+    assert [len(index) for index in halves] == [30, 20, 20]
+    assert halves.valid[0] == 200
 
 
 def test_the_rate_rises_to_its_peak_and_falls_to_zero_along_a_cosine() -> None:
-    plain = trainer()
-    rates = [plain.rate(step) for step in range(8)]
+    trainer_of_epochs = trainer()
+    rates = [trainer_of_epochs.rate(step) for step in range(8)]
     assert rates == pytest.approx([0.05 * (1 + cos(pi * step / 8)) for step in range(8)])
     warm = trainer(warmup=0.5)
     rates = [warm.rate(step) for step in range(8)]
@@ -119,36 +131,36 @@ def test_the_rate_rises_to_its_peak_and_falls_to_zero_along_a_cosine() -> None:
 
 
 def test_a_network_learns_what_can_be_learnt() -> None:
-    found = trainer(epochs=12, learning_rate=0.2).run((CONV3,) * 6, 0)
-    assert found.valid > 40  # ten classes told apart by brightness under noise
-    assert found.test > 40
-    assert found.loss < 2.0
-    assert found.seconds > 0
+    training = trainer(epochs=12, learning_rate=0.2).run((CONV3,) * 6, 0)
+    assert training.valid > 40  # ten classes told apart by brightness under noise
+    assert training.test > 40
+    assert training.loss < 2.0
+    assert training.seconds > 0
 
 
 def test_the_accuracy_of_every_epoch_is_that_of_the_images_as_they_went_by() -> None:
-    still = trainer(epochs=2, learning_rate=1e-30)  # so that the weights can be asked again afterwards
-    net = still.network((CONV3,) * 6, 0)
-    course = still.fit(net, 5)
+    frozen_trainer = trainer(epochs=2, learning_rate=1e-30)  # so that the weights can be asked again afterwards
+    net = frozen_trainer.network((CONV3,) * 6, 0)
+    course = frozen_trainer.fit(net, 5)
     expected = [
-        sum(int((net(batch.images).argmax(1) == batch.labels).sum()) for batch in still._epoch(5, epoch)) / 2
+        sum(int((net(batch.images).argmax(1) == batch.labels).sum()) for batch in frozen_trainer._epoch(5, epoch)) / 2
         for epoch in range(2)
     ]
-    assert len(still.train) == 200
+    assert len(frozen_trainer.train) == 200
     assert course.train_accuracies == tuple(expected)
     assert len(set(expected)) == 2
 
 
 def test_a_training_is_a_function_of_architecture_and_seed() -> None:
     arch: Arch = (CONV3, 2, POOL, 1, NONE, CONV3)
-    first, again, other = trainer().run(arch, 0), trainer().run(arch, 0), trainer().run(arch, 1)
-    assert (first.valid, first.test, first.loss) == (again.valid, again.test, again.loss)
+    first, repeat, other = trainer().run(arch, 0), trainer().run(arch, 0), trainer().run(arch, 1)
+    assert (first.valid, first.test, first.loss) == (repeat.valid, repeat.test, repeat.loss)
     assert first.loss != other.loss
 
 
 def test_a_cell_that_passes_nothing_is_at_chance() -> None:
-    found = trainer().run((NONE,) * 6, 0)
-    assert found.test <= 20
+    training = trainer().run((NONE,) * 6, 0)
+    assert training.test <= 20
 
 
 def test_a_part_that_is_not_measured_is_nan() -> None:
@@ -161,17 +173,17 @@ def test_a_diverging_training_says_so() -> None:
 
 
 def test_weights_that_take_no_part_stay_as_they_were() -> None:
-    held = trainer()
-    net = held.network((NONE, NONE, CONV3, 1, NONE, NONE), 0)  # 2<-1 leads nowhere
+    small_trainer = trainer()
+    net = small_trainer.network((NONE, NONE, CONV3, 1, NONE, NONE), 0)  # 2<-1 leads nowhere
     before = {name: weight.detach().clone() for name, weight in net.named_parameters() if "bundles" in name}
-    held.fit(net, 0)
+    small_trainer.fit(net, 0)
     assert all(torch.equal(before[name], dict(net.named_parameters())[name]) for name in before)
     assert len(before) == 3 * 3
 
 
 def test_the_embedded_images_are_grey_and_never_mirrored_or_moved() -> None:
-    held = Trainer(load_images("digits"), replace(RECIPES["small"], images=256), CPU)
-    assert (held.train.crop, held.train.flip) == (0, False)
-    batch = next(held.train.augmented(torch.arange(4), 4, torch.Generator()))
-    assert torch.equal(batch.images, next(held.train.fixed(4)).images)
+    digits_trainer = Trainer(load_images("digits"), replace(RECIPES["small"], images=256), CPU)
+    assert (digits_trainer.train.crop, digits_trainer.train.flip) == (0, False)
+    batch = next(digits_trainer.train.augmented(torch.arange(4), 4, torch.Generator()))
+    assert torch.equal(batch.images, next(digits_trainer.train.fixed(4)).images)
     assert np.array_equal(batch.images[:, 0], batch.images[:, 2])

@@ -23,12 +23,12 @@ def suite(root: Path, preset: str, **changes: int) -> Path:
 
 
 def test_paper_rows_are_mean_and_std_over_seeds(evidence: report.Evidence) -> None:
-    found = paper_rows(evidence.long).set_index("method")
-    own = evidence.long.query("method == 'random' and benchmark_dataset == 'cifar100'")
-    assert found.loc["random", "cifar100 test"] == pytest.approx(own["test"].mean())
-    assert found.loc["random", "cifar100 valid std"] == pytest.approx(np.std(own["valid"], ddof=1))
-    assert found.loc["darts", "cifar10 test std"] == pytest.approx(0)
-    assert found["seeds"].tolist() == [3, 3, 3]
+    rows = paper_rows(evidence.long).set_index("method")
+    random_accuracies = evidence.long.query("method == 'random' and benchmark_dataset == 'cifar100'")
+    assert rows.loc["random", "cifar100 test"] == pytest.approx(random_accuracies["test"].mean())
+    assert rows.loc["random", "cifar100 valid std"] == pytest.approx(np.std(random_accuracies["valid"], ddof=1))
+    assert rows.loc["darts", "cifar10 test std"] == pytest.approx(0)
+    assert rows["seeds"].tolist() == [3, 3, 3]
 
 
 @pytest.mark.parametrize(
@@ -37,24 +37,24 @@ def test_paper_rows_are_mean_and_std_over_seeds(evidence: report.Evidence) -> No
 def test_published_rows_are_of_the_same_protocol_or_absent(
     tmp_path: Path, table: Table, preset: str, epochs: int, published: bool
 ) -> None:
-    found = grids(suite(tmp_path, preset, epochs=epochs), table)["accuracy"]
-    sources = found.data["source"].str.contains("paper")
+    grid = grids(suite(tmp_path, preset, epochs=epochs), table)["accuracy"]
+    sources = grid.data["source"].str.contains("paper")
     assert sources.any() == published
-    assert ("Nobody has published" in found.note) != published
+    assert ("Nobody has published" in grid.note) != published
     if preset == "drnas":
-        assert "SNAS" in set(found.data["method"])
-        assert "searched on each data set anew" in found.note
+        assert "SNAS" in set(grid.data["method"])
+        assert "searched on each data set anew" in grid.note
 
 
 def test_a_changed_protocol_compares_with_nothing_published(tmp_path: Path, table: Table) -> None:
-    found = grids(suite(tmp_path, "drnas", epochs=5), table)
-    assert not found["accuracy"].data["source"].str.contains("paper").any()
-    assert "not to be compared" in found["elsewhere"].note
+    blocks = grids(suite(tmp_path, "drnas", epochs=5), table)
+    assert not blocks["accuracy"].data["source"].str.contains("paper").any()
+    assert "not to be compared" in blocks["elsewhere"].note
 
 
 def test_measuring_more_changes_no_protocol(tmp_path: Path, table: Table) -> None:
-    found = grids(suite(tmp_path, "drnas", epochs=100, ranking=50, eigenvalue_every=5), table)
-    assert found["accuracy"].data["source"].str.contains("paper").any()
+    blocks = grids(suite(tmp_path, "drnas", epochs=100, ranking=50, eigenvalue_every=5), table)
+    assert blocks["accuracy"].data["source"].str.contains("paper").any()
 
 
 def test_trivial_baselines_come_from_the_table(evidence: report.Evidence, table: Table) -> None:
@@ -85,6 +85,6 @@ def test_no_row_of_ostr_is_printed_as_published(evidence: report.Evidence) -> No
 
 def test_a_table_without_times_or_no_table_says_what_it_cannot(tmp_path: Path, sample: Table) -> None:
     report_folder.add(tmp_path / "s", report_folder.spec("darts", 0), sample.arch(0))
-    for table, said in ((sample, "lacks what a random search"), (None, "Nothing to look up")):
+    for table, sentence in ((sample, "lacks what a random search"), (None, "Nothing to look up")):
         (evidence,) = report.gather(tmp_path / "s", table)[1]
-        assert any(said in block.text for block in flat(accuracy(evidence)) if isinstance(block, Text))
+        assert any(sentence in block.text for block in flat(accuracy(evidence)) if isinstance(block, Text))

@@ -10,19 +10,19 @@ from tests.support import report_folder
 
 
 def test_the_verdict_is_that_of_the_derived_cells(evidence: report.Evidence) -> None:
-    found = report.verdicts(evidence.runs, evidence.curves).set_index("method")
-    assert found.loc["darts", "sentence"] == "collapsed to all-skip in 3 of 3 seeds, from epoch 1"
-    assert found.loc["ostr", "collapsed"] == 0
-    assert found.loc["ostr", "sentence"].startswith("did not collapse in any of 3 seeds")
-    assert found.loc["darts", ["skips", "parameter_free", "epoch"]].tolist() == [6, 6, 1]
+    verdicts = report.verdicts(evidence.runs, evidence.curves).set_index("method")
+    assert verdicts.loc["darts", "sentence"] == "collapsed to all-skip in 3 of 3 seeds, from epoch 1"
+    assert verdicts.loc["ostr", "collapsed"] == 0
+    assert verdicts.loc["ostr", "sentence"].startswith("did not collapse in any of 3 seeds")
+    assert verdicts.loc["darts", ["skips", "parameter_free", "epoch"]].tolist() == [6, 6, 1]
 
 
 def test_gap_and_entropy_are_those_of_the_supernet(evidence: report.Evidence) -> None:
-    found = report.verdicts(evidence.runs, evidence.curves).set_index("method")
-    assert found.loc["darts", ["gap", "gap_std"]].tolist() == pytest.approx([21, 1])
+    verdicts = report.verdicts(evidence.runs, evidence.curves).set_index("method")
+    assert verdicts.loc["darts", ["gap", "gap_std"]].tolist() == pytest.approx([21, 1])
     last = report_folder.leaning(report_folder.ALL_SKIP)[-1]
-    assert found.loc["ostr", "entropy"] == pytest.approx(float(-(last * np.log(last)).sum(-1).mean()))
-    assert np.isnan(found.loc["random", "entropy"])
+    assert verdicts.loc["ostr", "entropy"] == pytest.approx(float(-(last * np.log(last)).sum(-1).mean()))
+    assert np.isnan(verdicts.loc["random", "entropy"])
 
 
 def test_a_gap_by_the_mixtures_running_statistics_is_left_out(evidence: report.Evidence) -> None:

@@ -27,12 +27,12 @@ def cost(name: str, values: np.ndarray, measure: Measure = Measure("latency", "m
 def priced(table: Table) -> Table:
     """A millisecond a weight of the cell, one odd value among them; an energy; the same energy with many odd ones."""
     slow = 1 + np.asarray(space.params_m(table.ops))
-    odd, worse = slow.copy(), slow.copy()
-    odd[space.indices()[space.to_code(report_folder.ALL_SKIP)]] = 0
+    outliers, worse = slow.copy(), slow.copy()
+    outliers[space.indices()[space.to_code(report_folder.ALL_SKIP)]] = 0
     worse[:3000] = -1
     energy = Measure("energy", "mJ")
-    made = [cost("slow_ms", odd), cost("worse_ms", worse), cost("board_mj", 2 * slow, energy)]
-    return replace(table, measured_costs=lambda: {one.name: one for one in made})
+    costs = [cost("slow_ms", outliers), cost("worse_ms", worse), cost("board_mj", 2 * slow, energy)]
+    return replace(table, measured_costs=lambda: {cost_column.name: cost_column for cost_column in costs})
 
 
 def test_figure_and_tables_are_there_and_right(suite: Path, priced: Table, table: Table) -> None:
@@ -45,10 +45,10 @@ def test_figure_and_tables_are_there_and_right(suite: Path, priced: Table, table
     ]
     methods, front = (block for block in blocks if isinstance(block, TableBlock))
     accuracies = table.means[Metric(evidence.dataset, "test", 200)]
-    places = stats.front(priced.costs["slow_ms"].values, accuracies)
-    own = front.data[front.data["cost"] == "slow_ms"]
-    assert own["index"].tolist() == places.tolist()
-    assert own["test"].to_numpy() == pytest.approx(accuracies[places])
+    front_rows = stats.front(priced.costs["slow_ms"].values, accuracies)
+    slow_front = front.data[front.data["cost"] == "slow_ms"]
+    assert slow_front["index"].tolist() == front_rows.tolist()
+    assert slow_front["test"].to_numpy() == pytest.approx(accuracies[front_rows])
     assert set(methods.data["cost"]) == {"slow_ms", "worse_ms", "board_mj"}
     runs = evidence.own().dropna(subset=["test"])
     skips = space.to_string(report_folder.ALL_SKIP)
@@ -67,7 +67,7 @@ def test_without_such_data_nothing_is_said(suite: Path, evidence: report.Evidenc
 
 def test_of_a_file_the_cost_with_fewest_odd_values_is_drawn(priced: Table) -> None:
     other = cost("board_ms", np.ones(space.SIZE), source="b.csv")
-    names = [one.name for one in representative([*priced.costs.values(), other])]
+    names = [cost_column.name for cost_column in representative([*priced.costs.values(), other])]
     assert names == ["board_ms", "slow_ms", "board_mj"]
 
 
@@ -84,12 +84,12 @@ def test_runs_below_the_axis_are_marked_at_its_edge() -> None:
 def test_exports_have_a_column_a_cost_and_name_the_odd_ones(suite: Path, priced: Table, tmp_path: Path) -> None:
     export.write_runs(suite, tmp_path / "runs.csv", priced)
     frame = pd.read_csv(tmp_path / "runs.csv", dtype={"odd_costs": str})
-    derived = frame.dropna(subset=["arch"])
-    odd = derived["arch"] == space.to_string(report_folder.ALL_SKIP)
-    assert odd.any()
-    assert derived.loc[odd, "cost_slow_ms"].isna().all()
-    assert derived.loc[odd, "odd_costs"].str.contains("slow_ms").all()
-    good = derived[~odd].iloc[0]
+    done_runs = frame.dropna(subset=["arch"])
+    is_odd = done_runs["arch"] == space.to_string(report_folder.ALL_SKIP)
+    assert is_odd.any()
+    assert done_runs.loc[is_odd, "cost_slow_ms"].isna().all()
+    assert done_runs.loc[is_odd, "odd_costs"].str.contains("slow_ms").all()
+    good = done_runs[~is_odd].iloc[0]
     index = space.indices()[space.to_code(space.from_string(good["arch"]))]
     assert good["cost_slow_ms"] == pytest.approx(priced.costs["slow_ms"].given[index])
     assert frame.loc[frame["arch"].isna(), "cost_slow_ms"].isna().all()
@@ -104,12 +104,12 @@ def test_size_alone_is_the_largest_of_a_hundred(evidence: report.Evidence, table
     (grid,) = size(evidence, table)
     assert isinstance(grid, TableBlock)
     accuracies = table.means[Metric(evidence.dataset, "test", 200)]
-    params, drawn = space.params_m(table.ops), []
+    params, largest = space.params_m(table.ops), []
     generator = np.random.default_rng(0)
     for _ in range(4000):
         cells = generator.integers(0, space.SIZE, 100)
-        drawn.append(accuracies[cells[np.argmax(params[cells])]])
+        largest.append(accuracies[cells[np.argmax(params[cells])]])
     row = grid.data.set_index("method").loc["proxy:params"]
-    assert row["mean"] == pytest.approx(np.mean(drawn), abs=0.3)
+    assert row["mean"] == pytest.approx(np.mean(largest), abs=0.3)
     assert row["largest"] == pytest.approx(accuracies[params == params.max()].mean())
     assert row["tau"] == pytest.approx(stats.tau(params, accuracies))

@@ -9,7 +9,7 @@ from benchharness.table import Table
 from tests.support import report_folder
 
 
-def words(blocks: list[Block]) -> str:
+def text_of(blocks: list[Block]) -> str:
     return " ".join(item for block in flat(blocks) if isinstance(block, Bullets) for item in block.items)
 
 
@@ -23,10 +23,10 @@ def test_a_folder_whose_runs_saw_different_images_says_so(suite: Path) -> None:
     runs, _ = report.gather(suite, None)
     first = runs["seed"] == 0
     mixed = runs.assign(images_sha256=runs["images_sha256"].where(first, "f" * 64))
-    said = standing(mixed)
-    assert "Runs on cifar10 saw different images: " in said
-    assert f"{(~first).sum()} on CIFAR-10 (JPEG) (sha256 ffffffffffffffff)" in said
-    assert said.endswith("comparing them compares images too.")
+    sentence = standing(mixed)
+    assert "Runs on cifar10 saw different images: " in sentence
+    assert f"{(~first).sum()} on CIFAR-10 (JPEG) (sha256 ffffffffffffffff)" in sentence
+    assert sentence.endswith("comparing them compares images too.")
 
 
 def test_the_same_images_under_two_labels_are_no_mixture(suite: Path) -> None:
@@ -49,15 +49,15 @@ def test_an_unfinished_folder_says_what_is_missing_and_why(tmp_path: Path) -> No
     blocks = missing(runs)
     (grid,) = [block for block in flat(blocks) if isinstance(block, TableBlock)]
     assert grid.data["reason"].tolist() == ["", "Diverged: loss is nan in epoch 3"]
-    assert "darts lacks 2; paired comparisons use the shared ones" in words(blocks)
+    assert "darts lacks 2; paired comparisons use the shared ones" in text_of(blocks)
 
 
 def test_what_ran_names_protocol_data_seeds_and_read_outs(evidence: report.Evidence) -> None:
-    said = words(setting(evidence))
-    assert "Protocol cpu, changed: epochs=6." in said
-    assert "CIFAR-10 (JPEG), split halves: 2500 images train the weights, 2500 the architecture" in said
-    assert "Seeds 0-2 of every method." in said
-    assert "ostr is the supernet of darts, read out by strength." in said
+    text = text_of(setting(evidence))
+    assert "Protocol cpu, changed: epochs=6." in text
+    assert "CIFAR-10 (JPEG), split halves: 2500 images train the weights, 2500 the architecture" in text
+    assert "Seeds 0-2 of every method." in text
+    assert "ostr is the supernet of darts, read out by strength." in text
 
 
 def test_settings_that_a_protocol_has_for_single_methods_are_named(tmp_path: Path, table: Table) -> None:
@@ -67,10 +67,10 @@ def test_settings_that_a_protocol_has_for_single_methods_are_named(tmp_path: Pat
         report_folder.add(tmp_path / "s", run, report_folder.GOOD)
     (evidence,) = report.gather(tmp_path / "s", table)[1]
     assert evidence.protocol == "nb201", "all of them are of that protocol"
-    said = words(setting(evidence))
-    assert "Protocol nb201, unchanged." in said
-    assert "The protocol's own for gdas: epochs=250." in said
-    assert "The protocol's own for setn: clip=0.0, epochs=250." in said
+    text = text_of(setting(evidence))
+    assert "Protocol nb201, unchanged." in text
+    assert "The protocol's own for gdas: epochs=250." in text
+    assert "The protocol's own for setn: clip=0.0, epochs=250." in text
 
 
 def test_other_epochs_than_the_protocols_for_a_method_are_another_protocol(tmp_path: Path, table: Table) -> None:
@@ -78,27 +78,27 @@ def test_other_epochs_than_the_protocols_for_a_method_are_another_protocol(tmp_p
     report_folder.add(tmp_path / "s", run, report_folder.GOOD)
     (evidence,) = report.gather(tmp_path / "s", table)[1]
     assert evidence.protocol == "", "no published figure may stand beside it"
-    assert "changed: epochs=50" in words(setting(evidence))
+    assert "changed: epochs=50" in text_of(setting(evidence))
 
 
 def test_what_holds_for_all_names_table_machine_versions_and_the_rule(evidence: report.Evidence, table: Table) -> None:
-    said = words(method(evidence.runs, [table]))
-    assert "Table toy, version 1, all 15,625 architectures, sha256 cdcdcdcdcdcdcdcd" in said
-    assert "after 200 epochs, one seed" in said
-    assert "No test figure influenced a choice" in said
-    assert "Device cpu: test, 2 cores, no GPU." in said
-    assert "Python 3.11, numpy 2.0." in said
-    assert "No table was installed" in words(method(evidence.runs, [None]))
+    text = text_of(method(evidence.runs, [table]))
+    assert "Table toy, version 1, all 15,625 architectures, sha256 cdcdcdcdcdcdcdcd" in text
+    assert "after 200 epochs, one seed" in text
+    assert "No test figure influenced a choice" in text
+    assert "Device cpu: test, 2 cores, no GPU." in text
+    assert "Python 3.11, numpy 2.0." in text
+    assert "No table was installed" in text_of(method(evidence.runs, [None]))
 
 
 def test_what_run_ids_leave_out_is_told_where_runs_differ_in_it(evidence: report.Evidence, table: Table) -> None:
     runs = evidence.runs
-    alike = [{**machine, "device": "cuda:0", "threads": 1, "compiled": False} for machine in runs["machine"]]
-    assert "run ids leave out" not in words(method(runs.assign(machine=alike), [table]))
-    others = [{**alike[0], "threads": 2, "compiled": True}, *alike[1:-1], {**alike[-1], "device": "cuda:1"}]
-    said = words(method(runs.assign(machine=others), [table]))
-    assert f"cuda with 1 thread ({len(runs) - 1} runs) and cuda with 2 threads and compiled (1 run)" in said
+    machines = [{**machine, "device": "cuda:0", "threads": 1, "compiled": False} for machine in runs["machine"]]
+    assert "run ids leave out" not in text_of(method(runs.assign(machine=machines), [table]))
+    others = [{**machines[0], "threads": 2, "compiled": True}, *machines[1:-1], {**machines[-1], "device": "cuda:1"}]
+    text = text_of(method(runs.assign(machine=others), [table]))
+    assert f"cuda with 1 thread ({len(runs) - 1} runs) and cuda with 2 threads and compiled (1 run)" in text
 
 
 def test_a_table_that_holds_a_part_says_how_much(evidence: report.Evidence, sample: Table) -> None:
-    assert "1,563 of 15,625 architectures" in words(method(evidence.runs, [sample, None]))
+    assert "1,563 of 15,625 architectures" in text_of(method(evidence.runs, [sample, None]))

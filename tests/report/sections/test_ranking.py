@@ -14,10 +14,10 @@ THREE = pd.DataFrame({"good": [94.0, 93.5, 93.8], "bad": [54.3, 54.3, 54.3]})
 
 
 def test_ranking_is_best_first_with_the_figures_of_stats() -> None:
-    found = report.ranking(THREE[["bad", "good"]])
-    assert found["method"].tolist() == ["good", "bad"]
+    ranking = report.ranking(THREE[["bad", "good"]])
+    assert ranking["method"].tolist() == ["good", "bad"]
     expected = stats.summarise(THREE["good"].to_numpy(), np.random.default_rng(0))
-    row = found.iloc[0]
+    row = ranking.iloc[0]
     assert (row["mean"], row["mean_low"], row["mean_high"]) == expected.mean[:3]
     assert (row["iqm"], row["iqm_low"], row["iqm_high"]) == expected.iqm[:3]
     assert (row["std"], row["median"], row["n"]) == (expected.std, expected.median, 3)
@@ -25,11 +25,15 @@ def test_ranking_is_best_first_with_the_figures_of_stats() -> None:
 
 def test_comparisons_pair_by_seed_and_correct_for_all_pairs() -> None:
     scores = THREE.assign(other=[90.0, np.nan, 91.0], never=np.nan)
-    found = report.comparisons(scores)
-    assert list(zip(found["a"], found["b"], strict=True)) == [("good", "other"), ("good", "bad"), ("other", "bad")]
-    assert found["n"].tolist() == [2, 3, 2]
-    assert found["difference"].iloc[0] == pytest.approx((4.0 + 2.8) / 2)
-    assert found["holm"].tolist() == pytest.approx(stats.holm(found["permutation_p"].to_numpy()))
+    comparisons = report.comparisons(scores)
+    assert list(zip(comparisons["a"], comparisons["b"], strict=True)) == [
+        ("good", "other"),
+        ("good", "bad"),
+        ("other", "bad"),
+    ]
+    assert comparisons["n"].tolist() == [2, 3, 2]
+    assert comparisons["difference"].iloc[0] == pytest.approx((4.0 + 2.8) / 2)
+    assert comparisons["holm"].tolist() == pytest.approx(stats.holm(comparisons["permutation_p"].to_numpy()))
 
 
 def test_of_many_comparisons_those_with_the_leader_are_shown_and_all_are_kept(tmp_path: Path, table: Table) -> None:

@@ -27,8 +27,8 @@ def better(scores: pd.DataFrame) -> str:
 
 def answers(results: Path, table: Table | None) -> dict[str, str]:
     (evidence,) = report.gather(results, table)[1]
-    (found,) = [block for block in summary.summary(evidence) if isinstance(block, Answers)]
-    return found.answers
+    (answer_block,) = [block for block in summary.summary(evidence) if isinstance(block, Answers)]
+    return answer_block.answers
 
 
 def test_three_seeds_can_never_be_significant_and_the_answer_says_so() -> None:
@@ -48,9 +48,9 @@ def test_a_method_leads_only_where_tests_say_so() -> None:
     assert "good beats bad by 1.00 points (p=0.006)" in better(scores)
     assert "2 of 3 paired comparisons are significant at 5 %" in better(scores)
     assert "95 % interval" in better(scores), "ten seeds allow one"
-    alone = better(scores.assign(same=good - 0.5))
-    assert alone.startswith("good leads (")
-    assert "it beats same by 0.50 points (p=0.006) and bad by 1.00 points (p=0.006)" in alone
+    without_ties = better(scores.assign(same=good - 0.5))
+    assert without_ties.startswith("good leads (")
+    assert "it beats same by 0.50 points (p=0.006) and bad by 1.00 points (p=0.006)" in without_ties
 
 
 def test_equal_methods_with_enough_seeds_are_not_excused() -> None:
@@ -71,10 +71,10 @@ def test_no_headline_holds_what_is_impossible(tmp_path: Path, table: Table) -> N
     (evidence,) = report.gather(tmp_path / "s", table)[1]
     assert report.ranking(evidence.scores())["mean_high"].iloc[0] > 100
     (pair,) = [block for block in summary.summary(evidence) if isinstance(block, Pair)]
-    shown = pair.grid.shown.set_index("method")
+    rows = pair.grid.shown.set_index("method")
     low, high = evidence.scores()["darts"].min(), evidence.scores()["darts"].max()
-    assert shown.loc["darts", "range"] == f"{low:.2f}–{high:.2f}"
-    numbers = " ".join(shown.astype(str).to_numpy().ravel()).replace("–", " ").split()
+    assert rows.loc["darts", "range"] == f"{low:.2f}–{high:.2f}"
+    numbers = " ".join(rows.astype(str).to_numpy().ravel()).replace("–", " ").split()
     assert all(float(word) <= 100 for word in numbers if word.replace(".", "").isdigit())
 
 
@@ -92,57 +92,60 @@ def test_of_many_seeds_too_an_impossible_interval_is_no_headline() -> None:
 
 def test_the_random_cell_and_the_optimum_stand_in_the_ranking(evidence: report.Evidence) -> None:
     (pair,) = [block for block in summary.summary(evidence) if isinstance(block, Pair)]
-    shown = pair.grid.shown
-    assert shown["method"].iloc[0] == "optimum"
-    values = shown["test (%)"].astype(float)
+    rows = pair.grid.shown
+    assert rows["method"].iloc[0] == "optimum"
+    values = rows["test (%)"].astype(float)
     assert (values.diff().dropna() <= 0).all()
     column = report.by_code(evidence.table, "cifar10", "test")
-    assert shown.set_index("method").loc["a random cell", "test (%)"] == f"{column.mean():.2f}"
+    assert rows.set_index("method").loc["a random cell", "test (%)"] == f"{column.mean():.2f}"
 
 
 def test_against_random_cells_even_three_seeds_have_power(evidence: report.Evidence) -> None:
-    chance = summary.against_random(evidence).set_index("method")
-    assert set(chance.index) == {"darts", "ostr"}, "random cells are not held against themselves"
+    tests = summary.against_random(evidence).set_index("method")
+    assert set(tests.index) == {"darts", "ostr"}, "random cells are not held against themselves"
     column = np.sort(report.by_code(evidence.table, "cifar10", "test"))
-    own = evidence.own()
-    places = stats.percentiles(own.loc[own["method"] == "ostr", "test"].to_numpy(float), column)
-    assert chance.loc["ostr", "p"] == pytest.approx(stats.random_percentile_p(places))
-    said = summary.random_sentence(chance.reset_index())
-    assert "1 of 2 methods is better: ostr (p" in said
-    assert "is worse: darts (p" in said
+    own_runs = evidence.own()
+    percentiles = stats.percentiles(own_runs.loc[own_runs["method"] == "ostr", "test"].to_numpy(float), column)
+    assert tests.loc["ostr", "p"] == pytest.approx(stats.random_percentile_p(percentiles))
+    sentence = summary.random_sentence(tests.reset_index())
+    assert "1 of 2 methods is better: ostr (p" in sentence
+    assert "is worse: darts (p" in sentence
 
 
 @pytest.mark.parametrize(
-    ("places", "p"), [([50.0], 1.0), ([97.5], 0.05), ([100.0, 100.0], 0.0), ([97.0] * 3, 2 * 0.09**3 / 6), ([], np.nan)]
+    ("percentiles", "p"),
+    [([50.0], 1.0), ([97.5], 0.05), ([100.0, 100.0], 0.0), ([97.0] * 3, 2 * 0.09**3 / 6), ([], np.nan)],
 )
-def test_the_p_of_percentiles_is_that_of_sums_of_uniform_numbers(places: list[float], p: float) -> None:
-    found = stats.random_percentile_p(np.array(places))
-    assert found == pytest.approx(p, abs=1e-9, nan_ok=True)
+def test_the_p_of_percentiles_is_that_of_sums_of_uniform_numbers(percentiles: list[float], p: float) -> None:
+    p_value = stats.random_percentile_p(np.array(percentiles))
+    assert p_value == pytest.approx(p, abs=1e-9, nan_ok=True)
 
 
 def test_random_cells_are_found_better_as_often_as_the_level_says() -> None:
     rng = np.random.default_rng(1)
-    known = np.sort(rng.normal(90, 3, 999))
-    found = [stats.random_percentile_p(stats.percentiles(rng.choice(known, 4), known)) for _ in range(2000)]
-    assert 0.035 < np.mean(np.array(found) < 0.05) < 0.065
+    accuracies = np.sort(rng.normal(90, 3, 999))
+    p_values = [
+        stats.random_percentile_p(stats.percentiles(rng.choice(accuracies, 4), accuracies)) for _ in range(2000)
+    ]
+    assert 0.035 < np.mean(np.array(p_values) < 0.05) < 0.065
 
 
 def test_the_five_answers_of_a_collapse_that_strength_undoes(suite: Path, table: Table) -> None:
-    found = answers(suite, table)
-    assert list(found) == QUESTIONS
-    assert found["Did DARTS collapse?"] == (
+    sentences = answers(suite, table)
+    assert list(sentences) == QUESTIONS
+    assert sentences["Did DARTS collapse?"] == (
         "Yes: it collapsed to all-skip in 3 of 3 seeds, from epoch 1. No other method did."
     )
-    assert "ostr is better than darts on 3 of 3 shared supernets" in found["Did operation strength rescue it?"]
-    assert found["Did operation strength rescue it?"].startswith("Not shown: "), "three seeds cannot show it"
+    assert "ostr is better than darts on 3 of 3 shared supernets" in sentences["Did operation strength rescue it?"]
+    assert sentences["Did operation strength rescue it?"].startswith("Not shown: "), "three seeds cannot show it"
 
 
 def test_what_a_folder_cannot_answer_is_said(tmp_path: Path, table: Table) -> None:
     for seed in range(3):
         report_folder.add(tmp_path / "s", report_folder.spec("snas", seed), report_folder.GOOD)
-    found = answers(tmp_path / "s", table)
-    assert found["Did DARTS collapse?"] == "No run of darts is here. Nothing here collapsed."
-    assert found["Did operation strength rescue it?"].startswith("Nothing here was read out by operation strength")
+    sentences = answers(tmp_path / "s", table)
+    assert sentences["Did DARTS collapse?"] == "No run of darts is here. Nothing here collapsed."
+    assert sentences["Did operation strength rescue it?"].startswith("Nothing here was read out by operation strength")
 
 
 class Page(HTMLParser):
@@ -169,18 +172,18 @@ class Page(HTMLParser):
             self.words += data.split()
 
 
-def test_the_stop_watch(built: Path) -> None:
+def test_the_stop_watch(report_path: Path) -> None:
     """The five answers, one figure and one ranked table come first, unfolded, and few words stand before them.
 
     At 1280x800 a line of the page holds some 190 letters and a row of the table is 20 pixels high; what the first
     screen holds was looked at in a browser.
     """
     page = Page()
-    page.feed((built / "report.html").read_text())
+    page.feed((report_path / "report.html").read_text())
     text = " ".join(word for word in page.words)
     body = text[text.index("Missing or failed") :]
-    places = [body.index(question) for question in QUESTIONS]
-    assert places == sorted(places)
-    assert body.index("Ranking") > places[-1]
+    positions = [body.index(question) for question in QUESTIONS]
+    assert positions == sorted(positions)
+    assert body.index("Ranking") > positions[-1]
     assert (page.images, page.rows) == (1, 1 + 3 + 2), "heading, methods, random cell and optimum"
     assert len(body[: body.index("Ranking")]) < 190 * 10, "ten lines of answers at most"

@@ -20,8 +20,8 @@ def test_final_figures_are_those_of_the_searches(evidence: Evidence, table: Tabl
     assert isinstance(picture, FigureBlock)
     assert grid.data["method"].tolist() == baselines.names()
     feedback = baselines.feedback_of(table, "cifar10")
-    chosen = [baselines.simulate("evolution", feedback, 12_000.0, seed).chosen for seed in range(SEEDS)]
-    reached = by_code(table, "cifar10", "test")[chosen]
+    chosen_archs = [baselines.simulate("evolution", feedback, 12_000.0, seed).chosen for seed in range(SEEDS)]
+    reached = by_code(table, "cifar10", "test")[chosen_archs]
     row = grid.data.set_index("method").loc["evolution"]
     assert row["mean"] == pytest.approx(reached.mean())
     assert row["std"] == pytest.approx(reached.std(ddof=1))

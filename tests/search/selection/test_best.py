@@ -11,7 +11,7 @@ from benchharness.errors import UserError
 from benchharness.search import selection
 from benchharness.search.evaluation import Score
 from benchharness.space import NONE
-from tests.support.selections import ALPHA, COST, Linear, trained
+from tests.support.selections import ALPHA, COST, Linear, method_with
 
 
 class Additive(Linear):
@@ -29,7 +29,7 @@ class Additive(Linear):
 
 def test_the_most_accurate_of_the_drawn_cells_wins() -> None:
     torch.manual_seed(3)
-    method = trained()
+    method = method_with()
     torch.manual_seed(3)
     cells = [method.sample() for _ in range(100)]
     best = max(cells, key=lambda cell: float(COST[torch.arange(6), list(cell)].sum()))
@@ -45,7 +45,7 @@ def test_the_most_accurate_of_the_drawn_cells_wins() -> None:
 
 def test_the_likeliest_cells_are_those_of_largest_product() -> None:
     probabilities = ALPHA.double().softmax(-1)
-    cells = selection.make_selection("best", {"pool": "likely", "samples": 50}).likely(trained())  # type: ignore[attr-defined]
+    cells = selection.make_selection("best", {"pool": "likely", "samples": 50}).likely(method_with())  # type: ignore[attr-defined]
     products = probabilities[torch.arange(6), torch.tensor(space.all_ops().astype(np.int64))].prod(1)
     expected = sorted(products.tolist(), reverse=True)[:50]
     found = [float(probabilities[torch.arange(6), list(cell)].prod()) for cell in cells]
@@ -55,7 +55,7 @@ def test_the_likeliest_cells_are_those_of_largest_product() -> None:
 
 @pytest.mark.parametrize("pool", ["drawn", "likely"])
 def test_none_is_left_out_where_it_may_not_be_chosen(pool: str) -> None:
-    found = selection.make_selection("best", {"pool": pool, "none": False})(trained(), Additive())
+    found = selection.make_selection("best", {"pool": pool, "none": False})(method_with(), Additive())
     assert NONE not in found.arch
     assert np.isnan(found.scores[:, NONE]).all()
 
@@ -66,5 +66,5 @@ def test_bad_options_are_named_and_a_hopeless_draw_ends() -> None:
             selection.make_selection("best", changes)
     with pytest.raises(UserError, match="all but decided on none"):
         selection.make_selection("best", {"none": False, "samples": 1})(
-            trained(torch.eye(5)[0].repeat(6, 1) * 90), Additive()
+            method_with(torch.eye(5)[0].repeat(6, 1) * 90), Additive()
         )

@@ -7,11 +7,11 @@ from benchharness.search import selection
 from benchharness.search.evaluation import Evaluation, Score
 from benchharness.search.selection import Selected, is_dead
 from benchharness.space import NONE
-from tests.support.selections import ALPHA, COST, Linear, trained
+from tests.support.selections import ALPHA, COST, Linear, method_with
 
 
 def chosen(name: str, evaluation: Evaluation | None = None, **options: object) -> Selected:
-    return selection.make_selection(name, options)(trained(), evaluation or Linear())
+    return selection.make_selection(name, options)(method_with(), evaluation or Linear())
 
 
 def test_magnitude_is_the_argmax_over_all_five_operations() -> None:
