@@ -31,8 +31,10 @@ def script(name: str) -> Any:
     return module
 
 
-def run(module: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object) -> list[str]:
-    monkeypatch.setattr(sys, "argv", ["script", *map(str, words)])
+def run(
+    module: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object
+) -> list[str]:
+    monkeypatch.setattr(sys, "argv", ["script", *map(str, arguments)])
     module.main()
     return capsys.readouterr().out.splitlines()
 
@@ -49,9 +51,9 @@ def test_learning_curves_stand_beside_the_releases(
     journal.add(Training(code, 1, 34.5, 32.0, 9.0))  # of an older version, without its course
     release = FORMS["folder"](tmp_path)
     out = run(module, monkeypatch, capsys, release, "--archs", 2941, "--out", tmp_path / "curves")
-    said = official_api(release)
+    api = official_api(release)
     theirs = [
-        np.mean([said.get_more_info(2941, "cifar10-valid", epoch, "12", seed)["train-accuracy"] for seed in (111, 777)])
+        np.mean([api.get_more_info(2941, "cifar10-valid", epoch, "12", seed)["train-accuracy"] for seed in (111, 777)])
         for epoch in range(12)
     ]
     assert out[2].startswith("| 2941 | released, mean | " + " | ".join(f"{value:.1f}" for value in theirs))

@@ -46,11 +46,11 @@ def gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]
         del sys.modules[name]
 
 
-def asked(tmp_path: Path, **changes: Any) -> argparse.Namespace:
+def arguments(tmp_path: Path, **changes: Any) -> argparse.Namespace:
     return argparse.Namespace(**{"device": "cpu", "out": tmp_path / "out", "jobs": 0, **changes})
 
 
-def noted(gpu: ModuleType) -> list[tuple[str, int | None]]:
+def step_exits(gpu: ModuleType) -> list[tuple[str, int | None]]:
     return [(line["step"], line["exit"]) for line in gpu.noted()]
 
 
@@ -59,7 +59,7 @@ def does(gpu: ModuleType, name: str, code: str, seconds: float = 60.0, **more: A
     return gpu.Step(name, (sys.executable, "-c", code), seconds, **more)
 
 
-def gone(process: int) -> bool:
+def has_ended(process: int) -> bool:
     """Whether a process is gone, or has ended and is only not yet asked how."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
@@ -85,39 +85,39 @@ def test_a_step_that_takes_too_long_is_ended_with_all_it_started_and_the_next_go
     gpu: ModuleType, tmp_path: Path
 ) -> None:
     steps = [does(gpu, "slow", FORKS, 2.0), does(gpu, "quick", "print(6 * 7)", 20.0)]
-    assert gpu.all_of(steps, asked(tmp_path), time.monotonic() + 60) == 1
-    assert noted(gpu) == [("slow", None), ("quick", 0), ("slow", None)], "tried again once all others have been"
+    assert gpu.all_of(steps, arguments(tmp_path), time.monotonic() + 60) == 1
+    assert step_exits(gpu) == [("slow", None), ("quick", 0), ("slow", None)], "tried again once all others have been"
     with tarfile.open(tmp_path / "out" / "evidence.tgz") as archive:
         names = archive.getnames()
     assert {"slow.txt", "quick.txt", "steps.jsonl"} <= set(names)
     assert (gpu.WORK / "slow.txt").read_text().count("\nbegun\n") == 2
-    assert gone(int((tmp_path / "child").read_text()))
+    assert has_ended(int((tmp_path / "child").read_text()))
 
 
 def test_a_step_that_fails_takes_none_along_and_is_tried_twice_alone(gpu: ModuleType, tmp_path: Path) -> None:
     steps = [does(gpu, "bad", "raise SystemExit(3)"), does(gpu, "good", "")]
     for _ in range(2):
-        assert gpu.all_of(steps, asked(tmp_path), time.monotonic() + 90) == 1
-    assert noted(gpu) == [("bad", 3), ("good", 0), ("bad", 3)]
+        assert gpu.all_of(steps, arguments(tmp_path), time.monotonic() + 90) == 1
+    assert step_exits(gpu) == [("bad", 3), ("good", 0), ("bad", 3)]
 
 
 def test_the_same_again_goes_on_where_the_time_was_up(gpu: ModuleType, tmp_path: Path) -> None:
     """A search that pauses leaves the others their turn; it and what time was too short for count as no failures."""
-    paused = "import pathlib; p = pathlib.Path('n'); p.open('a').write('x'); exit(75 * (len(p.read_text()) < 3))"
-    steps = [does(gpu, "search", paused), does(gpu, "long", "", 300.0, least=200.0), does(gpu, "short", "")]
-    assert gpu.all_of(steps, asked(tmp_path), time.monotonic() + 90) == gpu.MORE
-    assert noted(gpu) == [("search", 75), ("short", 0), ("search", 75)]
-    assert gpu.all_of(steps, asked(tmp_path), time.monotonic() + 400) == 0
-    assert noted(gpu)[3:] == [("long", 0), ("search", 0)]
-    assert gpu.all_of(steps, asked(tmp_path), time.monotonic() + 400) == 0
-    assert len(noted(gpu)) == 5
+    pausing_code = "import pathlib; p = pathlib.Path('n'); p.open('a').write('x'); exit(75 * (len(p.read_text()) < 3))"
+    steps = [does(gpu, "search", pausing_code), does(gpu, "long", "", 300.0, least=200.0), does(gpu, "short", "")]
+    assert gpu.all_of(steps, arguments(tmp_path), time.monotonic() + 90) == gpu.MORE
+    assert step_exits(gpu) == [("search", 75), ("short", 0), ("search", 75)]
+    assert gpu.all_of(steps, arguments(tmp_path), time.monotonic() + 400) == 0
+    assert step_exits(gpu)[3:] == [("long", 0), ("search", 0)]
+    assert gpu.all_of(steps, arguments(tmp_path), time.monotonic() + 400) == 0
+    assert len(step_exits(gpu)) == 5
 
 
 def test_a_step_that_the_commands_end_cut_short_has_not_failed(gpu: ModuleType) -> None:
     step = does(gpu, "some", "", 50.0)
-    for limit, failed in ((20.0, 0), (49.9, 1)):
+    for limit, failures in ((20.0, 0), (49.9, 1)):
         gpu.note(step, "cpu", limit, None, limit)
-        assert gpu.attempts(step, "cpu").failed == failed
+        assert gpu.attempts(step, "cpu").failed == failures
 
 
 def test_what_was_found_on_one_device_does_not_count_for_another(gpu: ModuleType) -> None:
@@ -137,18 +137,18 @@ def test_a_torn_line_does_not_count(gpu: ModuleType) -> None:
 def test_whoever_is_killed_in_a_step_goes_on_with_it(gpu: ModuleType, tmp_path: Path, number: signal.Signals) -> None:
     """What the killed command left going is ended first; where it could still speak, it ended that itself."""
     does_so = f"import gpu; gpu.steps_of = lambda args: [gpu.Step('some', ({sys.executable!r}, '-c', {FORKS!r}), 60.0)]"
-    words = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); {does_so}; exit(gpu.main())"]
-    script = subprocess.Popen([*words, "run", "--device", "cpu"], stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); {does_so}; exit(gpu.main())"]
+    script = subprocess.Popen([*command, "run", "--device", "cpu"], stdout=subprocess.DEVNULL)
     appears(tmp_path / "child")
     child = int((tmp_path / "child").read_text())
     script.send_signal(number)
     script.wait()
-    assert gone(child) == (number == signal.SIGTERM)
+    assert has_ended(child) == (number == signal.SIGTERM)
     gpu.end_leftover()
-    assert gone(child)
+    assert has_ended(child)
     steps = [does(gpu, "some", "")]
-    assert gpu.all_of(steps, asked(tmp_path), time.monotonic() + 60) == 0
-    assert noted(gpu) == [("some", 0)]
+    assert gpu.all_of(steps, arguments(tmp_path), time.monotonic() + 60) == 0
+    assert step_exits(gpu) == [("some", 0)]
 
 
 def test_another_process_of_that_number_is_left_alone(gpu: ModuleType) -> None:
@@ -160,10 +160,10 @@ def test_another_process_of_that_number_is_left_alone(gpu: ModuleType) -> None:
 
 
 def test_without_the_device_nothing_else_is_tried(gpu: ModuleType, tmp_path: Path) -> None:
-    args = asked(tmp_path, device="cuda:7", small=True, suite="suites/paper.toml", seconds=560.0)
+    args = arguments(tmp_path, device="cuda:7", small=True, suite="suites/paper.toml", seconds=560.0)
     with pytest.raises(SystemExit, match="no use without the device"):
         gpu.all_of(list(gpu.steps_of(args)), args, time.monotonic() + 120)
-    assert noted(gpu) == [("device", 1)]
+    assert step_exits(gpu) == [("device", 1)]
     assert "AssertionError" in (gpu.WORK / "device.txt").read_text()
 
 
@@ -171,14 +171,14 @@ def test_the_search_takes_the_way_that_was_found_best(gpu: ModuleType) -> None:
     step = gpu.Step("search", ("{mps}", "run", "--jobs", "{jobs}", "--for", "{left}s"), 560.0)
     assert gpu.filled(step, 0, 300.0) == ["run", "--jobs", "3", "--for", "260s"]
 
-    def found(name: str, **rates: float) -> None:
-        told = {f"{number[1:]} at a time": {"epochs an hour": rate} for number, rate in rates.items()}
-        (gpu.WORK / f"{name}.json").write_text(json.dumps({"found": told}))
+    def write_figures(name: str, **rates: float) -> None:
+        figures = {f"{number[1:]} at a time": {"epochs an hour": rate} for number, rate in rates.items()}
+        (gpu.WORK / f"{name}.json").write_text(json.dumps({"found": figures}))
 
-    found("several", n1=10.0, n2=19.0, n4=18.0)
+    write_figures("several", n1=10.0, n2=19.0, n4=18.0)
     assert gpu.filled(step, 0, 300.0)[:3] == ["run", "--jobs", "2"]
     assert gpu.filled(step, 5, 300.0)[:3] == ["run", "--jobs", "5"]
-    found("several-mps", n4=25.0)
+    write_figures("several-mps", n4=25.0)
     assert gpu.filled(step, 0, 300.0)[:5] == [*sys.modules["gpu_plan"].MPS, "run", "--jobs", "4"]
     (gpu.WORK / "several.json").write_text("torn")
     assert gpu.filled(step, 0, 300.0)[-3] == "4"
@@ -191,39 +191,39 @@ exit $(cat status)
 
 
 @pytest.mark.parametrize(
-    ("status", "said"), [(0, "with MPS"), (1, "without MPS: nvidia-cuda-mps-control ended with 1")]
+    ("status", "sentence"), [(0, "with MPS"), (1, "without MPS: nvidia-cuda-mps-control ended with 1")]
 )
 def test_a_command_runs_under_mps_where_its_daemon_starts_and_else_without(
-    tmp_path: Path, status: int, said: str
+    tmp_path: Path, status: int, sentence: str
 ) -> None:
     control = tmp_path / "nvidia-cuda-mps-control"
     control.write_text(DAEMON)
     control.chmod(0o755)
     (tmp_path / "status").write_text(str(status))
     code = "import os; print(os.environ.get('CUDA_MPS_PIPE_DIRECTORY')); exit(7)"
-    words = [sys.executable, str(SCRIPTS / "mps.py"), sys.executable, "-c", code]
-    around = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    process = subprocess.run(words, cwd=tmp_path, env=around, capture_output=True, text=True, check=False)
-    told, place = process.stdout.splitlines()
-    assert (process.returncode, told.startswith(said)) == (7, True)
-    asked_for = [line.split() for line in (tmp_path / "control").read_text().splitlines()]
+    command = [sys.executable, str(SCRIPTS / "mps.py"), sys.executable, "-c", code]
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    process = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    first_line, pipe_folder = process.stdout.splitlines()
+    assert (process.returncode, first_line.startswith(sentence)) == (7, True)
+    requests = [line.split() for line in (tmp_path / "control").read_text().splitlines()]
     if status:
-        assert place == "None"
-        assert [words[0] for words in asked_for] == ["-d"]
+        assert pipe_folder == "None"
+        assert [command[0] for command in requests] == ["-d"]
     else:
-        assert asked_for == [["-d", place], ["quit", place]]
-        assert not Path(place).exists()
+        assert requests == [["-d", pipe_folder], ["quit", pipe_folder]]
+        assert not Path(pipe_folder).exists()
 
 
 def test_without_that_daemon_a_command_runs_as_ever(tmp_path: Path) -> None:
-    words = [sys.executable, str(SCRIPTS / "mps.py"), sys.executable, "-c", "print('done')"]
-    around = {**os.environ, "PATH": str(tmp_path)}
-    process = subprocess.run(words, env=around, capture_output=True, text=True, check=True)
+    command = [sys.executable, str(SCRIPTS / "mps.py"), sys.executable, "-c", "print('done')"]
+    environment = {**os.environ, "PATH": str(tmp_path)}
+    process = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert process.stdout == "without MPS: there is no nvidia-cuda-mps-control\ndone\n"
 
 
 def test_the_plan_names_every_step_and_no_command_is_too_long(gpu: ModuleType, tmp_path: Path) -> None:
-    args = asked(tmp_path, device="cuda", small=False, suite="suites/paper.toml", seconds=560.0)
+    args = arguments(tmp_path, device="cuda", small=False, suite="suites/paper.toml", seconds=560.0)
     steps = list(gpu.steps_of(args))
     header, _, *rows = gpu.page(steps, 560)
     assert header.startswith("| command | minutes")
@@ -264,21 +264,21 @@ def test_what_is_carried_in_pieces_comes_out_whole(gpu: ModuleType, tmp_path: Pa
     (carrying.CARRIED / "1" / "commit").write_text("abc\n")
     carrying.split(data, 30_000)
     assert all(carrying.size_of(folder) <= 30_000 for folder in carrying.CARRIED.iterdir())
-    pieces = sorted(carrying.CARRIED.rglob("data.tar.*"))
-    assert len(pieces) == 4
-    moved = [piece.rename(tmp_path / piece.name) for piece in pieces]
-    args, steps = asked(tmp_path), [does(gpu, "device", ""), does(gpu, "some", "")]
-    for piece in moved:  # with one command each
+    parts = sorted(carrying.CARRIED.rglob("data.tar.*"))
+    assert len(parts) == 4
+    waiting_parts = [part.rename(tmp_path / part.name) for part in parts]
+    args, steps = arguments(tmp_path), [does(gpu, "device", ""), does(gpu, "some", "")]
+    for part in waiting_parts:  # with one command each
         assert not (gpu.WORK / "data").exists()
-        piece.rename(carrying.CARRIED / "1" / piece.name)
+        part.rename(carrying.CARRIED / "1" / part.name)
         carrying.unpack("cpu")
-        (carrying.CARRIED / "1" / piece.name).unlink()
-        assert gpu.all_of(steps, args, time.monotonic() + 60) == (0 if piece == moved[-1] else gpu.MORE)
-    assert noted(gpu) == [("device", 0), ("some", 0)]
+        (carrying.CARRIED / "1" / part.name).unlink()
+        assert gpu.all_of(steps, args, time.monotonic() + 60) == (0 if part == waiting_parts[-1] else gpu.MORE)
+    assert step_exits(gpu) == [("device", 0), ("some", 0)]
     assert (gpu.WORK / "data" / "images" / "some.npz").read_bytes() == content
-    around = gpu.around(asked(tmp_path))
-    assert around["BENCHHARNESS_DATA"] == str(gpu.WORK / "data")
-    assert around["BENCHHARNESS_COMMIT"] == "abc"
+    environment = gpu.around(arguments(tmp_path))
+    assert environment["BENCHHARNESS_DATA"] == str(gpu.WORK / "data")
+    assert environment["BENCHHARNESS_COMMIT"] == "abc"
 
 
 def test_what_travels_beside_the_repository_is_what_git_knows_and_does_not_ignore(
@@ -302,16 +302,16 @@ def test_a_rehearsal_without_what_is_missing_there_killed_once_goes_on_to_its_en
     for name in ("benchharness", "benchmarks", "suites", "tests", "pyproject.toml"):
         (copy / name).symlink_to(SCRIPTS.parent / name)
     (site / "sitecustomize.py").write_text(ABSENT)
-    words = [sys.executable, "benchmarks/gpu.py", "run", "--device", "cpu", "--small", "--seconds", "1200"]
-    words += ["--only", "device,first,tests,step,several,search,epoch", "--out", str(tmp_path / "out")]
+    command = [sys.executable, "benchmarks/gpu.py", "run", "--device", "cpu", "--small", "--seconds", "1200"]
+    command += ["--only", "device,first,tests,step,several,search,epoch", "--out", str(tmp_path / "out")]
     environment = {**os.environ, "PYTHONPATH": str(site)}
     environment.pop("BENCHHARNESS_DATA", None)
-    killed = subprocess.Popen(words, cwd=copy, env=environment, stdout=subprocess.DEVNULL)
+    first_process = subprocess.Popen(command, cwd=copy, env=environment, stdout=subprocess.DEVNULL)
     while not list(copy.glob("runs/gpu/results/**/trace.jsonl")):  # the first search has an epoch
         time.sleep(0.05)
-    killed.kill()
-    killed.wait()
-    process = subprocess.run(words, cwd=copy, env=environment, capture_output=True, text=True, check=False)
+    first_process.kill()
+    first_process.wait()
+    process = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
     assert process.returncode == 0, process.stdout + process.stderr
     with tarfile.open(tmp_path / "out" / "evidence.tgz") as archive:
         names = [Path(name).name for name in archive.getnames()]

@@ -50,7 +50,7 @@ class Told(nn.Module):
         return logits if weights is not None else (None, logits)
 
 
-def imported(script: str) -> ModuleType:
+def import_script(script: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"speed_{script}", SPEED / f"{script}.py")
     assert spec
     assert spec.loader
@@ -64,108 +64,114 @@ def timed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Captur
     """Runs a script with words; gives what it found, which it must have printed too."""
     monkeypatch.syspath_prepend(SPEED)
 
-    def run(script: str, words: str) -> dict[str, dict[str, float]]:
-        module = imported(script)
+    def run(script: str, arguments: str) -> dict[str, dict[str, float]]:
+        module = import_script(script)
         out = tmp_path / "found.json"
-        monkeypatch.setattr(sys, "argv", [script, *words.split(), "--out", str(out)])
+        monkeypatch.setattr(sys, "argv", [script, *arguments.split(), "--out", str(out)])
         module.main()
-        told: dict[str, Any] = json.loads(out.read_text())
-        assert told["environment"]["processor"]
-        assert told["options"]
-        assert told["complete"]
-        printed = capsys.readouterr().out.splitlines()
-        for part, figures in told["found"].items():
-            assert f"{part}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()) in printed
-        return told["found"]  # type: ignore[no-any-return]
+        report: dict[str, Any] = json.loads(out.read_text())
+        assert report["environment"]["processor"]
+        assert report["options"]
+        assert report["complete"]
+        lines = capsys.readouterr().out.splitlines()
+        for title, figures in report["found"].items():
+            assert f"{title}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()) in lines
+        return report["found"]  # type: ignore[no-any-return]
 
     return run
 
 
 def test_commands_beside_a_bare_python_and_torch(timed: Timed) -> None:
-    found = timed("start", "--repeats 1 --commands=--help,--version")
-    assert set(found) == {"python", "import torch", "--help", "--version"}
-    assert found["import torch"]["over python"] > 1
-    assert found["--help"]["over import torch"] == found["--help"]["seconds"] / found["import torch"]["seconds"]
+    figures = timed("start", "--repeats 1 --commands=--help,--version")
+    assert set(figures) == {"python", "import torch", "--help", "--version"}
+    assert figures["import torch"]["over python"] > 1
+    assert figures["--help"]["over import torch"] == figures["--help"]["seconds"] / figures["import torch"]["seconds"]
 
 
 def test_a_command_that_fails_is_not_timed(timed: Timed, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = subprocess.run
+    run_process = subprocess.run
     monkeypatch.setattr(
-        subprocess, "run", lambda words, **more: real([words[0], "-c", "raise SystemExit('broken')"], **more)
+        subprocess, "run", lambda command, **more: run_process([command[0], "-c", "raise SystemExit('broken')"], **more)
     )
     with pytest.raises(SystemExit, match="failed: broken"):
         timed("start", "--repeats 1 --commands=--help")
 
 
 def test_searches_at_a_time(timed: Timed) -> None:
-    found = timed("several", f"--at-a-time 1,2 --epochs 1 --repeats 1 --dataset digits {SMALL}")
-    assert set(found) == {"1 at a time", "2 at a time"}
-    one, two = found.values()
-    assert one["times the first"] == 1
-    assert two["times the first"] == two["epochs an hour"] / one["epochs an hour"] > 0
-    assert one["peak memory of one in MB"] > 100
+    figures = timed("several", f"--at-a-time 1,2 --epochs 1 --repeats 1 --dataset digits {SMALL}")
+    assert set(figures) == {"1 at a time", "2 at a time"}
+    alone, together = figures.values()
+    assert alone["times the first"] == 1
+    assert together["times the first"] == together["epochs an hour"] / alone["epochs an hour"] > 0
+    assert alone["peak memory of one in MB"] > 100
 
 
 def test_searches_that_come_to_nothing_are_told_as_none(timed: Timed) -> None:
-    found = timed("several", f"--at-a-time 1,2 --epochs 1 --repeats 1 --dataset digits --method nothing {SMALL}")
-    assert [figures["epochs an hour"] for figures in found.values()] == [0, 0]
+    figures_by_name = timed(
+        "several", f"--at-a-time 1,2 --epochs 1 --repeats 1 --dataset digits --method nothing {SMALL}"
+    )
+    assert [figures["epochs an hour"] for figures in figures_by_name.values()] == [0, 0]
 
 
 def test_epochs_of_each_method(timed: Timed) -> None:
-    found = timed("epoch", f"--methods darts,gdas --dataset digits --repeats 2 --clock processor --threads 1 {SMALL}")
-    assert set(found) == {"darts", "gdas"}
-    for figures in found.values():
+    figures_by_method = timed(
+        "epoch", f"--methods darts,gdas --dataset digits --repeats 2 --clock processor --threads 1 {SMALL}"
+    )
+    assert set(figures_by_method) == {"darts", "gdas"}
+    for figures in figures_by_method.values():
         assert figures["fastest"] <= figures["seconds an epoch"] <= figures["slowest"]
         assert figures["images a second"] == pytest.approx(32 / figures["seconds an epoch"])
 
 
 def test_what_reads_a_supernet_out_gives_the_same_bits_as_the_plain_way(timed: Timed) -> None:
-    found = timed("probes", f"--dataset digits --repeats 1 --threads 1 --cells 5 {SMALL}")
-    assert set(found) == {"strength", "ranking", "eigenvalue", "pass"}
-    for part in ("strength", "ranking"):
-        assert found[part]["same bits"] == 1
-        assert found[part]["plain over together"] == found[part]["plain"] / found[part]["together"]
-    assert found["pass"]["stem's share"] < 1
+    figures = timed("probes", f"--dataset digits --repeats 1 --threads 1 --cells 5 {SMALL}")
+    assert set(figures) == {"strength", "ranking", "eigenvalue", "pass"}
+    for name in ("strength", "ranking"):
+        assert figures[name]["same bits"] == 1
+        assert figures[name]["plain over together"] == figures[name]["plain"] / figures[name]["together"]
+    assert figures["pass"]["stem's share"] < 1
 
 
 def test_scores_on_fixed_images_are_the_same_again(timed: Timed) -> None:
-    found = timed("scoring_noise", f"--dataset digits --repeats 2 --seeds 1 {SMALL} images=64 epochs=1")
-    assert set(found) == {"fixed", "augmented"}
-    assert found["fixed"]["turn"] == 0
-    assert found["fixed"]["noise"] > 0
+    figures = timed("scoring_noise", f"--dataset digits --repeats 2 --seeds 1 {SMALL} images=64 epochs=1")
+    assert set(figures) == {"fixed", "augmented"}
+    assert figures["fixed"]["turn"] == 0
+    assert figures["fixed"]["noise"] > 0
 
 
 def test_the_package_is_asked_for_a_part_and_scaled(timed: Timed, data_folder: Path) -> None:
-    found = timed("table", "--archs 5 --repeats 1 --clock processor")
-    assert found["nas_201_api's file"]["archs"] == 5
+    figures = timed("table", "--archs 5 --repeats 1 --clock processor")
+    assert figures["nas_201_api's file"]["archs"] == 5
     assert len(load_table()) == 15_625
-    for part in ("load", "all architectures, six figures"):
-        assert found[part]["scaled"] == pytest.approx(found[part]["nas_201_api"] * 15_625 / 5)
-        assert found[part]["nas_201_api over ours"] == pytest.approx(found[part]["scaled"] / found[part]["ours"])
-    assert found["one look-up"]["bound"] == 5e-6
+    for name in ("load", "all architectures, six figures"):
+        assert figures[name]["scaled"] == pytest.approx(figures[name]["nas_201_api"] * 15_625 / 5)
+        assert figures[name]["nas_201_api over ours"] == pytest.approx(figures[name]["scaled"] / figures[name]["ours"])
+    assert figures["one look-up"]["bound"] == 5e-6
 
 
 def test_other_arithmetic_takes_part_in_the_race_of_steps(timed: Timed) -> None:
-    found = timed("step", "--channels 2 --cells 1 --batch 4 --repeats 1 --threads 1 --device cpu --numerics bf16")
-    for part in ("weights half-step", "alpha half-step"):
-        assert found[part]["plain over shared work"] == found[part]["plain"] / found[part]["shared work"]
-        assert found[part]["plain over shared work, bf16"] == found[part]["plain"] / found[part]["shared work, bf16"]
-        assert 0 < found[part]["shared work, operations"] < found[part]["plain, operations"]
-        assert 0 < found[part]["shared work, GB"] < found[part]["plain, GB"]
+    figures = timed("step", "--channels 2 --cells 1 --batch 4 --repeats 1 --threads 1 --device cpu --numerics bf16")
+    for name in ("weights half-step", "alpha half-step"):
+        assert figures[name]["plain over shared work"] == figures[name]["plain"] / figures[name]["shared work"]
+        assert (
+            figures[name]["plain over shared work, bf16"] == figures[name]["plain"] / figures[name]["shared work, bf16"]
+        )
+        assert 0 < figures[name]["shared work, operations"] < figures[name]["plain, operations"]
+        assert 0 < figures[name]["shared work, GB"] < figures[name]["plain, GB"]
 
 
-@pytest.mark.parametrize("place", ["xautodl/models", "lib/models"])
+@pytest.mark.parametrize("folder", ["xautodl/models", "lib/models"])
 def test_another_projects_supernet_is_found_in_its_checkout(
-    timed: Timed, tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+    timed: Timed, tmp_path: Path, folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = tmp_path / "checkout" / place / "cell_searchs" / "search_model_darts.py"
+    module = tmp_path / "checkout" / folder / "cell_searchs" / "search_model_darts.py"
     module.parent.mkdir(parents=True)
     module.write_text(TINY_NETWORK)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    found = timed("autodl", f"{tmp_path / 'checkout'} --channels 2 --cells 1 --batch 4 --repeats 1 --threads 1")
-    assert found["step"]["theirs"] == 2 * found["alpha half-step"]["theirs"]
-    assert found["sizes"]["weights of theirs"] == 3 * 10 + 10
-    assert found["step"]["theirs over ours"] == found["step"]["theirs"] / found["step"]["ours"]
+    figures = timed("autodl", f"{tmp_path / 'checkout'} --channels 2 --cells 1 --batch 4 --repeats 1 --threads 1")
+    assert figures["step"]["theirs"] == 2 * figures["alpha half-step"]["theirs"]
+    assert figures["sizes"]["weights of theirs"] == 3 * 10 + 10
+    assert figures["step"]["theirs over ours"] == figures["step"]["theirs"] / figures["step"]["ours"]
 
 
 def test_a_folder_that_is_no_checkout_is_named(timed: Timed, tmp_path: Path) -> None:
@@ -177,14 +183,14 @@ def test_backward_passes_are_in_the_arithmetic_that_is_timed(monkeypatch: pytest
     """Convolutions on CUDA would fall to TF32 there, as torch has it by itself."""
     monkeypatch.syspath_prepend(SPEED)
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    step, allowed, images = imported("step"), list[bool](), torch.ones(2, 3, 4, 4)
-    ways = {name: step.Way(Told(allowed), images) for name in ("plain", "shared work")}
-    assert len(dict(step.compared(ways, 1, "wall"))) == 2
+    step, allowed, images = import_script("step"), list[bool](), torch.ones(2, 3, 4, 4)
+    step_ways = {name: step.Way(Told(allowed), images) for name in ("plain", "shared work")}
+    assert len(dict(step.compared(step_ways, 1, "wall"))) == 2
     assert allowed
     assert not any(allowed)
     allowed.clear()
     args = SimpleNamespace(batch=2, device="cpu", repeats=1, clock="wall")
-    imported("autodl").steps(Told(allowed), Told(allowed), args)
+    import_script("autodl").steps(Told(allowed), Told(allowed), args)
     assert allowed
     assert not any(allowed)
 
@@ -193,14 +199,14 @@ def test_what_was_measured_so_far_is_written_part_by_part(monkeypatch: pytest.Mo
     monkeypatch.syspath_prepend(SPEED)
     out, timing = tmp_path / "some.json", importlib.import_module("timing")
 
-    def parts() -> Iterator[tuple[str, dict[str, float]]]:
+    def figures_so_far() -> Iterator[tuple[str, dict[str, float]]]:
         yield "one", {"seconds": 1.0}
         yield "one", {"seconds": 2.0}
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        timing.told(parts(), {"repeats": 3, "out": out}, out)
-    told = json.loads(out.read_text())
-    assert told["found"] == {"one": {"seconds": 2.0}}
-    assert told["options"] == {"repeats": 3}
-    assert not told["complete"]
+        timing.told(figures_so_far(), {"repeats": 3, "out": out}, out)
+    report = json.loads(out.read_text())
+    assert report["found"] == {"one": {"seconds": 2.0}}
+    assert report["options"] == {"repeats": 3}
+    assert not report["complete"]

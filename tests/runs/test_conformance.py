@@ -75,9 +75,9 @@ def test_a_new_file_already_runs_and_passes(tmp_path: Path) -> None:
     assert max(map(len, text.splitlines())) <= 120
     assert "class MyMethod(Method)" in text
     ast.parse(text)
-    found = check_method(file)
-    assert failures(found) == []
-    assert {finding.state for finding in found} <= {"passed", "skipped"}
+    findings = check_method(file)
+    assert failures(findings) == []
+    assert {finding.state for finding in findings} <= {"passed", "skipped"}
     assert methods.options(methods.load(file)) == {"tau_max": 2.0, "tau_min": 0.5}
 
 

@@ -19,7 +19,7 @@ PUBLISHED = {"random-search": (93.70, 0.36), "reinforce": (93.85, 0.37)}
 """CIFAR-10 test accuracy: random search over 500 runs of the benchmark's authors, REINFORCE as DrNAS's table has it."""
 
 
-def known() -> Feedback:
+def known_feedback() -> Feedback:
     """Accuracy counts the edges that agree with BEST; every training takes 10 seconds."""
     return Feedback((all_ops() == BEST).sum(1) * 10.0, np.full(SIZE, 10.0))
 
@@ -31,8 +31,8 @@ def table(data_folder: Path) -> Table:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_search_is_its_seed_and_keeps_its_budget(name: str) -> None:
-    first, again, other = (baselines.simulate(name, known(), 500.0, seed) for seed in (1, 1, 2))
-    assert np.array_equal(first.codes, again.codes)
+    first, repeat, other = (baselines.simulate(name, known_feedback(), 500.0, seed) for seed in (1, 1, 2))
+    assert np.array_equal(first.codes, repeat.codes)
     assert not np.array_equal(first.codes, other.codes)
     assert first.seconds.tolist() == [10.0 * number for number in range(1, 51)]
     assert first.accuracy_pct[first.codes == first.chosen][0] == first.accuracy_pct.max()
@@ -40,38 +40,40 @@ def test_a_search_is_its_seed_and_keeps_its_budget(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "visits"), [("evolution", 600), ("reinforce", 4000), ("local-search", 150)])
 def test_learning_searches_find_a_known_optimum_and_beat_random_search(name: str, visits: int) -> None:
-    found = [baselines.simulate(name, known(), 10.0 * visits, seed) for seed in range(10)]
-    assert np.mean([history.chosen == to_code(BEST) for history in found]) >= 0.8
-    late = np.mean([history.accuracy_pct[-50:].mean() for history in found])
-    assert late > np.mean([history.accuracy_pct[:10].mean() for history in found]) + 8
-    chance = [baselines.simulate("random-search", known(), 10.0 * visits, seed) for seed in range(10)]
-    assert np.mean([history.accuracy_pct.mean() for history in found]) > np.mean(
-        [history.accuracy_pct.mean() for history in chance]
+    histories = [baselines.simulate(name, known_feedback(), 10.0 * visits, seed) for seed in range(10)]
+    assert np.mean([history.chosen == to_code(BEST) for history in histories]) >= 0.8
+    late_accuracy = np.mean([history.accuracy_pct[-50:].mean() for history in histories])
+    assert late_accuracy > np.mean([history.accuracy_pct[:10].mean() for history in histories]) + 8
+    random_histories = [
+        baselines.simulate("random-search", known_feedback(), 10.0 * visits, seed) for seed in range(10)
+    ]
+    assert np.mean([history.accuracy_pct.mean() for history in histories]) > np.mean(
+        [history.accuracy_pct.mean() for history in random_histories]
     )
 
 
 def test_evolution_kills_the_oldest_and_not_the_worst() -> None:
     """Every accuracy is lower than the one before, so the best of the living is the oldest, until it dies."""
-    asked: list[Arch] = []
+    cells: list[Arch] = []
 
-    def ask(cell: Arch) -> float:
-        asked.append(cell)
-        if len(asked) > 400:
+    def answer(cell: Arch) -> float:
+        cells.append(cell)
+        if len(cells) > 400:
             raise Spent
-        return -float(len(asked))
+        return -float(len(cells))
 
     with pytest.raises(Spent):
-        searches.evolution(ask, np.random.default_rng(0), population=4, sample=4)
-    for place in range(4, 400):
-        differing = [edge for edge in range(6) if asked[place][edge] != asked[place - 4][edge]]
+        searches.evolution(answer, np.random.default_rng(0), population=4, sample=4)
+    for index in range(4, 400):
+        differing = [edge for edge in range(6) if cells[index][edge] != cells[index - 4][edge]]
         assert len(differing) == 1, "each child is a mutant of the oldest living, which dies at its birth"
 
 
 def test_local_search_climbs_to_the_best_neighbour_and_asks_nothing_twice() -> None:
-    history = baselines.simulate("local-search", known(), 10.0 * 25, 0)
+    history = baselines.simulate("local-search", known_feedback(), 10.0 * 25, 0)
     start = from_code(int(history.codes[0]))
     assert {from_code(int(code)) for code in history.codes[1:]} == set(searches.neighbours(start))
-    long = baselines.simulate("local-search", known(), 10.0 * 400, 0)
+    long = baselines.simulate("local-search", known_feedback(), 10.0 * 400, 0)
     assert len(set(long.codes.tolist())) == len(long.codes)
 
 
@@ -91,12 +93,12 @@ def test_random_cells_and_mutants_are_uniform() -> None:
     assert len(tally) == 24
     assert tally.min() > 140
     chances = np.array([[0.1, 0.2, 0.3, 0.4, 0.0]])
-    drawn = np.bincount([int(searches.drawn_ops(chances, random)[0]) for _ in range(5000)], minlength=5)
-    np.testing.assert_allclose(drawn / 5000, chances[0], atol=0.03)
+    draw_counts = np.bincount([int(searches.drawn_ops(chances, random)[0]) for _ in range(5000)], minlength=5)
+    np.testing.assert_allclose(draw_counts / 5000, chances[0], atol=0.03)
 
 
 def test_an_oracle_knows_nothing_of_test_images_and_stops_at_its_budget() -> None:
-    oracle = Oracle(known(), 25.0)
+    oracle = Oracle(known_feedback(), 25.0)
     assert set(vars(oracle)) == {"feedback", "budget", "clock", "visits"}
     assert Feedback._fields == ("accuracy_pct", "seconds")
     assert [oracle.ask(BEST), oracle.ask(BEST)] == [60.0, 60.0]
@@ -108,15 +110,15 @@ def test_an_oracle_knows_nothing_of_test_images_and_stops_at_its_budget() -> Non
 def test_anytime_follows_the_cell_that_would_be_derived() -> None:
     history = History(np.array([4, 9, 2, 7]), np.array([50.0, 40.0, 50.0, 60.0]), np.array([10.0, 20.0, 30.0, 40.0]))
     truth = np.arange(SIZE, dtype=float)
-    found = baselines.anytime([history], truth, np.array([5.0, 10.0, 29.0, 35.0, 40.0, 99.0]))
-    np.testing.assert_array_equal(found, [[np.nan, 4, 4, 4, 7, 7]])
+    rows = baselines.anytime([history], truth, np.array([5.0, 10.0, 29.0, 35.0, 40.0, 99.0]))
+    np.testing.assert_array_equal(rows, [[np.nan, 4, 4, 4, 7, 7]])
 
 
 def test_bad_requests_are_named() -> None:
     with pytest.raises(UserError, match="did you mean 'evolution'"):
-        baselines.simulate("evolutoin", known(), 100.0, 0)
+        baselines.simulate("evolutoin", known_feedback(), 100.0, 0)
     with pytest.raises(UserError, match="train no cell"):
-        baselines.simulate("evolution", known(), 5.0, 0)
+        baselines.simulate("evolution", known_feedback(), 5.0, 0)
 
 
 def test_feedback_is_validation_after_12_epochs_by_code(table: Table) -> None:
@@ -129,12 +131,12 @@ def test_feedback_is_validation_after_12_epochs_by_code(table: Table) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_500_seeds_agree_with_what_is_published(name: str, table: Table) -> None:
-    found = baselines.trials(name, table, range(500))
-    assert found["seconds"].max() <= 12_000
-    assert 80 < found["visits"].mean() < 160
+    trials = baselines.trials(name, table, range(500))
+    assert trials["seconds"].max() <= 12_000
+    assert 80 < trials["visits"].mean() < 160
     mean, std = PUBLISHED.get(name, (93.9, 0.6))
-    assert abs(found["test"].mean() - mean) < std
-    assert found["test"].std() < 2 * std
+    assert abs(trials["test"].mean() - mean) < std
+    assert trials["test"].std() < 2 * std
 
 
 def test_the_reading_side_stays_free_of_torch() -> None:

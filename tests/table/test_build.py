@@ -26,10 +26,10 @@ OPS = space.all_ops()[:3]
     ],
 )
 def test_what_does_not_fit_is_refused(changes: dict[str, Any], sentence: str) -> None:
-    right = {"about": ABOUT, "ops": OPS, "means": {VALID: np.array([50.0, 60.0, 70.0])}}
-    build_table(**right)
+    arguments = {"about": ABOUT, "ops": OPS, "means": {VALID: np.array([50.0, 60.0, 70.0])}}
+    build_table(**arguments)
     with pytest.raises(UserError, match=sentence):
-        build_table(**right | changes)
+        build_table(**arguments | changes)
 
 
 def test_a_column_of_another_length_is_refused() -> None:
@@ -68,6 +68,6 @@ def test_rows_of_a_complete_table_go_where_the_benchmark_has_them() -> None:
 
 def test_the_checksum_is_of_the_content_alone() -> None:
     means = {VALID: np.array([1.0, 2.0, 3.0])}
-    one, other = (build_table(ABOUT | {"source": source}, OPS, means) for source in ("here", "there"))
-    changed = build_table(ABOUT, OPS, {Metric("cifar10", "test", 200): means[VALID]})
-    assert one.about["sha256"] == other.about["sha256"] != changed.about["sha256"]
+    table, same_table = (build_table(ABOUT | {"source": source}, OPS, means) for source in ("here", "there"))
+    other_table = build_table(ABOUT, OPS, {Metric("cifar10", "test", 200): means[VALID]})
+    assert table.about["sha256"] == same_table.about["sha256"] != other_table.about["sha256"]

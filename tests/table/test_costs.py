@@ -31,7 +31,7 @@ def frame(**columns: object) -> pd.DataFrame:
     return pd.DataFrame({"index": INDICES, "raspi4": np.linspace(10, 12, len(INDICES)), **columns})
 
 
-def spoilt() -> np.ndarray:
+def odd_latencies() -> np.ndarray:
     """Latencies of about 10, of which five are odd and one is missing."""
     values = np.linspace(9, 11, len(INDICES))
     values[:6] = 0, -1, np.inf, 0.4, 56, np.nan
@@ -59,7 +59,7 @@ def test_columns_are_recognised_by_unit_or_device(column: str, measure: Measure 
 
 
 def test_odd_values_are_marked_and_never_used(data: Path) -> None:
-    frame(pixel3_ms=spoilt()).to_csv(data / "hw.csv", index=False)
+    frame(pixel3_ms=odd_latencies()).to_csv(data / "hw.csv", index=False)
     cost = cost_frame.read_source(data / "hw.csv").columns[1]
     assert [cost.why(int(index)) for index in INDICES[:7]] == [
         *["no positive number"] * 3,
@@ -70,25 +70,25 @@ def test_odd_values_are_marked_and_never_used(data: Path) -> None:
     assert np.isnan(cost.values[INDICES[:6]]).all()
     assert not np.isnan(cost.values[INDICES[6:]]).any()
     assert np.isnan(cost.values[1::2]).all(), "architectures that the file lacks"
-    told = cost.summary()
-    assert "latency, pixel3_ms (ms), hw.csv: 199 architectures" in told
-    assert "3 no positive number, 1 below a twentieth of the median, 1 above five times it" in told
+    summary = cost.summary()
+    assert "latency, pixel3_ms (ms), hw.csv: 199 architectures" in summary
+    assert "3 no positive number, 1 below a twentieth of the median, 1 above five times it" in summary
 
 
 @pytest.mark.parametrize("name", ["hw.csv", "hw.parquet", "hw.json", "HW (1).CSV", "hw.tsv", "hw.csv.gz"])
 def test_a_frame_that_stands_in_the_data_folder_joins_the_table(data: Path, toy_table: Table, name: str) -> None:
     (data / "own").mkdir()
     toy_table.save(data / "own" / "made-up.npz")
-    held, path = frame(pixel3_ms=spoilt()), data / "own" / name
+    cost_table, path = frame(pixel3_ms=odd_latencies()), data / "own" / name
     match path.name.lower().rsplit(".", 1)[1]:
         case "parquet":
-            held.to_parquet(path)
+            cost_table.to_parquet(path)
         case "json":
-            held.replace([np.inf], 1e300).to_json(path, orient="records")
+            cost_table.replace([np.inf], 1e300).to_json(path, orient="records")
         case "tsv":
-            held.to_csv(path, sep="\t", index=False)
+            cost_table.to_csv(path, sep="\t", index=False)
         case _:
-            held.to_csv(path, index=False, compression="gzip" if name.endswith("gz") else None)
+            cost_table.to_csv(path, index=False, compression="gzip" if name.endswith("gz") else None)
     table = load_table("made-up")
     assert table.cost(398, "raspi4") == 12
     assert table.cost([space.to_string(table.arch(0)), space.to_string(table.arch(398))], "raspi4").tolist() == [10, 12]
@@ -100,8 +100,8 @@ def test_a_frame_that_stands_in_the_data_folder_joins_the_table(data: Path, toy_
     with pytest.raises(UserError, match="unknown cost 'pixel3'; did you mean 'pixel3_ms'"):
         table.cost(0, "pixel3")
     assert table.about["sha256"] == toy_table.about["sha256"], "costs are no part of the table"
-    told = {item["name"]: item for item in table.describe(0)["costs"]}
-    assert told["pixel3_ms"] == {
+    costs = {item["name"]: item for item in table.describe(0)["costs"]}
+    assert costs["pixel3_ms"] == {
         "name": "pixel3_ms", "quantity": "latency", "unit": "ms", "value": 0.0, "odd": "no positive number",
     }  # fmt: skip
     assert table.describe(2)["costs"][0]["odd"] == ""
@@ -196,7 +196,7 @@ def test_commands_tell_devices_and_odd_values(
 ) -> None:
     toy_table.save(data / "made-up.npz")
     path = data.parent / "hw.csv"
-    frame(pixel3_ms=spoilt()).to_csv(path, index=False)
+    frame(pixel3_ms=odd_latencies()).to_csv(path, index=False)
     assert cli.main(["table", "import", str(path)]) == cli.DONE
     assert "costs" in capsys.readouterr().out
     assert (data / "costs" / "hw.npz").is_file()
@@ -215,11 +215,11 @@ def test_commands_tell_devices_and_odd_values(
 def test_the_public_latencies_join_the_real_table(data_folder: Path, real_table: Table) -> None:
     if not (data_folder / "nas-bench-201" / "latency.parquet").is_file():
         pytest.skip("no latency.parquet there")
-    given = pd.read_parquet(data_folder / "nas-bench-201" / "latency.parquet").set_index("index")
-    assert {name: cost.source for name, cost in real_table.costs.items()} == dict.fromkeys(given, "latency.parquet")
-    assert real_table.cost([6111, 1835], "1080ti_1").tolist() == given.loc[[6111, 1835], "1080ti_1"].tolist()
-    odd = {name: int(cost.odd.sum()) for name, cost in real_table.costs.items() if cost.odd.any()}
-    assert odd == {"pixel3": 273, "raspi4": 284, "samsung_a50": 2}
+    latencies = pd.read_parquet(data_folder / "nas-bench-201" / "latency.parquet").set_index("index")
+    assert {name: cost.source for name, cost in real_table.costs.items()} == dict.fromkeys(latencies, "latency.parquet")
+    assert real_table.cost([6111, 1835], "1080ti_1").tolist() == latencies.loc[[6111, 1835], "1080ti_1"].tolist()
+    odd_counts = {name: int(cost.odd.sum()) for name, cost in real_table.costs.items() if cost.odd.any()}
+    assert odd_counts == {"pixel3": 273, "raspi4": 284, "samsung_a50": 2}
     dead = "|none~0|+|none~0|none~1|+|none~0|none~1|avg_pool_3x3~2|"
     with pytest.raises(UserError, match="below a twentieth of the median"):
         real_table.cost(dead, "raspi4")

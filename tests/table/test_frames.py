@@ -35,9 +35,9 @@ def json_of(frame: pd.DataFrame = FRAME, **options: object) -> bytes:
 
 
 def parquet(frame: pd.DataFrame, **options: object) -> bytes:
-    packed = io.BytesIO()
-    frame.to_parquet(packed, **options)  # type: ignore[call-overload]
-    return packed.getvalue()
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, **options)  # type: ignore[call-overload]
+    return buffer.getvalue()
 
 
 NASLIB = {str(to_naslib(cell)): {"val_accuracy": value} for cell, value in zip(CELLS, ACCURACIES, strict=True)}
@@ -96,9 +96,9 @@ FILES: dict[str, tuple[str, bytes]] = {
 def test_every_writing_of_a_table_is_the_same_table(tmp_path: Path, name: str) -> None:
     (path := tmp_path / FILES[name][0]).write_bytes(FILES[name][1])
     assert (columnar.recognises(path) or "").lower() == "x"
-    images = columnar.read_source(path)
-    assert images.accuracy(CELLS, "cifar10", "test").tolist() == ACCURACIES
-    assert images.numbers.tolist() == INDICES
+    table = columnar.read_source(path)
+    assert table.accuracy(CELLS, "cifar10", "test").tolist() == ACCURACIES
+    assert table.numbers.tolist() == INDICES
 
 
 @pytest.mark.parametrize("form", ["csv", "json", "parquet"])
@@ -106,32 +106,32 @@ def test_columns_are_mapped_in_every_form(tmp_path: Path, form: str) -> None:
     other = FRAME.rename(columns={"arch": "cell", "cifar10_test_200": "acc"})
     content = {"csv": other.to_csv(index=False).encode(), "json": json_of(other), "parquet": parquet(other)}[form]
     (tmp_path / f"x.{form}").write_bytes(content)
-    found = columnar.read_as(tmp_path / f"x.{form}", "x", {"arch": "cell", "cifar10_test_200": "acc"})
-    assert found.accuracy(CELLS, "cifar10", "test").tolist() == ACCURACIES
+    table = columnar.read_as(tmp_path / f"x.{form}", "x", {"arch": "cell", "cifar10_test_200": "acc"})
+    assert table.accuracy(CELLS, "cifar10", "test").tolist() == ACCURACIES
 
 
 @pytest.mark.parametrize("form", ["csv", "json", "parquet"])
 def test_the_benchmarks_index_alone_says_which_cells_they_are(tmp_path: Path, form: str) -> None:
-    own = FRAME.assign(index=INDICES).drop(columns="arch")
-    indexed = own.set_index("index")
-    content = {"csv": indexed.to_csv().encode(), "json": json_of(own), "parquet": parquet(indexed)}[form]
+    numbered = FRAME.assign(index=INDICES).drop(columns="arch")
+    indexed = numbered.set_index("index")
+    content = {"csv": indexed.to_csv().encode(), "json": json_of(numbered), "parquet": parquet(indexed)}[form]
     (tmp_path / f"x.{form}").write_bytes(content)
-    images = columnar.read_source(tmp_path / f"x.{form}")
-    assert images.accuracy(CELLS, "cifar10", "test").tolist() == ACCURACIES
-    assert [images.arch(index) for index in INDICES] == CELLS
+    table = columnar.read_source(tmp_path / f"x.{form}")
+    assert table.accuracy(CELLS, "cifar10", "test").tolist() == ACCURACIES
+    assert [table.arch(index) for index in INDICES] == CELLS
 
 
 def test_naslibs_figures_of_several_data_sets(tmp_path: Path) -> None:
-    scored = {cell: {**row, "synflow": {"score": 7.0, "time": 1.0}} for cell, row in NASLIB.items()}
-    (tmp_path / "zc.json").write_text(json.dumps({"cifar10": scored, "cifar100": NASLIB}))
+    with_scores = {cell: {**row, "synflow": {"score": 7.0, "time": 1.0}} for cell, row in NASLIB.items()}
+    (tmp_path / "zc.json").write_text(json.dumps({"cifar10": with_scores, "cifar100": NASLIB}))
     mapping = {"cifar10_valid_200": "cifar10_val_accuracy", "cifar100_valid_200": "cifar100_val_accuracy"}
-    found = columnar.read_as(tmp_path / "zc.json", "zc", mapping)
-    assert found.accuracy(CELLS, "cifar100", "valid").tolist() == ACCURACIES
-    assert "NASLib's operation numbers" in found.about["note"]
+    table = columnar.read_as(tmp_path / "zc.json", "zc", mapping)
+    assert table.accuracy(CELLS, "cifar100", "valid").tolist() == ACCURACIES
+    assert "NASLib's operation numbers" in table.about["note"]
     flat = [{"arch": list(to_naslib(cell)), "accuracy": 50.0} for cell in CELLS]
     (tmp_path / "train.json").write_text(json.dumps(flat))
-    found = columnar.read_as(tmp_path / "train.json", "train", {"cifar10_valid_200": "accuracy"})
-    assert found.numbers.tolist() == INDICES
+    table = columnar.read_as(tmp_path / "train.json", "train", {"cifar10_valid_200": "accuracy"})
+    assert table.numbers.tolist() == INDICES
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_columns_are_checked_one_by_one(tmp_path: Path, values: dict[str, object
 
 
 @pytest.mark.parametrize(
-    ("spelt", "metric"),
+    ("column", "metric"),
     [
         ("ImageNet16-120_test_200", Metric("imagenet16-120", "test", 200)),
         ("imagenet16_120_test_200", Metric("imagenet16-120", "test", 200)),
@@ -186,8 +186,8 @@ def test_columns_are_checked_one_by_one(tmp_path: Path, values: dict[str, object
         ("cifar10c_test_200", Metric("cifar10c", "test", 200)),
     ],
 )
-def test_known_data_sets_have_one_name(tmp_path: Path, spelt: str, metric: Metric) -> None:
-    FRAME.rename(columns={"cifar10_test_200": spelt}).to_csv(tmp_path / "x.csv", index=False)
+def test_known_data_sets_have_one_name(tmp_path: Path, column: str, metric: Metric) -> None:
+    FRAME.rename(columns={"cifar10_test_200": column}).to_csv(tmp_path / "x.csv", index=False)
     assert columnar.read_source(tmp_path / "x.csv").figures() == [metric]
 
 
@@ -205,10 +205,10 @@ def test_a_table_sorted_and_renumbered_is_put_in_order(
     source = pd.read_parquet(data_folder / "nas-bench-201" / "nb201.parquet").sort_values("cifar10_test_200")
     mixed = source.assign(index=range(len(source))) if keep_index else source.drop(columns="index")
     mixed.to_parquet(tmp_path / "x.parquet", index=False)
-    found = columnar.read_as(tmp_path / "x.parquet", "nas-bench-201")
-    assert found.about["sha256"] == real_table.about["sha256"]
-    assert found.arch(6111) == real_table.arch(6111)
-    assert ("is not the benchmark's" in found.about["note"]) == keep_index
+    table = columnar.read_as(tmp_path / "x.parquet", "nas-bench-201")
+    assert table.about["sha256"] == real_table.about["sha256"]
+    assert table.arch(6111) == real_table.arch(6111)
+    assert ("is not the benchmark's" in table.about["note"]) == keep_index
 
 
 def _renumbered(frame: pd.DataFrame) -> pd.DataFrame:
@@ -263,38 +263,38 @@ BROKEN: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
 
 def _written(frame: pd.DataFrame, folder: Path, form: str) -> Path:
     """`frame` with whatever pandas takes for its index, where that has a name."""
-    named = frame.index.names != [None]
+    has_index_name = frame.index.names != [None]
     path = folder / f"x.{form}"
     if form == "csv":
-        frame.to_csv(path, index=named)
+        frame.to_csv(path, index=has_index_name)
     elif form == "json":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pandas cannot read an index called `index` back
-            frame.to_json(path, orient="table" if named else "records", double_precision=15)
+            frame.to_json(path, orient="table" if has_index_name else "records", double_precision=15)
     else:
-        frame.to_parquet(path, index=named)
+        frame.to_parquet(path, index=has_index_name)
     return path
 
 
 def _plain(table: Table) -> pd.DataFrame:
     """A table's columns that are single numbers, which every form writes alike."""
-    whole = frame_of(table)
-    return whole[["index", "arch", "params_m", "flops_m", "cifar10_valid_200", "cifar10_test_200"]]
+    all_columns = frame_of(table)
+    return all_columns[["index", "arch", "params_m", "flops_m", "cifar10_valid_200", "cifar10_test_200"]]
 
 
 @pytest.mark.parametrize("form", ["csv", "json", "parquet"])
 @pytest.mark.parametrize("kind", REORDERED)
 def test_the_order_of_rows_decides_nothing(tmp_path: Path, sample: Table, kind: str, form: str) -> None:
-    changed = REORDERED[kind](_plain(sample))
-    found = columnar.read_as(_written(changed, tmp_path, form), "x")
-    assert len(found) == len(changed) >= len(sample) - 1
-    cells = [tuple(row) for row in found.ops.tolist()]
+    frame = REORDERED[kind](_plain(sample))
+    table = columnar.read_as(_written(frame, tmp_path, form), "x")
+    assert len(table) == len(frame) >= len(sample) - 1
+    cells = [tuple(row) for row in table.ops.tolist()]
     for split in ("valid", "test"):
         expected = sample.accuracy(cells, "cifar10", split)
-        assert found.accuracy(cells, "cifar10", split) == pytest.approx(expected, abs=1e-9)
-    assert found.numbers.tolist() == [int(space.indices()[space.to_code(cell)]) for cell in cells]
-    noted = "is not the benchmark's" in found.about.get("note", "")
-    assert noted == ("renumbered" in kind or kind == "numbered from 1")
+        assert table.accuracy(cells, "cifar10", split) == pytest.approx(expected, abs=1e-9)
+    assert table.numbers.tolist() == [int(space.indices()[space.to_code(cell)]) for cell in cells]
+    is_renumbered = "is not the benchmark's" in table.about.get("note", "")
+    assert is_renumbered == ("renumbered" in kind or kind == "numbered from 1")
 
 
 @pytest.mark.parametrize("form", ["csv", "json", "parquet"])
@@ -307,8 +307,8 @@ def test_rows_that_cannot_be_told_are_refused(tmp_path: Path, sample: Table, kin
 
 def test_cells_shuffled_against_their_accuracies_are_noticed(data_folder: Path, tmp_path: Path) -> None:
     source = pd.read_parquet(data_folder / "nas-bench-201" / "nb201.parquet")
-    wrong = source.assign(arch=np.roll(source["arch"], 5)).drop(columns=["params_m", "flops_m"])
-    wrong.to_parquet(tmp_path / "x.parquet", index=False)
+    shifted = source.assign(arch=np.roll(source["arch"], 5)).drop(columns=["params_m", "flops_m"])
+    shifted.to_parquet(tmp_path / "x.parquet", index=False)
     with pytest.raises(UserError, match=r"architecture 6111, the best of cifar10 \w+ after 200 epochs, is .* mixed up"):
         columnar.read_as(tmp_path / "x.parquet", "nas-bench-201")
 
@@ -325,19 +325,19 @@ def test_a_sheet_in_the_data_folder_is_used_by_its_bare_name(
 
 
 def test_a_gzipped_table_is_read_to_its_checksum(tmp_path: Path) -> None:
-    whole, drawn, refused = gzip.compress(csv()), np.random.default_rng(0), 0
+    content, rng, refusals = gzip.compress(csv()), np.random.default_rng(0), 0
     path = tmp_path / "x.csv.gz"
-    for place in [*drawn.integers(len(whole), size=100), len(whole) - 5]:
-        spoilt = bytearray(whole)
-        spoilt[place] ^= 1 << drawn.integers(8)
-        path.write_bytes(spoilt)
+    for position in [*rng.integers(len(content), size=100), len(content) - 5]:
+        damaged = bytearray(content)
+        damaged[position] ^= 1 << rng.integers(8)
+        path.write_bytes(damaged)
         columnar.recognises(path)
         try:
             assert columnar.read_as(path, "x").accuracy(CELLS, "cifar10", "test").tolist() == ACCURACIES
         except UserError:
-            refused += 1
-    assert refused > 80
-    path.write_bytes(whole[:-2])
+            refusals += 1
+    assert refusals > 80
+    path.write_bytes(content[:-2])
     with pytest.raises(UserError, match=r"x\.csv\.gz cannot be read as CSV \(EOFError"):
         columnar.read_as(path, "x")
 
@@ -345,11 +345,11 @@ def test_a_gzipped_table_is_read_to_its_checksum(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["x.xlsx", "x.pq", "x.csv.bz2", "x.csv.zip", "x", "csv"])
 def test_files_of_other_names_are_refused_in_a_sentence(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(csv())
-    for read in (columnar.read_as, cost_frame.read_as):
+    for read_as in (columnar.read_as, cost_frame.read_as):
         with pytest.raises(
             UserError, match=r"is no table: its name has to end in \.csv, \.tsv, \.json, \.jsonl, \.parquet"
         ):
-            read(tmp_path / name, "x")
+            read_as(tmp_path / name, "x")
 
 
 @pytest.mark.parametrize("first", [b'arch,"' + b"x" * 200_000, b"arch,\x00,cifar10_test_200", b'"arch\n"x', b"\r\r"])
@@ -361,14 +361,14 @@ def test_first_lines_that_are_none_are_refused(tmp_path: Path, first: bytes) -> 
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("packed", [True, False], ids=["dictionary", "plain"])
+@pytest.mark.parametrize("is_packed", [True, False], ids=["dictionary", "plain"])
 @pytest.mark.parametrize("read", [columnar.read_as, cost_frame.read_as], ids=["accuracies", "costs"])
 def test_texts_of_parquet_that_are_not_utf_8_are_damage(
-    tmp_path: Path, packed: bool, read: Callable[[Path, str], object]
+    tmp_path: Path, is_packed: bool, read: Callable[[Path, str], object]
 ) -> None:
-    whole = parquet(FRAME.assign(pixel3_ms=ACCURACIES), compression=None, use_dictionary=packed)
-    start = whole.index(ARCHS[0].encode()) + len("|nor_")
-    (path := tmp_path / "x.parquet").write_bytes(whole[:start] + b"\x80" + whole[start + 1 :])
+    content = parquet(FRAME.assign(pixel3_ms=ACCURACIES), compression=None, use_dictionary=is_packed)
+    start = content.index(ARCHS[0].encode()) + len("|nor_")
+    (path := tmp_path / "x.parquet").write_bytes(content[:start] + b"\x80" + content[start + 1 :])
     columnar.recognises(path)
     with pytest.raises(UserError, match=r"x\.parquet cannot be read as PARQUET .*Invalid UTF8"):
         read(path, "x")

@@ -24,8 +24,10 @@ def pets() -> Table:
     return measured_table()
 
 
-def part(table: Table, rows: np.ndarray) -> Table:
-    fields = ({key: held[rows] for key, held in getattr(table, name).items()} for name in ("means", "by_seed", "times"))
+def rows_of(table: Table, rows: np.ndarray) -> Table:
+    fields = (
+        {key: array[rows] for key, array in getattr(table, name).items()} for name in ("means", "by_seed", "times")
+    )
     return build_table(dict(table.about), table.ops[rows], *fields)
 
 
@@ -49,16 +51,16 @@ def test_a_tables_own_epochs_are_the_default(pets: Table) -> None:
 
 def test_the_most_epochs_are_the_default_however_figures_are_ordered(toy_table: Table) -> None:
     assert toy_table.epochs("cifar10") == 200
-    turned = replace(toy_table, means=dict(reversed(toy_table.means.items())))
-    assert turned.epochs("cifar10") == 200
+    reordered = replace(toy_table, means=dict(reversed(toy_table.means.items())))
+    assert reordered.epochs("cifar10") == 200
 
 
 def test_costs_are_those_of_the_tables_own_network(pets: Table) -> None:
     assert pets.network("pets") == space.Network(8, 1, 12, 10)
     assert pets.params_m("pets").tolist() == space.params_m(pets.ops, space.Network(**NETWORK)).tolist()
-    told = pets.describe(int(pets.numbers[0]))
-    assert told["params_m"] == {"pets": pytest.approx(float(pets.params_m("pets")[0]))}
-    assert (told["measured_here"], told["architectures"]) == (False, len(pets))
+    description = pets.describe(int(pets.numbers[0]))
+    assert description["params_m"] == {"pets": pytest.approx(float(pets.params_m("pets")[0]))}
+    assert (description["measured_here"], description["architectures"]) == (False, len(pets))
 
 
 @pytest.mark.parametrize("network", [{"channels": 0}, {"depth": 3}, "wide", {"channels": "8"}, {"cells": True}])
@@ -69,42 +71,45 @@ def test_a_network_that_cannot_be_is_refused(pets: Table, network: object) -> No
 
 def test_what_this_machine_added_is_marked_and_comes_last(pets: Table) -> None:
     rows = np.arange(len(pets))
-    base = part(pets, rows[:-30])
-    whole = merged(base, pets)
-    assert (len(whole), whole.about["sha256"]) == (len(pets), base.about["sha256"])
-    assert np.flatnonzero(whole.measured_here).tolist() == rows[-30:].tolist()
+    base = rows_of(pets, rows[:-30])
+    full_table = merged(base, pets)
+    assert (len(full_table), full_table.about["sha256"]) == (len(pets), base.about["sha256"])
+    assert np.flatnonzero(full_table.measured_here).tolist() == rows[-30:].tolist()
     for arch in map(tuple, pets.ops[-40:].tolist()):
-        one, other = whole.describe(arch), pets.describe(arch)
-        assert one["figures"][1]["accuracy_pct"] == other["figures"][1]["accuracy_pct"]
-        assert one["measured_here"] == (pets.rows(arch) >= len(pets) - 30)
-    assert merged(pets, part(pets, rows[:5])) is pets
+        description, own_description = full_table.describe(arch), pets.describe(arch)
+        assert description["figures"][1]["accuracy_pct"] == own_description["figures"][1]["accuracy_pct"]
+        assert description["measured_here"] == (pets.rows(arch) >= len(pets) - 30)
+    assert merged(pets, rows_of(pets, rows[:5])) is pets
 
 
 def test_rank_and_percentile_are_among_the_tables_own_architectures(pets: Table) -> None:
     best = np.argsort(pets.accuracy(None, "pets", "test"))
-    base = part(pets, best[:-5])
-    whole = merged(base, pets)
-    assert whole.optimum("pets", "test").accuracy == pets.optimum("pets", "test").accuracy
-    assert whole.rank(whole.optimum("pets", "test").arch_index, "pets", "test") == 1
+    base = rows_of(pets, best[:-5])
+    full_table = merged(base, pets)
+    assert full_table.optimum("pets", "test").accuracy == pets.optimum("pets", "test").accuracy
+    assert full_table.rank(full_table.optimum("pets", "test").arch_index, "pets", "test") == 1
     rows = base.numbers
-    for ask in ("rank", "percentile"):
-        assert getattr(whole, ask)(rows, "pets", "test").tolist() == getattr(base, ask)(rows, "pets", "test").tolist()
+    for figure in ("rank", "percentile"):
+        assert (
+            getattr(full_table, figure)(rows, "pets", "test").tolist()
+            == getattr(base, figure)(rows, "pets", "test").tolist()
+        )
 
 
 def test_what_the_added_rows_lack_is_missing(pets: Table) -> None:
     rows = np.arange(len(pets))
-    other = replace(part(pets, rows[-3:]), by_seed={}, times={})
-    whole = merged(part(pets, rows[:-3]), other)
-    assert len(set(whole.numbers.tolist())) == len(whole)
-    assert np.isnan(whole.seeds("pets", "test")[-3:]).all()
-    assert np.isnan(whole.train_seconds("pets")[-3:]).all()
-    assert np.isfinite(whole.accuracy(pets.numbers[-3:], "pets", "test")).all()
+    other = replace(rows_of(pets, rows[-3:]), by_seed={}, times={})
+    full_table = merged(rows_of(pets, rows[:-3]), other)
+    assert len(set(full_table.numbers.tolist())) == len(full_table)
+    assert np.isnan(full_table.seeds("pets", "test")[-3:]).all()
+    assert np.isnan(full_table.train_seconds("pets")[-3:]).all()
+    assert np.isfinite(full_table.accuracy(pets.numbers[-3:], "pets", "test")).all()
 
 
 def test_networks_of_another_size_are_not_added(pets: Table) -> None:
     other = replace(pets, about={**pets.about, "network": {**NETWORK, "channels": 16}})
     with pytest.raises(UserError, match="are of networks of another size"):
-        merged(part(pets, np.arange(5)), other)
+        merged(rows_of(pets, np.arange(5)), other)
 
 
 def test_load_for_finds_the_table_called_like_the_data_set(own_home: Path, pets: Table) -> None:
@@ -131,29 +136,29 @@ def trainings(archs: np.ndarray, test: float = 80.0) -> list[Training]:
 
 
 def test_what_was_trained_for_results_belongs_to_one_state_of_the_table(tmp_path: Path, pets: Table) -> None:
-    mine = part(pets, np.arange(len(pets) - 4))
+    mine = rows_of(pets, np.arange(len(pets) - 4))
     absent = pets.ops[-4:]
     ground_truth.keep(measured_path(tmp_path / "suite", mine), trainings(absent))
     for results in ("suite", "", "suite/pets/darts", "suite/pets/darts/seed-000-0123456789abcdef"):
-        whole = with_measured(mine, tmp_path / results)
-        assert whole.measured_here[whole.rows(tuple(absent[-1].tolist()))], results
-        assert float(whole.accuracy(tuple(absent[-1].tolist()), "pets", "test")) == 80.0
+        full_table = with_measured(mine, tmp_path / results)
+        assert full_table.measured_here[full_table.rows(tuple(absent[-1].tolist()))], results
+        assert float(full_table.accuracy(tuple(absent[-1].tolist()), "pets", "test")) == 80.0
     assert with_measured(mine, tmp_path / "other") is mine
     other = replace(mine, about={**mine.about, "sha256": "0" * 64})
     assert with_measured(other, tmp_path / "suite") is other
 
 
 def test_of_two_results_the_first_counts(tmp_path: Path, pets: Table) -> None:
-    mine, absent = part(pets, np.arange(len(pets) - 1)), pets.ops[-1:]
+    mine, absent = rows_of(pets, np.arange(len(pets) - 1)), pets.ops[-1:]
     for name, test in (("a", 70.0), ("b", 60.0)):
         ground_truth.keep(measured_path(tmp_path / name, mine), trainings(absent, test))
     for names, test in ((("a", "b"), 70.0), (("b", "a"), 60.0)):
-        whole = with_measured(mine, *(tmp_path / name for name in names))
-        assert float(whole.accuracy(tuple(absent[0].tolist()), "pets", "test")) == test
+        full_table = with_measured(mine, *(tmp_path / name for name in names))
+        assert float(full_table.accuracy(tuple(absent[0].tolist()), "pets", "test")) == test
 
 
 def test_damaged_and_impossible_trainings_do_not_count(tmp_path: Path, pets: Table) -> None:
-    mine, absent = part(pets, np.arange(len(pets) - 1)), pets.ops[-1:]
+    mine, absent = rows_of(pets, np.arange(len(pets) - 1)), pets.ops[-1:]
     path, (good,) = measured_path(tmp_path, mine), trainings(absent)
     member = int(np.flatnonzero(space.classes() != np.arange(space.SIZE))[0])
     bad = [replace(good, code=20_000), replace(good, code=-1), replace(good, code=member), replace(good, test=101.0)]
@@ -177,10 +182,10 @@ def test_columns_of_any_data_set_go_out_and_come_back(pets: Table, tmp_path: Pat
     path = tmp_path / f"my-set_2{suffix}"
     assert columns.write_table(mine, path) == len(mine)
     assert importer.recognises(path) == "my-set_2"
-    again = importer.read_source(path)
-    assert again.about["sha256"] == mine.about["sha256"]
-    assert again.about["network"] == NETWORK
-    assert (again.figures(), list(again.times)) == (
+    reimported = importer.read_source(path)
+    assert reimported.about["sha256"] == mine.about["sha256"]
+    assert reimported.about["network"] == NETWORK
+    assert (reimported.figures(), list(reimported.times)) == (
         sorted(mine.figures(), key=lambda f: f.split != "valid"),
         [("my-set_2", 3)],
     )
@@ -188,8 +193,8 @@ def test_columns_of_any_data_set_go_out_and_come_back(pets: Table, tmp_path: Pat
 
 def test_columns_mark_what_this_machine_added(pets: Table) -> None:
     assert columns.HERE not in columns.frame(pets)
-    whole = merged(part(pets, np.arange(len(pets) - 2)), pets)
-    assert columns.frame(whole)[columns.HERE].tolist() == [False] * (len(pets) - 2) + [True] * 2
+    full_table = merged(rows_of(pets, np.arange(len(pets) - 2)), pets)
+    assert columns.frame(full_table)[columns.HERE].tolist() == [False] * (len(pets) - 2) + [True] * 2
 
 
 @pytest.mark.parametrize(
@@ -213,24 +218,24 @@ def test_a_figures_column_is_read_by_pattern(name: str, metric: Metric | None) -
 
 
 def test_networks_that_differ_by_row_are_refused(tmp_path: Path, pets: Table) -> None:
-    held = (
+    frame = (
         columns.frame(pets)
         .assign(network_cells=range(len(pets)))
         .drop(columns=list(map(columns.seeds_name, pets.means)))
     )
-    held.to_csv(tmp_path / "pets.csv", index=False)
+    frame.to_csv(tmp_path / "pets.csv", index=False)
     with pytest.raises(UserError, match="are to be whole numbers, the same in every row"):
         importer.read_source(tmp_path / "pets.csv")
 
 
 def test_what_the_default_command_found_comes_trained_with_the_embedded_table(tmp_path: Path) -> None:
     embedded = load_table("digits")
-    whole = with_measured(embedded, tmp_path)
+    full_table = with_measured(embedded, tmp_path)
     shipped = ground_truth.read_trainings(Path(table.__file__).parent / measured_path(tmp_path, embedded).name)
     classes = space.classes()
     assert shipped, "the file belongs to the table's content, and goes with it"
     assert not set(classes[codes_of(embedded.ops)]) & {line.code for line in shipped}
-    added = set(range(len(embedded), len(whole)))
-    assert whole.rows_measured_here == added
-    assert {int(code) for code in classes[codes_of(whole.ops)[sorted(added)]]} == {line.code for line in shipped}
-    assert not np.isnan(whole.accuracy(None, "digits", "test", 1)).any()
+    added = set(range(len(embedded), len(full_table)))
+    assert full_table.rows_measured_here == added
+    assert {int(code) for code in classes[codes_of(full_table.ops)[sorted(added)]]} == {line.code for line in shipped}
+    assert not np.isnan(full_table.accuracy(None, "digits", "test", 1)).any()

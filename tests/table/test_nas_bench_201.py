@@ -22,9 +22,9 @@ def test_every_figure_of_the_real_table_is_known(real_table: Table) -> None:
     assert checked(real_table) is real_table
 
 
-@pytest.mark.parametrize(("one", "other"), list(combinations(OPTIMA, 2)))
-def test_any_two_figures_swapped_are_noticed(real_table: Table, one: Metric, other: Metric) -> None:
-    means = dict(real_table.means) | {one: real_table.means[other], other: real_table.means[one]}
+@pytest.mark.parametrize(("metric", "other_metric"), list(combinations(OPTIMA, 2)))
+def test_any_two_figures_swapped_are_noticed(real_table: Table, metric: Metric, other_metric: Metric) -> None:
+    means = dict(real_table.means) | {metric: real_table.means[other_metric], other_metric: real_table.means[metric]}
     with pytest.raises(UserError, match="are its columns mixed up"):
         checked(build_table(real_table.about | {"sha256": ""}, real_table.ops, means))
 

@@ -33,7 +33,7 @@ class Structure:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "notation",
     [
         BEST,
         f"  {BEST}\n",
@@ -56,8 +56,8 @@ class Structure:
         str(FLAT).replace("nor_conv_3x3", "ReLUConvBN3x3").replace("skip_connect", "Identity"),
     ],
 )
-def test_every_spelling_is_the_same_cell(given: object) -> None:
-    assert read_cell(given) == CELL
+def test_every_spelling_is_the_same_cell(notation: object) -> None:
+    assert read_cell(notation) == CELL
 
 
 @given(st.integers(0, space.SIZE - 1))
@@ -80,7 +80,7 @@ def test_pairs_there_and_back(cell: space.Arch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "sentence"),
+    ("notation", "sentence"),
     [
         ("", "is not an architecture; expected"),
         ("Structure(4 nodes with )", "is not an architecture"),
@@ -104,9 +104,9 @@ def test_pairs_there_and_back(cell: space.Arch) -> None:
         ("64:64:64:64:64", "is not an architecture"),
     ],
 )
-def test_what_is_no_cell_is_refused(given: object, sentence: str) -> None:
+def test_what_is_no_cell_is_refused(notation: object, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence) as refusal:
-        read_cell(given)
+        read_cell(notation)
     assert len(str(refusal.value)) < 600
 
 
@@ -114,29 +114,29 @@ NODE_LISTS = [list(map(list, node)) for node in NODES]
 ONE = [BEST, Structure(), NODES, NODE_LISTS, FLAT, [list(pair) for pair in FLAT], EDGES]
 
 
-@pytest.mark.parametrize("given", [6111, np.int64(6111), np.array(6111), "6111", " 6111\n", "06111", np.str_("6111")])
-def test_an_index_in_whatever_type(given: object) -> None:
-    assert read_index(given) == read_indices([given]) == 6111
+@pytest.mark.parametrize("index", [6111, np.int64(6111), np.array(6111), "6111", " 6111\n", "06111", np.str_("6111")])
+def test_an_index_in_whatever_type(index: object) -> None:
+    assert read_index(index) == read_indices([index]) == 6111
 
 
-@pytest.mark.parametrize("given", [*ONE, CELL, tuple(map(np.int64, CELL)), tuple(map(np.uint8, CELL))])
-def test_a_cell_has_an_index_alone_and_in_a_list(given: object) -> None:
-    assert read_index(given) == 6111
-    assert read_indices([given, given]).tolist() == [6111, 6111]
+@pytest.mark.parametrize("cell", [*ONE, CELL, tuple(map(np.int64, CELL)), tuple(map(np.uint8, CELL))])
+def test_a_cell_has_an_index_alone_and_in_a_list(cell: object) -> None:
+    assert read_index(cell) == 6111
+    assert read_indices([cell, cell]).tolist() == [6111, 6111]
 
 
-@pytest.mark.parametrize("given", [[6111], np.array([6111]), [CELL], [BEST], [NODES], [3, 3, 3, 1, 3, 2], range(2), []])
-def test_a_list_is_not_one_architecture(given: object) -> None:
+@pytest.mark.parametrize("cells", [[6111], np.array([6111]), [CELL], [BEST], [NODES], [3, 3, 3, 1, 3, 2], range(2), []])
+def test_a_list_is_not_one_architecture(cells: object) -> None:
     with pytest.raises(UserError, match=r"is a list of|is no index"):
-        read_index(given)
+        read_index(cells)
 
 
 @pytest.mark.parametrize(
-    "given", [[True, "6111"], [BEST, "six"], [[1, 2], [3]], [None], [BEST, 6111.7], [BEST, [1, 2]]]
+    "cells", [[True, "6111"], [BEST, "six"], [[1, 2], [3]], [None], [BEST, 6111.7], [BEST, [1, 2]]]
 )
-def test_a_list_with_anything_else_is_refused(given: object) -> None:
+def test_a_list_with_anything_else_is_refused(cells: object) -> None:
     with pytest.raises(UserError):
-        read_indices(given)
+        read_indices(cells)
 
 
 @given(st.text(max_size=60))

@@ -36,34 +36,34 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_agrees_with_the_package_made_for_it(released: dict[str, Path], form: str) -> None:
     release = released[form]
-    found = read_official(release)
-    assert found.numbers.tolist() == list(releases.ARCHS)
-    assert [found.arch(index) for index in releases.ARCHS] == list(releases.ARCHS.values())
-    assert deviation(official_api(release), found, list(releases.ARCHS)) < 1e-5
+    table = read_official(release)
+    assert table.numbers.tolist() == list(releases.ARCHS)
+    assert [table.arch(index) for index in releases.ARCHS] == list(releases.ARCHS.values())
+    assert deviation(official_api(release), table, list(releases.ARCHS)) < 1e-5
 
 
 def test_the_real_sample_agrees_with_its_package_and_with_the_table(data_folder: Path) -> None:
-    images = official.read_source(data_folder / SAMPLE)
+    sample = official.read_source(data_folder / SAMPLE)
     api = nats_bench.create(str(data_folder / SAMPLE), "tss", fast_mode=True, verbose=False)
-    assert images.numbers.tolist() == [0, 11, 284]
-    assert deviation(api, images, [0, 11, 284]) < 1e-5
+    assert sample.numbers.tolist() == [0, 11, 284]
+    assert deviation(api, sample, [0, 11, 284]) < 1e-5
     table = load_table()
     for figure in table.figures():
-        np.testing.assert_allclose(table.accuracy(images.numbers, *figure), images.accuracy(None, *figure), atol=2e-4)
+        np.testing.assert_allclose(table.accuracy(sample.numbers, *figure), sample.accuracy(None, *figure), atol=2e-4)
 
 
 def test_runs_keep_their_seed_and_missing_ones_are_nan(released: dict[str, Path]) -> None:
-    found = read_official(released["folder"])
-    assert found.about["training_seeds"] == {"12": [111, 777], "200": [777, 888, 999]}
-    assert np.isnan(found.seeds("cifar100", "test")).tolist() == [[False] * 3, [False, False, True], [False] * 3]
-    assert (found.seeds("cifar10", "valid", 12).shape, found.seeds("cifar100", "test", 12).shape) == ((3, 2), (3, 1))
-    assert found.accuracy(2941, "cifar100", "test") == pytest.approx(found.seeds("cifar100", "test")[1, :2].mean())
+    table = read_official(released["folder"])
+    assert table.about["training_seeds"] == {"12": [111, 777], "200": [777, 888, 999]}
+    assert np.isnan(table.seeds("cifar100", "test")).tolist() == [[False] * 3, [False, False, True], [False] * 3]
+    assert (table.seeds("cifar10", "valid", 12).shape, table.seeds("cifar100", "test", 12).shape) == ((3, 2), (3, 1))
+    assert table.accuracy(2941, "cifar100", "test") == pytest.approx(table.seeds("cifar100", "test")[1, :2].mean())
 
 
 def test_what_is_imported_is_found(own_home: Path, released: dict[str, Path]) -> None:
     (item,) = data_sets.install(released["folder"])
     assert (item.name, len(load_table(item.name))) == ("nas-bench-201-part", 3)
-    assert [found.problem for found in data_sets.verify()] == [""]
+    assert [installed.problem for installed in data_sets.verify()] == [""]
 
 
 @pytest.mark.parametrize("form", ["one file", "pth of then"])
@@ -78,8 +78,8 @@ def test_a_part_does_not_pass_for_the_benchmark(own_home: Path, released: dict[s
 
 @pytest.mark.parametrize("protocol", [2, 5])
 def test_any_protocol(released: dict[str, Path], tmp_path: Path, protocol: int) -> None:
-    found = read_official(releases.as_one_file(tmp_path / "x.pickle.pbz2", protocol))
-    assert found.about["sha256"] == read_official(released["folder"]).about["sha256"]
+    table = read_official(releases.as_one_file(tmp_path / "x.pickle.pbz2", protocol))
+    assert table.about["sha256"] == read_official(released["folder"]).about["sha256"]
 
 
 class Runs:
@@ -94,11 +94,11 @@ class Runs:
 def test_a_hostile_file_is_refused_by_name_and_not_run(
     tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mark, honest = tmp_path / "was-here", releases.states
+    mark, states_of = tmp_path / "was-here", releases.states
     monkeypatch.setattr(
         releases,
         "states",
-        lambda *a, **k: {**honest(*a, **k), "hidden": Runs(mark)} if a[0] == 2941 else honest(*a, **k),
+        lambda *a, **k: {**states_of(*a, **k), "hidden": Runs(mark)} if a[0] == 2941 else states_of(*a, **k),
     )
     with pytest.raises(UserError, match=r"is refused: it names '(posix|nt)\.system', which no data set needs"):
         read_official(FORMS[form](tmp_path))
@@ -121,11 +121,11 @@ def test_a_hostile_file_is_refused_by_name_and_not_run(
     ],
 )
 def test_what_an_official_file_cannot_say_is_refused(spoil: Callable[[Any], object], sentence: str) -> None:
-    spoilt = copy.deepcopy(releases.states(2941))
-    spoil(spoilt)
-    gathered = Gathered()
+    damaged = copy.deepcopy(releases.states(2941))
+    spoil(damaged)
+    gathering = Gathered()
     with pytest.raises(UserError, match=sentence):
-        gathered.add(2941, spoilt)
+        gathering.add(2941, damaged)
 
 
 def first(states: dict[str, Any]) -> dict[str, Any]:
@@ -134,14 +134,14 @@ def first(states: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("index", [-1, 15_625, "2941", 2941.0, True, None])
 def test_an_index_is_one_of_the_benchmark(index: Any) -> None:
-    gathered = Gathered()
+    gathering = Gathered()
     with pytest.raises(UserError, match="is no index of the benchmark"):
-        gathered.add(index, releases.states(2941))
+        gathering.add(index, releases.states(2941))
     with pytest.raises(UserError, match=r"architecture 3: .* is architecture 2941 of the benchmark"):
-        gathered.add(3, releases.states(2941))
-    gathered.add(2941, releases.states(2941))
+        gathering.add(3, releases.states(2941))
+    gathering.add(2941, releases.states(2941))
     with pytest.raises(UserError, match="comes twice"):
-        gathered.add(2941, releases.states(2941))
+        gathering.add(2941, releases.states(2941))
 
 
 @pytest.mark.parametrize("name", ["../000003.pickle.pbz2", "/etc/000003.pickle.pbz2", "a/../../000003.pickle.pbz2"])
@@ -168,22 +168,23 @@ def test_a_file_that_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> None:
         read_official(tmp_path / "bomb")
 
 
-@pytest.mark.parametrize(("form", "kept"), [(form, 0.6) for form in FORMS] + [("folder", 0.0), ("pth of then", 0.001)])
-def test_a_torn_file_is_a_clear_error(released: dict[str, Path], tmp_path: Path, form: str, kept: float) -> None:
-    whole = released[form]
-    torn = tmp_path / whole.name
-    if whole.is_dir():
-        shutil.copytree(whole, torn)
-        whole, torn = whole / "002941.pickle.pbz2", torn / "002941.pickle.pbz2"
-    torn.write_bytes(whole.read_bytes()[: int(kept * whole.stat().st_size)])
+@pytest.mark.parametrize(("form", "share"), [(form, 0.6) for form in FORMS] + [("folder", 0.0), ("pth of then", 0.001)])
+def test_a_torn_file_is_a_clear_error(released: dict[str, Path], tmp_path: Path, form: str, share: float) -> None:
+    source = released[form]
+    truncated = tmp_path / source.name
+    if source.is_dir():
+        shutil.copytree(source, truncated)
+        source, truncated = source / "002941.pickle.pbz2", truncated / "002941.pickle.pbz2"
+    truncated.write_bytes(source.read_bytes()[: int(share * source.stat().st_size)])
     with pytest.raises(UserError):
         read_official(tmp_path / released[form].name)
 
 
-def same(one: Table, other: Table) -> bool:
-    figures = one.figures()
-    return one.numbers.tolist() == other.numbers.tolist() and all(
-        np.array_equal(one.accuracy(None, *figure), other.accuracy(None, *figure), equal_nan=True) for figure in figures
+def same_table(table: Table, other_table: Table) -> bool:
+    figures = table.figures()
+    return table.numbers.tolist() == other_table.numbers.tolist() and all(
+        np.array_equal(table.accuracy(None, *figure), other_table.accuracy(None, *figure), equal_nan=True)
+        for figure in figures
     )
 
 
@@ -191,14 +192,14 @@ def same(one: Table, other: Table) -> bool:
 def test_one_bit_that_is_not_right_is_noticed_or_changes_nothing(
     released: dict[str, Path], tmp_path: Path, form: str
 ) -> None:
-    whole, right, drawn = released[form].read_bytes(), read_official(released[form]), np.random.default_rng(0)
+    content, expected, rng = released[form].read_bytes(), read_official(released[form]), np.random.default_rng(0)
     path = tmp_path / released[form].name
-    for place in [*drawn.integers(len(whole), size=20), len(whole) - 5]:
-        spoilt = bytearray(whole)
-        spoilt[place] ^= 1 << drawn.integers(8)
-        path.write_bytes(spoilt)
+    for position in [*rng.integers(len(content), size=20), len(content) - 5]:
+        damaged = bytearray(content)
+        damaged[position] ^= 1 << rng.integers(8)
+        path.write_bytes(damaged)
         try:
-            assert same(read_official(path), right)
+            assert same_table(read_official(path), expected)
         except UserError:
             continue
 
@@ -207,19 +208,19 @@ def test_a_packed_file_is_read_to_its_checksum(released: dict[str, Path], tmp_pa
     """What follows the pickle in its packed file is of no interest, but for the checksum at its end."""
     path = tmp_path / released["one file"].name
     content = bz2.decompress(released["one file"].read_bytes())
-    packed = bytearray(bz2.compress(content + bytes(np.random.default_rng(0).bytes(2_000_000))))
-    path.write_bytes(packed)
-    assert same(read_official(path), read_official(released["one file"]))
-    packed[-3] ^= 16
-    path.write_bytes(packed)
+    compressed = bytearray(bz2.compress(content + bytes(np.random.default_rng(0).bytes(2_000_000))))
+    path.write_bytes(compressed)
+    assert same_table(read_official(path), read_official(released["one file"]))
+    compressed[-3] ^= 16
+    path.write_bytes(compressed)
     with pytest.raises(UserError, match="is damaged, or not what its name says"):
         read_official(path)
 
 
 def test_what_one_entry_shares_with_another_is_not_half_read(tmp_path: Path) -> None:
-    shared = releases.states(2941)
-    held = {"meta_archs": [], "arch2infos": {2941: shared, 2942: shared}}
-    (tmp_path / "x.pickle.pbz2").write_bytes(bz2.compress(pickle.dumps(held, 4)))
+    entry = releases.states(2941)
+    release = {"meta_archs": [], "arch2infos": {2941: entry, 2942: entry}}
+    (tmp_path / "x.pickle.pbz2").write_bytes(bz2.compress(pickle.dumps(release, 4)))
     with pytest.raises(UserError, match="Memo value not found"):
         read_official(tmp_path / "x.pickle.pbz2")
 
@@ -245,11 +246,9 @@ def test_the_size_search_space_beside_it_is_in_nobodys_way(
 
 
 @pytest.mark.parametrize("mode", ["gz", "bz2", "xz"])
-@pytest.mark.parametrize("copied", ["", " (1)", "(2)"])
-def test_packed_and_renamed_releases_are_read(
-    tmp_path: Path, released: dict[str, Path], mode: str, copied: str
-) -> None:
-    path = tmp_path / f"NATS-tss-v1_0-3ffb9-simple{copied}.tar.{mode}"
+@pytest.mark.parametrize("name", ["", " (1)", "(2)"])
+def test_packed_and_renamed_releases_are_read(tmp_path: Path, released: dict[str, Path], mode: str, name: str) -> None:
+    path = tmp_path / f"NATS-tss-v1_0-3ffb9-simple{name}.tar.{mode}"
     with tarfile.open(path, f"w:{mode}") as archive:  # type: ignore[call-overload]
         archive.add(released["folder"], "NATS-tss-v1_0-3ffb9-simple")
     assert official.recognises(path) == "nas-bench-201"

@@ -32,19 +32,19 @@ def test_it_is_of_the_images_and_the_recipe_that_are_here(table: Table) -> None:
 
 
 def test_it_holds_the_first_classes_of_the_fixed_order(table: Table) -> None:
-    trained = int(table.about["classes_trained"])
-    for code in representatives()[:trained].tolist():
+    classes_trained = int(table.about["classes_trained"])
+    for code in representatives()[:classes_trained].tolist():
         assert not np.isnan(table.accuracy(from_code(code), "digits", "test", 1))
     for arch in REFERENCES:
         assert table.index(arch) >= 0
 
 
 def test_it_tells_architectures_apart(table: Table) -> None:
-    found = quality.noise(table, TEST)
-    assert found is not None
+    noise = quality.noise(table, TEST)
+    assert noise is not None
     assert quality.spread(table, TEST).points >= 8
-    assert found.points <= 0.1 * found.spread
-    assert found.tau >= 0.75
+    assert noise.points <= 0.1 * noise.spread
+    assert noise.tau >= 0.75
 
 
 def test_the_references_stand_in_the_order_that_they_must(table: Table) -> None:

@@ -20,9 +20,14 @@ def pets() -> Table:
 
 
 def test_coverage_counts_architectures_and_functional_classes(pets: Table, toy_table: Table) -> None:
-    found = quality.coverage(pets)
-    assert (found.architectures, found.classes, found.measured_here, found.complete) == (len(pets), 300, 0, False)
-    assert str(found) == f"{len(pets)} of 15,625 architectures (300 of 6,466 functional classes)"
+    coverage = quality.coverage(pets)
+    assert (coverage.architectures, coverage.classes, coverage.measured_here, coverage.complete) == (
+        len(pets),
+        300,
+        0,
+        False,
+    )
+    assert str(coverage) == f"{len(pets)} of 15,625 architectures (300 of 6,466 functional classes)"
     some = quality.coverage(replace(pets, rows_measured_here=frozenset({0, 1})))
     assert str(some).startswith(f"{len(pets) - 2} of 15,625 architectures (")
     assert str(some).endswith(" of 6,466 functional classes) and 2 trained besides")
@@ -57,10 +62,10 @@ def test_a_table_of_single_trainings_says_nothing_of_noise() -> None:
 
 def test_missing_runs_are_left_out(toy_table: Table) -> None:
     metric = Metric("cifar10", "test", 200)
-    found = quality.noise(toy_table, metric)
-    assert found is not None
-    assert found.trained == int((np.isfinite(toy_table.by_seed[metric]).sum(1) > 1).sum())
-    assert np.isfinite([found.points, found.tau]).all()
+    noise = quality.noise(toy_table, metric)
+    assert noise is not None
+    assert noise.trained == int((np.isfinite(toy_table.by_seed[metric]).sum(1) > 1).sum())
+    assert np.isfinite([noise.points, noise.tau]).all()
 
 
 def test_validation_bounds_what_any_ranking_can_claim(real_table: Table) -> None:
@@ -72,7 +77,7 @@ def test_validation_bounds_what_any_ranking_can_claim(real_table: Table) -> None
     }
 
 
-def spoilt(runs: np.ndarray) -> Table:
+def noisy_table(runs: np.ndarray) -> Table:
     """A table of these single runs of its test figure."""
     about = {"name": "pets", "version": "1", "source": "tests"}
     ops = space.all_ops()[np.unique(space.classes())[: len(runs)]]
@@ -80,14 +85,14 @@ def spoilt(runs: np.ndarray) -> Table:
 
 
 def test_a_table_that_cannot_rank_says_so(pets: Table) -> None:
-    drawn = np.random.default_rng(0)
-    truth = drawn.uniform(40, 90, (200, 1))
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(40, 90, (200, 1))
     assert quality.cannot_rank(pets, TEST) == ""
-    assert quality.cannot_rank(spoilt(truth + drawn.normal(0, 1, (200, 2))), TEST) == ""
-    chance = quality.cannot_rank(spoilt(60 + drawn.normal(0, 1, (200, 2))), TEST)
-    assert "two trainings of the same networks agree on their order by tau" in chance
-    assert "200 networks" in chance
-    six = quality.cannot_rank(spoilt(truth[:6] + np.zeros((6, 2))), TEST)
+    assert quality.cannot_rank(noisy_table(truth + rng.normal(0, 1, (200, 2))), TEST) == ""
+    reason = quality.cannot_rank(noisy_table(60 + rng.normal(0, 1, (200, 2))), TEST)
+    assert "two trainings of the same networks agree on their order by tau" in reason
+    assert "200 networks" in reason
+    six = quality.cannot_rank(noisy_table(truth[:6] + np.zeros((6, 2))), TEST)
     assert six.startswith(
         "it holds 6 architectures with pets test after 7 epochs, and rank and percentile among so few"
     )
@@ -96,7 +101,7 @@ def test_a_table_that_cannot_rank_says_so(pets: Table) -> None:
 
 
 def test_networks_that_are_all_alike_cannot_be_ranked() -> None:
-    assert "by tau nan only" in quality.cannot_rank(spoilt(np.full((50, 2), 77.0)), TEST)
+    assert "by tau nan only" in quality.cannot_rank(noisy_table(np.full((50, 2), 77.0)), TEST)
 
 
 def test_the_benchmark_ranks(real_table: Table) -> None:

@@ -17,16 +17,16 @@ from benchharness.table.nas_bench_201 import checked
 from benchharness.table.table import codes
 
 
-def same(one: Table, other: Table) -> bool:
-    return storage.digest(one) == storage.digest(other) and one.about == other.about
+def same_table(table: Table, other_table: Table) -> bool:
+    return storage.digest(table) == storage.digest(other_table) and table.about == other_table.about
 
 
 def test_round_trip(toy_table: Table, tmp_path: Path) -> None:
     toy_table.save(tmp_path / "table.npz")
-    opened = checked(Table.open(tmp_path / "table.npz"))
-    assert same(opened, toy_table)
-    assert opened.figures() == toy_table.figures()
-    assert not opened.accuracy(None, "cifar10", "test").flags.writeable
+    reopened = checked(Table.open(tmp_path / "table.npz"))
+    assert same_table(reopened, toy_table)
+    assert reopened.figures() == toy_table.figures()
+    assert not reopened.accuracy(None, "cifar10", "test").flags.writeable
     assert (tmp_path / "table.npz").stat().st_size < 4_000_000
 
 
@@ -34,7 +34,7 @@ def test_round_trip_without_runs_and_times(tmp_path: Path) -> None:
     about = {"name": "tiny", "version": "0", "source": "a test"}
     table = build_table(about, np.zeros((1, 6), int), {Metric("cifar10", "valid", 12): np.array([10.0])})
     table.save(tmp_path / "table.npz")
-    assert same(Table.open(tmp_path / "table.npz"), table)
+    assert same_table(Table.open(tmp_path / "table.npz"), table)
 
 
 def test_a_save_that_fails_leaves_the_old_file(sample: Table, toy_table: Table, tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_a_save_that_fails_leaves_the_old_file(sample: Table, toy_table: Table, 
     sample.save(path)
     with pytest.raises(KeyError), files.replacing(path) as temporary:
         temporary.write_bytes({"half": b"a table"}["whole"])
-    assert same(Table.open(path), sample)
+    assert same_table(Table.open(path), sample)
     assert [item.name for item in tmp_path.iterdir()] == ["table.npz"]
 
 
@@ -94,14 +94,14 @@ def test_a_damaged_file_is_refused_or_reads_the_same(sample: Table, tmp_path: Pa
     path = tmp_path / "table.npz"
     sample.save(path)
     content = bytearray(path.read_bytes())
-    for place in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=4)):
-        content[place] ^= data.draw(st.integers(1, 255))
+    for position in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=4)):
+        content[position] ^= data.draw(st.integers(1, 255))
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
     try:
         table = Table.open(path)
     except UserError:
         return
-    assert same(table, sample)
+    assert same_table(table, sample)
 
 
 @pytest.mark.parametrize("key", ["name", "version", "source", "seed_rule", "sha256"])

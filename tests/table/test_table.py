@@ -35,10 +35,10 @@ def test_optima_of_the_benchmark(real_table: Table, dataset: str, split: str, ro
 
 def test_the_all_skip_cell_is_the_darts_row_of_the_papers(real_table: Table) -> None:
     row = real_table.index(ALL_SKIP)
-    asked = [("cifar10", "valid"), ("cifar10", "test"), ("cifar100", "valid"), ("cifar100", "test")]
-    asked += [("imagenet16-120", "valid"), ("imagenet16-120", "test")]
-    found = [f"{real_table.accuracy(row, *metric):.2f}" for metric in asked]
-    assert (row, found) == (1835, ["39.77", "54.30", "15.03", "15.61", "16.43", "16.32"])
+    metrics = [("cifar10", "valid"), ("cifar10", "test"), ("cifar100", "valid"), ("cifar100", "test")]
+    metrics += [("imagenet16-120", "valid"), ("imagenet16-120", "test")]
+    accuracies = [f"{real_table.accuracy(row, *metric):.2f}" for metric in metrics]
+    assert (row, accuracies) == (1835, ["39.77", "54.30", "15.03", "15.61", "16.43", "16.32"])
 
 
 def test_mean_by_number_of_parameter_free_operations(real_table: Table) -> None:
@@ -73,11 +73,11 @@ def test_an_architecture_is_found_however_it_is_given(toy_table: Table, row: int
 def test_many_at_once_equal_one_by_one(sample: Table, rows: list[int]) -> None:
     metric = ("cifar10", "test")
     together, cells = sample.numbers[rows], [tuple(sample.ops[row].tolist()) for row in rows]
-    for ask in (sample.accuracy, sample.regret, sample.rank, sample.percentile):
-        assert ask(together, *metric).tolist() == [ask(int(index), *metric).item() for index in together]
-        assert ask(together, *metric).tolist() == ask(cells, *metric).tolist()
-        assert ask(cells, *metric).tolist() == [ask(cell, *metric).item() for cell in cells]
-        assert ask(None, *metric)[rows].tolist() == ask(together, *metric).tolist()
+    for figure in (sample.accuracy, sample.regret, sample.rank, sample.percentile):
+        assert figure(together, *metric).tolist() == [figure(int(index), *metric).item() for index in together]
+        assert figure(together, *metric).tolist() == figure(cells, *metric).tolist()
+        assert figure(cells, *metric).tolist() == [figure(cell, *metric).item() for cell in cells]
+        assert figure(None, *metric)[rows].tolist() == figure(together, *metric).tolist()
 
 
 def test_rank_percentile_and_regret_by_counting(sample: Table) -> None:
@@ -97,8 +97,8 @@ def test_shapes_follow_the_question(toy_table: Table) -> None:
 
 def test_single_runs(toy_table: Table) -> None:
     runs = toy_table.seeds("cifar10", "test")
-    whole = np.flatnonzero(~np.isnan(runs).any(axis=1))
-    np.testing.assert_array_equal(toy_table.accuracy(whole, "cifar10", "test", seed=2), runs[whole, 2])
+    complete_rows = np.flatnonzero(~np.isnan(runs).any(axis=1))
+    np.testing.assert_array_equal(toy_table.accuracy(complete_rows, "cifar10", "test", seed=2), runs[complete_rows, 2])
     with pytest.raises(UserError, match="lacks cifar10 test after 200 epochs of training run 2 for 1 of them"):
         toy_table.accuracy(int(np.flatnonzero(np.isnan(runs[:, 2]))[0]), "cifar10", "test", seed=2)
     with pytest.raises(UserError, match=r"no training run 3 .* numbered 0 to 2"):
@@ -155,8 +155,8 @@ def test_what_is_no_index_is_refused_and_never_counted_from_the_end(
     request: pytest.FixtureRequest, name: str, index: int
 ) -> None:
     table: Table = request.getfixturevalue(name)
-    questions = [partial(ask, index, "cifar10", "test") for ask in (table.accuracy, table.rank, table.regret)]
-    questions += [partial(ask, index) for ask in (table.describe, table.arch, table.index, table.rows)]
+    questions = [partial(figure, index, "cifar10", "test") for figure in (table.accuracy, table.rank, table.regret)]
+    questions += [partial(figure, index) for figure in (table.describe, table.arch, table.index, table.rows)]
     for question in questions:
         with pytest.raises(UserError, match="is no index of an architecture; indices are whole numbers of 0 to 15624"):
             question()
@@ -172,20 +172,22 @@ def test_a_tuple_that_is_no_cell_is_refused(toy_table: Table, cell: tuple[int, .
 
 def test_a_tuple_is_a_cell_in_every_method(real_table: Table) -> None:
     cell = real_table.arch(6111)
-    asked = ("cifar10", "test")
+    metric = ("cifar10", "test")
     assert (
-        real_table.accuracy(cell, *asked).item() == real_table.accuracy(6111, *asked).item() == pytest.approx(94.37333)
+        real_table.accuracy(cell, *metric).item()
+        == real_table.accuracy(6111, *metric).item()
+        == pytest.approx(94.37333)
     )
-    assert (real_table.rank(cell, *asked), real_table.percentile(cell, *asked), real_table.regret(cell, *asked)) == (
+    assert (real_table.rank(cell, *metric), real_table.percentile(cell, *metric), real_table.regret(cell, *metric)) == (
         1,
         100,
         0,
     )
-    assert real_table.accuracy(cell, *asked, seed=0).shape == ()
+    assert real_table.accuracy(cell, *metric, seed=0).shape == ()
     assert real_table.arch(cell) == cell
     assert (
-        real_table.accuracy([cell, space.to_string(cell)], *asked).tolist()
-        == [real_table.accuracy(cell, *asked).item()] * 2
+        real_table.accuracy([cell, space.to_string(cell)], *metric).tolist()
+        == [real_table.accuracy(cell, *metric).item()] * 2
     )
 
 
@@ -197,16 +199,16 @@ def test_a_number_is_the_benchmarks_index_in_a_sample_too(sample: Table, toy_tab
         assert sample.describe(index)["index"] == sample.index(cell) == index
         figures = {(item["split"]): item["accuracy_pct"] for item in sample.describe(index)["figures"]}
         assert figures["test"] == sample.accuracy(index, "cifar10", "test") == sample.accuracy(cell, "cifar10", "test")
-    lacking = next(index for index in range(space.SIZE) if index not in sample.numbers)
-    for ask in (sample.arch, sample.describe, sample.index):
-        with pytest.raises(UserError, match=rf"\(index {lacking}\) is not among the 40 architectures"):
-            ask(lacking)
+    absent_index = next(index for index in range(space.SIZE) if index not in sample.numbers)
+    for figure in (sample.arch, sample.describe, sample.index):
+        with pytest.raises(UserError, match=rf"\(index {absent_index}\) is not among the 40 architectures"):
+            figure(absent_index)
 
 
 def test_a_sample_refuses_the_architectures_it_lacks(sample: Table, toy_table: Table) -> None:
     assert (toy_table.complete, sample.complete, len(sample)) == (True, False, 40)
-    held = {tuple(row) for row in sample.ops.tolist()}
-    absent = next(arch for arch in map(tuple, toy_table.ops.tolist()) if arch not in held)
+    sample_cells = {tuple(row) for row in sample.ops.tolist()}
+    absent = next(arch for arch in map(tuple, toy_table.ops.tolist()) if arch not in sample_cells)
     with pytest.raises(UserError, match="is not among the 40 architectures of table 'made-up'"):
         sample.index(absent)
     with pytest.raises(UserError, match="unknown operation 'skip'; did you mean 'skip_connect'"):
@@ -214,8 +216,8 @@ def test_a_sample_refuses_the_architectures_it_lacks(sample: Table, toy_table: T
 
 
 def test_figures_in_words() -> None:
-    found = [str(Metric("digits", "test", epochs)) for epochs in (1, 200)]
-    assert found == ["digits test after 1 epoch", "digits test after 200 epochs"]
+    names = [str(Metric("digits", "test", epochs)) for epochs in (1, 200)]
+    assert names == ["digits test after 1 epoch", "digits test after 200 epochs"]
 
 
 def test_costs(real_table: Table) -> None:
@@ -234,10 +236,10 @@ def test_costs(real_table: Table) -> None:
 
 
 def test_everything_about_one_architecture_says_what_it_is(real_table: Table) -> None:
-    told = real_table.describe("6111")
-    assert (told["index"], told["arch"]) == (6111, space.to_string(real_table.arch(6111)))
-    assert len(told["figures"]) == len(real_table.figures()) == 13
-    best = next(item for item in told["figures"] if (item["dataset"], item["split"], item["epochs"]) == TEST_200)
+    description = real_table.describe("6111")
+    assert (description["index"], description["arch"]) == (6111, space.to_string(real_table.arch(6111)))
+    assert len(description["figures"]) == len(real_table.figures()) == 13
+    best = next(item for item in description["figures"] if (item["dataset"], item["split"], item["epochs"]) == TEST_200)
     assert best["accuracy_pct"] == pytest.approx(94.37333)
     assert best["runs_pct"] == [94.26, 94.68, 94.18]
     assert (best["seed_rule"], best["rank"]) == ("mean over the released training seeds", 1)
