@@ -82,7 +82,7 @@ def test_the_first_to_come_back_counts(tmp_path: Path) -> None:
 
 def test_a_failure_comes_back_with_its_trail_and_is_tried_again(tmp_path: Path) -> None:
     local = store_at(tmp_path, "here")
-    outcomes = list(store_results(run_elsewhere(local, broken=2), local))
+    outcomes = list(store_results(run_elsewhere(local, failing_epoch=2), local))
     assert states(outcomes) == ["failed", "failed"]
     frame = store.read(local.root)
     assert frame["status"].tolist() == ["failed"]
