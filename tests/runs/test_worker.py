@@ -121,7 +121,7 @@ OTHER_IMAGES: Mapping[str, Mapping[str, Any]] = {
     "an image twice": {"train": [*TRAIN, 0]},
     "one test image fewer": {"test": TEST[:-1]},
     "test images that are training images now": {"train": [*TRAIN[:-6], *TRAIN[:6]], "test": TEST[::-1]},
-    "turned by a quarter": {"turned": True},
+    "turned by a quarter": {"is_turned": True},
     "colours in another order": {"colours": [2, 1, 0]},
     "squares of another size": {"size": 8},
     "a class more": {"classes": 4},
