@@ -242,14 +242,20 @@ def _print_many(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
 
 
 def comparisons(compared: "Iterable[Comparison]", table: Table, recipe: "TrainConfig") -> None:
-    """Print accuracies of architectures trained here beside a table's (percent), with its seed noise (points)."""
+    """Print accuracies of architectures trained here beside a table's (percent), with its seed noise (points).
+
+    "equal cells" is the table's mean over all cells that compute the same, which it trained each by itself.
+    """
     rows = []
     for one in compared:
         ours = f"{one.ours.mean():.2f}" + (f"±{one.ours.std(ddof=1):.2f}" if len(one.ours) > 1 else "")
         noise = "" if pd.isna(one.noise) else f"{one.noise:.2f}"
-        noise += f" ({after(one.noise_epochs)})" if noise and one.noise_epochs != one.metric.epochs else ""
+        noise += f" ({one.noise_of})" if one.noise_of else ""
+        equal = f"{one.equals.mean():.2f} (n={len(one.equals)})" if len(one.equals) > 1 else ""
         arch = short(table.arch(one.arch_index))
-        rows.append((one.arch_index, arch, one.metric, ours, f"{one.theirs:.2f}", f"{one.difference:+.2f}", noise))
-    _print(("index", "architecture", "figure", "here", "table", "difference", "the table's seed noise"), rows)
+        figures = one.metric, ours, f"{one.theirs:.2f}", f"{one.difference:+.2f}"
+        rows.append((one.arch_index, arch, *figures, noise, equal))
+    titles = "index", "architecture", "figure", "here", "table", "difference", "the table's seed noise", "equal cells"
+    _print(titles, rows)
     settings = ", ".join(f"{key}={value}" for key, value in asdict(recipe).items() if key != "name")
     print(f"here: recipe {recipe.name} ({settings})")

@@ -1,16 +1,23 @@
 """Trains architectures anew and compares their accuracy with a table's: do our networks match those of the table?"""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float
 
 from benchharness import space
 from benchharness.errors import UserError
 from benchharness.seeding import seed_for
 from benchharness.table import Metric, Table
+from benchharness.table.table import codes as codes_of
 from benchharness.training.journal import Journal
+
+NEAR: Final = 3.0
+"""Points of accuracy: the noise of a figure depends on its height, and is taken from figures of about the same."""
+ENOUGH: Final = 20
+"""Differences between equal cells that an estimate of noise takes."""
 
 
 class Comparison(NamedTuple):
@@ -23,9 +30,11 @@ class Comparison(NamedTuple):
     theirs: float
     """The table's mean over its training seeds, percent."""
     noise: float
-    """Standard deviation of the table's own trainings of this architecture, in points; NaN where it has not several."""
-    noise_epochs: int
-    """Epochs of the trainings that `noise` is of: a table may have single trainings of its longest ones only."""
+    """Standard deviation of the table's figure over trainings, in points; NaN where the table cannot tell."""
+    noise_of: str
+    """The trainings that `noise` is of: empty for this architecture's own, after as many epochs."""
+    equals: Float[np.ndarray, "archs"]
+    """The table's figures of all cells that compute the same, this one among them, each trained by itself; percent."""
 
     @property
     def difference(self) -> float:
@@ -58,20 +67,58 @@ def compare(table: Table, indices: Sequence[int], journal: Journal, seeds: int) 
     for metric, split in journal.figures().items():
         if metric not in table.figures():
             continue
+        equal_cells = EqualCells(table, metric)
         for index in indices:
             code = int(space.order()[index])
             ours = np.array([getattr(trainings[code, seed], split) for seed in range(seeds)], float)
             theirs = float(table.accuracy(index, *metric))
-            comparisons.append(Comparison(index, metric, ours, theirs, *_noise(table, index, metric)))
+            noise = _noise(table, index, metric, equal_cells)
+            comparisons.append(Comparison(index, metric, ours, theirs, *noise, equal_cells.of(index)))
     return comparisons
 
 
-def _noise(table: Table, index: int, metric: Metric) -> tuple[float, int]:
-    """The table's own seed noise of an architecture, at the figure's epochs or else at the next longer ones it has."""
-    longer = sorted(other for other in table.by_seed if other[:2] == metric[:2] and other.epochs >= metric.epochs)
-    for other in longer:
-        runs = table.by_seed[other][table.rows(index)]
-        runs = runs[~np.isnan(runs)]
-        if len(runs) > 1:
-            return float(runs.std(ddof=1)), other.epochs
-    return float("nan"), metric.epochs
+class EqualCells:
+    """The figures of cells that compute the same function, which a benchmark's table trained each by itself.
+
+    They tell how far a figure varies from training to training where the table keeps one figure a cell. In a table
+    that was trained here they share one training, and tell nothing.
+    """
+
+    def __init__(self, table: Table, metric: Metric) -> None:
+        self._table = table
+        self._figures = pd.Series(table.accuracy(None, *metric), space.classes()[codes_of(table.ops)]).dropna()
+        if "recipe" in table.about:
+            self._figures = self._figures.iloc[:0]
+        self._classes = self._figures.groupby(level=0).agg(["mean", "var", "count"])
+
+    def of(self, index: int) -> Float[np.ndarray, "archs"]:
+        """The figures of all cells that compute what cell `index` computes."""
+        code = space.to_code(self._table.arch(index))
+        return self._figures[self._figures.index == space.classes()[code]].to_numpy()
+
+    def noise(self, accuracy: float) -> float:
+        """Standard deviation of one figure within classes whose mean is `NEAR` points or less from `accuracy`.
+
+        NaN where fewer than `ENOUGH` differences stand behind it.
+        """
+        near = self._classes[(self._classes["mean"] - accuracy).abs() <= NEAR]
+        freedom = near["count"] - 1
+        if freedom.sum() < ENOUGH:
+            return float("nan")
+        return float(np.sqrt((near["var"].fillna(0) * freedom).sum() / freedom.sum()))
+
+
+def _noise(table: Table, index: int, metric: Metric, equal_cells: EqualCells) -> tuple[float, str]:
+    """The seed noise of a figure: of the cell's own trainings, else of equal cells, else of longer trainings."""
+    longer = sorted(other for other in table.by_seed if other[:2] == metric[:2] and other.epochs > metric.epochs)
+    own = {other: _own_noise(table, index, other) for other in (metric, *longer) if other in table.by_seed}
+    named = [(own.pop(metric, float("nan")), "")]
+    named.append((equal_cells.noise(float(table.accuracy(index, *metric))), "equal cells"))
+    named += [(noise, f"after {other.epochs} epochs") for other, noise in own.items()]
+    return next(((noise, name) for noise, name in named if not np.isnan(noise)), (float("nan"), ""))
+
+
+def _own_noise(table: Table, index: int, metric: Metric) -> float:
+    runs = table.by_seed[metric][table.rows(index)]
+    runs = runs[~np.isnan(runs)]
+    return float(runs.std(ddof=1)) if len(runs) > 1 else float("nan")

@@ -47,8 +47,45 @@ def test_our_figure_stands_beside_the_tables_and_its_seed_noise(own_home: Path) 
     assert comparisons[0].ours.tolist() == [61.0, 63.0]
     assert comparisons[0].noise == pytest.approx(np.std([80, 82], ddof=1))
     assert comparisons[1].noise == pytest.approx(np.std([70, 70, 73], ddof=1))
-    assert comparisons[0].noise_epochs == 200
+    assert comparisons[0].noise_of == "after 200 epochs"
     assert np.isnan(comparisons[2].noise)
+
+
+def equal_cells_table(spread: float, **about: object) -> Table:
+    """Classes of three cells each, all near 60 percent but for the last, whose figures are `spread` apart."""
+    classes = space.classes()
+    groups = [np.flatnonzero(classes == one) for one in np.unique(classes)]
+    groups = [group[:3] for group in groups if len(group) >= 3][:13]
+    archs = [space.from_code(int(code)) for group in groups for code in group]
+    rng = np.random.default_rng(0)
+    means = np.repeat(np.r_[rng.uniform(58, 62, 12), 90.0], 3) + np.tile([-spread, 0.0, spread], 13)
+    means[-3:] = 80.0, 90.0, 100.0
+    return build_table({"name": "made", "version": "1", "source": "a test", **about}, np.array(archs), {SHORT: means})
+
+
+def test_cells_that_compute_the_same_tell_the_noise_of_a_figure_of_their_height(own_home: Path) -> None:
+    benchmark = equal_cells_table(0.5)
+    journal = Journal(load_images("digits"), TrainConfig(epochs=12))
+    index = int(benchmark.numbers[0])
+    code = space.to_code(benchmark.arch(index))
+    journal.path.parent.mkdir(parents=True)
+    journal.add(Training(code, 0, None, 60.0, 1.0))
+    (comparison,) = table_check.compare(benchmark, [index], journal, 1)
+    assert comparison.noise == pytest.approx(0.5)
+    assert comparison.noise_of == "equal cells"
+    same = [arch for arch in benchmark.numbers if space.classes()[space.order()[arch]] == space.classes()[code]]
+    assert sorted(comparison.equals) == pytest.approx(sorted(benchmark.accuracy(np.array(same), *SHORT)))
+    assert len(comparison.equals) == 3
+
+
+def test_equal_cells_tell_nothing_where_they_are_few_or_share_a_training() -> None:
+    few = table_check.EqualCells(equal_cells_table(0.5), SHORT)
+    assert few.noise(60.0) == pytest.approx(0.5)
+    assert np.isnan(few.noise(90.0)), "two differences are no estimate"
+    measured = equal_cells_table(0.0, recipe={"epochs": 12})
+    trained_once = table_check.EqualCells(measured, SHORT)
+    assert np.isnan(trained_once.noise(60.0))
+    assert len(trained_once.of(int(measured.numbers[0]))) == 0
 
 
 def test_rows_are_named_or_drawn(own_home: Path) -> None:
