@@ -2,8 +2,8 @@
 
 RELEASE is an official file or folder that holds learning curves of CIFAR-10 after training on half of the images for 12
 epochs. `benchharness table check ARCH ... --recipe nas-bench-201` makes our trainings, which lie in a journal; here
-they are only read. Prints a table in Markdown and draws a figure: training accuracy epoch by epoch, and validation
-accuracy at the end with every training seed that the release has.
+they are only read. Prints a table in Markdown and draws a figure: training accuracy epoch by epoch and validation
+accuracy at the end, for every training seed of the release and of ours.
 """
 
 import argparse
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -42,50 +41,48 @@ def main() -> None:
         draw(sides, args.out)
 
 
-def trainings(states: dict[str, Any]) -> list[dict[str, Any]]:
-    """The trainings of an architecture over 12 epochs on half of CIFAR-10, as the release has them."""
+def trainings(states: dict[str, Any]) -> dict[int, dict[str, Any]]:
+    """The trainings of an architecture over 12 epochs on half of CIFAR-10, by the release's training seeds."""
     results = states.get("12", states.get("less", {}))["all_results"]
-    return [training for (trained_on, _), training in sorted(results.items()) if trained_on == TRAINED_ON]
+    return {seed: training for (trained_on, seed), training in sorted(results.items()) if trained_on == TRAINED_ON}
 
 
-def beside(released: list[dict[str, Any]], journal: Journal, index: int) -> dict[str, Any]:
-    """One architecture, on both sides; the released curve is the mean over trainings."""
+def beside(released: dict[int, dict[str, Any]], journal: Journal, index: int) -> dict[str, Any]:
+    """One architecture, on both sides: (name, training accuracies by epoch, validation accuracy) of every training."""
     code = int(space.order()[index])  # of the cell itself, which `table check` trains, not of its functional class
     ours = [line for (own, _), line in sorted(journal.trainings().items()) if own == code and line.train_accuracies]
-    return {
-        "index": index,
-        "ours": ours,
-        "curve": np.mean([list(one["train_acc1es"].values())[:EPOCHS] for one in released], axis=0),
-        "valid": [one["eval_acc1es"][f"x-valid@{EPOCHS - 1}"] for one in released],
-    }
+    theirs = [
+        (f"released, seed {seed}", np.array(list(one["train_acc1es"].values())[:EPOCHS]), _validation(one))
+        for seed, one in released.items()
+    ]
+    here = [(f"here, seed {line.seed}", np.array(line.train_accuracies), line.valid) for line in ours]
+    return {"index": index, "released": theirs, "here": here}
+
+
+def _validation(training: dict[str, Any]) -> float:
+    return training["eval_acc1es"][f"x-valid@{EPOCHS - 1}"]
 
 
 def lines(sides: list[dict[str, Any]]) -> list[str]:
     """The table."""
-    rows = ["| cell | | " + " | ".join(str(epoch + 1) for epoch in range(12)) + " | validation, each seed |"]
-    rows.append("| --- " * 15 + "|")
+    rows = ["| cell | | " + " | ".join(str(epoch + 1) for epoch in range(EPOCHS)) + " | validation |"]
+    rows.append("| --- " * (EPOCHS + 3) + "|")
     for side in sides:
-        rows.append(_row(side["index"], "released, mean", side["curve"], side["valid"]))
-        rows += [
-            _row("", f"here, seed {line.seed}", np.array(line.train_accuracies), np.array([line.valid]))
-            for line in side["ours"]
-        ]
+        for place, (name, curve, valid) in enumerate((*side["released"], *side["here"])):
+            index = str(side["index"]) if place == 0 else ""
+            rows.append("| " + " | ".join([index, name, *(f"{value:.1f}" for value in curve), f"{valid:.2f}"]) + " |")
     return rows
 
 
-def _row(index: Any, name: str, curve: Float[np.ndarray, "epochs"], valid: Float[np.ndarray, "seeds"]) -> str:
-    cells = (str(index), name, *(f"{value:.1f}" for value in curve), ", ".join(f"{value:.2f}" for value in valid))
-    return "| " + " | ".join(cells) + " |"
-
-
 def draw(sides: list[dict[str, Any]], path: Path) -> None:
-    """A panel an architecture: the released mean as a line, our trainings as marks."""
+    """A panel an architecture: the released trainings as lines, ours as marks."""
     metric, panels = canvas(3.2 * len(sides), 2.8, 1, len(sides))
-    epochs = np.arange(1, 13)
+    epochs = np.arange(1, EPOCHS + 1)
     for panel, side in zip(panels, sides, strict=True):
-        panel.plot(epochs, side["curve"], color="#7F7F7F", label="released, mean of seeds")
-        for line, marker in zip(side["ours"], "os^D", strict=False):
-            panel.plot(epochs, line.train_accuracies, marker, color="#0072B2", ms=4, label=f"here, seed {line.seed}")
+        for (name, curve, _), style in zip(side["released"], ("-", "--", ":"), strict=False):
+            panel.plot(epochs, curve, style, color="#7F7F7F", label=name)
+        for (name, curve, _), marker in zip(side["here"], "os^D", strict=False):
+            panel.plot(epochs, curve, marker, color="#0072B2", ms=4, label=name)
         panel.set(title=f"cell {side['index']}", xlabel="epoch", ylabel="training accuracy (%)", xticks=[1, 4, 8, 12])
         panel.legend(frameon=False)
     save_figure(metric, path)

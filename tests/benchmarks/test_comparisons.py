@@ -52,12 +52,12 @@ def test_learning_curves_stand_beside_the_releases(
     release = FORMS["folder"](tmp_path)
     out = run(module, monkeypatch, capsys, release, "--archs", 2941, "--out", tmp_path / "curves")
     api = official_api(release)
-    theirs = [
-        np.mean([api.get_more_info(2941, "cifar10-valid", epoch, "12", seed)["train-accuracy"] for seed in (111, 777)])
-        for epoch in range(12)
-    ]
-    assert out[2].startswith("| 2941 | released, mean | " + " | ".join(f"{value:.1f}" for value in theirs))
-    assert out[3:] == ["|  | here, seed 0 | " + " | ".join(f"{10 + epoch}.0" for epoch in range(12)) + " | 33.25 |"]
+    for row, seed in zip(out[2:4], (111, 777), strict=True):
+        figures = [api.get_more_info(2941, "cifar10-valid", epoch, "12", seed) for epoch in range(12)]
+        curve = " | ".join(f"{one['train-accuracy']:.1f}" for one in figures)
+        assert f"| released, seed {seed} | {curve} | {figures[-1]['valid-accuracy']:.2f} |" in row
+    assert [row.split("|")[1].strip() for row in out[2:]] == ["2941", "", ""]
+    assert out[4:] == ["|  | here, seed 0 | " + " | ".join(f"{10 + epoch}.0" for epoch in range(12)) + " | 33.25 |"]
     assert (tmp_path / "curves.svg").stat().st_size > 1000
 
 
