@@ -8,7 +8,8 @@ import pandas as pd
 
 from benchharness import space, store
 from benchharness.analysis.lookup import codes_of, lookup
-from benchharness.io.files import replacing
+from benchharness.errors import UserError
+from benchharness.io.files import readable, replacing
 from benchharness.table import DATASETS, Cost, Tables, table_of
 
 COLUMNS: Final = (
@@ -55,9 +56,12 @@ def write_frame(frame: pd.DataFrame, out: Path) -> None:
 def write_runs(results: Path, out: Path, tables: Tables) -> Written:
     """Write every run under `results` to `out` (.csv or .parquet), a row per run and benchmark data set.
 
-    Without `tables` the accuracies are missing.
+    Without `tables` the accuracies are missing. Raises `UserError` if `results` is not a folder or holds no run.
     """
-    frame = with_costs(lookup(store.read(results), tables)[list(COLUMNS)], tables)
+    runs = store.read(results)
+    if runs.empty:
+        raise UserError(f"{readable(results)!r} holds no run to export; `benchharness run --out FOLDER` makes runs")
+    frame = with_costs(lookup(runs, tables)[list(COLUMNS)], tables)
     write_frame(frame, out)
     return Written(len(frame), _missing(frame, tables))
 

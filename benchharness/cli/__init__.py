@@ -64,7 +64,7 @@ def _called(words: list[str]) -> int:
     except KeyboardInterrupt:
         return complain(f"interrupted; to try again: {shlex.join(['benchharness', *words])}", INTERRUPTED)
     except NotADirectoryError as error:
-        return complain(f"{error.filename}: a part of that path is a file, not a folder; choose another place", FAILED)
+        return complain(f"{error.filename}: a part of that path is a file, not a folder; choose another place", REFUSED)
     except OSError as error:
         plainly = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error.strerror
         return complain(plainly or str(error), FAILED)

@@ -53,6 +53,7 @@ def _run(args: argparse.Namespace) -> int:
     from benchharness.store import Store
 
     plan, store = plan_of(suite), Store(Path(args.out), suite.name)
+    store.check_place()
     plan = share(plan, args.shard) if args.shard else plan
     out = Path(args.reports) if args.reports else beside(store.path, suite.name)
     if not args.shard:
@@ -120,6 +121,7 @@ def _contest(args: argparse.Namespace) -> int:
     from benchharness.store import Store
 
     store = Store(Path(args.out), suite.name)
+    store.check_place()
     if not (args.seeds or args.suite):
         suite = replace(suite, seeds=_shared_seeds(suite, store))
     plan = plan_of(suite)

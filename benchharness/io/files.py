@@ -267,6 +267,19 @@ def path_of(path: str | Path) -> Path:
         raise UserError(f"{str(path)[:80]!r} is no path: {reason}") from None
 
 
+def check_folder(path: Path, noun: str) -> None:
+    """Raise `UserError` if `path` exists and is not a folder, or if one of its parents is not."""
+    for place in (path, *path.parents):
+        try:
+            mode = place.stat().st_mode  # one call, as another process may be swapping the folder
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        if not stat.S_ISDIR(mode):
+            where = "" if place == path else f": {readable(place)!r}"
+            raise UserError(f"{noun} {readable(path)!r}{where} is a file, not a folder; choose another place")
+        return
+
+
 def readable(name: str | Path) -> str:
     """A file's name as printable text; bytes that are not UTF-8 are written as escapes."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -49,6 +49,7 @@ def run(
             raise unknown("argument of run", name, RunOptions._fields)
     request, why = Suite(_methods(methods), _spelt(seeds), dataset, protocol, changes or {}, suite).resolved()
     plan, store = plan_of(request), Store(path_of(out), request.name)
+    store.check_place()
     tables = tables_of(store.path)
     options = RunOptions(slots(device, len(plan)) if jobs is None else jobs, device, choice=why)
     specs = [spec for job in plan for spec in job.specs]

@@ -7,6 +7,7 @@ import pandas as pd
 
 from benchharness import store
 from benchharness.analysis.experiment import Evidence, gather_runs
+from benchharness.errors import UserError
 from benchharness.io.files import path_of, readable
 from benchharness.plots.style import FORMATS
 from benchharness.report.blocks import Block, Report, Section
@@ -50,11 +51,15 @@ def build(
 
     Beside it: `report.html`, one file with everything in it; `figures/` in these `formats`; `tables/` as CSV and LaTeX;
     the list of these files. An earlier report there is replaced in whole. The same results and table give the same
-    bytes. Raises `UserError` where there is no folder `results`, and where `out` holds what no report wrote.
+    bytes. Raises `UserError` if `results` is not a folder or holds no run, and if `out` holds files that no report
+    wrote.
     """
-    out = path_of(out)
+    out, results = path_of(out), path_of(results)
     check_place(out)
-    report = compose(path_of(results), tables, runs)
+    runs = store.read(results) if runs is None else runs
+    if runs.empty:
+        raise UserError(f"{readable(results)!r} holds no run to report on; `benchharness run --out FOLDER` makes runs")
+    report = compose(results, tables, runs)
     tell(report)
     return write_report(report, out, formats)
 

@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import shutil
-import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from benchharness.errors import UserError
+from benchharness.io.files import check_folder
 
 LIST: Final = "report.files.json"
 """The files of a report and their digests, in its own folder: these alone may be replaced."""
@@ -54,9 +54,7 @@ def swapped(out: Path) -> Iterator[Path]:
 
 def check_place(out: Path) -> None:
     """Raise `UserError` where a report written to `out` would lose what no report wrote there."""
-    with suppress(FileNotFoundError):  # no report yet, or another one is being swapped in
-        if not stat.S_ISDIR(out.stat().st_mode):
-            raise UserError(f"{out} is a file; a report takes a folder")
+    check_folder(out, "report")
     lost = foreign(out)
     if lost:
         more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""

@@ -42,9 +42,11 @@ def merge(sources: Iterable[Path], out: Path) -> Merged:
 
     A run that is in two of them is taken once. Where both are finished and their results differ, the first stays in
     `out`, and the other goes to `OUT.conflicts/1/...` (the number of its source), with all that was derived from its
-    supernet. Raises `UserError` where a source is no results folder, or lies in `out` or around it.
+    supernet. Raises `UserError` if a source is not a results folder, if it lies in `out` or around it, or if `out` is a
+    file.
     """
     merged, sources = Merged(), list(sources)
+    files.check_folder(out, "--out")
     for source in sources:
         _check_folders(source, out)
     aside, scratch = out.with_name(f"{out.name}.conflicts"), out.with_name(f"{out.name}.merging")

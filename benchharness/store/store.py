@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchharness.io.files import check_folder
 from benchharness.records import RunSpec, Status
 from benchharness.store.run_folder import Run, claimed, status
 
@@ -20,6 +21,10 @@ class Store:
     def path(self) -> Path:
         """The suite's folder."""
         return self.root / self.suite
+
+    def check_place(self) -> None:
+        """Raise `UserError` if a file stands where the folder has to be."""
+        check_folder(self.path, "results folder")
 
     def folder(self, spec: RunSpec) -> Path:
         """The folder of the run, whether or not it exists."""

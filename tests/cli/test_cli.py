@@ -135,22 +135,32 @@ def test_a_bad_request_is_one_sentence(
     assert "Traceback" not in message
 
 
-def test_a_file_in_the_place_of_a_folder_is_told(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (work / "file").write_text("")
-    arguments = [
-        "run",
-        "--methods",
-        "random",
-        "--seeds",
-        "0",
-        "--dataset",
-        "digits",
-        "--no-training",
-        "--reports",
-        "file/x",
-    ]
-    assert cli.main(arguments) == cli.FAILED
-    assert "a part of that path is a file, not a folder" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    "line",
+    [
+        "run --methods random --dataset digits --no-training --reports file",
+        "run --methods random --dataset digits --no-training --reports file/x",
+        "run --methods random --dataset digits --no-training --out file",
+        "run --methods random --dataset digits --no-training --out file/x",
+        "compare --method random --baselines darts --dataset digits --no-training --out file",
+        "merge folder --out file",
+        "merge folder --out file/x",
+        "report folder --out file/x",
+    ],
+)
+def test_a_file_in_the_place_of_a_folder_is_refused(work: Path, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (work / "file").write_text("kept")
+    (work / "folder").mkdir()
+    assert "is a file, not a folder" in refusal(capsys, *line.split())
+    assert (work / "file").read_text() == "kept"
+
+
+@pytest.mark.parametrize("line", ["report folder", "report folder --out out", "export folder --out out.csv"])
+def test_a_folder_without_runs_is_refused(work: Path, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (work / "folder").mkdir()
+    assert "'folder' holds no run to" in refusal(capsys, *line.split())
+    assert not (work / "out").exists()
+    assert not (work / "out.csv").exists()
 
 
 def test_nothing_asked_prints_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,7 +44,7 @@ def test_a_part_of_a_suite_is_refused_with_its_name(tmp_path: Path, up: int, cap
 
 
 def test_which_folders_are_suites(tmp_path: Path) -> None:
-    assert suites(tmp_path) == [tmp_path], "an empty folder is a report that says so"
+    assert suites(tmp_path) == [tmp_path], "an empty folder is refused by name"
     run(tmp_path / "b")
     run(tmp_path / "a")
     assert suites(tmp_path) == [tmp_path / "a", tmp_path / "b"]

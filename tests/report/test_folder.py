@@ -95,7 +95,7 @@ def test_links_and_files_are_not_followed_away(tmp_path: Path) -> None:
     write_report(report("through a link"), folder)
     assert folder.is_symlink()
     assert "through a link" in (out / "report.md").read_text()
-    with pytest.raises(UserError, match="is a file; a report takes a folder"):
+    with pytest.raises(UserError, match="is a file, not a folder"):
         write_report(report(), tmp_path / "elsewhere/data")
 
 
