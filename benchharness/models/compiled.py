@@ -1,8 +1,9 @@
-"""Mixed cells compiled by torch.compile, for the training steps of a search; evaluations stay as they are.
+"""Compiles the mixed cells with torch.compile for the training steps of a search; evaluations are not compiled.
 
-What is compiled is `MixedCell.trained`, in another order and therefore with other last bits. That suits the compiler:
-channels are last all the way (five-dimensional stacks made it transpose every gradient twice) and the backward pass of
-pooling is spelt out (the one generated for `avg_pool2d` divides by window sizes entry by entry).
+The compiled function is `MixedCell.trained`, which adds in another order than `MixedCell.forward`: last bits differ.
+Two choices make it fast under the compiler: the memory layout is channels-last throughout (five-dimensional stacks made
+the compiler transpose every gradient twice), and the backward pass of pooling is written by hand (the generated one for
+`avg_pool2d` divides by the window size entry by entry).
 """
 
 import os
@@ -19,21 +20,24 @@ from benchharness.models.supernet import MixedCell, NodeWeights, Supernet
 
 CHOICES: Final = ("auto", "on", "off")
 WORTH_SECONDS: Final = 1800.0
-"""Estimated seconds of a search from which `auto` compiles: the compiler takes minutes of them at most."""
+"""`auto` compiles searches estimated to take at least this many seconds; compiling takes a few minutes at most."""
 _SECONDS_AN_IMAGE: Final = 0.031 / 80
-"""Of one forward and backward pass per image, channel and cell a stage, at 32x32 on one thread; a rough figure."""
+"""Seconds of one forward and backward pass, divided by images, channels and cells per stage (32x32 pixels, one thread).
+
+A rough figure, used only to decide whether `auto` compiles."""
 _GRAPHS: Final = 64
-"""Shapes, with and without gradients to the edge weights, in training with and without statistics recorded."""
+"""Most versions of a cell that torch may compile: one for each shape, with and without gradients to the edge weights,
+with and without recorded statistics."""
 
 
 def check_choice(choice: str) -> None:
-    """Raise `UserError` where `choice`, one of `CHOICES`, asks for what cannot be compiled here."""
+    """Raise `UserError` if `choice` is not one of `CHOICES`, or is `on` where no C++ compiler is installed."""
     if choice == "on" and not compiler():
         raise UserError("compile=on needs a C++ compiler, and there is none; install g++, or set CXX to one")
 
 
 def decided(choice: str, protocol: Mapping[str, Any], device: str) -> bool:
-    """Whether a search by `protocol` is compiled: as `choice` says, and by `auto` on a CPU where it is long enough."""
+    """Whether a search by `protocol` is compiled; `auto` compiles on a CPU if the search takes `WORTH_SECONDS`."""
     if choice != "auto":
         return choice == "on"
     images = protocol["images"] or 50_000
@@ -42,7 +46,7 @@ def decided(choice: str, protocol: Mapping[str, Any], device: str) -> bool:
 
 
 def compiler() -> str | None:
-    """The C++ compiler that torch would take; None where there is none."""
+    """Path of the C++ compiler that torch would use; None if none is installed."""
     return next(filter(None, map(shutil.which, (os.environ.get("CXX", "g++"), "g++", "clang++"))), None)
 
 
@@ -54,13 +58,13 @@ def seconds() -> float:
 
 
 class Compiled:
-    """Runs mixed cells compiled for batches of one size, and those of any other size as they are."""
+    """Runs compiled mixed cells on batches of one size; a batch of another size runs uncompiled."""
 
     def __init__(self, batch: int) -> None:
         self.batch = batch
 
     def __call__(self, cell: MixedCell, x: Tensor, weights: Sequence[NodeWeights]) -> Tensor:
-        """What `cell` gives in training for features `x`, channels last, and edge `weights`."""
+        """The features of the output node of `cell` in training, for channels-last features `x`."""
         return (_compiled() if len(x) == self.batch else MixedCell.trained)(cell, x, weights)
 
 
@@ -71,8 +75,8 @@ def _compiled() -> Callable[..., Tensor]:
 
 
 def attach(net: Supernet, batch: int) -> None:
-    """Have the training steps of `net` run its cells compiled, for batches of `batch` images."""
+    """Make the training steps of `net` run compiled cells on batches of `batch` images."""
     if next(net.parameters()).device.type == "cpu":
-        # A pool of compiling processes outlives a search that is killed, and gains little on the two cores of a laptop.
+        # A pool of compiler processes would survive a killed search, and gains little on a laptop's two cores.
         torch._inductor.config.compile_threads = 1
     net.in_training = Compiled(batch)

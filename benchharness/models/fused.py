@@ -1,11 +1,12 @@
-"""Experimental: what mixes a cell's operations as four Triton kernels, in the place of some twenty of torch's.
+"""Experimental: mixes a cell's operations with four Triton kernels instead of about twenty kernels of torch.
 
-Not measured on any device yet, and used by no run: `benchmarks/step.py --fused` times it. `MixedCell.trained` stays the
-reference, which this equals to 1e-10 in float64 by Triton's interpreter (TRITON_INTERPRET=1, on a CPU).
+Not measured on any device yet, and used by no run: `benchmarks/step.py --fused` times it. `MixedCell.trained` is the
+reference; the kernels equal it to 1e-10 in float64 under Triton's interpreter (TRITON_INTERPRET=1, on a CPU).
 
-Out of both convolutions' outputs on a node's edges come their batch statistics, and then what the node sends along each
-edge. Backward, one pass sums all that the normalisations and the edge weights need, and another gives the slopes.
-Features have channels last, and are matrices here: rows are images' places, columns are edges' channels.
+The forward pass takes the outputs of both convolutions on a node's edges, computes their batch statistics, and then the
+features that the node sends along each edge. The backward pass first sums what the normalisations and the edge weights
+need, and then computes the gradients. Features are channels-last and treated as matrices: a row is one position of one
+image, a column is one channel of one edge.
 """
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator, attr-defined"
@@ -28,19 +29,19 @@ from benchharness.space import EDGES
 EPS: Final = 1e-5
 MOMENTUM: Final = 0.1
 ROWS, COLUMNS, LONG = 64, 32, 1024
-"""Rows and columns that a program reads at a time, and rows that a program of a reduction sums."""
+"""Rows and columns that one Triton program reads at a time, and rows that one program of a reduction sums."""
 
 
 @triton.jit
 def _tile(at, row, column, rows, columns, width, kind: tl.constexpr):
-    """Some rows and columns of a matrix that is `width` wide; zeros beyond its ends."""
+    """A block of rows and columns of a matrix that is `width` wide; zeros outside the matrix."""
     inside = (row < rows)[:, None] & (column < columns)[None, :]
     return tl.load(at + row[:, None] * width + column[None, :], mask=inside, other=0.0).to(kind)
 
 
 @triton.jit
 def _moments(narrow, wide, means, squares, rows, columns, long: tl.constexpr, tall: tl.constexpr, broad: tl.constexpr):
-    """Mean, and summed squares around it, of each column in a chunk of rows, of either convolution's output."""
+    """For both convolutions' outputs: each column's mean over a chunk of rows, and its summed squared deviations."""
     chunk, second = tl.program_id(0), tl.program_id(2)
     kind: tl.constexpr = means.dtype.element_ty
     column = tl.program_id(1) * broad + tl.arange(0, broad)
@@ -80,7 +81,7 @@ def _mix(
     tall: tl.constexpr,
     broad: tl.constexpr,
 ):
-    """What goes along each edge: both normalised convolutions, the node itself and its pooling, all weighted."""
+    """The features sent along each edge: the weighted sum of both normalised convolutions, the node and its pooling."""
     row = tl.program_id(0) * tall + tl.arange(0, tall)
     kind: tl.constexpr = of_column.dtype.element_ty
     column = tl.program_id(1) * broad + tl.arange(0, broad)
@@ -123,7 +124,7 @@ def _sums(
     tall: tl.constexpr,
     broad: tl.constexpr,
 ):
-    """Per column and chunk of rows: the slopes summed alone and times each of the four that were mixed."""
+    """Per column and chunk of rows: the sum of the gradient, and of its products with the four mixed inputs."""
     chunk = tl.program_id(0)
     kind: tl.constexpr = of_column.dtype.element_ty
     column = tl.program_id(1) * broad + tl.arange(0, broad)
@@ -170,7 +171,7 @@ def _slopes(
     tall: tl.constexpr,
     broad: tl.constexpr,
 ):
-    """The slopes in all that was mixed; those of the node and its pooling are sums over edges."""
+    """The gradients of the four mixed inputs; those of the node and of its pooling are summed over edges."""
     row = tl.program_id(0) * tall + tl.arange(0, tall)
     kind: tl.constexpr = of_column.dtype.element_ty
     own = tl.program_id(1) * broad + tl.arange(0, broad)
@@ -203,19 +204,19 @@ def _slopes(
 
 
 class Size(NamedTuple):
-    """The matrices' sizes: rows, columns, and channels of an edge."""
+    """Sizes of the matrices: rows, columns, and channels per edge."""
 
     rows: int
     columns: int
     channels: int
 
     def chunks(self) -> tuple[int, int]:
-        """Programs of a reduction, over rows and columns."""
+        """Number of Triton programs of a reduction, along rows and along columns."""
         return triton.cdiv(self.rows, LONG), triton.cdiv(self.columns, COLUMNS)
 
 
 class Mix(torch.autograd.Function):
-    """What a node sends along its edges, and the batch statistics of both convolutions there."""
+    """The features that a node sends along its edges, and the batch statistics of both convolutions."""
 
     @staticmethod
     def forward(
@@ -228,8 +229,8 @@ class Mix(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         """The features (batch, edges x channels, height, width), and means and variances (2, 2, edges x channels).
 
-        `of_edge` has each edge's weights of the 1x1 and the 3x3 convolution, of skip and of pooling. Variances are the
-        biased ones.
+        `of_edge` holds each edge's weights of the 1x1 convolution, the 3x3 convolution, skip and pooling. Variances are
+        biased (divided by n).
         """
         size = Size(narrow.numel() // narrow.shape[1], narrow.shape[1], node.shape[1])
         narrow, wide, node, pooled = (_last(tensor) for tensor in (narrow, wide, node, pooled))
@@ -247,7 +248,7 @@ class Mix(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slope: Tensor, _: Tensor) -> tuple[Tensor, ...]:
-        """The slopes in what was mixed and in the edge weights."""
+        """The gradients of the mixed inputs and of the edge weights."""
         narrow, wide, node, pooled, of_column, of_edge = ctx.saved_tensors
         size, slope = ctx.size, _last(slope)
         parts = of_column.new_empty(size.chunks()[0], 5, size.columns)
@@ -266,7 +267,7 @@ def _last(features: Tensor) -> Tensor:
 
 
 def _statistics(narrow: Tensor, wide: Tensor, size: Size, dtype: torch.dtype) -> Float[Tensor, "2 2 columns"]:
-    """Mean and biased variance of each column of both; chunks of rows are put together as by Chan et al. (1979)."""
+    """Mean and biased variance of each column of both outputs, combined over chunks as in Chan et al. (1979)."""
     chunks, blocks = size.chunks()
     means, squares = (torch.empty(2, chunks, size.columns, dtype=dtype, device=narrow.device) for _ in range(2))
     sizes = {"long": LONG, "tall": ROWS, "broad": COLUMNS}
@@ -279,7 +280,7 @@ def _statistics(narrow: Tensor, wide: Tensor, size: Size, dtype: torch.dtype) ->
 
 
 def trained(cell: MixedCell, x: Tensor, weights: Sequence[NodeWeights]) -> Tensor:
-    """What `MixedCell.trained` gives, up to rounding, for features with channels last."""
+    """The result of `MixedCell.trained`, up to rounding, for channels-last features `x`."""
     past: list[Tensor] = []
     arriving: dict[int, list[Tensor]] = {1: [], 2: [], 3: []}
     for source, own in enumerate(weights):
@@ -304,5 +305,5 @@ def _record(norm: Norm, mean: Tensor, var: Tensor, count: int) -> None:
 
 
 def attach(net: Supernet) -> None:
-    """Have the training steps of `net` mix by these kernels."""
+    """Make the training steps of `net` mix operations with these kernels."""
     net.in_training = trained

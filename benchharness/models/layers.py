@@ -1,4 +1,4 @@
-"""Layers of every network on the space: norms, convolutions side by side, pooling, and the skeleton round the cells."""
+"""Layers shared by the supernet and stand-alone networks: norms, joint convolutions, pooling, and the skeleton."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 
 class Norm(nn.Module):
-    """Batch normalisation whose gain may be given per call and which can use batch statistics unrecorded."""
+    """Batch normalisation that takes its gain per call and can use batch statistics without recording them."""
 
     running_mean: Tensor
     running_var: Tensor
@@ -31,7 +31,7 @@ class Norm(nn.Module):
         return self._normalised(x, slice(None), self.weight if gain is None else gain)
 
     def part(self, x: Tensor, channels: slice) -> Tensor:
-        """`x` normalised as the module's `channels` are, without any affine weights."""
+        """`x` normalised with the statistics of the module's `channels`, without affine weights."""
         return self._normalised(x, channels, None)
 
     def _normalised(self, x: Tensor, channels: slice, gain: Tensor | None) -> Tensor:
@@ -42,7 +42,7 @@ class Norm(nn.Module):
 
 
 class Fan(nn.Module):
-    """All convolutions of one kind on the edges that leave one node, as one wider convolution and normalisation."""
+    """The convolutions of one kind on all edges that leave one node, as one wider convolution and normalisation."""
 
     def __init__(self, channels: int, edges: int, kernel: int) -> None:
         super().__init__()
@@ -51,17 +51,17 @@ class Fan(nn.Module):
         self.norm = Norm(edges * channels, affine=False)
 
     def forward(self, active: Tensor, gains: Float[Tensor, " edges"]) -> Tensor:
-        """The edges' weighted outputs side by side, from the node's rectified features."""
+        """The edges' weighted outputs, concatenated along channels, from the node's features after ReLU."""
         return self.norm(self.convolution(active), gains.repeat_interleave(self.channels))
 
     def repeated(self, tensor: Tensor, times: int) -> Tensor:
-        """A weight, statistic or momentum of this fan as a fan `times` as wide holds it, every channel repeated."""
+        """A weight, statistic or momentum of this fan for one `times` as wide: every channel is repeated."""
         rest = [1] * (tensor.dim() - 1)
         wide = tensor.unflatten(0, (-1, self.channels)).repeat(1, times, *rest).flatten(0, 1)
         return wide if tensor.dim() == 1 else wide.repeat(1, times, 1, 1)
 
     def one(self, active: Tensor, place: int) -> Tensor:
-        """The output of the edge at `place` alone."""
+        """The output of one edge; `place` is its position among the fan's edges."""
         own = slice(place * self.channels, (place + 1) * self.channels)
         features = F.conv2d(active, self.convolution.weight[own], padding=self.convolution.kernel_size[0] // 2)
         return self.norm.part(features, own)
@@ -69,15 +69,15 @@ class Fan(nn.Module):
 
 @lru_cache(maxsize=16)
 def band(size: int, dtype: torch.dtype, device: torch.device | None = None) -> Float[Tensor, "size size"]:
-    """The matrix that averages each entry with its neighbours, over what is there at the ends."""
+    """The matrix that averages each entry with its neighbours; at both ends over the entries that exist."""
     near = torch.ones(size, size, dtype=dtype, device=device).tril(1).triu(-1)
     return near / near.sum(1, keepdim=True)
 
 
 def pool(x: Float[Tensor, "*batch height width"]) -> Float[Tensor, "*batch height width"]:
-    """The 3x3 average pooling of the space: stride 1, borders averaged over what is there.
+    """The space's 3x3 average pooling: stride 1, padding not counted, so border windows average fewer entries.
 
-    On a CPU as two products with band matrices, since rows and columns average independently: forward and backward
+    On a CPU it is two products with band matrices, since rows and columns average independently: forward and backward
     took 4.0 ms where `avg_pool2d` took 12.9 (64x8x32x32, float32, one thread of an AMD EPYC, torch 2.13).
     """
     if x.device.type != "cpu":
@@ -86,7 +86,7 @@ def pool(x: Float[Tensor, "*batch height width"]) -> Float[Tensor, "*batch heigh
 
 
 def shares(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "height width"]:
-    """What each entry of a 3x3 window weighs in the window's mean: fewer entries are there at the borders."""
+    """1 / (number of entries of the 3x3 window) at each position; windows at the borders have fewer entries."""
     rows, columns = (torch.ones(n, n, dtype=dtype, device=device).tril(1).triu(-1).sum(1) for n in (height, width))
     return 1 / (rows.unsqueeze(1) * columns)
 
@@ -95,7 +95,7 @@ _SHARES: Final = lru_cache(maxsize=16)(shares)
 
 
 class Taps(torch.autograd.Function):
-    """`pool` as sums of shifted features, for features with channels last, which the band products would transpose.
+    """`pool` as sums of shifted features, for channels-last features, which band products would have to transpose.
 
     Forward and backward took 1.1 ms where `avg_pool2d` took 4.4 and the band products 5.7 (64x8x32x32, channels last,
     float32, one thread of an AMD EPYC, torch 2.13).
@@ -103,19 +103,19 @@ class Taps(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, share: Float[Tensor, "height width"]) -> Tensor:
-        """The average over each entry's neighbours; each weighs its `share`."""
+        """The mean of each 3x3 window of `x`: the window's sum times `share`."""
         ctx.save_for_backward(share)
         return _window(x.to(share.dtype)).mul_(share).to(x.dtype)
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:
-        """A window reaches an entry wherever the entry's own window reaches."""
+        """The gradient of `x`: the window sum of `slope * share`, as windows are symmetric."""
         (share,) = ctx.saved_tensors
         return _window(slope * share).to(slope.dtype), None
 
 
 def _window(x: Float[Tensor, "*batch height width"]) -> Float[Tensor, "*batch height width"]:
-    """The sum over each entry's 3x3 window."""
+    """The sum of the 3x3 window around each entry."""
     for dim in (-2, -1):
         total, reach = x.clone(), x.shape[dim] - 1
         total.narrow(dim, 1, reach).add_(x.narrow(dim, 0, reach))
@@ -125,7 +125,7 @@ def _window(x: Float[Tensor, "*batch height width"]) -> Float[Tensor, "*batch he
 
 
 def pool_in_training(x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels height width"]:
-    """What `pool` gives, for features with channels last; one kernel on a GPU, or part of a compiled one."""
+    """The result of `pool` for channels-last features; one kernel on a GPU, or part of a compiled kernel."""
     compiling = torch.compiler.is_compiling()
     if x.is_cuda and not compiling:
         return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
@@ -148,13 +148,13 @@ class ResidualBlock(nn.Module):
         self.shortcut = nn.Conv2d(channels, wider, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features at half the resolution and twice the channels."""
+        """Features at half the resolution with `wider` channels."""
         inner = self.first_norm(self.first(F.relu(x)))
         return self.second_norm(self.second(F.relu(inner))) + self.shortcut(F.avg_pool2d(x, 2))
 
 
 class Skeleton(nn.Module):
-    """The network around the cells; `cell(channels)` makes each of them."""
+    """The network around the cells (stem, residual blocks, classifier); `cell(channels)` builds each cell."""
 
     def __init__(
         self, cell: Callable[[int], nn.Module], classes: int, channels: int, cells: int, last_affine: bool = True
@@ -173,7 +173,7 @@ class Skeleton(nn.Module):
         return self.onward(self.begin(images), run_cell)
 
     def begin(self, images: Tensor) -> Tensor:
-        """The stem's features, which the first cell takes."""
+        """The stem's features of `images`, which are the first cell's input."""
         return self.stem_norm(self.stem(images))
 
     def onward(self, x: Tensor, run_cell: Callable[[nn.Module, Tensor], Tensor]) -> Tensor:
@@ -187,9 +187,10 @@ class Skeleton(nn.Module):
 
     @contextmanager
     def evaluating(self, bn: str = "running") -> Iterator[None]:
-        """Evaluation mode for the length of a block: `running` statistics, or the batch's own without recording them.
+        """Evaluation mode within a `with` block; `bn` chooses the statistics of batch normalisation.
 
-        The latter everywhere (`batch`), or in the `cells` and before the classifier alone, as NATS-Bench's code does.
+        `running`: the running statistics. `batch`: the batch's own statistics everywhere, not recorded. `cells`: the
+        batch's own in the cells and before the classifier only, as in NATS-Bench's code.
         """
         training = self.training
         self._set(False, bn)

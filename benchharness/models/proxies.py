@@ -1,7 +1,7 @@
-"""Zero-cost proxies: scores of an untrained stand-alone network from one batch, as Abdelfattah et al. (ICLR 2021) do.
+"""Zero-cost proxies: scores of an untrained stand-alone network from one batch, as in Abdelfattah et al. (ICLR 2021).
 
-Higher is better. Sums run over the weights of convolutions and of the classifier. What a proxy asks of a network is
-one or two forward and backward passes, where a training takes thousands.
+Higher is better. Sums run over the weights of convolutions and of the classifier. A proxy needs one or two forward and
+backward passes of a network, where a training needs thousands.
 """
 
 import math
@@ -24,31 +24,31 @@ from benchharness.space import SIZES, Arch, to_code
 from benchharness.space import Network as Size
 
 _GAMMA: Final = 0.01
-"""How far zen moves its input."""
+"""Scale of the random change that zen adds to its input."""
 _ROUNDS: Final = 4
-"""Random inputs that zen is the mean over; its paper takes 32."""
+"""Number of random inputs that zen averages over; its paper takes 32."""
 _JITTER: Final = 1e-5
 
 
 class Setting(NamedTuple):
-    """How cells are scored: size of the network, and seed of its initial weights."""
+    """The networks that proxies score: channels of the stem, cells per stage, and seed of the initial weights."""
 
     channels: int = 16
     cells: int = 5
     seed: int = 0
 
     def checked(self) -> "Setting":
-        """The setting itself; raises `UserError` if no such network is possible."""
+        """The setting itself; raises `UserError` if channels or cells are out of range."""
         if not (1 <= self.channels <= 1024 and 1 <= self.cells <= 64):
             raise UserError(f"channels={self.channels}, cells={self.cells}: take 1 to 1024, and 1 to 64")
         return self
 
 
 def score(measure: str, arch: Arch, batch: Batch, classes: int, setting: Setting = Setting()) -> float:  # noqa: B008
-    """What `measure` says of `arch`; NaN where it is undefined, as for cells that nothing passes through.
+    """Score of `arch` by the proxy `measure` on `batch`; NaN if undefined, as for a cell that passes nothing through.
 
-    The same weights are drawn for a cell whenever it is scored with the same seed, whatever was scored before it.
-    Raises `UserError` on an unknown measure.
+    A cell's initial weights depend on the cell and the setting's seed only, not on which cells were scored before.
+    Raises `UserError` if there is no proxy called `measure`.
     """
     check_measure(measure)
     if measure in SIZES:
@@ -73,7 +73,9 @@ def _snip(net: Network, batch: Batch) -> float:
 
 
 def _grasp(net: Network, batch: Batch) -> float:
-    """How little the gradient's flow would suffer: -sum of w (Hg) (Wang, Zhang & Grosse, ICLR 2020)."""
+    """Preservation of gradient flow: -sum of w (Hg), with the loss's gradient g and Hessian H.
+
+    Wang, Zhang & Grosse (ICLR 2020)."""
     weights = _weights(net)
     slopes = _slopes(net, batch, weights, again=True)
     product = sum(((slope * slope.detach()).sum() for slope in slopes), torch.zeros(()))
@@ -86,7 +88,7 @@ def _grasp(net: Network, batch: Batch) -> float:
 def _fisher(net: Network, batch: Batch) -> float:
     """Contribution of channels: (sum over positions of activation times gradient)² / 2 (Turner et al., ICLR 2020).
 
-    Summed over the weights, as the code of Abdelfattah et al. does, so that a channel counts once for each of its own.
+    The sum runs over weights, as in the code of Abdelfattah et al.: a channel counts once for each of its weights.
     """
     with _outputs(net) as outputs:
         loss = F.cross_entropy(net(batch.images), batch.labels)
@@ -103,8 +105,8 @@ def _fisher(net: Network, batch: Batch) -> float:
 def _synflow(net: Network, batch: Batch) -> float:
     """Strength of the paths through the network: sum of |w dR/dw| at |w|, without data (Tanaka et al., NeurIPS 2020).
 
-    R is the sum of the logits for an input of ones; normalisation is left out, as in the field's use of it. The
-    logarithm of the sum and one is taken, which keeps the order and is 0 for cells that nothing passes.
+    R is the sum of the logits for an input of ones, without batch normalisation, as is usual for this proxy. The score
+    is log(1 + sum), which keeps the order and is 0 for cells that pass nothing through.
     """
     net = net.double()
     for module in net.modules():
@@ -121,7 +123,7 @@ def _synflow(net: Network, batch: Batch) -> float:
 
 
 def _jacob_cov(net: Network, batch: Batch) -> float:
-    """How differently the network answers to different images, by its Jacobian's correlations (Mellor et al., 2020)."""
+    """Distinctness of the responses to different images, by correlations of the Jacobian (Mellor et al., 2020)."""
     images = batch.images.clone().requires_grad_()
     (slopes,) = torch.autograd.grad(net(images).sum(), images, allow_unused=True)
     if slopes is None:
@@ -135,10 +137,10 @@ def _jacob_cov(net: Network, batch: Batch) -> float:
 
 @torch.no_grad()
 def _zen(net: Network, batch: Batch) -> float:
-    """How much the features move with the input at random weights, without data (Zen-score; Lin et al., ICCV 2021).
+    """Zen-score (Lin et al., ICCV 2021): change of the features under a random change of random input; needs no data.
 
-    The logarithm of the mean move, plus those of the deviations that every normalisation divides by. The mean of four
-    random inputs; the cell's own skips are left in, and so are those of the blocks between the stages.
+    The logarithm of the mean change, plus the logarithms of the standard deviations that the normalisations divide by,
+    averaged over four random inputs. Skips of the cell and of the residual blocks between the stages are left in.
     """
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
@@ -162,9 +164,9 @@ PROXIES: Final[Mapping[str, Callable[[Network, Batch], float]]] = {
     "zen": _zen,
 }
 VERSIONS: Final = {"fisher": 2, "synflow": 2}
-"""Proxies that an earlier version computed otherwise: `fisher` over channels, `synflow` without dead cells."""
+"""Proxies whose scores changed after version 1: `fisher` was summed over channels, `synflow` scored no dead cells."""
 NAMES: Final = (*PROXIES, *SIZES)
-"""Every proxy there is."""
+"""The names of all proxies."""
 
 
 def _unchanged(x: Tensor, gain: Tensor | None = None) -> Tensor:  # noqa: ARG001
@@ -176,7 +178,7 @@ def _weights(net: nn.Module) -> list[Tensor]:
 
 
 def _slopes(net: Network, batch: Batch, weights: list[Tensor], again: bool = False) -> list[Tensor]:
-    """Derivatives of the loss, zeros for weights that do not reach it; with `again`, to be derived once more."""
+    """Gradients of the loss, zeros for weights that do not affect it; differentiable themselves if `again`."""
     loss = F.cross_entropy(net(batch.images), batch.labels)
     slopes = torch.autograd.grad(loss, weights, create_graph=again, allow_unused=True)
     return [torch.zeros_like(w) if slope is None else slope for w, slope in zip(weights, slopes, strict=True)]
@@ -199,7 +201,9 @@ def _features(net: Network, images: Tensor) -> Float[Tensor, "batch channels hei
 
 @contextmanager
 def _outputs(net: nn.Module) -> Iterator[list[tuple[int, Tensor]]]:
-    """Collects the outputs of every convolution and of the classifier, each with the weights that a channel has."""
+    """Within a `with` block, collects the output of every convolution and of the classifier.
+
+    Each comes with the number of weights per output channel."""
     outputs: list[tuple[int, Tensor]] = []
 
     def note(module: nn.Module, _given: object, out: Tensor) -> None:
@@ -217,7 +221,7 @@ def _outputs(net: nn.Module) -> Iterator[list[tuple[int, Tensor]]]:
 
 @contextmanager
 def _deviations(net: nn.Module) -> Iterator[list[float]]:
-    """The logarithm of the deviation that every normalisation divides by in the block."""
+    """Within a `with` block, collects the logarithm of the standard deviation that every normalisation divides by."""
     deviations: list[float] = []
 
     def note(_module: nn.Module, given: tuple[Tensor, ...], _out: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Saves tensors to a file in torch's format, in whole or not at all."""
+"""Saves tensors in torch's file format, atomically."""
 
 import io
 from collections.abc import Mapping
@@ -11,8 +11,8 @@ from benchharness.io import files
 
 
 def save_tensors(path: Path, content: Mapping[str, Any]) -> None:
-    """Write `content` to `path` for `torch.load`; raises `UnwritableError` where the system refuses."""
-    # In memory first: torch, writing the file itself, names neither the file nor a full disk in its error.
+    """Write `content` to `path` for `torch.load`; raises `UnwritableError` if the operating system refuses."""
+    # In memory first: if torch writes the file itself, its error names neither the file nor a full disk.
     file = io.BytesIO()
     torch.save(content, file)
     files.write_bytes(path, file.getbuffer())

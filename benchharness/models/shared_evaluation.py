@@ -1,7 +1,8 @@
 """Logits of many candidates (edge weights or cells) on the same images, with shared work computed once.
 
-Each gets, bit for bit, what `Supernet.forward` or, for a cell, `Supernet.one_hot` gives it alone. Edge weights as
-selections ask for them hold many zeros: operations that carry nothing, and edges that lead nowhere, are left out.
+Each candidate's logits equal, bit for bit, those of `Supernet.forward` or, for a cell, of `Supernet.one_hot`. The edge
+weights that selections evaluate hold many zeros; operations of zero weight, and edges from which no path leads to the
+output, are not computed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,12 +37,12 @@ def logits(
 
 
 class _Mixture:
-    """Edge weights, and which of a cell's operations they need."""
+    """Edge weights, and the edges of a cell that they use."""
 
     def __init__(self, weights: Float[Tensor, "edges ops"]) -> None:
         self.weights = weights
         self.rows = [[0.0 if op == NONE else weight for op, weight in enumerate(row)] for row in weights.tolist()]
-        """Every edge's weights but for those of `none`, which add nothing whatever they are."""
+        """Every edge's weights, with those of `none` set to zero, since `none` adds nothing at any weight."""
         self.used = _used(self.rows)
 
     def output(self, cell: nn.Module, x: Tensor) -> Tensor:
@@ -52,25 +53,25 @@ class _Mixture:
         return self._arriving(x, 3, nodes)
 
     def _arriving(self, x: Tensor, number: int, nodes: "Sequence[_Node]") -> Tensor:
-        """A node's features: the sum of what its edges carry, zero where none carries anything."""
+        """A node's features: the sum over the edges that enter it; zeros if all of these are zero."""
         if number == 0:
             return x
         edges = [(edge, source) for edge, (target, source) in enumerate(EDGES) if target == number and self.used[edge]]
         sums = [nodes[source].along(edge) for edge, source in edges]
         if len(sums) == 1 and number > 1:
-            return sums[0].clone(memory_format=torch.contiguous_format)  # as a sum would lie, by which products round
+            return sums[0].clone(memory_format=torch.contiguous_format)  # a sum's layout: rounding depends on it
         return reduce(torch.add, sums) if sums else torch.zeros_like(x)
 
 
 class _Node:
-    """A node's features and, computed when first asked for, what a mixture makes of them."""
+    """A node's features and, computed on first use, the outputs of a mixture's operations on them."""
 
     def __init__(self, cell: MixedCell, number: int, features: Tensor, mixture: _Mixture) -> None:
         self.cell, self.number, self.features, self.mixture = cell, number, features, mixture
         self.convolved: dict[int, Tensor] = {}
 
     def along(self, edge: int) -> Tensor:
-        """What `edge` carries: the weighted sum of its operations, in the supernet's own order."""
+        """The features sent along `edge`: the weighted sum of its operations, added in the supernet's order."""
         total = None
         for op in (CONV1, CONV3, SKIP, POOL):
             weight = self.mixture.rows[edge][op]
@@ -86,7 +87,9 @@ class _Node:
         return total
 
     def _convolution(self, op: int) -> Tensor:
-        """The weighted convolutions of one kind on all edges from here, as wide as in the supernet, for its bits."""
+        """The weighted convolutions of one kind on all edges that leave this node.
+
+        As wide as in the supernet, since the bits of a convolution depend on its width."""
         if op not in self.convolved:
             fan = (self.cell.conv1 if op == CONV1 else self.cell.conv3)[self.number]
             assert isinstance(fan, Fan)
@@ -101,14 +104,14 @@ class _Node:
 
     @cached_property
     def _pooled(self) -> Tensor:
-        """The averaged features, laid out as in the supernet, since by that products round."""
+        """The pooled features, in the supernet's memory layout, on which the rounding of products depends."""
         if self.number != 1:
             return pool(self.features)
         return pool(self.features.unsqueeze(1).expand(-1, len(LEAVING[0]), -1, -1, -1).contiguous()[:, 0])
 
 
 def _used(rows: Sequence[Sequence[float]]) -> list[bool]:
-    """Which edges carry anything that reaches the cell's output."""
+    """For each edge, whether its features reach the cell's output."""
     needed, used = {3}, [False] * len(EDGES)
     for edge in reversed(range(len(EDGES))):
         target, source = EDGES[edge]
@@ -118,7 +121,7 @@ def _used(rows: Sequence[Sequence[float]]) -> list[bool]:
 
 
 def _plus(total: Tensor | None, features: Tensor, weight: Tensor | None) -> Tensor:
-    """`total` and the weighted features, rounded as `MixedCell` rounds them."""
+    """`total` plus the weighted features, rounded as in `MixedCell`."""
     if total is None:
         return features if weight is None else features * weight
     return total + features if weight is None else torch.addcmul(total, features, weight)

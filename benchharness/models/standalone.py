@@ -1,8 +1,8 @@
-"""One architecture as a network of its own, as the benchmark trains them to measure its ground truth.
+"""The stand-alone network of one architecture, as the benchmark trains it to measure its ground truth.
 
-Dong & Yang (ICLR 2020): the skeleton of `supernet` with plain cells. Batch normalisation has affine weights here, every
-edge's operation has weights whether or not its output is used, and so the network has 73,306 + 28,000 n1x1 +
-243,040 n3x3 parameters at C=16, N=5, ten classes.
+Dong & Yang (ICLR 2020): the skeleton of `supernet` with plain cells. Batch normalisation has affine weights here, and
+operations have weights whether or not their output is used, so the network has 73,306 + 28,000 n1x1 + 243,040 n3x3
+parameters at C=16, N=5, ten classes (n1x1, n3x3: number of edges with that convolution).
 """
 
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ from benchharness.models.layers import Norm, Skeleton
 from benchharness.space import CONV1, CONV3, EDGES, NONE, POOL, SKIP, Arch
 
 Node = Tensor | None
-"""Features of a node; None where nothing arrives, which stands for zeros."""
+"""Features of a node; None stands for zeros, if no edge carries features into it."""
 
 
 class Bundle(nn.Module):
-    """Convolutions of one kind that read the same node, run as one wider ReLU, convolution and normalisation."""
+    """The convolutions of one kind on edges that leave one node, as one wider ReLU, convolution and normalisation."""
 
     def __init__(self, channels: int, op: int, edges: list[int]) -> None:
         super().__init__()
@@ -29,11 +29,11 @@ class Bundle(nn.Module):
         self.norm = Norm(len(edges) * channels)
 
     def forward(self, active: Tensor) -> tuple[Tensor, ...]:
-        """Each edge's output, from the node's rectified features."""
+        """Each edge's output, from the node's features after ReLU."""
         return self.norm(self.convolution(active)).split(self.channels, 1)
 
     def silent(self, like: Tensor) -> tuple[Tensor, ...]:
-        """The same from a node of zeros: the normalisation of zeros is its bias."""
+        """Each edge's output from a node of zeros: its normalisation's bias."""
         batch, _, height, width = like.shape
         bias = self.norm.bias
         assert bias is not None
@@ -41,7 +41,7 @@ class Bundle(nn.Module):
 
 
 class Cell(nn.Module):
-    """The cell of one architecture; operations that cannot reach its output hold weights but are not computed."""
+    """The cell of one architecture; operations whose output is unused have weights but are not computed."""
 
     def __init__(self, channels: int, arch: Arch) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class Cell(nn.Module):
         return torch.zeros_like(x) if total is None else total
 
     def _send(self, source: int, node: Node, like: Tensor, arriving: dict[int, list[Tensor]]) -> None:
-        """What node `source` sends along the edges that lead to the output."""
+        """Append to `arriving` what node `source` sends along its edges that lead to the output."""
         bundles = list(self._leaving(source))
         active = F.relu(node) if bundles and node is not None else None
         for bundle in bundles:
@@ -92,24 +92,24 @@ class Cell(nn.Module):
 
 
 class Network(Skeleton):
-    """The stand-alone network of `arch`."""
+    """The stand-alone network of `arch`, with `cells` cells per stage and `channels` channels in the first stage."""
 
     def __init__(self, arch: Arch, classes: int = 10, channels: int = 16, cells: int = 5) -> None:
         super().__init__(lambda width: Cell(width, arch), classes, channels, cells)
         self.arch = arch
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch classes"]:
-        """Logits."""
+        """Logits of normalised `images`."""
         return self.through(images, lambda cell, x: cell(x))
 
     @property
     def parameter_count(self) -> int:
-        """Number of parameters."""
+        """Number of parameters, those of unused operations included."""
         return sum(weight.numel() for weight in self.parameters())
 
 
 def _used(arch: Arch) -> set[int]:
-    """The nodes from which a path of operations leads to the output."""
+    """The nodes from which a path without `none` leads to the output node."""
     used = {3}
     for edge in reversed(range(len(EDGES))):
         target, source = EDGES[edge]
@@ -119,7 +119,7 @@ def _used(arch: Arch) -> set[int]:
 
 
 def _alike(arch: Arch, source: int, op: int, used: set[int]) -> Iterator[list[int]]:
-    """The edges that carry `op` away from `source`: those that lead to the output, then those that do not."""
+    """The edges leaving `source` with operation `op`: first those that lead to the output, then the others."""
     edges = [edge for edge, (_, start) in enumerate(EDGES) if start == source and arch[edge] == op]
     leading = [edge for edge in edges if EDGES[edge][0] in used]
     yield from filter(None, (leading, [edge for edge in edges if edge not in leading]))

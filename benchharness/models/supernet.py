@@ -1,9 +1,9 @@
-"""The NAS-Bench-201 network with every operation on every edge, and the stand-alone parts that it shares with one cell.
+"""The supernet of NAS-Bench-201: every operation on every edge, with shared weights.
 
 Structure after Dong & Yang (ICLR 2020): stem, three stages of cells at C, 2C and 4C channels, residual blocks between
-them, global pooling, a linear classifier. It computes what the plain formulation computes but shares work: the edges
-that leave one node share its ReLU and its pooling and run as one wider 3x3 and one wider 1x1 convolution, and the edge
-weights enter as the gain of the batch normalisation that follows. `none` costs nothing. Weights are plain inputs: the
+them, global pooling, a linear classifier. The result is that of the plain formulation, with less work: the edges that
+leave one node share its ReLU and its pooling and run as one wider 3x3 and one wider 1x1 convolution, and the edge
+weights are the gain of the batch normalisation that follows. `none` costs nothing. Edge weights are plain inputs: the
 supernet knows nothing of alpha.
 """
 
@@ -22,31 +22,31 @@ from benchharness.models.layers import Fan, Skeleton, pool, pool_in_training
 from benchharness.space import CONV1, CONV3, EDGES, NONE, OPS, POOL, SKIP, Arch
 
 LEAVING: Final = tuple(tuple(e for e, (_, source) in enumerate(EDGES) if source == node) for node in range(3))
-"""The edges that leave nodes 0, 1 and 2, in the order in which a wide convolution holds them."""
+"""The edges that leave nodes 0, 1 and 2, in the order in which a wide convolution computes them."""
 _KERNEL: Final = {CONV1: 1, CONV3: 3}
 
 
 class NodeWeights(NamedTuple):
-    """The weights of the edges that leave one node, taken apart as a cell in training needs them."""
+    """The weights of the edges that leave one node, split up as a cell in training uses them."""
 
     conv1: Float[Tensor, " leaving"]
     conv3: Float[Tensor, " leaving"]
     skip: tuple[Float[Tensor, ""], ...]
     pool: tuple[Float[Tensor, ""], ...]
     sums: tuple[Float[Tensor, ""], ...]
-    """Of every edge of the cell over its operations: what partial channels that bypass may be scaled by."""
+    """Each edge's sum of weights over its operations, by which bypassing channels may be scaled."""
 
 
 def leaving(node: int, weights: Float[Tensor, "edges ops"]) -> Float[Tensor, "leaving ops"]:
-    """The rows of the edges that leave `node`; a list as an index would be copied to the device every time."""
+    """The rows of the edges that leave `node`; slices, since an index list would be copied to the device every time."""
     return torch.stack([weights[edge] for edge in LEAVING[node]])
 
 
 def apart(weights: Float[Tensor, "edges ops"], dtype: torch.dtype) -> tuple[NodeWeights, ...]:
-    """The weights of the edges that leave nodes 0, 1 and 2; those that scale features, in these features' `dtype`.
+    """The weights of the edges that leave nodes 0, 1 and 2; weights that scale features have the features' `dtype`.
 
-    Made once for all cells: on a GPU each piece of thirty numbers costs as much as a layer. In another type they would
-    make autocast widen whatever they scale.
+    Split once for all cells, since on a GPU every small slice costs as much time as a layer. With another dtype,
+    autocast would widen the features that they scale.
     """
     sums, parts = weights.sum(-1).to(dtype).unbind(), [leaving(node, weights).unbind(1) for node in range(3)]
     return tuple(
@@ -58,7 +58,7 @@ def apart(weights: Float[Tensor, "edges ops"], dtype: torch.dtype) -> tuple[Node
 class MixedCell(nn.Module):
     """A cell whose edges carry weighted sums of all operations; `partial` = k mixes only 1/k of the channels.
 
-    The other channels bypass the operations; with `weighs_bypass` scaled by the sum of their edge's weights.
+    The other channels bypass the operations; `weighs_bypass` scales them by the sum of their edge's weights.
     """
 
     def __init__(self, channels: int, partial: int = 1, weighs_bypass: bool = False) -> None:
@@ -82,10 +82,10 @@ class MixedCell(nn.Module):
         return x
 
     def trained(self, x: Tensor, weights: Sequence[NodeWeights]) -> Tensor:
-        """What `forward` gives in other last bits, quicker: for training steps, with channels last throughout.
+        """The result of `forward` up to rounding, computed faster for training steps, channels-last throughout.
 
-        Five-dimensional stacks would have every gradient transposed; forward and backward of a whole step took 1.45
-        times as long with them (C=8, N=1 and 3, one thread of an AMD EPYC, torch 2.13).
+        The five-dimensional stacks of `forward` make autograd transpose every gradient: forward and backward pass of a
+        whole step took 1.45 times as long with them (C=8, N=1 and 3, one thread of an AMD EPYC, torch 2.13).
         """
         past: list[Tensor] = []
         arriving: dict[int, list[Tensor]] = {1: [], 2: [], 3: []}
@@ -101,9 +101,9 @@ class MixedCell(nn.Module):
         return x
 
     def one_hot(self, x: Tensor, cell: Sequence[int], weights: Float[Tensor, "edges ops"] | None = None) -> Tensor:
-        """What `forward` gives for one-hot weights, computing only the operations that `cell` names.
+        """The result of `forward` for one-hot weights, computing only the operations of `cell`.
 
-        With `weights`, each is scaled by its own, and the other operations' weights are added as plain numbers.
+        With `weights`, each operation is scaled by its weight, and the other operations' weights are added as numbers.
         """
         past: list[Tensor] = []
         nodes: list[Tensor] = []
@@ -131,7 +131,7 @@ class MixedCell(nn.Module):
         return {name: tensor.detach()[span] for name, tensor in tensors.items()}
 
     def _spread(self, source: int, x: Tensor, own: tuple[Tensor, ...]) -> Tensor:
-        """What node `source` sends along each of its edges: (batch, edges, channels, height, width)."""
+        """The features that node `source` sends along each of its edges: (batch, edges, channels, height, width)."""
         active = F.relu(x)
         sent = self.conv1[source](active, own[CONV1]) + self.conv3[source](active, own[CONV3])
         shape = (1, -1, 1, 1, 1)
@@ -140,7 +140,7 @@ class MixedCell(nn.Module):
         return torch.addcmul(sent, pool(x).unsqueeze(1), own[POOL].view(shape))
 
     def _through(self, node: Tensor, past: list[Tensor]) -> Tensor:
-        """The channels of `node` that pass through operations; those that bypass them, if any, are added to `past`."""
+        """The channels of `node` that pass through operations; bypassing channels, if any, are appended to `past`."""
         if self.partial == 1:
             return node
         through, bypass = node.split([self.mixed, node.shape[1] - self.mixed], 1)
@@ -148,7 +148,7 @@ class MixedCell(nn.Module):
         return through
 
     def _joined(self, total: Tensor, past: list[Tensor], gains: Sequence[Tensor] | None = None) -> Tensor:
-        """The next node: the `total` that arrives there and, with partial channels, what bypasses operations."""
+        """The next node's features: `total`, joined by the bypassing channels if channels are partial."""
         if self.partial == 1:
             return total
         if gains is not None:
@@ -186,7 +186,7 @@ class Supernet(Skeleton):
         super().__init__(lambda width: MixedCell(width, partial, weighs_bypass), classes, channels, cells, last_affine)
         self.partial, self.weighs_bypass = partial, weighs_bypass
         self.in_training: Callable[[MixedCell, Tensor, Sequence[NodeWeights]], Tensor] | None = None
-        """What runs the cells in training mode where `MixedCell.trained` does not as it is."""
+        """Replaces `MixedCell.trained` in training mode, such as by its compiled version; None for no replacement."""
 
     def forward(
         self, images: Float[Tensor, "batch 3 height width"], weights: Float[Tensor, "edges ops"]
@@ -206,8 +206,8 @@ class Supernet(Skeleton):
     ) -> Float[Tensor, "batch classes"]:
         """Logits of one architecture with inherited weights, computing only its own operations.
 
-        A list has one for each cell of the network. With `weights`, each operation is scaled by its own and the other
-        operations' are added as plain numbers, so that these have a gradient without being computed.
+        A list gives one architecture per cell of the network. With `weights`, each operation is scaled by its weight,
+        and the other operations' weights are added as numbers, so that they get a gradient without being computed.
         """
         images = _channels_last(images) if self.training else images
         each = iter(cell) if isinstance(cell, list) else repeat(cell)
@@ -215,9 +215,9 @@ class Supernet(Skeleton):
 
     @contextmanager
     def holding_weights(self) -> Iterator[None]:
-        """A block in which no gradient of the supernet's weights is computed.
+        """Within a `with` block, the supernet's weights need no gradient.
 
-        Compiled cells would compute it all the same; without them autograd leaves it out by itself.
+        Compiled cells would compute it even if nobody asks for it; uncompiled, autograd leaves it out by itself.
         """
         trainable = [weight for weight in self.parameters() if weight.requires_grad] if self.in_training else []
         for weight in trainable:
@@ -238,10 +238,10 @@ def _channels_last(images: Tensor) -> Tensor:
 
 
 def widen(net: Supernet, trained_by: torch.optim.Optimizer, wider: Supernet, optimizer: torch.optim.Optimizer) -> None:
-    """Give `wider`, which mixes more channels, the weights, statistics and momentum of `net`, channels repeated.
+    """Copy weights, statistics and momentum of `net` to `wider`, which mixes more channels; channels are repeated.
 
-    Net2Wider (Chen, Goodfellow & Shlens, ICLR 2016): repeated channels share the weight of what they read, so where the
-    newly mixed channels are copies of the old ones every operation gives what it gave, repeated.
+    Net2Wider (Chen, Goodfellow & Shlens, ICLR 2016): a weight is divided among the copies of the channel that it reads.
+    Where newly mixed channels are copies of old ones, every operation's output is therefore its old output, repeated.
     """
     times = net.partial // wider.partial
     fans = [(f"{name}.", module) for name, module in net.named_modules() if isinstance(module, Fan)]

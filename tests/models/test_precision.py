@@ -65,7 +65,7 @@ def test_a_search_in_bf16_learns_as_one_in_float32_does_and_resumes_bit_for_bit(
 
 
 def test_tf32_is_of_cuda_devices() -> None:
-    with pytest.raises(UserError, match="numerics='tf32' is of CUDA devices and this one is 'cpu'"):
+    with pytest.raises(UserError, match="numerics='tf32' needs a CUDA device, and this run uses 'cpu'"):
         search_in("tf32")
     precision.check_numerics("tf32", "cuda:1")
 
