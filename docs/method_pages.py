@@ -1,6 +1,6 @@
-"""A page a method, made from its docstrings and from the results there are: what it is, and what to expect of it.
+"""Generates docs/methods: a page per method, from its docstrings and from its results.
 
-`python docs/method_pages.py --results results/cifar10-cpu`, from the repository's root, writes docs/methods anew.
+Run `python docs/method_pages.py --results results/cifar10-cpu` from the repository's root.
 """
 
 import argparse
@@ -20,11 +20,11 @@ from benchharness.table import Tables, baselines
 
 RULES: Mapping[str, str] = {
     "first": "first order: weights by the training batch, alpha by the validation batch",
-    "second": "second order: alpha looks one step of the weights ahead",
-    "single": "one level: weights and alpha by the training batch",
+    "second": "second order: alpha's gradient looks one step of the weights ahead",
+    "single": "single level: weights and alpha by the training batch",
     "none": "nothing is trained",
 }
-_NO_RESULTS = "No search by this method is among the results yet."
+_NO_RESULTS = "The committed results hold no search by this method."
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def write(folder: Path, results: Path | None, tables: Tables) -> list[Path]:
-    """Write a page for every built-in method and one for the table-only baselines; give the files."""
+    """Write a page for every built-in method and one for the table-only baselines; return the files."""
     frame = store.read(results) if results else None
     found = lookup(frame, tables) if frame is not None and tables is not None and len(frame) else None
     texts = {name: page(name, found) for name in methods.names()}
@@ -49,7 +49,7 @@ def write(folder: Path, results: Path | None, tables: Tables) -> list[Path]:
 
 
 def page(name: str, found: pd.DataFrame | None) -> str:
-    """The page of one method; `found` is `report.lookup`'s frame, or None where there are no results."""
+    """The page of one method; `found` is the frame of `report.lookup`, or None without results."""
     kind = methods.load(name)
     module = inspect.getdoc(inspect.getmodule(kind)) or ""
     parts = [
@@ -67,7 +67,7 @@ def page(name: str, found: pd.DataFrame | None) -> str:
 
 
 def table_only() -> str:
-    """The page of the searches that train nothing."""
+    """The page of the searches that only query the table."""
     told = [f"- `{name}`: {inspect.getdoc(one)}" for name, one in baselines.SEARCHES.items()]
     budgets = ", ".join(f"{seconds:,.0f} s ({name})" for name, seconds in baselines.BUDGETS.items())
     return (
@@ -92,7 +92,7 @@ def _facts(kind: type[Method]) -> Iterable[str]:
     else:
         yield f"Update: {(inspect.getdoc(rule) or rule.__name__).splitlines()[0]}"
     changed = "".join(f", {key}={value}" for key, value in kind.selection_options.items())
-    yield f"Read out by: `{selection.name_of(kind.selection)}`{changed}."
+    yield f"Cell derived by: `{selection.name_of(kind.selection)}`{changed}."
 
 
 def _options(kind: type[Method]) -> str:

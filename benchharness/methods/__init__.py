@@ -1,4 +1,4 @@
-"""The methods: one file each. Finding them by name, loading a user's own file, and their options."""
+"""The search methods, one file each; and functions that load a method by name or from a file, and list its options."""
 
 import inspect
 from collections.abc import Mapping
@@ -26,14 +26,14 @@ def names() -> list[str]:
 
 
 def canonical(name: str) -> str:
-    """The one spelling of a built-in method's name, with dashes where its file has underscores."""
+    """A built-in method's name in its standard spelling: dashes where its file name has underscores."""
     return name.replace("_", "-")
 
 
 def load(name: str | Path) -> type[Method]:
-    """The method called `name`, or the one that the Python file `name` defines; raises `UserError` where there is none.
+    """The built-in method called `name`, or the method class that the Python file `name` defines.
 
-    A file is code and is run as such.
+    A file is executed. Raises `UserError` if there is no such method or file, or the file does not define one method.
     """
     if str(name).endswith(".py"):
         return _only_method(_file(path_of(name)), str(name))
@@ -44,7 +44,7 @@ def load(name: str | Path) -> type[Method]:
 
 
 def options(method: type[Method]) -> dict[str, Any]:
-    """What can be set about `method`, with defaults: its lower-case class attributes of a plain type."""
+    """The options of `method` with defaults: its lower-case class attributes that are numbers, strings or bools."""
     attributes: dict[str, Any] = {}
     for base in reversed(method.__mro__):
         if issubclass(base, Method) and base is not Method:

@@ -1,4 +1,4 @@
-"""Base class of every method, which owns alpha, draws edge weights and regularises them."""
+"""The base class of all methods. A method owns alpha, draws edge weights and regularises them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -15,33 +15,34 @@ __all__ = ["Arch", "Loss", "Method", "Weights", "uniform_cell"]
 
 
 class Method(nn.Module):
-    """How a differentiable search draws and regularises its edge weights, and derives a cell from them.
+    """A search method: how it draws and regularises edge weights, and how a cell is derived.
 
-    A method is one file in this folder, or anywhere when named by its path; the file's name is the method's name.
-    Lower-case class attributes that are numbers, strings or truth values are its options (`--methods mine:width=3`).
+    A method is one file in this folder, or a file elsewhere that the user names by its path; the file's name is the
+    method's name. Lower-case class attributes that are numbers, strings or bools are its options
+    (`--methods mine:width=3`).
     """
 
     version: ClassVar[int] = 1
-    """Raise it whenever the method starts to search differently: runs of earlier versions then have other ids."""
+    """Increase it whenever the method's search changes; it is part of the run id, so that old runs are not reused."""
     update: ClassVar[str | type[Update]] = "first"
-    """How a step changes weights and alpha: `first` order, `second` order, on a `single` level, a subclass of `Update`;
-    `none` trains nothing."""
+    """How a step updates weights and alpha: `first` or `second` (order), `single` (level), `none` (trains nothing), or
+    a subclass of `Update`."""
     selection: ClassVar[str | type] = "magnitude"
     """How a cell is derived: a name in `selection`, or a subclass of `Selection`."""
     selection_options: ClassVar[Mapping[str, Any]] = {}
-    """Options of that selection where they are not its defaults."""
+    """Options of that selection that differ from its defaults."""
     main_option: ClassVar[str] = ""
-    """The option, its own or its selection's, that may be given by its value alone: `proxy:synflow`."""
+    """The option, of the method or of its selection, whose name may be left out: `proxy:synflow`."""
     trains_as: ClassVar[str | None] = None
     """The method whose supernet this one derives its cell from, if it trains none of its own."""
     alpha_weight_decay: float | None = None
-    """Weight decay on alpha where it is not the protocol's."""
+    """Weight decay on alpha; None for the protocol's."""
     weighs_bypass: ClassVar[bool] = False
     """With partial channels: whether bypassed channels are scaled by the sum of an edge's weights, as PC-DARTS does."""
     watches_eigenvalue: ClassVar[bool] = False
     """Whether the Hessian's largest eigenvalue is measured after every epoch, for `stop` to judge by."""
     search_epochs: int = 0
-    """Epochs of the whole search, which a search tells its method; 0 outside of one."""
+    """Number of epochs of the search, set by the search; 0 for a method that is used outside of a search."""
 
     def __init__(self, edges: int, ops: int) -> None:
         super().__init__()
@@ -52,16 +53,16 @@ class Method(nn.Module):
         return self.expected()
 
     def draw_for_weights(self, progress: float, loss: Loss) -> Weights | Arch:  # noqa: ARG002
-        """Edge weights, or one cell, for the weights' own step, where they are not drawn as for alpha's.
+        """Edge weights, or one cell, for the step that updates the supernet's weights; by default those of `draw`.
 
-        `loss` gives the training loss of the batch at hand at any edge weights, for methods that look for bad ones.
+        `loss` gives the current batch's training loss at any edge weights, for methods that train at adversarial ones.
         """
         return self.draw(progress)
 
     def expected(self) -> Weights:
-        """The mean of `draw`, which selections and plots read; rows are non-negative and sum to 1.
+        """The mean of `draw`, used by selections and plots; rows are non-negative and sum to 1.
 
-        Only where edges have weights of their own (`weighs_bypass`) does a row sum to its edge's weight.
+        If edges have weights of their own (`weighs_bypass`), a row sums to its edge's weight instead.
         """
         return self.alpha.softmax(-1)
 
@@ -70,7 +71,7 @@ class Method(nn.Module):
         return self.expected()
 
     def penalty(self, drawn: Weights, progress: float) -> Float[Tensor, ""]:  # noqa: ARG002
-        """A term added to the loss that updates alpha, and to no other; `drawn` is what `draw` gave for that loss."""
+        """A term added only to the loss that updates alpha; `drawn` are the edge weights from `draw` for that loss."""
         return self.alpha.new_zeros(())
 
     def moves_alpha(self, progress: float) -> bool:  # noqa: ARG002
@@ -84,18 +85,21 @@ class Method(nn.Module):
         return torch.optim.Adam(self.parameters(), settings.alpha_learning_rate, betas, weight_decay=decay)
 
     def partials(self) -> tuple[int, ...]:
-        """Partial channels k of each of the search's equally long stages; empty for one stage with the protocol's k."""
+        """The partial channels k of each stage, all equally long; empty for a single stage with the protocol's k."""
         return ()
 
     def narrow(self) -> None:
-        """Called at the start of every stage but the first, for a method that then prunes its operations."""
+        """Prune operations; called at the start of every stage except the first."""
 
     def restarts_rate(self) -> bool:
-        """Whether a new stage begins with the first learning rate, to fall from there in the cosine's proportions."""
+        """Whether each stage restarts the learning rate at its first value, followed by a scaled cosine."""
         return False
 
     def stop(self, eigenvalues: Sequence[float]) -> int | None:  # noqa: ARG002
-        """The epoch (from 1) whose alphas the search goes back to and ends with, given one eigenvalue an epoch."""
+        """The epoch (counted from 1) to whose alphas the search returns and stops, given one eigenvalue per epoch.
+
+        None to go on.
+        """
         return None
 
     def sample(self) -> Arch:
@@ -104,5 +108,5 @@ class Method(nn.Module):
 
 
 def uniform_cell(edges: int, ops: int) -> Arch:
-    """A uniformly random cell, drawn on the CPU so that no device has to be waited for."""
+    """A uniformly random cell, drawn on the CPU, so that no GPU synchronisation is needed."""
     return tuple(torch.randint(ops, (edges,)).tolist())

@@ -1,7 +1,7 @@
-"""A user's method file together with the files beside it that it imports: one text, which runs alone anywhere.
+"""Packs a user's method file and the files beside it that it imports into one text that runs anywhere.
 
-The helpers are added to the method file as comments. That text is what a run's identity is made of, what its folder
-keeps as `method.py`, and what workers elsewhere get, so that a changed helper is another method everywhere.
+The imported files are appended to the method file as comments. The run id hashes this text, the run's folder keeps it
+as `method.py`, and remote workers receive it; a changed imported file therefore makes a different method.
 """
 
 import ast
@@ -27,10 +27,10 @@ _ELSEWHERE: Final = sys.stdlib_module_names | {"benchharness", "numpy", "torch"}
 
 
 def source_of(path: Path) -> bytes:
-    """The method file at `path` and the files beside it that it imports, wherever in it; alone if it imports none.
+    """The method file at `path`, with the files beside it that it imports anywhere in its code appended.
 
-    An import by a name that is only known while the method runs is not seen, and fails at once. Raises `UserError`
-    where a file that is imported is no text.
+    Imports whose name is computed at run time are not detected and fail. Raises `UserError` if an imported file is not
+    text in UTF-8.
     """
     content = path.read_bytes()
     if _FILE in content:
@@ -40,7 +40,7 @@ def source_of(path: Path) -> bytes:
 
 
 def load_module(name: str, path: Path) -> ModuleType:
-    """The method file at `path` as a module called `name`; what it imports from beside it is its own alone."""
+    """The method file at `path`, loaded as a module called `name`; modules from beside it are private to it."""
     source = source_of(path)
     helpers = _Beside(f"{name}_{hashlib.sha256(source).hexdigest()[:16]}", path.parent, dict(_helpers(source)))
     module = ModuleType(name)
@@ -50,7 +50,7 @@ def load_module(name: str, path: Path) -> ModuleType:
 
 
 class _Beside(MetaPathFinder, Loader):
-    """Finds a method's helpers in a package of their own, so that those of two methods may have one name."""
+    """Import finder that puts a method's helpers in a package of their own, so that two methods may use equal names."""
 
     def __init__(self, package: str, folder: Path, texts: Mapping[str, str]) -> None:
         self.package, self.folder, self.texts = package, folder, texts
@@ -71,20 +71,20 @@ class _Beside(MetaPathFinder, Loader):
         return None
 
     def exec_module(self, module: ModuleType) -> None:
-        """Run a helper; a folder without an `__init__.py` is an empty one."""
+        """Execute a helper module; a folder without `__init__.py` is an empty package."""
         assert module.__spec__ is not None
         name = str(module.__spec__.origin)
         self.run(module, self.texts.get(name, "").encode(), self.folder / name)
 
     def run(self, module: ModuleType, source: bytes, path: Path) -> None:
-        """Run `source` in `module`, its imports of helpers being those of this method."""
+        """Execute `source` in `module` so that its imports find this method's helpers."""
         module.__file__ = str(path)
         if self.texts:
             vars(module)["__builtins__"] = {**vars(builtins), "__import__": self.imported}
         exec(compile(source, str(path), "exec"), vars(module))
 
     def imported(self, name: str, space: Any = None, local: Any = None, names: Any = (), level: int = 0) -> Any:
-        """What an import statement gives: a file beside the method if there is one, else the usual module."""
+        """Replacement of `__import__`: imports a file beside the method if there is one, else the usual module."""
         top = name.partition(".")[0]
         if level or not any(text.partition("/")[0].removesuffix(".py") == top for text in self.texts):
             return builtins.__import__(name, space, local, names, level)
@@ -95,7 +95,7 @@ class _Beside(MetaPathFinder, Loader):
 
 
 def _imported(path: Path, content: bytes) -> dict[str, str]:
-    """The text of every file beside `path` that it imports, directly or not, by its path from there."""
+    """The text of every file beside `path` that it imports directly or indirectly, by path relative to its folder."""
     texts: dict[str, str] = {}
     unread = [content]
     while unread:
@@ -120,7 +120,7 @@ def _tops(source: bytes) -> set[str]:
 
 
 def _files(folder: Path, top: str) -> list[Path]:
-    """The files in `folder` of the module `top`; all files of a package."""
+    """The files in `folder` that make up the module or package `top`."""
     if top in _ELSEWHERE:
         return []
     if (folder / top / "__init__.py").is_file():
@@ -133,7 +133,7 @@ def _files(folder: Path, top: str) -> list[Path]:
 
 
 def _is_installed(top: str) -> bool:
-    """Whether an installed module has that name; a mere folder does not count."""
+    """Whether an installed module has that name; a folder without `__init__.py` does not count."""
     spec = find_spec(top)
     return spec is not None and not isinstance(spec.loader, NamespaceLoader | None)
 
@@ -142,7 +142,7 @@ def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8-sig")  # with every kind of line ending as a line feed
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file}, which a method imports, is no text in UTF-8: {error}") from None
+        raise UserError(f"{file}, which a method imports, is not text in UTF-8: {error}") from None
 
 
 def _block(name: str, text: str) -> bytes:
@@ -151,7 +151,7 @@ def _block(name: str, text: str) -> bytes:
 
 
 def _helpers(source: bytes) -> Iterator[tuple[str, str]]:
-    """The files that `source_of` appended, as text by path."""
+    """Path and text of each file that `source_of` appended."""
     for part in source.split(_FILE)[1:]:
         name, *lines = part.removesuffix(b"\n").split(b"\n")
         yield json.loads(name), b"\n".join(line.removeprefix(_LINE) for line in lines).decode()

@@ -1,4 +1,4 @@
-"""Checks for names in a user's method file that have no effect: misspelt hooks, and options of an unsupported type."""
+"""Finds names in a user's method file that have no effect: misspelt hooks, and options of an unsupported type."""
 
 import inspect
 from difflib import get_close_matches
@@ -8,14 +8,14 @@ from typing import Any, Final
 from benchharness.errors import UserError
 
 _NEAR: Final = 0.85
-"""Likeness, of 1 at most, from which a name is taken for a hook misspelt."""
+"""Similarity (0 to 1) from which a name is taken for a misspelt hook."""
 _CONTAINERS: Final = (list, tuple, set, dict)
 
 
 def check_names(module: ModuleType) -> None:
-    """Raise `UserError` for the first class of `module` with a name that overrides nothing but nearly matches a hook.
+    """Raise `UserError` if a class of `module` has a name that nearly matches a hook but overrides none.
 
-    So is a lower-case list, tuple, set or dict of a method, which looks like an option and is none.
+    The same for a lower-case list, tuple, set or dict, which looks like an option but cannot be one.
     """
     for kind in vars(module).values():
         if inspect.isclass(kind) and kind.__module__ == module.__name__:
@@ -37,7 +37,7 @@ def _check_name(kind: type, name: str, value: Any, hooks: dict[str, Any]) -> Non
     if isinstance(value, _CONTAINERS) and name.islower():
         raise UserError(
             f"{kind.__name__}.{name} is a {type(value).__name__}, which cannot be an option: options are numbers, "
-            f"strings or truth values; if it is none, call it '_{name}'"
+            f"strings or truth values; if it is not meant as one, call it '_{name}'"
         )
 
 

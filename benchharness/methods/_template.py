@@ -1,4 +1,4 @@
-"""The file that `benchharness new` writes: a method of one's own that already runs."""
+"""The template of `benchharness new`: a user's method that already runs."""
 
 import re
 from pathlib import Path
@@ -35,11 +35,11 @@ class {kind}(Method):
 
 
 def write_method_file(path: Path) -> None:
-    """Write the template to `path`; raises `UserError` if it exists, or if its name cannot be a method's."""
+    """Write the template to `path`; raises `UserError` if the file exists or its name is not a possible method name."""
     if path.suffix != ".py":
         raise UserError(f"{str(path)!r} does not end in .py")
     if path.exists():
-        raise UserError(f"{str(path)!r} is there already; take another name, or remove it")
+        raise UserError(f"{str(path)!r} exists already; take another name, or remove it")
     if methods.canonical(path.stem) in methods.names():
         raise UserError(f"{path.stem!r} is a built-in method; take another name")
     words = [word for word in re.split(r"[\W_]+", path.stem) if word]

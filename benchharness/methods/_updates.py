@@ -1,6 +1,6 @@
-"""How one step changes the supernet's weights and a method's alphas: first order, second order, or on one level.
+"""Update rules: how one step changes the supernet's weights and alpha (first order, second order, or single level).
 
-A method names its rule (`update = "second"`) or gives a class of its own, a subclass of `Update` or of one of these.
+A method names its rule (`update = "second"`) or gives a class of its own: a subclass of `Update` or of one of these.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -22,11 +22,11 @@ from benchharness.space import EDGES, NONE, Arch
 
 Weights = Float[Tensor, "edges ops"]
 Loss = Callable[[Weights], Float[Tensor, ""]]
-"""The training loss of the batch at hand at given edge weights, in evaluation mode: by running statistics."""
+"""Training loss of the current batch as a function of the edge weights, in evaluation mode (running statistics)."""
 
 
 class Distribution(Protocol):
-    """The interface of a method that an update needs."""
+    """The part of a method's interface that updates use: see `Method`."""
 
     def draw(self, progress: float) -> Weights: ...
     def draw_for_weights(self, progress: float, loss: Loss) -> Weights | Arch: ...
@@ -35,7 +35,7 @@ class Distribution(Protocol):
 
 
 class Parts(NamedTuple):
-    """Supernet, method, their optimisers and the images, which an update works on."""
+    """The objects that an update works on: supernet, method, their optimisers and the images."""
 
     net: Supernet
     method: Distribution
@@ -50,14 +50,14 @@ class StepContext(NamedTuple):
     progress: float
     """0 in the first epoch, 1 in the last."""
     decided: Mapping[int, int] = {}
-    """The operation of each edge that is decided already."""
+    """Decided operation by edge, for edges that the selection has decided."""
     alpha: bool = True
     """Whether the step updates alpha too."""
 
 
 Tally = Float[Tensor, "3"]
 Tallies = Float[Tensor, "2 3"]
-"""Summed loss, correct answers and images, of the training and validation batches; zeros for an unused batch."""
+"""Summed loss, number of correct answers and of images; rows: training batch, validation batch; zeros if unused."""
 
 
 class Update:
@@ -68,22 +68,22 @@ class Update:
         self.settings = parts.stream.settings
 
     def step(self, train: Batch, valid: Batch, when: StepContext) -> Tallies:
-        """Update weights and alpha once; gives the tallies of both batches from before the update."""
+        """Update weights and alpha once; returns the tallies of both batches, measured before the update."""
         raise NotImplementedError
 
     def finish(self, when: StepContext) -> None:
-        """Called once after the steps of every epoch; does nothing by default."""
+        """Called once at the end of every epoch; does nothing by default."""
 
     def alphas(self) -> list[nn.Parameter]:
         """The method's parameters that require a gradient."""
         return [parameter for parameter in self.method.parameters() if parameter.requires_grad]
 
     def drawn(self, when: StepContext) -> Weights:
-        """Edge weights to update alpha by, differentiable in alpha."""
+        """Edge weights for the update of alpha, differentiable in alpha."""
         return with_decided(self.method.draw(when.progress), when.decided)
 
     def step_weights(self, batch: Batch, when: StepContext) -> Tally:
-        """One step on the weights, at the edge weights or the cell that the method draws for it."""
+        """One optimiser step on the supernet's weights, at the edge weights or cell from `draw_for_weights`."""
         with torch.no_grad():
             drawn = self.method.draw_for_weights(when.progress, self._loss(batch))
         if isinstance(drawn, tuple):
@@ -96,7 +96,7 @@ class Update:
         return tally(logits, batch)
 
     def _cells(self, first: Arch, batch: Batch, when: StepContext) -> Arch | list[Arch]:
-        """The cell to train, or one per cell of the network if the protocol sets `cells_apart`."""
+        """The cell to train; with the protocol's `cells_apart`, one cell for each cell of the network."""
         if not self.settings.cells_apart:
             return _as_decided(first, when)
         drawn = chain([first], (self.method.draw_for_weights(when.progress, self._loss(batch)) for _ in count()))
@@ -104,7 +104,7 @@ class Update:
         return [_as_decided(cell, when) for _, cell in zip(self.net.mixed_cells(), fed, strict=False)]
 
     def descend(self) -> None:
-        """Clip the weights' gradient and step; a weight that a single path left out moves by decay and momentum."""
+        """Clip the weights' gradient and step. Weights that a sampled cell does not use move by decay and momentum."""
         for weight in self.net.parameters():
             if weight.grad is None:
                 weight.grad = torch.zeros_like(weight)
@@ -121,10 +121,10 @@ class Update:
 
 
 class FirstOrder(Update):
-    """Weights by the training batch's loss, alpha by the validation batch's, in the protocol's order."""
+    """First order: weights follow the training batch's loss, alpha the validation batch's, in the protocol's order."""
 
     def step(self, train: Batch, valid: Batch, when: StepContext) -> Tallies:
-        """One step on weights and one on alpha; the second sees what the first changed."""
+        """One step on weights and one on alpha; the second of the two sees the result of the first."""
         counted = [unmet(train), unmet(valid)]
         for turn in (1, 0) if self.settings.order == "alpha-first" else (0, 1):
             if turn == 0:
@@ -134,7 +134,7 @@ class FirstOrder(Update):
         return torch.stack(counted)
 
     def step_alpha(self, train: Batch, valid: Batch, when: StepContext) -> Tally:  # noqa: ARG002
-        """One step on alpha by the validation loss and the method's penalty; the weights stay as they are."""
+        """One step on alpha along the gradient of validation loss plus penalty; the weights do not change."""
         drawn = self.drawn(when)
         with self.net.holding_weights():
             logits = self.logits(valid, drawn)
@@ -147,7 +147,7 @@ class FirstOrder(Update):
         return self.net(batch.images, drawn)
 
     def follow(self, loss: Float[Tensor, ""]) -> None:
-        """One optimiser step on alpha that descends `loss`."""
+        """One optimiser step on alpha to reduce `loss`."""
         alphas = self.alphas()
         for alpha, slope in zip(alphas, torch.autograd.grad(loss, alphas, allow_unused=True), strict=True):
             alpha.grad = slope
@@ -155,28 +155,27 @@ class FirstOrder(Update):
 
 
 class SecondOrder(FirstOrder):
-    """DARTS second order (Liu et al., ICLR 2019, equations 6 to 8): alpha looks one step of the weights ahead.
+    """DARTS, second order (Liu et al., ICLR 2019, equations 6 to 8): alpha's gradient looks one weight step ahead.
 
-    It does so from the weights as they are where alpha moves first, as the paper has it, and NAS-Bench-201; in
-    NATS-Bench's code the weights have moved by then.
-    w' = w - lr (momentum buffer decayed + gradient of the training loss + decay of w), without clipping or Nesterov's
-    correction, as in the authors' code. Running statistics are left alone by the extra passes, which theirs change.
-    The finite difference crosses ReLU's kinks: at the paper's radius it was 16 to 70 % off the exact derivative on
-    untrained supernets of 4 and 8 channels in float64 (n = 5), and 0.06 % once they were made smooth.
+    Alpha moves before the weights in the paper and in NAS-Bench-201, after them in NATS-Bench's code.
+    w' = w - lr (momentum * buffer + gradient of the training loss + decay * w), without clipping or Nesterov's
+    correction, as in the authors' code. Unlike theirs, the extra passes do not change running statistics.
+    The finite difference crosses the kinks of ReLU: at the paper's radius its error was 16 to 70 % of the exact
+    derivative on untrained supernets of 4 and 8 channels in float64 (n = 5), and 0.06 % with smooth activations.
     """
 
     radius: ClassVar[float] = 1e-2
-    """Length of the step of the finite difference, which is as long in any direction."""
+    """Length of the finite difference's step in weight space, whatever its direction."""
 
     def step_alpha(self, train: Batch, valid: Batch, when: StepContext) -> Tally:
-        """One step on alpha by the implicit gradient."""
+        """One step on alpha along the implicit gradient."""
         drawn = self.drawn(when)
         slope, logits = self.implicit(train, valid, drawn.detach())
         self.follow((drawn * slope).sum() + self.method.penalty(drawn, when.progress))
         return tally(logits, valid)
 
     def implicit(self, train: Batch, valid: Batch, at: Weights) -> tuple[Weights, Float[Tensor, "batch classes"]]:
-        """The derivative in the edge weights of the validation loss after one step of the weights, and its logits."""
+        """The gradient, in the edge weights, of the validation loss after one step of the weights; and the logits."""
         at = at.clone().requires_grad_()
         weights = {name: weight.detach() for name, weight in self.net.named_parameters()}
         rate = self.parts.weight_optimizer.param_groups[0]["lr"]
@@ -211,10 +210,10 @@ class SecondOrder(FirstOrder):
 
 
 class SingleLevel(Update):
-    """One level, as in SNAS: one batch, one draw, one loss and one backward pass for weights and alpha."""
+    """Single level, as in SNAS: one batch, one draw, one loss and one backward pass for weights and alpha."""
 
     def step(self, train: Batch, valid: Batch, when: StepContext) -> Tallies:
-        """One step on both by the training batch; the validation batch stays unseen."""
+        """One step on weights and alpha by the training batch; the validation batch is not used."""
         drawn = self.drawn(when)
         logits = self.net(train.images, drawn)
         self.parts.weight_optimizer.zero_grad(set_to_none=True)
@@ -230,7 +229,7 @@ UPDATES: Final[Mapping[str, type[Update]]] = {"first": FirstOrder, "second": Sec
 
 
 def make_update(rule: str | type[Update], parts: Parts) -> Update:
-    """The rule called `rule`, or of the class `rule`, for `parts`; raises `UserError` on an unknown name."""
+    """The update rule named `rule`, or of class `rule`, for `parts`; raises `UserError` on an unknown name."""
     if not isinstance(rule, str):
         return rule(parts)
     if rule not in UPDATES:
@@ -249,16 +248,17 @@ def with_decided(weights: Weights, decided: Mapping[int, int]) -> Weights:
     """`weights` with each decided edge carrying its operation alone, at weight 1."""
     result = weights.clone()
     for edge, op in decided.items():
-        result[edge].zero_()  # an assignment of a number would be a copy from the CPU, for which a GPU is waited for
+        result[edge].zero_()  # assigning a number would copy it from the CPU and wait for the GPU
         result[edge, op].fill_(1)
     return result
 
 
 @contextmanager
 def judging(net: Supernet, stream: Stream) -> Iterator[Callable[[Arch], Tally]]:
-    """A function that measures sampled cells, each on the next validation batch, normalised as the protocol says.
+    """Within a `with` block, a function that gives a sampled cell's tally on the next validation batch.
 
-    Without `cell_batch` these are batches of a step's size in fixed order, by batch statistics.
+    Batch normalisation is as the protocol says. Without the protocol's `cell_batch`, batches have the size of training
+    steps, come in fixed order, and are normalised by their own statistics.
     """
     settings = stream.settings
 

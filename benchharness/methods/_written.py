@@ -1,7 +1,7 @@
-"""A method class that a Python session holds, as a request spells it: its name, its file, or the text of one.
+"""Turns a method class of a Python session into what `--methods` takes: a name or a file.
 
-A class written in a notebook becomes a file of its own: the class, and what it takes from the notebook (modules,
-functions, classes, plain values), so that its content tells runs apart and travels as that of any method file.
+A class written in a notebook becomes a file that holds the class and what it uses from the notebook (modules,
+functions, classes, plain values). Run ids hash this file, and it is sent to workers, as with any method file.
 """
 
 import ast
@@ -30,9 +30,9 @@ _PLAIN: Final = (bool, int, float, complex, str, bytes, type(None))
 
 
 def spelt(kind: type[Method]) -> str:
-    """How `--methods` spells `kind`; raises `UserError` where it is no method, or cannot be a file of its own."""
+    """The name or file of `kind` for `--methods`; raises `UserError` if it is not a method or cannot become a file."""
     if not (inspect.isclass(kind) and issubclass(kind, Method)) or kind is Method:
-        raise UserError(f"{kind!r} is no method; take a name, or a class derived from benchharness.Method")
+        raise UserError(f"{kind!r} is not a method; take a name, or a class derived from benchharness.Method")
     package = f"{__package__}."
     if kind.__module__.startswith(package):
         return canonical(kind.__module__.removeprefix(package))
@@ -41,14 +41,14 @@ def spelt(kind: type[Method]) -> str:
 
 
 def text(kind: type[Method]) -> str:
-    """The method file of a class that was written in a notebook; raises `UserError` where that cannot be told."""
+    """The text of the method file of a class that was written in a notebook; raises `UserError` if it is not known."""
     parts = _Parts(kind)
     parts.add(kind)
     return "\n\n".join([_MARK, "\n".join(sorted(parts.imports)), *parts.definitions.values()])
 
 
 def class_in(path: Path) -> str:
-    """The name of the class that `text` made the file `path` of; empty where it made none."""
+    """The name of the notebook class from which `text` made the file `path`; empty for any other file."""
     try:
         content = path.read_text(encoding="utf-8")
     except (OSError, UnicodeError):
@@ -58,7 +58,7 @@ def class_in(path: Path) -> str:
 
 
 class _Parts:
-    """The parts of a notebook that a class needs: imports, and definitions in an order in which they can run."""
+    """The imports and definitions of a notebook that a class needs, in an order in which they can be executed."""
 
     def __init__(self, kind: type[Method]) -> None:
         self.kind, self.space = kind, vars(sys.modules[kind.__module__])
@@ -95,7 +95,7 @@ class _Parts:
 
 
 def _home(value: Any, origin: Any, own: Any) -> str:
-    """The module from which `value` can be imported under the name `own`; empty if there is none."""
+    """The name of the module from which `value` can be imported as `own`; empty if there is none."""
     package = __name__.partition(".")[0]
     for module in (package, origin, "torch"):
         if isinstance(module, str) and isinstance(own, str) and getattr(_imported(module), own, None) is value:
@@ -125,7 +125,7 @@ def _globals(source: str) -> set[str]:
 
 
 def _source(definition: Any) -> str:
-    """The text of a class or function; of a class in a notebook `inspect` knows no file, though its text is kept."""
+    """The source of a class or function. `inspect` knows no file of a notebook class, so its cells are searched."""
     if "<locals>" in definition.__qualname__:
         raise UserError(f"{definition.__name__} is defined in a function; define it on its own, so that it can travel")
     try:
@@ -139,14 +139,14 @@ def _source(definition: Any) -> str:
 
 
 def _cells(kind: Any) -> Iterator[str]:
-    """The names under which the text of `kind` may be kept: that of its functions, else of any cell, the last first."""
+    """The names of cells whose text may define `kind`: the cells of its functions, else all cells, last first."""
     codes = (getattr(part, "__code__", None) for part in vars(kind).values())
     yield from (code.co_filename for code in codes if code is not None)
     yield from reversed(list(linecache.cache))
 
 
 def _defined(name: str, cell: str) -> str | None:
-    """The class `name` as the text kept under the name `cell` defines it last."""
+    """The source of the last definition of class `name` in the text of `cell`."""
     lines = linecache.getlines(cell)
     try:
         nodes = ast.parse("".join(lines)).body
@@ -160,7 +160,7 @@ def _defined(name: str, cell: str) -> str | None:
 
 
 def _file(kind: type[Method]) -> Path:
-    """A file with the class's text, called like the class; in a folder of its own for every content."""
+    """A file with the class's text, named after the class, in a folder that depends on the content."""
     content = text(kind).encode()
     stem = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.__name__).lower()
     path = Path(_folder().name, hashlib.sha256(content).hexdigest()[:16], f"{stem}.py")
@@ -171,5 +171,5 @@ def _file(kind: type[Method]) -> Path:
 
 @cache
 def _folder() -> TemporaryDirectory[str]:
-    """Gone with the process: runs keep what they were made with."""
+    """A temporary folder that is removed with the process; runs keep a copy of their method file."""
     return TemporaryDirectory(prefix="benchharness-")

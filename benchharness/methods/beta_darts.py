@@ -1,4 +1,4 @@
-"""beta-DARTS: regularising the softmax through its normaliser (Ye et al., CVPR 2022)."""
+"""beta-DARTS (Ye et al., CVPR 2022): DARTS with a penalty on the logsumexp of alpha."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -8,9 +8,9 @@ from benchharness.methods.darts import Darts
 
 
 class BetaDarts(Darts):
-    """beta-DARTS: DARTS whose alpha loss gains lambda times the mean of logsumexp(alpha), lambda growing linearly.
+    """beta-DARTS: DARTS whose alpha loss adds lambda times the mean of logsumexp(alpha); lambda grows linearly.
 
-    The protocol's weight decay on alpha stays on beside it.
+    The protocol's weight decay on alpha remains in force.
     """
 
     lambda_max = 50.0

@@ -6,10 +6,10 @@ from benchharness.methods.darts import Darts
 
 
 class DartsEs(Darts):
-    """DARTS-ES: DARTS that stops once the largest eigenvalue of alpha's Hessian has grown too fast, and goes back.
+    """DARTS-ES: DARTS that stops when the largest eigenvalue of alpha's Hessian grows too fast, with earlier alphas.
 
-    Averaged over `window` epochs, the eigenvalue of `window` epochs ago must not fall below `ratio` times the present
-    one; otherwise the search ends with the alphas of `window` epochs ago. Only alpha goes back, not the weights.
+    The eigenvalue is averaged over `window` epochs. If the average of `window` epochs ago is below `ratio` times the
+    present one, the search ends with the alphas of `window` epochs ago. The supernet's weights do not go back.
     """
 
     watches_eigenvalue = True
@@ -17,7 +17,7 @@ class DartsEs(Darts):
     ratio = 0.75
 
     def stop(self, eigenvalues: Sequence[float]) -> int | None:
-        """The epoch `window` epochs ago, where the eigenvalue says stop."""
+        """The epoch `window` epochs ago if the eigenvalue grew too fast, else None."""
         if len(eigenvalues) < 2 * self.window:
             return None
         now = sum(eigenvalues[-self.window :])

@@ -1,4 +1,4 @@
-"""DARTS-PT with fixed alpha (Wang et al., ICLR 2021, section 6): the selection has to do all the work."""
+"""DARTS-PT with fixed alpha (Wang et al., ICLR 2021, section 6): only the selection chooses the cell."""
 
 from typing import ClassVar
 
@@ -18,5 +18,5 @@ class DartsPtFixed(DartsPt):
         self.alpha = nn.Parameter(torch.zeros(edges, ops), requires_grad=False)
 
     def moves_alpha(self, progress: float) -> bool:  # noqa: ARG002
-        """Never."""
+        """False: alpha is never updated."""
         return False

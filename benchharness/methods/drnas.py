@@ -14,8 +14,8 @@ class Drnas(Method):
 
     `regulariser` is `decay` (the protocol's weight decay on alpha, the default of the paper's NAS-Bench-201 runs) or
     `kl`, which replaces that decay by `kl_weight` times KL(Dirichlet || Dirichlet(1)), summed over edges, in alpha's
-    loss (equation 5). Accuracy during evaluation uses the mean where the authors' code draws,
-    so that it is the same each time it is measured.
+    loss (equation 5). Evaluations use the distribution's mean, so that repeated evaluations agree; the authors' code
+    draws.
     """
 
     regulariser = "decay"
@@ -28,7 +28,7 @@ class Drnas(Method):
         self.alpha_weight_decay = 0.0 if self.regulariser == "kl" else None
 
     def concentration(self) -> Weights:
-        """elu(alpha) + 1, written so that it stays positive in float32 however negative alpha gets."""
+        """elu(alpha) + 1, computed so that it stays positive in float32 for very negative alpha."""
         alpha = self.alpha
         return torch.where(alpha > 0, alpha + 1, alpha.clamp(max=0).exp())
 
@@ -37,12 +37,12 @@ class Drnas(Method):
         return Dirichlet(self.concentration(), validate_args=False).rsample()
 
     def expected(self) -> Weights:
-        """The Dirichlet mean, concentration over its sum."""
+        """The Dirichlet mean: concentration divided by its sum."""
         concentration = self.concentration()
         return concentration / concentration.sum(-1, keepdim=True)
 
     def penalty(self, drawn: Weights, progress: float) -> Float[Tensor, ""]:
-        """The KL divergence to the uniform Dirichlet where `regulariser` is `kl`."""
+        """`kl_weight` times the KL divergence to the uniform Dirichlet if `regulariser` is `kl`, else 0."""
         if self.regulariser == "decay":
             return super().penalty(drawn, progress)
         current = Dirichlet(self.concentration(), validate_args=False)

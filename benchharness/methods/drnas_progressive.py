@@ -11,12 +11,12 @@ from benchharness.methods.drnas import Drnas
 class DrnasProgressive(Drnas):
     """DrNAS, progressive: all operations on 1/4 of the channels, then the 3 strongest per edge on 1/2 of them.
 
-    Alpha rests in the first fifth of each half of the search (10 of 50 epochs in the paper). With `restart`, as in the
-    authors' code, the second half begins with an SGD of its own at the first learning rate, which falls from there in
-    the proportions in which the whole cosine falls (0.0250 at epoch 50 of 100, 0.0176 at 60); without, as in the paper,
-    the cosine goes on. Either way channels are duplicated with their statistics and momentum, each once and at half the
-    weight; the authors duplicate randomly drawn ones at full weight. Pruned operations keep their place with weight
-    zero, so that the second stage is not as cheap as theirs.
+    Alpha is not updated in the first fifth of each half of the search (10 of 50 epochs in the paper). With `restart`,
+    as in the authors' code, the second half starts a new SGD at the first learning rate, which then falls along the
+    scaled rest of the cosine (0.0250 at epoch 50 of 100, 0.0176 at 60). Without `restart`, as in the paper, the cosine
+    continues. In both cases channels are duplicated with their statistics and momentum, each once and at half the
+    weight; the authors duplicate randomly drawn channels at full weight. Pruned operations stay in the supernet with
+    weight zero, so the second stage saves less time than theirs.
     """
 
     version = 2
@@ -34,20 +34,20 @@ class DrnasProgressive(Drnas):
         self.open = ops
 
     def partials(self) -> tuple[int, ...]:
-        """The k of both stages."""
+        """The partial channels k of both stages."""
         return (self.first, self.second)
 
     def narrow(self) -> None:
-        """Keep the `kept` operations of largest concentration on every edge."""
+        """On every edge, keep the `kept` operations with the largest concentration."""
         self.order.copy_(self.concentration().detach().argsort(-1, descending=True))
         self.open = min(self.kept, self.open)
 
     def restarts_rate(self) -> bool:
-        """As `restart` says."""
+        """The option `restart`."""
         return self.restart
 
     def moves_alpha(self, progress: float) -> bool:
-        """Not while a stage's weights warm up."""
+        """False in the first part of each stage, while the weights warm up."""
         return min(progress, 1 - 1e-9) % 0.5 >= self.rest / 2
 
     def draw(self, progress: float) -> Weights:  # noqa: ARG002
@@ -55,16 +55,16 @@ class DrnasProgressive(Drnas):
         return self._placed(Dirichlet(self._open(), validate_args=False).rsample())
 
     def expected(self) -> Weights:
-        """The mean of that draw."""
+        """The Dirichlet mean over each edge's open operations."""
         concentration = self._open()
         return self._placed(concentration / concentration.sum(-1, keepdim=True))
 
     def get_extra_state(self) -> Tensor:
-        """How many operations are open per edge, for checkpoints."""
+        """The number of open operations per edge, for checkpoints."""
         return torch.tensor(self.open)
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Go back to what `get_extra_state` gave."""
+        """Restore the number returned by `get_extra_state`."""
         self.open = int(state)
 
     def _open(self) -> Tensor:

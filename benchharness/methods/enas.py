@@ -17,14 +17,16 @@ Reward = Callable[[Arch], float]
 
 
 class Sampled(Update):
-    """Weights learn on cells that the controller samples; after each epoch the controller learns from accuracies."""
+    """Update rule: weights learn on cells that the controller samples; after each epoch the controller learns from
+    accuracies.
+    """
 
     def step(self, train: Batch, valid: Batch, when: StepContext) -> Tallies:
-        """One step of the weights on one cell."""
+        """One step of the weights on one sampled cell."""
         return torch.stack([self.step_weights(train, when), unmet(valid)])
 
     def finish(self, when: StepContext) -> None:
-        """Let the controller learn, each reward the accuracy of a cell on the next validation batch (0 to 1)."""
+        """Train the controller; a reward is the accuracy (0 to 1) of a sampled cell on the next validation batch."""
         assert isinstance(self.method, Enas)
         if not when.alpha:
             return
@@ -41,10 +43,10 @@ class Enas(Method):
     """ENAS: an LSTM samples a cell per step; REINFORCE rewards it by accuracy; the best of 100 samples is derived.
 
     After each epoch the controller takes `controller_steps` steps on `controller_samples` cells each. An operation's
-    embedding is the same on all edges. `baseline_moves` is `epoch` as in the authors' code for the benchmark: each
-    reward is held against itself blended into the last baseline of the epoch before (in the first epoch, against the
-    accuracy alone); or `reward`, a moving average over all rewards as in the paper. `alpha` records the logarithm of
-    every operation's exact marginal probability and learns nothing itself.
+    embedding is the same on all edges. `baseline_moves` chooses REINFORCE's baseline. `epoch`, as in the authors' code
+    for the benchmark: the reward blended into the last baseline of the previous epoch (in the first epoch, the accuracy
+    alone). `reward`, as in the paper: a moving average over all rewards. `alpha` is not trained; it records the
+    logarithm of every operation's exact marginal probability.
     """
 
     version = 2
@@ -75,7 +77,7 @@ class Enas(Method):
         self.record()
 
     def sampled(self, count: int) -> tuple[Integer[Tensor, "count edges"], Tensor, Tensor]:
-        """Cells with the log-probability and the entropy of each, both (count,)."""
+        """`count` sampled cells, with their log-probabilities (count,) and entropies (count,)."""
         inputs, state = self.start.expand(count, -1), None
         cells, chances, entropies = [], [], []
         for _ in range(len(self.alpha)):
@@ -89,16 +91,16 @@ class Enas(Method):
         return torch.stack(cells, 1), torch.stack(chances).sum(0), torch.stack(entropies).sum(0)
 
     def sample(self) -> Arch:
-        """One cell."""
+        """One cell sampled by the controller."""
         return tuple(self.sampled(1)[0][0].tolist())
 
     def draw_for_weights(self, progress: float, loss: Loss) -> Weights | Arch:  # noqa: ARG002
-        """One cell."""
+        """One cell sampled by the controller."""
         return self.sample()
 
     @torch.no_grad()
     def marginals(self) -> Weights:
-        """The probability of each operation on each edge, by going through all choices on the edges before."""
+        """The exact probability of each operation on each edge, summed over all choices on the earlier edges."""
         inputs: Tensor = self.start
         chance, state, probabilities = self.start.new_ones(1), None, []
         for _ in range(len(self.alpha)):
@@ -113,11 +115,11 @@ class Enas(Method):
 
     @torch.no_grad()
     def record(self) -> None:
-        """Write the marginals into alpha."""
+        """Write the logarithms of the marginals into alpha."""
         self.alpha.copy_(self.marginals().log())
 
     def learn(self, reward: Reward, optimizer: torch.optim.Optimizer) -> None:
-        """REINFORCE with a baseline, on the mean loss of several cells a step."""
+        """Train the controller by REINFORCE with a baseline; a step uses the mean loss of several cells."""
         before = float(self.baseline)
         for _ in range(self.controller_steps):
             cells, chances, entropies = self.sampled(self.controller_samples)
@@ -136,7 +138,7 @@ class Enas(Method):
         self.record()
 
     def optimizer(self, settings: SearchConfig) -> torch.optim.Optimizer:  # noqa: ARG002
-        """The controller's own Adam; the protocol's settings for alpha do not apply."""
+        """The controller's Adam with the method's own settings; the protocol's settings for alpha are not used."""
         return torch.optim.Adam(self.parameters(), 1e-3, (0.0, 0.999), eps=1e-3)
 
     def _logits(

@@ -12,24 +12,24 @@ from benchharness.methods.snas import Snas
 
 
 class Drawn(FirstOrder):
-    """First order; computes only the operations that were drawn."""
+    """First-order update rule that computes only the drawn operations."""
 
     def logits(self, batch: Batch, drawn: Weights) -> Float[Tensor, "batch classes"]:
-        """Drawn operations scaled by their weights, and the others' weights added as numbers."""
+        """Logits of the drawn operations scaled by their weights, with the other weights added as numbers."""
         if getattr(self.method, "estimator", "") == "all":
             return super().logits(batch, drawn)
         return self.net.one_hot(batch.images, _cell(drawn), drawn)
 
 
 class Gdas(Snas):
-    """GDAS: a hard Gumbel draw with the soft one's gradient (straight through), its temperature falling to 0.1.
+    """GDAS: a hard Gumbel draw with the soft draw's gradient (straight-through); the temperature falls to 0.1.
 
-    `estimator` is `drawn` as in the authors' code: an edge gives its drawn operation's output times that one's weight,
-    plus the other operations' weights as plain numbers. They are zero, so the output is the drawn operation's; but an
-    undrawn weight's gradient is the sum of the gradient that arrives at the node, whatever its operation would give,
-    and only one of five operations is computed. With `all`, a reading of the paper's equations, every operation is
-    computed in alpha's and the weights' step, and an undrawn weight's gradient is how its operation's output agrees
-    with that gradient. The authors draw again where noise overflows; here noise is bounded.
+    With `estimator` `drawn`, as in the authors' code, only one of five operations is computed: an edge's output is the
+    drawn operation's output times its weight, plus the other operations' weights as numbers. These weights are zero, so
+    they do not change the output; but the gradient of an undrawn weight is the sum of the node's gradient, independent
+    of its operation. With `all`, which is how we read the paper's equations, every operation is computed in alpha's
+    and the weights' step, and the gradient of an undrawn weight is the inner product of its operation's output with the
+    node's gradient. The authors' code redraws if the noise overflows; here the noise is bounded.
     """
 
     version = 2
@@ -44,13 +44,13 @@ class Gdas(Snas):
             raise unknown("estimator", self.estimator, ("drawn", "all"))
 
     def draw(self, progress: float) -> Weights:
-        """One-hot rows, differentiable as the Gumbel-softmax rows that they are the argmax of."""
+        """One-hot rows with the gradient of the Gumbel-softmax rows whose argmax they are."""
         soft = super().draw(progress)
         hard = torch.zeros_like(soft).scatter(-1, soft.argmax(-1, keepdim=True), 1.0)
         return hard + (soft - soft.detach())
 
     def draw_for_weights(self, progress: float, loss: Loss) -> Weights | Arch:  # noqa: ARG002
-        """One cell, of which alone the operations are computed; with the estimator `all`, its one-hot rows."""
+        """The drawn cell, so that only its operations are computed; with the estimator `all`, its one-hot rows."""
         drawn = self.draw(progress)
         return drawn if self.estimator == "all" else _cell(drawn)
 

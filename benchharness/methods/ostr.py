@@ -4,7 +4,7 @@ from benchharness.methods.darts import Darts
 
 
 class Ostr(Darts):
-    """OStr-DARTS: trained exactly as DARTS; a cell is chosen by each operation's effect on the final loss."""
+    """OStr-DARTS: trained exactly as DARTS; the cell is derived by each operation's effect on the final loss."""
 
     trains_as = "darts"
     selection = "strength"

@@ -9,10 +9,10 @@ from benchharness.space import EDGES
 
 
 class PcDarts(Method):
-    """PC-DARTS: 1/k of the channels pass the softmax mix, and each edge has a weight among those into its node.
+    """PC-DARTS: 1/k of the channels pass through the softmax mix; the edges into a node have softmax weights, too.
 
-    The mixed channels are the first ones, shuffled after each node, as in the authors' code. `warmup` is the part of
-    the search in which alpha rests: 0 here, 15 of 50 epochs in the paper's own space.
+    The mixed channels are the first ones, shuffled after each node, as in the authors' code. `warmup` is the share of
+    the search before alpha is first updated: 0 here, 15 of 50 epochs in the paper's own space.
     """
 
     weighs_bypass = True
@@ -31,7 +31,7 @@ class PcDarts(Method):
         return self.beta.where(self.siblings, -torch.inf).softmax(-1).diagonal()
 
     def expected(self) -> Weights:
-        """Operation weights times their edge's weight; a row sums to the latter."""
+        """Operation weights times their edge's weight; a row sums to the edge's weight."""
         return self.probabilities() * self.edge_weights().unsqueeze(-1)
 
     def probabilities(self) -> Weights:
@@ -39,9 +39,9 @@ class PcDarts(Method):
         return self.alpha.softmax(-1)
 
     def moves_alpha(self, progress: float) -> bool:
-        """Once the warm-up is over."""
+        """True after the warm-up."""
         return progress >= self.warmup
 
     def partials(self) -> tuple[int, ...]:
-        """k, throughout."""
+        """One stage, with the method's own k."""
         return (self.k,)

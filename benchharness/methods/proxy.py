@@ -1,4 +1,4 @@
-"""Zero-cost search: no supernet at all (Abdelfattah, Mehrotra, Dudziak & Lane, ICLR 2021)."""
+"""Zero-cost search, without a supernet (Abdelfattah, Mehrotra, Dudziak & Lane, ICLR 2021)."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from benchharness.space import SIZE
 
 
 class Proxy(Method):
-    """The best of 100 random cells by a score of their untrained networks: `proxy:synflow`, `proxy:snip`, ..."""
+    """The best of 100 random cells by a zero-cost score of their untrained networks: `proxy:synflow`, `proxy:snip`."""
 
     version = 2
     update = "none"

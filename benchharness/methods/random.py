@@ -1,4 +1,4 @@
-"""Random search's single draw: the floor that any search has to clear."""
+"""A single random draw: the baseline that any search has to beat."""
 
 from benchharness.methods._base import Method
 

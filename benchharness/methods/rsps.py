@@ -7,9 +7,9 @@ from benchharness.methods._base import Arch, Loss, Method, Weights, uniform_cell
 
 
 class Rsps(Method):
-    """RSPS: a uniformly random cell per step, its weights alone computed; the best of 100 random cells is derived.
+    """RSPS: each step trains the weights of one uniformly random cell; the best of 100 random cells is derived.
 
-    There is nothing to learn about the architecture, so alpha stays at zero.
+    The method learns no distribution over architectures, so alpha stays at zero.
     """
 
     selection = "best"
@@ -23,5 +23,5 @@ class Rsps(Method):
         return uniform_cell(*self.alpha.shape)
 
     def moves_alpha(self, progress: float) -> bool:  # noqa: ARG002
-        """Never."""
+        """False: alpha is never updated."""
         return False

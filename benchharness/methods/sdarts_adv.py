@@ -9,14 +9,14 @@ from benchharness.methods.sdarts_rs import SdartsRs, distributions
 class SdartsAdv(SdartsRs):
     """SDARTS-ADV: the weights learn at the worst edge weights that projected gradient ascent finds near softmax(alpha).
 
-    As in the authors' code, the attack sees the training batch with the supernet in evaluation mode, by running
-    statistics; weights become distributions again after every step; and an attack that lowered the loss is undone.
+    As in the authors' code, the attack uses the training batch with the supernet in evaluation mode (running
+    statistics); after every step edge weights are made distributions again; an attack that lowered the loss is dropped.
     """
 
     attack_steps = 7
 
     def draw_for_weights(self, progress: float, loss: Loss) -> Weights | Arch:
-        """The end of signed ascent steps of 2 eps / steps from a random start, each brought back to radius eps."""
+        """The result of signed ascent steps of size 2 eps / steps from a random start, projected to radius eps."""
         centre, radius = self.expected().detach(), self.radius(progress)
         at = distributions(centre + torch.empty_like(centre).uniform_(-1, 1) * radius)
         for _ in range(self.attack_steps):

@@ -1,4 +1,4 @@
-"""SETN: one-shot search by self-evaluated template network (Dong & Yang, ICCV 2019)."""
+"""SETN: one-shot search by a self-evaluated template network (Dong & Yang, ICCV 2019)."""
 
 from typing import Any, ClassVar
 
@@ -6,7 +6,7 @@ from benchharness.methods._base import Arch, Loss, Method, Weights, uniform_cell
 
 
 class Setn(Method):
-    """SETN: weights learn on uniformly random cells, alpha on the softmax mix; the best of the 100 likeliest cells."""
+    """SETN: weights learn on random cells, alpha on the softmax mix; the best of the 100 likeliest cells is derived."""
 
     selection = "best"
     selection_options: ClassVar[dict[str, Any]] = {"pool": "likely"}

@@ -1,6 +1,6 @@
 """SNAS (Xie, Zheng, Liu & Lin, ICLR 2019), trained bilevel as in every published NAS-Bench-201 table.
 
-The paper optimises weights and alphas on one level, with one loss; that variant is a method of its own.
+The paper optimises weights and alphas on one level, with one loss; that variant is the method `snas-single`.
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""SNAS as in its paper (Xie, Zheng, Liu & Lin, ICLR 2019): one level, one loss, and a price on resources."""
+"""SNAS as in its paper (Xie, Zheng, Liu & Lin, ICLR 2019): single level, one loss, and a resource constraint."""
 
 import torch
 from jaxtyping import Float
@@ -10,19 +10,19 @@ from benchharness.methods.snas import Snas
 from benchharness.space import CONV1, CONV3, POOL
 
 CONSTRAINTS = {"none": 0.0, "mild": 1e-3, "moderate": 1e-2, "aggressive": 1e-1}
-"""Weights of the resource term. The paper has these three levels and publishes no numbers; these are ours."""
+"""Weights of the resource term. The paper has the same three levels but publishes no numbers; these are ours."""
 WIDTHS, SIDES = (16, 32, 64), (32, 16, 8)
 """Channels and resolution of the three stages of the network whose resources are counted (C = 16, 32x32 images)."""
 
 
 class SnasSingle(Snas):
-    """SNAS, single level: weights and alphas follow one loss on the training batch, with a price on resources.
+    """SNAS, single level: weights and alphas follow one loss on the training batch, which includes resource costs.
 
-    `constraint` is none, mild, moderate or aggressive: the loss gains its weight times the cost of the draw, additive
-    over edges (equation 11). An operation's cost is the mean of its parameters, FLOPs and memory accesses, each as a
-    share of the 3x3 convolution's. The temperature falls linearly to 0.03 as in the authors' code; images are the
-    protocol's training half alone, so that the validation half can judge the cell. Alpha is initialised and decayed by
-    the protocol, as every method's.
+    `constraint` is none, mild, moderate or aggressive. It sets the weight of the resource term in the loss: the cost of
+    the draw, summed over edges (equation 11). An operation's cost is the mean of its parameters, FLOPs and memory
+    accesses, each relative to the 3x3 convolution's. The temperature falls linearly to 0.03 as in the authors' code.
+    Only the protocol's training half is used, so that the validation half can judge the cell. The protocol initialises
+    and decays alpha, as for every method.
     """
 
     update = "single"
@@ -43,12 +43,12 @@ class SnasSingle(Snas):
 
 
 def cost(weights: Weights) -> Float[Tensor, ""]:
-    """Resources of edge weights, in 3x3 convolutions: the sum over edges and operations of weight times price."""
+    """Resource cost of edge weights, in units of a 3x3 convolution: the sum over edges of weight times price."""
     return (weights * prices(weights.shape[-1]).to(weights)).sum()
 
 
 def prices(ops: int) -> Float[Tensor, " ops"]:
-    """What each operation costs, 1 for the 3x3 convolution; skip and none are free."""
+    """Cost of each operation in units of the 3x3 convolution's; skip and none are free."""
     costs = torch.zeros(ops)
     for op in (CONV1, CONV3, POOL):
         pairs = zip(_resources(op), _resources(CONV3), strict=True)

@@ -1,1 +1,1 @@
-"""One search: its loop, what it measures, and how an architecture is derived."""
+"""One supernet search: the training loop, its measurements, and the derivation of an architecture."""

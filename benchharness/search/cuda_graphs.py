@@ -1,9 +1,10 @@
-"""Whole steps of a search as CUDA graphs: the work of a step is recorded once, and replayed as one launch.
+"""Records whole steps of a search as CUDA graphs: a step is recorded once, and then replayed with a single launch.
 
-A step of the full-size supernet is thousands of small kernels, which Python may give out more slowly than a fast GPU
-works them off. A recorded step does the same work in the same memory; numbers that Python computed are recorded with
-it. Whatever changes them has the step recorded anew, but for the learning rate, which is a tensor. Steps in which
-Python decides something, such as which one cell to run, are found out and done as ever.
+A step of the full-size supernet launches thousands of small kernels, and Python may launch them more slowly than a fast
+GPU executes them. A replayed step repeats the recorded kernels in the same memory, with the numbers that Python
+computed during recording. If one of these numbers changes, the step is recorded again; the learning rate is a tensor,
+so its change needs no new recording. Steps in which Python makes decisions, such as which cell to run, cannot be
+recorded; they are detected and run normally.
 """
 
 import random
@@ -36,25 +37,25 @@ class NotRecorded(RuntimeError):  # noqa: N818
 
 
 def check_device(requested: bool, device: str) -> None:
-    """Raise `UserError` where CUDA graphs are wanted on a `device` that is none of CUDA's."""
+    """Raise `UserError` if CUDA graphs are `requested` on a `device` that is not a CUDA device."""
     if requested and not device.startswith("cuda"):
-        raise UserError(f"--graphs records CUDA graphs, and device {device!r} is none of CUDA's; leave it out")
+        raise UserError(f"--graphs records CUDA graphs, and device {device!r} is not a CUDA device; leave --graphs out")
 
 
 class Recorder(Protocol):
-    """Interface of what records the work that a step gives to a device."""
+    """Interface of an object that records the work that a step launches on a device."""
 
     def lane(self) -> AbstractContextManager[None]:
-        """A block in which work may be recorded."""
+        """A `with` block in which work may be recorded."""
         ...
 
     def record(self, act: Callable[[], None]) -> Callable[[], None]:
-        """Record `act` without doing it; what comes back does it."""
+        """Record `act` without executing it; returns a function that executes it."""
         ...
 
 
 class CudaRecorder:
-    """Records CUDA graphs, on a stream of its own, each in the memory of the one before."""
+    """Records CUDA graphs on a stream of its own; all graphs share one memory pool."""
 
     def __init__(self, device: torch.device) -> None:
         self.stream = torch.cuda.Stream(device)
@@ -62,7 +63,7 @@ class CudaRecorder:
 
     @contextmanager
     def lane(self) -> Iterator[None]:
-        """Work on that stream: after all that was asked for before the block, and before all that is after it."""
+        """A `with` block whose work runs on that stream: after work launched before, and before work launched later."""
         around = torch.cuda.current_stream(self.stream.device)
         self.stream.wait_stream(around)
         try:
@@ -72,7 +73,7 @@ class CudaRecorder:
             around.wait_stream(self.stream)
 
     def record(self, act: Callable[[], None]) -> Callable[[], None]:
-        """A graph of `act`; raises `RuntimeError` where that does what no graph can hold."""
+        """A function that replays the graph of `act`; raises `RuntimeError` if a graph cannot contain its work."""
         graph, pool = torch.cuda.CUDAGraph(), self.graph.pool() if self.graph else None
         with torch.cuda.graph(graph, pool=pool, stream=self.stream, capture_error_mode="thread_local"):
             act()
@@ -85,33 +86,33 @@ class Recorded(NamedTuple):
 
     when: StepContext
     places: tuple[int, ...]
-    """Where in memory all that it changes lies."""
+    """Memory addresses of all tensors that the step changes."""
     batches: tuple[Batch, Batch]
-    """What it reads: others are copied there."""
+    """The batches that the step reads; new batches are copied into them before a replay."""
     again: Callable[[], None]
 
 
 class Steps:
-    """The steps of a search, one after the other, and what they count."""
+    """Runs the steps of a search and sums their tallies."""
 
     def __init__(self, update: Update, device: torch.device) -> None:
         self.update = update
         self.sums = torch.zeros(2, 3, dtype=torch.float64, device=device)
-        """The tallies of an epoch's steps so far."""
+        """Sum of the tallies of the epoch's steps so far."""
 
     def set_rate(self, rate: float) -> None:
-        """Let the weights learn at `rate` from now on."""
+        """Set the learning rate of the weights."""
         for group in self.update.parts.weight_optimizer.param_groups:
             group["lr"] = rate
 
     @contextmanager
     def epoch(self, when: StepContext) -> Iterator[Step]:
-        """A function that takes one step of the new epoch."""
+        """Within a `with` block, a function that runs one step of the new epoch."""
         self.sums.zero_()
         yield lambda train, valid: self._take(train, valid, when)
 
     def trace_fields(self) -> dict[str, Any]:
-        """What a line of the trace says of how the last epoch's steps were taken."""
+        """Fields of the trace's line that tell how the last epoch's steps were run."""
         return {}
 
     def _take(self, train: Batch, valid: Batch, when: StepContext) -> None:
@@ -119,7 +120,7 @@ class Steps:
 
 
 class RecordedSteps(Steps):
-    """Steps of which, among those alike, the first is done as ever, the second recorded, and others replay it."""
+    """Among steps with the same work, runs the first normally, records the second, and replays it for all others."""
 
     def __init__(self, update: Update, device: torch.device, recorder: Recorder) -> None:
         super().__init__(update, device)
@@ -127,21 +128,21 @@ class RecordedSteps(Steps):
         self.rate = torch.zeros((), device=device)
         self.recorded: Recorded | None = None
         self.sizes: tuple[torch.Size, torch.Size] | None = None
-        """Shapes of both batches of the step that was done as ever; others are done so too."""
+        """Shapes of both batches of the step that was run normally; steps with other shapes are run normally, too."""
         self.deciding = ""
-        """What Python does in a step, for which none is recorded; empty where it does nothing."""
+        """The decision of Python that prevents recording; empty if there is none."""
         self.replayed = 0
-        """How many of the last epoch's steps were replayed."""
+        """Number of the last epoch's steps that were replayed."""
         for group in update.parts.alpha_optimizer.param_groups:
             group.update({"capturable": True} if "capturable" in group else {})
 
     def set_rate(self, rate: float) -> None:
-        """Let the weights learn at `rate` from now on, recorded steps too."""
+        """Set the learning rate of the weights, in recorded steps, too."""
         super().set_rate(self.rate.fill_(rate))  # type: ignore[arg-type]
 
     @contextmanager
     def epoch(self, when: StepContext) -> Iterator[Step]:
-        """A function that takes one step of the new epoch; raises `NotRecorded` where recording fails."""
+        """Within a `with` block, a function that runs one step; it raises `NotRecorded` if recording fails."""
         self.replayed = 0
         if not (self.recorded and self._fits(self.recorded, when)):
             self.recorded = self.sizes = None
@@ -152,7 +153,7 @@ class RecordedSteps(Steps):
             yield lambda train, valid: self._step(train, valid, when)
 
     def trace_fields(self) -> dict[str, Any]:
-        """How many of the last epoch's steps were replayed, and why none was where Python decides in them."""
+        """The number of steps that the last epoch replayed, and the decision, if any, that prevents recording."""
         return {"replayed_steps": self.replayed, **({"not_recorded": self.deciding} if self.deciding else {})}
 
     def _step(self, train: Batch, valid: Batch, when: StepContext) -> None:
@@ -167,7 +168,7 @@ class RecordedSteps(Steps):
             self._take(train, valid, when)
 
     def _watched(self, train: Batch, valid: Batch, when: StepContext) -> None:
-        """One step as ever, after which it is known whether Python decides anything in it."""
+        """Run one step normally and find out whether Python makes a decision in it."""
         before = _decided(self.update)
         with Reads() as reads:
             self._take(train, valid, when)
@@ -197,7 +198,7 @@ class RecordedSteps(Steps):
         self.replayed += 1
 
     def _fits(self, recorded: Recorded, when: StepContext) -> bool:
-        """Whether what was recorded changes what a step of now would, at whatever point of the search."""
+        """Whether a normal step would change the same tensors and do the same work as the recorded step."""
         return recorded.when._replace(progress=when.progress) == when and recorded.places == self._places()
 
     def _places(self) -> tuple[int, ...]:
@@ -211,14 +212,14 @@ class RecordedSteps(Steps):
 
 
 def steps(update: Update, device: torch.device, recorder: Recorder | None) -> Steps:
-    """The steps that `update` takes, recorded by `recorder` where there is one."""
+    """The runner of `update`'s steps; records them if there is a `recorder`."""
     return RecordedSteps(update, device, recorder) if recorder else Steps(update, device)
 
 
 def alike(update: Update, one: float, other: float) -> bool:
-    """Whether a step is the same at two points of the search: what the method draws, its penalty, and their gradients.
+    """Whether a step does the same at two values of progress: equal draws, penalties and gradients.
 
-    Where the method draws otherwise for the weights, or the update is of a class of its own, that is not looked into.
+    A method's own `draw_for_weights` and a user's own update rule are not compared.
     """
     if one == other:
         return True
@@ -231,7 +232,7 @@ def alike(update: Update, one: float, other: float) -> bool:
 
 
 def _draw_with_slopes(update: Update, progress: float) -> list[Tensor]:
-    """A draw and a penalty with the slopes of some function of both, from the same random numbers every time."""
+    """A draw, a penalty, and the gradients of a function of both; always with the same random numbers."""
     with seeded("alike"):
         drawn = update.method.draw(progress)
         penalty = update.method.penalty(drawn, progress)
@@ -241,7 +242,7 @@ def _draw_with_slopes(update: Update, progress: float) -> list[Tensor]:
 
 
 def _decided(update: Update) -> list[Any]:
-    """What a step changes where Python decides in it: random numbers not of the device, and the method's attributes."""
+    """State that only changes if Python makes a decision in a step: the CPU's random state, the method's attributes."""
     method, numbers = _method(update), np.random.get_state(legacy=False)
     drawn = [random.getstate(), str(numbers)]
     if method.alpha.device.type != "cpu":
@@ -253,7 +254,7 @@ def _decided(update: Update) -> list[Any]:
 
 
 def _tensors(method: Method) -> list[Tensor]:
-    """All tensors of a method, registered with torch or not."""
+    """All tensors of a method, including those not registered with torch."""
     own = [value for module in method.modules() for value in vars(module).values() if torch.is_tensor(value)]
     return [*method.parameters(), *method.buffers(), *own]
 

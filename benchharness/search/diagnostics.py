@@ -1,4 +1,4 @@
-"""Diagnostics at the end of every epoch, beside the training losses: entropy, argmax cell, memory, eigenvalue."""
+"""Diagnostics at the end of every epoch: entropy, argmax cell, peak memory, largest eigenvalue."""
 
 import resource
 import sys
@@ -17,12 +17,12 @@ from benchharness.space import Arch, to_string
 
 
 def entropy(weights: Float[Tensor, "edges ops"]) -> float:
-    """Mean over edges of the entropy of the mean edge weights, in nats: ln 5 when undecided, 0 when decided."""
+    """Entropy of the mean edge weights in nats, averaged over edges: ln 5 if uniform, 0 if one-hot."""
     return float(torch.special.entr(weights.double()).sum(-1).mean())
 
 
 def argmax_arch(weights: Float[Tensor, "edges ops"]) -> Arch:
-    """The architecture of the largest mean edge weights."""
+    """The architecture with the largest mean edge weight on every edge."""
     return tuple(weights.argmax(-1).tolist())
 
 
@@ -35,13 +35,13 @@ def peak_memory_bytes(device: torch.device) -> int:
 
 
 def forget_peak(device: torch.device) -> None:
-    """Restart the peak memory count of a GPU, so that a run does not report the peak of an earlier one."""
+    """Reset a GPU's peak memory, so that a run does not report the peak of an earlier run in the same process."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
 
 
 def state_of(method: Method) -> dict[str, Any]:
-    """Entropy and argmax cell of a method, for one line of the trace."""
+    """Entropy and argmax cell of a method, as fields of one line of the trace."""
     weights = method.probabilities().detach()
     return {"entropy": entropy(weights), "arch": to_string(argmax_arch(weights))}
 
@@ -49,16 +49,16 @@ def state_of(method: Method) -> dict[str, Any]:
 def largest_eigenvalue(method: Method, net: Supernet, stream: Stream, bn: str = "running") -> float:
     """Largest eigenvalue of the Hessian in alpha of the loss at the mean edge weights, on one validation batch.
 
-    Exact: the whole Hessian, one backward pass a row (Zela et al., ICLR 2020, who estimate it on one batch too).
-    Rows in one batched pass took 2.6 times as long and weights marked as fixed saved 4 % (C=8, N=1, one thread of an
-    AMD EPYC, n=3), both with the same bits.
+    Zela et al. (ICLR 2020), who also use one batch. Exact: the whole Hessian is computed, one backward pass per row.
+    All rows in one batched pass took 2.6 times as long, and excluding the supernet's weights from autograd saved 4 %
+    (C=8, N=1, one thread of an AMD EPYC, n=3), both with the same bits.
     """
     hessian = torch.stack(list(hessian_rows(method, net, stream, bn))).double()
     return float(torch.linalg.eigvalsh((hessian + hessian.T) / 2)[-1])
 
 
 def hessian_rows(method: Method, net: Supernet, stream: Stream, bn: str = "running") -> Iterator[Tensor]:
-    """The Hessian of that loss in alpha, a row at a time: what the first takes beyond another is the loss itself."""
+    """The rows of that loss's Hessian in alpha, one at a time; the time of the first row includes the loss's."""
     alpha = method.alpha
     batch = next(stream.fixed("valid", 1, stream.settings.batch))
     with net.evaluating(bn):

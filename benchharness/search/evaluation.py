@@ -1,4 +1,4 @@
-"""Measures loss and accuracy of a trained supernet at given edge weights, for selections; and tunes it."""
+"""The access of selections to a trained supernet: loss and accuracy at given edge weights, and further training."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
@@ -26,8 +26,9 @@ class Score(NamedTuple):
 class Evaluation:
     """Measures a supernet on one half of the images, in fixed order and without augmentation.
 
-    Several candidates in one call cost less than one call each, and give the same bits. `data` is the half, `batches`
-    the number of its first evaluation batches (0 for all), `bn` the normalisation as in the protocol's `bn_eval`.
+    In all functions `data` is the half (`train` or `valid`), `batches` the number of its first evaluation batches (0
+    for all), and `bn` the batch normalisation as in the protocol's `bn_eval`. One call for several candidates costs
+    less than one call each, and gives the same bits.
     """
 
     def __init__(
@@ -42,11 +43,11 @@ class Evaluation:
         self._steps, self._total = 0, 0
 
     def expect(self, steps: int) -> None:
-        """Set the number of steps of the derivation (edges, epochs or cells), each of which ends with `step`."""
+        """Set the number of steps (edges, epochs or cells) of the derivation, for its progress; see `step`."""
         self._steps, self._total = 0, steps
 
     def step(self) -> None:
-        """Report that one step of the derivation is done."""
+        """Report that one of the expected steps of the derivation is done."""
         self._steps += 1
         self._tell(min(1.0, self._steps / max(1, self._total)))
 
@@ -66,7 +67,7 @@ class Evaluation:
     ) -> list[Score]:
         """`mixed` for each of several edge weights.
 
-        If `augmented`, each is measured on its own augmented and shuffled batches of the training batch size.
+        With `augmented`, each is measured on its own augmented and shuffled batches of the training's size.
         """
         if not augmented:
             return self._measured(weights, data, batches, bn)
@@ -83,7 +84,10 @@ class Evaluation:
         return [scores[cell] for cell in cells]
 
     def judged(self, cells: Sequence[Arch], batches: int = 1, bn: str = "batch") -> list[Score]:
-        """Loss and accuracy of sampled cells, on the same images or each on its own, as the protocol says."""
+        """Loss and accuracy of sampled cells with inherited weights.
+
+        The protocol decides whether all use the same `batches`, or each cell a batch of its own (`cell_batch`).
+        """
         if not self.stream.settings.cell_batch:
             return self.cells(cells, "valid", batches, bn)
         with judging(self.net, self.stream) as judge:
@@ -108,9 +112,12 @@ class Evaluation:
         return total / count
 
     def tune(self, decided: Mapping[int, int], epochs: int, alpha: bool) -> None:
-        """Train on for `epochs` with the edges in `decided` discrete; updates alpha too if `alpha` is true."""
+        """Continue training for `epochs` epochs with the edges in `decided` discrete; `alpha`: update alpha, too.
+
+        Raises `RuntimeError` if the evaluation was made without a training function.
+        """
         if self._tune is None:
-            raise RuntimeError("this evaluation was made without a way to train")
+            raise RuntimeError("this evaluation was made without a training function")
         for _ in range(epochs):
             self._tune(decided, 1, alpha)
             self.step()

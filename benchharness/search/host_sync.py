@@ -1,4 +1,4 @@
-"""Finds host synchronisation: places where Python reads or writes a tensor's numbers and waits for the GPU."""
+"""Finds host synchronisations: code in which Python waits for the GPU because it reads or writes a tensor's numbers."""
 
 import sys
 import warnings
@@ -18,22 +18,22 @@ _INDEXING: Final = frozenset({"__getitem__", "__setitem__"})
 
 
 class Read(NamedTuple):
-    """One place in the source that reads or writes numbers of a tensor."""
+    """One line of source code that reads or writes a tensor's numbers."""
 
     name: str
-    """Of the function, such as `item` or `tensor`."""
+    """Name of the torch function, such as `item` or `tensor`."""
     file: str
     line: int
 
 
 class Reads(TorchFunctionMode):
-    """Records every place in a `with` block that synchronises with a GPU, whichever device the tensors are on.
+    """Records every call in a `with` block that would synchronise with a GPU, whichever device the tensors are on.
 
-    Recorded are reads of a tensor's numbers; tensors made from Python numbers; a number assigned to a part of a tensor;
-    and an index that is a list, which is copied, or a mask, which is counted.
+    It records reads of a tensor's numbers, tensors made from Python numbers, a number assigned to a part of a tensor,
+    an index that is a list (it is copied to the device), and an index that is a mask (its true entries are counted).
 
-    Only calls from Python are seen. Reads inside torch's own kernels are found by `no_sync` on a CUDA device, or by a
-    `meta` device, whose tensors have no numbers.
+    Only calls from Python are recorded. To find reads inside torch's own functions, use `no_sync` on a CUDA device, or
+    a `meta` device, whose tensors have no numbers.
     """
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ def _waits(index: Any) -> bool:
 
 @contextmanager
 def no_sync() -> Iterator[None]:
-    """A block in which CUDA raises `RuntimeError` wherever Python waits for it."""
+    """Within a `with` block, CUDA raises `RuntimeError` if Python waits for it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch says on every use that the mode is a prototype
         torch.cuda.set_sync_debug_mode("error")

@@ -32,12 +32,14 @@ from benchharness.space import EDGES, OPS, SIZE, from_code, to_string
 
 
 class Diverged(RuntimeError):  # noqa: N818
-    """A search whose loss or alphas stopped being finite numbers."""
+    """Raised when a search's losses or alphas are no longer finite numbers."""
 
 
 class Search:
-    """One supernet search. Every epoch is a function of the state before it and of the run's seed, so that a search
-    reloaded from `state` goes on exactly as it would have.
+    """One supernet search.
+
+    An epoch depends only on the state before it and on the run's seed. A search loaded from `state` therefore continues
+    as the uninterrupted search would.
     """
 
     def __init__(
@@ -79,11 +81,11 @@ class Search:
 
     @property
     def images_sha256(self) -> str:
-        """Of the images that the search learns from."""
+        """SHA-256 of the images that the search uses."""
         return str(self.stream.about["sha256"])
 
     def run_epoch(self) -> dict[str, Any]:
-        """Train one epoch and return its line of the trace; raises `Diverged` when something is not finite any more."""
+        """Train one epoch and return its line of the trace; raises `Diverged` if a loss or alpha is not finite."""
         with self._arithmetic():
             return self._run_epoch()
 
@@ -107,7 +109,7 @@ class Search:
         return line | {"seconds": spent, "peak_memory_bytes": diagnostics.peak_memory_bytes(self.device)}
 
     def state(self) -> dict[str, Any]:
-        """Everything the next epoch depends on, in types that `torch.load(weights_only=True)` can read."""
+        """Everything on which the next epoch depends, in types that `torch.load(weights_only=True)` can read."""
         return {
             "epoch": self.epoch,
             "stopped": self.stopped,
@@ -120,7 +122,7 @@ class Search:
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Load what `state` returned; raises an error on anything else, after which the search must not be used."""
+        """Load the result of `state`; raises an error on any other content. After an error do not use the search."""
         check_state(state, self.epochs, self.method.alpha.shape)
         if state["partial"] != self.net.partial:
             self._hold(self._supernet(state["partial"]))
@@ -130,21 +132,21 @@ class Search:
         on_device = [group.get("capturable") for group in self.alpha_optimizer.param_groups]
         self.alpha_optimizer.load_state_dict(state["alpha_optimizer"])
         for group, counts in zip(self.alpha_optimizer.param_groups, on_device, strict=True):
-            group.update({} if counts is None else {"capturable": counts})  # the state may be of another device
+            group.update({} if counts is None else {"capturable": counts})  # the state may come from another device
         check_fit(self.weight_optimizer)
         check_fit(self.alpha_optimizer)
         self.epoch, self.stopped, self.tuned = state["epoch"], state["stopped"], False
         self.history = {name: list(values) for name, values in state["history"].items()}
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Per epoch so far: `alphas` and `expected` (epochs, edges, ops), and `eigenvalue` (epochs,) where measured."""
+        """For all epochs so far: `alphas`, `expected` (epochs, edges, ops), and `eigenvalue` (epochs,) if measured."""
         shape = (0, len(EDGES), len(OPS))
         recorded = {name: torch.stack(all_).numpy() for name, all_ in self.history.items() if all_}
         empty = {name: np.zeros(shape, np.float32) for name in ("alphas", "expected")}
         return {**empty, **recorded}
 
     def read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]:
-        """Derive a cell by the selection of `spec`: its record and arrays. May train the supernet further."""
+        """Derive a cell by the selection of `spec`; returns its record and arrays. May train the supernet further."""
         with self._arithmetic():
             return self._read_out(spec)
 
@@ -178,7 +180,7 @@ class Search:
         return Supernet(*size, self.method.weighs_bypass, settings.last_affine).to(self.device)
 
     def _hold(self, net: Supernet) -> None:
-        """Make `net` the supernet to train, with a new optimiser of its weights."""
+        """Make `net` the supernet to train, with a new optimiser for its weights."""
         self.net = net
         if self.compiled:
             compiling.attach(net, self.settings.batch)
@@ -188,14 +190,14 @@ class Search:
         self.steps = cuda_graphs.steps(self.update, self.device, self.recorder) if self.update else None
 
     def _restarted(self) -> int:
-        """The epoch at which the learning rate last started from its first value: 0, or the start of the stage."""
+        """The epoch at which the learning rate last restarted at its first value: 0, or the start of the stage."""
         if not self.method.restarts_rate() or self.settings.period:
             return 0
         stage = self.epoch * len(self.stages) // self.epochs
         return -(-stage * self.epochs // len(self.stages))
 
     def _enter_stage(self) -> None:
-        """At the start of a stage, widen the mixed channels and let the method prune its operations."""
+        """At the start of a new stage, mix more channels and let the method prune its operations."""
         partial = self.stages[self.epoch * len(self.stages) // self.epochs]
         if partial != self.net.partial:
             net, before = self.net, self.weight_optimizer
@@ -205,7 +207,7 @@ class Search:
             self.method.narrow()
 
     def _train(self, epoch: int, rate: float, when: StepContext) -> dict[str, float]:
-        """One pass over the training half; returns mean loss and accuracy of each half, measured while it trains."""
+        """One pass over the training half; returns mean loss and accuracy of both halves, measured during training."""
         assert self.update is not None
         assert self.steps is not None
         self.steps.set_rate(rate)
@@ -221,9 +223,9 @@ class Search:
         return means
 
     def _tune(self, decided: Mapping[int, int], epochs: int, alpha: bool) -> None:
-        """Train on after the search with the decided edges discrete, at a tenth of the first learning rate.
+        """Continue training after the search with the decided edges discrete, at a tenth of the first learning rate.
 
-        The weights' momentum starts anew once, before the first of these epochs (as DARTS-PT restarts its SGD).
+        The weights' momentum is reset once, before the first of these epochs, as DARTS-PT's code restarts its SGD.
         """
         if not self.tuned:
             self.weight_optimizer.state.clear()
@@ -238,7 +240,7 @@ class Search:
         return precision.arithmetic(self.settings.numerics, self.device)
 
     def _random(self, purpose: str, number: int | str) -> Any:
-        """A block with global random generators seeded for this run, purpose and epoch."""
+        """A `with` block in which the global random generators are seeded for this run, `purpose` and epoch."""
         return seeded(purpose, self.spec.dataset, self.spec.seed, number)
 
     def _check_finite(self, line: Mapping[str, float]) -> None:
@@ -251,7 +253,7 @@ class Search:
 
     @property
     def _eigenvalue_every(self) -> int:
-        """After how many epochs the Hessian's largest eigenvalue is due; 0 for never."""
+        """The Hessian's largest eigenvalue is measured every so many epochs; 0 for never."""
         if not self.method.alpha.requires_grad:
             return 0
         return 1 if self.method.watches_eigenvalue else self.settings.eigenvalue_every
@@ -269,7 +271,7 @@ class Search:
             self.history["eigenvalue"].append(torch.tensor(float("nan") if value is None else value))
 
     def _stop(self) -> None:
-        """Stop the search if its method says so, and go back to the alphas of the epoch it names."""
+        """Stop the search if the method says so, and restore the alphas of the epoch that the method names."""
         back = self.method.stop([float(value) for value in self.history["eigenvalue"]])
         if back is not None:
             self.stopped = back
@@ -280,14 +282,15 @@ class Search:
         """Loss and accuracy of the mixed supernet and of the derived cell, both by batch statistics."""
         if not self.epochs:
             return {}
-        # By running statistics, which are those of the mixture, a one-hot cell is at chance: the gap would be theirs.
+        # Running statistics are those of the mixture. With them a one-hot cell is at chance level, and the gap between
+        # mixed and derived accuracy would only show that.
         mixed = evaluation.mixed(self.method.expected().detach(), bn="batch")
         derived = evaluation.one_hot(tuple(arch), bn="batch")
         pairs = {"mixed_batch": mixed, "derived_batch": derived}.items()
         return {f"{name}_{key}": value for name, score in pairs for key, value in score._asdict().items()}
 
     def _ranking(self, evaluation: Evaluation) -> dict[str, np.ndarray]:
-        """Inherited-weight accuracies of architectures drawn by seed, by batch statistics as for the derived cell."""
+        """Accuracies, with inherited weights and batch statistics, of architectures that are drawn by seed."""
         if not self.settings.ranking or not self.epochs:
             return {}
         codes = torch.randperm(SIZE, generator=generator("ranking", self.spec.seed))[: self.settings.ranking].numpy()
@@ -310,7 +313,7 @@ def _weight_optimizer(net: Supernet, settings: SearchConfig) -> torch.optim.Opti
 def _cosine(settings: SearchConfig, epoch: int, start: int = 0) -> float:
     """The learning rate of an epoch: a cosine from the largest to the smallest rate.
 
-    If it restarted at epoch `start`, the cosine is scaled so that it begins at the largest rate there.
+    After a restart at epoch `start`, the cosine is scaled so that it has the largest rate at `start`.
     """
     low, high = settings.learning_rate_min, settings.learning_rate
     now, first = (1 + cos(pi * at / (settings.period or settings.epochs)) for at in (epoch, start))

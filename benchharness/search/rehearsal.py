@@ -1,4 +1,4 @@
-"""What a search will take, foretold: a few of its steps and evaluations are made and timed, and the others counted."""
+"""Estimates how long a search takes: a few of its steps and evaluations are timed, and all others are only counted."""
 
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
@@ -20,28 +20,28 @@ from benchharness.space import Arch
 T = TypeVar("T")
 
 STEPS: Final = 3
-"""Training steps timed, after one that warms up."""
+"""Number of training steps that are timed, after one warm-up step."""
 ROWS: Final = 2
-"""Rows of a Hessian timed, after the first."""
+"""Number of rows of a Hessian that are timed, after the first."""
 IMAGES: Final = 250
-"""Images at most on which an evaluation is timed."""
+"""Most images on which an evaluation is timed."""
 FEW: Final = 64
-"""The same where a training step takes over a second."""
+"""Most images on which an evaluation is timed if a training step takes over a second."""
 SAMPLES: Final = 2
-"""Of candidates evaluated together, so many are timed."""
+"""Number of candidates timed if several are evaluated together."""
 PATIENCE: Final = 4.0
-"""Seconds after which no more is timed of a kind than has been."""
+"""Seconds after which no further measurements of the same kind are made."""
 _ANY: Final = (1,) * 6
 
 
 class Rehearsal(Search):
-    """A search of which nothing is kept: it tells how long the real one takes on this machine, never compiled.
+    """A search that is only timed: it estimates how long the real search takes on this machine, uncompiled.
 
-    What an update does at the end of an epoch is left out, and so are checkpoints.
+    Not included: an update rule's work at the end of an epoch, and checkpoints.
     """
 
     def epoch_seconds(self) -> float:
-        """An epoch: its steps, every stage's for a part of it, and its share of the Hessian's eigenvalues."""
+        """Seconds of an average epoch: its steps, averaged over stages, and its share of the Hessian's eigenvalues."""
         if not self.epochs:
             return 0.0
         with self._arithmetic(), self._random("draws", 0):
@@ -49,7 +49,7 @@ class Rehearsal(Search):
             return self.stream.steps * fmean(steps) + self._eigenvalues() * self._eigenvalue_seconds() / self.epochs
 
     def reading_seconds(self, spec: RunSpec, epoch_seconds: float) -> float:
-        """Reading the run `spec` out, where an epoch of tuning takes `epoch_seconds`."""
+        """Seconds to derive the cell of `spec`, if an epoch of tuning takes `epoch_seconds`."""
         counted = Counted(self.net, self.stream)
         counted.images = FEW if epoch_seconds > self.stream.steps else IMAGES
         chosen = selection.make_selection(selection.of(type(self.method), spec.selection), spec.selection_options)
@@ -61,7 +61,7 @@ class Rehearsal(Search):
         return own + counted.seconds + counted.tuned * epoch_seconds
 
     def _step_seconds(self, partial: int) -> float:
-        """One step on weights and alphas, in the middle of the search."""
+        """Seconds of one step on weights and alpha, in the middle of the search."""
         if partial != self.net.partial:
             self._hold(self._supernet(partial))
         assert self.update is not None
@@ -93,27 +93,27 @@ class Rehearsal(Search):
 
 
 class _Enough(Exception):  # noqa: N818
-    """A selection that has been watched for long enough."""
+    """Raised to end a selection that has been timed for long enough."""
 
 
 class Counted(Evaluation):
-    """An evaluation of which little is made: the seconds that the whole would take are counted.
+    """An evaluation that measures only a little, and adds up the seconds that the whole evaluation would take.
 
-    Scores are made up: of candidates measured together the third is worst and the fourth best, so that neither strength
-    nor pruning decides on `none` and has an edge the less to score.
+    Its scores are invented: among candidates measured together the third is worst and the fourth best, so that neither
+    operation strength nor pruning chooses `none`, which would leave an edge fewer to score.
     """
 
     seconds: float = 0.0
-    """Of what was asked for so far."""
+    """Estimated seconds of all evaluations requested so far."""
     images: int = IMAGES
     tuned: int = 0
-    """Epochs of tuning that were asked for."""
+    """Number of epochs of tuning requested so far."""
     _made: float = 0.0
     """Seconds spent on timing."""
     _until: float = float("inf")
 
     def own_seconds(self, select: Callable[[], object]) -> float:
-        """What `select` takes besides evaluating; where it takes long, told from the steps that it has made by then."""
+        """Seconds that `select` takes besides evaluations; a long one is ended and extrapolated from its steps."""
         started = perf_counter()
         self._until = started + PATIENCE
         share = 1.0
@@ -126,7 +126,7 @@ class Counted(Evaluation):
         return (perf_counter() - started - self._made) / share
 
     def step(self) -> None:
-        """Count a step; raises `_Enough` after many seconds of them."""
+        """Count a step; raises `_Enough` once the selection has been timed for long enough."""
         super().step()
         if perf_counter() > self._until:
             raise _Enough
@@ -136,7 +136,7 @@ class Counted(Evaluation):
         self.tuned += epochs
 
     def judged(self, cells: Sequence[Arch], batches: int = 1, bn: str = "batch") -> list[Score]:
-        """Count the judging of `cells`."""
+        """Count the evaluation of `cells`, and return invented scores."""
         if not self.stream.settings.cell_batch:
             return self.cells(cells, "valid", batches, bn)
         few = cells[:SAMPLES]
@@ -146,7 +146,7 @@ class Counted(Evaluation):
     def gradient(
         self, weights: Float[Tensor, "edges ops"], data: str = "valid", batches: int = 0, bn: str = "batch"
     ) -> Float[Tensor, "edges ops"]:
-        """The derivative on the first batch, counted as that on all."""
+        """The gradient on the first batch; counts the seconds of the gradient on all batches."""
         whole = self._images(data, batches) / min(self._images(data, 0), self.stream.settings.eval_batch)
         return self._count(lambda: Evaluation.gradient(self, weights, data, 1, bn), whole)
 
@@ -168,12 +168,12 @@ class Counted(Evaluation):
         return _scores(len(candidates))
 
     def _images(self, data: str, batches: int, size: int = 0) -> int:
-        """How many images `batches` of a half are; all of it for 0."""
+        """Number of images in `batches` batches of a half; the whole half for 0."""
         half = len(self.stream.valid if data == "valid" else self.stream.train)
         return min(half, batches * (size or self.stream.settings.eval_batch)) if batches else half
 
     def _count(self, part: Callable[[], T], times: float) -> T:
-        """Make `part`, and count it so many times."""
+        """Execute `part`, and count its seconds `times` times."""
         started = perf_counter()
         made = part()
         spent = perf_counter() - started

@@ -26,7 +26,7 @@ class State(TypedDict):
 
 
 class History(TypedDict):
-    """One tensor per epoch; eigenvalues may be missing."""
+    """History of the search, one tensor per epoch; eigenvalues may be missing."""
 
     alphas: list[Tensor]
     expected: list[Tensor]
@@ -34,9 +34,9 @@ class History(TypedDict):
 
 
 def check_state(content: Mapping[str, Any], epochs: int, alpha: torch.Size) -> None:
-    """Raise an error where `content` is no state of a search of `epochs` epochs with alphas of this shape.
+    """Raise an error if `content` is not the state of a search of `epochs` epochs whose alphas have the shape `alpha`.
 
-    `msgspec.ValidationError` where a part is missing or of another type; `UserError` where the numbers disagree.
+    `msgspec.ValidationError` if a part is missing or has another type; `UserError` if the numbers disagree.
     """
     state = msgspec.convert(content, State)
     epoch, history = state["epoch"], state["history"]
@@ -53,7 +53,7 @@ def check_state(content: Mapping[str, Any], epochs: int, alpha: torch.Size) -> N
 
 
 def check_fit(optimizer: torch.optim.Optimizer) -> None:
-    """Raise `UserError` where an optimiser was given the state of other parameters, which it takes without a word."""
+    """Raise `UserError` if the state loaded into `optimizer` has other shapes than its parameters (torch takes it)."""
     for parameter, state in optimizer.state.items():
         if any(isinstance(part, Tensor) and part.dim() and part.shape != parameter.shape for part in state.values()):
             raise UserError("has an optimiser's state of other shapes")

@@ -53,7 +53,7 @@ def test_figures_are_those_of_the_finished_runs_with_their_command() -> None:
 
 def test_pages_say_what_trains_and_what_reads_out() -> None:
     assert "Supernet: that of `darts`." in method_pages.page("darts-pt", None)
-    assert "Read out by: `prune`, metric=accuracy, order=random, tuning=5, early=1." in method_pages.page(
+    assert "Cell derived by: `prune`, metric=accuracy, order=random, tuning=5, early=1." in method_pages.page(
         "darts-pt", None
     )
     assert "second order" in method_pages.page("darts2", None)

@@ -142,7 +142,7 @@ def test_a_method_that_imports_nothing_beside_it_is_its_file_alone(tmp_path: Pat
     ("content", "sentence"),
     [
         (b"def sharp(a:", "does not load: SyntaxError"),
-        (b"text = '\xff'", "helper.py, which a method imports, is no text in UTF-8"),
+        (b"text = '\xff'", "helper.py, which a method imports, is not text in UTF-8"),
         (b"from nowhere_to_be_found import x", "does not load: ModuleNotFoundError: No module named 'nowhere_to"),
         (b"1 / 0", "does not load: ZeroDivisionError"),
     ],

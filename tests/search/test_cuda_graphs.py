@@ -233,7 +233,7 @@ def test_graphs_are_refused_without_cuda(tmp_path: Path, capsys: pytest.CaptureF
     cuda_graphs.check_device(False, "cpu")
     words = ["run", "--graphs", "--device", "cpu", "--dataset", "digits", "--seeds", "0", "--out", str(tmp_path)]
     assert main(words) == 2
-    assert "--graphs records CUDA graphs, and device 'cpu' is none of CUDA's" in capsys.readouterr().err
+    assert "--graphs records CUDA graphs, and device 'cpu' is not a CUDA device" in capsys.readouterr().err
 
 
 class Begun:

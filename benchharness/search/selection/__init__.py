@@ -1,4 +1,4 @@
-"""How a cell is derived from a trained supernet: one frozen dataclass a selection, whose fields are its options."""
+"""Selections: rules that derive a cell from a trained supernet. Each is a frozen dataclass; its fields are options."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -41,23 +41,23 @@ def names() -> list[str]:
 
 
 def name_of(kind: str | type) -> str:
-    """What a selection is called in results: its name, or that of the class of a user's own."""
+    """The name of a selection in results; of a user's own selection, the class name in lower case."""
     return kind if isinstance(kind, str) else kind.__name__.lower()
 
 
 def options(kind: str | type) -> dict[str, Any]:
-    """What can be set about a selection, with defaults; raises `UserError` on an unknown name."""
+    """The options of a selection with their defaults; raises `UserError` on an unknown name."""
     return {field.name: field.default for field in fields(_class(kind))}
 
 
 def recorded(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that a run records for the selection `kind`: later ones only if they differ from their default."""
+    """The options that a run of selection `kind` records; those in `LATER` only if they differ from the default."""
     later = SELECTIONS[kind].LATER if kind in SELECTIONS else ()
     return {key: value for key, value in values.items() if key not in later or value != options(kind)[key]}
 
 
 def make_selection(kind: str | type, changes: Mapping[str, Any]) -> Selection:
-    """A selection with some options changed; raises `UserError` on an unknown name or option, or a bad value."""
+    """The selection `kind` with changed options; raises `UserError` on an unknown name or option, or a bad value."""
     known = options(kind)
     for key in changes:
         if key not in known:
@@ -68,7 +68,7 @@ def make_selection(kind: str | type, changes: Mapping[str, Any]) -> Selection:
 
 
 def of(method: type[Method], name: str) -> str | type:
-    """The selection recorded as `name` in a run of `method`: the method's own class where it is called so."""
+    """The selection that a run of `method` records as `name`: the method's own class if it has that name."""
     own = method.selection
     return own if name_of(own) == name else name
 
@@ -79,5 +79,5 @@ def _class(kind: str | type) -> type[Selection]:
             raise unknown("selection", kind, SELECTIONS)
         return SELECTIONS[kind]
     if not issubclass(kind, Selection) or "__dataclass_params__" not in vars(kind):
-        raise UserError(f"selection {kind.__name__} is no dataclass derived from benchharness.Selection")
+        raise UserError(f"selection {kind.__name__} is not a dataclass derived from benchharness.Selection")
     return kind

@@ -1,4 +1,4 @@
-"""The base of every selection: what derives a cell from a trained supernet."""
+"""The base class of selections, which derive a cell from a trained supernet."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class Selected(NamedTuple):
 
     arch: Arch
     scores: Float[np.ndarray, "edges ops"]
-    """Higher is better; NaN where an operation was no candidate or an edge could not be scored."""
+    """Higher is better; NaN for operations that were not candidates, and on edges that could not be scored."""
     order: tuple[int, ...] = ()
-    """Edges in the order in which they were decided."""
+    """The edges, in the order in which they were decided."""
     dead: tuple[int, ...] = ()
     """Edges on which every candidate ties because decided edges cut them off; decided by magnitude."""
     arrays: Mapping[str, np.ndarray] = MappingProxyType({})
@@ -35,10 +35,10 @@ class Selection:
     """Whether `none` may be chosen."""
 
     LATER: ClassVar[tuple[str, ...]] = ()
-    """Options that older runs do not record; they had the defaults, and run ids leave those out."""
+    """Options added later. Older runs, which had the defaults, do not record them; run ids leave their defaults out."""
 
     def __call__(self, method: Method, evaluation: Evaluation) -> Selected:
-        """The derived cell; may train the supernet further through `evaluation.tune`."""
+        """Derive a cell; may train the supernet further by `evaluation.tune`."""
         raise NotImplementedError
 
     def candidates(self) -> list[int]:
@@ -52,5 +52,5 @@ class Selection:
 
 
 def mean_weights(method: Method) -> Float[np.ndarray, "edges ops"]:
-    """The method's mean edge weights in double precision, which magnitude decides by."""
+    """The method's mean edge weights in double precision, on which magnitude decides."""
     return method.expected().detach().cpu().numpy().astype(np.float64)

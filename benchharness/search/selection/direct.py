@@ -1,4 +1,4 @@
-"""Selections that train nothing: by magnitude, at random, and the best of many sampled cells."""
+"""Selections without further training: magnitude, a random cell, and the best of many sampled cells."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,20 +17,20 @@ from benchharness.space import EDGES, NONE, OPS, Arch
 
 @dataclass(frozen=True)
 class Magnitude(Selection):
-    """The largest mean edge weight on each edge (argmax, over all five operations in NAS-Bench-201)."""
+    """On each edge the operation with the largest mean edge weight (argmax over all five operations)."""
 
     def __call__(self, method: Method, evaluation: Evaluation) -> Selected:  # noqa: ARG002
-        """The argmax cell; scores are the mean edge weights."""
+        """Derive the argmax cell; scores are the mean edge weights."""
         scores = self.restricted(mean_weights(method))
         return Selected(tuple(int(op) for op in np.nanargmax(scores, axis=-1)), scores, tuple(range(len(EDGES))))
 
 
 @dataclass(frozen=True)
 class Uniform(Selection):
-    """A uniformly random cell, drawn from the run's own random numbers."""
+    """A uniformly random cell, drawn with the run's random numbers."""
 
     def __call__(self, method: Method, evaluation: Evaluation) -> Selected:  # noqa: ARG002
-        """A cell drawn with torch's global generator; every score is the same."""
+        """Draw a cell with torch's global generator; all scores are equal."""
         allowed = self.candidates()
         drawn = torch.randint(len(allowed), (len(EDGES),)).tolist()
         flat = self.restricted(np.full((len(EDGES), len(OPS)), 1 / len(allowed)))
@@ -41,15 +41,16 @@ class Uniform(Selection):
 class Best(Selection):
     """The best of many cells by accuracy with inherited weights on validation images (RSPS, SETN, ENAS).
 
-    Under `nb201` and `nats` every cell has a batch of its own, so that chance in the batch decides too, and is
-    normalised as the protocol says; `batches` and `bn` then count for nothing. Elsewhere all cells see the same images.
+    Under the protocols `nb201` and `nats` every cell is measured on a batch of its own, normalised as the protocol
+    says; the choice of the batch adds noise, and `batches` and `bn` have no effect. Under others all cells see the same
+    images.
     """
 
     samples: int = 100
     pool: str = "drawn"
-    """Which cells: `drawn` from the method's distribution, or the most `likely` ones under it (SETN)."""
+    """The cells that are measured: `drawn` from the method's distribution, or its most `likely` ones (SETN)."""
     batches: int = 1
-    """Evaluation batches on which they are measured; 0 takes the whole validation half."""
+    """Number of evaluation batches on which cells are measured; 0 for the whole validation half."""
     bn: str = "batch"
 
     def __post_init__(self) -> None:
@@ -60,7 +61,7 @@ class Best(Selection):
             raise UserError(f"samples={self.samples}, batches={self.batches}: take 1 or more, and 0 or more")
 
     def __call__(self, method: Method, evaluation: Evaluation) -> Selected:
-        """The first of the most accurate cells; a score is the mean accuracy of the cells with that operation there."""
+        """Derive the most accurate cell (the first of equals); an operation's score is its cells' mean accuracy."""
         cells = self.drawn(method) if self.pool == "drawn" else self.likely(method)
         evaluation.expect(len(cells))
         judged = evaluation.judged(cells, self.batches, self.bn)
@@ -76,10 +77,10 @@ class Best(Selection):
             cells += [cell] if self.none or NONE not in cell else []
             if len(cells) == self.samples:
                 return cells
-        raise UserError("none=False leaves hardly a cell of this method's: its distribution is all but decided on none")
+        raise UserError("none=False leaves hardly any cell to draw: this method has almost decided on none")
 
     def likely(self, method: Method) -> list[Arch]:
-        """The most probable cells, edges taken as independent."""
+        """The most probable cells, if edges are independent."""
         with np.errstate(divide="ignore"):
             logs = np.log(method.probabilities().detach().cpu().numpy().astype(np.float64))
         ops: UInt8[np.ndarray, "archs edges"] = space.all_ops()
@@ -89,7 +90,7 @@ class Best(Selection):
 
 
 def mean_scores(cells: Sequence[Arch], values: Float[np.ndarray, " archs"]) -> Float[np.ndarray, "edges ops"]:
-    """For every operation on every edge, the mean of `values` over the cells with it there; NaN is left out."""
+    """For every edge and operation, the mean of `values` over the cells that have it; NaN values are left out."""
     known = np.isfinite(values)
     carried = np.eye(len(OPS), dtype=bool)[np.array(cells)[known]]
     count = carried.sum(0)

@@ -1,4 +1,4 @@
-"""A selection that asks no supernet: the best of many cells by a zero-cost proxy, their own networks untrained."""
+"""The selection of zero-cost search, which needs no supernet: the best of many cells by a proxy."""
 
 from dataclasses import dataclass
 
@@ -19,13 +19,13 @@ from benchharness.space import EDGES, NONE, SIZE, Arch, from_code, to_code
 class Proxy(Selection):
     """The best of many cells by the zero-cost proxy that the method `proxy` names, on one batch of training images.
 
-    Every cell scored is a network built and passed through, so that `samples` is what the search costs.
+    Each scored cell needs a network and one or two passes through it, so the search's cost grows with `samples`.
     """
 
     def __call__(self, method: Method, evaluation: Evaluation) -> Selected:
-        """The first of the cells that score best; a score is the mean of the cells with that operation there."""
+        """Derive the cell with the best score (the first of equals); an operation's score is its cells' mean score."""
         if not isinstance(method, ProxyMethod):
-            raise UserError("the selection 'proxy' scores untrained networks: it goes with the method `proxy` alone")
+            raise UserError("the selection 'proxy' scores untrained networks: it works with the method `proxy` only")
         cells, stream = self.drawn(method.samples), evaluation.stream
         batch = next(stream.fixed("train", 1, method.batch))
         setting = proxies.Setting(method.channels, method.cells, stream.seed).checked()
@@ -43,7 +43,7 @@ class Proxy(Selection):
         return Selected(cells[int(np.nanargmax(values))], scores, tuple(range(len(EDGES))), arrays=ranking)
 
     def drawn(self, samples: int) -> list[Arch]:
-        """Different cells in an order drawn with torch's global generator; all of them for `samples` 0."""
+        """`samples` different cells in an order drawn with torch's global generator; 0 for all cells."""
         cells = [from_code(code) for code in torch.randperm(SIZE).tolist()]
         allowed = cells if self.none else [cell for cell in cells if NONE not in cell]
         return allowed[: samples or SIZE]

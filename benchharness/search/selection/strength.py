@@ -1,4 +1,4 @@
-"""Selections by what an operation does to the loss: operation strength, and its pruning-style comparator."""
+"""Selections by an operation's effect on the loss: operation strength, and its pruning-style comparator."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,19 +23,19 @@ Scores = Float[np.ndarray, " ops"]
 class Strength(Selection):
     """Operation strength, our reading of OStr-DARTS: S(o, e) = L(mixed | D) - L(edge e carries o alone | D).
 
-    D are the edges decided so far. The paper's abstract and captions state that an operation's importance is its effect
-    on the final loss when it replaces the mixed operation; whatever they leave open is an option.
+    D are the edges decided so far. The paper's abstract and captions define an operation's importance as its effect on
+    the final loss when it replaces the mixed operation; everything that they leave open is an option.
     """
 
     surviving: str = "one"
-    """Weight of the operation that stays: `one`, or its mixing weight (`beta`)."""
+    """Weight of the operation that replaces the mixture: `one`, or its mixing weight (`beta`)."""
     data: str = "valid"
-    """Which half scores: `valid` or `train`."""
+    """Half of the images used for scoring: `valid` or `train`."""
     batches: int = 0
-    """Score on the first so many evaluation batches; 0 takes the whole half."""
+    """Number of evaluation batches used for scoring; 0 for the whole half."""
     metric: str = "loss"
     tuning: int = 0
-    """Epochs of training between one edge's decision and the next."""
+    """Epochs of training between the decisions on two edges."""
     tune_alpha: bool = True
     """Whether that training updates alpha too."""
     order: str = "topological"
@@ -47,9 +47,9 @@ class Strength(Selection):
     bn: str = "batch"
     """Batch normalisation while scoring: by `batch` or `running` statistics, or `cells` (see the protocol)."""
     early: int = 0
-    """Epochs of tuning by which the last decision comes early; they then follow it."""
+    """The last decision comes this many epochs of tuning earlier; these epochs follow it."""
     augmented: bool = False
-    """Whether each candidate is scored on batches of its own, augmented, shuffled and of the training's size."""
+    """Whether each candidate is scored on its own augmented, shuffled batches of the training's size."""
 
     LATER: ClassVar[tuple[str, ...]] = ("early", "augmented")
 
@@ -73,7 +73,7 @@ class Strength(Selection):
             raise UserError("exact=False estimates the loss by its gradient; accuracy has none, so take metric=loss")
 
     def __call__(self, method: Method, evaluation: Evaluation) -> Selected:
-        """The cell, one edge decided after the other; a dead edge is decided by magnitude and has NaN scores."""
+        """Derive the cell edge by edge; magnitude decides dead edges, whose scores are NaN."""
         scores = np.full((len(EDGES), len(OPS)), np.nan)
         losses = _Losses(evaluation, self)
         decided: dict[int, int] = {}
@@ -96,14 +96,14 @@ class Strength(Selection):
         return Selected(arch, scores, tuple(decided), tuple(dead))
 
     def _tuning_after(self, decided: int) -> int:
-        """How many epochs to tune after this number of decided edges."""
+        """Number of epochs of tuning after `decided` decisions."""
         early = min(self.early, self.tuning)
         if decided == len(EDGES):
             return early
         return self.tuning - (early if decided == len(EDGES) - 1 else 0)
 
     def trial(self, weights: Float[Tensor, "edges ops"], edge: int, op: int) -> Float[Tensor, "edges ops"]:
-        """The edge weights under which operation `op` of `edge` is tried: it carries the edge alone."""
+        """The edge weights that try operation `op` on `edge`: it replaces the mixture there."""
         return self._discrete(weights, {edge: op})
 
     def gain(self, before: float, after: float) -> float:
@@ -111,7 +111,7 @@ class Strength(Selection):
         return before - after
 
     def _next(self, weights: Tensor, decided: dict[int, int], losses: "_Losses") -> tuple[int, Scores | None]:
-        """The edge to decide next and its scores; None instead of scores for a dead edge."""
+        """The edge to decide next, with its scores; None instead of scores for a dead edge."""
         open_edges = [edge for edge in range(len(EDGES)) if edge not in decided]
         if self.order == "random":
             open_edges = [open_edges[int(torch.randint(len(open_edges), ()))]]
@@ -134,7 +134,7 @@ class Strength(Selection):
         return np.array([gains.get(op, np.nan) for op in range(len(OPS))])
 
     def _discrete(self, weights: Tensor, decided: Mapping[int, int]) -> Tensor:
-        """`weights` with each decided edge carrying its operation alone, at the surviving weight."""
+        """`weights` with only the chosen operation on each decided edge, at the surviving weight."""
         result = with_decided(weights, decided)
         if self.surviving == "beta":
             for edge, op in decided.items():
@@ -143,7 +143,7 @@ class Strength(Selection):
 
 
 class _Losses:
-    """Losses (or negative accuracies) at edge weights, as the selection's options say; none is measured twice."""
+    """Losses (or negative accuracies) at edge weights, as the selection's options say; each is measured once."""
 
     def __init__(self, evaluation: Evaluation, options: Strength) -> None:
         self.evaluation, self.metric = evaluation, options.metric
@@ -151,7 +151,7 @@ class _Losses:
         self.seen: dict[bytes, float] = {}
 
     def scores(self, weights: Sequence[Float[Tensor, "edges ops"]]) -> list[float]:
-        """The losses, or the negative accuracies, at these edge weights; new ones are measured together."""
+        """The losses, or negative accuracies, at these edge weights; unknown ones are measured in one call."""
         keys = [one.cpu().numpy().tobytes() for one in weights]
         new = {key: one for key, one in zip(keys, weights, strict=True) if key not in self.seen}
         if new:
@@ -161,15 +161,15 @@ class _Losses:
         return [self.seen[key] for key in keys]
 
     def slope(self, weights: Float[Tensor, "edges ops"]) -> Float[Tensor, "edges ops"]:
-        """The loss's derivative in the edge weights."""
+        """The gradient of the loss in the edge weights."""
         return self.evaluation.gradient(weights, *self.how)
 
 
 @dataclass(frozen=True)
 class Prune(Strength):
-    """The pruning-style comparator: how much worse the loss gets when an operation leaves the mix.
+    """The pruning-style comparator: the increase of the loss when an operation is removed from the mixture.
 
-    Its weight is set to zero without renormalising the others, as in DARTS-PT.
+    The operation's weight is set to zero; the others are not renormalised, as in DARTS-PT.
     """
 
     def trial(self, weights: Float[Tensor, "edges ops"], edge: int, op: int) -> Float[Tensor, "edges ops"]:
@@ -184,7 +184,7 @@ class Prune(Strength):
 
 
 def is_dead(edge: int, decided: Mapping[int, int]) -> bool:
-    """Whether the edges in `decided` leave `edge` without a path from the cell's input or to its output."""
+    """Whether the decided edges leave `edge` without a path from the cell's input, or without one to its output."""
     target, source = EDGES[edge]
     open_edges = [pair for e, pair in enumerate(EDGES) if decided.get(e) != NONE]
     fed, used = {0}, {3}
@@ -198,7 +198,7 @@ def is_dead(edge: int, decided: Mapping[int, int]) -> bool:
 
 
 def _margin(scores: Scores | None) -> float:
-    """How far the best candidate leads the second; an edge that cannot be scored comes last."""
+    """Lead of the best candidate over the second; -inf for an edge that cannot be scored."""
     if scores is None:
         return -np.inf
     best = np.sort(scores[~np.isnan(scores)])[::-1]
