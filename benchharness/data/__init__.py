@@ -1,4 +1,4 @@
-"""Image data sets as arrays, however they were released, and the split files that say which images validate."""
+"""Image data sets as arrays, read from the formats they are released in; and split files (training, validation)."""
 
 from benchharness.data.image_set import ImageSet
 from benchharness.data.load import benchmark_split, known, load_images, names, version

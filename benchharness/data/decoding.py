@@ -20,7 +20,7 @@ _PIXELS_LIMIT: Final = 1 << 26
 """Height times width above which a file is not decoded, since few bytes may unpack to gigabytes."""
 _BYTES_LIMIT: Final = 1 << 27
 _DARK: Final = 64
-"""Of 255: where the upper 8 of 16 bits stay below it in every image, the pixels have 14 bits or fewer."""
+"""If the upper 8 of 16 bits stay below this value (of 255) in all images, the pixels have 14 bits or fewer."""
 _DAMAGE: Final = (
     OSError,
     SyntaxError,
@@ -35,10 +35,10 @@ _DAMAGE: Final = (
 
 
 def depth(files: Iterable[Path]) -> int:
-    """Bits that the grey pixels of `files` take, by the brightest of all: 8, 10, 12, 14 or 16; 16 where none is deep.
+    """Bits per pixel of the grey images in `files`, judged by the brightest pixel: 8, 10, 12, 14 or 16.
 
-    Files of 16 bits often hold pixels of 12, and of those the upper 8 of 16 bits say next to nothing. Raises
-    `UserError` where that is so of colours, of which Pillow reads no others.
+    16 if no image has more than 8 bits. Files of 16 bits often hold 12-bit pixels, whose upper 8 bits are almost all
+    zero. Raises `UserError` for such colour images, since Pillow reads only the upper 8 bits of each channel.
     """
     grey, colour, dark = 0, -1, Path()
     for file in files:
@@ -47,12 +47,12 @@ def depth(files: Iterable[Path]) -> int:
         if deep == "colour" and brightest > colour:
             colour, dark = brightest, file
     if 0 <= colour < _DARK:
-        raise UserError(f"{dark} has 16 bits a channel of which few are used; save such images with 8 bits a channel")
+        raise UserError(f"{dark} has 16 bits per channel but uses few of them; save such images with 8 bits each")
     return min(16, max(8, grey.bit_length() + grey.bit_length() % 2)) if grey else 16
 
 
 def _brightest(file: Path) -> tuple[str, int]:
-    """Whether an image is deep, in `grey` or in `colour`, and its largest value as Pillow reads it."""
+    """`grey` or `colour` for an image of more than 8 bits per channel, else empty; and its largest pixel value."""
     from PIL import Image
 
     try:
@@ -66,24 +66,25 @@ def _brightest(file: Path) -> tuple[str, int]:
             if ";16" in str(image.tile) and image.width * image.height <= _PIXELS_LIMIT:
                 return "colour", int(np.asarray(image.convert("RGB")).max(initial=0))
     except (UserError, *_DAMAGE, Image.DecompressionBombError):
-        return "", 0  # which is told as it is read
+        return "", 0  # the error is raised when the image is read
     return "", 0
 
 
 def square(file: Path, pixels: int, bits: int = 16) -> UInt8[np.ndarray, "3 size size"]:
-    """The image in `file`, resized as a whole to a square of so many `pixels`; grey ones are repeated thrice.
+    """The image in `file`, resized (not cropped) to a square of `pixels` x `pixels`; grey is repeated in three
+    channels.
 
-    Grey ones of more than 8 bits are taken for ones of so many `bits`. It is turned as its camera says, and transparent
-    parts are black. Raises `UserError` naming the file where it is damaged or larger than any image to learn from.
+    Grey images of more than 8 bits are read as `bits` bits. The camera's orientation is applied; transparent parts
+    become black. Raises `UserError` if the file is damaged or has too many pixels.
     """
-    from PIL import Image  # 60 ms, and only needed where images are imported
+    from PIL import Image  # takes 60 ms, and is only needed to import images
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is lower
             with open_file(file, _BYTES_LIMIT) as opened, Image.open(opened, formats=FORMATS) as image:
                 if image.width * image.height > _PIXELS_LIMIT:
-                    raise UserError(f"{file} is refused: {image.width}x{image.height} pixels are too many")
+                    raise UserError(f"{file} has too many pixels: {image.width}x{image.height}")
                 return _resized(image, pixels, bits)
     except UserError:
         raise

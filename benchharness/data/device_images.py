@@ -1,4 +1,4 @@
-"""Images of a data set on the device, as batches in fixed order or augmented by batched tensor operations."""
+"""The images of a data set on the device, as batches in fixed order or with augmentation by tensor operations."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -20,22 +20,22 @@ class Batch(NamedTuple):
 
 
 class Draw(NamedTuple):
-    """What an epoch's batches of a half are: small numbers of the CPU's, out of which its device makes the batches."""
+    """The random choices for the batches of one half in one epoch, drawn on the CPU and then copied to the device."""
 
     sizes: tuple[int, ...]
-    """Of the batches."""
+    """Number of images in each batch."""
     images: Integer[Tensor, " images"]
-    """Places of the images, one batch after the other."""
+    """Positions of the images in the half, one batch after the other."""
     shift: Integer[Tensor, "2 images"]
-    """By how many pixels each is moved down and to the right."""
+    """Rows and columns by which each image's crop is moved down and to the right in the padded image."""
     mirrored: Bool[Tensor, " images"]
 
 
 class DeviceImages:
-    """The images of a set at `index`, which counts the training images first and the test images after them.
+    """The images of a set at the positions `index`, where test images are counted after the training images.
 
-    Augmentation is the set's own: a crop out of a black border `images.crop` pixels wide, and a mirror image half of
-    the time where `images.flip` says that it still belongs to its class.
+    Augmentation follows the image set: random crops after padding with a black border of `images.crop` pixels, and
+    random mirroring with probability 1/2 if `images.flip`.
     """
 
     def __init__(self, images: ImageSet, index: Integer[np.ndarray, " images"], device: torch.device) -> None:
@@ -53,18 +53,18 @@ class DeviceImages:
         return len(self.labels)
 
     def augmented(self, order: Tensor, size: int, rng: torch.Generator) -> Iterator[Batch]:
-        """Batches of the images at `order`, `size` at a time; everything random is drawn before the first batch."""
+        """Augmented batches of `size` images in this `order`; all random numbers are drawn before the first batch."""
         return self.moved(order.split(size), rng)
 
     def moved(self, parts: Sequence[Tensor], rng: torch.Generator | None) -> Iterator[Batch]:
-        """The images at `parts`, a batch each, cropped and perhaps flipped as `rng` says; as they are without it.
+        """A batch of the images at each of the `parts`, augmented with random numbers from `rng`, or not without `rng`.
 
-        All that is random goes to the device before the first batch, so that no later one waits for a copy.
+        All random numbers are copied to the device before the first batch, so that no later batch waits for a copy.
         """
         return self.batches(self.draw(parts, rng))
 
     def draw(self, parts: Sequence[Tensor], rng: torch.Generator | None) -> Draw:
-        """The images at `parts`, and how `rng` has each of them moved; does not touch the device."""
+        """The random choices for batches of the images at `parts`, drawn from `rng`; does not use the device."""
         sizes, images = tuple(map(len, parts)), torch.cat(list(parts))
         count = len(images)
         if rng is None:
@@ -74,14 +74,14 @@ class DeviceImages:
         return Draw(sizes, images, shift, mirrored & self.flip)
 
     def batches(self, draw: Draw) -> Iterator[Batch]:
-        """The batches that were drawn. All numbers go to the device now, in three copies of some kilobytes."""
+        """The batches of `draw`. Its numbers are copied to the device first, in three copies of some kilobytes."""
         images, (down, right), mirrored = (tensor.to(self.device) for tensor in draw[1:])
         height, width = (torch.arange(extent - 2 * self.crop, device=self.device) for extent in self.padded.shape[2:])
         columns = torch.where(mirrored.unsqueeze(1), width.flip(0), width) + right.unsqueeze(1)
         return self._batches(images.split(list(draw.sizes)), height + down.unsqueeze(1), columns)
 
     def fixed(self, size: int, batches: int = 0) -> Iterator[Batch]:
-        """All images in order without augmentation, in batches of `size`; only the first `batches` unless 0."""
+        """Batches of `size` images in fixed order without augmentation; the first `batches`, or all for 0."""
         count = -(-len(self) // size)
         inner = slice(self.crop, self.padded.shape[2] - self.crop), slice(self.crop, self.padded.shape[3] - self.crop)
         for start in range(0, min(count, batches or count) * size, size):

@@ -1,9 +1,9 @@
-"""The embedded data set `digits`: handwritten digits among clutter, for a machine that has nothing else.
+"""The embedded data set `digits`: handwritten digits among clutter, for machines without other data.
 
-The digits are the 1,797 of 8x8 pixels that scikit-learn ships (test part of Alpaydin & Kaynak, "Optical Recognition of
+It uses the 1,797 digits of 8x8 pixels that scikit-learn ships (test part of Alpaydin & Kaynak, "Optical Recognition of
 Handwritten Digits", UCI Machine Learning Repository 1998, CC BY 4.0). Each image shows one whole digit at a random
-place among pieces cut out of other digits, with noise; the two halves of the training images and the test images are
-rendered from disjoint digits. Only integers are drawn, so the images are the same wherever NumPy runs.
+position among pieces of other digits, with noise. The two halves of the training images, and the test images, are
+rendered from disjoint sets of digits. Only integers are drawn, so the images are the same on every machine.
 """
 
 from functools import cache
@@ -17,17 +17,17 @@ from benchharness.data.image_set import ImageSet, build_image_set
 from benchharness.data.kinds import Part
 
 SIZE: Final = 12
-"""Pixels of an image's side."""
+"""Height and width of an image in pixels."""
 CLUTTER: Final = 2
-"""Pieces of other digits in an image."""
+"""Number of pieces of other digits in an image."""
 PIECE: Final = (3, 5)
-"""Least and greatest side of a piece, in pixels."""
+"""Smallest and largest side of a piece, in pixels."""
 NOISE: Final = 12
 """Every pixel gets the sum of two uniform draws from -NOISE to NOISE: a standard deviation of 9.8 grey levels."""
 COUNTS: Final = (44_800, 44_800, 5_000)
-"""Images of the first and the last half of training, and of the test."""
+"""Number of images in the first training half, the second training half, and the test set."""
 _SOURCES: Final = (1197, 300, 300)
-"""Digits that each of these is rendered from."""
+"""Number of digits from which each of these is rendered."""
 _SIDE: Final = 8
 _DARK, _BRIGHT, _DEPTH = 30, 200, 16
 
@@ -41,7 +41,7 @@ class Digits(NamedTuple):
 
 @cache
 def digits() -> ImageSet:
-    """The whole data set, rendered: 89,600 images to train and validate on, 5,000 to test on; two seconds' work."""
+    """The whole rendered data set: 89,600 training and 5,000 test images; takes two seconds."""
     source, rng = _source(), np.random.default_rng(1797)
     order = rng.permutation(len(source.labels))
     ends = np.cumsum(_SOURCES)
@@ -61,7 +61,7 @@ def _source() -> Digits:
 
 
 def _render(source: Digits, count: int, rng: np.random.Generator) -> Part:
-    """`count` images of the digits in `source`, grey in three equal channels."""
+    """`count` images of the digits in `source`: grey, as three equal channels."""
     canvas = np.zeros((count, SIZE + 2 * _SIDE, SIZE + 2 * _SIDE), np.uint8)
     for _ in range(CLUTTER):
         piece = source.images[rng.integers(len(source.labels), size=count)] * _windows(count, rng)
@@ -75,7 +75,7 @@ def _render(source: Digits, count: int, rng: np.random.Generator) -> Part:
 
 
 def _windows(count: int, rng: np.random.Generator) -> UInt8[np.ndarray, "pieces 8 8"]:
-    """Which pixels of each digit its piece takes: a rectangle of random size and place."""
+    """Masks that cut a piece out of each digit: a rectangle of random size and position."""
     sides = rng.integers(PIECE[0], PIECE[1] + 1, (2, count))
     starts = rng.integers(0, _SIDE - sides + 1)
     inside = [
@@ -86,7 +86,7 @@ def _windows(count: int, rng: np.random.Generator) -> UInt8[np.ndarray, "pieces 
 
 
 def _lay(canvas: UInt8[np.ndarray, "images high wide"], ink: UInt8[np.ndarray, "images 8 8"], at: object) -> None:
-    """Lay a digit or piece into every image, its corner at row and column `at`; ink covers what is fainter."""
+    """Draw a digit or piece into every image, its corner at row and column `at`; the brighter of two pixels stays."""
     down, right = np.asarray(at) + _SIDE
     reach = np.arange(_SIDE)
     place = (

@@ -1,4 +1,4 @@
-"""`ImageSet`: all images of a data set with their labels, and its file."""
+"""`ImageSet`: all images of a data set with their labels, and its file format."""
 
 import hashlib
 from pathlib import Path
@@ -21,29 +21,29 @@ _ARRAYS: Final = ("train", "train_labels", "test", "test_labels")
 
 
 class ImageSet(NamedTuple):
-    """A data set; images are rows of (channels, height, width), labels count from 0 in the order of `classes`."""
+    """A data set: images (images, channels, height, width), and labels that number the `classes` from 0."""
 
     name: str
     label: str
-    """Name of these images in reports, which says if they differ from the official ones."""
+    """Name of these images in reports; it says so if they differ from the official ones."""
     train: UInt8[np.ndarray, "images 3 height width"]
     train_labels: Int[np.ndarray, "images"]
     test: UInt8[np.ndarray, "tests 3 height width"]
     test_labels: Int[np.ndarray, "tests"]
     classes: tuple[str, ...]
     mean: tuple[float, ...]
-    """Mean of each channel over the official training images, in units of full brightness (0 to 1)."""
+    """Mean of each channel over the official training images; 1 is full brightness."""
     std: tuple[float, ...]
     sha256: str
-    """Of all images and labels, and of whether they are mirrored, where they are of the user's own."""
+    """SHA-256 of all images and labels; for a user's own images also of whether training mirrors them."""
     flip: bool = True
-    """Whether a mirrored image still is one of its class, so that training may mirror it."""
+    """Whether training mirrors images, as a mirrored image still belongs to its class."""
     crop: int = CROP
-    """Pixels of black border from which training takes random crops; 0 takes the images as they are."""
+    """Pixels of black border that training adds before random crops; 0 for no crops."""
 
     @classmethod
     def open(cls, path: Path | str) -> "ImageSet":
-        """The images that `save` wrote to `path`; raises `UserError` where there are none."""
+        """The image set that `save` wrote to `path`; raises `UserError` if the file is missing, damaged or not one."""
         header, arrays = npz.read_arrays(path_of(path), KIND, LIMIT_BYTES)
         if header.get("format") != FORMAT:
             raise UserError(f"{path} holds images of format {header.get('format')!r}; this version reads {FORMAT}")
@@ -52,23 +52,23 @@ class ImageSet(NamedTuple):
         if not _is_whole(values):
             raise UserError(f"{path} is a damaged set of images: it holds {sorted(map(str, values))}")
         images = cls(**values)
-        if images.name in KNOWN:  # files of old say what held for all sets
+        if images.name in KNOWN:  # older files state defaults of that time
             images = images._replace(crop=KNOWN[images.name].crop)
         train, test = Part(images.train, images.train_labels), Part(images.test, images.test_labels)
         check_parts(images.name, train, test, images.classes)
-        if images.name in KNOWN and images.label == KNOWN[images.name].title:  # files of old say so of any pixels
+        if images.name in KNOWN and images.label == KNOWN[images.name].title:  # older files state this for any pixels
             return images._replace(label=_known_label(images.name, train, test, images.sha256))
         return images
 
     def save(self, path: Path | str) -> None:
-        """Write the images to `path`, replacing what is there only once they are written whole."""
+        """Write the images to `path`; an existing file is replaced atomically."""
         values = self._asdict()
         arrays = {name: values.pop(name) for name in _ARRAYS}
         npz.write_arrays(path_of(path), {"kind": KIND, "format": FORMAT, "about": values}, arrays)
 
     def checked(self) -> "ImageSet":
-        """The set itself; raises `UserError` where its images do not have the checksum it states."""
-        content = _digest(*self[2:6])  # which is all that files of old state
+        """The image set itself; raises `UserError` if its images do not have the stated checksum."""
+        content = _digest(*self[2:6])  # older files state this one
         if self.sha256 not in (content, _as_learnt(self.name, content, self.flip)):
             raise UserError(f"the images of {self.name} do not have their own checksum; import them again")
         return self
@@ -84,12 +84,11 @@ def build_image_set(
     flip: bool = True,
     crop: int | None = None,
 ) -> ImageSet:
-    """The set called `name` of these parts; `reencoded` names a lossy format the images have been through.
+    """The image set `name` with these parts; `reencoded` names a lossy format in which the images were stored.
 
-    One of the benchmark's data sets is normalised as papers do, and labelled by its title where its images are the
-    official ones; any other is called `label`, or by its name, and normalised by its own training images. Crops are the
-    benchmark's own where none are given. Raises `UserError` where the images or labels are not of that data
-    set's kind.
+    The benchmark's data sets are normalised as in papers, and labelled by their title if the images are the official
+    ones. Other sets are labelled `label` or `name`, and normalised by their own training images. `crop` defaults to the
+    benchmark's. Raises `UserError` if shapes, types, classes or labels do not fit the data set.
     """
     known = KNOWN.get(name)
     classes = classes or tuple(map(str, range(known.classes if known else int(train.labels.max(initial=-1)) + 1)))
@@ -102,7 +101,7 @@ def build_image_set(
 
 
 def _known_label(name: str, train: Part, test: Part, sha256: str, reencoded: str = "") -> str:
-    """The data set's title, and how these images differ from the official ones if they do."""
+    """The data set's title, followed by how these images differ from the official ones, if they do."""
     counts = (len(train.labels), len(test.labels))
     marks = [mark] if (mark := reencoded or official.difference(name, sha256, train, test)) else []
     marks += [f"{counts[0]} + {counts[1]} images"] * (counts != KNOWN[name].counts)
@@ -110,7 +109,7 @@ def _known_label(name: str, train: Part, test: Part, sha256: str, reencoded: str
 
 
 def _is_whole(values: dict[str, Any]) -> bool:
-    """Whether a file has all fields of an image set with the right types; older files have fewer fields."""
+    """Whether `values` has an image set's required fields with the right types; older files have fewer fields."""
     fields, lately = set(ImageSet._fields), set(ImageSet._field_defaults)
     if not fields - lately <= set(values) <= fields:
         return False
@@ -126,7 +125,7 @@ def _are(values: Any, kind: Any) -> bool:
 
 
 def _as_learnt(name: str, content: str, flip: bool) -> str:
-    """The digest of images whose own is `content`: images that are not mirrored any more teach something else."""
+    """The digest of images and labels (`content`), combined with whether training mirrors them."""
     return content if flip or name in RESERVED else hashlib.sha256(f"{content} unmirrored".encode()).hexdigest()
 
 

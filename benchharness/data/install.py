@@ -1,4 +1,4 @@
-"""Importing images that do not say what they are: a folder of images by class, under a name."""
+"""Imports a user's folder of images by class under a name."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,17 +18,17 @@ def import_images(
     flip: bool = True,
     say: Callable[[str], object] = lambda _: None,
 ) -> Installed:
-    """Install the folder of images by class at `path` under `name`, by default its own name in lower case.
+    """Install the folder of images by class at `path` under `name` (default: the folder's name in lower case).
 
-    Images become squares of `size` pixels; `flip` says whether their mirror images still are of their class, and `say`
-    is given a sentence for whatever was left out, drawn or joined. Raises `UserError` where the folder is laid out
-    otherwise, an image is damaged, or the name is another data set's.
+    Images are resized to `size` x `size` pixels; `flip`: whether training mirrors them. `say` is called with a sentence
+    for everything that was left out, drawn or merged. Raises `UserError` if the folder has another layout, an image is
+    damaged, or the name belongs to another data set.
     """
     path = path_of(path)
     called = name or "-".join(path.resolve().name.lower().split())
     if canonical(called) in RESERVED:
         raise UserError(f"{called!r} is the name of another data set or table; give this one its own with --name")
     if path.exists():
-        for note in image_folder.files(path).notes:  # or what is wrong with the layout, before anything about the name
+        for note in image_folder.files(path).notes:  # an error in the layout is raised before one in the name
             say(note)
     return catalog.install_with(IMAGES, called, path, image_folder.ByClass(called, check_pixels(size), flip))

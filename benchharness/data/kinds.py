@@ -1,4 +1,4 @@
-"""Rules that image sets must meet: exact counts for the three of the benchmark, general rules for others."""
+"""Rules for image sets: exact counts for the benchmark's three data sets, general limits for others."""
 
 import re
 from typing import Final, NamedTuple
@@ -9,20 +9,20 @@ from jaxtyping import Int, UInt8
 from benchharness.errors import UserError
 
 PIXELS: Final = (8, 224)
-"""Least and largest height and width; between them every multiple of 4, as networks halve it twice."""
+"""Smallest and largest height and width; they must be multiples of 4, since networks halve them twice."""
 CROP: Final = 4
-"""Pixels of border that images are cropped from at random where nothing else is said, as on CIFAR-10."""
+"""Default pixels of border for random crops, as on CIFAR-10."""
 
 
 class Part(NamedTuple):
-    """The training or the test images of a source."""
+    """The training or the test images of a data set, with labels."""
 
     images: UInt8[np.ndarray, "images 3 height width"]
     labels: Int[np.ndarray, "images"]
 
 
 class Kind(NamedTuple):
-    """A data set that papers report on."""
+    """Properties of one of the benchmark's data sets."""
 
     title: str
     pixels: int
@@ -32,7 +32,7 @@ class Kind(NamedTuple):
     std: tuple[float, ...]
     crop: int = CROP
     version: int = 1
-    """Raise it when training augments these images differently: later runs then have other ids."""
+    """Increase it whenever training augments these images differently; it is part of the run id."""
 
 
 KNOWN: Final = {
@@ -43,21 +43,21 @@ KNOWN: Final = {
     ),
 }
 DIGITS: Final = "digits"
-"""The data set that comes with the package."""
+"""The data set that is part of the package."""
 RESERVED: Final = (*KNOWN, DIGITS, "auto", "nas-bench-201")
-"""Names that the user's own images may not have, since each means something else."""
+"""Names that a user's own images cannot have."""
 
 
 _SPELLINGS: Final = {re.sub(r"\W|_", "", name): name for name in (*KNOWN, DIGITS)}
 
 
 def canonical(dataset: str) -> str:
-    """The name of a data set known in another spelling (`ImageNet16-120`, `CIFAR 10`), else `dataset` itself."""
+    """Our name of a data set in any spelling (`ImageNet16-120`, `CIFAR 10`); `dataset` itself if it is not known."""
     return dataset if dataset in KNOWN else _SPELLINGS.get(re.sub(r"\W|_", "", dataset).lower(), dataset)
 
 
 def check_parts(name: str, train: Part, test: Part, classes: tuple[str, ...]) -> None:
-    """Raise `UserError` where these are not images of the data set called `name`."""
+    """Raise `UserError` if types, shapes, labels or classes do not fit the data set called `name`."""
     pixels, number = _expected(name, train, classes)
     for what, (images, labels) in (("training", train), ("test", test)):
         if images.dtype != np.uint8 or labels.dtype != np.int64:
@@ -71,30 +71,30 @@ def check_parts(name: str, train: Part, test: Part, classes: tuple[str, ...]) ->
 
 
 def check_pixels(pixels: int) -> int:
-    """`pixels`; raises `UserError` where no network can take images of that height and width."""
+    """`pixels`; raises `UserError` if networks cannot use images of that height and width."""
     if not PIXELS[0] <= pixels <= PIXELS[1] or pixels % 4:
         low, high = PIXELS
-        raise UserError(f"images of {pixels} pixels are not to be had; take a multiple of 4 from {low} to {high}")
+        raise UserError(f"images cannot have {pixels}x{pixels} pixels; take a multiple of 4 from {low} to {high}")
     return pixels
 
 
 def moments(images: UInt8[np.ndarray, "images 3 height width"]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel in units of full brightness, by histogram and so exact."""
+    """Mean and standard deviation of each channel (1 is full brightness), computed exactly from histograms."""
     counts = np.zeros((3, 256))
     for block in range(0, len(images), 1024):
         for channel in range(3):
             counts[channel] += np.bincount(images[block : block + 1024, channel].ravel(), minlength=256)
     share, levels = counts / counts.sum(1, keepdims=True), np.arange(256) / 255
     mean = share @ levels
-    # A channel that is the same everywhere says nothing, and must not be divided by zero.
+    # A constant channel has deviation 0, by which normalisation must not divide.
     std = np.sqrt(np.maximum(share @ levels**2 - mean**2, 1 / 255**2))
     return tuple(np.round(mean, 6).tolist()), tuple(np.round(std, 6).tolist())
 
 
 def _expected(name: str, train: Part, classes: tuple[str, ...]) -> tuple[int, int]:
-    """Pixels and number of classes that a set called `name` has to have."""
+    """Height (equal to width) and number of classes that the image set `name` must have."""
     if name in KNOWN:
         return KNOWN[name].pixels, KNOWN[name].classes
     if len(classes) < 2:
-        raise UserError(f"{name} has {len(classes)} classes; it takes 2 or more to tell apart")
+        raise UserError(f"{name} has {len(classes)} classes; a data set needs 2 or more")
     return check_pixels(train.images.shape[-1] if train.images.ndim else 0), len(classes)

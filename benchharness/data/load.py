@@ -1,4 +1,4 @@
-"""Loads an image set by its name: one that comes with the package, or an installed one."""
+"""Loads an image set by name: `digits`, which is part of the package, or an installed one."""
 
 from benchharness.data.image_set import ImageSet
 from benchharness.data.importers import IMAGES, SPLITS
@@ -9,27 +9,27 @@ from benchharness.io import catalog
 
 
 def names() -> tuple[str, ...]:
-    """The data sets that may be asked for: the benchmark's three, the one in the package, and what is installed."""
+    """The names of all data sets: the benchmark's three, `digits`, and all installed ones."""
     return tuple(dict.fromkeys((*KNOWN, DIGITS, *catalog.names(IMAGES))))
 
 
 def known(name: str) -> str:
-    """The data set's one name; raises `UserError` if there is no such data set, and says how to import it."""
+    """Our spelling of the data set `name`; raises `UserError`, which says how to import one, if it does not exist."""
     if (spelt := canonical(name)) not in (available := names()):
         raise UserError(f"{unknown('data set', name, available)}; `benchharness data import PATH` brings in others")
     return spelt
 
 
 def version(name: str) -> int:
-    """Version of how training augments the images called `name`, from 1; it is part of run ids."""
+    """Version, from 1, of the augmentation of the images called `name`; it is part of run ids."""
     return KNOWN[name].version if name in KNOWN else 1
 
 
 def load_images(name: str) -> ImageSet:
-    """The images called `name` (`cifar10`, `digits`, or any other of `names`), all in memory.
+    """The image set `name` (`cifar10`, `digits`, or another one of `names`), in memory.
 
-    Raises `UserError` for another name, where the images are missing (it says which command brings them), and where
-    they do not have the checksum that results got on them are going to state.
+    Raises `UserError` if the name is unknown, if the images are not installed (with the command that imports them), or
+    if they do not have their stated checksum.
     """
     if (name := known(name)) == DIGITS:
         from benchharness.data.digits import digits
@@ -39,9 +39,9 @@ def load_images(name: str) -> ImageSet:
 
 
 def benchmark_split(name: str) -> Split | None:
-    """The benchmark's own split of the images called `name`, installed or merely standing in the data folder.
+    """The benchmark's split of the images `name`, if its file is installed or lies in the data folder; else None.
 
-    None where the folder has none; raises `UserError` where its file is damaged or is another split.
+    Raises `UserError` if the file is damaged or is another split.
     """
     installed = catalog.data_folder() / "splits" / f"{name}.json"
     if not installed.is_file() and name not in {item.name for item in catalog.installed((SPLITS,))}:

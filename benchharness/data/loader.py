@@ -1,4 +1,4 @@
-"""Batches of the two halves of a data set, for the weights and for alpha, epoch by epoch."""
+"""Splits a data set into two halves, for the weights and for alpha, and gives their batches epoch by epoch."""
 
 import hashlib
 from collections.abc import Iterator
@@ -22,11 +22,11 @@ _REORDERED = " (whose indices count the images in their official order, and thes
 
 
 def split(images: ImageSet, settings: SearchConfig, seed: int, given: Split | None = None) -> Split:
-    """The two halves that `settings` asks for; with `settings.images`, no more of each, drawn by `seed`.
+    """The two halves of `images` according to `settings`; `settings.images` limits their size by a draw with `seed`.
 
-    The `benchmark` split halves CIFAR-10's training images; on any other data set it is the NATS-Bench one, where
-    weights learn from all training images and alphas from the x-valid half of the test images. `given` is the released
-    file of either; without it a seeded draw takes its place and `words` says so.
+    The `benchmark` split halves CIFAR-10's training images. On other data sets it is NATS-Bench's: weights learn from
+    all training images, and alpha from the x-valid half of the test images. `given` is the split of the released file;
+    without it, a seeded draw replaces it, and `Split.words` says so.
     """
     total = len(images.train_labels)
     if settings.split == "benchmark" and images.name != "cifar10":
@@ -64,7 +64,7 @@ def _part(whole: Split, name: str, size: int, seed: int) -> Split:
 
 
 class Stream:
-    """Batches of both halves. They depend only on data set, seed and epoch, so that checkpoints hold none of it."""
+    """Batches of both halves; they depend only on data set, seed and epoch, so checkpoints store nothing of them."""
 
     def __init__(
         self, images: ImageSet, settings: SearchConfig, seed: int, device: torch.device, given: Split | None = None
@@ -89,11 +89,11 @@ class Stream:
 
     @property
     def steps(self) -> int:
-        """Steps in an epoch; the last batch may be smaller."""
+        """Number of steps in an epoch; the last batch may be smaller."""
         return -(-len(self.train) // self.settings.batch)
 
     def epoch(self, number: int) -> Iterator[tuple[Batch, Batch]]:
-        """Augmented (training, validation) batches of one epoch; everything random is drawn before the first batch."""
+        """Augmented (training, validation) batches of an epoch; all random numbers are drawn before the first batch."""
         ahead = self._next.pop(number, None)
         train, valid = ahead.result() if ahead else self._draws(number)
         self._next.clear()
@@ -102,33 +102,36 @@ class Stream:
         yield from zip(self.train.batches(train), self.valid.batches(valid), strict=True)
 
     def draw_ahead(self) -> None:
-        """From now on draw the next epoch's orders and crops in a thread, while a device works on this one.
+        """From now on, draw the next epoch's orders and crops in a thread while the device computes the current epoch.
 
-        Most of that is one order of all images a step, where the protocol has fresh validation batches: 0.07 s an epoch
-        of 25,000 images, one core of an Intel Xeon, n = 9. On a CPU there is nobody else to do it.
+        Most of the time goes into permutations of all images, one per step, if the protocol has fresh validation
+        batches: 0.07 s an epoch of 25,000 images, one core of an Intel Xeon, n = 9. Searches on a CPU do not use it.
         """
         self._ahead = ThreadPoolExecutor(1, "draws")
 
     def fixed(self, which: str = "valid", batches: int = 0, size: int = 0) -> Iterator[Batch]:
-        """A half in fixed order without augmentation, in batches of `size`; only the first `batches` unless 0."""
+        """Batches of a half (`train` or `valid`) in fixed order without augmentation.
+
+        `size` images per batch (0: the protocol's `eval_batch`); the first `batches`, or all for 0.
+        """
         half = self.valid if which == "valid" else self.train
         return half.fixed(size or self.settings.eval_batch, batches)
 
     def shuffled(self, which: str = "valid", size: int = 0, augmented: bool = True) -> Iterator[Batch]:
-        """A half in an order drawn with torch's global generator, in batches of `size` (a step's where that is 0)."""
+        """Batches of a half in an order drawn with torch's global generator; `size` 0 is the size of a step's batch."""
         half, rng = self.valid if which == "valid" else self.train, torch.default_generator
         order = torch.randperm(len(half), generator=rng)
         return half.moved(order.split(size or self.settings.batch), rng if augmented else None)
 
     def _draws(self, number: int) -> tuple[Draw, Draw]:
-        """What both halves' batches of an epoch are, from random numbers of that epoch's own."""
+        """The random choices of both halves' batches of an epoch, from a generator seeded for that epoch."""
         rng = generator("batches", self.name, self.seed, number)
         order = torch.randperm(len(self.train), generator=rng)
         other = self._valid_order(order, rng)
         return self.train.draw(order.split(self.settings.batch), rng), self.valid.draw(other, rng)
 
     def _valid_order(self, order: Tensor, rng: torch.Generator) -> tuple[Tensor, ...]:
-        """Which validation images each step sees: one for every training image, or a fresh batch."""
+        """The validation images of each step: one for every training image, or a fresh random batch."""
         count, size = len(self.valid), self.settings.batch
         if self.settings.alpha_batch == "paired":
             return torch.randint(count, order.shape, generator=rng).split(size)
@@ -136,7 +139,7 @@ class Stream:
 
 
 def _unlike_cifar(images: ImageSet) -> dict[str, Any]:
-    """In words, how training augments these images if not as on CIFAR-10."""
+    """Describes the augmentation of these images if it is not CIFAR-10's."""
     default = ImageSet._field_defaults
     return {key: getattr(images, key) for key in ("flip", "crop") if getattr(images, key) != default[key]}
 

@@ -1,4 +1,4 @@
-"""Split files: which training images train the weights and which validate, as lists of indices."""
+"""Split files: lists of the indices of the images that train the weights and of those that validate."""
 
 import hashlib
 import json
@@ -16,33 +16,33 @@ _BENCHMARK: Final = (
     "b32573c51d975768a11c0d1540e625040790e2287a603c857413bd78ca68eb94",
     "fe150dfa5a16fd2cab96300e44d12835a5427d45b6aa3dc7f039b0df1539f5ce",
 )
-"""SHA-256 of the sorted indices of the benchmark's training and validation half, joined by commas."""
+"""SHA-256 of the comma-separated, sorted indices of the benchmark's training and validation halves."""
 _LIMIT_BYTES: Final = 1 << 24
 
 
 class Split(NamedTuple):
-    """Sorted indices of images, and where they come from in words."""
+    """Sorted indices of the images of two halves, and a description of their origin."""
 
     train: Int[np.ndarray, "train"]
-    """Empty in a split of test images, where weights learn from all training images."""
+    """Empty in a split of the test images; weights then learn from all training images."""
     valid: Int[np.ndarray, "valid"]
-    """Indices into the training images; in a file that splits test images, into those: x-valid. A search counts the
-    training images first, then the test images."""
+    """Indices into the training images; in a split of the test images (x-valid), into the test images. A search counts
+    the test images after the training images."""
     words: str
 
     @property
     def sha256(self) -> str:
-        """Of both halves' sorted indices, so that it does not depend on how the file spells them."""
+        """SHA-256 of both halves' sorted indices, which does not depend on the file's format."""
         return hashlib.sha256("|".join(",".join(map(str, half.tolist())) for half in self[:2]).encode()).hexdigest()
 
 
 def load_split(path: Path | str) -> Split:
     """The split in the file at `path`.
 
-    The file is JSON, `{"train": [...], "valid": [...]}`, each list plain or as the benchmark's own file has it
-    (`["int", ["0", ...]]`), or the same with `xvalid` and `xtest`, which are to divide the test images; or text of two
-    lines of indices, training first, separated by commas or spaces. Raises `UserError` where it is none of these, or
-    where an index comes twice or in both halves.
+    The file is JSON, `{"train": [...], "valid": [...]}`, with plain lists or the benchmark's form
+    (`["int", ["0", ...]]`); or JSON with `xvalid` and `xtest`, which together must be all test images; or two lines of
+    text with indices separated by commas or spaces, training first. Raises `UserError` if it is none of these, or if an
+    index occurs twice.
     """
     path = path_of(path)
     try:
@@ -64,7 +64,7 @@ def load_split(path: Path | str) -> Split:
 
 
 def check_benchmark_split(split: Split) -> Split:
-    """`split` with words that say it is the benchmark's own; raises `UserError` where it is another one."""
+    """`split`, described as the benchmark's own; raises `UserError` if it is another split."""
     for name, half, known in zip(("training", "validation"), split[:2], _BENCHMARK, strict=True):
         sha256 = hashlib.sha256(",".join(map(str, np.sort(half).tolist())).encode()).hexdigest()
         if sha256 != known:
@@ -79,7 +79,7 @@ def _from_json(path: Path, text: str) -> dict[str, Any]:
         names = ("xvalid", "xtest") if "xtest" in value else ("train", "valid")
         halves = {name: value[name] for name in names}
     except (ValueError, KeyError, RecursionError) as error:
-        raise UserError(f"{path} is no split file: {type(error).__name__} {str(error)[:80]}") from None
+        raise UserError(f"{path} is not a split file: {type(error).__name__} {str(error)[:80]}") from None
     return {
         name: half[1] if isinstance(half, list) and half[:1] == ["int"] and len(half) == 2 else half
         for name, half in halves.items()
@@ -101,5 +101,5 @@ def _indices(path: Path, name: str, values: Any) -> Int[np.ndarray, "images"]:
         raise UserError(f"{path}: {name!r} must be a list of indices; found {bad[:40]!r}")
     indices, times = np.unique(np.array(texts, np.int64), return_counts=True)
     if (times > 1).any():
-        raise UserError(f"{path}: index {indices[times > 1][0]} comes twice in {name!r}")
+        raise UserError(f"{path}: index {indices[times > 1][0]} occurs twice in {name!r}")
     return np.asarray(indices)

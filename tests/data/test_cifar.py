@@ -67,7 +67,7 @@ def test_a_truncated_archive_is_refused(cifar10: Path, pack: Callable[[Path], Pa
 )
 def test_a_batch_of_something_else_is_refused(cifar10: Path, python2: Callable[[Any], bytes], batch: Any) -> None:
     (cifar10 / "data_batch_2").write_bytes(python2(batch))
-    with pytest.raises(UserError, match="data_batch_2 is no batch of CIFAR"):
+    with pytest.raises(UserError, match="data_batch_2 is not a batch of CIFAR"):
         cifar.read_source(cifar10)
 
 
@@ -164,7 +164,7 @@ def test_a_batch_in_another_folder_is_refused(
     with tarfile.open(path, "w") as archive:
         archive.add(cifar10, cifar10.name)
         archive.add(cifar10 / "data_batch_2", name)
-    with pytest.raises(UserError, match=f"'{name}' lies in another folder than cifar-10-batches-py"):
+    with pytest.raises(UserError, match=f"'{name}' does not lie in cifar-10-batches-py"):
         cifar.read_source(path)
 
 

@@ -139,7 +139,7 @@ def test_nothing_that_merely_lies_in_the_data_folder_is_taken_for_images_by_clas
         (lambda root: (root / CAT).write_bytes(b"\x89PNG\r\n\x1a\n"), "cat/000.png cannot be read"),
         (lambda root: (root / CAT).write_bytes(b""), "cat/000.png cannot be read as an image"),
         (lambda root: (root / "valid" / "bird").mkdir(), "bird holds no images; known endings: .png, .jpg"),
-        (lambda root: write_images(root / "valid", {"bird": 1}), "has a class 'bird' that .*train has not"),
+        (lambda root: write_images(root / "valid", {"bird": 1}), "has a class 'bird' that .*train lacks"),
         (lambda root: [shutil.rmtree(root / "train" / name) for name in ("cat", "dog")], "has 1 folders of"),
         (lambda root: Image.new("1", (9000, 9000)).save(root / BIG), "big.png is refused: 9000x"),
         (lambda root: Image.new("F", (8, 8)).save(root / DEEP), "pixels of mode F; save it with 8"),
@@ -159,7 +159,7 @@ def test_what_is_wrong_is_one_sentence(own_home: Path, pets_folder: Path, spoil,
         ({"name": "cifar10"}, "'cifar10' is the name of another data set or table; give this one its own with --name"),
         ({"name": "auto"}, "'auto' is the name of another"),
         ({"name": "../x"}, "'../x' is no name"),
-        ({"size": 30}, "images of 30 pixels are not to be had; take a multiple of 4 from 8 to 224"),
+        ({"size": 30}, "images cannot have 30x30 pixels; take a multiple of 4 from 8 to 224"),
         ({"size": 0}, "images of 0 pixels"),
         ({"size": 256}, "images of 256 pixels"),
     ],
@@ -225,7 +225,7 @@ def test_of_three_parts_validation_joins_training(tmp_path: Path) -> None:
     assert images.label == "pets (train and val joined)"
     assert notes(root) == ["the images in val join those in train: searches halve the training images themselves"]
     write_images(root / "val", {"wolf": 3})
-    with pytest.raises(UserError, match=r"val has a class 'wolf' that .*train has not"):
+    with pytest.raises(UserError, match=r"val has a class 'wolf' that .*train lacks"):
         read_images(root)
 
 
@@ -306,7 +306,7 @@ def test_dim_colours_of_16_bits_are_refused(tmp_path: Path) -> None:
     """What Pillow reads of them is their upper 8 bits: of 12 bits it would be 16 levels."""
     root = write_images(tmp_path / "scans", {"a": 2, "b": 2}, size=(8, 8))
     (root / "a" / "deep.png").write_bytes(png16(np.full((8, 8, 3), 4095, ">u2")))
-    with pytest.raises(UserError, match=r"deep\.png has 16 bits a channel of which few are used; save such images"):
+    with pytest.raises(UserError, match=r"deep\.png has 16 bits per channel but uses few of them; save such images"):
         read_images(root)
     (root / "a" / "deep.png").write_bytes(png16(np.full((8, 8, 3), 60_000, ">u2")))
     assert read_images(root, size=8).classes == ("a", "b")

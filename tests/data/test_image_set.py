@@ -186,7 +186,7 @@ def test_a_set_that_says_what_none_can_be_is_damaged(tmp_path: Path, change: dic
 @pytest.mark.parametrize(
     ("sizes", "sentence"),
     [
-        ({"pixels": 30}, "images of 30 pixels are not to be had; take a multiple of 4 from 8 to 224"),
+        ({"pixels": 30}, "images cannot have 30x30 pixels; take a multiple of 4 from 8 to 224"),
         ({"pixels": 4}, "images of 4 pixels"),
         ({"classes": 1}, "pets has 1 classes; it takes 2 or more"),
     ],

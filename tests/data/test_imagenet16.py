@@ -42,7 +42,7 @@ def test_every_batch_is_needed(imagenet16: Path) -> None:
 @pytest.mark.parametrize("batch", [{"labels": [1]}, {"data": np.zeros((1, 3072), np.uint8), "labels": [1]}])
 def test_a_batch_of_another_size_is_refused(imagenet16: Path, python2: Callable[[Any], bytes], batch: Any) -> None:
     (imagenet16 / "val_data").write_bytes(python2(batch))
-    with pytest.raises(UserError, match="val_data is no batch of 16x16 images"):
+    with pytest.raises(UserError, match="val_data is not a batch of 16x16 images"):
         importer.read_source(imagenet16)
 
 

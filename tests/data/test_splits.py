@@ -37,7 +37,7 @@ def test_every_spelling(tmp_path: Path, text: str) -> None:
     ("text", "sentence"),
     [
         ('{"train": [0, 1], "valid": [1, 2]}', "1 indices in both halves, the first 1"),
-        ('{"train": [0, 0], "valid": [1]}', "index 0 comes twice in 'train'"),
+        ('{"train": [0, 0], "valid": [1]}', "index 0 occurs twice in 'train'"),
         ('{"train": [0]}', "KeyError 'valid'"),
         ('{"train": [0], "valid": []}', "'valid' must be a list of indices; found 'nothing'"),
         ('{"train": [0], "valid": [-1]}', "found '-1'"),
@@ -46,7 +46,7 @@ def test_every_spelling(tmp_path: Path, text: str) -> None:
         ('{"train": [0], "valid": [12345678901]}', "'valid' must be a list"),
         ("1 2 3", "has 1 lines; a split file has two"),
         ("1 2\n3 cat", "found 'cat'"),
-        ('{"a":' * 100_000, "is no split file"),
+        ('{"a":' * 100_000, "is not a split file"),
     ],
 )
 def test_a_file_that_is_no_split_is_refused(tmp_path: Path, text: str, sentence: str) -> None:

@@ -1,4 +1,4 @@
-"""One module a layout of image data sets or split files: `LAYOUT` in words, `recognises(path)` and `read(path)`."""
+"""Importers of image sets and split files: one module per layout, with `LAYOUT`, `recognises` and `read_source`."""
 
 from collections.abc import Sequence
 from typing import Final

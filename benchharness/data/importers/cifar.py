@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 as their official python archives, packed (`.tar.gz`) or unpacked: batches of pickles."""
+"""Imports CIFAR-10 and CIFAR-100 from their official Python archives (`.tar.gz`) or the unpacked folders of pickles."""
 
 import tarfile
 from collections.abc import Iterator
@@ -41,19 +41,19 @@ _LAYOUTS: Final = {
 
 
 def recognises(path: Path) -> str | None:
-    """`cifar10` or `cifar100` where `path` is its archive or the folder that came out of it, else None."""
+    """`cifar10` or `cifar100` if `path` is its archive or unpacked folder, else None."""
     layout = _layout(path)
     return layout.name if layout else None
 
 
 def read_source(path: Path) -> ImageSet:
-    """The images of the archive at `path`; nothing that its pickles may name is run.
+    """The images of the archive or folder at `path`; its pickles cannot execute code.
 
-    Raises `UserError` where a batch is missing, damaged or names a class, and where the archive's paths leave it.
+    Raises `UserError` if a batch is missing, damaged or refers to a class, or if a path in the archive leads out of it.
     """
     layout = _layout(path)
     if layout is None:
-        raise UserError(f"{path} is no archive of CIFAR, or a damaged one")
+        raise UserError(f"{path} is not an archive of CIFAR, or is damaged")
     members: dict[str, Any] = {}
     for name, data in _members(path, _folder(layout), {*layout.train, *layout.test, layout.meta}):
         batch = pickles.read_pickle(data, f"{path}: {name}")
@@ -84,7 +84,7 @@ def _layout(path: Path) -> _Layout | None:
 
 
 def _members(path: Path, folder: str, names: set[str]) -> Iterator[tuple[str, bytes]]:
-    """The `names` files of a folder or archive, one after the other; nothing is ever unpacked to disk."""
+    """Name and content of each file in `names`, from a folder or archive; nothing is unpacked to disk."""
     if path.is_dir():
         for name in sorted(names):
             if (path / name).is_file():
@@ -93,7 +93,7 @@ def _members(path: Path, folder: str, names: set[str]) -> Iterator[tuple[str, by
         return
     for place, read_file in archives.members(path, _MEMBERS_LIMIT, pickles.LIMIT_BYTES):
         if place.name in names and str(place.parent) != folder:
-            raise UserError(f"{path} is refused: {str(place)[:80]!r} lies in another folder than {folder}")
+            raise UserError(f"{path} is refused: its file {str(place)[:80]!r} does not lie in {folder}")
         if place.name in names:
             yield place.name, read_file()
 
@@ -102,7 +102,7 @@ def _part(batch: dict[str, Any], labels: str, where: str) -> Part:
     try:
         return Part(batch["data"].reshape(-1, 3, 32, 32), np.array(batch[labels], np.int64))
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
-        raise UserError(f"{where} is no batch of CIFAR ({type(error).__name__}: {str(error)[:80]})") from None
+        raise UserError(f"{where} is not a batch of CIFAR ({type(error).__name__}: {str(error)[:80]})") from None
 
 
 def _joined(parts: list[Part]) -> Part:

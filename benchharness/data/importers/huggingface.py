@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 as the Parquet files of their Hugging Face data sets: encoded images beside their labels."""
+"""Imports CIFAR-10 and CIFAR-100 from the Parquet files of their Hugging Face data sets (encoded images and labels)."""
 
 import io
 import json
@@ -24,7 +24,7 @@ _SHARD: Final = re.compile(r"-(\d{5})-of-(\d{5})\.parquet", re.ASCII)
 
 
 def recognises(path: Path) -> str | None:
-    """`cifar10` or `cifar100` where the folder `path` holds it in this layout, else None."""
+    """`cifar10` or `cifar100` if the folder `path` has this layout, else None."""
     if not path.is_dir() or not all(_files(path, part) for part in ("train", "test")):
         return None
     try:
@@ -35,7 +35,7 @@ def recognises(path: Path) -> str | None:
 
 
 def read_source(path: Path) -> ImageSet:
-    """The images in the folder `path`, decoded; raises `UserError` where one is not 32x32 and RGB."""
+    """The decoded images of the folder `path`; raises `UserError` if files are missing or an image is not 32x32 RGB."""
     for part in ("train", "test"):
         _check_shards(_files(path, part))
     schema = _schema(path)
@@ -52,7 +52,7 @@ def _files(path: Path, part: str) -> list[Path]:
 
 
 def _check_shards(files: list[Path]) -> None:
-    """Raise `UserError` where files numbered `00000-of-00002` are not all of one set of so many."""
+    """Raise `UserError` if files numbered as `00000-of-00002` belong to several sets, or if one is missing."""
     numbers = [match.groups() for file in files if (match := _SHARD.search(file.name))]
     totals = sorted({int(total) for _, total in numbers})
     if len(totals) > 1:
@@ -63,7 +63,7 @@ def _check_shards(files: list[Path]) -> None:
 
 
 def _schema(path: Path) -> Any:
-    import pyarrow.parquet as parquet  # 0.2 s, and only needed where images are imported
+    import pyarrow.parquet as parquet  # takes 0.2 s, and is only needed to import images
 
     with arrow.reading(), open_file(_files(path, "train")[0], SOURCE_BYTES) as file:
         return parquet.read_schema(file)
@@ -74,7 +74,7 @@ def _label(names: list[str]) -> str:
 
 
 def _classes(schema: Any, label: str) -> tuple[str, ...]:
-    """The classes' names as the files state them, none where they do not."""
+    """The class names that the files state; empty if they state none."""
     try:
         metadata = json.loads((schema.metadata or {})[b"huggingface"])
         return tuple(map(str, metadata["info"]["features"][label]["names"]))
@@ -83,7 +83,7 @@ def _classes(schema: Any, label: str) -> tuple[str, ...]:
 
 
 def _read(files: list[Path], label: str) -> tuple[Part, set[str]]:
-    """All images of `files` in order, and the formats they were in."""
+    """All images of `files` in order, and the names of their image formats."""
     import pyarrow.parquet as parquet
 
     with ExitStack() as stack:
@@ -104,7 +104,7 @@ def _read(files: list[Path], label: str) -> tuple[Part, set[str]]:
 
 
 def _decoded(encoded: bytes | None, row: int) -> tuple[Any, str]:
-    """One image as (channels, height, width), and its format."""
+    """One image as (channels, height, width), and the name of its format."""
     from PIL import Image
 
     try:

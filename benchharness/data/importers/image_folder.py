@@ -1,4 +1,4 @@
-"""Imports a folder of image files by class, with or without separate folders for training and testing."""
+"""Imports a folder of image files by class, with or without separate folders for training and test images."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,19 +17,19 @@ LAYOUT: Final = (
     f"{', '.join(FORMATS)})"
 )
 SIZE: Final = 32
-"""Pixels that images are resized to unless told otherwise."""
+"""Default height and width in pixels to which images are resized."""
 _PARTS: Final = {
     "train": ("train", "training"),
     "test": ("test", "testing"),
     "validation": ("val", "valid", "validation"),
 }
-"""What folders that hold the classes of one part are called, in whatever case."""
+"""Names, in any case, of folders that hold the classes of the training, test or validation images."""
 _NAMED: Final = 5
-"""Files that are named where more were left out."""
+"""Number of files that a note names if files were left out."""
 _SEED: Final = 2011
-"""Of the order of the images and of those drawn for testing, so that the same folder gives the same set."""
+"""Seed of the order of the images and of the draw of test images, so that one folder always gives one image set."""
 _SHARE: Final = 5
-"""One in so many images of a class becomes a test image where the folder has none apart."""
+"""One in so many images of a class becomes a test image if the folder has no test images."""
 _CLASSES_LIMIT: Final = 1000
 
 
@@ -39,25 +39,25 @@ class Files(NamedTuple):
     train: Mapping[str, list[Path]]
     test: Mapping[str, list[Path]]
     notes: tuple[str, ...] = ()
-    """What was left out, drawn or joined, a sentence each."""
+    """A sentence for everything that was left out, drawn or merged."""
     mark: str = ""
-    """What of that belongs to the label of the set."""
+    """The part of the notes that belongs to the image set's label."""
 
 
 class ByClass:
-    """Reads such a folder under a name, to images of a size; an importer as `folder` knows them."""
+    """An importer that reads such a folder under a given name, with images of a given size."""
 
     def __init__(self, name: str, size: int = SIZE, flip: bool = True) -> None:
         self.LAYOUT, self.name, self.size, self.flip = LAYOUT, name, size, flip
 
     def recognises(self, path: Path) -> str | None:
-        """The name, as what is at `path` is taken for such a folder."""
+        """The given name; `path` is always taken for such a folder."""
         return self.name if path.is_dir() else None
 
     def read_source(self, path: Path) -> ImageSet:
-        """The images in the folder `path`, square and shuffled.
+        """The images in the folder `path`, resized to squares and shuffled.
 
-        Raises `UserError` where it is laid out otherwise, has too few or too many images, or one is damaged.
+        Raises `UserError` if it has another layout, has too few or too many images, or an image is damaged.
         """
         pixels, listing = check_pixels(self.size), files(path)
         _limit(path, listing, pixels)
@@ -70,17 +70,17 @@ class ByClass:
 
 
 def recognises(path: Path) -> str | None:  # noqa: ARG001
-    """None: whatever lies in a data folder is not taken for images by class, only what is imported as such is."""
+    """None: folders in the data folder are never taken for images by class; only `import_images` reads such folders."""
     return None
 
 
 def read_source(path: Path) -> ImageSet:
-    """The images in the folder `path` under its own name, 32x32."""
+    """The images in the folder `path`, resized to 32x32, under the folder's name."""
     return ByClass(path.name).read_source(path)
 
 
 def holds(path: Path) -> bool:
-    """Whether `path` looks like such a folder, though something may be amiss with it; raises nothing."""
+    """Whether `path` looks like such a folder, perhaps with errors in it; raises nothing."""
     try:
         return path.is_dir() and bool(_parts(path) or files(path))
     except (UserError, OSError):
@@ -88,7 +88,7 @@ def holds(path: Path) -> bool:
 
 
 def files(path: Path) -> Files:
-    """The image files in the folder `path`; raises `UserError` where it is not laid out by class."""
+    """The image files in the folder `path` by class; raises `UserError` if it has another layout."""
     parts = _parts(path)
     if not parts:
         return _with_drawn_test(path, path, ())
@@ -96,13 +96,13 @@ def files(path: Path) -> Files:
     apart = [place for place in others if place]
     notes = _strangers(path, set(parts.values()))
     if train is None:
-        raise UserError(f"{path} has a folder {apart[0].name!r} and none called 'train', whose images to learn from")
+        raise UserError(f"{path} has a folder {apart[0].name!r} but no folder 'train' with training images")
     if not apart:
         return _with_drawn_test(path, train, notes)
     train_files, *rest = (_by_class(place, 2 if place == train else 1) for place in (train, *apart))
     for place, part in zip(apart, rest, strict=True):
         if other := sorted(set(part) - set(train_files)):
-            raise UserError(f"{place} has a class {other[0]!r} that {train} has not")
+            raise UserError(f"{place} has a class {other[0]!r} that {train} lacks")
     notes += tuple(note for place in (train, *apart) for note in _left_out(place))
     if len(apart) == 1:
         note_on_test = (
@@ -116,11 +116,11 @@ def files(path: Path) -> Files:
 
 
 def _parts(path: Path) -> dict[str, Path]:
-    """The folders of a folder that hold classes for training, testing or validation, by `_PARTS`."""
+    """The folders in `path` that hold the classes of the training, test or validation images, by part."""
     folders: dict[str, Path] = {}
     for place in _folders(path) if path.is_dir() else ():
         part = next((part for part, names in _PARTS.items() if place.name.lower() in names), "")
-        if part and _folders(place):  # without any it is a class that is called so
+        if part and _folders(place):  # without folders in it, it is a class of that name
             if part in folders:
                 raise UserError(
                     f"{path} has both {folders[part].name!r} and {place.name!r}; which holds the {part} images?"
@@ -130,7 +130,7 @@ def _parts(path: Path) -> dict[str, Path]:
 
 
 def _with_drawn_test(path: Path, train: Path, notes: tuple[str, ...]) -> Files:
-    """The images by class in `train`, of which a part is drawn for testing."""
+    """The images by class in `train`, with a part of them drawn as test images."""
     rng, training, test = np.random.default_rng(_SEED), {}, {}
     for name, own in _by_class(train).items():
         if len(own) < 2:
@@ -143,9 +143,9 @@ def _with_drawn_test(path: Path, train: Path, notes: tuple[str, ...]) -> Files:
 
 
 def _by_class(folder: Path, least: int = 2) -> dict[str, list[Path]]:
-    """Image files by the name of the folder they are in, both in alphabetical order."""
+    """Image files by the name of their folder, both in alphabetical order."""
     if not folder.is_dir():
-        raise UserError(f"{folder} is no folder of images by class")
+        raise UserError(f"{folder} is not a folder of images by class")
     inner = _folders(folder)
     if len(inner) > _CLASSES_LIMIT:
         raise UserError(f"{folder} has {len(inner)} folders; at most {_CLASSES_LIMIT} classes are read")
@@ -153,7 +153,7 @@ def _by_class(folder: Path, least: int = 2) -> dict[str, list[Path]]:
     if empty := [name for name, own in by_class.items() if not own]:
         raise UserError(f"{folder / empty[0]} holds no images; known endings: {', '.join(SUFFIXES)}")
     if len(by_class) < least:
-        raise UserError(f"{folder} has {len(by_class)} folders of images; it takes 2 classes or more")
+        raise UserError(f"{folder} has {len(by_class)} folders of images; a data set needs 2 classes or more")
     return by_class
 
 
@@ -166,19 +166,19 @@ def _is_image(path: Path) -> bool:
 
 
 def _is_hidden(path: Path) -> bool:
-    """Whether nobody put it there on purpose: what systems and packers leave behind."""
+    """Whether the file was left by an operating system or an archiver."""
     return path.name.startswith((".", "__MACOSX")) or path.name.lower() in ("thumbs.db", "desktop.ini")
 
 
 def _strangers(path: Path, parts: set[Path]) -> tuple[str, ...]:
-    """What lies beside the folders of `path` that are its parts, in words; none where there is nothing."""
+    """A note on files and folders of `path` that belong to none of its `parts`; empty if there are none."""
     others = [place.name for place in _folders(path) if place not in parts]
     others += [place.name for place in sorted(path.iterdir()) if _is_image(place) and place.is_file()]
     return (f"left out of {path}: {_listed(others)}",) if others else ()
 
 
 def _left_out(folder: Path) -> tuple[str, ...]:
-    """What is no class in `folder` and no image in a class, in words; none where there is nothing."""
+    """Notes on entries of `folder` that are not classes, and on files in classes that are not images."""
     beside = [place.name for place in folder.iterdir() if place.is_file() and _is_image(place)]
     inside = [
         f"{place.name}/{item.name}"
@@ -207,7 +207,7 @@ def _limit(path: Path, listing: Files, pixels: int) -> None:
 def _part(
     by_class: Mapping[str, list[Path]], classes: tuple[str, ...], pixels: int, bits: int, rng: np.random.Generator
 ) -> Part:
-    """All images of a part, shuffled: searches take the first half of the training images for the weights."""
+    """All images of a part, shuffled, as searches train the weights on the first half of the training images."""
     listed = [(file, classes.index(name)) for name, own in by_class.items() for file in own]
     listed = [listed[place] for place in rng.permutation(len(listed))]
     images = np.empty((len(listed), 3, pixels, pixels), np.uint8)

@@ -1,4 +1,4 @@
-"""ImageNet16-120: the first 120 classes of downsampled ImageNet at 16x16 (Chrabaszcz et al. 2017), official batches."""
+"""Imports ImageNet16-120: the first 120 classes of ImageNet at 16x16 (Chrabaszcz et al. 2017), official batches."""
 
 from pathlib import Path
 from typing import Final
@@ -19,14 +19,14 @@ _CLASSES: Final = 120
 
 
 def recognises(path: Path) -> str | None:
-    """`imagenet16-120` where the folder `path` holds the batches, else None."""
+    """`imagenet16-120` if the folder `path` holds the batches, else None."""
     return _NAME if path.is_dir() and (path / _TRAIN[0]).is_file() and (path / _TEST).is_file() else None
 
 
 def read_source(path: Path) -> ImageSet:
-    """The images of the batches in `path` whose class is 1 to 120, as classes 0 to 119.
+    """The images of the batches in `path` that belong to classes 1 to 120, renumbered 0 to 119.
 
-    Raises `UserError` where a batch is missing, damaged or names a class.
+    Raises `UserError` if a batch is missing or damaged, or if its pickle refers to a class.
     """
     train = [_batch(path / name) for name in _TRAIN]
     images = np.concatenate([part.images for part in train])
@@ -44,6 +44,6 @@ def _batch(path: Path) -> Part:
         labels = np.array(batch["labels"], np.int64)
         images = batch["data"].reshape(len(labels), 3, 16, 16)
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
-        raise UserError(f"{path} is no batch of 16x16 images ({type(error).__name__}: {str(error)[:80]})") from None
+        raise UserError(f"{path} is not a batch of 16x16 images ({type(error).__name__}: {str(error)[:80]})") from None
     among_first = (labels >= 1) & (labels <= _CLASSES)
     return Part(images[among_first], labels[among_first] - 1)

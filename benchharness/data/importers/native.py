@@ -1,4 +1,4 @@
-"""Images that `ImageSet.save` wrote, on this machine or another."""
+"""Imports files of `ImageSet.save`, written on this machine or another."""
 
 from pathlib import Path
 from typing import Final
@@ -11,11 +11,11 @@ LAYOUT: Final = "images in the format of benchharness (.npz)"
 
 
 def recognises(path: Path) -> str | None:
-    """The name of the images in the file at `path`, None where it is no such file, or one of the package's own."""
+    """The name of the image set in the file at `path`; None if it is not such a file, or holds `digits`."""
     name = npz.header(path, KIND).get("about", {}).get("name")
     return name if isinstance(name, str) and name != DIGITS else None
 
 
 def read_source(path: Path) -> ImageSet:
-    """The images in the file at `path`; raises `UserError` where they do not have the checksum they state."""
+    """The image set in the file at `path`; raises `UserError` if the images do not have their stated checksum."""
     return ImageSet.open(path).checked()

@@ -1,4 +1,4 @@
-"""The benchmark's split files: JSON lists of image indices, in the spelling it was released with or plainly."""
+"""Imports the benchmark's split files: JSON lists of image indices, in the released form or as plain lists."""
 
 import json
 from pathlib import Path
@@ -12,17 +12,17 @@ from benchharness.io.files import write_text
 
 LAYOUT: Final = "the benchmark's split files (cifar-split.txt, cifar100-test-split.txt, imagenet-16-120-test-split.txt)"
 _TESTS: Final = {10_000: "cifar100", 6_000: "imagenet16-120"}
-"""Data sets by their number of test images, which x-valid and x-test divide."""
+"""Data sets by their number of test images, which are divided into x-valid and x-test."""
 
 
 class SplitFile(NamedTuple):
-    """A split, and the data set it belongs to."""
+    """A split, and the data set to which it belongs."""
 
     dataset: str
     split: Split
 
     def save(self, path: Path) -> None:
-        """Write it to `path` as plain lists."""
+        """Write the split to `path` as plain lists."""
         halves = (self.split.train, self.split.valid) if self.dataset == "cifar10" else (self.split.valid,)
         names = ("train", "valid") if self.dataset == "cifar10" else ("xvalid",)
         lists = {name: half.tolist() for name, half in zip(names, halves, strict=True)}
@@ -34,7 +34,7 @@ class SplitFile(NamedTuple):
 
 
 def recognises(path: Path) -> str | None:
-    """The data set whose split file is at `path`, None where there is none."""
+    """The data set whose split file is at `path`; None if it is not a split file."""
     if path.suffix not in (".txt", ".json") or not path.is_file():
         return None
     try:
@@ -44,7 +44,7 @@ def recognises(path: Path) -> str | None:
 
 
 def read_source(path: Path) -> SplitFile:
-    """The split at `path`; raises `UserError` where it is not the benchmark's own, or not of halves of test images."""
+    """The split at `path`; raises `UserError` if it is not the benchmark's, nor a division of test images."""
     split = load_split(path)
     dataset = _dataset(split)
     if dataset == "cifar10":
@@ -55,7 +55,7 @@ def read_source(path: Path) -> SplitFile:
 
 
 def _dataset(split: Split) -> str | None:
-    """CIFAR-10's halves are of 25,000 training images each; those of test images come without training ones."""
+    """The data set of a split: CIFAR-10 for two halves of 25,000 training images; else by the number of test images."""
     if len(split.train) == len(split.valid) == 25_000:
         return "cifar10"
     return None if len(split.train) else _TESTS.get(2 * len(split.valid))
