@@ -2,13 +2,14 @@
 
 import codecs
 import io
+import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, Final, Self
 
-from benchharness.cli.parser import DONE, FAILED, INTERRUPTED, MORE, REFUSED, complain
+from benchharness.cli.parser import COMPLETING, DONE, FAILED, INTERRUPTED, MORE, REFUSED, complain
 from benchharness.compute.streams import replace_closed
 from benchharness.errors import UserError, unknown
 
@@ -19,23 +20,24 @@ usage: benchharness COMMAND [options]
 
 Differentiable architecture searches on NAS-Bench-201, run for real and compared honestly.
 
-  run       make the searches of a plan, look up the derived cells, write a report; the same command resumes
-  compare   compare a method with its baselines, making missing runs; or two results folders
-  report    write the report of a results folder
-  query     print all accuracies and costs of one architecture
-  methods   list the methods and selections, with their options
-  protocols list the presets of settings, with their values
-  data      fetch, import, list or verify benchmark tables and images
-  table     import, describe, export or verify one table
-  new       write the file of a new method, ready to run
-  check     run the conformance checks of a method, your own or built in
-  baselines run searches that query the table, on simulated budgets
-  score     score all cells by zero-cost proxies or by a supernet, with tau against the table
-  export    write all runs to one tidy CSV or Parquet file
-  show      print one run: settings, cell, times, and the traceback if it failed
-  doctor    print what is wrong with a results folder, and the remedies
-  merge     merge results folders of several machines
-  rerun     make a finished run again and compare every bit
+  run        make the searches of a plan, look up the derived cells, write a report; the same command resumes
+  compare    compare a method with its baselines, making missing runs; or two results folders
+  report     write the report of a results folder
+  query      print all accuracies and costs of one architecture
+  methods    list the methods and selections, with their options
+  protocols  list the presets of settings, with their values
+  data       fetch, import, list or verify benchmark tables and images
+  table      import, describe, export or verify one table
+  new        write the file of a new method, ready to run
+  check      run the conformance checks of a method, your own or built in
+  baselines  run searches that query the table, on simulated budgets
+  score      score all cells by zero-cost proxies or by a supernet, with tau against the table
+  export     write all runs to one tidy CSV or Parquet file
+  show       print one run: settings, cell, times, and the traceback if it failed
+  doctor     print what is wrong with a results folder, and the remedies
+  merge      merge results folders of several machines
+  rerun      make a finished run again and compare every bit
+  completion print the script that completes commands, options and values in bash, zsh or fish
 
 `benchharness COMMAND --help` lists a command's options; `benchharness --version` prints the version.
 Exit codes: 0 all done, 1 something failed, 2 bad request, 75 told to pause with more to do, 130 interrupted.
@@ -117,6 +119,8 @@ def _spelt(error: UnicodeError) -> tuple[str, int]:
 
 
 def _dispatch(words: list[str]) -> int:
+    if COMPLETING in os.environ:
+        return _suggest()
     if not words or words[0] in ("-h", "--help", "help"):
         print(OVERVIEW, end="")
         return DONE if words else REFUSED
@@ -131,6 +135,15 @@ def _dispatch(words: list[str]) -> int:
         return COMMANDS[words[0]](words[1:])
     except SystemExit as left:  # argparse's --help
         return int(left.code or 0)
+
+
+def _suggest() -> int:
+    """Print the words that can follow in the command line that a shell is completing; ends the process."""
+    from benchharness.cli.completion import suggest_among, words_before
+
+    if not (words := words_before()):
+        suggest_among("benchharness", COMMANDS)
+    return COMMANDS[words[0]](words[1:]) if words[0] in COMMANDS else REFUSED
 
 
 def _later(module: str, name: str) -> Callable[[list[str]], int]:
@@ -161,4 +174,5 @@ COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "merge": _later("results", "merge"),
     "rerun": _later("results", "rerun"),
     "score": _later("score", "score"),
+    "completion": _later("completion", "completion"),
 }

@@ -4,8 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from benchharness.cli.parser import DONE, FAILED, REFUSED, Parser
-from benchharness.errors import unknown
+from benchharness.cli.parser import DONE, FAILED, Parser, call_action
 from benchharness.io.files import path_of
 
 
@@ -17,12 +16,8 @@ def data(words: list[str]) -> int:
         "list": _list,
         "verify": _verify,
     }
-    if not words or words[0] in ("-h", "--help"):
-        print("usage: benchharness data import PATH [--name NAME] [--size N] [--no-flip] | fetch NAME | list | verify")
-        return DONE if words else REFUSED
-    if words[0] not in actions:
-        raise unknown("data command", words[0], actions)
-    return actions[words[0]](words[1:])
+    usage = "usage: benchharness data import PATH [--name NAME] [--size N] [--no-flip] | fetch NAME | list | verify"
+    return call_action("data", words, actions, usage)
 
 
 def _import(words: list[str]) -> int:

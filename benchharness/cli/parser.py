@@ -1,11 +1,12 @@
 """What all commands share: exit codes, the argument parser, the installed tables."""
 
 import argparse
+import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from benchharness.errors import UserError, unknown
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 DONE, FAILED, REFUSED, MORE, INTERRUPTED = 0, 1, 2, 75, 130
 """Exit codes: done; some run or check failed; the request cannot be met; paused with more to do; stopped by Ctrl-C or
 SIGTERM."""
+COMPLETING: Final = "_ARGCOMPLETE"
+"""Environment variable that is set when a shell asks which words can follow: see `cli.completion`."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -33,13 +36,31 @@ class Parser(argparse.ArgumentParser):
         return self
 
     def read(self, argv: Sequence[str]) -> argparse.Namespace:
-        """The parsed arguments; raises `UserError` on any that is unknown."""
+        """The parsed arguments; raises `UserError` if one is unknown. During shell completion it ends the process."""
+        if COMPLETING in os.environ:
+            from benchharness.cli.completion import suggest
+
+            suggest(self)
         args, rest = self.parse_known_args([_at_home(word) for word in argv])
         for word in rest:
             if word.startswith("-"):
                 raise unknown("option", word.partition("=")[0], [name for name in self._option_string_actions if name])
             raise UserError(f"{word[:80]!r} is one argument too many; `{self.prog} --help` lists the arguments")
         return args
+
+
+def call_action(command: str, words: list[str], actions: Mapping[str, Callable[[list[str]], int]], usage: str) -> int:
+    """Call the action of `command` that the first word names, with the other words; `usage` is the text of `--help`."""
+    if COMPLETING in os.environ and not words:
+        from benchharness.cli.completion import suggest_among
+
+        suggest_among(f"benchharness {command}", actions)
+    if not words or words[0] in ("-h", "--help"):
+        print(usage)
+        return DONE if words else REFUSED
+    if words[0] not in actions:
+        raise unknown(f"{command} command", words[0], actions)
+    return actions[words[0]](words[1:])
 
 
 def _at_home(word: str) -> str:

@@ -1,12 +1,12 @@
-"""Commands about one table: `table import`, `info`, `export`, `verify`, and those in `measuring`."""
+"""Commands for one table: `table import`, `info`, `export`, `verify`; `build` and `check` are in `table_build`."""
 
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchharness.cli import table_build
-from benchharness.cli.parser import DONE, FAILED, REFUSED, Parser
-from benchharness.errors import UserError, unknown
+from benchharness.cli.parser import DONE, FAILED, Parser, call_action
+from benchharness.errors import UserError
 
 _USAGE = """usage: benchharness table import PATH | info [NAME] | export [NAME] --out FILE | verify [NAME]
                          | build --dataset NAME [--sample N | --all] [--seeds K] | check [ARCH ...] --dataset NAME"""
@@ -22,12 +22,7 @@ def table(words: list[str]) -> int:
         "build": table_build.build,
         "check": table_build.check,
     }
-    if not words or words[0] in ("-h", "--help"):
-        print(_USAGE)
-        return DONE if words else REFUSED
-    if words[0] not in actions:
-        raise unknown("table command", words[0], actions)
-    return actions[words[0]](words[1:])
+    return call_action("table", words, actions, _USAGE)
 
 
 def _import(words: list[str]) -> int:

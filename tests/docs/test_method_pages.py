@@ -38,7 +38,7 @@ def test_a_page_tells_paper_reading_options_and_no_figure_without_results(name: 
     text = method_pages.page(name, None)
     assert text.startswith(f"# {name}\n")
     assert methods.summary(methods.load(name)).split(":")[0] in text
-    assert "No search by this method" in text
+    assert "hold no search by this method" in text
     for key, value in methods.options(methods.load(name)).items():
         assert f"| `{key}` | {value} |" in text
 
@@ -48,7 +48,7 @@ def test_figures_are_those_of_the_finished_runs_with_their_command() -> None:
     assert "| CIFAR-10 (JPEG) | cpu | cifar10 | 3 | 2 | 91.00±1.00 | 94.00±1.00 |" in text
     assert "benchharness run --methods darts --seeds 0,1,2 --dataset cifar10 --protocol cpu" in text
     assert "Accuracy after 200 epochs of training" in text
-    assert "No search by this method" in method_pages.page("snas", looked_up())
+    assert "hold no search by this method" in method_pages.page("snas", looked_up())
 
 
 def test_pages_say_what_trains_and_what_reads_out() -> None:
