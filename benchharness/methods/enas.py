@@ -17,9 +17,7 @@ Reward = Callable[[Arch], float]
 
 
 class Sampled(Update):
-    """Update rule: weights learn on cells that the controller samples; after each epoch the controller learns from
-    accuracies.
-    """
+    """Weights learn on cells that the controller samples; after each epoch the controller learns from accuracies."""
 
     def step(self, train: Batch, valid: Batch, when: StepContext) -> Tallies:
         """One step of the weights on one sampled cell."""

@@ -12,7 +12,7 @@ from benchharness.methods.snas import Snas
 
 
 class Drawn(FirstOrder):
-    """First-order update rule that computes only the drawn operations."""
+    """First order; only the drawn operations are computed."""
 
     def logits(self, batch: Batch, drawn: Weights) -> Float[Tensor, "batch classes"]:
         """Logits of the drawn operations scaled by their weights, with the other weights added as numbers."""
