@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator
 
-from benchharness.plots.style import labelled, legend, looks, many, methods_of
+from benchharness.plots.style import labelled, legend, methods_of, scatter
 
 
 class Cost(NamedTuple):
@@ -24,14 +24,9 @@ def data(runs: pd.DataFrame, title: str = "") -> Cost:
 
 def draw(info: Cost, ax: Axes) -> Axes:
     """Draw a mark per run, up and left is better; time is logarithmic, runs under a second are left out."""
-    look = looks(info.methods)
     searched = info.runs[info.runs["search_seconds"] >= 1]
-    for name, part in (searched if len(searched) else info.runs).groupby("method", observed=True):
-        colour, marker, _ = look[str(name)]
-        ax.scatter(
-            part["search_seconds"], part["test"], marker=marker, color=colour, s=60, edgecolor="black", linewidth=0.6,
-            label=str(name), rasterized=many(part),
-        )  # fmt: skip
+    shown = searched if len(searched) else info.runs
+    scatter(shown, "search_seconds", "test", info.methods, ax, s=60, edgecolor="black", linewidth=0.6)
     ax.set_xscale("log")
     ax.xaxis.set_major_locator(LogLocator(10, (1, 2, 5)))
     ax.xaxis.set_major_formatter(lambda seconds, _: f"{seconds:g}")

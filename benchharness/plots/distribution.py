@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from jaxtyping import Float
 from matplotlib.axes import Axes
 
@@ -29,12 +30,19 @@ def data(scores: pd.DataFrame, table: Float[np.ndarray, "archs"], title: str = "
 def draw(info: Distribution, ax: Axes) -> Axes:
     """Draw a mark per derived cell; random cells would be spread evenly. The upper axis shows accuracies."""
     look = looks(info.methods)
-    for row, (name, values) in enumerate(info.runs.items()):
-        place = 100 * np.searchsorted(info.table, values, side="right") / len(info.table)
-        ax.scatter(
-            place, np.full(len(values), row), color=look[name].colour, s=36, alpha=0.9, edgecolor="white",
-            linewidth=0.6, label=name, rasterized=many(values),
-        )  # fmt: skip
+    places = pd.DataFrame(
+        [
+            (name, 100 * place / len(info.table))
+            for name, values in info.runs.items()
+            for place in np.searchsorted(info.table, values, side="right")
+        ],
+        columns=["method", "place"],
+    )
+    sns.stripplot(
+        places, x="place", y="method", order=list(info.runs), hue="method", hue_order=list(info.runs),
+        palette={name: look[name].colour for name in info.runs}, jitter=False, size=6, alpha=0.9, edgecolor="white",
+        linewidth=0.6, legend=False, rasterized=many(places), ax=ax,
+    )  # fmt: skip
     shares = np.arange(0, 101, 10)
     ax.set(xlim=(-2, 102), xticks=shares, yticks=range(len(info.runs)), yticklabels=list(info.runs))
     ax.set_ylim(len(info.runs) - 0.4, -0.6)

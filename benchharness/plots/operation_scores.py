@@ -1,14 +1,29 @@
 """Scores of the operations on each edge by two criteria, beside the table's."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
+import pandas as pd
+import seaborn as sns
 from jaxtyping import Float
 from matplotlib.axes import Axes
 
 from benchharness.plots.style import labelled
-from benchharness.space import EDGE_NAMES, OPS
+from benchharness.space import EDGE_NAMES
+
+_SHORT: Final = ("none", "skip", "1x1", "3x3", "pool")
+"""The operations in the order of `space.OPS`."""
+_COLOURS: Final = ("#D55E00", "#0072B2", "#009E73")
+_MARKERS: Final[tuple[Any, ...]] = ("D", "o", "s")
+_POINTS: Final[dict[str, Any]] = {
+    "errorbar": ("pi", 100),  # from the lowest to the highest
+    "dodge": 0.3,
+    "linestyle": "none",
+    "capsize": 0.12,
+    "markersize": 5,
+    "err_kws": {"linewidth": 1.5},
+}
 
 Scores = Float[np.ndarray, "edges ops"]
 
@@ -32,30 +47,39 @@ def draw(info: EdgeScores, axes: Sequence[Axes]) -> Sequence[Axes]:
 
     All are standardised within the edge, since only their order and spacing can be compared.
     """
-    marks = (("#D55E00", "D", -0.15), ("#0072B2", "o", 0.15), ("#009E73", "s", 0.3))
+    count = len(info.criteria)
     for edge, ax in enumerate(axes):
-        ax.bar(
-            range(len(OPS)), info.truth[edge], width=0.75, color="#D9D9D9", edgecolor="#8A8A8A", label="table's truth"
-        )
-        for (name, runs), (colour, marker, shift) in zip(info.criteria.items(), marks, strict=False):
-            scored = runs[np.isfinite(runs[:, edge]).any(-1), edge]
-            if len(scored):
-                mean = scored.mean(0)
-                reach = np.maximum(np.stack([mean - scored.min(0), scored.max(0) - mean]), 0)
-                ax.errorbar(np.arange(len(OPS)) + shift, mean, reach, fmt=marker, color=colour, label=name, capsize=2)
+        sns.barplot(
+            x=_SHORT, y=info.truth[edge], width=0.75, color="#D9D9D9", edgecolor="#8A8A8A", linewidth=1,
+            saturation=1, errorbar=None, label="table's truth", ax=ax,
+        )  # fmt: skip
+        sns.pointplot(
+            _long(info, edge), x="op", y="score", hue="criterion", hue_order=list(info.criteria), order=_SHORT,
+            palette=list(_COLOURS[:count]), **_POINTS, markers=list(_MARKERS[:count]), ax=ax,
+        )  # fmt: skip
         ax.axhline(0, color="#444444", linewidth=0.8)
-        ax.set_xticks(range(len(OPS)), [_SHORT[op] for op in OPS], fontsize=9)
+        ax.tick_params(axis="x", labelsize=9)
         ax.grid(visible=False, axis="x")
         missing = [len(runs) - np.isfinite(runs[:, edge]).any(-1).sum() for runs in info.criteria.values()]
-        labelled(ax, title=f"edge {EDGE_NAMES[edge]}" + (f" (dead {max(missing)}x)" if any(missing) else ""))
+        labelled(ax, y="", title=f"edge {EDGE_NAMES[edge]}" + (f" (dead {max(missing)}x)" if any(missing) else ""))
         ax.set_ylim(-2.4, 2.4)
+        if own_legend := ax.get_legend():
+            own_legend.remove()
     axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     for ax in axes[::3]:
         ax.set_ylabel("standardised score")
     return axes
 
 
-_SHORT = {"none": "none", "skip_connect": "skip", "nor_conv_1x1": "1x1", "nor_conv_3x3": "3x3", "avg_pool_3x3": "pool"}
+def _long(info: EdgeScores, edge: int) -> pd.DataFrame:
+    """The scores on one edge: a row per criterion, run and operation."""
+    rows = [
+        (name, op, score)
+        for name, runs in info.criteria.items()
+        for scores in runs[:, edge]
+        for op, score in zip(_SHORT, scores, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["criterion", "op", "score"])
 
 
 def _standardised(scores: Scores) -> Scores:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 
 from benchharness import stats
-from benchharness.plots.style import labelled, legend, looks, many, methods_of
+from benchharness.plots.style import labelled, legend, many, methods_of, scatter
 
 _SHOWN_PCT = 25
 """The axis begins at this percentile of all cells' accuracies."""
@@ -47,16 +47,12 @@ def draw(info: Pareto, ax: Axes) -> Axes:
 
     The lowest quarter of all cells is left out; runs that derived one of these are marked on the lower edge.
     """
-    look, lowest = looks(info.methods), float(np.percentile(info.accuracies, _SHOWN_PCT))
+    lowest = float(np.percentile(info.accuracies, _SHOWN_PCT))
     shown = info.accuracies >= lowest
     ax.scatter(info.costs[shown], info.accuracies[shown], s=3, color="#BBBBBB", linewidth=0, rasterized=many(shown))
     ax.step(info.front_costs, info.front_accuracies, where="post", color="#444444", linewidth=1.2, label="Pareto front")
-    for name, part in info.runs.groupby("method", observed=True):
-        colour, marker, _ = look[str(name)]
-        ax.scatter(
-            part["cost"], part["test"].clip(lower=lowest), marker=marker, color=colour, s=50, edgecolor="black",
-            linewidth=0.6, label=str(name), zorder=3, clip_on=False, rasterized=many(part),
-        )  # fmt: skip
+    runs = info.runs.assign(test=info.runs["test"].clip(lower=lowest))
+    scatter(runs, "cost", "test", info.methods, ax, s=50, edgecolor="black", linewidth=0.6, zorder=3, clip_on=False)
     highest = float(info.accuracies.max())
     ax.set_ylim(lowest, highest + 0.05 * (highest - lowest or 1.0))
     legend(ax)

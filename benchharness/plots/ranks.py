@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from scipy import stats
 
-from benchharness.plots.style import labelled, looks
+from benchharness.plots.style import labelled, scatter
 
 LEVEL = 0.05
 
@@ -42,9 +42,8 @@ def data(scores: pd.DataFrame, tested: pd.DataFrame) -> Ranks:
 
 def draw(info: Ranks, ax: Axes) -> Axes:
     """Draw a point per method at its mean rank; vertical bars join methods without a significant difference."""
-    look = looks(info.methods)
-    for row, (name, rank) in enumerate(zip(info.methods, info.mean_ranks, strict=True)):
-        ax.plot([rank], [row], look[name].marker, color=look[name].colour, markersize=7)
+    points = pd.DataFrame({"method": info.methods, "rank": info.mean_ranks, "row": range(len(info.methods))})
+    scatter(points, "rank", "row", info.methods, ax, s=49, linewidth=0, legend=False)
     most = len(info.methods)
     for place, (first, last) in enumerate(info.groups):
         x = most + 0.8 + 0.35 * place

@@ -186,6 +186,17 @@ def many(marks: Sized) -> bool:
     return len(marks) >= MANY
 
 
+def scatter(frame: pd.DataFrame, x: str, y: str, methods: Sequence[str], ax: Axes, **marks: Any) -> None:
+    """Draw a mark per row of `frame` with seaborn, in the look of its `method`; legend entries for those that occur."""
+    shown = [method for method in methods if (frame["method"] == method).any()]
+    look = looks(methods)
+    sns.scatterplot(
+        frame.assign(method=frame["method"].astype(str)), x=x, y=y, hue="method", hue_order=shown, style="method",
+        style_order=shown, palette={name: look[name].colour for name in shown},
+        markers={name: look[name].marker for name in shown}, rasterized=many(frame), ax=ax, **marks,
+    )  # fmt: skip
+
+
 def legend(ax: Axes, loc: Literal["best", "upper left", "lower right"] | None = None) -> None:
     """Add a legend at `loc`; beside the axes if `loc` is None or the entries are many."""
     if loc is None or len(ax.get_legend_handles_labels()[1]) > INSIDE:
