@@ -315,7 +315,7 @@ def recipe(name: str, changes: Mapping[str, Any] | None = None) -> TrainConfig:
 
 
 def checked(config: TrainConfig) -> TrainConfig:
-    """`config` itself; raises `UserError` where a value is out of range."""
+    """`config` itself; raises `UserError` if a value is out of range."""
     check_values(asdict(config), _RECIPE_CHOICES, _RECIPE_POSITIVE)
     if config.warmup >= 1:
         raise UserError(f"warmup={config.warmup} leaves no step after it; it is a share of all steps, under 1")

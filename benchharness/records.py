@@ -60,7 +60,7 @@ class _Document:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """What `to_json` wrote; raises `UserError` where the text is none."""
+        """What `to_json` wrote; raises `UserError` if the text is none."""
         try:
             return cls.from_object(msgspec.json.decode(text))
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -107,7 +107,7 @@ class RunSpec(_Document):
     """Of the benchmark's split, where the protocol asks for it and its file was at hand when the run was planned; else
     empty, and then a seeded draw takes its place."""
     versions: Mapping[str, int] = field(default_factory=dict)
-    """Of what is searched otherwise than runs of old did under the same name: the `method` or its `images`; empty where
+    """Of what is searched otherwise than runs of old did under the same name: the `method` or its `images`; empty if
     nothing is."""
 
     @property

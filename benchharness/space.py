@@ -94,7 +94,7 @@ def to_code(arch: Arch) -> int:
 
 
 def check_arch(arch: tuple[int, ...]) -> Arch:
-    """`arch` itself; raises `UserError` where it is not six operations."""
+    """`arch` itself; raises `UserError` if it is not six operations."""
     if len(arch) != len(EDGES) or not all(0 <= op < len(OPS) for op in arch):
         expected = f"{len(EDGES)} operations of 0 to {len(OPS) - 1}"
         raise UserError(f"{str(arch)[:80]} is not an architecture; expected {expected}")

@@ -19,9 +19,9 @@ _OLDER_CLASSES: Final = {DIGITS: 10, **{name: kind.classes for name, kind in KNO
 def decisions(runs: pd.DataFrame, arrays: Mapping[str, Arrays]) -> pd.DataFrame:
     """One row per finished run with `method`, `seed`, `run_id`, `reads_alpha`, `above_chance` and `COLUMNS`.
 
-    `above_chance`: whether the supernet classifies the validation images better than guessing; None where unknown.
+    `above_chance`: whether the supernet classifies the validation images better than guessing; None if unknown.
     A run that reads another's supernet gets that supernet's verdict. `reads_alpha` tells whether the run's cell is the
-    argmax of alpha, so that an undecided alpha means an undecided cell. NaN where a run recorded no weights.
+    argmax of alpha, so that an undecided alpha means an undecided cell. NaN if a run recorded no weights.
     """
     rows = []
     for run in runs[runs["arch"].notna()].to_dict("records"):

@@ -71,7 +71,7 @@ class Evidence:
 
 
 def by_seed(runs: pd.DataFrame, column: str) -> pd.DataFrame:
-    """`column` of `runs`: a row per seed, a column per method, NaN where a run is missing.
+    """`column` of `runs`: a row per seed, a column per method, NaN if a run is missing.
 
     Every method of the folder has a column, so that figures of one setting share colours with those of another.
     """

@@ -26,7 +26,7 @@ def lookup(frame: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     A cell searched on one of NAS-Bench-201's data sets is looked up on all three, any other on its own alone. Adds
     `benchmark_dataset`, `table_epochs`, `valid` and `test` (percent, after so many epochs, mean over training seeds),
     of the test figure `regret` (points below the table's optimum), `rank` (1 is best) and `percentile`, and whether
-    this machine measured the cell besides the table (`measured_here`). Accuracies are NaN where a run has derived no
+    this machine measured the cell besides the table (`measured_here`). Accuracies are NaN if a run has derived no
     cell yet, the table does not hold it, or there is no table.
     """
     codes, searched_on = codes_of(frame["arch"]), frame["dataset"]

@@ -38,7 +38,7 @@ def search(tables: Tables, dataset: str) -> pd.DataFrame:
 def published() -> pd.DataFrame:
     """The published figures, a row each: `method`, `protocol`, `dataset`, `split`, `mean`, `std`, `seeds`, `source`.
 
-    Accuracies are in percent; `std` and `seeds` are NaN where the source does not print them, `protocol` is empty where
+    Accuracies are in percent; `std` and `seeds` are NaN if the source does not print them, `protocol` is empty if
     it states none. Figures of different protocols are not comparable.
     """
     with (files("benchharness.analysis") / "published.csv").open(encoding="utf-8") as file:

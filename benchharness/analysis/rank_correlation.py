@@ -48,7 +48,7 @@ def agreement(frame: pd.DataFrame, tables: Tables = None, arrays: Arrays | None 
     """One row per finished run, kind, criterion and edge: `tau`, with and without `none` among the operations.
 
     `edge` is empty for kind d, which is about whole cells, and of the first 25 seeds of each method at most. `tau` is
-    NaN where it is undefined: where all operations tie, and on an edge that is dead in any reading of a supernet, which
+    NaN if it is undefined: where all operations tie, and on an edge that is dead in any reading of a supernet, which
     is left out for every criterion and every reading of it, so that all are compared on the same edges.
     """
     truths = {dataset: Truth(by_code(tables, dataset, "test", own=True)) for dataset in frame["dataset"].unique()}

@@ -27,7 +27,7 @@ def curves(frame: pd.DataFrame, tables: Tables = None, arrays: Mapping[str, Arra
 
     `skips` and `parameter_free` count operations of the argmax cell; `test` and `valid` are what the table has for it
     on the data set searched (percent); `valid_accuracy_pct` is the supernet's own; `entropy` is in nats;
-    `skip_margin` and `eigenvalue` are NaN where a run recorded no expected weights or was not probed, the argmax cell's
+    `skip_margin` and `eigenvalue` are NaN if a run recorded no expected weights or was not probed, the argmax cell's
     figures where all operations weigh the same on every edge, so that there is no such cell.
     """
     runs = supernets(frame)

@@ -36,7 +36,7 @@ def report(words: list[str]) -> int:
 
 
 def _formats(text: str) -> list[str]:
-    """The formats of figures that `text` names; raises `UserError` where no page could show any of them."""
+    """The formats of figures that `text` names; raises `UserError` if no page could show any of them."""
     from benchharness.plots.style import FORMATS
 
     names = [name.strip().lower() for name in text.split(",")]
@@ -49,7 +49,7 @@ def _formats(text: str) -> list[str]:
 
 
 def suites(results: Path) -> list[Path]:
-    """The suites at `results`: itself, or those it holds at any depth. Raises `UserError` where it is a part of one."""
+    """The suites at `results`: itself, or those it holds at any depth. Raises `UserError` if it is a part of one."""
     if any(results.glob("*/*/seed-*/spec.json")):
         return [results]
     for parts in range(3):

@@ -1,1 +1,1 @@
-"""Where searches run: processes, devices, threads, and what watches over them."""
+"""Executing searches: processes, devices, dask clusters, time limits, and a description of the environment."""

@@ -1,8 +1,8 @@
-"""Jobs given to the workers of a dask scheduler: one at a time each, once the worker has reported what it has.
+"""Gives jobs to the workers of a dask scheduler, one at a time to each, after the worker has reported its software.
 
-Workers come and go, lack things, fill their disks, stop: what is wrong with one is told with its name, and its jobs go
-to others. Jobs are given out here and not by dask, whose scheduler blames a worker's death on every job that waits
-there and cannot be told that a worker is unfit. (joblib's dask backend waits for ever once a task is given up.)
+Workers may appear, disappear, lack software or fill their disks. A message names the worker and the problem, and its
+jobs go to other workers. We assign jobs ourselves because dask's scheduler blames a worker's death on every job that
+waits there, and cannot exclude an unfit worker. (joblib's dask backend waits for ever once a task is given up.)
 """
 
 import logging
@@ -36,7 +36,7 @@ SILENT_SECONDS: Final = 60.0
 DEATHS: Final = 3
 """Number of workers that die with a job before the job is blamed."""
 _FAULTS: Final = (WorkerError, OSError, ImportError, AttributeError)
-"""What a worker raises where its disk, its network or its package is to blame; runs' own errors are results."""
+"""Exceptions that a worker raises if its disk, its network or its package is at fault; errors of runs are results."""
 _GOES_ON: Final = "nothing finished is lost, and the same command goes on"
 
 
@@ -72,9 +72,9 @@ def cluster(
 ) -> Iterator[tuple[int, Result | Exception]]:
     """Each job's key and result as they finish on the workers of the dask scheduler at this address.
 
-    A job whose worker dies, falls silent or turns out to be unfit is given to another one. One that several workers
-    died with gets the exception for its result. Raises `UserError` where there is no scheduler, where it goes away,
-    where every worker is unfit, and where none comes within `rules.patience`.
+    A job whose worker dies, falls silent or turns out to be unfit goes to another worker. If several workers die with a
+    job, its result is the exception. Raises `UserError` if no scheduler answers, if it stops answering, if every worker
+    is unfit, or if no worker appears within `rules.patience` seconds.
     """
     with _client(scheduler) as client:
         yield from _Dispatch(client, work, dict(jobs), rules).results()
@@ -82,7 +82,7 @@ def cluster(
 
 @dataclass
 class _Dispatch(Generic[Job, Result]):
-    """The jobs that are left, and which worker has which job."""
+    """The remaining jobs, and the job of each worker."""
 
     client: Any
     work: Callable[[Job], Result]
@@ -90,7 +90,7 @@ class _Dispatch(Generic[Job, Result]):
     rules: Rules
     given: dict[int, Job] = field(default_factory=dict)
     workers: dict[str, str] = field(default_factory=dict)
-    """The names of those that the scheduler lists and that are not silent, by address."""
+    """Names, by address, of the workers that the scheduler lists and that are not silent."""
     fit: set[str] = field(default_factory=set)
     unfit: dict[str, str] = field(default_factory=dict)
     """Workers that cannot work, and why."""
@@ -99,7 +99,7 @@ class _Dispatch(Generic[Job, Result]):
     ended: "queue.SimpleQueue[str]" = field(default_factory=queue.SimpleQueue)
     deaths: Counter[int] = field(default_factory=Counter)
     pulses: dict[str, tuple[float, float]] = field(default_factory=dict)
-    """Every worker's last heartbeat, and when on our own clock it was first seen."""
+    """Every worker's last heartbeat, and the time on our own clock at which we first saw it."""
     answering: bool = True
     """Whether the scheduler answers."""
     idle_since: float | None = None
@@ -195,7 +195,7 @@ class _Dispatch(Generic[Job, Result]):
         errand.future.release()
 
     def _returned(self) -> Iterator[Errand]:
-        """What ended since the last look, or ends in the next second; what was recalled meanwhile is left out."""
+        """The jobs that ended since the last call or end within the next second, without recalled ones."""
         with suppress(queue.Empty):
             names = [self.ended.get(timeout=POLL_SECONDS)]
             while True:
@@ -250,7 +250,7 @@ class _Dispatch(Generic[Job, Result]):
         self.rules.tell(f"{self.unfit[address]}; it gets no runs of this command")
 
     def _mind_idleness(self) -> None:
-        """Print what the command waits for if no worker is usable; raises `UserError` if that lasts too long."""
+        """Print what the command waits for if no worker is usable; raise `UserError` if that takes too long."""
         if self.answering and (self.fit or self.given or not self.waiting):
             self.idle_since = None
             return
@@ -297,7 +297,7 @@ def _client(scheduler: str) -> Iterator[Any]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without dask's own words and tracebacks; what matters of them is said here, in a sentence."""
+    """A `with` block without dask's log messages; we report the important ones in a sentence."""
     loggers = [
         logging.getLogger(name) for name in logging.root.manager.loggerDict if f"{name}.".startswith("distributed.")
     ]

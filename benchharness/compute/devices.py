@@ -1,4 +1,4 @@
-"""Devices: which exist, how many searches run at a time on them, and their names."""
+"""The available devices, the number of searches that run on them at a time, and their names."""
 
 import torch
 
@@ -7,7 +7,7 @@ from benchharness.errors import UserError, unknown
 
 
 def devices(device: str, jobs: int) -> list[str]:
-    """The devices that `jobs` workers take in turn; raises `UserError` on one that is not there."""
+    """The devices that `jobs` workers use in turn; raises `UserError` if a device does not exist."""
     gpus = torch.cuda.device_count()
     kind, _, index = device.partition(":")
     if jobs < 1:
@@ -24,7 +24,7 @@ def devices(device: str, jobs: int) -> list[str]:
 
 
 def slots(device: str, most: int) -> int:
-    """Runs at a time that suit this machine, `most` at most: one a GPU where `device` takes GPUs, else one a core."""
+    """Number of runs at a time on this machine, at most `most`: one per GPU if `device` means GPUs, else one per core."""
     usable = devices(device, 1)
     return max(1, min(most, environment.cores() if usable == ["cpu"] else len(usable)))
 

@@ -15,9 +15,9 @@ VARIABLES: Final = ("CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG", "OMP_NUM_
 
 
 def wait_passively() -> None:
-    """Keep torch's threads from spinning while they wait for each other; to be called before torch is loaded.
+    """Make torch's threads sleep instead of spin while they wait for each other; call it before torch is loaded.
 
-    On two cores with other work on them a small search's selection took 20 to 63 s spinning and 4 s so (n = 4, 2).
+    On two busy cores a small search's selection took 20 to 63 s with spinning threads, and 4 s without (n = 4, 2).
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -39,9 +39,9 @@ def describe() -> dict[str, Any]:
 
 @cache
 def source_sha256() -> str:
-    """SHA-256 of this package's Python files, names and contents; read once a process, near the time they are loaded.
+    """SHA-256 of the names and contents of this package's Python files; computed once per process.
 
-    Line endings do not count, nor do files that cannot be imported; empty where there are no files to read.
+    Line endings and files that cannot be imported are ignored; empty if there are no files to read.
     """
     package = Path(__file__).resolve().parents[1]
     modules = sorted((path.relative_to(package).with_suffix("").parts, path) for path in package.rglob("*.py"))
@@ -54,7 +54,7 @@ def source_sha256() -> str:
 
 
 def cores() -> int:
-    """Processor cores that this process may use, where the system tells."""
+    """Number of processor cores that this process may use."""
     allowed = getattr(os, "sched_getaffinity", None)
     return len(allowed(0)) if allowed else os.cpu_count() or 1
 
@@ -68,9 +68,9 @@ def _version(name: str) -> str | None:
 
 @cache
 def _git() -> dict[str, Any] | None:
-    """The commit this package is checked out at, and whether it was changed since; None for an installed wheel.
+    """Commit of the package's checkout, and whether files were changed since; None for an installed wheel.
 
-    Where a copy was brought without its history, the commit that `BENCHHARNESS_COMMIT` names.
+    For a copy without git history, the commit in the variable `BENCHHARNESS_COMMIT`.
     """
     here = Path(__file__).resolve().parents[2]
     if not (here / ".git").exists():
@@ -94,7 +94,7 @@ def processor() -> str:
 
 @cache
 def _gpus() -> list[dict[str, str]]:
-    """Name, driver and memory of every NVIDIA GPU in the machine, as the driver's own tool tells them."""
+    """Name, driver and memory of every NVIDIA GPU in the machine, from `nvidia-smi`."""
     listing = _output("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader")
     keys = ("name", "driver", "memory")
     rows = [line.split(", ") for line in (listing or "").splitlines()]
@@ -102,7 +102,7 @@ def _gpus() -> list[dict[str, str]]:
 
 
 def _torch_flags() -> dict[str, Any] | None:
-    """What decides torch's numbers, where this process has torch loaded at all."""
+    """The settings of torch that affect results; None if torch is not loaded."""
     torch = sys.modules.get("torch")
     if torch is None:
         return None

@@ -32,8 +32,8 @@ def processes(
 ) -> Iterator[tuple[int, Result | Exception]]:
     """Each job's key and result as they finish in `count` worker processes.
 
-    When a worker dies, the pool dies with it. Jobs that were under way at that moment are put last and then done one
-    at a time, so that the job which kills its worker is known: it alone gets the exception for its result.
+    When a worker dies, the pool dies with it. The jobs that were under way are then done last, one at a time, to find
+    the job that kills its worker; only that job's result is the exception.
     """
     replace_closed()
     warnings.filterwarnings("ignore", "A worker stopped while", UserWarning)  # what became of its job is told anyway
@@ -86,7 +86,7 @@ def _in_worker(work: Callable[[Job], Result], key: int, job: Job, parent: int) -
 
 
 def _end_with(parent: int) -> None:
-    """End this process once its parent is gone: it would go on unseen, and the checkpoint loses nothing."""
+    """End this process when its parent is gone; otherwise it would go on unnoticed. Its checkpoint is kept."""
     while os.getppid() == parent:
         time.sleep(_WATCH_SECONDS)
     os._exit(1)

@@ -1,4 +1,4 @@
-"""Recognises errors that mean out of memory, in the wordings of all libraries involved."""
+"""Recognises out-of-memory errors of all libraries involved by their messages."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ import torch
 
 _CUDA_ERROR_MEMORY_ALLOCATION: Final = 2
 _WORDS: Final = ("can't allocate memory", "ALLOC_FAILED", "ALLOCATION_FAILED", "CUDA error: out of memory")
-"""Of the CPU's allocator, of cuBLAS and cuDNN, and of CUDA where torch's allocator was not asked."""
+"""Parts of the messages of the CPU's allocator, of cuBLAS and cuDNN, and of CUDA outside of torch's allocator."""
 
 
 def ran_out(error: BaseException) -> bool:

@@ -8,10 +8,10 @@ _STREAMS: Final = {"stdin": 0, "stdout": 1, "stderr": 2}
 
 
 def replace_closed() -> None:
-    """Put the null device where standard streams are closed.
+    """Open the null device in place of closed standard streams.
 
-    Otherwise the next file that is opened gets such a stream's number, and child processes write into it; and joblib
-    cannot start any, since it flushes streams that are not there.
+    Otherwise the next opened file would get the number of such a stream, and child processes would write into it; and
+    joblib could not start child processes, since it flushes these streams.
     """
     closed = [name for name in _STREAMS if (stream := getattr(sys, name)) is None or stream.closed]
     for name in closed:

@@ -1,4 +1,4 @@
-"""Ends this process if it hangs, and writes down what every thread was doing."""
+"""Ends this process if it hangs, after writing the stacks of all threads to a file."""
 
 import faulthandler
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ from pathlib import Path
 
 @contextmanager
 def watched(note: Path, seconds: float) -> Iterator[None]:
-    """End this process if the block takes longer than `seconds`, with all threads' stacks in `note`; 0 never does.
+    """End this process if the `with` block takes longer than `seconds` (0: never), and write all stacks to `note`.
 
-    The watch is faulthandler's thread in C, which needs no Python: it also ends what hangs in native code.
+    The timer is faulthandler's thread in C; it also works if the process hangs in native code.
     """
     if not seconds:
         yield
@@ -26,5 +26,5 @@ def watched(note: Path, seconds: float) -> Iterator[None]:
 
 
 def stacks(note: Path) -> str:
-    """The stacks that `watched` wrote when it ended a process; empty if it did not."""
+    """The stacks that `watched` wrote to `note`; empty if it did not end the process."""
     return note.read_text(encoding="utf-8", errors="replace") if note.is_file() else ""

@@ -1,4 +1,4 @@
-"""Compares a dask worker's copy of this package with ours, to know whether its runs count as ours."""
+"""Compares a dask worker's copy of this package with ours, to decide whether its runs count as ours."""
 
 import inspect
 from collections.abc import Mapping
@@ -9,20 +9,20 @@ from benchharness.compute import environment
 
 _PACKAGE: Final = __name__.partition(".")[0]
 EXPRESSION: Final = "exec(source, space) or space['report'](*words)"
-"""For `eval`, with `request` for its names: what workers are asked."""
+"""Expression that workers evaluate with the names of `request`."""
 
 
 def request(needed: str) -> dict[str, Any]:
-    """The names for `EXPRESSION`: `report` as text, and what it is to import, the module `needed` last."""
+    """The names for `EXPRESSION`: the source of `report`, and the modules that it imports, `needed` last."""
     words = (_PACKAGE, environment.__name__, needed)
     return {"source": inspect.getsource(report), "space": {}, "words": words}
 
 
 def report(package: str, digest: str, needed: str) -> dict[str, str]:
-    """What the process that runs this has of `package`: `version`, `source`, the `error` that keeps it from working.
+    """The `version` and `source` digest of `package` in this process, and the `error` if it cannot be imported.
 
-    `digest` is the module that tells the source's digest, `needed` one that the work needs. Sent to workers as text,
-    since they may lack the package and have another Python: it uses nothing of this module.
+    `digest` is the module that computes the source's digest, `needed` a module that the work imports. The function is
+    sent to workers as text, since they may lack the package or have another Python; it uses nothing of this module.
     """
     import socket
     from importlib import import_module

@@ -27,9 +27,9 @@ _PIECE: Final = 1 << 20
 def members(path: Path, most: int, largest: int) -> Iterator[tuple[PurePosixPath, Callable[[], bytes]]]:
     """The path of each file in the tar archive at `path`, packed or not, with a function that reads it; in order.
 
-    A file has to be read before the next one is asked for; nothing is unpacked to disk. Raises `UserError` where the
-    archive is damaged, also behind its last file, has more than `most` members or one of more than `largest` bytes, or
-    where one is a link, is there twice, or leads out of it.
+    Read each file before you ask for the next one; nothing is unpacked to disk. Raises `UserError` if the archive is
+    damaged, even after its last file, if it has more than `most` members or one of more than `largest` bytes, or if a
+    member is a link, occurs twice, or leads out of the archive.
     """
     places: set[PurePosixPath] = set()
     with open_file(path, SOURCE_BYTES) as file:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """A block in which every error of pyarrow is a `ValueError`; some are of pyarrow's own type otherwise."""
+    """Within a `with` block, every error of pyarrow becomes a `ValueError`; some have a type of their own otherwise."""
     import pyarrow as pa  # takes 0.2 s, and is only needed for Parquet
 
     try:

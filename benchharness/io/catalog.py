@@ -1,7 +1,7 @@
-"""The per-user data folder: installed tables and images with checksums, and sources that only stand there.
+"""The user's data folder: installed tables and images with checksums, and source files that were not imported.
 
-`BENCHHARNESS_DATA` overrides where it is. A source in a known layout that merely stands in the folder is converted once
-into the cache, so that a read-only folder works as well.
+The variable `BENCHHARNESS_DATA` sets its path. A source file in a known layout that lies in the folder is converted
+once into the cache, so that a read-only folder works, too.
 """
 
 import hashlib
@@ -40,13 +40,13 @@ class Installed(NamedTuple):
     """`tables`, `costs`, `images` or `splits`."""
     name: str
     path: Path
-    """The installed file, or the source file itself if it only stands in the data folder."""
+    """The installed file, or the source file itself if it was not imported."""
     source: str
-    """Path of the file or folder that it was made from."""
+    """Path of the file or folder from which it was imported."""
     source_sha256: str
-    """Empty for a source that only stands in the data folder and has not been used yet."""
+    """SHA-256 of the source; empty for a source file that was not imported and has not been used yet."""
     sha256: str
-    """SHA-256 of the installed file; empty for a source that only stands in the data folder."""
+    """SHA-256 of the installed file; empty for a source file that was not imported."""
     bytes: int
 
 
@@ -93,7 +93,7 @@ def measured_folder() -> Path:
 def install(path: Path | str, kinds: Sequence[Kind]) -> list[Installed]:
     """Install everything of these kinds at `path` (a file, or a folder searched two levels down).
 
-    Raises `UserError` where there is nothing known, where a source is damaged, or where the folder cannot be written.
+    Raises `UserError` if nothing there can be imported, if a source is damaged, or if the folder cannot be written.
     """
     path = path_of(path)
     if not path.exists():
@@ -105,7 +105,7 @@ def install(path: Path | str, kinds: Sequence[Kind]) -> list[Installed]:
 
 
 def imported() -> list[Installed]:
-    """Everything imported into the data folder, without sources that only stand in it."""
+    """Everything imported into the data folder, without source files that merely lie in it."""
     return _manifest()
 
 
@@ -119,14 +119,14 @@ def doubled(path: Path, kinds: Sequence[Kind]) -> list[tuple[str, str, Path]]:
 def install_with(kind: Kind, name: str, path: Path, importer: Importer) -> Installed:
     """Install what `importer` reads at `path` under `name`; raises `UserError` as `install` does."""
     if not is_name(name):
-        raise UserError(f"{name[:80]!r} is no name; use letters, digits and any of _ . + -")
+        raise UserError(f"{name[:80]!r} is not a valid name; use letters, digits and any of _ . + -")
     if not path.exists():
         raise UserError(f"{path} does not exist; give a file or folder to import")
     return _install(Source(kind, name, path, importer))
 
 
 def installed(kinds: Sequence[Kind]) -> list[Installed]:
-    """All data of these kinds in the data folder: installed items first, then sources that only stand there."""
+    """All data of these kinds in the data folder: imported items first, then source files that lie in it."""
     items = [item for item in _manifest() if item.kind in {kind.name for kind in kinds}]
     names = {(item.kind, item.name) for item in items}
     standing = [
@@ -143,7 +143,7 @@ def verify(kinds: Sequence[Kind], name: str = "") -> list[Verified]:
 
 
 def find(kind: Kind, name: str) -> Path:
-    """The file in our format of the data called `name`; a source that only stands in the folder is converted first.
+    """The file in our format of the data called `name`; a source file in the data folder is converted first.
 
     Raises `UserError` if it is missing; the error names the command that imports it.
     """
@@ -186,7 +186,7 @@ def _cached(kind: Kind, name: str, path: Path) -> Path:
 
 @contextmanager
 def _writing(root: Path, lock: Path) -> Iterator[None]:
-    """A block that holds `lock`; raises `UserError` if `root` cannot be written."""
+    """Holds `lock` within a `with` block; raises `UserError` if `root` cannot be written."""
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(lock):

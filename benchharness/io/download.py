@@ -1,7 +1,7 @@
-"""Downloads public data sets: resumed, retried, with deadlines, and installed only if the known checksum is right.
+"""Downloads public data sets with resuming, retries and deadlines, and installs them if the checksum is right.
 
-A server may be slow, break off, send something else or be gone; the error then says what to download by hand, and where
-to put it.
+If a server is slow, breaks off, sends something else or is gone, the error says which file to download by hand, and
+which command imports it.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ class Public(NamedTuple):
     sha256: str
     bytes: int
     page: str
-    """Web page that people download it from."""
+    """Web page with the download."""
 
 
 PUBLIC: Final = {
@@ -88,10 +88,10 @@ class _FinalError(Exception):
 
 
 def fetch(name: str, install: Callable[[Path], list[Installed]], origin: str = "") -> list[Installed]:
-    """Download the public data set `name`, check and `install` it; `origin` is another URL, or a file that is here.
+    """Download the public data set `name`, check it and `install` it; `origin` is another URL, or a local file.
 
-    What arrived stays when a download breaks off, and the next one goes on from there. Raises `UserError` for an
-    unknown name, where the file cannot be had, which says how to get it by hand, and where it is not the known one.
+    An interrupted download is resumed by the next call. Raises `UserError` if the name is unknown, if the file cannot
+    be downloaded (the sentence says how to get it by hand), or if its checksum is wrong.
     """
     if name not in PUBLIC:
         raise unknown("data set to fetch", name, PUBLIC)
@@ -225,7 +225,7 @@ async def _receive(answer: httpx.Response, file: BinaryIO, most: int) -> None:
 
 @asynccontextmanager
 async def _deadline(problem: str) -> AsyncIterator[asyncio.Timeout]:
-    """A block that fails after `TIMEOUT_SECONDS`."""
+    """A `with` block that fails after `TIMEOUT_SECONDS`."""
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS) as deadline:
             yield deadline

@@ -1,4 +1,4 @@
-"""Our own file format: named arrays and a JSON header in one `.npz`; written atomically, read without trust."""
+"""Our own file format: named arrays and a JSON header in one `.npz`; written atomically, validated when read."""
 
 import json
 import lzma
@@ -48,9 +48,9 @@ def header(path: Path, kind: str) -> dict[str, Any]:
 
 
 def read_arrays(path: Path, kind: str, limit_bytes: int) -> tuple[dict[str, Any], Arrays]:
-    """The header and arrays of the `kind` of file at `path`, unpickling nothing.
+    """The header and arrays of the file of this `kind` at `path`; never unpickles.
 
-    Raises `UserError` where the file is missing, damaged, not of this kind, or unpacks to more than `limit_bytes`.
+    Raises `UserError` if the file is missing, damaged, not of this kind, or unpacks to more than `limit_bytes`.
     """
     try:
         with open_file(path, limit_bytes) as file, zipfile.ZipFile(file) as archive:

@@ -1,13 +1,13 @@
-"""Reads the pickles that data sets are released as, without running anything that a pickle names.
+"""Reads the pickles of released data sets without executing code that a pickle refers to.
 
-Only instructions that arrays, plain values and official benchmark files need are allowed, and only the names of NumPy's
-arrays and numbers, `OrderedDict` and `set`, for which stand-ins of our own are called. The memory of an entry is
-bounded: a file can neither ask for gigabytes, nor nest until the stack overflows, nor make dictionary keys that all
-collide. This is narrower than `torch.load(weights_only=True)`, needs no torch, and reads a file of gigabytes entry by
+Allowed are the instructions that arrays, plain values and official benchmark files need, and the names of NumPy's
+arrays and numbers, `OrderedDict` and `set`; our own stand-ins are called in their place. The memory of an entry is
+limited: a file cannot request gigabytes, nest until the stack overflows, or use dictionary keys that all collide. These
+rules are stricter than `torch.load(weights_only=True)`; reading needs no torch, and reads a file of gigabytes entry by
 entry.
 
-It extends the unpickler that Python has in Python: the one in C allocates as much memory as a memo index asks for. An
-architecture of the benchmark takes 25 ms, and unpacking it 6 more (one core of an AMD EPYC, n = 9).
+The reader extends Python's unpickler that is written in Python, since the one in C allocates as much memory as a memo
+index requests. An architecture of the benchmark takes 25 ms, and unpacking it 6 more (one core of an AMD EPYC, n = 9).
 """
 
 import io
@@ -53,6 +53,7 @@ class _Dtype:
         self.order = state[1] if state[1] in ("<", ">") else "="
 
     def real(self) -> np.dtype[Any]:
+        """The NumPy type."""
         return np.dtype(f"{self.order}{self.name}")
 
 
@@ -71,7 +72,7 @@ class _Array:
 
 
 class _StandIn:
-    """Stand-in for a function or class that a pickle names; it can be called, and nothing else."""
+    """Stand-in for a function or class that a pickle refers to; it can only be called."""
 
     def __init__(self, call: Callable[..., Any]) -> None:
         self._call = call
@@ -114,7 +115,7 @@ _NUMPY: Final = {"numpy.core.multiarray": "multiarray", "numpy._core.multiarray"
 
 
 class _Reader(pickle._Unpickler):
-    """Reads one pickle within bounds, by `entries`; `value` is the rest of it then."""
+    """Reads one pickle within limits. Call `entries` first; `value` then is the pickle without these entries."""
 
     def __init__(self, file: io.BufferedIOBase) -> None:
         super().__init__(file, encoding="latin1")
@@ -128,9 +129,11 @@ class _Reader(pickle._Unpickler):
 
     @property
     def value(self) -> Any:
+        """The unpickled object."""
         return self.stack[-1]
 
     def read(self, size: int) -> bytes:
+        """The next `size` bytes; raises `UserError` if the entry's memory is used up or the file ends."""
         self._left -= size + _READ_BYTES
         if self._left < 0:
             raise UserError(_TOO_MUCH)
@@ -140,6 +143,7 @@ class _Reader(pickle._Unpickler):
         return data
 
     def readline(self) -> bytes:
+        """The next line, cut to the longest possible name."""
         return self._raw.readline(_NAME_BYTES)
 
     def spend(self, size: int) -> None:
@@ -161,7 +165,7 @@ class _Reader(pickle._Unpickler):
             _INSTRUCTIONS[code](self)
 
     def _entry(self, code: bytes, inside: str) -> tuple[Any, Any] | None:
-        """The entry that ends before the instruction `code`, taken from the stack; None where none does."""
+        """The entry that ends before the instruction `code`, taken from the stack; None if none does."""
         stack = self.stack
         if code == _SET_ITEM:  # how Python writes a single entry; None takes the place of the value
             if len(stack) < 4 or stack[-4] != inside:
@@ -189,16 +193,19 @@ class _Reader(pickle._Unpickler):
             raise UserError(f"it has more than {_KEPT_LIMIT} different texts")
 
     def memoize(self) -> None:
+        """Instruction MEMOIZE: remember the topmost object under the next number."""
         self.memo[self._places] = self.stack[-1]
         self._places += 1
 
     def integer(self) -> None:
+        """Instruction LONG1: read an integer; raises `UserError` if it is longer than 8 bytes."""
         size = self.read(1)[0]
         if size > _LONG_BYTES:
             raise UserError(f"it holds an integer of {size} bytes, more than any data set needs")
         self.append(int.from_bytes(self.read(size), "little", signed=True))
 
     def find_class(self, module: str, name: str) -> Any:
+        """The stand-in for `module.name`; raises `UserError` if no data set needs that name."""
         key = (_NUMPY.get(module, module), name)
         if key not in _STAND_INS:
             raise UserError(f"it names {f'{module}.{name}'[:80]!r}, which no data set needs")
@@ -225,10 +232,10 @@ _INSTRUCTIONS: Final[dict[bytes, Callable[[Any], None]]] = {
 
 
 def read_pickle(data: bytes, where: object) -> dict[Any, Any]:
-    """The dictionary pickled in `data`: plain values and numpy arrays. `where` is named in errors.
+    """The dictionary pickled in `data`: plain values and NumPy arrays. Errors name `where`.
 
-    Raises `UserError` where it names a class or function that no data set needs, is too large, damaged, or no
-    dictionary.
+    Raises `UserError` if the pickle is too large or damaged, refers to a class or function that no data set needs, or
+    is not a dictionary.
     """
     if len(data) > LIMIT_BYTES:
         raise UserError(f"{where} has {len(data)} bytes; a pickle of more than {LIMIT_BYTES} is not read")
@@ -243,8 +250,8 @@ def read_pickle(data: bytes, where: object) -> dict[Any, Any]:
 def stream(file: io.BufferedIOBase, where: object, inside: str) -> Iterator[tuple[Any, Any]]:
     """The entries of the dictionary under the key `inside` of the dictionary pickled in `file`, one at a time.
 
-    Memory is that of one entry and of the texts that entries share. Raises `UserError` as `read` does, where there is
-    no such dictionary, or integers are not its keys, and where an entry refers back to a part of another.
+    Needs memory for one entry and for the strings that entries share. Raises `UserError` as `read_pickle` does, and if
+    there is no such dictionary, if its keys are not integers, or if an entry refers to a part of another.
     """
     with _refusing(where):
         buffered = io.BufferedReader(file, _BUFFER_BYTES)

@@ -30,7 +30,7 @@ def counted(items: Iterable[Item], total: int, what: str, console: "Console | No
     from rich.console import Console
     from rich.progress import TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    console = console or Console(force_jupyter=False)  # lines of one output, not an output each
+    console = console or Console(force_jupyter=False)  # a notebook else shows each line as an output
     if console.is_terminal:
         times = (TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("left"))
         yield from _with_bar(items, total, what, console, *times)

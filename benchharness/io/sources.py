@@ -1,4 +1,4 @@
-"""Finds sources of data, which are files or folders in a layout that an importer knows, and reads them."""
+"""Finds and reads sources of data: files or folders in a layout that an importer knows."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -8,11 +8,11 @@ from typing import Final, NamedTuple, Protocol, runtime_checkable
 from benchharness.errors import UserError
 
 _NAME: Final = re.compile(r"\w[\w.+-]{0,99}", re.ASCII)
-"""Names become file names, and tables name themselves: none may lead out of the folder."""
+"""Valid names of data. They become file names, and a table file states its own name, so none may leave the folder."""
 _SUFFIXES: Final = {"tables": ".npz", "costs": ".npz", "images": ".npz", "splits": ".json"}
 """Subfolders of the data folder, one per kind, and the endings of the files installed there."""
 _ENTRIES: Final = 256
-"""Entries up to which a folder is searched for sources; a folder with more holds no data sets."""
+"""Most entries of a folder that is searched for sources; a folder with more is not a folder of data sets."""
 
 
 @runtime_checkable
@@ -45,7 +45,7 @@ class Kind(NamedTuple):
     noun: str
     """What messages call one item of this kind."""
     native: Importer
-    """Reads our own format, and raises `UserError` where a file is not what it says."""
+    """Importer of our own format; it raises `UserError` if a file is damaged."""
     importers: Callable[[], Sequence[Importer]]
     """Gives all importers, `native` included; a function, because pyarrow and pillow load slowly."""
 
@@ -70,7 +70,7 @@ def is_name(name: str) -> bool:
 
 
 def source_places(root: Path) -> Iterator[Path]:
-    """Paths at which a source may lie: the entries of `root`, and their entries, without what is installed there."""
+    """Paths that may be sources: the entries of `root` and of its subfolders, without installed files."""
     ours = {root / kind: ending for kind, ending in _SUFFIXES.items()}
     children = visible_entries(root)
     yield from (path for path in children if path not in ours)
@@ -79,7 +79,7 @@ def source_places(root: Path) -> Iterator[Path]:
 
 
 def visible_entries(folder: Path) -> list[Path]:
-    """The entries of `folder` that are not hidden; none where there are too many for a folder of data sets."""
+    """The entries of `folder` that are not hidden; none if there are too many for a folder of data sets."""
     if not folder.is_dir():
         return []
     visible = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
@@ -95,7 +95,7 @@ def first_sources(root: Path, kinds: Sequence[Kind], itself: bool = False) -> li
 
 
 def every_source(root: Path, kinds: Sequence[Kind], itself: bool) -> Iterator[Source]:
-    """All sources of these kinds in `root`, also several of one name; `root` too may be one if `itself` is true."""
+    """All sources of these kinds in `root`, including several of one name; with `itself`, `root` may be one, too."""
     importers = [(kind, importer) for kind in kinds for importer in kind.importers()]
     for path in (*([root] if itself else []), *source_places(root)):
         for kind, importer in importers:
@@ -104,12 +104,12 @@ def every_source(root: Path, kinds: Sequence[Kind], itself: bool) -> Iterator[So
 
 
 def layouts(kinds: Sequence[Kind]) -> list[str]:
-    """The layouts that can be imported, each in words."""
+    """Descriptions of the layouts that can be imported."""
     return [importer.LAYOUT for kind in kinds for importer in kind.importers()]
 
 
 def read_source(source: Source) -> Saved:
-    """The content of `source`; raises `UserError` where its file is damaged or cannot be read."""
+    """The content of `source`; raises `UserError` if its file is damaged or cannot be read."""
     try:
         return source.importer.read_source(source.path)
     except UserError:

@@ -29,6 +29,6 @@ def check(method: str | Path | type[Method]) -> Findings:
     """The conformance checks of a method: its name, its file, or a class, also one that was written in a notebook.
 
     What `benchharness check` tells of a file: whether draws are finite distributions, gradients reach every alpha, a
-    search resumes bit for bit, and so on. Raises `UserError` where there is no such method.
+    search resumes bit for bit, and so on. Raises `UserError` if there is no such method.
     """
     return Findings(check_method(_written.spelt(method) if isinstance(method, type) else method))

@@ -23,7 +23,7 @@ def axes(ax: Axes | None, size: Size) -> Axes:
 
 
 def grid(ax: Axes | None, size: Size, rows: int, columns: int, share: bool = False) -> "np.ndarray[Any, Any]":
-    """`rows` by `columns` axes in the place of `axes`, which is taken away; raises `UserError` where that is no place.
+    """`rows` by `columns` axes in the place of `axes`, which is taken away; raises `UserError` if that is no place.
 
     Legends and labels of the whole stay in that place too.
     """

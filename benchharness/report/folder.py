@@ -32,8 +32,8 @@ _ATTEMPTS: Final = 100
 def swapped(out: Path) -> Iterator[Path]:
     """An empty folder to write a report into; on leaving it takes the place of `out`, on an error it is removed.
 
-    Of two reports at once the later one stays, whole. Raises `UserError` where `out` holds what no report wrote, and
-    where it cannot be written.
+    Of two reports at once the later one stays, whole. Raises `UserError` if `out` holds what no report wrote, and
+    if it cannot be written.
     """
     out = out.resolve()
     check_place(out)
@@ -53,7 +53,7 @@ def swapped(out: Path) -> Iterator[Path]:
 
 
 def check_place(out: Path) -> None:
-    """Raise `UserError` where a report written to `out` would lose what no report wrote there."""
+    """Raise `UserError` if a report written to `out` would lose what no report wrote there."""
     check_folder(out, "report")
     lost = foreign(out)
     if lost:

@@ -13,7 +13,7 @@ from benchharness.table import Tables, load_for
 def compare(results: str | Path, tables: Tables = load_for) -> pd.DataFrame:
     """One row per pair of methods and setting: the report's paired tests (see `comparisons`) of test accuracy.
 
-    `difference` is in percentage points, the better mean first. Raises `UserError` where there is no such folder, or
+    `difference` is in percentage points, the better mean first. Raises `UserError` if there is no such folder, or
     no table of what was searched.
     """
     _, settings = gather(path_of(results), tables)

@@ -62,7 +62,7 @@ class Checkpoints:
         self._going = self._pool.submit(save_tensors, self.base.checkpoint, content)
 
     def wait(self) -> None:
-        """Return once the last checkpoint is whole; raises `UnwritableError` where it could not be written."""
+        """Return once the last checkpoint is whole; raises `UnwritableError` if it could not be written."""
         going, self._going = self._going, None
         if going:
             going.result()
@@ -108,7 +108,7 @@ def resumed(base: Run, begin: Callable[[], Searcher]) -> tuple[Searcher, str]:
 
 
 def restored(base: Run, search: Searcher) -> None:
-    """Give `search` the state of the finished run `base`; raises `UserError` where its checkpoint cannot be used."""
+    """Give `search` the state of the finished run `base`; raises `UserError` if its checkpoint cannot be used."""
     _check_images(base, search.images_sha256)
     if not os.path.lexists(base.checkpoint):
         raise UserError(f"{base.checkpoint} is gone; `benchharness run` with the run's own settings makes it anew")

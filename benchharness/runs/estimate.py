@@ -68,10 +68,10 @@ class Estimate(NamedTuple):
 
 
 def estimate(plan: Iterable[Job], store: Store, options: RunOptions, timing: bool) -> Estimate | None:
-    """What the runs of `plan` that are not done will take; None where none is left, or nothing can be told of them.
+    """What the runs of `plan` that are not done will take; None if none is left, or nothing can be told of them.
 
     With `timing`, steps are made where no run tells. Left out are the start of processes, checkpoints and compiling.
-    Raises `UserError` where the images are missing that a search would be timed on.
+    Raises `UserError` if the images are missing that a search would be timed on.
     """
     jobs = list(plan)
     statuses = store.statuses({spec.run_id: spec for job in jobs for spec in (job.base, *job.specs)}.values())
@@ -119,7 +119,7 @@ class _Costs:
         self.failures: dict[str, str] = {}
 
     def of(self, jobs: list[Job]) -> Cost | None:
-        """What each of `jobs`, alike but for their seeds, takes; None where neither runs nor time tell."""
+        """What each of `jobs`, alike but for their seeds, takes; None if neither runs nor time tell."""
         return self._recorded(jobs[0]) or (self._timed(jobs[0]) if time.monotonic() < self.until else None)
 
     def _recorded(self, job: Job) -> Cost | None:

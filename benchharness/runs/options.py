@@ -41,7 +41,7 @@ class RunOptions(NamedTuple):
     until: float = 0.0
     """Time, in seconds since 1970, at which trainings pause at the end of an epoch; 0 never."""
     choice: str = ""
-    """Why `auto` chose this data set, for `machine.json`; empty where the user named one."""
+    """Why `auto` chose this data set, for `machine.json`; empty if the user named one."""
 
     def checked(self) -> "RunOptions":
         """These options; raises `UserError` on a bad value or a bad combination."""

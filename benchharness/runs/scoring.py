@@ -77,7 +77,7 @@ class ScoreJournal:
         self.lock = FileLock(self.path.with_suffix(".lock"))
 
     def scores(self) -> dict[int, float]:
-        """By architecture code; NaN where one is undefined."""
+        """By architecture code; NaN if one is undefined."""
         lines = files.read_lines(self.path, Scored)
         pairs = [pair for line in lines for pair in zip(line["codes"], line["scores"], strict=False)]
         return {code: np.nan if score is None else score for code, score in pairs}
@@ -94,7 +94,7 @@ class ScoreJournal:
     def complete(
         self, request: ScoreRequest | SupernetRequest, left: list[int], jobs: int, devices: list[str]
     ) -> Iterator[int]:
-        """Score the codes that are `left`, yielding how many more are done; raises `UserError` where one fails."""
+        """Score the codes that are `left`, yielding how many more are done; raises `UserError` if one fails."""
         parts = [tuple(left[start : start + _PORTION]) for start in range(0, len(left), _PORTION)]
         work = {key: ScoreTask(request, part, devices[key % len(devices)]) for key, part in enumerate(parts)}
         self._ready()
@@ -107,7 +107,7 @@ class ScoreJournal:
             yield len(scores)
 
     def _ready(self) -> None:
-        """Cut off a last line that a crash left incomplete; raises `UserError` where the file cannot be written."""
+        """Cut off a last line that a crash left incomplete; raises `UserError` if the file cannot be written."""
         with files.writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.lock:
@@ -155,7 +155,7 @@ class SupernetScores:
     """
 
     def __init__(self, folder: Path, batches: int, device: str = "cpu") -> None:
-        """Raises `UserError` where the run is not finished, its checkpoint is gone, or its images are others now."""
+        """Raises `UserError` if the run is not finished, its checkpoint is gone, or its images are others now."""
         if batches < 0:
             raise UserError(f"batches={batches} is out of range; it must be 1 or more, or 0 for all")
         self.request = SupernetRequest(folder.absolute(), batches)
@@ -176,7 +176,7 @@ class SupernetScores:
         return self.journal.complete(self.request, self.missing(codes), jobs, devices)
 
     def values(self, codes: Int[np.ndarray, "archs"]) -> Float[np.ndarray, "archs"]:
-        """The score of each of `codes`; NaN where it is not there yet."""
+        """The score of each of `codes`; NaN if it is not there yet."""
         return self.journal.of(codes)
 
 

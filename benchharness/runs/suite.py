@@ -62,7 +62,7 @@ _KEYS: Final = ("methods", "seeds", "dataset", "protocol", "settings")
 
 
 def load(path: Path) -> Suite:
-    """The suite in the TOML file at `path`, named after the file; raises `UserError` where it is none."""
+    """The suite in the TOML file at `path`, named after the file; raises `UserError` if it is none."""
     try:
         with open_file(path) as file:
             content = tomllib.loads(file.read().decode("utf-8-sig"))  # Windows editors begin files with a mark

@@ -59,7 +59,7 @@ def start_remote(task: RunTask) -> RemoteResult:
 
 
 def check_job(job: Job, options: RunOptions) -> None:
-    """Raise `UserError` where this machine cannot make `job` with these options, whose device is a single one."""
+    """Raise `UserError` if this machine cannot make `job` with these options, whose device is a single one."""
     compiled.check_choice(options.compile)
     cuda_graphs.check_device(options.graphs, options.device)
     precision.check_numerics(job.base.protocol["numerics"], options.device)

@@ -28,7 +28,7 @@ class Paired(NamedTuple):
 
 
 def pair(a: Float[np.ndarray, "runs"], b: Float[np.ndarray, "runs"], rng: np.random.Generator) -> Paired:
-    """The paired comparison of `a` with `b`, whose entries belong to the same seeds; NaN where a seed is missing.
+    """The paired comparison of `a` with `b`, whose entries belong to the same seeds; NaN if a seed is missing.
 
     Seeds that one of the two lacks are left out of the differences and tests. Without a shared seed these are NaN.
     """

@@ -18,7 +18,7 @@ CHUNK = 1 << 16
 
 
 def tau(scores: Scores, truth: Scores) -> float:
-    """Kendall's tau-b of two rankings over the entries finite in both; NaN where fewer than two differ in each."""
+    """Kendall's tau-b of two rankings over the entries finite in both; NaN if fewer than two differ in each."""
     finite = np.isfinite(scores) & np.isfinite(truth)
     if finite.sum() < 2:
         return np.nan

@@ -21,7 +21,7 @@ def excess(
     front_costs: Float[np.ndarray, "front"],
     front_values: Float[np.ndarray, "front"],
 ) -> Float[np.ndarray, "points"]:
-    """How many times the cost of the cheapest point of the front that is as good; NaN where there is none.
+    """How many times the cost of the cheapest point of the front that is as good; NaN if there is none.
 
     The front is in the order of `front`. One is the front itself; below it are points that the front does not know.
     """

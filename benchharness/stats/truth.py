@@ -1,6 +1,6 @@
 """What a table of all cells says about single operations on edges, and what scores of operations say about cells.
 
-Accuracies of cells come in the order of the architectures' codes, NaN where a table holds none, so that they can be
+Accuracies of cells come in the order of the architectures' codes, NaN if a table holds none, so that they can be
 seen as an array with one axis per edge.
 """
 
@@ -19,7 +19,7 @@ _GRID = (len(OPS),) * len(EDGES)
 
 
 def edge_truth(accuracy_pct: Cells, reduce: Reduce = "mean") -> Scores:
-    """Mean (or best) accuracy of the cells with operation o on edge e; NaN where no cell has a figure."""
+    """Mean (or best) accuracy of the cells with operation o on edge e; NaN if no cell has a figure."""
     grid = accuracy_pct.reshape(_GRID)
     return np.stack([_among(grid, (edge,), reduce) for edge in range(len(EDGES))])
 

@@ -44,7 +44,7 @@ def read(folder: Path) -> pd.DataFrame:
 
     Accuracies are in percent; what a run has not got yet is None or NaN. Where files of one name but different content
     were run, `method` tells them apart as `name@abcdef`, with the beginning of the content's SHA-256. Raises
-    `UserError` where there is no such folder, or where a run in it was written by another version. Copies of runs do
+    `UserError` if there is no such folder, or if a run in it was written by another version. Copies of runs do
     not count: see `store.listing`.
     """
     folder = files.path_of(folder)

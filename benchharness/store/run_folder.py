@@ -160,7 +160,7 @@ def _is_called_after(folder: Path, run_id: str) -> bool:
 def read_record(folder: Path) -> RunRecord | None:
     """The record of the run in `folder`; None if `examined_record` finds a problem.
 
-    Raises `UserError` where another version wrote it.
+    Raises `UserError` if another version wrote it.
     """
     record, problem = examined_record(folder)
     return None if problem else record

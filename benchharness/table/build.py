@@ -28,7 +28,7 @@ def build_table(
     """A `Table` of these arrays, copied; `about` needs `name`, `version` and `source`.
 
     The rows of all architectures are put in the order of the benchmark's index; those of a part stay as they are.
-    Raises `UserError` where the arrays do not fit together, an architecture comes twice, or an accuracy is none.
+    Raises `UserError` if the arrays do not fit together, an architecture comes twice, or an accuracy is none.
     """
     rows = _order(ops)
     table = Table(

@@ -157,7 +157,7 @@ def measure_of(column: str) -> Measure | None:
 
 
 def measured_in(unit: str) -> Measure:
-    """The measure of a unit that somebody names; raises `UserError` where none is known by it."""
+    """The measure of a unit that somebody names; raises `UserError` if none is known by it."""
     if unit.lower() not in UNITS:
         raise UserError(f"unknown unit {unit[:40]!r}; known: {', '.join(_SPELT.get(one, one) for one in UNITS)}")
     return Measure(UNITS[unit.lower()], _SPELT.get(unit.lower(), unit.lower()))

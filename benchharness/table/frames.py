@@ -57,7 +57,7 @@ def stem(path: Path) -> str:
 
 
 def names(path: Path, known: Callable[[str], bool]) -> set[str]:
-    """The columns' names, or for JSON those of the `known` ones that it mentions; raises `ValueError` where damaged."""
+    """The columns' names, or for JSON those of the `known` ones that it mentions; raises `ValueError` if damaged."""
     if form(path) == "parquet":
         import pyarrow.parquet as parquet  # takes 0.2 s, and is only needed for Parquet
 
@@ -73,7 +73,7 @@ def names(path: Path, known: Callable[[str], bool]) -> set[str]:
 def read_frame(path: Path, is_wanted: Callable[[str], bool]) -> "pd.DataFrame":
     """The rows of the file at `path`, of Parquet only the columns that are `is_wanted`.
 
-    Raises `UserError` where it is damaged, has no rows or more than four times the space, or two columns of one name.
+    Raises `UserError` if it is damaged, has no rows or more than four times the space, or two columns of one name.
     """
     import pandas as pd
 

@@ -45,7 +45,7 @@ def import_any(
 def import_costs(path: Path | str, name: str = "", unit: str = "") -> Installed:
     """Install the latencies or energies in the file at `path` under `name`, by default the file's own.
 
-    Raises `UserError` where it has none, or they are not as its columns say.
+    Raises `UserError` if it has none, or they are not as its columns say.
     """
     path = path_of(path)
     if not path.exists():
@@ -59,7 +59,7 @@ def import_costs(path: Path | str, name: str = "", unit: str = "") -> Installed:
 def import_table(path: Path | str, name: str = "", mapping: Mapping[str, str] | None = None) -> Installed:
     """Install the table at `path` under `name`, by default the one it has; `mapping` gives its columns for ours.
 
-    Raises `UserError` where it is in no known layout, is damaged or is not what it says.
+    Raises `UserError` if it is in no known layout, is damaged or is not what it says.
     """
     path = path_of(path)
     if not path.exists():

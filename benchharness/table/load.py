@@ -32,7 +32,7 @@ def load_table(name: str = "nas-bench-201") -> Table:
 def load_costs() -> dict[str, Cost]:
     """Every latency and energy of the benchmark's networks in the data folder, by name.
 
-    If two files have a column of one name, the second is called `FILE:NAME`. Raises `UserError` where one is damaged.
+    If two files have a column of one name, the second is called `FILE:NAME`. Raises `UserError` if one is damaged.
     """
     costs: dict[str, Cost] = {}
     for name in dict.fromkeys(item.name for item in catalog.installed((COSTS,))):
@@ -50,7 +50,7 @@ def is_packaged(name: str) -> bool:
 def load_for(dataset: str) -> Table:
     """The ground truth of `dataset`: NAS-Bench-201 for its three, for any other the table called like the data set.
 
-    Raises `UserError` where there is no such table, with the command that brings or measures one.
+    Raises `UserError` if there is no such table, with the command that brings or measures one.
     """
     if (dataset := canonical(dataset)) in DATASETS:
         return load_table()

@@ -87,7 +87,7 @@ def tabulated(
 def merged(table: Table, added: Table) -> Table:
     """`table`, and after its rows those architectures of `added` that it lacks, with the figures that both are of.
 
-    `about` stays that of `table`. Raises `UserError` where the two are of networks of different sizes.
+    `about` stays that of `table`. Raises `UserError` if the two are of networks of different sizes.
     """
     if table.about.get("network") != added.about.get("network"):
         raise UserError(f"the trainings added to table {table.about['name']!r} are of networks of another size")
@@ -114,7 +114,7 @@ def _is_class(code: int) -> bool:
 
 
 def _column(runs: list[list[Training]], name: str) -> Float[np.ndarray, "classes seeds"]:
-    """A row per class, NaN where it was trained less often than others."""
+    """A row per class, NaN if it was trained less often than others."""
     width = max(map(len, runs))
     values = [[getattr(line, name) for line in lines] + [None] * (width - len(lines)) for lines in runs]
     return np.array(values, np.float64)
@@ -125,7 +125,7 @@ def _mean(runs: Float[np.ndarray, "archs seeds"]) -> Float[np.ndarray, "archs"]:
 
 
 def _extended(columns: Mapping[Any, Any], added: Mapping[Any, Any], new: Any) -> dict[Any, Any]:
-    """Every column with the `new` rows of its counterpart below it, NaN where that has none."""
+    """Every column with the `new` rows of its counterpart below it, NaN if that has none."""
     return {
         key: _stacked(column, added[key][new] if key in added else np.empty((int(new.sum()), 0)))
         for key, column in columns.items()

@@ -92,7 +92,7 @@ def _near(value: float, known: float) -> bool:
 def checked(table: Table) -> Table:
     """`table`, if its content has the checksum it states and, under the benchmark's name, is the whole benchmark.
 
-    Raises `UserError` where a checksum, the number of rows, an optimum or the all-skip cell of the papers is not right.
+    Raises `UserError` if a checksum, the number of rows, an optimum or the all-skip cell of the papers is not right.
     """
     for check in checks(table):
         if check.problem:
@@ -103,7 +103,7 @@ def checked(table: Table) -> Table:
 def check_costs(
     ops: UInt8[np.ndarray, "archs edges"], about: Mapping[str, Any], params_m: np.ndarray, flops_m: np.ndarray
 ) -> None:
-    """Raise `UserError` where costs given beside the accuracies differ from the closed form: rows are shuffled."""
+    """Raise `UserError` if costs given beside the accuracies differ from the closed form: rows are shuffled."""
     size = space.Network(**about.get("network", {}))
     costs = (("params_m", params_m, space.params_m(ops, size)), ("flops_m", flops_m, space.flops_m(ops, size)))
     for name, given, right in costs:
@@ -114,7 +114,7 @@ def check_costs(
 
 
 def check_official_costs(arch: space.Arch, trained_on: str, params_m: Any, flops_m: Any) -> None:
-    """Raise `UserError` where the costs that an official file states are not those of the architecture.
+    """Raise `UserError` if the costs that an official file states are not those of the architecture.
 
     Its FLOPs count convolutions and the classifier alone, at 32x32 (16x16 for ImageNet16-120): fewer than
     `Table.flops_m`, which counts normalisation, activation and pooling as well.

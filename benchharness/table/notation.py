@@ -35,7 +35,7 @@ EXPECTED: Final = (
 
 
 def read_cell(given: Any) -> Arch:
-    """The architecture that `given` spells; raises `UserError` where it spells none.
+    """The architecture that `given` spells; raises `UserError` if it spells none.
 
     Texts: the benchmark's own string, alone or as `Structure(4 nodes with ...)`; six pairs of operation and source
     node, as nested tuples or in a DARTS-style `Genotype`; operations by edge (`'1<-0': 'none', ...`); the short form
@@ -60,7 +60,7 @@ def read_cell(given: Any) -> Arch:
 
 
 def read_index(given: Any) -> int:
-    """The benchmark's index of the one architecture that `given` names; raises `UserError` where it names none.
+    """The benchmark's index of the one architecture that `given` names; raises `UserError` if it names none.
 
     It is a whole number, also as text, or a cell in any spelling that `read_cell` knows.
     """

@@ -79,7 +79,7 @@ def spread(table: Table, metric: Metric) -> Spread:
 
 
 def noise(table: Table, metric: Metric) -> Noise | None:
-    """How much training seeds alone move `figure`; None where no architecture was trained twice."""
+    """How much training seeds alone move `figure`; None if no architecture was trained twice."""
     runs = table.by_seed.get(metric, np.empty((len(table), 0)))[trained(table, metric)]
     if not len(several := runs[np.isfinite(runs).sum(1) > 1]):
         return None
@@ -90,7 +90,7 @@ def noise(table: Table, metric: Metric) -> Noise | None:
 
 
 def cannot_rank(table: Table, metric: Metric) -> str:
-    """Why ranks and percentiles by `figure` say next to nothing, in a sentence without its end; empty where they do.
+    """Why ranks and percentiles by `figure` say next to nothing, in a sentence without its end; empty if they do.
 
     A table ranks where it holds enough networks to be ranked among, and where two trainings of the same networks agree
     on their order.

@@ -54,7 +54,7 @@ def write_table(path: Path, table: Content) -> None:
 
 
 def read_table(path: Path) -> dict[str, Any]:
-    """The fields of the `Table` in the file at `path`; raises `UserError` where it holds none."""
+    """The fields of the `Table` in the file at `path`; raises `UserError` if it holds none."""
     header, arrays = npz.read_arrays(path, KIND, LIMIT_BYTES)
     if header.get("format") != FORMAT:
         raise UserError(f"{path} is a table of format {header.get('format')!r}; this version reads format {FORMAT}")

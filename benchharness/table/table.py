@@ -37,7 +37,7 @@ class Table:
 
     Arrays are read-only and in row order. A whole number always means the benchmark's own index of an architecture, in
     a table of a part of them too; in a complete table it is the row as well. A table that holds a part says so
-    (`complete`) and refuses the others. Accuracies are in percent, NaN where the table does not hold them. Where a
+    (`complete`) and refuses the others. Accuracies are in percent, NaN if the table does not hold them. Where a
     question does not say after how many epochs of training, it is about the most that the table holds for the data set.
     """
 
@@ -99,7 +99,7 @@ class Table:
         return marks
 
     def epochs(self, dataset: str) -> int:
-        """The most epochs of training that it holds figures of `dataset` for; raises `UserError` where it has none."""
+        """The most epochs of training that it holds figures of `dataset` for; raises `UserError` if it has none."""
         if (dataset := canonical(dataset)) not in self._epochs:
             raise lacking(Metric(dataset, "test", 200), self.means)
         return self._epochs[dataset]
@@ -118,7 +118,7 @@ class Table:
     ) -> Float[np.ndarray, "*archs"]:
         """Accuracy in percent of `archs`: the mean over training seeds, or that of the training run numbered `seed`.
 
-        For `archs=None` it is NaN where the table holds none; asked by name, a missing one raises `UserError`, as do an
+        For `archs=None` it is NaN if the table holds none; asked by name, a missing one raises `UserError`, as do an
         architecture and a figure the table does not hold.
         """
         metric = self._figure(dataset, split, epochs)
@@ -132,7 +132,7 @@ class Table:
         return accuracies
 
     def seeds(self, dataset: str, split: str, epochs: int | None = None) -> Float[np.ndarray, "archs seeds"]:
-        """Accuracy in percent of every single training run, NaN where fewer were released."""
+        """Accuracy in percent of every single training run, NaN if fewer were released."""
         return np.asarray(self._held(self.by_seed, self._figure(dataset, split, epochs)))
 
     def optimum(self, dataset: str, split: str, epochs: int | None = None) -> Optimum:
@@ -212,7 +212,7 @@ class Table:
     def rows(self, archs: Archs) -> Any:
         """The rows of `archs`: an int for one architecture, an array of their shape for many.
 
-        Raises `UserError` where one is no architecture, or the table lacks it.
+        Raises `UserError` if one is no architecture, or the table lacks it.
         """
         if type(archs) is int and 0 <= archs < space.SIZE and self._in_order:  # twice as fast as by way of an array
             return archs
@@ -302,7 +302,7 @@ class Table:
 
 
 def check(table: Table) -> None:
-    """Raise `UserError` where the arrays of `table` do not fit together or hold what no table can."""
+    """Raise `UserError` if the arrays of `table` do not fit together or hold what no table can."""
     rows, ops = len(table.ops), table.ops
     check_network(table.about)
     if ops.shape != (rows, len(space.EDGES)) or ops.dtype != np.uint8 or (ops >= len(space.OPS)).any():
@@ -320,7 +320,7 @@ def check(table: Table) -> None:
 
 
 def check_network(about: Mapping[str, Any]) -> None:
-    """Raise `UserError` where `about` describes no network that could be."""
+    """Raise `UserError` if `about` describes no network that could be."""
     network = about.get("network", {})
     sizes = network if isinstance(network, Mapping) and set(network) <= set(Network._fields) else {"": None}
     if not all(type(size) is int and 0 < size < 1 << 16 for size in sizes.values()):

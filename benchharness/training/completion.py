@@ -66,7 +66,7 @@ def announced(
 ) -> list[str]:
     """A sentence for each measured table that may lack derived cells: how many trainings follow, and for how long.
 
-    `statuses` are those of `specs` by run id; `runs` are all runs of their folder, None where there is no folder. The
+    `statuses` are those of `specs` by run id; `runs` are all runs of their folder, None if there is no folder. The
     number is a bound, since every run that is not done yet may derive another cell.
     """
     unfinished = Counter[str]()

@@ -126,7 +126,7 @@ class Journal:
         A training that was interrupted goes on from the last epoch saved. If `keep`, the trained weights are kept too,
         up to some megabytes per training.
 
-        Raises `UserError` where a training fails; what ended before it is kept.
+        Raises `UserError` if a training fails; what ended before it is kept.
         """
         lacking = self.missing(codes, seeds)
         work = {
@@ -153,7 +153,7 @@ class Journal:
     def ready(self) -> None:
         """Make the file ready for appending: cuts off a last line that a crash left incomplete.
 
-        Raises `UserError` where it cannot be written.
+        Raises `UserError` if it cannot be written.
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -218,7 +218,7 @@ def lacking(table: Table, archs: Iterable[Arch]) -> list[int]:
 def journal_of(table: Table) -> Journal:
     """The journal of the trainings that `table` was made of, and of more of them.
 
-    Raises `UserError` where the table does not say how it was trained, or was trained on other images than are here.
+    Raises `UserError` if the table does not say how it was trained, or was trained on other images than are here.
     """
     recipe = recipe_of(table)
     if recipe is None:

@@ -30,7 +30,7 @@ class Comparison(NamedTuple):
     theirs: float
     """The table's mean over its training seeds, percent."""
     noise: float
-    """Standard deviation of the table's figure over trainings, in points; NaN where the table cannot tell."""
+    """Standard deviation of the table's figure over trainings, in points; NaN if the table cannot tell."""
     noise_of: str
     """The trainings that `noise` is of: empty for this architecture's own, after as many epochs."""
     equals: Float[np.ndarray, "archs"]

@@ -38,7 +38,7 @@ class Parts(NamedTuple):
 
 
 class TrainResult(NamedTuple):
-    """The result of one training: accuracies in percent (NaN where the recipe measures none) and its cost."""
+    """The result of one training: accuracies in percent (NaN if the recipe measures none) and its cost."""
 
     valid: float
     test: float
@@ -61,7 +61,7 @@ class TrainCurve(NamedTuple):
 def parts(images: ImageSet, recipe: TrainConfig) -> Parts:
     """Which images train and which measure, as `recipe.trained_on` says.
 
-    Raises `UserError` where that needs the benchmark's split file and the data folder has none.
+    Raises `UserError` if that needs the benchmark's split file and the data folder has none.
     """
     total, tests = len(images.train_labels), len(images.test_labels)
     outer = total + np.arange(tests)
@@ -109,7 +109,7 @@ class Trainer:
         """Train `arch` with one training seed and measure it; its weights are kept in the file `keep`, if one is named.
 
         Its epochs are saved in the file `unfinished`, if one is named, and a training that is saved there goes on; its
-        seconds are those of all sittings. Raises `FloatingPointError` where the loss stops being a finite number.
+        seconds are those of all sittings. Raises `FloatingPointError` if the loss stops being a finite number.
         """
         started = time.perf_counter()
         saved = Unfinished(unfinished, f"{to_string(arch)} seed {seed}")

@@ -33,7 +33,7 @@ class Unfinished:
     def load(self, net: nn.Module, optimizer: torch.optim.Optimizer, epochs: int) -> TrainProgress | None:
         """Give `net` and `optimizer` the saved state of this training of `epochs` epochs, and tell how far it is.
 
-        None where nothing usable is saved; `net` and `optimizer` are then to be made anew.
+        None if nothing usable is saved; `net` and `optimizer` are then to be made anew.
         """
         if self.path is None or not files.is_sound(self.path):
             return None
@@ -53,7 +53,7 @@ class Unfinished:
     def save(self, net: nn.Module, optimizer: torch.optim.Optimizer, progress: TrainProgress) -> None:
         """Save the state after an epoch, if the last one was saved `EVERY_S` ago or more.
 
-        Raises `UnwritableError` where the system refuses.
+        Raises `UnwritableError` if the system refuses.
         """
         if self.path is None or time.perf_counter() - self._saved < EVERY_S:
             return

@@ -43,7 +43,7 @@ def against(
 ) -> list[str]:
     """Report `method` against each of `baselines`, all in the folder `results`; returns the verdicts.
 
-    The report goes to the folder `out`, as `build` writes one; `runs` are as there. Raises `UserError` where `results`
+    The report goes to the folder `out`, as `build` writes one; `runs` are as there. Raises `UserError` if `results`
     has no such method.
     """
     contests = [Contest(method, baseline) for baseline in baselines]
@@ -55,7 +55,7 @@ def versions(first: Path, second: Path, out: Path, tables: Tables) -> list[str]:
     """Report every method that two folders of results share, the first folder's runs against the second's.
 
     Their settings may differ: what the difference does is then what the report tells. Where they share no method but
-    hold one each, these two are compared. Raises `UserError` where that fails too.
+    hold one each, these two are compared. Raises `UserError` if that fails too.
     """
     frames = [store.read(folder) for folder in (first, second)]
     names = [sorted(frame["method"].unique()) for frame in frames]

@@ -28,7 +28,7 @@ def likeness_table(evidence: Evidence, contests: Iterable[Sequence[str]]) -> pd.
     """One row per pair of methods, over the seeds that both have finished.
 
     `valid` and `baseline_valid`: the supernet's validation accuracy after its last epoch, percent, with `_std` over
-    seeds; `difference`, `low`, `high` in points and `valid_p` of them paired; NaN where a method trains no supernet of
+    seeds; `difference`, `low`, `high` in points and `valid_p` of them paired; NaN if a method trains no supernet of
     its own. `stats.Likeness` of the cells. `valid_holm`, `cells_holm`: both p's of all rows corrected together.
     """
     last = evidence.curves.sort_values("epoch").groupby(["method", "seed"], observed=True).tail(1)

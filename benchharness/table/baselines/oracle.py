@@ -45,7 +45,7 @@ class Oracle:
         self.visits: list[tuple[int, float, float]] = []
 
     def ask(self, cell: Arch) -> float:
-        """The validation accuracy of `cell` in percent; raises `Spent` where its training would end too late."""
+        """The validation accuracy of `cell` in percent; raises `Spent` if its training would end too late."""
         code = to_code(cell)
         clock = self.clock + float(self.feedback.seconds[code])
         if clock > self.budget:

@@ -37,7 +37,7 @@ def recognises(path: Path) -> str | None:
 
 
 def names_in(path: Path, is_known: Callable[[str], bool]) -> set[str]:
-    """The names of the columns of the file at `path`; none where it is no such file, too large or damaged.
+    """The names of the columns of the file at `path`; none if it is no such file, too large or damaged.
 
     A file is read as frames of columns that are known; see `frames.names`.
     """
@@ -55,7 +55,7 @@ def reads(path: Path) -> bool:
 
 
 def read_source(path: Path) -> Table:
-    """The table in the file at `path`; raises `UserError` where it is not as its columns say."""
+    """The table in the file at `path`; raises `UserError` if it is not as its columns say."""
     return read_as(path, recognises(path) or frames.stem(path))
 
 
@@ -63,8 +63,8 @@ def read_as(path: Path, name: str, columns: Mapping[str, str] | None = None) -> 
     """The table in the file at `path` under another `name`; `columns` gives the file's own names for ours.
 
     Architectures are those of the column `arch`, in any spelling, else those that the benchmark numbers as in the
-    column `index`. Raises `UserError` where a column is missing or none of ours, a value is none, costs are not those
-    of the architectures, and, under the benchmark's name, where it is not the benchmark, whole and unmixed.
+    column `index`. Raises `UserError` if a column is missing or none of ours, a value is none, costs are not those
+    of the architectures, and, under the benchmark's name, if it is not the benchmark, whole and unmixed.
     """
     columns = columns or {}
     mapped_names = set(columns.values())
@@ -149,7 +149,7 @@ def _numbering(rows: "pd.DataFrame", numbers: Any, ops: Any) -> list[str]:
 
 
 def _check_percent(metric: Metric, values: Any, path: Path) -> None:
-    """Raise `UserError` where a column is of shares, or has values among them that no trained network has."""
+    """Raise `UserError` if a column is of shares, or has values among them that no trained network has."""
     known_values = values[~np.isnan(values)]
     if known_values.size and known_values.max() <= 1:
         raise UserError(f"{path} has accuracies of at most 1 for {metric}; they are to be in percent")
@@ -160,7 +160,7 @@ def _check_percent(metric: Metric, values: Any, path: Path) -> None:
 
 
 def _padded(column: "pd.Series[Any]") -> Any:
-    """Lists of one to a few values, or texts of them, as one array, NaN where a list is shorter."""
+    """Lists of one to a few values, or texts of them, as one array, NaN if a list is shorter."""
     try:
         lists = [row.strip("[]").replace(",", " ").split() if isinstance(row, str) else row for row in column]
         runs = [np.array(row, float).reshape(-1) for row in lists]

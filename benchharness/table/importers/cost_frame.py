@@ -28,7 +28,7 @@ def recognises(path: Path) -> str | None:
 
 
 def read_source(path: Path) -> Costs:
-    """The costs in the file at `path`; raises `UserError` where it is not as its columns say."""
+    """The costs in the file at `path`; raises `UserError` if it is not as its columns say."""
     return read_as(path, frames.stem(path))
 
 
@@ -36,7 +36,7 @@ def read_as(path: Path, name: str, unit: str = "") -> Costs:
     """The costs in the file at `path` under another `name`; with a `unit`, every numeric column is a cost in that unit.
 
     Architectures are those of the column `arch`, in any spelling, else those of the column `index`. Raises `UserError`
-    where a column is missing or holds nothing positive, a value is no number, or an architecture comes twice.
+    if a column is missing or holds nothing positive, a value is no number, or an architecture comes twice.
     """
     given = measured_in(unit) if unit else None
     frame = frames.read_frame(path, lambda column: bool(given) or _known(column))

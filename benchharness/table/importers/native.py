@@ -13,13 +13,13 @@ LAYOUT: Final = "a table in the format of benchharness (.npz)"
 
 
 def recognises(path: Path) -> str | None:
-    """The name the table gives itself, None where `path` is no such file."""
+    """The name the table gives itself, None if `path` is no such file."""
     name = npz.header(path, KIND).get("about", {}).get("name")
     return str(name) if name else None
 
 
 def read_source(path: Path) -> Table:
-    """The table in the file at `path`, checked; raises `UserError` where it is not what it says."""
+    """The table in the file at `path`, checked; raises `UserError` if it is not what it says."""
     return checked(Table.open(path))
 
 

@@ -10,11 +10,11 @@ LAYOUT: Final = "costs in the format of benchharness (.npz)"
 
 
 def recognises(path: Path) -> str | None:
-    """The name the costs give themselves, None where `path` is no such file."""
+    """The name the costs give themselves, None if `path` is no such file."""
     name = npz.header(path, KIND).get("about", {}).get("name")
     return str(name) if name else None
 
 
 def read_source(path: Path) -> Costs:
-    """The costs in the file at `path`; raises `UserError` where it is not what it says."""
+    """The costs in the file at `path`; raises `UserError` if it is not what it says."""
     return Costs.open(path)

@@ -59,7 +59,7 @@ def recognises(path: Path) -> str | None:
 
 
 def read_source(path: Path) -> Table:
-    """The table at `path`; raises `UserError` where it is not the benchmark, whole and unmixed.
+    """The table at `path`; raises `UserError` if it is not the benchmark, whole and unmixed.
 
     A folder may hold a part: its table has another name.
     """

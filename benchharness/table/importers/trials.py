@@ -40,7 +40,7 @@ class Gathered:
     def add(self, index: Any, states: Any) -> None:
         """Take in the architecture numbered `index`, given as the plain states of its trainings by their epochs.
 
-        Raises `UserError` where they are not laid out as official files have them, or the costs they state are not
+        Raises `UserError` if they are not laid out as official files have them, or the costs they state are not
         those of the architecture.
         """
         if type(index) is not int or not 0 <= index < space.SIZE or self._held[index]:
