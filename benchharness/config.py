@@ -1,4 +1,4 @@
-"""Search protocols: named presets of every number a search depends on, each one overridable and recorded in the run."""
+"""Search protocols: presets of all settings of a search, each of which can be changed and is recorded in the run."""
 
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -16,12 +16,12 @@ Settings = TypeVar("Settings", bound="DataclassInstance")
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """How a supernet is searched; the defaults are those of the `drnas` protocol (METHODS of DrNAS and DARTS-PT)."""
+    """Settings of a supernet search; the defaults are the `drnas` protocol (the code of DrNAS and DARTS-PT)."""
 
     name: str
     epochs: int = 100
     images: int = 0
-    """Training images used at most, drawn by seed and halved into train and valid; 0 takes them all."""
+    """Most training images used, drawn by seed and halved into train and valid; 0 for all."""
     channels: int = 16
     cells: int = 5
     """Cells per stage, N in the benchmark's notation; there are three stages."""
@@ -37,33 +37,34 @@ class SearchConfig:
     nesterov: bool = False
     weight_decay: float = 3e-4
     clip: float = 5.0
-    """Gradient norm at which the weights' gradient is clipped; 0 never clips."""
+    """Gradient norm at which the weights' gradient is clipped; 0 for no clipping."""
     alpha_learning_rate: float = 3e-4
     alpha_beta1: float = 0.5
     alpha_beta2: float = 0.999
     alpha_weight_decay: float = 1e-3
     bn_eval: str = "running"
-    """Batch normalisation at evaluation: by `running` statistics, by those of the `batch`, or by the batch's in the
-    `cells` and the last normalisation and running ones in the stem and the residual blocks."""
+    """Statistics of batch normalisation in evaluations: `running`, those of the `batch`, or `cells`: the batch's in the
+    cells and before the classifier, running ones in the stem and the residual blocks."""
     eval_batch: int = 250
-    """Images a batch wherever accuracy or loss is measured without training."""
+    """Images per batch in evaluations."""
     eigenvalue_every: int = 0
-    """Epochs between measurements of the largest eigenvalue of the validation loss's Hessian in alpha; 0 never."""
+    """Epochs between measurements of the largest eigenvalue of the validation loss's Hessian in alpha; 0 for none."""
     ranking: int = 0
-    """Architectures, drawn by seed, whose inherited-weight accuracy is measured after the search."""
+    """Number of architectures, drawn by seed, whose accuracy with inherited weights is measured after the search."""
     ranking_batches: int = 0
-    """Evaluation batches on which that accuracy is measured; 0 takes the whole validation half."""
+    """Number of evaluation batches on which that accuracy is measured; 0 for the whole validation half."""
     numerics: str = "float32"
     period: int = 0
-    """Epochs in which the rate falls to its smallest value, to rise again as the cosine does; 0 takes all epochs."""
+    """Epochs in which the learning rate falls to its smallest value; then it rises along the cosine. 0 for all."""
     last_affine: bool = True
     """Whether the normalisation before the classifier has affine weights."""
     cells_apart: bool = False
-    """Whether each cell of the network trains an architecture of its own where a method draws one at random; one in
-    which a node gets `none` alone is drawn again."""
+    """Whether each cell of the network trains its own architecture if the method draws architectures at random; an
+    architecture in which only `none` enters a node is redrawn."""
     cell_batch: int = 0
-    """Images, drawn for each sampled cell, by which it is judged (ENAS's rewards, the best of 100), with `bn_eval`'s
-    normalisation; 0 judges by batch statistics: rewards on the next validation batch, the best of 100 on the same."""
+    """Number of images, drawn for each sampled cell, on which it is evaluated (ENAS's rewards, the best of 100) with
+    the normalisation `bn_eval`. 0: batch statistics; rewards use the next validation batch, the best of 100 the same
+    one."""
     cell_augmented: bool = False
     """Whether those images are augmented."""
 
@@ -94,7 +95,7 @@ PROTOCOLS: Final = {
     "drnas": SearchConfig(name="drnas"),
     "nats": _NATS,
     "nb201": replace(_NATS, name="nb201", epochs=50, clip=5.0, bn_eval="running", last_affine=True),
-    # Rates of alpha at which two cores can decide in minutes: see docs/protocols.md.
+    # Learning rates of alpha at which searches of minutes on two cores can decide: see docs/protocols.md.
     "cpu": SearchConfig(
         name="cpu",
         epochs=16,
@@ -118,7 +119,7 @@ PROTOCOLS: Final = {
         ranking=100,
         ranking_batches=1,
     ),
-    # For small images: with it the default command takes minutes, trainings of cells that a table lacks included.
+    # For small images: the default command takes minutes with it, including the trainings of missing cells.
     "small": SearchConfig(
         name="small",
         epochs=12,
@@ -152,15 +153,15 @@ BY_METHOD: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
     },
     "nats": {"rsps": {"cells_apart": True}},
 }
-"""Settings of a preset that differ for single methods, by the trained method."""
+"""Settings of a preset for single methods, by the method that is trained."""
 _LATER: Final = ("period", "last_affine", "cells_apart", "cell_batch", "cell_augmented")
-"""Settings that older runs do not record; they had the defaults, which run ids leave out."""
+"""Settings added later. Older runs, which had the defaults, do not record them; run ids leave their defaults out."""
 
 
 def for_method(settings: SearchConfig, method: str, given: Collection[str] = ()) -> SearchConfig:
-    """`settings` for `method`: the preset's own values for it replace those that are neither `given` nor changed.
+    """`settings` for `method`: settings that are neither `given` nor changed get the preset's values for that method.
 
-    The result is named after the preset that it equals, if there is one. Raises `UserError` if settings contradict
+    The result has the name of the preset that it equals, if there is one. Raises `UserError` if settings contradict
     each other.
     """
     preset, own = PROTOCOLS.get(settings.name), BY_METHOD.get(settings.name, {}).get(method, {})
@@ -180,14 +181,14 @@ def recorded(settings: SearchConfig) -> dict[str, Any]:
 
 
 def named(values: Mapping[str, Any], method: str, ignoring: Collection[str] = ()) -> str:
-    """The preset that `values` equal for `method`, apart from settings in `ignoring`; else the name in `values`."""
+    """Name of the preset that `values` equal for `method`, apart from settings in `ignoring`; else the name in them."""
     names = [str(values["name"]), *PROTOCOLS]
     equal = (name for name in names if name in PROTOCOLS and not departures({**values, "name": name}, method, ignoring))
     return next(equal, names[0])
 
 
 def departures(values: Mapping[str, Any], method: str, ignoring: Collection[str] = ()) -> dict[str, Any]:
-    """The recorded `values` that differ from the preset they name, for `method`; all if that preset is unknown."""
+    """Those of the recorded `values` that differ, for `method`, from the preset they name; all if it is unknown."""
     whole = {**{key: SearchConfig.__dataclass_fields__[key].default for key in _LATER}, **values}
     name = str(values["name"])
     preset = {**vars(PROTOCOLS[name]), **BY_METHOD.get(name, {}).get(method, {})} if name in PROTOCOLS else {}
@@ -219,7 +220,7 @@ def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
 
 
 def check_values(values: Mapping[str, Any], choices: Mapping[str, Sequence[str]], positive: Iterable[str]) -> None:
-    """Raise `UserError` if a value is none of its `choices`, below 0, not finite, or 0 though it is `positive`."""
+    """Raise `UserError` if a value is not among its `choices`, below 0, not finite, or 0 though in `positive`."""
     for key, allowed in choices.items():
         if values[key] not in allowed:
             raise unknown(key, values[key], allowed)
@@ -262,11 +263,11 @@ def _check_search_config(settings: SearchConfig) -> None:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How an architecture is trained; the defaults are NAS-Bench-201's with 12 epochs (Dong & Yang 2020, section 2.2),
-    but for `rate_by` and `trained_on`, whose defaults are what tables from before there was a choice were trained with.
+    """Settings of the training of an architecture; the defaults are NAS-Bench-201's for 12 epochs (Dong & Yang 2020,
+    section 2.2), except `rate_by` and `trained_on`, whose defaults are those of tables made before the choice existed.
 
-    SGD with momentum, weight decay, and a rate that falls to zero along a half cosine; augmentation is the data set's
-    own.
+    SGD with momentum, weight decay, and a learning rate that falls to zero along a half cosine; augmentation is the
+    data set's own.
     """
 
     name: str = "nas-bench-201"
@@ -274,10 +275,10 @@ class TrainConfig:
     batch: int = 256
     learning_rate: float = 0.1
     warmup: float = 0.0
-    """Share of all steps over which the rate first rises linearly."""
+    """Share of all steps in which the learning rate first rises linearly."""
     rate_by: str = "step"
-    """`step`: every step has a rate of its own. `epoch`: the rate of an epoch's first step holds until its end, as in
-    the benchmark, so that its last of 12 epochs has 0.0017."""
+    """`step`: the learning rate changes at every step. `epoch`: it changes at every epoch, as in the benchmark, whose
+    last of 12 epochs therefore has 0.0017."""
     momentum: float = 0.9
     nesterov: bool = True
     weight_decay: float = 5e-4
@@ -285,14 +286,14 @@ class TrainConfig:
     cells: int = 5
     """Cells per stage."""
     trained_on: str = "half"
-    """`half`: the first half of the training images, measured on the other half (valid) and on the test images.
-    `benchmark`: the same of CIFAR-10 by the benchmark's split file, whose halves are not those; `half` elsewhere.
-    `whole`: all training images; the test images are halved by seed into valid and test, but for CIFAR-10, where the
-    benchmark keeps them whole as test."""
+    """`half`: train on the first half of the training images, measure on the other half (valid) and the test images.
+    `benchmark`: the same, with the halves of the benchmark's split file for CIFAR-10; on other data sets as `half`.
+    `whole`: train on all training images; a seed halves the test images into valid and test, except on CIFAR-10, where
+    all of them are test images, as in the benchmark."""
     images: int = 0
-    """Training images used, the first so many of the part trained on; 0 takes them all."""
+    """Number of training images, taken from the start of the part trained on; 0 for all."""
     measured: int = 0
-    """Images that accuracy is measured on, the first so many of each part; 0 takes them all."""
+    """Number of images on which accuracy is measured, taken from the start of each part; 0 for all."""
 
 
 _RECIPE_CHOICES: Final = {"trained_on": ("half", "benchmark", "whole"), "rate_by": ("step", "epoch")}
@@ -318,5 +319,5 @@ def checked(config: TrainConfig) -> TrainConfig:
     """`config` itself; raises `UserError` if a value is out of range."""
     check_values(asdict(config), _RECIPE_CHOICES, _RECIPE_POSITIVE)
     if config.warmup >= 1:
-        raise UserError(f"warmup={config.warmup} leaves no step after it; it is a share of all steps, under 1")
+        raise UserError(f"warmup={config.warmup} is out of range; it is a share of all steps, below 1")
     return config

@@ -1,4 +1,4 @@
-"""Errors meant for the person at the keyboard: one sentence that names the bad value and what would be right."""
+"""Errors for users: one sentence that names the bad value and says what would be right."""
 
 import errno
 from collections.abc import Iterable, Mapping
@@ -9,19 +9,19 @@ _FULL: Final = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the quota is us
 
 
 class UserError(ValueError):
-    """A request that cannot be met as asked; the command line prints its sentence and exits with 2."""
+    """A request that cannot be met; the command line prints its sentence and exits with code 2."""
 
     def _render_traceback_(self) -> list[str]:
-        """What a notebook shows of it: the sentence, since the way to it through this package helps nobody."""
+        """What a notebook shows: only the sentence, since a traceback through this package does not help users."""
         return [f"UserError: {self}"]
 
 
 class UnwritableError(OSError):
-    """A file that the system would not have written: one sentence with the path, and what to do."""
+    """A file that cannot be written: one sentence with the path and a remedy."""
 
 
 def unwritable(path: object, error: OSError) -> UnwritableError:
-    """The error for a `path` where writing failed with the system's own `error`."""
+    """The `UnwritableError` for `path`, where writing failed with the operating system's `error`."""
     full = _FULL.get(error.errno or 0, "")
     remedy = "make room" if full else "see to that, or choose another place"
     reason = full or error.strerror or error
@@ -29,11 +29,11 @@ def unwritable(path: object, error: OSError) -> UnwritableError:
 
 
 class WorkerError(UserError):
-    """What the machine that works on a run lacks, so that another one may well make the run."""
+    """Something that the worker's machine lacks; another machine may be able to make the run."""
 
 
 def unknown_option(owner: str, key: str, known: Mapping[str, object]) -> UserError:
-    """The error for an option that `owner` has not got; `known` ones are shown with their values, one being `none`."""
+    """The error for an option that `owner` does not have; lists the `known` options with their values."""
     if not known:
         return UserError(f"unknown option {key!r}; {owner} has no options")
     near = get_close_matches(key, known, n=1, cutoff=0.4)
@@ -44,7 +44,7 @@ def unknown_option(owner: str, key: str, known: Mapping[str, object]) -> UserErr
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> UserError:
-    """The error for a name that is not among the `known` ones, with the nearest right name first."""
+    """The error for a `name` that is not among the `known` ones; suggests the most similar known name."""
     names = list(known)
     near = get_close_matches(str(name), names, n=1, cutoff=0.4)
     hint = f" did you mean {near[0]!r}?" if near else ""

@@ -13,35 +13,35 @@ import msgspec
 from benchharness.errors import UserError
 
 SCHEMA: Final = 1
-"""Version of the files in a run's folder; raised whenever an older reader would misread a newer folder."""
+"""Version of the files in a run's folder; increased whenever an older reader would misread a newer folder."""
 _SEAL: Final = "sha256"
-"""In a record's JSON: the digest of all the rest, so that a value changed afterwards is noticed."""
+"""Key, in a record's JSON, of the digest of all other values, which detects later changes."""
 
 
 class Status(StrEnum):
-    """Where a run stands; always derived from its folder, never stored."""
+    """Status of a run; derived from its folder, never stored."""
 
     ABSENT = "absent"
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
     STALE = "stale"
-    """Begun, not finished, and nobody is working on it: the same command goes on from its checkpoint."""
+    """Begun and not finished, and no process works on it; the same command resumes it from its checkpoint."""
 
 
 class OtherVersion(UserError):  # noqa: N818
-    """A spec or record in a folder that another version of this package wrote."""
+    """Raised for a spec or record with another `schema`, written by another version of this package."""
 
 
 class Settings(TypedDict):
-    """Of a protocol's values, those that readers rely on."""
+    """The settings of a protocol on which readers rely."""
 
     name: str
     epochs: NotRequired[int]
 
 
 class Images(TypedDict, total=False):
-    """Of what is known of the images searched on, that which readers rely on."""
+    """The facts about a run's images on which readers rely."""
 
     label: str
     sha256: str
@@ -53,14 +53,14 @@ class Images(TypedDict, total=False):
 
 
 class _Document:
-    """One JSON object with a `schema`, as `spec.json` and `record.json` hold it."""
+    """A JSON object with a `schema`, such as the content of `spec.json` and `record.json`."""
 
     _parts: ClassVar[Mapping[str, Any]] = {}
-    """What readers rely on within fields that may hold more."""
+    """Types of the values inside a field on which readers rely; the field may hold further values."""
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """What `to_json` wrote; raises `UserError` if the text is none."""
+        """Parse the text of `to_json`; raises `UserError` if it is damaged or of another kind."""
         try:
             return cls.from_object(msgspec.json.decode(text))
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -68,7 +68,7 @@ class _Document:
 
     @classmethod
     def from_object(cls, value: Any) -> Self:
-        """The same from JSON that has been parsed already; what it holds beyond our own fields is left out."""
+        """Like `from_json`, for JSON that is parsed already; unknown fields are dropped."""
         schema = value.get("schema") if isinstance(value, dict) else None
         if type(schema) is not int:
             raise UserError(f"not a {cls.__name__}: it has no schema")
@@ -88,11 +88,11 @@ class _Document:
 
 @dataclass(frozen=True)
 class RunSpec(_Document):
-    """One run of the plan: a supernet (`trains`, its options, data set, protocol, seed) and how the cell is derived."""
+    """Request of one run: a supernet (`trains`, its options, data set, protocol, seed) and how the cell is derived."""
 
     _parts: ClassVar[Mapping[str, Any]] = {"protocol": Settings}
     method: str
-    """The name in tables, as asked for: `darts`, `ostr`, `snas+ostr`, `snas:tau_max=5`, or a user's file's name."""
+    """Name in tables, as requested: `darts`, `ostr`, `snas+ostr`, `snas:tau_max=5`, or the name of a user's file."""
     trains: str
     """The method whose supernet is trained."""
     selection: str
@@ -104,25 +104,24 @@ class RunSpec(_Document):
     source: str = ""
     """SHA-256 of the user's method file, empty for built-in methods."""
     split_sha256: str = ""
-    """Of the benchmark's split, where the protocol asks for it and its file was at hand when the run was planned; else
-    empty, and then a seeded draw takes its place."""
+    """SHA-256 of the benchmark's split, if the protocol uses it and its file was installed when the run was planned;
+    else empty, and a seeded draw replaces the split."""
     versions: Mapping[str, int] = field(default_factory=dict)
-    """Of what is searched otherwise than runs of old did under the same name: the `method` or its `images`; empty if
-    nothing is."""
+    """Versions above 1 of the `method` and of the handling of its `images`: how often their behaviour has changed."""
 
     @property
     def run_id(self) -> str:
-        """16 hex digits that depend on nothing but the content of this spec."""
+        """The run id: 16 hex digits of a hash of this spec's content."""
         return digest(_content(self))
 
     @property
     def name(self) -> str:
-        """`method` for readers: truth values are `yes` and `no`, as on the command line, in whatever case ids have."""
+        """`method` for display: truth values are spelt `yes` and `no`, as on the command line."""
         return _TRUTH.sub(lambda match: "=yes" if match[1] == "True" else "=no", self.method)
 
     @property
     def label(self) -> str:
-        """`method`, shortened to what a folder may be called."""
+        """`method` as a folder name, shortened if necessary."""
         return (
             "".join(c if c.isalnum() or c in "+-_.=" else "_" for c in self.method)
             .encode()[:80]
@@ -140,25 +139,25 @@ class RunSpec(_Document):
 
 @dataclass(frozen=True)
 class RunRecord(_Document):
-    """The result of a finished run. Deterministic: times and machines are kept apart, in `machine.json`."""
+    """The result of a finished run. It is deterministic: times and machine are in `machine.json`."""
 
     _parts: ClassVar[Mapping[str, Any]] = {"data": Images}
     run_id: str
     arch: str
     """The derived cell in the benchmark's spelling."""
     supernet: str
-    """Run id under which the supernet was trained: this run's own, or that of the run it shares a supernet with."""
+    """Id of the run that trained the supernet: this run, or the run with which it shares the supernet."""
     measures: Mapping[str, float]
     """`mixed_batch_*` of the supernet, `derived_batch_*` of the one-hot cell with inherited weights: `accuracy_pct`,
     `loss`; both by batch statistics. Older records have `mixed_*` and `derived_*` by the protocol's `bn_eval`."""
     data: Mapping[str, Any]
     """The images searched on: `label`, `sha256`, `train_images`, `valid_images`, `split`."""
     notes: Mapping[str, Any] = field(default_factory=dict)
-    """What a selection has to say, e.g. `dead_edges` and `order`."""
+    """Notes of the selection, such as `dead_edges` and `order`."""
     package_sha256: str = ""
-    """Of this package's source in the process that derived the cell; empty in records older than this field."""
+    """SHA-256 of this package's source in the process that derived the cell; empty in older records."""
     files: Mapping[str, str] = field(default_factory=dict)
-    """Digests of the other files that hold this run's results; the store fills them in."""
+    """Digests of the run's other result files; filled in by the store."""
 
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, one spelling."""
@@ -167,25 +166,25 @@ class RunRecord(_Document):
 
 
 def canonical(value: Any) -> str:
-    """JSON with sorted keys, no spaces and no NaN, so that equal values have equal bytes."""
+    """Canonical JSON: sorted keys, no spaces and no NaN, so that equal values have equal bytes."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def digest(value: Any) -> str:
-    """16 hex digits that depend on nothing but the content of a JSON value."""
+    """16 hex digits of a hash of a JSON value's content."""
     return hashlib.sha256(canonical(value).encode()).hexdigest()[:16]
 
 
 def seal(value: Mapping[str, Any]) -> str:
-    """The digest of a document, but for the place where it is kept."""
+    """The digest of a document without the digest itself."""
     return digest({name: part for name, part in value.items() if name != _SEAL})
 
 
 def named_apart(specs: Iterable[RunSpec]) -> list[str]:
-    """Each spec's method, with a suffix where one name stands for several methods.
+    """Each spec's method name, with a suffix if one name stands for several methods.
 
-    That is `@source` for files of one name and different content, whatever their options and selections, and `@v2` for
-    a method that came to search otherwise.
+    The suffix is `@` and the start of the source's digest for files of one name with different contents, and `@v2` for
+    version 2 of a method.
     """
     specs = list(specs)
     sources: dict[str, set[str]] = {}
@@ -214,8 +213,8 @@ _TRUTH: Final = re.compile(r"=(True|False)(?=[:+]|$)")
 
 
 def _content(value: Any) -> dict[str, Any]:
-    """The fields as JSON has them. Later ones are left out where empty, so that older run ids still hold."""
-    # Not by dataclasses.asdict, which copies every setting of the protocol and took half the time of reading a folder.
+    """The fields as JSON values, without empty fields that were added later, so that older run ids stay valid."""
+    # Not dataclasses.asdict: it copies every setting of the protocol, which took half the time of reading a folder.
     return {name: part for name, part in vars(value).items() if part or name not in _LATER}
 
 

@@ -1,4 +1,4 @@
-"""Seeds hashed from names, so that no stream of random numbers depends on the draws of another one."""
+"""Seeds hashed from names, so that no stream of random numbers depends on the draws of another."""
 
 import hashlib
 import random
@@ -10,7 +10,7 @@ import torch
 
 
 def seed_for(*names: str | int) -> int:
-    """A 63-bit seed that depends on `names` alone, e.g. `seed_for("supernet", "cifar10", 7)`."""
+    """A 63-bit seed that depends only on `names`, such as `seed_for("supernet", "cifar10", 7)`."""
     digest = hashlib.sha256("/".join(map(str, names)).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
@@ -22,9 +22,10 @@ def generator(*names: str | int) -> torch.Generator:
 
 @contextmanager
 def seeded(*names: str | int) -> Iterator[None]:
-    """Python's, NumPy's and torch's global generators seeded from `names` for a block, then as they were.
+    """Within a `with` block, seed the global generators of Python, NumPy and torch from `names`; then restore them.
 
-    Of GPUs the current one alone, where this process uses any: to ask the others would open a context on each.
+    Among GPUs only the current one is seeded, and only if this process uses it: access to others would open a context
+    on each.
     """
     before = random.getstate(), np.random.get_state()
     seed = seed_for(*names)

@@ -1,7 +1,7 @@
 """The NAS-Bench-201 cell: 6 edges, 5 operations, 15,625 architectures (Dong & Yang, ICLR 2020).
 
-An architecture is a tuple of six small ints, the operation on each edge in the order of `EDGES`; its `code` is that
-tuple read as a base-5 number, its `index` its place in the benchmark's own order.
+An architecture is a tuple of six small ints: the operation on each edge in the order of `EDGES`. Its `code` is the
+tuple read as a base-5 number; its `index` is its position in the benchmark's order.
 """
 
 import random
@@ -31,19 +31,19 @@ _PLACE = len(OPS) ** np.arange(len(EDGES))[::-1]
 
 
 class Network(NamedTuple):
-    """The size of the stand-alone networks that cells are trained in; the benchmark's own by default."""
+    """The size of a stand-alone network; the defaults are the benchmark's for CIFAR-10."""
 
     channels: int = 16
-    """C, of the stem and the first stage; the second and third have twice and four times as many."""
+    """Channels C of the stem and the first stage; the second and third stages have 2C and 4C."""
     cells: int = 5
-    """Cells a stage, N in the benchmark's notation."""
+    """Cells per stage, N in the benchmark's notation."""
     pixels: int = 32
     """Height and width of the images."""
     classes: int = 10
 
     @property
     def stages(self) -> tuple[tuple[int, int], ...]:
-        """Channels, and positions in a feature map, of the three stages."""
+        """Channels and number of feature map positions (height x width) of each of the three stages."""
         return tuple((self.channels << stage, (self.pixels >> stage) ** 2) for stage in range(3))
 
 
@@ -52,19 +52,19 @@ NETWORKS: Final = {
     "cifar100": Network(classes=100),
     "imagenet16-120": Network(pixels=16, classes=120),
 }
-"""Those of NAS-Bench-201, by data set."""
+"""Sizes of the networks of NAS-Bench-201, by data set."""
 _FIXED_FLOPS: Final = 7_943_872
-"""Of all but the cells of the benchmark's network on CIFAR-10, as its authors count them."""
+"""FLOPs outside the cells of the benchmark's network on CIFAR-10, as its authors count them."""
 
 
 def to_string(arch: Arch) -> str:
-    """The benchmark's spelling, `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`."""
+    """`arch` in the benchmark's spelling, `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`."""
     ops = [f"{OPS[op]}~{source}" for op, (_, source) in zip(arch, EDGES, strict=True)]
     return f"|{ops[0]}|+|{'|'.join(ops[1:3])}|+|{'|'.join(ops[3:])}|"
 
 
 def from_string(text: str) -> Arch:
-    """The architecture that `text` spells; raises `UserError` naming what is wrong with it."""
+    """The architecture with the benchmark's spelling `text`; raises `UserError` if it is not a valid spelling."""
     nodes = text.strip().split("+")
     parts = [part for node in nodes for part in node.strip("|").split("|")]
     if len(nodes) != 3 or len(parts) != len(EDGES):
@@ -75,7 +75,7 @@ def from_string(text: str) -> Arch:
         if name not in OPS:
             raise unknown("operation", name[:50], OPS)
         if index != str(source):
-            raise UserError(f"{part[:80]!r} stands where an edge from node {source} should: write '{name}~{source}'")
+            raise UserError(f"{part[:80]!r} stands where an edge from node {source} belongs: write '{name}~{source}'")
         arch.append(OPS.index(name))
     if to_string(tuple(arch)) != text.strip():
         raise UserError(f"{text[:200]!r} is not spelt as the benchmark does: {to_string(tuple(arch))!r}")
@@ -83,7 +83,7 @@ def from_string(text: str) -> Arch:
 
 
 def short(arch: Arch) -> str:
-    """The same in at most 30 characters, a node after the other: `c3|c3·c1|skip·pool·none`."""
+    """`arch` in at most 30 characters, node by node: `c3|c3·c1|skip·pool·none`."""
     names = [_SHORT[op] for op in arch]
     return "|".join("·".join(names[edge] for edge, (to, _) in enumerate(EDGES) if to == node) for node in (1, 2, 3))
 
@@ -103,9 +103,9 @@ def check_arch(arch: tuple[int, ...]) -> Arch:
 
 @cache
 def order() -> Integer[np.ndarray, "archs"]:
-    """The codes of all architectures in the order of the benchmark's index; read-only, as it is computed once.
+    """The codes of all architectures in the order of the benchmark's index; read-only, since it is cached.
 
-    Its authors shuffled the architectures once, from seed 88 of Python's generator, and numbered them so.
+    The benchmark's authors shuffled the architectures with Python's generator and seed 88, and numbered them.
     """
     codes = list(range(SIZE))
     random.Random(88).shuffle(codes)
@@ -114,7 +114,7 @@ def order() -> Integer[np.ndarray, "archs"]:
 
 @cache
 def indices() -> Integer[np.ndarray, "archs"]:
-    """For every architecture code, the benchmark's index; read-only."""
+    """The benchmark's index of every architecture code; read-only."""
     return _constant(np.argsort(order()))
 
 
@@ -126,26 +126,26 @@ def from_code(code: int) -> Arch:
 
 
 def all_ops() -> UInt8[np.ndarray, "archs edges"]:
-    """Every architecture, row `code` holding the operations of architecture `code`."""
+    """All architectures: row `code` holds the operations of architecture `code`."""
     return (np.arange(SIZE)[:, None] // _PLACE % len(OPS)).astype(np.uint8)
 
 
 def count(ops: Integer[np.ndarray, "*archs edges"], *which: int) -> Integer[np.ndarray, "*archs"]:
-    """How many edges carry one of the operations `which`."""
+    """Number of edges with one of the operations `which`."""
     return np.asarray(np.isin(ops, which).sum(axis=-1))
 
 
 def parameter_free_counts(ops: Integer[np.ndarray, "*archs edges"]) -> dict[str, Integer[np.ndarray, "*archs"]]:
-    """How many edges carry `skips`, and how many any `parameter_free` operation (none, skip, pool)."""
+    """Number of edges with a skip connection (`skips`), and with none, skip or pool (`parameter_free`)."""
     return {"skips": count(ops, SKIP), "parameter_free": count(ops, *PARAMETER_FREE)}
 
 
 def params_m(
     ops: Integer[np.ndarray, "*archs edges"], network: Network | str = NETWORKS["cifar10"]
 ) -> Float[np.ndarray, "*archs"]:
-    """Parameters in millions of the stand-alone network, in closed form; `network` may be a data set of the benchmark.
+    """Parameters of the stand-alone network in millions, in closed form; `network` may be a data set of the benchmark.
 
-    A 3x3 convolution at w channels has 9w² weights and 2w of normalisation, and there are N of each in every stage.
+    A 3x3 convolution with w channels has 9w² weights, its normalisation 2w; every stage has N of each.
     """
     size = _network(network)
     fixed = 29 * size.channels + 8 * size.channels + (4 * size.channels + 1) * size.classes
@@ -157,11 +157,11 @@ def params_m(
 def flops_m(
     ops: Integer[np.ndarray, "*archs edges"], network: Network | str = NETWORKS["cifar10"]
 ) -> Float[np.ndarray, "*archs"]:
-    """Multiply-adds in millions of the stand-alone network, in closed form, counted as NAS-Bench-201 counts them.
+    """Multiply-adds of the stand-alone network in millions, in closed form, counted as NAS-Bench-201 counts them.
 
-    An element costs 1 at a ReLU and 2 at a normalisation, k² in a k x k pooling. For the benchmark's own network the
-    part outside the cells is its authors' constant; counted like this it comes to 1,088 operations (0.014 %) fewer,
-    which nothing in the network explains, and for other networks that difference is left out.
+    An element costs 1 in a ReLU, 2 in a normalisation, and k² in a k x k pooling. For the benchmark's network the part
+    outside the cells is its authors' constant. Our count of that part is 1,088 operations (0.014 %) lower, which
+    nothing in the network explains; for other networks our count is used.
     """
     size = _network(network)
     fixed = _FIXED_FLOPS if size._replace(cells=NETWORKS["cifar10"].cells) == NETWORKS["cifar10"] else _fixed(size)
@@ -175,7 +175,7 @@ def flops_m(
 
 
 SIZES: Final[Mapping[str, Callable[..., Float[np.ndarray, "*archs"]]]] = {"params": params_m, "flops": flops_m}
-"""What is known of a network in closed form, in millions, by the names that proxies go by."""
+"""Sizes of a network that have a closed form, in millions, by the name of the proxy."""
 
 
 def _network(network: Network | str) -> Network:
@@ -199,10 +199,10 @@ def _fixed(size: Network) -> int:
 
 
 def class_string(arch: Arch) -> str:
-    """What the cell computes, with zeroed paths and skips resolved: equal strings mean the same function.
+    """A description of the function that the cell computes; equal strings mean equal functions.
 
-    The benchmark's own rule, which yields its 6,466 classes. It keeps a mark for every zeroed edge, so it is finer than
-    equality of functions: summing like terms as well would leave 4,930.
+    This is the benchmark's rule, which resolves skips and zeroed paths and yields 6,466 classes. It keeps a mark for
+    every zeroed edge, so it distinguishes some equal functions: merging equal terms, too, would leave 4,930 classes.
     """
     nodes = ["0"]
     for target in (1, 2, 3):
@@ -217,7 +217,7 @@ def class_string(arch: Arch) -> str:
 
 @cache
 def classes() -> Integer[np.ndarray, "archs"]:
-    """For every architecture code, the smallest code of its functional class; read-only, as it is computed once."""
+    """The smallest code of the functional class of every architecture code; read-only, since it is cached."""
     first: dict[str, int] = {}
     archs = product(range(len(OPS)), repeat=len(EDGES))
     return _constant([first.setdefault(class_string(arch), code) for code, arch in enumerate(archs)])
@@ -230,7 +230,7 @@ def _constant(values: ArrayLike) -> Integer[np.ndarray, "archs"]:
 
 
 def reaches_output(arch: Arch) -> bool:
-    """Whether any path of the cell carries its input to its output."""
+    """Whether a path without `none` leads from the cell's input to its output."""
     alive = {0}
     for op, (target, source) in zip(arch, EDGES, strict=True):
         if op != NONE and source in alive:

@@ -24,7 +24,7 @@ def devices(device: str, jobs: int) -> list[str]:
 
 
 def slots(device: str, most: int) -> int:
-    """Number of runs at a time on this machine, at most `most`: one per GPU if `device` means GPUs, else one per core."""
+    """Number of runs at a time on this machine, at most `most`: one per GPU if `device` means GPUs, else per core."""
     usable = devices(device, 1)
     return max(1, min(most, environment.cores() if usable == ["cpu"] else len(usable)))
 
