@@ -1,7 +1,7 @@
-"""Arrays to numbers: intervals, tests, comparisons, correlations, the truth about operations, collapse.
+"""Statistics of arrays: intervals, tests, comparisons, correlations, ground truth of operations, collapse.
 
-Pure functions on arrays of shape (runs,) or (runs, tasks); nothing here knows of tables, files or figures. Whatever
-draws random numbers takes a `numpy.random.Generator`.
+Pure functions on arrays of shape (runs,) or (runs, tasks), without tables, files or figures. Functions that draw random
+numbers take a `numpy.random.Generator`.
 """
 
 from benchharness.stats.baseline import (

@@ -10,7 +10,7 @@ from benchharness.errors import UserError
 
 
 class Expected(NamedTuple):
-    """Mean and standard deviation of a baseline, over its own randomness; in percent."""
+    """Mean and standard deviation of a random baseline's accuracy, in percent."""
 
     mean: float
     std: float
@@ -19,8 +19,8 @@ class Expected(NamedTuple):
 def best_of_random(feedback: Float[np.ndarray, "archs"], accuracy_pct: Float[np.ndarray, "archs"], n: int) -> Expected:
     """Accuracy of the cell with the best `feedback` among `n` drawn uniformly, with replacement; exact, not simulated.
 
-    The best of n lies among the i lowest of M cells with probability (i/M)^n; cells that tie share their chance. Cells
-    without either figure are left out.
+    The best of n is among the i lowest of M cells with probability (i/M)^n; tied cells share their probability. Cells
+    that lack one of the two figures are left out. Raises `UserError` for n below 1.
     """
     if n < 1:
         raise UserError(f"n={n} draws; expected 1 or more")
@@ -44,10 +44,10 @@ def percentiles(values: Float[np.ndarray, "runs"], known: Float[np.ndarray, "arc
 
 
 def random_percentile_p(percentile: Float[np.ndarray, "runs"]) -> float:
-    """Two-sided p of these percentiles' sum if each cell had been drawn at random; exact, for their sum's law is known.
+    """Two-sided p of the sum of these percentiles, if each cell had been drawn at random; exact.
 
-    That of n independent uniform numbers (Irwin 1927, Hall 1927), which has power with few runs already: three cells
-    that are better than 97 % of the space have p = 0.00003. NaN of no runs.
+    The sum of n independent uniform numbers has the Irwin-Hall distribution (Irwin 1927, Hall 1927). The test has power
+    with few runs: three cells better than 97 % of the space have p = 0.00003. NaN without runs.
     """
     if not percentile.size:
         return np.nan

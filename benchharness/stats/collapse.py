@@ -1,4 +1,4 @@
-"""Collapse: when a search fills its cell with operations that have no weights, mostly skip connections."""
+"""Collapse: a search derives a cell of operations without weights, mostly skip connections."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,11 +9,11 @@ from jaxtyping import Float, Int
 from benchharness.space import CONV1, CONV3, EDGES, SKIP
 
 SKIPS = 4
-"""Skip connections from which a cell counts as collapsed, of six edges."""
+"""A cell with at least this many skip connections on its six edges counts as collapsed."""
 
 
 class Verdict(NamedTuple):
-    """How many of `n` searches ended collapsed, the median first epoch of those (NaN: unknown), and the sentence."""
+    """Number of collapsed cells among `n`, the median first epoch of collapse (NaN: unknown), and a sentence."""
 
     collapsed: int
     n: int
@@ -22,7 +22,7 @@ class Verdict(NamedTuple):
 
 
 def entropy(weights: Float[np.ndarray, "*epochs edges ops"]) -> Float[np.ndarray, "*epochs"]:
-    """Entropy of the expected edge weights in nats, mean over edges; ln 5 = 1.609 where undecided, 0 where decided."""
+    """Entropy of the mean edge weights in nats, averaged over edges; ln 5 = 1.609 if uniform, 0 if one-hot."""
     logs = np.log(weights, out=np.zeros(weights.shape), where=weights > 0)
     return np.asarray(-(weights * logs).sum(-1).mean(-1))
 
@@ -34,7 +34,7 @@ def skip_margin(weights: Float[np.ndarray, "*epochs edges ops"]) -> Float[np.nda
 
 
 def first_epoch(skips: Int[np.ndarray, "epochs"], epochs: Int[np.ndarray, "epochs"]) -> int | None:
-    """The first epoch whose argmax cell has four skip connections or more; None if none has."""
+    """The first epoch whose argmax cell has four skip connections or more; None if there is none."""
     reached = np.flatnonzero(np.asarray(skips) >= SKIPS)
     return int(epochs[reached[0]]) if reached.size else None
 
@@ -42,9 +42,9 @@ def first_epoch(skips: Int[np.ndarray, "epochs"], epochs: Int[np.ndarray, "epoch
 def verdict(
     skips: Sequence[int], free: Sequence[int], firsts: Sequence[int | None], cut_off: Sequence[bool] = ()
 ) -> Verdict:
-    """What to say of a method's derived cells: their skips, parameter-free operations, first epochs with four skips.
+    """The verdict on a method's derived cells, by their skips, parameter-free operations and first epochs of collapse.
 
-    `cut_off` tells which of them have no path from input to output, which no count of operations would show.
+    `cut_off` marks the cells without a path from input to output, which counts of operations do not show.
     """
     judged = _verdict(skips, free, firsts)
     if not any(cut_off):

@@ -14,11 +14,11 @@ RunsA = Float[np.ndarray, "runs_a *tasks"]
 RunsB = Float[np.ndarray, "runs_b *tasks"]
 
 PAIRWISE_UP_TO: Final = 400
-"""Runs of a method up to which every pair is looked at; above, sorting them is quicker."""
+"""Most runs per method for comparing every pair; sorting is faster for more."""
 
 
 class Paired(NamedTuple):
-    """a against b over the seeds both have: a - b in points, tests, Cohen's d, probability that a improves on b."""
+    """Comparison of a with b over shared seeds: a - b in points, tests, Cohen's d, probability of improvement."""
 
     difference: Interval
     permutation_p: float
@@ -28,9 +28,9 @@ class Paired(NamedTuple):
 
 
 def pair(a: Float[np.ndarray, "runs"], b: Float[np.ndarray, "runs"], rng: np.random.Generator) -> Paired:
-    """The paired comparison of `a` with `b`, whose entries belong to the same seeds; NaN if a seed is missing.
+    """The paired comparison of `a` with `b`, whose entries are ordered by seed; NaN for a missing seed.
 
-    Seeds that one of the two lacks are left out of the differences and tests. Without a shared seed these are NaN.
+    Differences and tests use only seeds that both have, and are NaN without a shared seed.
     """
     differences = (a - b)[np.isfinite(a - b)]
     interval = mean_interval(differences) if differences.size else Interval(np.nan, np.nan, np.nan, 0)
@@ -39,9 +39,9 @@ def pair(a: Float[np.ndarray, "runs"], b: Float[np.ndarray, "runs"], rng: np.ran
 
 
 def improvement_probability(a: RunsA, b: RunsB) -> float:
-    """Chance that a run of `a` beats a run of `b` on the same task, ties counting half; mean over tasks.
+    """Probability that a run of `a` beats a run of `b` on the same task, with ties counted half; mean over tasks.
 
-    The probability of improvement of Agarwal et al. (2021): Mann and Whitney's U over the number of pairs.
+    The probability of improvement of Agarwal et al. (2021): Mann and Whitney's U divided by the number of pairs.
     """
     shares = [_beaten(x, y).sum() / (x.size * y.size) if x.size and y.size else np.nan for x, y in _tasks(a, b)]
     return float(np.nanmean(shares))
@@ -50,7 +50,7 @@ def improvement_probability(a: RunsA, b: RunsB) -> float:
 def improvement_interval(
     a: RunsA, b: RunsB, rng: np.random.Generator, replicates: int = 1000, level: float = 0.95
 ) -> Interval:
-    """The probability of improvement with its bootstrap interval, runs of both drawn again within each task."""
+    """The probability of improvement with its bootstrap interval; runs of both are resampled within each task."""
     tasks = [(x, y) for x, y in _tasks(a, b) if x.size and y.size]
     n = sum(min(x.size, y.size) for x, y in tasks)
     if n < 2:
@@ -76,7 +76,7 @@ def _tasks(a: RunsA, b: RunsB) -> list[tuple[Float[np.ndarray, "kept_a"], Float[
 
 
 def _beaten(x: Float[np.ndarray, "kept_a"], y: Float[np.ndarray, "kept_b"]) -> Float[np.ndarray, "kept_a"]:
-    """For each of `x`, the number of `y` that it beats, ties counting half."""
+    """For each value of `x`, the number of values of `y` below it; ties count half."""
     ordered = np.sort(y)
     return np.asarray((np.searchsorted(ordered, x, "left") + np.searchsorted(ordered, x, "right")) / 2)
 
@@ -95,7 +95,7 @@ def _resampled(
 def _resampled_by_rank(
     x: Float[np.ndarray, "kept_a"], y: Float[np.ndarray, "kept_b"], rng: np.random.Generator, replicates: int
 ) -> Float[np.ndarray, "replicates"]:
-    """The same by ranks: from the number of the other side's runs below each run, without comparing every pair."""
+    """The same, computed from ranks without comparing every pair."""
     first, second = (_counts(n, rng, replicates) for n in (x.size, y.size))
     below = np.pad(second[:, np.argsort(y)].cumsum(-1), ((0, 0), (1, 0)))
     ordered = np.sort(y)
@@ -104,13 +104,13 @@ def _resampled_by_rank(
 
 
 def _weights(n: int, rng: np.random.Generator, replicates: int) -> Float[np.ndarray, "replicates runs"]:
-    """How much each of `n` runs counts in a bootstrap replicate: how often it was drawn, over n."""
+    """Weights of `n` runs in bootstrap replicates: how often each run was drawn, divided by n."""
     if n > PAIRWISE_UP_TO:
         return _counts(n, rng, replicates) / n
     return rng.multinomial(n, np.full(n, 1 / n), size=replicates) / n
 
 
 def _counts(n: int, rng: np.random.Generator, replicates: int) -> Int[np.ndarray, "replicates runs"]:
-    """How often each of `n` runs was drawn; for thousands of runs quicker than the multinomial distribution."""
+    """How often each of `n` runs was drawn; faster than the multinomial distribution for thousands of runs."""
     drawn = rng.integers(n, size=(replicates, n)) + n * np.arange(replicates)[:, None]
     return np.bincount(drawn.ravel(), minlength=replicates * n).reshape(replicates, n)

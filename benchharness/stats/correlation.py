@@ -1,4 +1,4 @@
-"""Kendall's tau-b in the forms that rankings of cells and of operations need."""
+"""Kendall's tau-b for rankings of cells and of operations, and its variants."""
 
 import math
 
@@ -12,13 +12,13 @@ from benchharness.stats.interval import Interval
 Scores = Float[np.ndarray, "archs"]
 
 PAIRWISE_UP_TO = 400
-"""Entries of a ranking up to which comparing all pairs at once is quicker than SciPy's sorting, one by one."""
+"""Most entries of a ranking for which comparing all pairs at once is faster than SciPy's sorting."""
 CHUNK = 1 << 16
-"""Pairs that are looked at together: so few that they stay in the processor's cache."""
+"""Number of pairs compared at a time: few enough for the processor's cache."""
 
 
 def tau(scores: Scores, truth: Scores) -> float:
-    """Kendall's tau-b of two rankings over the entries finite in both; NaN if fewer than two differ in each."""
+    """Kendall's tau-b of two rankings over the entries finite in both; NaN if either has no two different values."""
     finite = np.isfinite(scores) & np.isfinite(truth)
     if finite.sum() < 2:
         return np.nan
@@ -26,7 +26,7 @@ def tau(scores: Scores, truth: Scores) -> float:
 
 
 def taus(scores: Float[np.ndarray, "runs archs"], truth: Float[np.ndarray, "runs archs"]) -> Float[np.ndarray, "runs"]:
-    """`tau` of every row, to the last bit, all at once."""
+    """`tau` of every row, with the same bits, computed together."""
     if scores.shape[1] > PAIRWISE_UP_TO:
         return np.array([tau(*row) for row in zip(scores, truth, strict=True)])
     agree, first, second = _pairs(scores, truth)
@@ -35,9 +35,9 @@ def taus(scores: Float[np.ndarray, "runs archs"], truth: Float[np.ndarray, "runs
 
 
 def tau_interval(scores: Scores, truth: Scores, level: float = 0.95) -> Interval:
-    """`tau` of a sample of entries, with the interval of the tau of all entries that it is drawn from.
+    """`tau` of a sample of entries, with a confidence interval of the tau in the population of the sample.
 
-    By the jackknife over entries and Fisher's z; NaN bounds where fewer than three entries are finite in both.
+    By the jackknife over entries and Fisher's z; bounds are NaN if fewer than three entries are finite in both.
     """
     finite = np.isfinite(scores) & np.isfinite(truth)
     x, y, n = scores[finite], truth[finite], int(finite.sum())
@@ -45,7 +45,7 @@ def tau_interval(scores: Scores, truth: Scores, level: float = 0.95) -> Interval
     if n < 3 or not np.isfinite(value):
         return Interval(value, np.nan, np.nan, n)
     parts = np.array([_with_others(x[entry], y[entry], x, y) for entry in range(n)])
-    agree, untied_x, untied_y = (parts.sum(axis=0) - 2 * parts).T  # of the pairs without an entry, each counted twice
+    agree, untied_x, untied_y = (parts.sum(axis=0) - 2 * parts).T  # pairs without one entry, counted twice
     scale = np.sqrt(untied_x * untied_y)
     without = np.divide(agree, scale, out=np.full(n, value), where=scale > 0)
     error = np.sqrt((n - 1) / n * np.square(without - without.mean()).sum())
@@ -57,7 +57,7 @@ def tau_interval(scores: Scores, truth: Scores, level: float = 0.95) -> Interval
 
 
 def _with_others(x: float, y: float, xs: Scores, ys: Scores) -> tuple[int, int, int]:
-    """Of the pairs of one entry with all: those that agree less those that do not, those untied in x, those in y."""
+    """Over the pairs of one entry with all others: concordant minus discordant, untied in x, untied in y."""
     above, below, higher, lower = xs > x, xs < x, ys > y, ys < y
     agree = _count(above & higher) + _count(below & lower) - _count(above & lower) - _count(below & higher)
     return agree, _count(above) + _count(below), _count(higher) + _count(lower)
@@ -73,9 +73,9 @@ def top_tau(scores: Scores, truth: Scores, share: float = 0.1) -> float:
 
 
 def top(scores: Scores, truth: Scores, share: float = 0.1) -> Scores:
-    """`truth` with NaN outside the best `share`, as `top_tau` uses it."""
+    """`truth` with NaN outside the best `share`, as used by `top_tau`; raises `UserError` for a bad `share`."""
     if not 0 < share <= 1:
-        raise UserError(f"share={share} is no share; expected one above 0 and at most 1")
+        raise UserError(f"share={share} is out of range; expected a share above 0 and at most 1")
     finite = np.isfinite(scores) & np.isfinite(truth)
     if not finite.any():
         return np.full(truth.shape, np.nan)
@@ -100,7 +100,7 @@ def pairwise_tau(x: Float[np.ndarray, "*batch ops"], y: Float[np.ndarray, "*batc
 
 
 def _pairs(x: Float[np.ndarray, "*batch ops"], y: Float[np.ndarray, "*batch ops"]) -> Float[np.ndarray, "3 *batch"]:
-    """Of all pairs of entries: those that agree less those that disagree, those untied in `x`, those untied in `y`."""
+    """Over all pairs of entries: concordant minus discordant, untied in `x`, untied in `y`."""
     first, second = np.triu_indices(x.shape[-1], 1)
     xs, ys = (one.reshape(math.prod(x.shape[:-1]), x.shape[-1]) for one in (x, y))
     counts, step = np.zeros((3, len(xs))), max(1, CHUNK // max(1, first.size))

@@ -1,4 +1,4 @@
-"""Whether a search decided: a lead on an edge that is large, lasts over epochs, and is no random walk of alpha."""
+"""Whether a search decided: an edge's lead is large, lasts over epochs, and exceeds a random walk of alpha."""
 
 from collections.abc import Sequence
 from typing import Any, Final, Literal, NamedTuple
@@ -8,57 +8,56 @@ from jaxtyping import Bool, Float, Int
 from scipy.stats import binomtest
 
 LEAD: Final = 0.02
-"""The winner's weight minus the runner-up's from which an edge counts as decided: a tenth of the uniform weight 0.2.
+"""Smallest lead (largest weight minus second largest) of a decided edge: a tenth of the uniform weight 0.2.
 
-A public full-size first-order DARTS search on CIFAR-10 (100 epochs, C=16, N=5) is past it on five of six edges from its
+A public full-size first-order DARTS search on CIFAR-10 (100 epochs, C=16, N=5) exceeds it on five of six edges from its
 seventh epoch on; it collapses to skips on all of them."""
 EDGES_NEEDED: Final = 2 / 3
-"""Share of decided edges from which the whole search counts as decided."""
+"""Smallest share of decided edges of a decided search."""
 LEVEL: Final = 0.05
 FLIPS: Final = 999
 CHANCE_LEVEL: Final = 0.01
 INITIAL: Final = 1e-3
-"""Standard deviation of alphas as they are initialised."""
+"""Standard deviation of the initial alphas."""
 
 Verdict = Literal["decided", "undecided", "no alpha"]
 
 
 class Decision(NamedTuple):
-    """Whether each edge, and the whole search, is decided by the mean edge weights at the end."""
+    """Whether each edge, and the whole search, is decided, by the mean edge weights of all epochs."""
 
     winner: Int[np.ndarray, "edges"]
     lead: Float[np.ndarray, "edges"]
-    """Weight of the winner minus that of the runner-up, of weights that sum to 1 on their edge."""
+    """Largest minus second largest weight, with the weights of an edge normalised to sum 1."""
     stable: Bool[np.ndarray, "edges"]
     """Whether the winner led in all of the last fifth of the epochs (at least two)."""
     p: Float[np.ndarray, "edges"]
-    """Of an edge's lead if every epoch's movement had had a random sign; see `drift_p`."""
+    """p-value of an edge's lead if the sign of every epoch's movement were random; see `drift_p`."""
     search_p: float
-    """The same of the mean lead over all edges, which has the power that a single edge lacks."""
+    """The same for the mean lead over all edges, which has more power than a single edge."""
     initial_p: Float[np.ndarray, "edges"]
-    """Of the lead among alphas that are only initialised: how often those lead as much."""
+    """Share of freshly initialised alphas whose lead is as large."""
     entropy: float
-    """Mean over edges, in nats, divided by the logarithm of the operations that can be chosen: 1 where uniform."""
+    """Mean entropy over edges, divided by the logarithm of the number of operations: 1 if uniform."""
     verdict: Verdict
 
     @property
     def leaning(self) -> Bool[np.ndarray, "edges"]:
-        """Edges whose winner lasts and, judged alone, is neither a random walk nor left from the initial alphas."""
+        """Edges whose winner is stable and whose lead exceeds both a random walk and the initial alphas."""
         return self.stable & (self.p <= LEVEL) & (self.initial_p <= LEVEL)
 
     @property
     def decided(self) -> Bool[np.ndarray, "edges"]:
-        """Edges whose winner lasts, is ahead by `LEAD`, and more than initial alphas are."""
+        """Edges whose winner is stable and leads by `LEAD` and by more than initial alphas."""
         return self.stable & (self.lead >= LEAD) & (self.initial_p <= LEVEL)
 
 
 def decision(expected: Float[np.ndarray, "epochs edges ops"]) -> Decision:
     """Judge a search by its mean edge weights after every epoch.
 
-    `decided` where on at least two thirds of the edges the winner led over the last fifth of the epochs and is ahead by
-    `LEAD` at the end, and where the mean lead over the edges is more than a random walk of alpha would reach (5 %);
-    else `undecided`; `no alpha` where the weights never leave uniform. Nothing here knows an accuracy. Raises
-    `ValueError` without epochs.
+    `decided`: on at least two thirds of the edges the winner led in the last fifth of the epochs and leads by `LEAD` at
+    the end, and the mean lead over edges exceeds a random walk of alpha (5 % level). Otherwise `undecided`; `no alpha`
+    if the weights are always uniform. Accuracies are not used. Raises `ValueError` without epochs.
     """
     if not len(expected):
         raise ValueError("a decision needs the weights of one epoch at least")
@@ -80,11 +79,10 @@ def decision(expected: Float[np.ndarray, "epochs edges ops"]) -> Decision:
 
 
 def drift_p(weights: Float[np.ndarray, "epochs edges ops"]) -> tuple[Float[np.ndarray, "edges"], float]:
-    """How often the lead of log weights is as large if each epoch had moved each edge with a random sign.
+    """Sign-flip p-values of the lead of the log weights, per edge and for the mean over edges.
 
-    Per edge, and for the mean over edges: sign-flip tests of the epochs' movements from uniform weights on. The winner
-    is chosen anew in every flip, so that having picked the largest of five is accounted for. The smallest p is
-    1/1000.
+    The null hypothesis: in each epoch, the sign of each edge's movement (from uniform weights on) is random. The winner
+    is chosen again for every flip, which accounts for the choice of the largest of five. The smallest p is 1/1000.
     """
     movements = _movements(weights)
     signs = np.random.default_rng(0).choice([-1.0, 1.0], (FLIPS, *movements.shape[:2]))
@@ -98,14 +96,14 @@ def _share_above(observed: Any, null: Any) -> Any:
 
 
 def initial_p(lead: Float[np.ndarray, "edges"], ops: int) -> Float[np.ndarray, "edges"]:
-    """Per edge, how often softmax of freshly initialised alphas (1e-3 times normal) leads as much, of 999 draws."""
+    """Per edge, the share of 999 freshly initialised alphas (1e-3 times normal) whose softmax leads as much."""
     alphas = INITIAL * np.random.default_rng(0).standard_normal((FLIPS, ops))
     weights = np.sort(np.exp(alphas) / np.exp(alphas).sum(-1, keepdims=True), -1)
     return np.asarray((1 + ((weights[:, -1] - weights[:, -2])[:, None] >= lead).sum(0)) / (1 + FLIPS))
 
 
 def above_chance(accuracy_pct: float, images: int, classes: int) -> bool:
-    """Whether an accuracy (percent of `images`) is more than guessing one of `classes`, at 1 % (exact binomial)."""
+    """Whether an accuracy (percent, on `images` images) exceeds guessing among `classes` (exact binomial, 1 %)."""
     right = round(accuracy_pct / 100 * images)
     return bool(binomtest(right, images, 1 / classes, alternative="greater").pvalue < CHANCE_LEVEL)
 
@@ -127,7 +125,7 @@ def summary_of_decisions(decisions: Sequence[Decision]) -> str:
 
 
 def majority_of_decisions(decisions: Sequence[Decision]) -> Verdict:
-    """The verdict on a method: `decided` where more than half of its searches are."""
+    """The verdict on a method: `decided` if more than half of its searches are."""
     verdicts = [one.verdict for one in decisions]
     if verdicts and set(verdicts) == {"no alpha"}:
         return "no alpha"
@@ -140,7 +138,7 @@ def _verdict(judged: Decision) -> Verdict:
 
 
 def _normalised(weights: Float[np.ndarray, "epochs edges ops"]) -> Float[np.ndarray, "epochs edges ops"]:
-    """Weights that sum to 1 on their edge: PC-DARTS scales an edge's weights by that edge's own."""
+    """Weights normalised to sum 1 on each edge, since PC-DARTS scales them by an edge's weight."""
     totals = weights.sum(-1, keepdims=True)
     uniform = np.full_like(weights, 1 / weights.shape[-1])
     return np.divide(weights, totals, out=uniform, where=totals > 0)
@@ -159,7 +157,7 @@ def _relative_entropy(weights: Float[np.ndarray, "edges ops"]) -> float:
 
 
 def _movements(weights: Float[np.ndarray, "epochs edges ops"]) -> Float[np.ndarray, "epochs edges ops"]:
-    """How far each epoch moved the logarithms, from uniform on; operations that were pruned on the way never count."""
+    """The change of the log weights in each epoch, from uniform weights on, without operations pruned later."""
     alive = (weights > 0).all(0)
     logs = np.log(weights, out=np.zeros(weights.shape), where=weights > 0)
     mean = (logs * alive).sum(-1, keepdims=True) / np.maximum(alive.sum(-1), 1)[:, None]

@@ -1,6 +1,6 @@
 """Uncertainty over few seeds: t intervals, interquartile means, percentile bootstraps.
 
-Never BCa: where every seed derives the same cell, which is what collapse looks like, its acceleration is 0/0.
+Not BCa: if every seed derives the same cell, as under collapse, its acceleration is 0/0.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,11 +15,11 @@ from benchharness.errors import UserError
 Statistic = Callable[[Float[np.ndarray, "*batch runs"]], Float[np.ndarray, "*batch"]]
 
 CHUNK: Final = 1 << 20
-"""Resampled runs in memory at a time."""
+"""Number of resampled runs in memory at a time."""
 
 
 class Interval(NamedTuple):
-    """A figure, the interval around it (NaN bounds where `n` allows none), and the number of runs behind it."""
+    """An estimate, its interval (NaN bounds if `n` is too small), and the number of runs `n`."""
 
     value: float
     low: float
@@ -61,8 +61,7 @@ def bootstrap(
 ) -> Interval:
     """`statistic` of all runs pooled, with its percentile bootstrap interval; NaN (missing) runs are left out.
 
-    Runs are drawn again within each task, so that every replicate has as many runs of a data set as there are (Agarwal
-    et al. 2021). One run has no interval.
+    Runs are resampled within each task (Agarwal et al. 2021). A single run has no interval.
     """
     tasks = [_finite(task) for task in values.reshape(len(values), -1).T if np.isfinite(task).any()]
     pool = _finite(values.ravel())
@@ -78,9 +77,9 @@ def bootstrap(
 
 
 def bootstrap_means(samples: Sequence[Float[np.ndarray, "runs"]], seed: int, replicates: int = 2000) -> list[Interval]:
-    """`bootstrap` of each sample's mean, each with a generator of this `seed`, to the last bit.
+    """`bootstrap` of each sample's mean, each with a generator seeded with `seed`; the bits are equal.
 
-    Samples of one size are drawn alike, so that hundreds of them cost little more than one.
+    Samples of equal size share their resampling, so hundreds of them cost little more than one.
     """
     finite_samples = [_finite(sample) for sample in samples]
     means = np.full((len(finite_samples), replicates), np.nan)
@@ -128,7 +127,7 @@ def quantiles(replicates: Float[np.ndarray, "replicates"], level: float) -> tupl
 
 def _level(level: float) -> float:
     if not 0 < level < 1:
-        raise UserError(f"level={level} is no confidence level; expected one between 0 and 1, such as 0.95")
+        raise UserError(f"level={level} is out of range; expected a confidence level between 0 and 1, such as 0.95")
     return level
 
 

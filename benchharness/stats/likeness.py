@@ -1,4 +1,4 @@
-"""Tests whether two ways of searching derive more different cells than two seeds do; paired by seed."""
+"""Tests whether cells of two search settings differ more than cells of two seeds; paired by seed."""
 
 from typing import NamedTuple
 
@@ -12,16 +12,16 @@ Equal = Float[np.ndarray, "seeds seeds"]
 
 
 class Likeness(NamedTuple):
-    """How many edges of two cells carry the same operation, in the mean, and what a test says of two sets of cells."""
+    """Mean numbers of edges with equal operations in two cells, and a test whether two sets of cells differ."""
 
     paired: float
-    """Cells of the two sides with the same seed."""
+    """Mean over pairs of cells from the two sides with the same seed."""
     crossed: float
-    """Cells of the two sides with different seeds."""
+    """Mean over pairs of cells from the two sides with different seeds."""
     within: tuple[float, float]
-    """Cells of one side with different seeds, for either side."""
+    """Mean over pairs of cells of one side with different seeds, for each side."""
     p: float
-    """p value of the hypothesis that both sides have the same distribution of operations on every edge."""
+    """p-value of the hypothesis that both sides have the same distribution of operations on every edge."""
     n: int
     """Number of seeds that both sides have."""
 
@@ -31,8 +31,8 @@ def likeness(a: Cells, b: Cells, rng: np.random.Generator) -> Likeness:
 
     The statistic is the energy distance (Székely & Rizzo 2013, "Energy statistics") with the number of differing edges
     as the distance, without pairs of one seed: an unbiased estimate of the squared differences of operation
-    frequencies, summed over edges and operations. Its p is one-sided and exchanges the sides within seeds (see
-    `share_as_far`); 1 of one seed, NaN of none.
+    frequencies, summed over edges and operations. Its p is one-sided, by exchanging the sides within seeds (see
+    `share_as_far`); 1 for one seed, NaN without seeds.
     """
     n = len(a)
     same = float((a == b).sum(-1).mean()) if n else np.nan
@@ -45,12 +45,12 @@ def likeness(a: Cells, b: Cells, rng: np.random.Generator) -> Likeness:
 
 
 def _equal(a: Cells, b: Cells) -> Equal:
-    """On how many edges every cell of `a` has the operation that every cell of `b` has."""
+    """The number of edges with equal operations, for every pair of a cell of `a` and a cell of `b`."""
     return (a[:, None] == b[None]).sum(-1).astype(float)
 
 
 def _p(in_a: Equal, in_b: Equal, between: Equal, rng: np.random.Generator) -> float:
-    """The share of exchanges that set the sides at least as far apart; exchanging a seed turns the sign of its row."""
+    """The share of exchanges with at least the observed distance; exchanging a seed flips the sign of its row."""
     kernel = in_a + in_b - between - between.T
     np.fill_diagonal(kernel, 0)
     least = kernel.sum() - 0.5  # sums are whole numbers

@@ -1,8 +1,8 @@
-"""The results folder: `<root>/<suite>/<dataset>/<method>/seed-007-<run id>/`, one folder a run.
+"""The results folder: one folder per run, `<root>/<suite>/<dataset>/<method>/seed-007-<run id>/`.
 
-Each holds `spec.json` (what was asked), `trace.jsonl` (one line an epoch), `trace.npz` (alphas and scores per epoch),
-`checkpoint.pt` (not for keeping), `machine.json` (times, places), `failure.json` where it failed, and last of all
-`record.json`, whose presence means done.
+It holds `spec.json` (the request), `trace.jsonl` (one line per epoch), `trace.npz` (alphas per epoch, scores),
+`checkpoint.pt` (not needed once the run is done), `machine.json` (times, machine), `failure.json` if the run failed,
+and `record.json`, which is written last: a run with a record is done.
 """
 
 from benchharness.store.frame import (

@@ -1,4 +1,4 @@
-"""Lists how two makings of one run differ, apart from machine and time."""
+"""Lists the differences between two executions of one run, apart from machine and time."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from benchharness.store.run_folder import TIMES
 
 
 def differences(first: Path, again: Path) -> Iterator[str]:
-    """Sentences on how record, arrays and trace of the run in `again` differ from those of the run in `first`."""
+    """A sentence for every difference between record, arrays and trace of the runs in `first` and `again`."""
     one, other = (files.read_json(path / "record.json", dict[str, Any]) or {} for path in (first, again))
     for key in sorted((one | other).keys() - {"package_sha256", "files", "sha256"}):
         if one.get(key) != other.get(key):

@@ -32,7 +32,7 @@ class _Parsed(NamedTuple):
     """The parsed files of one run."""
 
     run_id: str
-    """Of the spec; kept, as computing it is slow."""
+    """The spec's run id; stored here because computing it is slow."""
     spec: RunSpec
     record: RunRecord | None
     machine: Machine | None
@@ -42,10 +42,9 @@ class _Parsed(NamedTuple):
 def read(folder: Path) -> pd.DataFrame:
     """Every run under `folder`, finished or not, one row each with the columns `COLUMNS`, in the order of the paths.
 
-    Accuracies are in percent; what a run has not got yet is None or NaN. Where files of one name but different content
-    were run, `method` tells them apart as `name@abcdef`, with the beginning of the content's SHA-256. Raises
-    `UserError` if there is no such folder, or if a run in it was written by another version. Copies of runs do
-    not count: see `store.listing`.
+    Accuracies are in percent; values that a run lacks so far are None or NaN. If method files of one name have
+    different contents, `method` is `name@abcdef` with the start of the content's SHA-256. Copies of runs do not count:
+    see `store.listing`. Raises `UserError` if there is no such folder, or if another version wrote a run in it.
     """
     folder = files.path_of(folder)
     if not folder.is_dir():
@@ -71,7 +70,7 @@ def trace(path: Path) -> pd.DataFrame:
 
 
 def lines(path: Path) -> list[Line]:
-    """The epochs of the run in folder `path`, one dictionary each; for thousands of runs quicker than `trace`."""
+    """The epochs of the run in folder `path`, one dictionary each; faster than `trace` for thousands of runs."""
     return _lines(path, own=False)
 
 
@@ -114,7 +113,7 @@ def _read_out(supernet: dict[str, np.ndarray], own: dict[str, np.ndarray]) -> di
 
 
 def _trained(path: Path) -> Path:
-    """The folder of the run whose supernet the run in `path` derives its cell from; often `path` itself."""
+    """The folder of the run that trained the supernet of the run in `path`; often `path` itself."""
     record = read_record(path)
     return path if record is None else supernet_folder(path, record) or path
 

@@ -13,13 +13,13 @@ from benchharness.store import parallel_read
 NAME: Final = re.compile(r"seed-\d{3,}-([0-9a-f]{16})")
 """Name of a run's folder; the group is the run id."""
 DEPTH: Final = 8
-"""Levels of folders that are searched; more than any results folder has."""
+"""Number of folder levels that are searched; more than any results folder has."""
 
 
 def run_folders(root: Path) -> list[str]:
     """Every folder at or under `root` that is named like a run or holds a spec: sorted paths relative to `root`.
 
-    Links to folders are followed, but for those that lead back to where they stand.
+    Links to folders are followed, except links to a folder above them.
     """
     places, level = list[str](), [""]
     for _ in range(DEPTH):
@@ -30,10 +30,10 @@ def run_folders(root: Path) -> list[str]:
 
 
 def misplaced(root: Path, runs: Mapping[str, tuple[str, RunSpec]]) -> dict[str, str]:
-    """The runs that do not count, with reasons, among `runs` (id and spec by path from `root`): a run id counts once.
+    """The runs, among `runs` (run id and spec by path from `root`), that do not count, each with the reason.
 
-    A run counts where its folder is called after its spec. Of several with one id the one counts that lies nearest, and
-    as its data set and method are called; others do too where they lie so in suites beside that one.
+    A run counts if its folder is named after its spec. Among copies with one run id, the copy nearest to `root` whose
+    parent folders are named after its data set and method counts; others count only in suites beside that one.
     """
     reasons: dict[str, str] = {}
     places_by_id: dict[str, list[tuple[str, ...]]] = {}
@@ -44,7 +44,7 @@ def misplaced(root: Path, runs: Mapping[str, tuple[str, RunSpec]]) -> dict[str, 
     for place in sorted(runs, key=lambda place: (away[place], len(whole[place]), place)):
         run_id, parts = runs[place][0], whole[place]
         if parts[-1] != names[place] and (root / place).resolve().name != names[place]:
-            reasons[place] = f"its spec.json is that of run {run_id}, after which the folder is not called"
+            reasons[place] = f"its spec.json belongs to run {run_id}, but the folder is not named after that run"
             continue
         twins = places_by_id.setdefault(run_id, [])
         if twins and (away[place] or not all(_are_suites(parts, twin) for twin in twins)):

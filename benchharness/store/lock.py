@@ -1,9 +1,9 @@
 """Claims a run for one process: a lock that dies with the process, and a heartbeat for other machines.
 
-The lock decides between processes of one machine; it vanishes with the process, however that ends. The heartbeat is for
-readers, who must not touch the lock, and for other machines, where a shared file system's locks cannot be relied on.
-No claim rests on what time it is: another machine's heartbeat counts as stopped once it has been watched for a minute
-of our own steady clock without a beat, so that clocks that jump or disagree cannot give one run to two processes.
+The lock decides between processes of one machine, and disappears with the process, however that ends. The heartbeat is
+for readers, which must not touch the lock, and for other machines, since locks of shared file systems are unreliable.
+Claims do not depend on the time of day: another machine's heartbeat counts as stopped if we see no beat for one minute
+of our own monotonic clock, so clocks that jump or disagree cannot give one run to two processes.
 """
 
 import json
@@ -27,12 +27,12 @@ _HEARTBEAT: Final = "heartbeat"
 _LOCK: Final = "run.lock"
 
 _watched: dict[Path, tuple[int, float]] = {}
-"""Heartbeats of other machines: the last time stamp, and when our own steady clock first saw it."""
+"""Heartbeats of other machines: the last time stamp, and the time on our monotonic clock when we first saw it."""
 
 
 @contextmanager
 def lease(folder: Path) -> Iterator[bool]:
-    """Yields whether this process now owns `folder`; if so its heartbeat goes on until the block ends."""
+    """Yields whether this process owns `folder`; if so, its heartbeat continues until the block ends."""
     lock = FileLock(folder / _LOCK)
     if not _acquired(lock):
         yield False
@@ -71,7 +71,7 @@ def clear(folder: Path) -> None:
 
 
 def _beats_elsewhere(folder: Path) -> bool:
-    """Whether another machine works on `folder`; a heartbeat of this one is a dead process's, as we hold the lock."""
+    """Whether another machine works on `folder`; we hold the lock, so a heartbeat of our own machine is stale."""
     owner = read_json(folder / _HEARTBEAT, Owner) or {}
     return owner.get("host", socket.gethostname()) != socket.gethostname() and not _stopped(folder / _HEARTBEAT)
 
@@ -129,4 +129,4 @@ def _beat(beat: Path, over: threading.Event) -> None:
         try:
             os.utime(beat)
         except OSError:
-            return  # the folder was moved away under us; the run's own next write will say so
+            return  # the folder was moved away; the run's next write will raise an error

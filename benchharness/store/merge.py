@@ -1,4 +1,4 @@
-"""Merges results folders of several machines: every run once; runs that disagree are set aside."""
+"""Merges results folders of several machines: every run is kept once; runs with different results are set aside."""
 
 import shutil
 from collections.abc import Iterable, Iterator
@@ -40,8 +40,8 @@ class Merged:
 def merge(sources: Iterable[Path], out: Path) -> Merged:
     """Copy every run of the `sources` into `out`, which may hold runs already; the sources stay as they are.
 
-    A run that is in two of them is taken once. Where both are finished and their results differ, the first stays in
-    `out`, and the other goes to `OUT.conflicts/1/...` (the number of its source), with all that was derived from its
+    A run that occurs in two of them is copied once. If both are finished and their results differ, the first stays in
+    `out`, and the other is copied to `OUT.conflicts/1/...` (the number of its source), with all runs derived from its
     supernet. Raises `UserError` if a source is not a results folder, if it lies in `out` or around it, or if `out` is a
     file.
     """
@@ -83,7 +83,7 @@ class _Source:
     """Ids of runs whose results differ from those in `out`."""
 
     def merge(self) -> None:
-        """Take every run of this source, supernets before the runs that share them."""
+        """Merge every run of this source, supernets before the runs that share them."""
         folders = [self.root / place for place in run_folders(self.root)]
         self.merged.runs += len(folders)
         apart = not_counted(self.root, folders)
@@ -155,7 +155,7 @@ class _Source:
 
 
 def _is_reading(record: RunRecord | None) -> bool:
-    """Whether a run is finished and reads out another run's supernet."""
+    """Whether a run is finished and derives its cell from another run's supernet."""
     return record is not None and record.supernet != record.run_id
 
 

@@ -1,6 +1,6 @@
-"""Reads many small files: one after the other from a quick disk, in threads from a slow one or a network.
+"""Reads many small files: one after the other from a fast disk, in threads from a slow disk or a network.
 
-Python's threads take turns: on a quick disk sixteen of them take three times as long as one.
+On a fast disk sixteen threads take three times as long as one, since Python's threads take turns.
 """
 
 import resource
@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 SAMPLE: Final = 32
-"""Items that are read one by one to measure the waiting time, before the next `BATCH` items."""
+"""Number of items that are read one by one to measure the waiting time, before the next `BATCH` items."""
 BATCH: Final = 480
 THREADS: Final = 16
 PATIENCE: Final = 4.0
-"""Seconds of waiting per second of work from which threads are used."""
+"""Threads are used if there are at least this many seconds of waiting per second of work."""
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -28,7 +28,7 @@ UNSOUND: Final = "checkpoint.pt.unsound"
 READING: Final = "reading.json"
 """File in which a run reports how far the selection of its cell is."""
 TIMES: Final = frozenset({"seconds", "compile_seconds", "peak_memory_bytes", "replayed_steps"})
-"""Keys of a trace's lines that depend on the machine, the day, and where a run was resumed."""
+"""Keys of a trace's lines that depend on the machine, the time, and on where a run was resumed."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Run:
         return self.folder / "hung.txt"
 
     def method_file(self, source: bytes) -> Path:
-        """The user's method file, kept here because the spec has only its hash; raises `UserError` on another one."""
+        """Path of the copy of the user's method file; raises `UserError` if `source` does not have the spec's hash."""
         path = self.folder / "method.py"
         if hashlib.sha256(source).hexdigest() != self.spec.source:
             raise UserError(f"the method file of {self.spec.method} was changed after the plan was made; plan anew")
@@ -142,7 +142,7 @@ def claimed(spec: RunSpec, folder: Path) -> Iterator[Run | None]:
 
 
 def status(folder: Path) -> Status:
-    """Status of the run in `folder`. Without its spec a run is not done, since no reader would find it."""
+    """Status of the run in `folder`. A run without spec is not done, since readers would not find it."""
     if read_record(folder) is not None and (spec := read_spec(folder)) and _is_called_after(folder, spec.run_id):
         return Status.DONE
     if alive(folder):
@@ -192,7 +192,7 @@ def _is_cell(text: str) -> bool:
 
 
 def changed_files(record: RunRecord, others: Mapping[str, bytes | None]) -> list[str]:
-    """Names of the `others` whose content differs from what `record` was written with."""
+    """Names of the files in `others` whose content is not that for which `record` was written."""
     known = {name: content for name, content in others.items() if name in _DIGESTS and name in record.files}
     return [name for name, content in known.items() if _DIGESTS[name](content or b"") != record.files[name]]
 
@@ -226,7 +226,7 @@ def not_counted(root: Path, folders: Sequence[Path]) -> dict[Path, str]:
 def find(results: Path, run_id: str) -> Path:
     """The folder of the run under `results` whose id begins with `run_id`; raises `UserError` unless there is one."""
     if not re.fullmatch(r"[0-9a-f]{4,16}", run_id):
-        raise UserError(f"{run_id[:40]!r} is no run id; give 4 to 16 of the digits at the end of a run's folder name")
+        raise UserError(f"{run_id[:40]!r} is not a run id; give 4 to 16 digits from the end of a run's folder name")
     if not results.is_dir():
         raise UserError(f"no results folder {str(results)!r}; `benchharness run` makes one")
     every = [results / place for place in run_folders(results)]
@@ -271,7 +271,7 @@ def _digest_of_bytes(content: bytes) -> str:
 
 
 def _digest_of_lines(content: bytes) -> str:
-    """Digest of a trace without what depends on the machine and the day."""
+    """Digest of a trace without the values that depend on machine and time."""
     return digest(
         [
             {key: part for key, part in line.items() if key not in TIMES}

@@ -9,7 +9,7 @@ from benchharness.space import EDGES, OPS, SIZE
 
 
 class Gpu(TypedDict):
-    """A GPU as its driver tells."""
+    """A GPU as reported by its driver."""
 
     name: str
     driver: str
@@ -36,7 +36,7 @@ class Environment(TypedDict, total=False):
 
 
 class Attempt(TypedDict, total=False):
-    """One attempt at a run: how it was made, and from which epoch on."""
+    """One attempt at a run: its options, and its first epoch."""
 
     started: str
     epoch: int
@@ -48,7 +48,7 @@ class Attempt(TypedDict, total=False):
 
 
 class Machine(TypedDict, total=False):
-    """`machine.json`: everything that depends on the machine and the day."""
+    """`machine.json`: everything that depends on machine and time."""
 
     attempts: list[Attempt]
     environment: Environment
@@ -116,7 +116,7 @@ _SHAPES: Final[Mapping[str, tuple[int | str, ...]]] = {
 
 
 def fitting(arrays: Mapping[str, np.ndarray]) -> bool:
-    """Whether the arrays of a `trace.npz` have the shapes that readers rely on, and codes are codes."""
+    """Whether the arrays of a `trace.npz` have the shapes on which readers rely, and all codes are valid."""
     sizes: dict[str, int] = {}
     for name in arrays.keys() & _SHAPES.keys():
         shape, axes = arrays[name].shape, _SHAPES[name]

@@ -29,13 +29,13 @@ def pack(folder: Path) -> dict[str, bytes]:
 
 
 def unpack(run: Run, contents: RunFiles) -> None:
-    """Write `parcel` into the folder of `run`, each file wholly or not at all and the record last.
+    """Write `contents` into the folder of `run`, every file atomically, the record last.
 
-    Nothing is written where anything in it is not as it should be: that raises `UserError`.
+    Raises `UserError`, and writes nothing, if a file is missing, damaged, too large or belongs to another run.
     """
     for name in contents:
         if name not in NAMES:
-            raise UserError(f"{str(name)[:80]!r} is no file of a run; {', '.join(NAMES)} are")
+            raise UserError(f"{str(name)[:80]!r} is not a file of a run; these are: {', '.join(NAMES)}")
     if not all(isinstance(content, bytes) for content in contents.values()):
         raise UserError(f"the results sent back for run {run.spec.run_id} are not bytes")
     if sum(map(len, contents.values())) > LIMIT_BYTES:

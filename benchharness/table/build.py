@@ -1,4 +1,4 @@
-"""Builds tables from arrays; all importers use it, so that all tables are checked alike."""
+"""Builds tables from arrays. All importers use it, so all tables pass the same checks."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,8 +27,8 @@ def build_table(
 ) -> Table:
     """A `Table` of these arrays, copied; `about` needs `name`, `version` and `source`.
 
-    The rows of all architectures are put in the order of the benchmark's index; those of a part stay as they are.
-    Raises `UserError` if the arrays do not fit together, an architecture comes twice, or an accuracy is none.
+    If all architectures are there, rows are sorted by the benchmark's index; otherwise their order stays. Raises
+    `UserError` if the arrays do not fit together, an architecture occurs twice, or a value is not an accuracy.
     """
     rows = _order(ops)
     table = Table(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SPELT: Final = {dataset: dataset.replace("-", "_") for dataset in DATASETS}
 _TIMED: Final = {**_SPELT, "cifar10": "cifar10_valid"}
 _HALVED: Final = {"valid": "valid", "test": "test-halftrain"}
-"""Splits of what some call the data set `cifar10-valid`, which is CIFAR-10 trained on half of the images."""
+"""Splits of the data set that some call `cifar10-valid`: CIFAR-10 with training on half of the images."""
 """Spelling of the benchmark's data sets in column names; other data sets keep their names."""
 _FIGURE: Final = re.compile(
     r"(?P<dataset>[\w.+-]+)_(?P<split>valid|test|test_halftrain)_(?P<epochs>[1-9]\d{0,5})", re.ASCII
@@ -30,11 +30,11 @@ _SECONDS: Final = re.compile(r"train_seconds_(?P<epochs>[1-9]\d{0,5})_(?P<datase
 _BY_SEED: Final = "_by_seed"
 COSTS: Final = ("params_m", "flops_m")
 NETWORK: Final = tuple(f"network_{field}" for field in Network._fields)
-"""The size of the networks, the same in every row; left out where it is the benchmark's own."""
+"""Columns of the size of the networks, equal in all rows; left out for the benchmark's size."""
 HERE: Final = "measured_here"
-"""Column that marks rows that were trained on the machine that wrote the file, and added to the table."""
+"""Column that marks rows that were trained on the writer's machine and added to the table."""
 NAMES: Final = ("index", "arch", *COSTS, *NETWORK, HERE)
-"""Every column there is, but for those of figures, single runs and seconds; only `arch` and one figure are needed."""
+"""All columns except those of figures, single runs and seconds; only `arch` and one figure are required."""
 SUFFIXES: Final = (".csv", ".json", ".parquet")
 
 
@@ -46,7 +46,7 @@ def figure_name(metric: Metric) -> str:
 def seeds_name(metric: Metric) -> str:
     """The column of single training runs.
 
-    A list, or in CSV numbers separated by spaces, where `nan` stands for a run that is missing.
+    Its values are lists, or in CSV numbers separated by spaces; `nan` stands for a missing run.
     """
     return figure_name(metric) + _BY_SEED
 
@@ -57,13 +57,13 @@ def seconds_name(dataset: str, epochs: int) -> str:
 
 
 def figures_in(names: Iterable[str]) -> dict[Metric, str]:
-    """The figures that columns called `names` hold, in the order in which tables list them, and those names."""
+    """The figures in the columns `names`, with the column's name, in the order in which tables list figures."""
     names_by_figure = {_figure(match): match[0] for name in names if (match := _FIGURE.fullmatch(name))}
     return {metric: names_by_figure[metric] for metric in sorted(names_by_figure, key=_place)}
 
 
 def same(names: Iterable[str]) -> list[tuple[str, str]]:
-    """Pairs of columns among `names` that are of one figure under two spellings of its data set."""
+    """Pairs of columns among `names` that hold one figure, with two spellings of its data set."""
     first: dict[Metric, str] = {}
     matches = [match for name in names if (match := _FIGURE.fullmatch(name))]
     pairs = [(first.setdefault(_figure(match), match[0]), match[0]) for match in matches]
@@ -71,13 +71,13 @@ def same(names: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def runs_in(names: Iterable[str]) -> dict[Metric, str]:
-    """The figures whose single runs columns called `names` hold, and those names."""
+    """The figures whose single runs are in the columns `names`, with the column's name."""
     bare = [name.removesuffix(_BY_SEED) for name in names if name.endswith(_BY_SEED)]
     return {metric: name + _BY_SEED for metric, name in figures_in(bare).items()}
 
 
 def seconds_in(names: Iterable[str]) -> dict[tuple[str, int], str]:
-    """The data sets and epochs whose seconds columns called `names` hold, and those names."""
+    """The data sets and epochs whose training seconds are in the columns `names`, with the column's name."""
     matches = [match for name in names if (match := _SECONDS.fullmatch(name))]
     own = {spelt: dataset for dataset, spelt in _TIMED.items()}
     datasets = [own.get(match["dataset"], canonical(match["dataset"])) for match in matches]
@@ -88,13 +88,13 @@ def seconds_in(names: Iterable[str]) -> dict[tuple[str, int], str]:
 
 
 def known(name: str) -> bool:
-    """Whether a column may be called `name`."""
+    """Whether `name` is a valid column name."""
     return name in NAMES or any(matches([name]) for matches in (figures_in, runs_in, seconds_in))
 
 
 def frame(table: Table) -> "pd.DataFrame":
-    """The whole of `table` as columns called as `known` knows them."""
-    import pandas as pd  # takes 0.3 s, and is only needed for these files
+    """The whole `table` as a data frame with the column names of this module."""
+    import pandas as pd  # takes 0.3 s, and is only needed to write files
 
     columns: dict[str, Any] = {
         "index": table.numbers,
@@ -148,6 +148,6 @@ def _place(metric: Metric) -> tuple[Any, ...]:
 
 
 def _listed(runs: Any) -> list[list[float]]:
-    """Runs as lists; those that are missing are left out where no later one is there, so that places keep their run."""
+    """Runs as lists, without missing runs at the end; a missing run before another one stays, as NaN."""
     last = [np.flatnonzero(~np.isnan(row)).max(initial=-1) for row in runs]
     return [row[: end + 1].tolist() for row, end in zip(runs, last, strict=True)]

@@ -1,4 +1,4 @@
-"""Latency and energy of architectures by device, as others measured them; odd values are marked."""
+"""Latencies and energies of architectures by device, measured by others; odd values are marked."""
 
 import re
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ _DEVICE: Final = re.compile(
 """Devices that HW-NAS-Bench (Li et al., ICLR 2021) and HELP (Lee et al., NeurIPS 2021) name columns after."""
 LEAST: Final = 1 / 20
 MOST_TIMES: Final = 5
-"""Shares of the median below and above which a value is odd.
+"""Multiples of the median below (`1/20`) and above which a value is odd.
 
 Measured on two public tables of 48 latencies and energies: the values below a twentieth, 0 to 341 of 15,625 in a
 column, are those of cells that a compiler folded away (a hundredth and less) and stragglers close to them; above five
@@ -53,10 +53,10 @@ class Cost:
     """One cost of every architecture."""
 
     name: str
-    """Name of its column."""
+    """Name of the column."""
     measure: Measure
     source: str
-    """Name of its file."""
+    """Name of the file."""
     given: Float[np.ndarray, "indices"]
     """Values of the file, by the benchmark's index; NaN if missing."""
 
@@ -72,27 +72,27 @@ class Cost:
 
     @cached_property
     def impossible(self) -> Bool[np.ndarray, "indices"]:
-        """Zeros, negative and infinite values: no cost at all."""
+        """Mask of zeros, negative and infinite values."""
         return ~np.isnan(self.given) & ~((self.given > 0) & np.isfinite(self.given))
 
     @cached_property
     def small(self) -> Bool[np.ndarray, "indices"]:
-        """Values below a twentieth of the median."""
+        """Mask of values below a twentieth of the median."""
         return ~self.impossible & (self.given < LEAST * self.median)
 
     @cached_property
     def large(self) -> Bool[np.ndarray, "indices"]:
-        """Values above five times the median."""
+        """Mask of values above five times the median."""
         return ~self.impossible & (self.given > MOST_TIMES * self.median)
 
     @cached_property
     def odd(self) -> Bool[np.ndarray, "indices"]:
-        """Mask of values that are not used."""
+        """Mask of values that are not used: impossible, small or large ones."""
         return self.impossible | self.small | self.large
 
     @cached_property
     def values(self) -> Float[np.ndarray, "indices"]:
-        """Values, NaN if odd or missing."""
+        """Values by the benchmark's index; NaN if odd or missing."""
         return np.where(self.odd, np.nan, self.given)
 
     def why(self, index: int) -> str:
@@ -157,7 +157,7 @@ def measure_of(column: str) -> Measure | None:
 
 
 def measured_in(unit: str) -> Measure:
-    """The measure of a unit that somebody names; raises `UserError` if none is known by it."""
+    """The measure with the given unit; raises `UserError` if the unit is unknown."""
     if unit.lower() not in UNITS:
         raise UserError(f"unknown unit {unit[:40]!r}; known: {', '.join(_SPELT.get(one, one) for one in UNITS)}")
     return Measure(UNITS[unit.lower()], _SPELT.get(unit.lower(), unit.lower()))

@@ -80,7 +80,7 @@ def test_runs_are_found_by_the_beginning_of_their_id(suite_store: Store) -> None
     assert find(root, run_id[:8]) == find(root, run_id) == suite_store.folder(JOB.base)
     with pytest.raises(UserError, match=r"no runs under .* begins with 0123456789$"):
         find(root, "0123456789")
-    with pytest.raises(UserError, match="is no run id"):
+    with pytest.raises(UserError, match="is not a run id"):
         find(root, "../..")
     shutil.copytree(suite_store.path, root / "other")
     with pytest.raises(UserError, match=r"2 runs under .*; more digits of it, or the folder of one suite as --results"):

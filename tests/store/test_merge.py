@@ -148,7 +148,7 @@ def test_what_no_reader_counts_and_what_is_worked_on_is_named_and_left(tmp_path:
         merger = merge([source], tmp_path / "c")
     assert (merger.new, len(merger.left)) == (2, 3)
     for problem in (
-        "after which the folder is not called",
+        "the folder is not named after that run",
         "spec.json is missing or damaged",
         "somebody is working on it",
     ):

@@ -44,8 +44,8 @@ def test_a_run_arrives_as_it_was_without_checkpoint_and_spec(tmp_path: Path, fil
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
-        ({"../../record.json": b""}, r"'\.\./\.\./record\.json' is no file of a run"),
-        ({"checkpoint.pt": b""}, r"'checkpoint\.pt' is no file of a run"),
+        ({"../../record.json": b""}, r"'\.\./\.\./record\.json' is not a file of a run"),
+        ({"checkpoint.pt": b""}, r"'checkpoint\.pt' is not a file of a run"),
         ({"trace.npz": b"PK"}, r"trace\.npz that came back .* is damaged"),
         ({"trace.npz": None}, r"lack trace\.npz"),
         ({"machine.json": "text"}, "are not bytes"),
