@@ -44,7 +44,7 @@ def bare(name: str) -> str:
 
 
 def form(path: Path) -> str:
-    """`csv`, `json` or `parquet`, as the file's name says, or nothing."""
+    """`csv`, `json` or `parquet` by the file's name; empty for other names."""
     match = _NAME.fullmatch(bare(path.name))
     plain = match and not (match["gzip"] and match["ending"].lower() == "parquet")
     return FORMS[match["ending"].lower()] if match and plain else ""
@@ -73,7 +73,8 @@ def names(path: Path, known: Callable[[str], bool]) -> set[str]:
 def read_frame(path: Path, is_wanted: Callable[[str], bool]) -> "pd.DataFrame":
     """The rows of the file at `path`, of Parquet only the columns that are `is_wanted`.
 
-    Raises `UserError` if it is damaged, has no rows or more than four times the space, or two columns of one name.
+    Raises `UserError` if the file is damaged, has no rows or more than four per architecture, or has two columns of one
+    name.
     """
     import pandas as pd
 
@@ -97,7 +98,7 @@ def read_frame(path: Path, is_wanted: Callable[[str], bool]) -> "pd.DataFrame":
 
 
 def floats(column: "pd.Series[Any]") -> Any:
-    """A column as numbers, with decimal points or commas; raises `UserError` if it is not of numbers."""
+    """A column as numbers, with decimal points or commas; raises `UserError` if it does not hold numbers."""
     if column.dtype.kind not in "iufb":
         texts = column.dropna().astype(str).str.strip()
         # "2,888" alone may mean thousands: a comma is decimal if at least one value shows that it is.
@@ -139,7 +140,7 @@ def _header(text: str) -> list[str]:
 
 
 def _rows(text: str) -> str:
-    """The text from the names of the columns on."""
+    """The text from the line of column names on."""
     return _EXCELS_LINE.sub("", text).lstrip("\n")
 
 
@@ -165,7 +166,7 @@ def _csv(path: Path, _: Callable[[str], bool]) -> "pd.DataFrame":
 
 
 def _parquet(path: Path, is_wanted: Callable[[str], bool]) -> Any:
-    """Columns that are `is_wanted`, whether pandas wrote them as columns or as its index."""
+    """The wanted columns, whether pandas wrote them as columns or as an index."""
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
@@ -191,7 +192,7 @@ def _is_vast(chunk: Any) -> bool:
 
 
 def _json(path: Path, is_wanted: Callable[[str], bool]) -> "pd.DataFrame":
-    """Rows or columns in any of pandas' layouts, rows by architecture, or NASLib's by data set and architecture."""
+    """Reads JSON in any of pandas' layouts, as rows by architecture, or in NASLib's (by data set and architecture)."""
     import pandas as pd
 
     value = _decoded(_text(path))
@@ -225,7 +226,7 @@ def _of_objects(objects: dict[str, dict[str, Any]], is_wanted: Callable[[str], b
 
 
 def _of_data_sets(data_sets: dict[str, dict[str, Any]]) -> "pd.DataFrame":
-    """NASLib's figures, with each data set's in columns of its own, such as `cifar10_val_accuracy`."""
+    """NASLib's figures, with columns per data set, such as `cifar10_val_accuracy`."""
     import pandas as pd
 
     rows: dict[str, dict[str, Any]] = {}

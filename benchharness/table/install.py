@@ -1,4 +1,4 @@
-"""Imports a table under a given name, or with its columns mapped by hand."""
+"""Imports tables and costs, under a given name or with a mapping of column names."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -30,7 +30,9 @@ class _Named:
 def import_any(
     path: Path | str, name: str = "", mapping: Mapping[str, str] | None = None, unit: str = ""
 ) -> list[Installed]:
-    """Install what the file at `path` has: a table, latencies and energies (all its columns with a `unit`), or both.
+    """Install the content of the file at `path`: a table, latencies and energies, or both.
+
+    With a `unit`, all columns are costs in that unit.
 
     Raises `UserError` as `import_table` does.
     """
@@ -43,9 +45,9 @@ def import_any(
 
 
 def import_costs(path: Path | str, name: str = "", unit: str = "") -> Installed:
-    """Install the latencies or energies in the file at `path` under `name`, by default the file's own.
+    """Install the latencies or energies in the file at `path` under `name` (default: the file's name).
 
-    Raises `UserError` if it has none, or they are not as its columns say.
+    Raises `UserError` if the file has none, or if a column does not hold valid costs.
     """
     path = path_of(path)
     if not path.exists():
@@ -57,9 +59,9 @@ def import_costs(path: Path | str, name: str = "", unit: str = "") -> Installed:
 
 
 def import_table(path: Path | str, name: str = "", mapping: Mapping[str, str] | None = None) -> Installed:
-    """Install the table at `path` under `name`, by default the one it has; `mapping` gives its columns for ours.
+    """Install the table at `path` under `name` (default: its own); `mapping` gives the file's column names by ours.
 
-    Raises `UserError` if it is in no known layout, is damaged or is not what it says.
+    Raises `UserError` if the layout is unknown, or the table is damaged or inconsistent.
     """
     path = path_of(path)
     if not path.exists():

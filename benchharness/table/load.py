@@ -1,4 +1,4 @@
-"""Finds tables: by name, or by the data set that they are the ground truth of."""
+"""Loads tables by name, or by the data set whose ground truth they are."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -21,7 +21,7 @@ _PACKAGED = ("digits",)
 
 
 def load_table(name: str = "nas-bench-201") -> Table:
-    """The table called `name`; raises `UserError` saying which command brings it where it is missing."""
+    """The table called `name`; raises `UserError`, which names the command that imports it, if it is missing."""
     if is_packaged(name):
         return _packaged(name)
     fields = storage.read_table(catalog.find(TABLES, name))
@@ -48,9 +48,9 @@ def is_packaged(name: str) -> bool:
 
 
 def load_for(dataset: str) -> Table:
-    """The ground truth of `dataset`: NAS-Bench-201 for its three, for any other the table called like the data set.
+    """The ground truth of `dataset`: NAS-Bench-201 for its three data sets, else the table named after the data set.
 
-    Raises `UserError` if there is no such table, with the command that brings or measures one.
+    Raises `UserError` if there is no such table; it names the command that imports or measures one.
     """
     if (dataset := canonical(dataset)) in DATASETS:
         return load_table()
@@ -61,7 +61,7 @@ def load_for(dataset: str) -> Table:
     if dataset not in table.datasets:
         datasets = ", ".join(table.datasets) or "nothing"
         raise UserError(
-            f"table {dataset!r} is no ground truth of the data set {dataset!r}: it holds figures of {datasets}"
+            f"table {dataset!r} is not ground truth of the data set {dataset!r}: it holds figures of {datasets}"
         )
     return table
 
@@ -75,9 +75,9 @@ def _packaged(name: str) -> Table:
 
 
 def table_of(tables: Tables, dataset: str) -> Table | None:
-    """The ground truth of `dataset` among `tables`, None if there is none.
+    """The ground truth of `dataset` among `tables`; None if there is none.
 
-    A table of NAS-Bench-201 serves all its three data sets, even if incomplete; others serve those that they hold.
+    A table of NAS-Bench-201 counts for its three data sets, even if incomplete; others for the data sets they hold.
     """
     if isinstance(tables, Table):
         own = set(tables.datasets)

@@ -1,6 +1,6 @@
-"""Adds trainings of derived cells that a table lacks; their files lie beside the results, or in the package.
+"""Adds to a table the trainings of derived cells that it lacks; their files lie beside the results or in the package.
 
-A file's name holds the checksum of its table, so that accuracies of different recipes are never mixed.
+A file's name contains the checksum of its table, so accuracies of different recipes are never mixed.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -22,18 +22,18 @@ from benchharness.table.metric import DATASETS, Metric
 from benchharness.table.table import Table, codes
 
 _PACKAGED: Final = Path(__file__).parent
-"""Holds such a file for the embedded table: the cells that the default command found, so that they are not trained."""
+"""Folder with such a file for the embedded table: the cells of the default command, which need not be trained again."""
 
 
 def measured_path(suite: Path, table: Table) -> Path:
-    """Path of the trainings that `table` lacks for the results in the folder `suite`; it may not exist."""
+    """Path of the file of trainings that `table` lacks for the results in the folder `suite`; it may not exist."""
     return suite / ground_truth.FOLDER / _file_name(table)
 
 
 def tables_of(*results: Path, missing: Callable[[UserError], object] = lambda _: None) -> Callable[[str], Table | None]:
-    """A function that gives the table of a data set, with the cells that were trained for `results`, or None.
+    """A function that gives the table of a data set, with the cells that were trained for `results`; None without one.
 
-    It calls `missing` with the reason, once per data set.
+    If there is none, it calls `missing` with the reason, once per data set.
     """
 
     @cache
@@ -67,10 +67,10 @@ def with_measured(table: Table, *results: Path) -> Table:
 def tabulated(
     about: Mapping[str, Any], trainings: Iterable[Training], figures: Mapping[Metric, str], timed: tuple[str, int]
 ) -> Table:
-    """A table of every member of the functional classes in `trainings`, some of which may be trained more often.
+    """A table of all members of the functional classes in `trainings`; classes may have different numbers of trainings.
 
-    `figures` tells which figure `valid` and `test` of a training are; figures that no training has are left out.
-    `timed` is the data set and the epochs that the seconds are of.
+    `figures` maps each metric to `valid` or `test` of a training; metrics without a training are left out. `timed` is
+    the data set and the epochs to which the seconds belong.
     """
     by_code: dict[int, dict[int, Training]] = {}
     for line in trainings:
@@ -85,9 +85,9 @@ def tabulated(
 
 
 def merged(table: Table, added: Table) -> Table:
-    """`table`, and after its rows those architectures of `added` that it lacks, with the figures that both are of.
+    """`table` followed by the rows of `added` that it lacks, with the figures that both have.
 
-    `about` stays that of `table`. Raises `UserError` if the two are of networks of different sizes.
+    `about` is that of `table`. Raises `UserError` if the networks of the two have different sizes.
     """
     if table.about.get("network") != added.about.get("network"):
         raise UserError(f"the trainings added to table {table.about['name']!r} are of networks of another size")
@@ -114,7 +114,7 @@ def _is_class(code: int) -> bool:
 
 
 def _column(runs: list[list[Training]], name: str) -> Float[np.ndarray, "classes seeds"]:
-    """A row per class, NaN if it was trained less often than others."""
+    """A row per class, padded with NaN for classes with fewer trainings."""
     width = max(map(len, runs))
     values = [[getattr(line, name) for line in lines] + [None] * (width - len(lines)) for lines in runs]
     return np.array(values, np.float64)
@@ -125,7 +125,7 @@ def _mean(runs: Float[np.ndarray, "archs seeds"]) -> Float[np.ndarray, "archs"]:
 
 
 def _extended(columns: Mapping[Any, Any], added: Mapping[Any, Any], new: Any) -> dict[Any, Any]:
-    """Every column with the `new` rows of its counterpart below it, NaN if that has none."""
+    """Every column followed by the `new` rows of its counterpart; NaN if there is no counterpart."""
     return {
         key: _stacked(column, added[key][new] if key in added else np.empty((int(new.sum()), 0)))
         for key, column in columns.items()

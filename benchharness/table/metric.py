@@ -1,4 +1,4 @@
-"""Names of the numbers in a table, by data set, split and epochs: a position could swap validation and test."""
+"""Names of a table's numbers by data set, split and epochs, so that validation and test cannot be swapped."""
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple
@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from benchharness.errors import UserError, unknown
 
 DATASETS: Final = ("cifar10", "cifar100", "imagenet16-120")
-"""Those of NAS-Bench-201; a table may hold metrics of any other."""
+"""The data sets of NAS-Bench-201; a table may hold metrics of others."""
 SPLITS: Final = {
     "valid": "validation accuracy; for cifar10 after training on 25,000 images, measured on the other 25,000 (x-valid)",
     "test": "test accuracy after training on the whole training set; for cifar10 on all 10,000 test images (ori-test), "
@@ -17,7 +17,7 @@ EPOCHS: Final = (200, 12)
 
 
 class Metric(NamedTuple):
-    """One accuracy that a table gives for every architecture: data set, split, and epochs of training before it."""
+    """One accuracy that a table holds for every architecture: data set, split, and epochs of training."""
 
     dataset: str
     split: str

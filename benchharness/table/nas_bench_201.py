@@ -1,4 +1,4 @@
-"""Known facts of the complete NAS-Bench-201 table, and a check against them that finds swapped rows and columns."""
+"""Known facts about the complete NAS-Bench-201 table, and checks with them that find swapped rows and columns."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
@@ -28,7 +28,7 @@ OPTIMA: Final = {
     Metric("imagenet16-120", "valid", 12): (38.6667,),
     Metric("imagenet16-120", "test", 12): (38.2667,),
 }
-"""Best accuracy of each figure in percent; releases of the benchmark differ on one of them, so either is right."""
+"""Best accuracy of each figure in percent; releases of the benchmark differ on one of them, where both are right."""
 _ALL_SKIP: Final = (space.SKIP,) * len(space.EDGES)
 _ALL_SKIP_PCT: Final = {("cifar10", "valid"): 39.77, ("cifar10", "test"): 54.30, ("cifar100", "valid"): 15.03}
 _CLOSE: Final = 0.006
@@ -42,7 +42,7 @@ _PLACES: Final = {
 }
 """The best architectures, by the benchmark's index."""
 _SAME: Final = 0.1
-"""Points that releases may differ in what those reach."""
+"""Points by which releases may differ in the accuracies of these."""
 _TRAINED_ON: Final = {
     "cifar10-valid": "cifar10",
     "cifar10": "cifar10",
@@ -52,7 +52,7 @@ _TRAINED_ON: Final = {
 
 
 class Check(NamedTuple):
-    """A property that a table must have, and a sentence on what is wrong; empty if it holds."""
+    """A property that a table must have, and a sentence on the problem; empty if there is none."""
 
     what: str
     problem: str
@@ -90,9 +90,10 @@ def _near(value: float, known: float) -> bool:
 
 
 def checked(table: Table) -> Table:
-    """`table`, if its content has the checksum it states and, under the benchmark's name, is the whole benchmark.
+    """`table`, after all `checks`.
 
-    Raises `UserError` if a checksum, the number of rows, an optimum or the all-skip cell of the papers is not right.
+    Raises `UserError` if the content does not have the stated checksum, or if a table with the benchmark's name differs
+    from it in the number of rows, an optimum, or the all-skip cell of the papers.
     """
     for check in checks(table):
         if check.problem:
@@ -103,7 +104,7 @@ def checked(table: Table) -> Table:
 def check_costs(
     ops: UInt8[np.ndarray, "archs edges"], about: Mapping[str, Any], params_m: np.ndarray, flops_m: np.ndarray
 ) -> None:
-    """Raise `UserError` if costs given beside the accuracies differ from the closed form: rows are shuffled."""
+    """Raise `UserError` if parameters or FLOPs in the file differ from the closed form (rows may be shuffled)."""
     size = space.Network(**about.get("network", {}))
     costs = (("params_m", params_m, space.params_m(ops, size)), ("flops_m", flops_m, space.flops_m(ops, size)))
     for name, given, right in costs:

@@ -1,4 +1,4 @@
-"""Reads the spellings of a cell that other tools use."""
+"""Reads cells in the spellings of other tools."""
 
 import re
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ EXPECTED: Final = (
 
 
 def read_cell(given: Any) -> Arch:
-    """The architecture that `given` spells; raises `UserError` if it spells none.
+    """The architecture that `given` describes; raises `UserError` if it is not a valid description.
 
     Texts: the benchmark's own string, alone or as `Structure(4 nodes with ...)`; six pairs of operation and source
     node, as nested tuples or in a DARTS-style `Genotype`; operations by edge (`'1<-0': 'none', ...`); the short form
@@ -60,9 +60,9 @@ def read_cell(given: Any) -> Arch:
 
 
 def read_index(given: Any) -> int:
-    """The benchmark's index of the one architecture that `given` names; raises `UserError` if it names none.
+    """The benchmark's index of the architecture `given`; raises `UserError` if it is not one architecture.
 
-    It is a whole number, also as text, or a cell in any spelling that `read_cell` knows.
+    `given` is an index, also as text, or a cell in any spelling that `read_cell` knows.
     """
     indices = read_indices(given)
     if indices.ndim:
@@ -71,7 +71,7 @@ def read_index(given: Any) -> int:
 
 
 def read_indices(given: Any) -> Int[np.ndarray, "*archs"]:
-    """The same of one architecture, of each in a list, or of an array of indices of any shape."""
+    """Like `read_index`, for one architecture, a list of them, or an array of indices of any shape."""
     indices = _indices(given)
     if indices.dtype.kind not in "iu" or (indices.size and (indices.min() < 0 or indices.max() >= space.SIZE)):
         problem = f"{_told(given)} is no index of an architecture"
@@ -123,7 +123,7 @@ def is_naslib(text: str) -> bool:
 
 
 def from_naslib(numbers: list[int] | tuple[int, ...]) -> Arch:
-    """The architecture whose operations NASLib numbers so, in its own order of edges."""
+    """The architecture with these operation numbers of NASLib, in NASLib's order of edges."""
     by_edge = dict(zip(NASLIB_EDGES, numbers, strict=True))
     return tuple(OPS.index(NASLIB_OPS[by_edge[edge]]) for edge in EDGES)
 
@@ -147,6 +147,6 @@ def _from_edges(by_edge: list[tuple[tuple[int, int], str]], text: str) -> Arch:
         raise UserError(f"{text[:200]!r} does not give each of the six edges one operation; {EXPECTED}")
     for _, name in by_edge:
         if name not in _ALIASES:
-            raise UserError(f"{name!r} is no operation of NAS-Bench-201; it has {', '.join(OPS)}")
+            raise UserError(f"{name!r} is not an operation of NAS-Bench-201; it has {', '.join(OPS)}")
     names = dict(by_edge)
     return tuple(OPS.index(_ALIASES[names[edge]]) for edge in EDGES)

@@ -1,4 +1,4 @@
-"""Quality of a table as ground truth: coverage, spread of its accuracies, and noise between seeds."""
+"""Quality of a table as ground truth: coverage, spread of its accuracies, and noise between training seeds."""
 
 from itertools import combinations
 from typing import NamedTuple
@@ -41,7 +41,7 @@ class Spread(NamedTuple):
 
     @property
     def points(self) -> float:
-        """From the 10th to the 90th percentile."""
+        """Points between the 10th and the 90th percentile."""
         return self.ninetieth - self.tenth
 
 
@@ -59,9 +59,9 @@ class Noise(NamedTuple):
 
 
 FEW = 30
-"""Architectures below which a table has no percentiles worth the name: one of them is more than three percent."""
+"""Fewest architectures for percentiles; with fewer, one architecture is more than three percent."""
 LEAST_TAU = 0.3
-"""Kendall's tau between training seeds below which an order is mostly chance: two of three pairs agree at 1/3."""
+"""Smallest tau between training seeds of a reliable order; at 1/3, two of three pairs agree."""
 CLASSES = 6_466
 """Functional classes of the space."""
 
@@ -79,7 +79,7 @@ def spread(table: Table, metric: Metric) -> Spread:
 
 
 def noise(table: Table, metric: Metric) -> Noise | None:
-    """How much training seeds alone move `figure`; None if no architecture was trained twice."""
+    """The noise of `metric` between training seeds; None if no architecture was trained twice."""
     runs = table.by_seed.get(metric, np.empty((len(table), 0)))[trained(table, metric)]
     if not len(several := runs[np.isfinite(runs).sum(1) > 1]):
         return None
@@ -90,10 +90,9 @@ def noise(table: Table, metric: Metric) -> Noise | None:
 
 
 def cannot_rank(table: Table, metric: Metric) -> str:
-    """Why ranks and percentiles by `figure` say next to nothing, in a sentence without its end; empty if they do.
+    """Why ranks and percentiles by `metric` are not meaningful, as a clause; empty if they are.
 
-    A table ranks where it holds enough networks to be ranked among, and where two trainings of the same networks agree
-    on their order.
+    They need enough networks, and agreement between the rankings of two trainings of the same networks.
     """
     count = int((np.isfinite(table.means[metric]) & ~table.measured_here).sum())
     if count < FEW:
@@ -117,7 +116,7 @@ def tau_between(table: Table, first: Metric, second: Metric) -> float:
 
 
 def trained(table: Table, metric: Metric) -> Int[np.ndarray, "trainings"]:
-    """A row for every training behind `figure`: functionally equal architectures with the same runs share theirs."""
+    """Rows of the table, one per training behind `metric`: architectures of a class with the same runs count once."""
     if table.complete and metric.dataset in space.NETWORKS and "network" not in table.about:
         return np.arange(len(table))  # the benchmark trained every architecture
     shared = np.column_stack([space.classes()[codes(table.ops)], np.nan_to_num(_values(table, metric), nan=-1)])

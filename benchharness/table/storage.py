@@ -1,4 +1,4 @@
-"""Stores a table in one file of ours, a named array per column, and computes the digest of its content."""
+"""Stores a table in our file format, a named array per column, and computes the digest of its content."""
 
 import hashlib
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ class Content(Protocol):
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """Name, version, source and rule of seeds."""
+        """Name, version, source and seed rule."""
 
     @property
     def ops(self) -> UInt8[np.ndarray, "archs edges"]:
@@ -49,12 +49,12 @@ class Content(Protocol):
 
 
 def write_table(path: Path, table: Content) -> None:
-    """Write `table` to `path`, replacing what is there only once it is written whole."""
+    """Write `table` to `path`, atomically."""
     npz.write_arrays(path, {"kind": KIND, "format": FORMAT, "about": dict(table.about)}, _arrays(table))
 
 
 def read_table(path: Path) -> dict[str, Any]:
-    """The fields of the `Table` in the file at `path`; raises `UserError` if it holds none."""
+    """The fields of the `Table` in the file at `path`; raises `UserError` if the file is damaged or of another kind."""
     header, arrays = npz.read_arrays(path, KIND, LIMIT_BYTES)
     if header.get("format") != FORMAT:
         raise UserError(f"{path} is a table of format {header.get('format')!r}; this version reads format {FORMAT}")

@@ -1,4 +1,4 @@
-"""Describes and verifies a table, in words."""
+"""Descriptions and checks of a table for `table info` and `table verify`."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -34,7 +34,7 @@ def info(name: str) -> list[tuple[str, str]]:
 
 
 def _worth(table: Table, metric: Metric) -> Iterator[tuple[str, str]]:
-    """How far `figure` tells architectures apart, and how sure it is."""
+    """Spread and noise of `metric`."""
     tenth, median, ninetieth = (spread := quality.spread(table, metric))
     between = f"{tenth:.2f}, {median:.2f}, {ninetieth:.2f}"
     yield "spread", f"{metric}: 10th, 50th, 90th percentile {between}, {spread.points:.2f} points from first to last"

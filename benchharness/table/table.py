@@ -35,17 +35,17 @@ class Optimum(NamedTuple):
 class Table:
     """Ground truth of a set of architectures (Dong & Yang, ICLR 2020); build one with `benchharness.table.build`.
 
-    Arrays are read-only and in row order. A whole number always means the benchmark's own index of an architecture, in
-    a table of a part of them too; in a complete table it is the row as well. A table that holds a part says so
-    (`complete`) and refuses the others. Accuracies are in percent, NaN if the table does not hold them. Where a
-    question does not say after how many epochs of training, it is about the most that the table holds for the data set.
+    Arrays are read-only and in row order. An integer always means the benchmark's index of an architecture; in a
+    complete table (`complete`) it is the row, too. Other tables hold only some architectures and raise `UserError` for
+    the rest. Accuracies are in percent; NaN if the table lacks them. `epochs` defaults to the longest training that the
+    table holds for the data set.
     """
 
     about: Mapping[str, Any]
-    """`name`, `version`, `source`, `seed_rule`, `sha256` of the content, and `note` where there is something to say.
+    """`name`, `version`, `source`, `seed_rule`, `sha256` of the content, and perhaps a `note`.
 
-    A table of networks of another size than the benchmark's has `network`, the fields of `space.Network`, and may say
-    in `recipe` how they were trained and in `splits` what its splits are.
+    A table of networks of another size has `network` (the fields of `space.Network`), and may have `recipe` (the
+    training's settings) and `splits` (a description of its splits).
     """
     ops: UInt8[np.ndarray, "archs edges"]
     means: Mapping[Metric, Float[np.ndarray, "archs"]]
@@ -66,7 +66,7 @@ class Table:
         return cls(**storage.read_table(path_of(path)))
 
     def save(self, path: Path | str) -> None:
-        """Write the table to `path`, replacing what is there only once it is written whole."""
+        """Write the table to `path`, atomically."""
         storage.write_table(path_of(path), self)
 
     def __len__(self) -> int:
@@ -83,12 +83,12 @@ class Table:
         return space.indices()[codes(self.ops)]
 
     def figures(self) -> list[Metric]:
-        """The figures this table holds."""
+        """The metrics that this table holds."""
         return list(self.means)
 
     @property
     def datasets(self) -> list[str]:
-        """The data sets it holds figures of, in the order of its figures."""
+        """The data sets of its metrics, in the order of `figures`."""
         return list(self._epochs)
 
     @property
@@ -99,13 +99,13 @@ class Table:
         return marks
 
     def epochs(self, dataset: str) -> int:
-        """The most epochs of training that it holds figures of `dataset` for; raises `UserError` if it has none."""
+        """The most epochs of training among its metrics of `dataset`; raises `UserError` if there are none."""
         if (dataset := canonical(dataset)) not in self._epochs:
             raise lacking(Metric(dataset, "test", 200), self.means)
         return self._epochs[dataset]
 
     def network(self, dataset: str) -> Network:
-        """The size of the networks trained on `dataset`: the benchmark's where the table does not say otherwise."""
+        """The size of the networks trained on `dataset`: the benchmark's unless the table states another size."""
         dataset = canonical(dataset)
         if "network" in self.about:
             return Network(**self.about["network"])
@@ -116,10 +116,10 @@ class Table:
     def accuracy(
         self, archs: Archs, dataset: str, split: str, epochs: int | None = None, seed: int | None = None
     ) -> Float[np.ndarray, "*archs"]:
-        """Accuracy in percent of `archs`: the mean over training seeds, or that of the training run numbered `seed`.
+        """Accuracy of `archs` in percent: the mean over training seeds, or that of the training run number `seed`.
 
-        For `archs=None` it is NaN if the table holds none; asked by name, a missing one raises `UserError`, as do an
-        architecture and a figure the table does not hold.
+        With `archs=None` missing accuracies are NaN; for named architectures they raise `UserError`, as do an
+        architecture and a metric that the table does not hold.
         """
         metric = self._figure(dataset, split, epochs)
         column: Float[np.ndarray, "archs"] = self._held(self.means, metric) if seed is None else self._run(metric, seed)
@@ -132,11 +132,11 @@ class Table:
         return accuracies
 
     def seeds(self, dataset: str, split: str, epochs: int | None = None) -> Float[np.ndarray, "archs seeds"]:
-        """Accuracy in percent of every single training run, NaN if fewer were released."""
+        """Accuracy of every single training run in percent (archs, runs); NaN for runs that were not released."""
         return np.asarray(self._held(self.by_seed, self._figure(dataset, split, epochs)))
 
     def optimum(self, dataset: str, split: str, epochs: int | None = None) -> Optimum:
-        """The best architecture the table knows of, the first of equals."""
+        """The best architecture in the table; the first of equals."""
         column = self.accuracy(None, dataset, split, epochs)
         row = int(np.nanargmax(column))
         return Optimum(int(self.numbers[row]), float(column[row]))
@@ -149,7 +149,7 @@ class Table:
     def rank(self, archs: Archs, dataset: str, split: str, epochs: int | None = None) -> Int[np.ndarray, "*archs"]:
         """One more than the number of architectures that are strictly better: 1 is the best, equals share a rank.
 
-        Rank and percentile are among the table's own architectures: what a machine adds are cells that searches found.
+        Ranks and percentiles count only the table's own architectures, not rows that were added on this machine.
         """
         ordered = self._ordered(dataset, split, epochs)
         accuracies = self.accuracy(archs, dataset, split, epochs)
@@ -158,7 +158,7 @@ class Table:
     def percentile(
         self, archs: Archs, dataset: str, split: str, epochs: int | None = None
     ) -> Float[np.ndarray, "*archs"]:
-        """Percent of the table's architectures that are no better: 100 for the best."""
+        """Percentage of the table's architectures that are not better: 100 for the best."""
         ordered = self._ordered(dataset, split, epochs)
         accuracies = self.accuracy(archs, dataset, split, epochs)
         return np.asarray(100 * np.searchsorted(ordered, accuracies, side="right") / len(ordered))
@@ -174,7 +174,7 @@ class Table:
 
     @cached_property
     def costs(self) -> Mapping[str, Cost]:
-        """Latencies and energies of its networks by name, as they are installed beside it."""
+        """Installed latencies and energies of its networks, by name."""
         return self.measured_costs()
 
     def cost(self, archs: Archs, name: str) -> Float[np.ndarray, "*archs"]:
@@ -202,7 +202,7 @@ class Table:
         return space.flops_m(self.ops, self.network("cifar10"))
 
     def arch(self, index: int | str | Arch) -> Arch:
-        """The architecture that the benchmark numbers `index`, if the table holds it."""
+        """The architecture with the benchmark's `index`; raises `UserError` if the table lacks it."""
         return tuple(self.ops[self.rows(read_index(index))].tolist())
 
     def index(self, arch: int | str | Arch) -> int:
@@ -212,7 +212,7 @@ class Table:
     def rows(self, archs: Archs) -> Any:
         """The rows of `archs`: an int for one architecture, an array of their shape for many.
 
-        Raises `UserError` if one is no architecture, or the table lacks it.
+        Raises `UserError` if one is not an architecture, or if the table lacks it.
         """
         if type(archs) is int and 0 <= archs < space.SIZE and self._in_order:  # twice as fast as by way of an array
             return archs
@@ -302,15 +302,15 @@ class Table:
 
 
 def check(table: Table) -> None:
-    """Raise `UserError` if the arrays of `table` do not fit together or hold what no table can."""
+    """Raise `UserError` if the arrays of `table` do not fit together or hold impossible values."""
     rows, ops = len(table.ops), table.ops
     check_network(table.about)
     if ops.shape != (rows, len(space.EDGES)) or ops.dtype != np.uint8 or (ops >= len(space.OPS)).any():
         raise UserError(f"a table's architectures are {len(space.EDGES)} operations of 0 to {len(space.OPS) - 1} each")
     if len(set(codes(ops).tolist())) != rows:
-        raise UserError(f"an architecture comes twice among the {rows} rows of the table")
+        raise UserError(f"an architecture occurs twice among the {rows} rows of the table")
     if table.complete and not table.rows_measured_here and not np.array_equal(table.numbers, np.arange(rows)):
-        raise UserError("the rows of a complete table are to be in the order of the benchmark's index")
+        raise UserError("the rows of a complete table must be in the order of the benchmark's index")
     for key, column in (*table.means.items(), *table.by_seed.items(), *table.times.items()):
         if len(column) != rows:
             raise UserError(f"{len(column)} values of {key} for {rows} architectures")
@@ -320,7 +320,7 @@ def check(table: Table) -> None:
 
 
 def check_network(about: Mapping[str, Any]) -> None:
-    """Raise `UserError` if `about` describes no network that could be."""
+    """Raise `UserError` if `about` describes an impossible network size."""
     network = about.get("network", {})
     sizes = network if isinstance(network, Mapping) and set(network) <= set(Network._fields) else {"": None}
     if not all(type(size) is int and 0 < size < 1 << 16 for size in sizes.values()):

@@ -141,9 +141,9 @@ def test_nothing_that_merely_lies_in_the_data_folder_is_taken_for_images_by_clas
         (lambda root: (root / "valid" / "bird").mkdir(), "bird holds no images; known endings: .png, .jpg"),
         (lambda root: write_images(root / "valid", {"bird": 1}), "has a class 'bird' that .*train lacks"),
         (lambda root: [shutil.rmtree(root / "train" / name) for name in ("cat", "dog")], "has 1 folders of"),
-        (lambda root: Image.new("1", (9000, 9000)).save(root / BIG), "big.png is refused: 9000x"),
+        (lambda root: Image.new("1", (9000, 9000)).save(root / BIG), "big.png has too many pixels: 9000x"),
         (lambda root: Image.new("F", (8, 8)).save(root / DEEP), "pixels of mode F; save it with 8"),
-        (lambda root: shutil.rmtree(root / "train"), "has a folder 'valid' and none called 'train', whose images to"),
+        (lambda root: shutil.rmtree(root / "train"), "has a folder 'valid' but no folder 'train' with training images"),
         (lambda root: shutil.copytree(root / "valid", root / "Val"), "has both 'Val' and 'valid'; which holds the val"),
     ],
 )  # fmt: skip

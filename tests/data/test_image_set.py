@@ -188,7 +188,7 @@ def test_a_set_that_says_what_none_can_be_is_damaged(tmp_path: Path, change: dic
     [
         ({"pixels": 30}, "images cannot have 30x30 pixels; take a multiple of 4 from 8 to 224"),
         ({"pixels": 4}, "images of 4 pixels"),
-        ({"classes": 1}, "pets has 1 classes; it takes 2 or more"),
+        ({"classes": 1}, "pets has 1 classes; a data set needs 2 or more"),
     ],
 )
 def test_what_no_network_can_learn_is_refused(sizes: dict[str, int], sentence: str) -> None:

@@ -266,7 +266,7 @@ def test_one_thing_can_be_verified_alone(data: Path, images: Path, table: Path) 
 
 @pytest.mark.parametrize("name", ["../two", "", "a b", "x" * 200])
 def test_a_table_cannot_be_given_a_name_that_is_none(data: Path, table: Path, name: str) -> None:
-    with pytest.raises(UserError, match="is no name; use letters, digits"):
+    with pytest.raises(UserError, match="is not a valid name; use letters, digits"):
         catalog.install_with(TABLES, name, table, native)
     with pytest.raises(UserError, match="does not exist; give a file or folder"):
         catalog.install_with(TABLES, "two", table.with_name("nothing"), native)

@@ -75,7 +75,7 @@ def test_a_sound_folder_gets_no_word(suite_store: Store) -> None:
     ("name", "harm", "word"),
     [
         ("spec.json", Path.unlink, "spec.json is missing or damaged, so that no report counts this run; the command"),
-        ("spec.json", lambda path: path.write_text(jobs("snas")[0].base.to_json()), "spec.json is that of run"),
+        ("spec.json", lambda path: path.write_text(jobs("snas")[0].base.to_json()), "spec.json belongs to run"),
         ("record.json", halve, "record.json is not a RunRecord: Input data was truncated, so that the run does not"),
         (
             "record.json",

@@ -86,7 +86,7 @@ def test_a_spec_of_another_run_makes_no_run_of_it(results: Path) -> None:
     (folder(results) / "spec.json").write_text(other.base.to_json())
     assert run_ids(results) == sorted(spec.run_id for spec in JOB.readouts)
     (finding,) = examine(results).findings
-    assert f"its spec.json is that of run {other.base.run_id}" in finding.problem
+    assert f"its spec.json belongs to run {other.base.run_id}" in finding.problem
     assert finding.remedy.startswith("delete spec.json there; the command that made it, given again")
     suite_store = Store(results, "mine")
     assert [outcome.state for outcome in execute(JOB, suite_store, ON_CPU, Walk)] == ["done", "done"]

@@ -84,7 +84,7 @@ def frame_with(**values: object) -> pd.DataFrame:
     ("columns_of_file", "sentence"),
     [
         (frame_with(arch=["|a~0|"] * 3), "is not an architecture"),
-        (frame_with(arch=ARCHS[:1] * 3), "comes twice among the 3 rows"),
+        (frame_with(arch=ARCHS[:1] * 3), "occurs twice among the 3 rows"),
         (frame_with(index=[1, 2, 2]), "an index that comes twice"),
         (frame_with(index=[1, 2, 15_625]), "an index that is not a whole number of 0 to 15624"),
         (frame_with(index=[1, 2, 2.5]), "an index that is not a whole number"),

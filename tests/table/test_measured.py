@@ -120,7 +120,7 @@ def test_load_for_finds_the_table_called_like_the_data_set(own_home: Path, pets:
     with pytest.raises(UserError, match="no table 'nas-bench-201' in"):
         load_for("cifar100")
     installed(replace(pets, about={**pets.about, "name": "cars"}), own_home)
-    with pytest.raises(UserError, match="'cars' is no ground truth of the data set 'cars': it holds figures of pets"):
+    with pytest.raises(UserError, match="'cars' is not ground truth of the data set 'cars': it holds figures of pets"):
         load_for("cars")
 
 

@@ -53,7 +53,7 @@ def test_made_up_figures_are_noticed(make_table: Callable[..., Table]) -> None:
 def test_optima_right_but_rows_shuffled_are_noticed(real_table: Table) -> None:
     with pytest.raises(UserError, match=r"architecture \d+, the best of .*: are its rows mixed up"):
         checked(build_table(real_table.about, np.roll(real_table.ops, 1, axis=0), real_table.means))
-    with pytest.raises(UserError, match="rows of a complete table are to be in the order of the benchmark's index"):
+    with pytest.raises(UserError, match="rows of a complete table must be in the order of the benchmark's index"):
         replace(real_table, ops=np.roll(real_table.ops, 1, axis=0))
 
 
