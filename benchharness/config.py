@@ -170,17 +170,17 @@ def for_method(settings: SearchConfig, method: str, given: Collection[str] = ())
         free = {key: value for key, value in free.items() if getattr(settings, key) == getattr(preset, key)}
         settings = replace(settings, **free)
     _check_search_config(settings)
-    return replace(settings, name=named(asdict(settings), method))
+    return replace(settings, name=preset_name(asdict(settings), method))
 
 
-def recorded(settings: SearchConfig) -> dict[str, Any]:
+def recorded_settings(settings: SearchConfig) -> dict[str, Any]:
     """The settings as a run records them."""
     defaults = SearchConfig(name=settings.name)
     values = asdict(settings)
     return {key: value for key, value in values.items() if key not in _LATER or value != getattr(defaults, key)}
 
 
-def named(values: Mapping[str, Any], method: str, ignoring: Collection[str] = ()) -> str:
+def preset_name(values: Mapping[str, Any], method: str, ignoring: Collection[str] = ()) -> str:
     """Name of the preset that `values` equal for `method`, apart from settings in `ignoring`; else the name in them."""
     names = [str(values["name"]), *PROTOCOLS]
     equal = (name for name in names if name in PROTOCOLS and not departures({**values, "name": name}, method, ignoring))
@@ -203,12 +203,12 @@ def protocol(name: str, changes: Mapping[str, Any] | None = None) -> SearchConfi
     """The preset called `name` with `changes` (values may be strings); raises `UserError` on an unknown one."""
     if name not in PROTOCOLS:
         raise unknown("protocol", name, PROTOCOLS)
-    result = changed(PROTOCOLS[name], changes or {})
+    result = with_changes(PROTOCOLS[name], changes or {})
     _check_search_config(result)
     return result
 
 
-def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     """`settings`, a dataclass with a `name`, with `changes`; raises `UserError` on an unknown setting or bad value."""
     keys = [field.name for field in fields(settings) if field.name != "name"]
     values = {}
@@ -312,7 +312,7 @@ def recipe(name: str, changes: Mapping[str, Any] | None = None) -> TrainConfig:
     """The preset called `name` with `changes` (values may be strings); raises `UserError` on an unknown one."""
     if name not in RECIPES:
         raise unknown("recipe", name, RECIPES)
-    return checked(changed(RECIPES[name], changes or {}))
+    return checked(with_changes(RECIPES[name], changes or {}))
 
 
 def checked(config: TrainConfig) -> TrainConfig:

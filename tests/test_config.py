@@ -4,7 +4,7 @@ from math import cos, pi
 import pytest
 
 from benchharness import methods
-from benchharness.config import PROTOCOLS, coerce, departures, for_method, protocol, recorded
+from benchharness.config import PROTOCOLS, coerce, departures, for_method, protocol, recorded_settings
 from benchharness.errors import UserError
 from benchharness.search.loop import _cosine
 
@@ -120,15 +120,15 @@ def test_settings_that_are_a_presets_are_called_so_however_they_were_spelt() -> 
     assert for_method(protocol("drnas", changes), "darts", changes).name == "drnas", "darts has 50 epochs there"
     assert for_method(protocol("nb201", {"epochs": 250}), "gdas", {"epochs"}) == settings
     assert departures(asdict(protocol("nb201")), "gdas") == {"epochs": 50}
-    assert departures(recorded(settings), "gdas") == {}
+    assert departures(recorded_settings(settings), "gdas") == {}
 
 
 def test_runs_that_lack_later_settings_had_their_defaults() -> None:
-    values = recorded(protocol("nats"))
+    values = recorded_settings(protocol("nats"))
     assert {"last_affine", "cell_batch"} <= set(values)
     older_values = {key: value for key, value in values.items() if key not in ("last_affine", "cell_batch")}
     assert departures(older_values, "darts") == {"last_affine": True, "cell_batch": 0}
-    assert "period" not in recorded(protocol("drnas"))
+    assert "period" not in recorded_settings(protocol("drnas"))
 
 
 def test_rates_of_a_period_fall_and_rise_again() -> None:

@@ -13,7 +13,7 @@ from benchharness.analysis.decisions import decisions
 from benchharness.analysis.lookup import epochs_of, lookup
 from benchharness.analysis.rank_correlation import agreement, supernet_ranking
 from benchharness.analysis.search_curves import curves
-from benchharness.config import departures, named
+from benchharness.config import departures, preset_name
 from benchharness.io.files import slug
 from benchharness.records import Status
 from benchharness.table import DATASETS, Table, Tables, table_of
@@ -134,7 +134,7 @@ def changes(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 def preset(spec: Mapping[str, Any]) -> str:
     """The protocol whose settings the run has; else the one it is named after."""
-    return named(spec["protocol"], spec["trains"], MEASURED)
+    return preset_name(spec["protocol"], spec["trains"], MEASURED)
 
 
 def setting(spec: Mapping[str, Any]) -> str:

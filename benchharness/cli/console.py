@@ -107,7 +107,7 @@ def architecture(facts: dict[str, Any]) -> None:
         print("trained besides: no part of the table as it came")
 
 
-def run(facts: dict[str, Any]) -> None:
+def run_details(facts: dict[str, Any]) -> None:
     """Print one run; settings that differ from the preset are marked, a traceback comes last."""
     for name in ("run_id", "method", "seed", "dataset", "setting", "status", "folder", "supernet"):
         print(f"{name.replace('_', ' '):<12}{facts[name]}")
@@ -161,7 +161,7 @@ def methods(as_json: bool = False) -> None:
         _print((title, "what it is; options"), [(row[0], _described(row[1], row[2])) for row in rows])
 
 
-def imported(items: "list[Installed]", before: Iterable[Installed]) -> None:
+def imported_items(items: "list[Installed]", before: Iterable[Installed]) -> None:
     """Print what was imported, what it holds, and what it replaced."""
     installed(items)
     old = {other[:2]: other for other in before}

@@ -36,8 +36,8 @@ def _import(words: list[str]) -> int:
     path = path_of(args.path)
     if args.name or args.size is not None or args.no_flip or image_folder.holds(path):
         size = image_folder.SIZE if args.size is None else args.size
-        before = catalog.imported()
-        console.imported([import_images(path, args.name, size, not args.no_flip, print)], before)
+        before = catalog.imported_items()
+        console.imported_items([import_images(path, args.name, size, not args.no_flip, print)], before)
     else:
         _install(path)
     return DONE
@@ -48,8 +48,8 @@ def _install(path: Path) -> None:
     from benchharness.io import catalog
     from benchharness.runs import data_sets
 
-    before = catalog.imported()
-    console.imported(data_sets.install(path), before)
+    before = catalog.imported_items()
+    console.imported_items(data_sets.install(path), before)
     for kind, name, place in catalog.doubled(path, data_sets.KINDS):
         print(f"left out: {place}, since {kind} {name} came from elsewhere in {path}")
 
@@ -67,8 +67,8 @@ def _fetch(words: list[str]) -> int:
     from benchharness.io import catalog
     from benchharness.runs import data_sets
 
-    before = catalog.imported()
-    console.imported(data_sets.fetch(args.name, args.origin), before)
+    before = catalog.imported_items()
+    console.imported_items(data_sets.fetch(args.name, args.origin), before)
     return DONE
 
 

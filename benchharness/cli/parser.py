@@ -94,7 +94,7 @@ def tables_if_installed(*results: Path, quiet: bool = False) -> "Callable[[str],
     return tables_of(*results, missing=missing)
 
 
-def beside(results: Path, name: str) -> Path:
+def report_place(results: Path, name: str) -> Path:
     """The folder `reports/<name>` beside a suite's results, as seen from here where it lies below.
 
     It is `reports/<folder>/<name>` where the folder that holds the suite is not called `results`.

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchharness.cli.parser import DONE, Parser, beside, complain, dataset_name, tables_if_installed
+from benchharness.cli.parser import DONE, Parser, complain, dataset_name, report_place, tables_if_installed
 from benchharness.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def build_report(
     """Write the report of `results` into `out`, by default into its place beside the results."""
     from benchharness import report
 
-    place = Path(out) if out else beside(results, results.resolve().name)
+    place = Path(out) if out else report_place(results, results.resolve().name)
     return report.build(results, place, tables, tell, formats, runs)
 
 
@@ -83,7 +83,7 @@ def paper(results: Path, out: str | None, tables: "Tables", formats: Sequence[st
     """Write the table and the figure for a paper into `out`, by default beside the report's place."""
     from benchharness.report import paper
 
-    place = Path(out) if out else beside(results, f"{results.resolve().name}-paper")
+    place = Path(out) if out else report_place(results, f"{results.resolve().name}-paper")
     return paper.write_paper(results, place, tables, formats)
 
 

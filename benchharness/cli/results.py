@@ -16,14 +16,14 @@ def show(words: list[str]) -> int:
     args = parser.with_json().read(words)
     from benchharness.analysis.run_details import details
     from benchharness.cli import console
-    from benchharness.store.run_folder import find
+    from benchharness.store.run_folder import find_run
 
-    folder = find(Path(args.results), args.run_id)
+    folder = find_run(Path(args.results), args.run_id)
     facts = details(folder, tables_if_installed(folder, quiet=True))
     if args.json:
         print(json.dumps(facts, indent=1))
     else:
-        console.run(facts)
+        console.run_details(facts)
     return DONE
 
 
@@ -60,9 +60,9 @@ def rerun(words: list[str]) -> int:
     args = parser.read(words)
     wait_passively()
     from benchharness.runs.reproduce import repeat
-    from benchharness.store.run_folder import find
+    from benchharness.store.run_folder import find_run
 
-    folder = find(Path(args.results), args.run_id)
+    folder = find_run(Path(args.results), args.run_id)
     with tempfile.TemporaryDirectory(prefix="benchharness-") as scratch:
         repeated = repeat(folder, Path(scratch if args.check else args.out), args.device)
     for change in repeated.circumstances:

@@ -16,9 +16,9 @@ from benchharness.cli.parser import (
     INTERRUPTED,
     MORE,
     Parser,
-    beside,
     complain,
     dataset_name,
+    report_place,
     stoppable,
     tables_if_installed,
 )
@@ -55,7 +55,7 @@ def _run(args: argparse.Namespace) -> int:
     plan, store = plan_of(suite), Store(Path(args.out), suite.name)
     store.check_place()
     plan = share(plan, args.shard) if args.shard else plan
-    out = Path(args.reports) if args.reports else beside(store.path, suite.name)
+    out = Path(args.reports) if args.reports else report_place(store.path, suite.name)
     if not args.shard:
         check_place(out)
     statuses = _announce(plan, store, args)
@@ -107,7 +107,7 @@ def _folders(args: argparse.Namespace) -> int:
 
     first, second = (Path(folder) for folder in args.folders)
     name = f"{first.resolve().name}-against-{second.resolve().name}"
-    out = Path(args.reports) if args.reports else beside(first, name)
+    out = Path(args.reports) if args.reports else report_place(first, name)
     return _print_verdicts(report.versions(first, second, out, tables_if_installed(first, second)), out)
 
 
@@ -128,7 +128,7 @@ def _contest(args: argparse.Namespace) -> int:
     method, *baselines = [spec for _, spec in _requested(suite)]
     if same := [one.method for one in baselines if one.run_id == method.run_id]:
         raise UserError(f"{args.method} and its baseline {same[0]} are one method, of the same content and options")
-    out = Path(args.reports) if args.reports else beside(store.path, f"{suite.name}-{method.label}")
+    out = Path(args.reports) if args.reports else report_place(store.path, f"{suite.name}-{method.label}")
     check_place(out)
     statuses = _announce(plan, store, args)
     if args.dry_run:
@@ -213,12 +213,12 @@ def _suite(args: argparse.Namespace) -> "Suite":
         args.seeds, args.suite = args.seeds or "0", args.suite or "fast"
     given = args.suite or ""
     is_file = given.endswith(".toml") or os.sep in given
-    base = suite.load(Path(given)) if is_file else suite.Suite()
+    base = suite.load_suite(Path(given)) if is_file else suite.Suite()
     parts = {key: getattr(args, key) for key in ("methods", "seeds", "dataset", "protocol")}
     resolved, args.choice = base.changed(suite.parse_settings(args.set), **parts).resolved()
     if args.choice:
         print(f"data set {resolved.dataset}: {args.choice}", flush=True)  # before torch is loaded, which takes seconds
-    return suite.named(resolved, given) if given and not is_file else resolved
+    return suite.with_name(resolved, given) if given and not is_file else resolved
 
 
 def _announce(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> "dict[str, Status]":

@@ -77,10 +77,10 @@ def _of_proxies(args: argparse.Namespace, codes: "np.ndarray") -> "dict[str, np.
 
 def _of_supernet(args: argparse.Namespace, codes: "np.ndarray") -> "tuple[dict[str, np.ndarray], str]":
     from benchharness.runs.scoring import SupernetScores
-    from benchharness.store.run_folder import find
+    from benchharness.store.run_folder import find_run
 
     devices = _devices(args)
-    scores = SupernetScores(find(Path(args.results), args.run), args.batches, devices[0])
+    scores = SupernetScores(find_run(Path(args.results), args.run), args.batches, devices[0])
     return {"inherited_accuracy_pct": _completed(args, scores, codes, "scored", devices)}, scores.dataset
 
 
@@ -99,12 +99,12 @@ def _completed(
 ) -> "np.ndarray":
     """The score of every code; computes missing ones and shows progress."""
     from benchharness.compute.devices import slots
-    from benchharness.io.progress import counted
+    from benchharness.io.progress import with_counts
 
     left = len(scores.missing(codes))
     jobs = slots(args.device, max(1, left)) if args.jobs is None else args.jobs
     done = scores.complete(codes, jobs, devices)
-    for _ in counted((one for count in done for one in range(count)), left, name):
+    for _ in with_counts((one for count in done for one in range(count)), left, name):
         pass
     return scores.values(codes)
 

@@ -82,7 +82,7 @@ def check(words: list[str]) -> int:
         raise UserError(
             f"table {table.about['name']!r} holds no {names}; another --recipe or --set epochs=N may fit it"
         )
-    indices = table_check.chosen(table, args.archs, args.sample, shared_figures[0])
+    indices = table_check.rows_to_compare(table, args.archs, args.sample, shared_figures[0])
     codes = order()[indices].tolist()
     total = len(journal.missing(codes, args.seeds))
     _announce(f"{len(indices)} architectures x {args.seeds} seeds on {images.label}", journal, codes, args.seeds)
@@ -101,12 +101,12 @@ def _announce(what: str, journal: "Journal", codes: "list[int]", seeds: int) -> 
 
 def _trained_all(journal: "Journal", codes: "list[int]", args: argparse.Namespace, left: int) -> bool:
     """Make the `left` trainings that a journal lacks; False if Ctrl-C or SIGTERM stopped them."""
-    from benchharness.io.progress import counted
+    from benchharness.io.progress import with_counts
     from benchharness.training.completion import train_options
 
     stoppable()
     try:
-        for _ in counted(
+        for _ in with_counts(
             journal.measure(codes, args.seeds, train_options(args.jobs, args.device, left)), left, "trained"
         ):
             pass
@@ -128,12 +128,12 @@ def _trained(parser: Parser, default: str) -> Parser:
 def _recipe(args: argparse.Namespace, own: "TrainConfig | None" = None) -> "TrainConfig":
     """The named recipe, else the table's `own`, else the benchmark's, with the changes of `--set`."""
     from benchharness import config
-    from benchharness.config import changed
+    from benchharness.config import with_changes
     from benchharness.runs import suite
 
     changes = suite.parse_settings(args.set)
     if own is not None and not args.recipe:
-        return config.checked(changed(own, changes))
+        return config.checked(with_changes(own, changes))
     return config.recipe(args.recipe or "nas-bench-201", changes)
 
 

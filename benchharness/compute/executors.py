@@ -51,7 +51,7 @@ def processes(
             yield key, RuntimeError(f"its process died: {_cause(error)}")
 
 
-def fresh(work: Callable[[Job], Result], jobs: Mapping[int, Job], count: int) -> Iterator[tuple[int, Result]]:
+def new_processes(work: Callable[[Job], Result], jobs: Mapping[int, Job], count: int) -> Iterator[tuple[int, Result]]:
     """Each job's key and result as they finish in `count` new processes."""
     with ProcessPoolExecutor(count) as pool:
         keys = {pool.submit(work, job): key for key, job in jobs.items()}

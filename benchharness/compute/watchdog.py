@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @contextmanager
-def watched(note: Path, seconds: float) -> Iterator[None]:
+def time_limit(note: Path, seconds: float) -> Iterator[None]:
     """End this process if the `with` block takes longer than `seconds` (0: never), and write all stacks to `note`.
 
     The timer is faulthandler's thread in C; it also works if the process hangs in native code.

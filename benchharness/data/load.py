@@ -13,7 +13,7 @@ def names() -> tuple[str, ...]:
     return tuple(dict.fromkeys((*KNOWN, DIGITS, *catalog.names(IMAGES))))
 
 
-def known(name: str) -> str:
+def canonical_name(name: str) -> str:
     """Our spelling of the data set `name`; raises `UserError`, which says how to import one, if it does not exist."""
     if (spelt := canonical(name)) not in (available := names()):
         raise UserError(f"{unknown('data set', name, available)}; `benchharness data import PATH` brings in others")
@@ -31,11 +31,11 @@ def load_images(name: str) -> ImageSet:
     Raises `UserError` if the name is unknown, if the images are not installed (with the command that imports them), or
     if they do not have their stated checksum.
     """
-    if (name := known(name)) == DIGITS:
+    if (name := canonical_name(name)) == DIGITS:
         from benchharness.data.digits import digits
 
         return digits()
-    return ImageSet.open(catalog.find(IMAGES, name)).checked()  # 0.1 s for CIFAR-10
+    return ImageSet.open(catalog.find_installed(IMAGES, name)).checked()  # 0.1 s for CIFAR-10
 
 
 def benchmark_split(name: str) -> Split | None:
@@ -46,5 +46,5 @@ def benchmark_split(name: str) -> Split | None:
     installed = catalog.data_folder() / "splits" / f"{name}.json"
     if not installed.is_file() and name not in {item.name for item in catalog.installed((SPLITS,))}:
         return None
-    split = load_split(catalog.find(SPLITS, name))
+    split = load_split(catalog.find_installed(SPLITS, name))
     return check_benchmark_split(split) if name == "cifar10" else split

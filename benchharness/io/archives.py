@@ -34,7 +34,7 @@ def members(path: Path, most: int, largest: int) -> Iterator[tuple[PurePosixPath
     places: set[PurePosixPath] = set()
     with open_file(path, SOURCE_BYTES) as file:
         try:
-            with unpacked(file) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
+            with unpacking(file) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
                 for count, member in enumerate(archive):
                     place = _checked(path, member, places)
                     if count >= most:
@@ -55,7 +55,7 @@ def _read(content: IO[bytes], path: Path) -> bytes:
         raise UserError(f"{path} is a damaged archive ({error})") from None
 
 
-def unpacked(file: IO[bytes]) -> IO[bytes]:
+def unpacking(file: IO[bytes]) -> IO[bytes]:
     """The unpacked content of `file`, if its first bytes are those of gzip, bzip2 or xz; else `file` itself."""
     head = file.read(8)
     file.seek(0)

@@ -104,7 +104,7 @@ def install(path: Path | str, kinds: Sequence[Kind]) -> list[Installed]:
     return [_install(source) for source in sources]
 
 
-def imported() -> list[Installed]:
+def imported_items() -> list[Installed]:
     """Everything imported into the data folder, without source files that merely lie in it."""
     return _manifest()
 
@@ -142,7 +142,7 @@ def verify(kinds: Sequence[Kind], name: str = "") -> list[Verified]:
     return [Verified(item, _problem(item, by_name[item.kind])) for item in items]
 
 
-def find(kind: Kind, name: str) -> Path:
+def find_installed(kind: Kind, name: str) -> Path:
     """The file in our format of the data called `name`; a source file in the data folder is converted first.
 
     Raises `UserError` if it is missing; the error names the command that imports it.
@@ -268,7 +268,7 @@ def _problem(item: Installed, kind: Kind) -> str:
     if item.sha256 and _sha256(item.path) != item.sha256:
         return f"{item.path} has changed since it was installed; import it again"
     try:
-        place = find(kind, item.name)
+        place = find_installed(kind, item.name)
         kind.native.read_source(place)
     except UserError as error:
         return str(error)

@@ -155,7 +155,7 @@ def keep_lines(path: Path, count: int) -> None:
         write_bytes(path, first)
 
 
-def converted(value: object, kind: type[T]) -> T | None:
+def convert(value: object, kind: type[T]) -> T | None:
     """A decoded JSON value as an instance of `kind`; None if it does not fit."""
     try:
         return msgspec.convert(value, kind)
@@ -163,7 +163,7 @@ def converted(value: object, kind: type[T]) -> T | None:
         return None
 
 
-def decoded(content: bytes | None, kind: type[T]) -> T | None:
+def decode(content: bytes | None, kind: type[T]) -> T | None:
     """The JSON value in `content`; None if it is damaged or does not fit `kind`. Keys unknown to `kind` are kept."""
     try:
         value = msgspec.json.decode(content or b"")
@@ -175,7 +175,7 @@ def decoded(content: bytes | None, kind: type[T]) -> T | None:
 
 def read_json(path: Path, kind: type[T]) -> T | None:
     """Like `decoded`, for the JSON file at `path`; None also if the file is missing."""
-    return decoded(read_bytes(path), kind)
+    return decode(read_bytes(path), kind)
 
 
 def read_lines(path: Path, kind: type[T]) -> list[T]:
@@ -186,10 +186,10 @@ def read_lines(path: Path, kind: type[T]) -> list[T]:
 def lines_in(content: bytes, kind: type[T]) -> list[T]:
     """Like `read_lines`, for lines in memory."""
     whole = content[: content.rfind(b"\n") + 1].splitlines()
-    values = decoded(b"[%s]" % b",".join(whole), list[kind])  # type: ignore[valid-type]  # at once, which is quicker
+    values = decode(b"[%s]" % b",".join(whole), list[kind])  # type: ignore[valid-type]  # at once, which is quicker
     if values is not None and len(values) == len(whole):
         return values
-    one_by_one = (decoded(line, kind) for line in whole)
+    one_by_one = (decode(line, kind) for line in whole)
     return list(takewhile(lambda value: value is not None, one_by_one))  # type: ignore[arg-type]
 
 

@@ -36,7 +36,7 @@ class Training:
 
 def read_trainings(path: Path) -> list[Training]:
     """The trainings in the file at `path`, up to the first line that is damaged; none without a file."""
-    lines = (files.converted(line, Training) for line in files.read_lines(path, dict[str, Any]))
+    lines = (files.convert(line, Training) for line in files.read_lines(path, dict[str, Any]))
     return [line for line in lines if line is not None and _is_possible(line)]
 
 
@@ -45,7 +45,7 @@ def _is_possible(line: Training) -> bool:
     return all(0 <= value <= 100 for value in accuracies if value is not None) and line.seed >= 0
 
 
-def keep(path: Path, trainings: Iterable[Training]) -> None:
+def add_trainings(path: Path, trainings: Iterable[Training]) -> None:
     """Add `trainings` to the file at `path`, atomically and sorted.
 
     A training that the file already holds is kept. Raises `UnwritableError` if the file cannot be written.
@@ -58,7 +58,7 @@ def keep(path: Path, trainings: Iterable[Training]) -> None:
         files.write_lines(path, [every[key].line() for key in sorted(every)])
 
 
-def places(results: Path, name: str = "*.jsonl") -> list[Path]:
+def journals(results: Path, name: str = "*.jsonl") -> list[Path]:
     """Files called `name` of every suite at or below `results`; else of the suite that `results` is a part of."""
     below = sorted({*results.glob(f"{FOLDER}/{name}"), *results.glob(f"*/{FOLDER}/{name}")})
     return below or sorted(

@@ -14,7 +14,7 @@ PLAIN_LINES: Final = 10
 Item = TypeVar("Item")
 
 
-def shown(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
+def with_bar(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
     """Yields `items` one by one, with a progress bar on stderr."""
     if not sys.stderr.isatty():
         yield from items
@@ -25,7 +25,7 @@ def shown(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
     yield from _with_bar(items, total, what, Console(stderr=True), TimeRemainingColumn())
 
 
-def counted(items: Iterable[Item], total: int, what: str, console: "Console | None" = None) -> Iterator[Item]:
+def with_counts(items: Iterable[Item], total: int, what: str, console: "Console | None" = None) -> Iterator[Item]:
     """Yields `items` and shows how many of `total` are done: a bar on a terminal, else plain lines."""
     from rich.console import Console
     from rich.progress import TextColumn, TimeElapsedColumn, TimeRemainingColumn

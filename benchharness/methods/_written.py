@@ -29,7 +29,7 @@ _MARK: Final = '"""Written in a notebook."""'
 _PLAIN: Final = (bool, int, float, complex, str, bytes, type(None))
 
 
-def spelt(kind: type[Method]) -> str:
+def spelling(kind: type[Method]) -> str:
     """The name or file of `kind` for `--methods`; raises `UserError` if it is not a method or cannot become a file."""
     if not (inspect.isclass(kind) and issubclass(kind, Method)) or kind is Method:
         raise UserError(f"{kind!r} is not a method; take a name, or a class derived from benchharness.Method")

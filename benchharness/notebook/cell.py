@@ -13,7 +13,7 @@ from benchharness import plots, space
 from benchharness.errors import UserError
 from benchharness.models.standalone import Network
 from benchharness.notebook import place
-from benchharness.plots.style import drawn
+from benchharness.plots.style import figure_of
 from benchharness.table import load_for
 from benchharness.table.notation import read_index
 from benchharness.training.journal import Journal, journal_of
@@ -78,7 +78,7 @@ class Cell(NamedTuple):
     def _repr_html_(self) -> str:
         drawing = StringIO()
         picture = plots.cell.data(self.arch, f"#{self.number}")
-        drawn(plots.cell.draw, picture, *_SIZE).savefig(drawing, format="svg")
+        figure_of(plots.cell.draw, picture, *_SIZE).savefig(drawing, format="svg")
         frames = (frame.round(2).to_html(index=False, border=0) for frame in (self.accuracies, self.costs))
         svg = drawing.getvalue()
         return f"<p><code>{escape(str(self))}</code></p>{svg[svg.index('<svg') :]}{''.join(frames)}"

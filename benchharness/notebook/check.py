@@ -31,4 +31,4 @@ def check(method: str | Path | type[Method]) -> Findings:
     What `benchharness check` tells of a file: whether draws are finite distributions, gradients reach every alpha, a
     search resumes bit for bit, and so on. Raises `UserError` if there is no such method.
     """
-    return Findings(check_method(_written.spelt(method) if isinstance(method, type) else method))
+    return Findings(check_method(_written.spelling(method) if isinstance(method, type) else method))

@@ -71,7 +71,7 @@ def run(
 
 def _methods(given: MethodLike | Iterable[MethodLike]) -> str:
     several = [given] if isinstance(given, str | type) else given
-    return ",".join(one if isinstance(one, str) else _written.spelt(one) for one in several)
+    return ",".join(one if isinstance(one, str) else _written.spelling(one) for one in several)
 
 
 def _spelt(value: str | int | Iterable[Any]) -> str:

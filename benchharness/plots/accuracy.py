@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from benchharness import stats
-from benchharness.plots.style import labelled, looks, many
+from benchharness.plots.style import is_crowded, labelled, looks
 
 WIDE: Final = 20.0
 """Points below the optimum; if an accuracy is lower, the axis is logarithmic in the distance to the optimum."""
@@ -57,7 +57,7 @@ def draw(info: Accuracy, ax: Axes) -> Axes:
         ax.plot([info.means[name].value] * 2, [row - 0.32, row + 0.32], color="#444444", linewidth=1.8, zorder=2)
         ax.scatter(
             values, row + _spread(values), s=36, color=look[name].colour, alpha=0.9, edgecolor="white", linewidth=0.6,
-            zorder=3, rasterized=many(values),
+            zorder=3, rasterized=is_crowded(values),
         )  # fmt: skip
     for value, name in ((info.optimum, "optimum"), (info.random, "random cell")):
         if np.isfinite(value):

@@ -8,7 +8,7 @@ import seaborn as sns
 from jaxtyping import Float
 from matplotlib.axes import Axes
 
-from benchharness.plots.style import labelled, looks, many
+from benchharness.plots.style import is_crowded, labelled, looks
 
 
 class Distribution(NamedTuple):
@@ -41,7 +41,7 @@ def draw(info: Distribution, ax: Axes) -> Axes:
     sns.stripplot(
         places, x="place", y="method", order=list(info.runs), hue="method", hue_order=list(info.runs),
         palette={name: look[name].colour for name in info.runs}, jitter=False, size=6, alpha=0.9, edgecolor="white",
-        linewidth=0.6, legend=False, rasterized=many(places), ax=ax,
+        linewidth=0.6, legend=False, rasterized=is_crowded(places), ax=ax,
     )  # fmt: skip
     shares = np.arange(0, 101, 10)
     ax.set(xlim=(-2, 102), xticks=shares, yticks=range(len(info.runs)), yticklabels=list(info.runs))

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 
 from benchharness import stats
-from benchharness.plots.style import labelled, legend, many, methods_of, scatter
+from benchharness.plots.style import is_crowded, labelled, legend, methods_of, scatter
 
 _SHOWN_PCT = 25
 """The axis begins at this percentile of all cells' accuracies."""
@@ -49,7 +49,9 @@ def draw(info: Pareto, ax: Axes) -> Axes:
     """
     lowest = float(np.percentile(info.accuracies, _SHOWN_PCT))
     shown = info.accuracies >= lowest
-    ax.scatter(info.costs[shown], info.accuracies[shown], s=3, color="#BBBBBB", linewidth=0, rasterized=many(shown))
+    ax.scatter(
+        info.costs[shown], info.accuracies[shown], s=3, color="#BBBBBB", linewidth=0, rasterized=is_crowded(shown)
+    )
     ax.step(info.front_costs, info.front_accuracies, where="post", color="#444444", linewidth=1.2, label="Pareto front")
     runs = info.runs.assign(test=info.runs["test"].clip(lower=lowest))
     scatter(runs, "cost", "test", info.methods, ax, s=50, edgecolor="black", linewidth=0.6, zorder=3, clip_on=False)

@@ -148,7 +148,7 @@ def multiples(
     return figure
 
 
-def drawn(draw: Callable[[Any, Axes], Axes], info: Any, width: float = 7.0, height: float = 4.0) -> Figure:
+def figure_of(draw: Callable[[Any, Axes], Axes], info: Any, width: float = 7.0, height: float = 4.0) -> Figure:
     """A figure with one axes, onto which `draw` draws `info`."""
     return panels(draw, [info], 1, (width, height))
 
@@ -181,7 +181,7 @@ def save_figure(figure: Figure, stem: Path, formats: Sequence[str] = FORMATS) ->
             figure.savefig(f"{stem}.{name}", metadata=_METADATA[name], bbox_inches=box)
 
 
-def many(marks: Sized) -> bool:
+def is_crowded(marks: Sized) -> bool:
     """Whether there are so many marks that SVG files should hold them as an image."""
     return len(marks) >= MANY
 

@@ -107,7 +107,7 @@ def folded(title: str, blocks: list[Block], name: str = "") -> list[Block]:
     return [Folded(title, blocks, name)] if blocks else []
 
 
-def whole(frame: pd.DataFrame) -> pd.DataFrame:
+def with_integers(frame: pd.DataFrame) -> pd.DataFrame:
     """`frame` with counts, seeds and ranks as integers, even if some are missing."""
     counts = [name for name in COUNTS if name in frame and pd.api.types.is_float_dtype(frame[name])]
     integral = [name for name in counts if (frame[name].dropna() % 1 == 0).all()]

@@ -17,10 +17,10 @@ from benchharness.report.sections.accuracy import accuracy
 from benchharness.report.sections.cells import cells
 from benchharness.report.sections.collapse import collapse
 from benchharness.report.sections.costs import costs
-from benchharness.report.sections.provenance import method, missing, setting, standing, title
+from benchharness.report.sections.provenance import method, missing, setting, status_sentence, title
 from benchharness.report.sections.rank_correlation import taus
 from benchharness.report.sections.summary import answer
-from benchharness.report.sections.tabular_search import alone
+from benchharness.report.sections.tabular_search import table_searches
 from benchharness.table import Tables
 
 PARTS: dict[str, Callable[[Evidence], list[Block]]] = {
@@ -28,7 +28,7 @@ PARTS: dict[str, Callable[[Evidence], list[Block]]] = {
     "Accuracy beside published figures": accuracy,
     "Collapse": collapse,
     "Kendall's tau": taus,
-    "Searches without a supernet": alone,
+    "Searches without a supernet": table_searches,
     "Costs": costs,
     "Cells": cells,
     "What ran": setting,
@@ -73,4 +73,4 @@ def compose(results: Path, tables: Tables, runs: pd.DataFrame | None = None) -> 
     sections[-1].blocks.extend(method(runs, [evidence.table for evidence in settings]))
     sections.append(Section("Missing or failed", missing(runs)))
     shown = [section for section in sections if section.blocks] if settings else sections[-1:]
-    return Report(title(readable(results.resolve().name), runs), standing(runs), shown)
+    return Report(title(readable(results.resolve().name), runs), status_sentence(runs), shown)

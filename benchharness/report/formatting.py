@@ -60,7 +60,7 @@ def seeds(values: Iterable[int]) -> str:
     return ", ".join(f"{part[0]}-{part[-1]}" if len(part) > 1 else str(part[0]) for part in parts)
 
 
-def listed(names: Iterable[str]) -> str:
+def enumeration(names: Iterable[str]) -> str:
     """`a, b and c`."""
     *rest, last = list(names) or ["none"]
     return f"{', '.join(rest)} and {last}" if rest else last
@@ -71,7 +71,7 @@ def spans(frame: pd.DataFrame, *columns: str, digits: int = 2) -> list[str]:
     return [span(Interval(value, low, high, 0), digits) for value, low, high in frame[list(columns)].to_numpy(float)]
 
 
-def counted(n: int, noun: str) -> str:
+def count_of(n: int, noun: str) -> str:
     """`1 seed`, `3 seeds`."""
     return f"{n} {noun}{'' if n == 1 else 's'}"
 
@@ -80,5 +80,5 @@ def few(names: Iterable[str], most: int) -> str:
     """`a, b and c`; if there are more than `most` names, the first ones and the number of others."""
     every = list(map(str, names))
     if len(every) <= most:
-        return listed(every)
+        return enumeration(every)
     return f"{', '.join(every[: most - 1])} and {len(every) - most + 1} more"

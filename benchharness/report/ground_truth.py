@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from benchharness.analysis.lookup import epochs_of
-from benchharness.report.formatting import counted, listed
+from benchharness.report.formatting import count_of, enumeration
 from benchharness.space import SIZE
 from benchharness.table import DATASETS, SPLITS, Table
 from benchharness.table.quality import coverage
@@ -29,13 +29,13 @@ _TRAINED_ON: Final = {
 }
 
 
-def trained(table: Table | None, dataset: str) -> str:
+def training_rule(table: Table | None, dataset: str) -> str:
     """Epochs and seed rule in words, such as `after 200 epochs, mean over ...`."""
     rule = table.about["seed_rule"] if table is not None else "mean over training seeds"
-    return f"after {counted(epochs_of(table, dataset), 'epoch')}, {rule}"
+    return f"after {count_of(epochs_of(table, dataset), 'epoch')}, {rule}"
 
 
-def sampled(table: Table | None) -> str:
+def sample_sentence(table: Table | None) -> str:
     """A sentence on ranks in a table of a part of the space; empty for a complete table or none."""
     if table is None or table.complete:
         return ""
@@ -59,26 +59,26 @@ def footnote(table: Table) -> str:
     runs = np.isfinite(next(iter(table.by_seed.values()), np.empty((len(table), 0)))).sum(-1)
     once, own = runs[table.measured_here], int(runs[~table.measured_here].max(initial=0))
     seeds = (
-        f" with {counted(int(once.max()), 'training seed')} where the table has {own}"
+        f" with {count_of(int(once.max()), 'training seed')} where the table has {own}"
         if own and once.max() < own
         else ""
     )
     return f"{HERE} Trained for these results{seeds}: no part of the table as it came."
 
 
-def held(table: Table | None) -> str:
+def cell_count(table: Table | None) -> str:
     """Coverage in short: `15,625 of 15,625`."""
     return "no table" if table is None else f"{len(table) - len(table.rows_measured_here):,} of {SIZE:,}"
 
 
-def probed(ranking: pd.DataFrame) -> str:
+def probed_coverage(ranking: pd.DataFrame) -> str:
     """How many of the probed cells the table holds: `15-17 of 100`."""
     counts, of = (sorted(set(ranking[name])) for name in ("archs", "probed"))
     used, requested = (f"{many[0]}-{many[-1]}" if len(many) > 1 else str(many[0]) for many in (counts, of))
     return requested if used == requested else f"{used} of {requested}"
 
 
-def about(table: Table | None) -> list[str]:
+def table_sentences(table: Table | None) -> list[str]:
     """Sentences on the table: name, version, coverage, recipe and splits."""
     if table is None:
         return ["No table was installed, so nothing was looked up."]
@@ -86,7 +86,7 @@ def about(table: Table | None) -> list[str]:
     sources = f"{coverage(table)}, sha256 {facts['sha256'][:16]}, from {facts['source']}"
     counts = {name: table.epochs(name) for name in table.datasets}
     several = len(set(counts.values())) > 1
-    after = listed(dict.fromkeys(counted(n, "epoch") + f" on {name}" * several for name, n in counts.items()))
+    after = enumeration(dict.fromkeys(count_of(n, "epoch") + f" on {name}" * several for name, n in counts.items()))
     first = (
         f"Table {facts['name']}, version {facts['version']}, {sources}. Accuracies are after {after}, "
         f"{facts['seed_rule']}, unless stated otherwise."

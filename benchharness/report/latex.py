@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from benchharness.analysis import published
 from benchharness.analysis.experiment import Evidence
 from benchharness.report.blocks import TableBlock
-from benchharness.report.formatting import counted
+from benchharness.report.formatting import count_of
 
 SPLITS: Final = ("valid", "test")
 _NAMED: Final = ("backslash", "asciitilde", "asciicircum", "bar", "less", "greater")
@@ -103,7 +103,11 @@ def table(ours: pd.DataFrame, theirs: pd.DataFrame, evidence: Evidence, label: s
     same = theirs[theirs["protocol"] == evidence.protocol] if evidence.protocol else theirs.iloc[:0]
     other = theirs.drop(same.index)
     ranked = ours.sort_values(f"{evidence.dataset} test", ascending=False, kind="stable")
-    groups = [Group([named(name) for name in ranked["method"]], ranked, True), _cited(same, True), _cited(other, False)]
+    groups = [
+        Group([printed_name(name) for name in ranked["method"]], ranked, True),
+        _cited(same, True),
+        _cited(other, False),
+    ]
     marks = {column: _best([group for group in groups if group.compared], column) for column in columns}
     body = [
         [
@@ -132,7 +136,7 @@ def table(ours: pd.DataFrame, theirs: pd.DataFrame, evidence: Evidence, label: s
     )
 
 
-def named(method: str) -> str:
+def printed_name(method: str) -> str:
     """A method's name as papers print it, in LaTeX; options and another selection are put behind it."""
     base, plus, selection = method.partition("+")
     parts = [_NAMES.get(name, tex(name)) + _options(options) for name, options in (_split(base),)]
@@ -186,10 +190,10 @@ def _spans(heads: Sequence[tuple[str, int]]) -> list[tuple[int, int]]:
 
 def _table_caption(evidence: Evidence, ours: pd.DataFrame, same: pd.DataFrame, other: pd.DataFrame) -> str:
     seeds = sorted({int(n) for n in ours["seeds"]})
-    over = counted(seeds[0], "search seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} search seeds"
+    over = count_of(seeds[0], "search seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} search seeds"
     sentence = (
         f"Accuracy in percent of the cells found on NAS-Bench-201 (mean±std over {over}, after "
-        f"{counted(evidence.epochs, 'epoch')}); setting: {evidence.name}."
+        f"{count_of(evidence.epochs, 'epoch')}); setting: {evidence.name}."
         if evidence.benchmark
         else f"Accuracy in percent of the cells found on {evidence.dataset} (mean±std over {over})."
     )

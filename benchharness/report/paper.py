@@ -9,7 +9,7 @@ from benchharness.analysis import published
 from benchharness.analysis.experiment import Evidence, gather
 from benchharness.errors import UserError
 from benchharness.plots.style import FORMATS, save_figure, styled
-from benchharness.report.blocks import FigureBlock, whole
+from benchharness.report.blocks import FigureBlock, with_integers
 from benchharness.report.folder import check_place, swapped
 from benchharness.report.latex import environment, table, tex
 from benchharness.report.sections.accuracy import paper_rows
@@ -39,7 +39,7 @@ def write_paper(results: Path, out: Path, tables: Tables, formats: Sequence[str]
 
 def _write(evidence: Evidence, out: Path, formats: Sequence[str]) -> None:
     rows = paper_rows(evidence.long)
-    whole(rows.round(6)).to_csv(
+    with_integers(rows.round(6)).to_csv(
         out / f"accuracy{evidence.slug}.csv", index=False, lineterminator="\n", encoding="utf-8"
     )
     beside = published.published()

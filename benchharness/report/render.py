@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from benchharness.plots.style import FORMATS, save_figure, styled
-from benchharness.report.blocks import Block, FigureBlock, Folded, Report, TableBlock, flat, whole
+from benchharness.report.blocks import Block, FigureBlock, Folded, Report, TableBlock, flat, with_integers
 from benchharness.report.folder import swapped
 from benchharness.report.latex import environment, latex
 
@@ -50,7 +50,7 @@ def _write_block(block: Block, out: Path, formats: Sequence[str]) -> None:
             save_figure(block.draw(), out / "figures" / block.name, formats)
     if isinstance(block, TableBlock):
         place = out / "tables" / f"{block.name}.csv"
-        whole(block.data).to_csv(place, index=False, lineterminator="\n", encoding="utf-8")
+        with_integers(block.data).to_csv(place, index=False, lineterminator="\n", encoding="utf-8")
         (out / "tables" / f"{block.name}.tex").write_text(block.latex or latex(block), encoding="utf-8")
 
 

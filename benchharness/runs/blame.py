@@ -9,7 +9,7 @@ from benchharness.methods._written import class_in
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
 
 
-def place(error: BaseException, method: Path | None, name: str = "") -> str:
+def error_line(error: BaseException, method: Path | None, name: str = "") -> str:
     """The innermost line of the file `method`, or of one beside it, in the traceback of `error`: `(mine.py:12)`.
 
     Empty if there is none. `name` is the user's name for the file, where `method` is a copy. For a class written in a

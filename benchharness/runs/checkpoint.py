@@ -84,7 +84,7 @@ def snapshot(state: Mapping[str, Any]) -> dict[str, Any]:
     return deepcopy(dict(state), copies)  # not by pytree's own map, which loses the versions that state_dicts carry
 
 
-def resumed(base: Run, begin: Callable[[], Searcher]) -> tuple[Searcher, str]:
+def resume(base: Run, begin: Callable[[], Searcher]) -> tuple[Searcher, str]:
     """The search from its checkpoint, or else from its beginning; and why a checkpoint that exists was not used.
 
     Raises `UserError` if the run is done and its images have changed since.

@@ -16,7 +16,7 @@ from benchharness.data import ImageSet
 from benchharness.io.files import path_of
 from benchharness.methods import Method
 from benchharness.records import RunSpec
-from benchharness.runs.blame import place
+from benchharness.runs.blame import error_line
 from benchharness.runs.plan import Job, make_plan, parse_methods
 from benchharness.search.host_sync import Reads, no_sync
 from benchharness.search.loop import Search
@@ -94,7 +94,7 @@ def _finding(subject: Any, one: Callable[[Any], None], file: Path | None) -> Fin
         return Finding(title, "failed", str(reason))
     except Exception as error:  # a user's code may raise anything
         return Finding(
-            title, "failed", " ".join(filter(None, (f"{type(error).__name__}: {error}", place(error, file))))
+            title, "failed", " ".join(filter(None, (f"{type(error).__name__}: {error}", error_line(error, file))))
         )
     return Finding(title, "passed")
 

@@ -14,10 +14,10 @@ from benchharness.compute.devices import devices, name_of
 from benchharness.data import load_images
 from benchharness.errors import UserError
 from benchharness.io.files import read_json
-from benchharness.io.progress import clock, shown
+from benchharness.io.progress import clock, with_bar
 from benchharness.models import compiled
 from benchharness.records import RunSpec, Status
-from benchharness.runs.blame import place
+from benchharness.runs.blame import error_line
 from benchharness.runs.options import RunOptions
 from benchharness.runs.plan import Job
 from benchharness.runs.progress import run_progress
@@ -83,7 +83,7 @@ def estimate(plan: Iterable[Job], store: Store, options: RunOptions, timing: boo
         return None
     source = _Costs(store, options, time.monotonic() + PATIENCE if timing else 0.0)
     in_turn = sorted(groups.items(), key=lambda group: group[1][0].source_path is None)  # first what never ran yet
-    asked = shown(in_turn, len(groups), "timing steps") if timing else in_turn
+    asked = with_bar(in_turn, len(groups), "timing steps") if timing else in_turn
     costs = {key: source.of(alike) for key, alike in asked}
     known = [cost for cost in costs.values() if cost]
     left = [(job, costs[key]) for key, alike in groups.items() for job in alike]
@@ -171,7 +171,7 @@ class _Costs:
         except UserError:
             raise
         except Exception as error:  # a user's code may raise anything
-            where = place(error, job.source_path)
+            where = error_line(error, job.source_path)
             self.failures[job.base.method] = " ".join(filter(None, (f"{type(error).__name__}: {error}", where)))
             return None
         finally:

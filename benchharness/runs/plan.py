@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from benchharness import data, methods
-from benchharness.config import SearchConfig, for_method, recorded
+from benchharness.config import SearchConfig, for_method, recorded_settings
 from benchharness.errors import UserError, unknown, unknown_option
 from benchharness.io.files import path_of, readable
 from benchharness.records import RunSpec
@@ -99,7 +99,7 @@ def make_plan(
     protocol with `split=benchmark` uses the split file in the data folder if there is one, and the run records its
     digest. Settings that the protocol has for a method apply unless their names are in `given`.
     """
-    data.known(dataset)
+    data.canonical_name(dataset)
     groups: dict[tuple[str, str], tuple[_Supernet, dict[str, _Reading]]] = {}
     for request in requests:
         supernet, reading = _resolve(request)
@@ -262,7 +262,7 @@ def _job(
         selection=supernet.selection,
         dataset=dataset,
         seed=seed,
-        protocol=recorded(settings),
+        protocol=recorded_settings(settings),
         train_options=supernet.options,
         selection_options=selection.recorded(supernet.selection, supernet.selection_options),
         source=supernet.source,

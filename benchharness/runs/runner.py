@@ -21,7 +21,7 @@ from benchharness.runs.plan import Job, make_plan, parse_methods, parse_seeds
 from benchharness.runs.remote import RemoteResult, finished_files, store_results
 from benchharness.runs.suite import Suite
 from benchharness.runs.tasks import RunTask, check_job, start_on_shared, start_remote, start_task
-from benchharness.runs.worker import Outcome, execute, finished
+from benchharness.runs.worker import Outcome, execute, is_finished
 from benchharness.store import Store
 
 __all__ = ["Outcome", "RunOptions", "check_plan", "devices", "execute", "perform", "plan_of", "share"]
@@ -57,7 +57,7 @@ def perform(plan: Iterable[Job], store: Store, options: RunOptions = RunOptions(
     """
     store = Store(store.root.absolute(), store.suite)  # workers may be elsewhere
     elsewhere = options.executor == "dask"
-    left = {key: job for key, job in enumerate(plan) if not finished(store, job)}
+    left = {key: job for key, job in enumerate(plan) if not is_finished(store, job)}
     places = check_plan(left.values(), options)
     sources = _sources(left.values())
     images = _digests(left.values()) if elsewhere else {}
@@ -124,7 +124,7 @@ def _execute(
         )
         return cluster(work_there, work, options.scheduler, Rules(options.timeout, options.any_source))
     if afresh:
-        return executors.fresh(start_task, work, options.jobs)
+        return executors.new_processes(start_task, work, options.jobs)
     if options.jobs == 1 and not options.timeout:
         return executors.serial(start_task, work)
     return executors.processes(

@@ -61,7 +61,7 @@ class Suite:
 _KEYS: Final = ("methods", "seeds", "dataset", "protocol", "settings")
 
 
-def load(path: Path) -> Suite:
+def load_suite(path: Path) -> Suite:
     """The suite in the TOML file at `path`, named after the file; raises `UserError` if it is none."""
     try:
         with open_file(path) as file:
@@ -79,7 +79,7 @@ def load(path: Path) -> Suite:
     if not isinstance(settings, dict) or any(isinstance(value, dict | list) for value in settings.values()):
         raise UserError(f"{path}: settings is a table of single values, such as epochs = 20")
     parts = {key: _text(path, key, value) for key, value in content.items()}
-    return named(Suite(**parts, settings=settings), _folder(path.stem))
+    return with_name(Suite(**parts, settings=settings), _folder(path.stem))
 
 
 def _dataset() -> tuple[str, str]:
@@ -94,7 +94,7 @@ def _dataset() -> tuple[str, str]:
     return "digits", f"embedded, taken since {missing_sentence} (`benchharness data import PATH` does that)"
 
 
-def named(suite: Suite, name: str) -> Suite:
+def with_name(suite: Suite, name: str) -> Suite:
     """`suite` with results in the folder `name`; raises `UserError` if that is not a valid name."""
     if _folder(name) != name or name.strip(".") == "":
         raise UserError(f"{name[:80]!r} cannot name a folder of results; take up to 100 letters, digits and + - _ . =")

@@ -13,15 +13,15 @@ import torch
 
 from benchharness.compute import environment, memory
 from benchharness.compute.devices import devices, name_of
-from benchharness.compute.watchdog import watched
+from benchharness.compute.watchdog import time_limit
 from benchharness.data import benchmark_split, load_images
 from benchharness.data.splits import Split
 from benchharness.errors import UnwritableError, UserError
 from benchharness.io.catalog import data_folder
 from benchharness.models import compiled as compiling
 from benchharness.records import RunSpec, Status
-from benchharness.runs.blame import advice, place
-from benchharness.runs.checkpoint import Searcher, check_same, checkpoints, resumed
+from benchharness.runs.blame import advice, error_line
+from benchharness.runs.checkpoint import Searcher, check_same, checkpoints, resume
 from benchharness.runs.options import RunOptions
 from benchharness.runs.plan import Job
 from benchharness.search import diagnostics
@@ -80,7 +80,7 @@ def given_split(spec: RunSpec) -> Split | None:
     return split
 
 
-def finished(store: Store, job: Job) -> bool:
+def is_finished(store: Store, job: Job) -> bool:
     """Whether every run of the job is done."""
     return all(store.status(spec) == Status.DONE for spec in job.specs)
 
@@ -93,14 +93,14 @@ def execute(
     `source` is the content of the user's method file. It is saved in the supernet's folder and run from there, so that
     the run can be repeated and a worker elsewhere needs only the folder.
     """
-    if options.pauses() and not finished(store, job):
+    if options.pauses() and not is_finished(store, job):
         return [Outcome(spec, "paused", "the time is up") for spec in job.specs]
     if _UNFIT:
         return [Outcome(spec, "afresh", "its process could not record another run's steps") for spec in job.specs]
     with store.claim(job.base) as base:
         if base is None:
             return [Outcome(spec, "busy") for spec in job.specs]
-        if finished(store, job):
+        if is_finished(store, job):
             return [Outcome(spec, "done") for spec in job.specs]
         options = _as_begun(base, options._replace(device=devices(options.device, 1)[0]))
         torch.set_num_threads(options.threads)
@@ -172,8 +172,8 @@ def _train(base: Run, begin: Callable[[], Searcher], options: RunOptions) -> tup
     pauses. It pauses after an epoch if the next would take longer than there is time, and then writes the arrays so
     far to `trace.npz`.
     """
-    with watched(base.hung, options.timeout):
-        search, anew = resumed(base, begin)
+    with time_limit(base.hung, options.timeout):
+        search, anew = resume(base, begin)
     if not base.done:
         base.keep(search.epoch)
         facts = {"images_sha256": search.images_sha256, **({"anew": anew} if anew else {}), **options.speedups()}
@@ -182,7 +182,7 @@ def _train(base: Run, begin: Callable[[], Searcher], options: RunOptions) -> tup
     with checkpoints(base) as writer:
         while not search.finished and not options.pauses(search.epoch, seconds):
             started = time.time()
-            with watched(base.hung, options.timeout):
+            with time_limit(base.hung, options.timeout):
                 line = search.run_epoch()
             writer.wait()
             if recorded is None:
@@ -239,11 +239,11 @@ def _record(run: Run, base: Run, begin: Callable[[], Searcher], options: RunOpti
 
 def _finish(run: Run, base: Run, begin: Callable[[], Searcher], options: RunOptions) -> None:
     """Derive the cell of `run` from the supernet of `base`; a function of its own, so that errors free the search."""
-    search, _ = resumed(base, begin)
+    search, _ = resume(base, begin)
     arrays = search.arrays() if run is base else {}
     search.tell = _teller(run)
     started = time.perf_counter()
-    with watched(run.hung, options.timeout):
+    with time_limit(run.hung, options.timeout):
         record, selection_arrays = search.read_out(run.spec)
     seconds = time.perf_counter() - started
     record = replace(record, package_sha256=environment.source_sha256())
@@ -285,7 +285,7 @@ def _machine(base: Run, options: RunOptions, selection_seconds: float) -> dict[s
 def _failed(run: Run, base: Run, error: Exception) -> Outcome:
     message, file = _plainly(error), f"{run.spec.trains}.py"
     source = base.folder / "method.py"
-    if line := place(error, source if run.spec.source else None, file):
+    if line := error_line(error, source if run.spec.source else None, file):
         message += f" {line}; {advice(source, file)}"
     try:
         run.fail(error)

@@ -73,7 +73,7 @@ def examine(results: Path) -> Diagnosis:
 
 def _trainings(results: Path) -> Iterator[Finding]:
     """Ground-truth files with damaged lines."""
-    for path in ground_truth.places(results):
+    for path in ground_truth.journals(results):
         lines, whole = (files.read_bytes(path) or b"").count(b"\n"), len(ground_truth.read_trainings(path))
         if lines != whole:
             yield Finding(path, f"{lines - whole} of {lines} lines are damaged, whose cells have no accuracy", AGAIN)

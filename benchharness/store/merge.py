@@ -59,9 +59,9 @@ def merge(sources: Iterable[Path], out: Path) -> Merged:
 
 def _take_trainings(source: Path, out: Path) -> None:
     """Add the ground truth that was trained for each suite of `source` to the same suite in `out`."""
-    for path in ground_truth.places(source):
+    for path in ground_truth.journals(source):
         suite = path.resolve().parts[-3]
-        ground_truth.keep(out / suite / ground_truth.FOLDER / path.name, ground_truth.read_trainings(path))
+        ground_truth.add_trainings(out / suite / ground_truth.FOLDER / path.name, ground_truth.read_trainings(path))
 
 
 def _check_folders(source: Path, out: Path) -> None:

@@ -97,7 +97,7 @@ class Run:
 
     def begin(self, **facts: Any) -> None:
         """Record a new attempt with its `facts`, such as its first epoch, and remove what the last one left."""
-        attempts = [*self.machine().get("attempts", ()), {"started": now(), **facts}]
+        attempts = [*self.machine().get("attempts", ()), {"started": timestamp(), **facts}]
         files.write_json(self.folder / "machine.json", {**self.machine(), "attempts": attempts})
         for name in ("record.json", "failure.json", READING):  # or an old record would count while the run is made anew
             (self.folder / name).unlink(missing_ok=True)
@@ -115,14 +115,14 @@ class Run:
         files.write_arrays(self.folder / "trace.npz", arrays)
         contents = {name: files.read_bytes(self.folder / name) for name in _DIGESTS}
         record = replace(record, files={name: _DIGESTS[name](content) for name, content in contents.items() if content})
-        files.write_json(self.folder / "machine.json", {**self.machine(), **machine, "finished": now()})
+        files.write_json(self.folder / "machine.json", {**self.machine(), **machine, "finished": timestamp()})
         for name in ("failure.json", READING):
             (self.folder / name).unlink(missing_ok=True)
         files.write_text(self.folder / "record.json", record.to_json() + "\n")
 
     def fail(self, error: BaseException, trail: str = "") -> None:
         """Record why the run failed, with the traceback `trail`; the next attempt resumes from the checkpoint."""
-        what = {"type": type(error).__name__, "message": str(error), "when": now()}
+        what = {"type": type(error).__name__, "message": str(error), "when": timestamp()}
         (self.folder / READING).unlink(missing_ok=True)
         trail = trail or "".join(traceback.format_exception(error))
         files.write_json(self.folder / "failure.json", {**what, "traceback": trail})
@@ -223,7 +223,7 @@ def not_counted(root: Path, folders: Sequence[Path]) -> dict[Path, str]:
     return {root / place: why for place, why in misplaced(root, specs).items()}
 
 
-def find(results: Path, run_id: str) -> Path:
+def find_run(results: Path, run_id: str) -> Path:
     """The folder of the run under `results` whose id begins with `run_id`; raises `UserError` unless there is one."""
     if not re.fullmatch(r"[0-9a-f]{4,16}", run_id):
         raise UserError(f"{run_id[:40]!r} is not a run id; give 4 to 16 digits from the end of a run's folder name")
@@ -239,7 +239,7 @@ def find(results: Path, run_id: str) -> Path:
     return matching[0]
 
 
-def now() -> str:
+def timestamp() -> str:
     """The time in UTC, to the second, in ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 

@@ -87,7 +87,7 @@ def seconds_in(names: Iterable[str]) -> dict[tuple[str, int], str]:
     return {(metric.dataset, metric.epochs): names_by_figure[metric] for metric in sorted(names_by_figure, key=_place)}
 
 
-def known(name: str) -> bool:
+def is_column(name: str) -> bool:
     """Whether `name` is a valid column name."""
     return name in NAMES or any(matches([name]) for matches in (figures_in, runs_in, seconds_in))
 

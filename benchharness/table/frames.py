@@ -38,21 +38,21 @@ _DECIMAL: Final = re.compile(r"-?\d+,\d+", re.ASCII)
 _THOUSANDS: Final = re.compile(r"-?[1-9]\d{0,2},\d{3}", re.ASCII)
 
 
-def bare(name: str) -> str:
+def without_copy_suffix(name: str) -> str:
     """`name` without the suffix that a browser added."""
     return _COPY.sub("", name)
 
 
 def form(path: Path) -> str:
     """`csv`, `json` or `parquet` by the file's name; empty for other names."""
-    match = _NAME.fullmatch(bare(path.name))
+    match = _NAME.fullmatch(without_copy_suffix(path.name))
     plain = match and not (match["gzip"] and match["ending"].lower() == "parquet")
     return FORMS[match["ending"].lower()] if match and plain else ""
 
 
 def stem(path: Path) -> str:
     """The file's name without its ending."""
-    match = _NAME.fullmatch(bare(path.name))
+    match = _NAME.fullmatch(without_copy_suffix(path.name))
     return match["stem"] if match else path.stem
 
 
@@ -120,7 +120,7 @@ def _short(name: object) -> str:
 def _text(path: Path, limit: int = LIMIT_BYTES) -> str:
     """The text of at most `limit` bytes of a file, decompressed and without a byte order mark."""
     with open_file(path, LIMIT_BYTES) as opened:
-        is_packed = bare(path.name).lower().endswith(".gz")
+        is_packed = without_copy_suffix(path.name).lower().endswith(".gz")
         data = read_up_to(gzip.GzipFile(fileobj=opened) if is_packed else opened, limit + 1)
     if len(data) > LIMIT_BYTES:
         raise UserError(f"{path} unpacks to more than {LIMIT_BYTES} bytes; no table of this kind does")

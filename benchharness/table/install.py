@@ -52,7 +52,7 @@ def import_costs(path: Path | str, name: str = "", unit: str = "") -> Installed:
     path = path_of(path)
     if not path.exists():
         raise UserError(f"{path} does not exist; give a file or folder to import")
-    if not columnar.reads(path):
+    if not columnar.is_readable(path):
         raise UserError(f"{path} holds no costs; known: {cost_frame.LAYOUT}")
     read = partial(cost_frame.read_as, name=name or frames.stem(path), unit=unit)
     return catalog.install_with(COSTS, read.keywords["name"], path, _Named(cost_frame.LAYOUT, read))
@@ -66,12 +66,12 @@ def import_table(path: Path | str, name: str = "", mapping: Mapping[str, str] | 
     path = path_of(path)
     if not path.exists():
         raise UserError(f"{path} does not exist; give a file or folder to import")
-    if columnar.reads(path):
+    if columnar.is_readable(path):
         read = partial(columnar.read_as, name=name or columnar.recognises(path) or frames.stem(path), columns=mapping)
         return catalog.install_with(TABLES, read.keywords["name"], path, _Named(columnar.LAYOUT, read))
     if mapping:
         raise UserError(f"{path.name} has no columns to map; {', '.join(SUFFIXES)} files have")
-    if official.reads(path):
+    if official.is_readable(path):
         called = name or official.recognises(path) or official.PART
         reading = partial(official.read_as, name=called)
         return catalog.install_with(TABLES, called, path, _Named(official.LAYOUT, reading))

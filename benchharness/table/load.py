@@ -24,7 +24,7 @@ def load_table(name: str = "nas-bench-201") -> Table:
     """The table called `name`; raises `UserError`, which names the command that imports it, if it is missing."""
     if is_packaged(name):
         return _packaged(name)
-    fields = storage.read_table(catalog.find(TABLES, name))
+    fields = storage.read_table(catalog.find_installed(TABLES, name))
     of_benchmark = "network" not in fields["about"] and {figure.dataset for figure in fields["means"]} & set(DATASETS)
     return Table(**fields, measured_costs=load_costs if of_benchmark else dict)
 
@@ -36,7 +36,7 @@ def load_costs() -> dict[str, Cost]:
     """
     costs: dict[str, Cost] = {}
     for name in dict.fromkeys(item.name for item in catalog.installed((COSTS,))):
-        for cost in Costs.open(catalog.find(COSTS, name)).columns:
+        for cost in Costs.open(catalog.find_installed(COSTS, name)).columns:
             unique = cost.name if cost.name not in costs else f"{name}:{cost.name}"
             costs[unique] = replace(cost, name=unique)
     return costs

@@ -52,7 +52,7 @@ def with_measured(table: Table, *results: Path) -> Table:
 
     Trainings in the package are added too. If one is in several files, the first counts.
     """
-    places = [place for root in results for place in ground_truth.places(root, _file_name(table))]
+    places = [place for root in results for place in ground_truth.journals(root, _file_name(table))]
     places.append(_PACKAGED / _file_name(table))
     trainings = [
         line for place in dict.fromkeys(places) for line in ground_truth.read_trainings(place) if _is_class(line.code)
@@ -61,7 +61,7 @@ def with_measured(table: Table, *results: Path) -> Table:
         return table
     dataset = table.datasets[0]
     figures = {metric: metric.split.partition("-")[0] for metric in table.figures()}
-    return merged(table, tabulated(table.about, trainings, figures, (dataset, table.epochs(dataset))))
+    return with_added(table, tabulated(table.about, trainings, figures, (dataset, table.epochs(dataset))))
 
 
 def tabulated(
@@ -84,7 +84,7 @@ def tabulated(
     return build_table(about, space.all_ops()[members], means, by_seed, {timed: _mean(_column(runs, "seconds")[rows])})
 
 
-def merged(table: Table, added: Table) -> Table:
+def with_added(table: Table, added: Table) -> Table:
     """`table` followed by the rows of `added` that it lacks, with the figures that both have.
 
     `about` is that of `table`. Raises `UserError` if the networks of the two have different sizes.

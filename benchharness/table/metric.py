@@ -32,7 +32,7 @@ def after(epochs: int) -> str:
     return f"after {epochs} epoch{'' if epochs == 1 else 's'}"
 
 
-def lacking(metric: Metric, available: Iterable[Metric]) -> UserError:
+def missing_metric(metric: Metric, available: Iterable[Metric]) -> UserError:
     """The error for a metric that is not `available`: it names the misspelt part, or else lists the metrics."""
     metrics = list(available)
     datasets = list(dict.fromkeys(other.dataset for other in metrics))

@@ -80,7 +80,7 @@ def spread(table: Table, metric: Metric) -> Spread:
 
 def noise(table: Table, metric: Metric) -> Noise | None:
     """The noise of `metric` between training seeds; None if no architecture was trained twice."""
-    runs = table.by_seed.get(metric, np.empty((len(table), 0)))[trained(table, metric)]
+    runs = table.by_seed.get(metric, np.empty((len(table), 0)))[training_rows(table, metric)]
     if not len(several := runs[np.isfinite(runs).sum(1) > 1]):
         return None
     pairs = [stats.tau(runs[:, a], runs[:, b]) for a, b in combinations(range(runs.shape[1]), 2)]
@@ -111,11 +111,11 @@ def cannot_rank(table: Table, metric: Metric) -> str:
 
 def tau_between(table: Table, first: Metric, second: Metric) -> float:
     """Kendall's tau-b between two figures over the networks that have both."""
-    rows = trained(table, first)
+    rows = training_rows(table, first)
     return stats.tau(table.means[first][rows], table.means[second][rows])
 
 
-def trained(table: Table, metric: Metric) -> Int[np.ndarray, "trainings"]:
+def training_rows(table: Table, metric: Metric) -> Int[np.ndarray, "trainings"]:
     """Rows of the table, one per training behind `metric`: architectures of a class with the same runs count once."""
     if table.complete and metric.dataset in space.NETWORKS and "network" not in table.about:
         return np.arange(len(table))  # the benchmark trained every architecture

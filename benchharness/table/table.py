@@ -16,7 +16,7 @@ from benchharness.io.files import path_of
 from benchharness.space import NETWORKS, Arch, Network
 from benchharness.table import storage
 from benchharness.table.costs import Cost
-from benchharness.table.metric import Metric, after, lacking
+from benchharness.table.metric import Metric, after, missing_metric
 from benchharness.table.notation import read_index, read_indices
 
 Archs = int | str | Arch | Sequence[str | Arch] | Integer[np.ndarray, "*archs"] | None
@@ -58,7 +58,7 @@ class Table:
     """Loads latencies and energies by name at the first use; not saved with the table."""
 
     def __post_init__(self) -> None:
-        check(self)
+        check_table(self)
 
     @classmethod
     def open(cls, path: Path | str) -> "Table":
@@ -101,7 +101,7 @@ class Table:
     def epochs(self, dataset: str) -> int:
         """The most epochs of training among its metrics of `dataset`; raises `UserError` if there are none."""
         if (dataset := canonical(dataset)) not in self._epochs:
-            raise lacking(Metric(dataset, "test", 200), self.means)
+            raise missing_metric(Metric(dataset, "test", 200), self.means)
         return self._epochs[dataset]
 
     def network(self, dataset: str) -> Network:
@@ -288,7 +288,7 @@ class Table:
     def _held(self, columns: Mapping[Metric, Any], metric: Metric) -> Any:
         if metric in columns:
             return columns[metric]
-        raise lacking(metric, columns)
+        raise missing_metric(metric, columns)
 
     def _run(self, metric: Metric, seed: int) -> Float[np.ndarray, "archs"]:
         runs: Float[np.ndarray, "archs seeds"] = self._held(self.by_seed, metric)
@@ -301,7 +301,7 @@ class Table:
         return np.sort(column[~np.isnan(column) & ~self.measured_here])
 
 
-def check(table: Table) -> None:
+def check_table(table: Table) -> None:
     """Raise `UserError` if the arrays of `table` do not fit together or hold impossible values."""
     rows, ops = len(table.ops), table.ops
     check_network(table.about)

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from benchharness.compute.devices import devices, slots
-from benchharness.io.progress import clock, counted
+from benchharness.io.progress import clock, with_counts
 from benchharness.records import RunSpec, Status
 from benchharness.space import from_string
 from benchharness.table import Table
-from benchharness.training.journal import COMPLETED, TrainOptions, complete, journal_of, lacking
+from benchharness.training.journal import COMPLETED, TrainOptions, complete, journal_of, missing_classes
 
 Lookup = Callable[[str], Table | None]
 
@@ -41,7 +41,7 @@ def train_missing(
         if not quiet:
             sentence = f"{len(codes)} of the cells are not in table {name!r}: training them once each"
             print(f"{sentence}, {total} trainings to make", flush=True)
-        for _ in trainings if quiet else counted(trainings, total, "trained"):
+        for _ in trainings if quiet else with_counts(trainings, total, "trained"):
             pass
     return bool(missing)
 
@@ -52,7 +52,7 @@ def unmeasured(runs: pd.DataFrame, tables: Lookup) -> dict[str, list[int]]:
     for dataset, archs in runs.dropna(subset="arch").groupby("dataset")["arch"]:
         table = tables(str(dataset))
         if table is not None and "recipe" in table.about:
-            codes_by_dataset[str(dataset)] = lacking(table, map(from_string, archs.unique()))
+            codes_by_dataset[str(dataset)] = missing_classes(table, map(from_string, archs.unique()))
     return {dataset: codes for dataset, codes in codes_by_dataset.items() if codes}
 
 

@@ -207,7 +207,7 @@ def recipe_of(table: Table) -> TrainConfig | None:
     return checked(TrainConfig(**table.about["recipe"])) if "recipe" in table.about else None
 
 
-def lacking(table: Table, archs: Iterable[Arch]) -> list[int]:
+def missing_classes(table: Table, archs: Iterable[Arch]) -> list[int]:
     """The functional classes, by their first code, of those of `archs` that `table` has no figures of."""
     classes = space.classes()
     covered = set(classes[codes_of(table.ops)].tolist())
@@ -249,7 +249,7 @@ def complete(table: Table, codes: Sequence[int], suite: Path, options: TrainOpti
 
 def _keep(journal: Journal, path: Path, lines: list[Training]) -> None:
     with journal.lock:
-        ground_truth.keep(path, lines)
+        ground_truth.add_trainings(path, lines)
 
 
 def _try(task: TrainTask) -> Training | Exception:

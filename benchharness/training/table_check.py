@@ -42,7 +42,7 @@ class Comparison(NamedTuple):
         return float(self.ours.mean() - self.theirs)
 
 
-def chosen(table: Table, archs: Sequence[str], sample: int, metric: Metric) -> list[int]:
+def rows_to_compare(table: Table, archs: Sequence[str], sample: int, metric: Metric) -> list[int]:
     """The indices of what to compare: of `archs`, else of `sample` architectures with the figure, drawn by seed.
 
     Raises `UserError` where the table lacks the figure, or so many architectures.

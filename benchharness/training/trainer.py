@@ -58,7 +58,7 @@ class TrainCurve(NamedTuple):
     """As in `TrainResult`."""
 
 
-def parts(images: ImageSet, recipe: TrainConfig) -> Parts:
+def image_parts(images: ImageSet, recipe: TrainConfig) -> Parts:
     """Which images train and which measure, as `recipe.trained_on` says.
 
     Raises `UserError` if that needs the benchmark's split file and the data folder has none.
@@ -91,7 +91,7 @@ class Trainer:
 
     def __init__(self, images: ImageSet, recipe: TrainConfig, device: torch.device) -> None:
         self.images, self.recipe, self.device = images, checked(recipe), device
-        self.train, *self.measured = (DeviceImages(images, index, device) for index in parts(images, recipe))
+        self.train, *self.measured = (DeviceImages(images, index, device) for index in image_parts(images, recipe))
 
     @property
     def steps(self) -> int:

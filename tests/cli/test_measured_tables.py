@@ -25,7 +25,9 @@ def pets(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Table:
     table.save(own_home / "pets.npz")
     catalog.install_with(TABLES, "pets", own_home / "pets.npz", native)
     code = int(space.classes()[space.to_code(ABSENT)])
-    ground_truth.keep(measured_path(own_home / "suite", table), [ground_truth.Training(code, 0, 81.0, 80.0, 9.0)])
+    ground_truth.add_trainings(
+        measured_path(own_home / "suite", table), [ground_truth.Training(code, 0, 81.0, 80.0, 9.0)]
+    )
     return table
 
 

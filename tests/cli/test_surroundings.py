@@ -11,7 +11,7 @@ import pytest
 import benchharness
 from benchharness import methods
 from benchharness.cli import main
-from benchharness.cli.parser import beside
+from benchharness.cli.parser import report_place
 from benchharness.config import coerce, protocol
 from benchharness.errors import UserError
 from benchharness.io.catalog import data_folder
@@ -177,9 +177,9 @@ def test_a_suite_file_whose_name_leads_elsewhere_is_refused(tmp_path: Path, name
     (tmp_path / name).write_text('methods = "darts"\n')
     if not Path(name).stem.strip("."):
         with pytest.raises(UserError, match="cannot name a folder of results"):
-            suite.load(tmp_path / name)
+            suite.load_suite(tmp_path / name)
     else:
-        assert suite.load(tmp_path / name).name.strip(".")
+        assert suite.load_suite(tmp_path / name).name.strip(".")
 
 
 def test_no_suite_is_read_from_what_is_no_file(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_no_suite_is_read_from_what_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "c.toml").mkdir()
     for name in ("a.toml", "b.toml", "c.toml"):
         with pytest.raises(UserError, match="is no regular file"):
-            suite.load(tmp_path / name)
+            suite.load_suite(tmp_path / name)
 
 
 def test_names_fit_into_files_names_and_stay_their_own() -> None:
@@ -225,7 +225,7 @@ def test_bytes_that_are_no_text_are_spelt_out(
 
 
 def test_reports_of_results_side_by_side_and_near_the_root_have_places_of_their_own(tmp_path: Path) -> None:
-    report_folders = [beside(tmp_path / out / "mine", "mine") for out in ("results", "a", "b")]
+    report_folders = [report_place(tmp_path / out / "mine", "mine") for out in ("results", "a", "b")]
     assert report_folders == [tmp_path / "reports" / folder for folder in ("mine", "a/mine", "b/mine")]
-    assert beside(Path("/advres"), "advres") == Path("/reports/advres")
-    assert beside(Path("/"), "x") == Path("/reports/x")
+    assert report_place(Path("/advres"), "advres") == Path("/reports/advres")
+    assert report_place(Path("/"), "x") == Path("/reports/x")

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchharness.compute.watchdog import stacks, watched
+from benchharness.compute.watchdog import stacks, time_limit
 
 HOLDS_THE_INTERPRETER = """
 import ctypes, sys
@@ -30,7 +30,7 @@ def test_a_process_stuck_in_native_code_is_ended_and_says_where(tmp_path: Path) 
 
 def test_a_pipe_in_the_notes_place_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "note")
-    with watched(tmp_path / "note", 60):
+    with time_limit(tmp_path / "note", 60):
         pass
     assert not (tmp_path / "note").exists()
 
@@ -38,7 +38,7 @@ def test_a_pipe_in_the_notes_place_is_not_waited_for(tmp_path: Path) -> None:
 def test_what_ends_in_time_leaves_nothing(tmp_path: Path) -> None:
     note = tmp_path / "hung.txt"
     for seconds in (60.0, 0.0):
-        with watched(note, seconds):
+        with time_limit(note, seconds):
             pass
         assert not note.exists()
     assert stacks(note) == ""

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchharness.data import ImageSet, known, load_images, names, official
+from benchharness.data import ImageSet, canonical_name, load_images, names, official
 from benchharness.data.image_set import KIND, build_image_set
 from benchharness.data.kinds import KNOWN, Part
 from benchharness.data.official import OFFICIAL, Digests, is_reordered
@@ -206,4 +206,4 @@ def test_names_are_the_known_ones_and_what_is_installed(own_home: Path) -> None:
     with pytest.raises(
         UserError, match=r"unknown data set 'pest'; did you mean 'pets'\?.*`benchharness data import PATH`"
     ):
-        known("pest")
+        canonical_name("pest")

@@ -11,7 +11,7 @@ from benchharness.data import load_images
 from benchharness.data.install import import_images
 from benchharness.data.kinds import canonical
 from benchharness.errors import UserError
-from benchharness.runs.suite import Suite, load
+from benchharness.runs.suite import Suite, load_suite
 from benchharness.table import DATASETS, Metric, Table, load_for
 from benchharness.table.build import build_table
 
@@ -72,7 +72,7 @@ def test_commands_and_suites_take_them(
     assert cli.main(["query", "13714", "--dataset", "DIGITS"]) in (cli.DONE, cli.REFUSED)
     assert "unknown data set" not in capsys.readouterr().err
     Path("a.toml").write_text('dataset = "CIFAR-10"\n')
-    assert load(Path("a.toml")).dataset == "cifar10"
+    assert load_suite(Path("a.toml")).dataset == "cifar10"
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_commands_and_suites_take_them(
 )
 def test_a_suite_with_a_byte_order_mark_is_read(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bom.toml").write_bytes(content)
-    suite = load(tmp_path / "bom.toml")
+    suite = load_suite(tmp_path / "bom.toml")
     assert (suite.methods, suite.dataset, suite.given_name) == ("darts", "digits", "bom")
     assert suite.seeds in ("0-1", "0,1")
 
@@ -95,7 +95,7 @@ def test_a_suite_with_a_byte_order_mark_is_read(tmp_path: Path, content: bytes) 
 def test_a_suite_in_another_coding_is_refused_in_a_sentence(tmp_path: Path, coding: str) -> None:
     (tmp_path / "a.toml").write_bytes('methods = "darts"\n'.encode(coding))
     with pytest.raises(UserError, match=r"a\.toml is no suite file") as refusal:
-        load(tmp_path / "a.toml")
+        load_suite(tmp_path / "a.toml")
     assert "\n" not in str(refusal.value)
 
 

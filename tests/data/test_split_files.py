@@ -76,11 +76,11 @@ def test_other_lists_are_no_split_of_the_benchmark(data: Path, tmp_path: Path, l
 def test_a_split_that_stands_in_the_folder_is_found(data: Path) -> None:
     data.mkdir(parents=True)
     write_lists(data / "cifar100-test-split.txt", **halves(10_000))
-    assert len(load_split(catalog.find(SPLITS, "cifar100")).valid) == 5_000
+    assert len(load_split(catalog.find_installed(SPLITS, "cifar100")).valid) == 5_000
     assert [(item.kind, item.name) for item in data_sets.installed()] == [("splits", "cifar100")]
     assert [checked.problem for checked in data_sets.verify()] == [""]
     with pytest.raises(UserError, match="no split file 'cifar10' in"):
-        catalog.find(SPLITS, "cifar10")
+        catalog.find_installed(SPLITS, "cifar10")
 
 
 def test_a_split_in_a_folder_called_splits_is_found_where_it_stands(data: Path) -> None:

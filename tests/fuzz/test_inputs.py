@@ -33,7 +33,7 @@ from benchharness.errors import UserError
 from benchharness.io import sources
 from benchharness.records import RunRecord, RunSpec
 from benchharness.runs import data_sets
-from benchharness.runs.suite import load as load_suite
+from benchharness.runs.suite import load_suite as load_suite
 from benchharness.store import arrays, read, trace
 from benchharness.table import Metric, Table
 from benchharness.table.build import build_table

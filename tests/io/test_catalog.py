@@ -202,7 +202,7 @@ def test_what_is_installed_goes_before_what_stands(data: Path, table: Path) -> N
     shutil.copy(table, data / "two.npz")
     data_sets.install(table)
     assert [item.path.parent.name for item in data_sets.installed()] == ["tables"]
-    assert catalog.find(TABLES, "two") == data / "tables" / "two.npz"
+    assert catalog.find_installed(TABLES, "two") == data / "tables" / "two.npz"
 
 
 @pytest.mark.parametrize("blocked", ["data", "cache"])
@@ -250,7 +250,7 @@ def test_a_standing_source_that_changed_under_its_time_and_size_is_noticed(data:
 def test_a_conversion_that_changed_is_noticed(data: Path, table: Path) -> None:
     shutil.copy(table, data / "two.npz")
     load_table("two")
-    path = catalog.find(TABLES, "two")
+    path = catalog.find_installed(TABLES, "two")
     with path.open("ab") as file:
         file.write(b"x")
     assert "has changed since it was made of" in data_sets.verify()[0].problem

@@ -8,7 +8,7 @@ import torch
 from benchharness.config import protocol
 from benchharness.methods.enas import Enas
 from benchharness.search.loop import Search
-from tests.support.methods import make
+from tests.support.methods import make_method
 from tests.support.searches import CPU, equal, reload, run_to_end, search_of
 from tests.support.sets import small_images
 
@@ -17,7 +17,7 @@ BEST = (3, 1, 2, 4, 3, 0)
 
 def controller(**options: object) -> Enas:
     torch.manual_seed(0)
-    method = make("enas", torch.zeros(6, 5), **options)
+    method = make_method("enas", torch.zeros(6, 5), **options)
     assert isinstance(method, Enas)
     return method
 

@@ -11,7 +11,7 @@ from benchharness.methods._updates import StepContext
 from benchharness.models.supernet import MixedCell
 from benchharness.search.loop import Search
 from benchharness.space import EDGES, NONE, SKIP
-from tests.support.methods import make
+from tests.support.methods import make_method
 from tests.support.searches import CPU, search_of
 from tests.support.sets import small_images
 
@@ -104,4 +104,4 @@ def test_decided_edges_carry_their_operation() -> None:
 
 def test_another_estimator_is_refused() -> None:
     with pytest.raises(UserError, match="unknown estimator 'hard'"):
-        make("gdas", estimator="hard")
+        make_method("gdas", estimator="hard")

@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 from torch.nn import functional as F
 
-from benchharness.config import for_method, protocol, recorded
+from benchharness.config import for_method, protocol, recorded_settings
 from benchharness.data.device_images import Batch
 from benchharness.methods._updates import StepContext, judging
 from benchharness.models.layers import Norm
@@ -27,7 +27,7 @@ CELLS = [from_code(code) for code in (1462, 7284, 15000)]
 def under(preset: str, method: str, **changes: object) -> Search:
     """A search of `method` with the settings that the preset has for it."""
     settings = for_method(protocol(preset, {**TINY, **changes}), method, {**TINY, **changes})
-    spec = replace(search_of(method).spec, protocol=recorded(settings))
+    spec = replace(search_of(method).spec, protocol=recorded_settings(settings))
     return Search(spec, small_images(), CPU)
 
 

@@ -6,7 +6,7 @@ from scipy import stats
 
 from benchharness import methods
 from benchharness.errors import UserError
-from tests.support.methods import ALPHA, draws, make
+from tests.support.methods import ALPHA, draws, make_method
 
 DRAWING = ("darts", "snas", "drnas")
 
@@ -14,7 +14,7 @@ DRAWING = ("darts", "snas", "drnas")
 @pytest.mark.parametrize("name", DRAWING)
 @pytest.mark.parametrize("scale", [1.0, 40.0])
 def test_draws_are_distributions_and_reach_every_alpha(name: str, scale: float) -> None:
-    method = make(name, scale * ALPHA.sign())
+    method = make_method(name, scale * ALPHA.sign())
     torch.manual_seed(1)
     drawn = method.draw(0.5)
     assert bool((drawn >= 0).all())
@@ -29,7 +29,7 @@ def test_draws_are_distributions_and_reach_every_alpha(name: str, scale: float) 
 
 def test_snas_argmax_frequencies_are_the_softmax_at_any_temperature() -> None:
     for progress in (0.0, 1.0):
-        argmax = draws(make("snas"), progress, 8000).argmax(-1)
+        argmax = draws(make_method("snas"), progress, 8000).argmax(-1)
         for edge in range(2):
             observed = torch.bincount(argmax[:, edge], minlength=5).numpy()
             expected = 8000 * ALPHA[edge].softmax(-1).double().numpy()
@@ -41,13 +41,13 @@ def test_snas_temperature_falls_linearly() -> None:
     noise = -torch.empty(2, 5).exponential_().log()
     for progress, tau in ((0.0, 10.0), (0.5, 5.5), (1.0, 1.0)):
         expected = ((ALPHA.log_softmax(-1) + noise) / tau).softmax(-1)
-        method = make("snas")
+        method = make_method("snas")
         torch.manual_seed(0)
         torch.testing.assert_close(method.draw(progress).detach(), expected)
 
 
 def test_drnas_moments_are_the_dirichlets() -> None:
-    method = make("drnas")
+    method = make_method("drnas")
     concentration = torch.nn.functional.elu(ALPHA) + 1
     total = concentration.sum(-1, keepdim=True)
     mean = concentration / total
@@ -61,13 +61,13 @@ def test_drnas_moments_are_the_dirichlets() -> None:
 def test_drnas_concentration_stays_positive_where_elu_plus_one_does_not() -> None:
     alpha = torch.full((1, 5), -40.0)
     assert float((torch.nn.functional.elu(alpha) + 1).min()) == 0
-    method = make("drnas", alpha)
+    method = make_method("drnas", alpha)
     assert float(method.concentration().detach().min()) > 0
     assert bool(method.draw(0.0).isfinite().all())
 
 
 def test_drnas_kl_replaces_weight_decay() -> None:
-    decayed, regularised = make("drnas"), make("drnas", regulariser="kl", kl_weight=0.5)
+    decayed, regularised = make_method("drnas"), make_method("drnas", regulariser="kl", kl_weight=0.5)
     assert decayed.alpha_weight_decay is None
     assert decayed.penalty(ALPHA, 0.5) == 0
     assert regularised.alpha_weight_decay == 0
@@ -76,11 +76,11 @@ def test_drnas_kl_replaces_weight_decay() -> None:
     expected = 0.5 * torch.distributions.kl_divergence(posterior, flat).sum()
     torch.testing.assert_close(regularised.penalty(ALPHA, 0.5), expected)
     with pytest.raises(UserError, match="did you mean 'kl'"):
-        make("drnas", regulariser="k")
+        make_method("drnas", regulariser="k")
 
 
 def test_pathwise_gradient_of_drnas_is_that_of_the_mean() -> None:
-    method = make("drnas")
+    method = make_method("drnas")
     weights = torch.randn(2, 5, generator=torch.Generator().manual_seed(2))
     torch.manual_seed(0)
     sampled = torch.stack(

@@ -11,7 +11,7 @@ from benchharness.errors import UserError
 from benchharness.models.supernet import Supernet, widen
 from benchharness.search.loop import Search, _cosine
 from benchharness.space import EDGES, OPS
-from tests.support.methods import make
+from tests.support.methods import make_method
 from tests.support.searches import CPU, equal, reload, run_to_end, search_of
 from tests.support.sets import small_images
 
@@ -68,7 +68,7 @@ def test_statistics_momentum_and_the_rest_of_the_net_are_carried_over() -> None:
 
 
 def test_pruning_keeps_the_strongest_and_their_proportions() -> None:
-    method = make("drnas-progressive", ALPHA)
+    method = make_method("drnas-progressive", ALPHA)
     before = method.expected().detach()
     method.narrow()
     after = method.expected().detach()
@@ -80,7 +80,7 @@ def test_pruning_keeps_the_strongest_and_their_proportions() -> None:
 
 
 def test_draws_after_pruning_are_dirichlet_over_what_is_left() -> None:
-    method = make("drnas-progressive", ALPHA)
+    method = make_method("drnas-progressive", ALPHA)
     method.narrow()
     torch.manual_seed(0)
     drawn = torch.stack([method.draw(0.9).detach() for _ in range(5000)])
@@ -94,7 +94,7 @@ def test_draws_after_pruning_are_dirichlet_over_what_is_left() -> None:
 
 
 def test_alpha_rests_for_the_first_ten_epochs_of_each_stage() -> None:
-    method = make("drnas-progressive", ALPHA)
+    method = make_method("drnas-progressive", ALPHA)
     resting = [epoch for epoch in range(100) if not method.moves_alpha(epoch / 99)]
     assert resting == [*range(10), *range(50, 60)]
 

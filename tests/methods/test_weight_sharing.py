@@ -19,7 +19,7 @@ from benchharness.methods.sdarts_rs import distributions
 from benchharness.runs.plan import make_plan, parse_methods
 from benchharness.search.loop import Search
 from benchharness.space import EDGES
-from tests.support.methods import ALPHA, draws, make
+from tests.support.methods import ALPHA, draws, make_method
 from tests.support.searches import CPU, equal, reload, run_to_end, search_of
 from tests.support.sets import small_images
 
@@ -55,7 +55,7 @@ def test_every_method_searches_resumes_bit_for_bit_and_reads_out(name: str) -> N
 
 
 def test_gdas_draws_one_operation_as_often_as_the_softmax_says() -> None:
-    drawn = draws(make("gdas"), 0.7, 8000)
+    drawn = draws(make_method("gdas"), 0.7, 8000)
     assert sorted(set(drawn.flatten().round(decimals=5).tolist())) == [0, 1]
     torch.testing.assert_close(drawn.sum(-1), torch.ones(8000, 2))
     for edge in range(2):
@@ -65,12 +65,12 @@ def test_gdas_draws_one_operation_as_often_as_the_softmax_says() -> None:
 
 
 def test_gdas_draws_are_exactly_one_hot() -> None:
-    drawn = draws(make("gdas"), 0.3, 500)
+    drawn = draws(make_method("gdas"), 0.3, 500)
     assert set(drawn.flatten().tolist()) == {0.0, 1.0}
 
 
 def test_gdas_gradient_is_that_of_the_soft_draw() -> None:
-    hard, soft = make("gdas"), make("snas", tau_min=0.1)
+    hard, soft = make_method("gdas"), make_method("snas", tau_min=0.1)
     weights = torch.randn(2, 5, generator=torch.Generator().manual_seed(1))
     slopes = []
     for method in (hard, soft):
@@ -83,7 +83,7 @@ def test_gdas_gradient_is_that_of_the_soft_draw() -> None:
 @pytest.mark.parametrize("name", ["rsps", "setn"])
 def test_a_uniform_cell_a_step(name: str) -> None:
     torch.manual_seed(0)
-    method = make(name, FULL)
+    method = make_method(name, FULL)
     cells = torch.tensor([method.draw_for_weights(0.5, no_loss) for _ in range(4000)])
     counts = torch.stack([torch.bincount(cells[:, edge], minlength=5) for edge in range(6)]).numpy()
     assert all(stats.chisquare(row).pvalue > 1e-3 for row in counts)
@@ -122,7 +122,7 @@ def test_setn_learns_alpha_on_the_softmax_mix() -> None:
 
 
 def test_pc_darts_edge_weights_are_a_softmax_per_node() -> None:
-    method = make("pc-darts", FULL)
+    method = make_method("pc-darts", FULL)
     with torch.no_grad():
         method.beta.copy_(torch.arange(6.0))
     edge_weights = method.edge_weights().detach()
@@ -141,12 +141,12 @@ def test_pc_darts_mixes_a_quarter_of_the_channels() -> None:
     search = search_of("pc-darts", channels=4)
     assert search.net.partial == 4
     assert next(search.net.mixed_cells()).weighs_bypass
-    assert not make("pc-darts", FULL, warmup=0.3).moves_alpha(0.29)
-    assert make("pc-darts", FULL, warmup=0.3).moves_alpha(0.3)
+    assert not make_method("pc-darts", FULL, warmup=0.3).moves_alpha(0.29)
+    assert make_method("pc-darts", FULL, warmup=0.3).moves_alpha(0.3)
 
 
 def test_beta_penalty_grows_linearly_and_pulls_every_alpha_down_by_its_softmax() -> None:
-    method = make("beta-darts")
+    method = make_method("beta-darts")
     assert method.penalty(ALPHA, 0.0) == 0
     full = method.penalty(ALPHA, 1.0)
     torch.testing.assert_close(full.detach(), 50 * ALPHA.exp().sum(-1).log().mean())
@@ -156,7 +156,7 @@ def test_beta_penalty_grows_linearly_and_pulls_every_alpha_down_by_its_softmax()
 
 @pytest.mark.parametrize("name", ["sdarts-rs", "sdarts-adv"])
 def test_perturbed_weights_are_distributions(name: str) -> None:
-    method = make(name, FULL)
+    method = make_method(name, FULL)
     torch.manual_seed(0)
     for progress in (0.0, 1.0):
         for _ in range(200):
@@ -168,7 +168,7 @@ def test_perturbed_weights_are_distributions(name: str) -> None:
 
 def test_smoothing_noise_is_uniform_before_rows_are_brought_to_sum_to_one() -> None:
     """At eps 0.03 around 0.2 nothing is clamped, so that ratios of a row are those of centre and noise."""
-    method = make("sdarts-rs", torch.zeros(6, 5))
+    method = make_method("sdarts-rs", torch.zeros(6, 5))
     torch.manual_seed(0)
     drawn = torch.stack([method.draw_for_weights(0.0, no_loss) for _ in range(1000)])
     torch.manual_seed(0)
@@ -199,7 +199,7 @@ def test_the_radius_grows_by_epoch_over_epochs() -> None:
 
 
 def test_the_attack_climbs_a_linear_loss_and_projects_after_every_step() -> None:
-    method = make("sdarts-adv", FULL)
+    method = make_method("sdarts-adv", FULL)
     slope = torch.randn(6, 5, generator=torch.Generator().manual_seed(1))
     centre = method.expected().detach()
 
@@ -219,7 +219,7 @@ def test_the_attack_climbs_a_linear_loss_and_projects_after_every_step() -> None
 
 def test_an_attack_that_lowered_the_loss_is_undone() -> None:
     """The gradient of this loss points away from where it grows."""
-    method = make("sdarts-adv", FULL)
+    method = make_method("sdarts-adv", FULL)
     centre = method.expected().detach()
 
     def misleading(weights: torch.Tensor) -> torch.Tensor:
@@ -270,7 +270,7 @@ def test_the_attack_raises_a_real_loss_more_than_noise_and_records_nothing() -> 
     ],
 )
 def test_early_stopping_compares_averages_of_five_epochs(eigenvalues: list[float], back: int | None) -> None:
-    assert make("darts-es").stop(eigenvalues) == back
+    assert make_method("darts-es").stop(eigenvalues) == back
 
 
 def test_a_stopped_search_goes_back_to_earlier_alphas_and_stays_stopped() -> None:
@@ -331,7 +331,7 @@ def test_a_name_may_be_spelt_with_underscores_and_is_one_method() -> None:
 
 
 def test_sampled_cells_follow_the_distribution() -> None:
-    method: Method = make("darts", FULL)
+    method: Method = make_method("darts", FULL)
     torch.manual_seed(0)
     cells = np.array([method.sample() for _ in range(3000)])
     for edge in range(len(EDGES)):

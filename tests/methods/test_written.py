@@ -58,7 +58,7 @@ def notebook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Notebook]:
 def test_a_class_becomes_a_file_with_what_it_takes_from_the_session(notebook: Notebook) -> None:
     notebook(FIRST + "data = open\n")
     kind = notebook(SECOND)
-    source = _written.spelt(kind)
+    source = _written.spelling(kind)
     assert source.endswith("/my_mine.py")
     kind_loaded = methods.load(source)
     assert methods.options(kind_loaded) == {"tau": 0.5}
@@ -75,7 +75,9 @@ def test_another_content_is_another_run_and_the_same_the_same(notebook: Notebook
     notebook(FIRST)
 
     def run_id() -> str:
-        return make_plan(parse_methods(_written.spelt(kind)), [0], "digits", protocol("cpu", SETTINGS))[0].base.run_id
+        return make_plan(parse_methods(_written.spelling(kind)), [0], "digits", protocol("cpu", SETTINGS))[
+            0
+        ].base.run_id
 
     kind = notebook(SECOND)
     first = run_id()
@@ -91,31 +93,31 @@ def test_another_content_is_another_run_and_the_same_the_same(notebook: Notebook
 
 def test_a_class_without_functions_and_one_derived_from_another(notebook: Notebook) -> None:
     kind = notebook("from benchharness.methods.snas import Snas\nclass MyMine(Snas):\n    tau_max = 3.0\n")
-    assert methods.options(methods.load(_written.spelt(kind)))["tau_max"] == 3.0
+    assert methods.options(methods.load(_written.spelling(kind)))["tau_max"] == 3.0
     notebook(FIRST + "class Base(Method):\n    tau = 0.5\n")
     kind = notebook("class MyMine(Base):\n    more = 1\n")
-    assert methods.options(methods.load(_written.spelt(kind))) == {"tau": 0.5, "more": 1}
+    assert methods.options(methods.load(_written.spelling(kind))) == {"tau": 0.5, "more": 1}
 
 
 def test_built_in_classes_are_spelt_by_name() -> None:
-    assert _written.spelt(methods.load("pc-darts")) == "pc-darts"
+    assert _written.spelling(methods.load("pc-darts")) == "pc-darts"
 
 
 def test_what_cannot_travel_is_refused(notebook: Notebook) -> None:
     notebook(FIRST + "weights = t.ones(5)\n")
     kind = notebook(SECOND.replace("data = t.ones(1)", "data = weights[:1]"))
     with pytest.raises(UserError, match="MyMine uses weights, a Tensor of this session, which cannot travel"):
-        _written.spelt(kind)
+        _written.spelling(kind)
     kind = notebook("def f():\n    class MyMine(Method):\n        pass\n    return MyMine\nMyMine = f()\n")
     with pytest.raises(UserError, match="defined in a function"):
-        _written.spelt(kind)
+        _written.spelling(kind)
     for other in (int, methods.Method, "darts"):
         with pytest.raises(UserError, match="is no method"):
-            _written.spelt(other)  # type: ignore[arg-type]
+            _written.spelling(other)  # type: ignore[arg-type]
     kind = notebook(SECOND)
     linecache.clearcache()
     with pytest.raises(UserError, match="source of MyMine is not known"):
-        _written.spelt(kind)
+        _written.spelling(kind)
 
 
 def test_a_file_made_of_a_class_tells_which_it_is_of(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from benchharness import plots, stats
-from benchharness.plots.style import MANY, canvas, drawn, looks, save_figure
+from benchharness.plots.style import MANY, canvas, figure_of, looks, save_figure
 from benchharness.space import CONV3, SKIP
 
 SCORES = pd.DataFrame({"darts": [54.3, 54.3, 54.3], "ostr": [94.0, 93.0, np.nan], "snas": [np.nan] * 3})
@@ -57,7 +57,7 @@ def test_marks_by_the_hundred_are_an_image_in_the_svg_and_few_are_not(tmp_path: 
         (plots.cost.draw, plots.cost.data(cost)),
         (plots.distribution.draw, plots.distribution.data(scores, table)),
     ):
-        save_figure(drawn(draw, info), tmp_path / "figure")
+        save_figure(figure_of(draw, info), tmp_path / "figure")
         text = (tmp_path / "figure.svg").read_text()
         assert ("<image" in text) == image
         assert ">test accuracy" in text, "what is written stays text"
@@ -200,7 +200,7 @@ def test_ranks_join_neighbours_that_no_test_tells_apart() -> None:
 def test_nothing_of_a_figure_is_cut_off(tmp_path: Path) -> None:
     """Twenty names beside a small figure: the file is as large as they need."""
     runs = pd.DataFrame({"method": [f"method-{n:02}" for n in range(20)], "search_seconds": 60.0, "test": 90.0})
-    figure = drawn(plots.cost.draw, plots.cost.data(runs), 3.0, 4.0)
+    figure = figure_of(plots.cost.draw, plots.cost.data(runs), 3.0, 4.0)
     figure.set_layout_engine("none")  # as where there is no room for all
     save_figure(figure, tmp_path / "cost")
     text = (tmp_path / "cost.svg").read_text()

@@ -288,7 +288,7 @@ from benchharness.report.blocks import FigureBlock, Report, Section, TableBlock,
 from benchharness.report.render import write_report
 import pandas as pd
 scores = pd.DataFrame({"darts": [90.0, 91.0], "a$b_c$": [92.0, 93.0]})
-draw = lambda: style.drawn(accuracy.draw, accuracy.data(scores, "± title"))
+draw = lambda: style.figure_of(accuracy.draw, accuracy.data(scores, "± title"))
 data = pd.DataFrame({"method": ["darts", "±"], "figure": [1 / 3, 1e-9], "of": [None, 123456789.123456789]})
 blocks = [Text("±"), TableBlock("grid", "Grid", data, data), FigureBlock("accuracy", "Accuracy", draw)]
 write_report(Report("suite", "±", [Section("Answer", blocks)]), Path("out"))

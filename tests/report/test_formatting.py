@@ -51,10 +51,10 @@ def test_seeds_in_short() -> None:
 
 
 def test_lists_counts_and_slugs() -> None:
-    assert formatting.listed(["a"]) == "a"
-    assert formatting.listed(["a", "b", "c"]) == "a, b and c"
-    assert formatting.listed([]) == "none"
-    assert (formatting.counted(1, "seed"), formatting.counted(3, "seed")) == ("1 seed", "3 seeds")
+    assert formatting.enumeration(["a"]) == "a"
+    assert formatting.enumeration(["a", "b", "c"]) == "a, b and c"
+    assert formatting.enumeration([]) == "none"
+    assert (formatting.count_of(1, "seed"), formatting.count_of(3, "seed")) == ("1 seed", "3 seeds")
     assert slug("cifar10, cpu (epochs=5)") == "cifar10-cpu-epochs-5"
 
 

@@ -14,7 +14,7 @@ from benchharness.report.blocks import Bullets, TableBlock, Text, flat
 from benchharness.report.sections.accuracy import accuracy
 from benchharness.table import Table
 from benchharness.table.build import build_table
-from benchharness.table.measurements import merged
+from benchharness.table.measurements import with_added
 from benchharness.table.table import codes
 from tests.support import report_folder
 from tests.support.measured import measured_table
@@ -31,7 +31,7 @@ def pets() -> Table:
     runs = {figure: np.full((len(good), 2), 91.0) for figure in full_table.means}
     means = {figure: column.mean(1) for figure, column in runs.items()}
     added = build_table(full_table.about, space.all_ops()[good], means, runs)
-    return merged(full_table, added)
+    return with_added(full_table, added)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from benchharness import report
 from benchharness.analysis import published
 from benchharness.errors import UserError
 from benchharness.report import latex, paper
-from benchharness.report.blocks import whole
+from benchharness.report.blocks import with_integers
 from benchharness.report.sections.accuracy import paper_rows
 from benchharness.table import Table
 from tests.support import report_folder
@@ -91,7 +91,7 @@ def test_names_are_as_in_papers_and_others_are_escaped() -> None:
         "ostr:none=no:tuning=2": "OStr-DARTS (our reading), none=no, tuning=2",
         "darts+magnitude:none=no": "DARTS (1st order) + magnitude, none=no",
     }
-    assert {name: latex.named(name) for name in names} == names
+    assert {name: latex.printed_name(name) for name in names} == names
 
 
 def test_a_table_of_three_data_sets_takes_both_columns_of_a_page(paper_folder: Path) -> None:
@@ -111,7 +111,7 @@ def test_without_anything_to_print_it_says_so(tmp_path: Path, table: Table, suit
 
 def test_integers_are_integers_in_csv_also_where_some_are_missing() -> None:
     frame = pd.DataFrame({"n": [3.0, np.nan], "rank": [1.0, 2.0], "epoch": [1.5, 2.0], "mean": [54.0, 60.0]})
-    assert whole(frame).to_csv(index=False).splitlines() == ["n,rank,epoch,mean", "3,1,1.5,54.0", ",2,2.0,60.0"]
+    assert with_integers(frame).to_csv(index=False).splitlines() == ["n,rank,epoch,mean", "3,1,1.5,54.0", ",2,2.0,60.0"]
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs LaTeX with booktabs")

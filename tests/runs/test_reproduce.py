@@ -18,7 +18,7 @@ from benchharness.records import RunRecord
 from benchharness.runs import reproduce
 from benchharness.runs.runner import execute
 from benchharness.store import Store
-from benchharness.store.run_folder import find
+from benchharness.store.run_folder import find_run
 from benchharness.store.schemas import Machine
 from tests.support.tiny import ON_CPU, Walk, jobs
 
@@ -77,15 +77,15 @@ def test_a_run_of_recorded_steps_is_repeated_without_them_on_a_processor(suite_s
 
 def test_runs_are_found_by_the_beginning_of_their_id(suite_store: Store) -> None:
     root, run_id = suite_store.root, JOB.base.run_id
-    assert find(root, run_id[:8]) == find(root, run_id) == suite_store.folder(JOB.base)
+    assert find_run(root, run_id[:8]) == find_run(root, run_id) == suite_store.folder(JOB.base)
     with pytest.raises(UserError, match=r"no runs under .* begins with 0123456789$"):
-        find(root, "0123456789")
+        find_run(root, "0123456789")
     with pytest.raises(UserError, match="is not a run id"):
-        find(root, "../..")
+        find_run(root, "../..")
     shutil.copytree(suite_store.path, root / "other")
     with pytest.raises(UserError, match=r"2 runs under .*; more digits of it, or the folder of one suite as --results"):
-        find(root, run_id)
-    assert find(root / "other", run_id).is_relative_to(root / "other")
+        find_run(root, run_id)
+    assert find_run(root / "other", run_id).is_relative_to(root / "other")
 
 
 def test_another_source_is_a_circumstance_and_no_difference(

@@ -24,11 +24,11 @@ def write_suite(folder: Path, text: str) -> Path:
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.toml")), ids=lambda path: path.stem)
 def test_the_shipped_suites_can_be_planned(path: Path) -> None:
-    assert plan_of(suite.load(path))
+    assert plan_of(suite.load_suite(path))
 
 
 def test_the_default_comparison_is_the_default_request() -> None:
-    shipped, default = suite.load(SHIPPED / "cpu.toml"), Suite(dataset="cifar10")
+    shipped, default = suite.load_suite(SHIPPED / "cpu.toml"), Suite(dataset="cifar10")
     seeds, plan = [{job.base.seed for job in plan_of(request)} for request in (shipped, default)], plan_of(default)
     assert seeds == [set(range(6))] * 2
     assert plan_of(shipped) == plan
@@ -37,7 +37,7 @@ def test_the_default_comparison_is_the_default_request() -> None:
 
 def test_a_file_gives_every_part(tmp_path: Path) -> None:
     path = write_suite(tmp_path, 'methods=["darts"]\nseeds=[0, 3]\ndataset="cifar100"\n[settings]\nepochs=2\n')
-    assert suite.load(path) == Suite("darts", "0,3", "cifar100", "auto", {"epochs": 2}, "mine")
+    assert suite.load_suite(path) == Suite("darts", "0,3", "cifar100", "auto", {"epochs": 2}, "mine")
 
 
 @pytest.mark.parametrize(
@@ -53,12 +53,12 @@ def test_a_file_gives_every_part(tmp_path: Path) -> None:
 )
 def test_a_bad_file_is_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
-        suite.load(write_suite(tmp_path, text))
+        suite.load_suite(write_suite(tmp_path, text))
 
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no suite file"):
-        suite.load(tmp_path / "none.toml")
+        suite.load_suite(tmp_path / "none.toml")
 
 
 def test_changed_protocols_have_folders_of_their_own() -> None:
@@ -111,7 +111,7 @@ def test_long_names_are_cut_and_stay_apart() -> None:
 @given(st.text(max_size=150))
 def test_a_suites_name_never_leaves_its_folder(text: str) -> None:
     try:
-        name = suite.named(Suite(), text).name
+        name = suite.with_name(Suite(), text).name
     except UserError:
         return
     assert name == Path(name).name

@@ -97,7 +97,7 @@ def test_the_plan_goes_on_in_fresh_processes(suite_store: Store, monkeypatch: py
     monkeypatch.setattr(runner, "devices", lambda requested, jobs: ["cuda"])
     monkeypatch.setattr(runner, "load_images", lambda name: None)
     monkeypatch.setattr(runner, "check_job", lambda *given: None)
-    monkeypatch.setattr(runner.executors, "fresh", fresh)
+    monkeypatch.setattr(runner.executors, "new_processes", fresh)
     monkeypatch.setattr(runner, "start_task", lambda task: execute(task.job, task.store, task.options, Graphs))
     outcomes = list(perform(jobs(seeds=(0, 1)), suite_store, RECORDED))
     assert [outcome.state for outcome in outcomes] == ["afresh", "afresh", "done", "afresh", "done"]
@@ -109,4 +109,4 @@ def square(number: int) -> int:
 
 
 def test_fresh_processes_do_their_work() -> None:
-    assert dict(runner.executors.fresh(square, {0: 2, 1: 3}, 1)) == {0: 4, 1: 9}
+    assert dict(runner.executors.new_processes(square, {0: 2, 1: 3}, 1)) == {0: 4, 1: 9}

@@ -120,7 +120,7 @@ def test_the_remedies_restore_every_byte(suite_store: Store, name: str) -> None:
 
 def test_damaged_ground_truth_beside_the_runs_is_told(suite_store: Store) -> None:
     path = suite_store.path / ground_truth.FOLDER / "pets-0123456789abcdef.jsonl"
-    ground_truth.keep(path, [ground_truth.Training(code, 0, 50.0, 50.0, 9.0) for code in (0, 1)])
+    ground_truth.add_trainings(path, [ground_truth.Training(code, 0, 50.0, 50.0, 9.0) for code in (0, 1)])
     assert problems(suite_store) == []
     path.write_bytes(path.read_bytes().replace(b'"test": 50.0', b'"test": 500.0', 1))
     (problem,) = problems(suite_store)

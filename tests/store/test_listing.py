@@ -10,7 +10,7 @@ from benchharness.runs.runner import execute
 from benchharness.store import Store, read
 from benchharness.store.doctor import examine
 from benchharness.store.listing import run_folders
-from benchharness.store.run_folder import find
+from benchharness.store.run_folder import find_run
 from tests.support.tiny import ON_CPU, Walk, jobs
 
 (JOB,) = jobs("darts,ostr")
@@ -71,7 +71,7 @@ def test_a_copy_counts_no_second_time_and_the_doctor_names_it(results: Path, nam
             assert all("so that no report counts it; delete" in line for line in problems)
     assert read(results / "mine").drop(columns="path").equals(before)
     assert set(read(results)["path"]) == {Store(results, "mine").folder(spec) for spec in JOB.specs}
-    assert find(results, JOB.base.run_id) == folder(results)
+    assert find_run(results, JOB.base.run_id) == folder(results)
 
 
 def test_suites_side_by_side_each_count(results: Path) -> None:
@@ -101,7 +101,7 @@ def test_linked_folders_are_read_alike_by_all(results: Path, tmp_path: Path, lev
     target.symlink_to(tmp_path / "elsewhere")
     assert run_ids(results) == OURS
     assert examine(results)[:2] == (2, ())
-    assert find(results, JOB.base.run_id) == folder(results)
+    assert find_run(results, JOB.base.run_id) == folder(results)
 
 
 def test_links_in_a_circle_end(results: Path) -> None:

@@ -65,8 +65,8 @@ def test_what_was_trained_besides_a_table_comes_along(tmp_path: Path) -> None:
     root, other_root = make_runs(tmp_path / "a", (0,)), make_runs(tmp_path / "b", (1,))
     first, second = Training(0, 0, 50.0, 51.0, 9.0), Training(1, 0, None, 61.0, 9.0)
     relative = Path("mine", ground_truth.FOLDER, "pets-0123456789abcdef.jsonl")
-    ground_truth.keep(root / relative, [first])
-    ground_truth.keep(other_root / relative, [second, replace(first, test=40.0)])
+    ground_truth.add_trainings(root / relative, [first])
+    ground_truth.add_trainings(other_root / relative, [second, replace(first, test=40.0)])
     merge([root, other_root / "mine"], tmp_path / "c")
     assert ground_truth.read_trainings(tmp_path / "c" / relative) == [first, second], (
         "of two trainings of one cell the first"

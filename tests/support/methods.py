@@ -8,7 +8,7 @@ from benchharness.methods import Method
 ALPHA = torch.tensor([[0.5, -1.0, 0.2, 1.5, 0.0], [-3.0, 2.0, 0.1, 0.0, 0.3]])
 
 
-def make(name: str, alpha: torch.Tensor = ALPHA, **options: object) -> Method:
+def make_method(name: str, alpha: torch.Tensor = ALPHA, **options: object) -> Method:
     method = methods.configured(methods.load(name), options)(*alpha.shape)
     with torch.no_grad():
         method.alpha.copy_(alpha)

@@ -209,7 +209,7 @@ def test_commands_tell_devices_and_odd_values(
     assert any("raspi4" in line and "not stated" in line for line in lines)
     assert cli.main(["data", "verify"]) == cli.DONE
     assert "costs/hw: as installed" in capsys.readouterr().out
-    assert [item.name for item in catalog.imported()] == ["hw"]
+    assert [item.name for item in catalog.imported_items()] == ["hw"]
 
 
 def test_the_public_latencies_join_the_real_table(data_folder: Path, real_table: Table) -> None:

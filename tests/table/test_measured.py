@@ -14,7 +14,7 @@ from benchharness.table import Metric, Table, columns, load_for, load_table, tab
 from benchharness.table.build import build_table
 from benchharness.table.importers import TABLES, native
 from benchharness.table.importers import columnar as importer
-from benchharness.table.measurements import measured_path, merged, with_measured
+from benchharness.table.measurements import measured_path, with_added, with_measured
 from benchharness.table.table import codes as codes_of
 from tests.support.measured import NETWORK, measured_table
 
@@ -72,20 +72,20 @@ def test_a_network_that_cannot_be_is_refused(pets: Table, network: object) -> No
 def test_what_this_machine_added_is_marked_and_comes_last(pets: Table) -> None:
     rows = np.arange(len(pets))
     base = rows_of(pets, rows[:-30])
-    full_table = merged(base, pets)
+    full_table = with_added(base, pets)
     assert (len(full_table), full_table.about["sha256"]) == (len(pets), base.about["sha256"])
     assert np.flatnonzero(full_table.measured_here).tolist() == rows[-30:].tolist()
     for arch in map(tuple, pets.ops[-40:].tolist()):
         description, own_description = full_table.describe(arch), pets.describe(arch)
         assert description["figures"][1]["accuracy_pct"] == own_description["figures"][1]["accuracy_pct"]
         assert description["measured_here"] == (pets.rows(arch) >= len(pets) - 30)
-    assert merged(pets, rows_of(pets, rows[:5])) is pets
+    assert with_added(pets, rows_of(pets, rows[:5])) is pets
 
 
 def test_rank_and_percentile_are_among_the_tables_own_architectures(pets: Table) -> None:
     best = np.argsort(pets.accuracy(None, "pets", "test"))
     base = rows_of(pets, best[:-5])
-    full_table = merged(base, pets)
+    full_table = with_added(base, pets)
     assert full_table.optimum("pets", "test").accuracy == pets.optimum("pets", "test").accuracy
     assert full_table.rank(full_table.optimum("pets", "test").arch_index, "pets", "test") == 1
     rows = base.numbers
@@ -99,7 +99,7 @@ def test_rank_and_percentile_are_among_the_tables_own_architectures(pets: Table)
 def test_what_the_added_rows_lack_is_missing(pets: Table) -> None:
     rows = np.arange(len(pets))
     other = replace(rows_of(pets, rows[-3:]), by_seed={}, times={})
-    full_table = merged(rows_of(pets, rows[:-3]), other)
+    full_table = with_added(rows_of(pets, rows[:-3]), other)
     assert len(set(full_table.numbers.tolist())) == len(full_table)
     assert np.isnan(full_table.seeds("pets", "test")[-3:]).all()
     assert np.isnan(full_table.train_seconds("pets")[-3:]).all()
@@ -109,7 +109,7 @@ def test_what_the_added_rows_lack_is_missing(pets: Table) -> None:
 def test_networks_of_another_size_are_not_added(pets: Table) -> None:
     other = replace(pets, about={**pets.about, "network": {**NETWORK, "channels": 16}})
     with pytest.raises(UserError, match="are of networks of another size"):
-        merged(rows_of(pets, np.arange(5)), other)
+        with_added(rows_of(pets, np.arange(5)), other)
 
 
 def test_load_for_finds_the_table_called_like_the_data_set(own_home: Path, pets: Table) -> None:
@@ -138,7 +138,7 @@ def trainings(archs: np.ndarray, test: float = 80.0) -> list[Training]:
 def test_what_was_trained_for_results_belongs_to_one_state_of_the_table(tmp_path: Path, pets: Table) -> None:
     mine = rows_of(pets, np.arange(len(pets) - 4))
     absent = pets.ops[-4:]
-    ground_truth.keep(measured_path(tmp_path / "suite", mine), trainings(absent))
+    ground_truth.add_trainings(measured_path(tmp_path / "suite", mine), trainings(absent))
     for results in ("suite", "", "suite/pets/darts", "suite/pets/darts/seed-000-0123456789abcdef"):
         full_table = with_measured(mine, tmp_path / results)
         assert full_table.measured_here[full_table.rows(tuple(absent[-1].tolist()))], results
@@ -151,7 +151,7 @@ def test_what_was_trained_for_results_belongs_to_one_state_of_the_table(tmp_path
 def test_of_two_results_the_first_counts(tmp_path: Path, pets: Table) -> None:
     mine, absent = rows_of(pets, np.arange(len(pets) - 1)), pets.ops[-1:]
     for name, test in (("a", 70.0), ("b", 60.0)):
-        ground_truth.keep(measured_path(tmp_path / name, mine), trainings(absent, test))
+        ground_truth.add_trainings(measured_path(tmp_path / name, mine), trainings(absent, test))
     for names, test in ((("a", "b"), 70.0), (("b", "a"), 60.0)):
         full_table = with_measured(mine, *(tmp_path / name for name in names))
         assert float(full_table.accuracy(tuple(absent[0].tolist()), "pets", "test")) == test
@@ -162,7 +162,7 @@ def test_damaged_and_impossible_trainings_do_not_count(tmp_path: Path, pets: Tab
     path, (good,) = measured_path(tmp_path, mine), trainings(absent)
     member = int(np.flatnonzero(space.classes() != np.arange(space.SIZE))[0])
     bad = [replace(good, code=20_000), replace(good, code=-1), replace(good, code=member), replace(good, test=101.0)]
-    ground_truth.keep(path, [*bad, replace(good, seed=-1)])
+    ground_truth.add_trainings(path, [*bad, replace(good, seed=-1)])
     assert with_measured(mine, tmp_path) is mine
     path.write_bytes(path.read_bytes() + b'{"code": 1, "se')
     assert with_measured(mine, tmp_path) is mine
@@ -193,7 +193,7 @@ def test_columns_of_any_data_set_go_out_and_come_back(pets: Table, tmp_path: Pat
 
 def test_columns_mark_what_this_machine_added(pets: Table) -> None:
     assert columns.HERE not in columns.frame(pets)
-    full_table = merged(rows_of(pets, np.arange(len(pets) - 2)), pets)
+    full_table = with_added(rows_of(pets, np.arange(len(pets) - 2)), pets)
     assert columns.frame(full_table)[columns.HERE].tolist() == [False] * (len(pets) - 2) + [True] * 2
 
 

@@ -36,14 +36,14 @@ def test_coverage_counts_architectures_and_functional_classes(pets: Table, toy_t
 
 
 def test_members_of_a_class_that_share_a_training_count_once(pets: Table, toy_table: Table) -> None:
-    assert len(quality.trained(pets, TEST)) == 300
-    assert len(quality.trained(toy_table, Metric("cifar10", "test", 200))) == len(toy_table)
+    assert len(quality.training_rows(pets, TEST)) == 300
+    assert len(quality.training_rows(toy_table, Metric("cifar10", "test", 200))) == len(toy_table)
 
 
 def test_spread_noise_and_tau_by_hand(pets: Table) -> None:
     spread = quality.spread(pets, TEST)
     assert spread.points == pytest.approx(np.quantile(pets.means[TEST], 0.9) - np.quantile(pets.means[TEST], 0.1))
-    runs = pets.by_seed[TEST][quality.trained(pets, TEST)]
+    runs = pets.by_seed[TEST][quality.training_rows(pets, TEST)]
     noise = quality.noise(pets, TEST)
     assert noise is not None
     assert noise.trained == 300

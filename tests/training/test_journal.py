@@ -138,13 +138,13 @@ def test_a_table_says_how_it_was_made(journal: Journal, tmp_path: Path) -> None:
 
 
 def complete(table: Table, suite: Path, *archs: space.Arch) -> list[Training]:
-    codes = measuring.lacking(with_measured(table, suite), archs)
+    codes = measuring.missing_classes(with_measured(table, suite), archs)
     return list(measuring.complete(table, codes, suite, TrainOptions()))
 
 
 def test_what_a_table_lacks_is_trained_once_beside_the_results_and_marked(journal: Journal, tmp_path: Path) -> None:
     table = small_table(journal)
-    assert measuring.lacking(table, [CHEAP]) == []
+    assert measuring.missing_classes(table, [CHEAP]) == []
     (line,) = complete(table, tmp_path, CHEAP, OTHER)
     assert (line.code, line.seed) == (code_of(OTHER), 0)
     full_table = with_measured(table, tmp_path)
@@ -162,7 +162,7 @@ def test_later_additions_keep_earlier_ones(journal: Journal, tmp_path: Path) -> 
     for arch in (OTHER, third):
         assert len(complete(table, tmp_path, arch)) == 1
     full_table = with_measured(table, tmp_path)
-    assert measuring.lacking(full_table, [CHEAP, OTHER, third]) == []
+    assert measuring.missing_classes(full_table, [CHEAP, OTHER, third]) == []
     assert complete(table, tmp_path, OTHER) == []
 
 

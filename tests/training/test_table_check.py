@@ -91,12 +91,12 @@ def test_equal_cells_tell_nothing_where_they_are_few_or_share_a_training() -> No
 def test_rows_are_named_or_drawn(own_home: Path) -> None:
     benchmark = table()
     first, _, third = benchmark.numbers.tolist()
-    assert table_check.chosen(benchmark, [space.to_string(ARCHS[2]), str(first)], 0, SHORT) == [third, first]
-    rows = table_check.chosen(benchmark, [], 2, SHORT)
+    assert table_check.rows_to_compare(benchmark, [space.to_string(ARCHS[2]), str(first)], 0, SHORT) == [third, first]
+    rows = table_check.rows_to_compare(benchmark, [], 2, SHORT)
     assert len(set(rows)) == 2
-    assert rows == table_check.chosen(benchmark, [], 2, SHORT)
+    assert rows == table_check.rows_to_compare(benchmark, [], 2, SHORT)
     with pytest.raises(UserError, match="sample=4"):
-        table_check.chosen(benchmark, [], 4, SHORT)
+        table_check.rows_to_compare(benchmark, [], 4, SHORT)
 
 
 def test_the_half_of_cifar10_has_a_figure_of_its_own() -> None:

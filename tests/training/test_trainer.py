@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from benchharness.config import RECIPES, TrainConfig, changed, recipe
+from benchharness.config import RECIPES, TrainConfig, recipe, with_changes
 from benchharness.data import Split, load_images
 from benchharness.errors import UserError
 from benchharness.space import CONV3, NONE, POOL, Arch
 from benchharness.training import trainer as training
-from benchharness.training.trainer import Trainer, parts
+from benchharness.training.trainer import Trainer, image_parts
 from tests.support.sets import small_images
 
 CPU = torch.device("cpu")
@@ -49,15 +49,15 @@ def test_the_benchmarks_recipe_trains_on_the_benchmarks_half(monkeypatch: pytest
     benchmark_recipe = recipe("nas-bench-201")
     split = Split(np.arange(0, 400, 2), np.arange(1, 400, 2), "the benchmark's own split")
     monkeypatch.setattr(training, "benchmark_split", lambda name: {"cifar10": split}[name])
-    halves = parts(small_images(), benchmark_recipe)
+    halves = image_parts(small_images(), benchmark_recipe)
     assert (halves.train.tolist(), halves.valid.tolist()) == (split.train.tolist(), split.valid.tolist())
     assert halves.test.tolist() == list(range(400, 600))
-    assert parts(small_images(name="cifar100"), benchmark_recipe).train.tolist() == list(range(200)), (
+    assert image_parts(small_images(name="cifar100"), benchmark_recipe).train.tolist() == list(range(200)), (
         "which it does not halve"
     )
     monkeypatch.setattr(training, "benchmark_split", lambda name: None)
     with pytest.raises(UserError, match=r"whose split file is missing; .* --set trained_on=half takes the first half"):
-        parts(small_images(), benchmark_recipe)
+        image_parts(small_images(), benchmark_recipe)
 
 
 def test_the_benchmarks_recipe_holds_the_rate_within_an_epoch() -> None:
@@ -93,13 +93,13 @@ def test_an_unknown_recipe_is_named_with_its_neighbour() -> None:
 
 
 def test_values_may_be_strings() -> None:
-    assert changed(QUICK, {"epochs": "7", "nesterov": "no", "learning_rate": "0.5"}) == replace(
+    assert with_changes(QUICK, {"epochs": "7", "nesterov": "no", "learning_rate": "0.5"}) == replace(
         QUICK, epochs=7, nesterov=False, learning_rate=0.5
     )
 
 
 def test_half_trains_on_the_first_half_and_measures_on_the_rest() -> None:
-    halves = parts(small_images(), QUICK)
+    halves = image_parts(small_images(), QUICK)
     assert halves.train.tolist() == list(range(200))
     assert halves.valid.tolist() == list(range(200, 400))
     assert halves.test.tolist() == list(range(400, 600))
@@ -107,16 +107,16 @@ def test_half_trains_on_the_first_half_and_measures_on_the_rest() -> None:
 
 def test_whole_halves_the_test_images_but_for_cifar10() -> None:
     whole_recipe = replace(QUICK, trained_on="whole")
-    train, valid, test = parts(small_images(name="cifar100"), whole_recipe)
+    train, valid, test = image_parts(small_images(name="cifar100"), whole_recipe)
     assert len(train) == 400
     assert sorted([*valid, *test]) == list(range(400, 600))
     assert len(valid) == len(test) == 100
-    train, valid, test = parts(small_images(), whole_recipe)
+    train, valid, test = image_parts(small_images(), whole_recipe)
     assert (len(train), len(valid), test.tolist()) == (400, 0, list(range(400, 600)))
 
 
 def test_fewer_images_can_be_asked_for() -> None:
-    halves = parts(small_images(), replace(QUICK, images=30, measured=20))
+    halves = image_parts(small_images(), replace(QUICK, images=30, measured=20))
     assert [len(index) for index in halves] == [30, 20, 20]
     assert halves.valid[0] == 200
 

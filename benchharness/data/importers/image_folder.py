@@ -10,7 +10,7 @@ from benchharness.data.decoding import FORMATS, SUFFIXES, depth, square
 from benchharness.data.image_set import LIMIT_BYTES, ImageSet, build_image_set
 from benchharness.data.kinds import Part, check_pixels
 from benchharness.errors import UserError
-from benchharness.io.progress import shown
+from benchharness.io.progress import with_bar
 
 LAYOUT: Final = (
     "a folder of images by class (PATH/train/CLASS/*.png and PATH/test/CLASS/*.png, or PATH/CLASS/*.png; "
@@ -211,6 +211,6 @@ def _part(
     listed = [(file, classes.index(name)) for name, own in by_class.items() for file in own]
     listed = [listed[place] for place in rng.permutation(len(listed))]
     images = np.empty((len(listed), 3, pixels, pixels), np.uint8)
-    for place, (file, _) in enumerate(shown(listed, len(listed), "reading images")):
+    for place, (file, _) in enumerate(with_bar(listed, len(listed), "reading images")):
         images[place] = square(file, pixels, bits)
     return Part(images, np.array([label for _, label in listed], np.int64))

@@ -10,10 +10,10 @@ from benchharness.analysis import published
 from benchharness.analysis.experiment import Evidence
 from benchharness.analysis.lookup import by_code
 from benchharness.report.blocks import Block, TableBlock, Text, folded
-from benchharness.report.formatting import counted, listed, number, plus_minus
-from benchharness.report.ground_truth import sampled
+from benchharness.report.formatting import count_of, enumeration, number, plus_minus
+from benchharness.report.ground_truth import sample_sentence
 from benchharness.report.latex import table as latex_table
-from benchharness.report.sections.random_baseline import chance
+from benchharness.report.sections.random_baseline import random_search
 from benchharness.report.sections.size_baseline import size
 from benchharness.space import CONV3, EDGES, SKIP, to_code
 from benchharness.table import DATASETS, Table
@@ -30,15 +30,15 @@ def accuracy(evidence: Evidence) -> list[Block]:
     baselines = pd.DataFrame(_baselines(evidence.table, datasets(evidence)))
     rows = pd.concat([ours, theirs, baselines], ignore_index=True)
     note = (
-        f"Mean±std over search seeds, in percent after {counted(evidence.epochs, 'epoch')}. Cells were searched on "
+        f"Mean±std over search seeds, in percent after {count_of(evidence.epochs, 'epoch')}. Cells were searched on "
         f"{evidence.dataset}{_transferred(evidence)}. {_comparability(evidence, not theirs.empty)}"
-        f"{sampled(evidence.table)}"
+        f"{sample_sentence(evidence.table)}"
     )
     name = f"accuracy{evidence.slug}"
     comparable = published.comparable(evidence.protocol) if known else published.published().iloc[:0]
     grid = _grid(name, f"Accuracy of the cells found, {evidence.name}", rows, note)
     grid = grid._replace(latex=latex_table(ours, comparable, evidence, name))
-    more = [*_elsewhere(evidence), *chance(evidence, evidence.table), *size(evidence, evidence.table)]
+    more = [*_elsewhere(evidence), *random_search(evidence, evidence.table), *size(evidence, evidence.table)]
     return [grid, *folded("Published under other protocols, and against chance at equal cost", more, evidence.slug)]
 
 
@@ -123,5 +123,5 @@ def _elsewhere(evidence: Evidence) -> list[Block]:
     note = (
         "Another protocol, or one the source does not state: for orientation, not to be compared with the rows above."
     )
-    title = f"Published under other protocols: {listed(rows['method'].unique())}"
+    title = f"Published under other protocols: {enumeration(rows['method'].unique())}"
     return [*blocks, _grid(f"elsewhere{evidence.slug}", title, rows, note)]

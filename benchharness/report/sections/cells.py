@@ -10,10 +10,10 @@ import pandas as pd
 from benchharness import plots
 from benchharness.analysis.experiment import Evidence
 from benchharness.analysis.lookup import by_code
-from benchharness.plots.style import drawn, panels
+from benchharness.plots.style import figure_of, panels
 from benchharness.report.blocks import Block, FigureBlock, TableBlock, Text, folded
-from benchharness.report.formatting import counted, number, seeds
-from benchharness.report.ground_truth import HERE, footnote, sampled
+from benchharness.report.formatting import count_of, number, seeds
+from benchharness.report.ground_truth import HERE, footnote, sample_sentence
 from benchharness.space import from_string
 
 DRAWN: Final = 6
@@ -26,12 +26,12 @@ def cells(evidence: Evidence) -> list[Block]:
     own = evidence.own().astype({"method": str})
     if own.empty:
         return [Text("No finished run yet.")]
-    sentence = f"{own['arch'].nunique()} distinct cells were derived in {counted(len(own), 'run')}."
+    sentence = f"{own['arch'].nunique()} distinct cells were derived in {count_of(len(own), 'run')}."
     blocks: list[Block] = [_distinct(evidence, own), _per_seed(evidence, own)]
     if own["test"].notna().any():
         column = by_code(evidence.table, evidence.dataset, "test", own=True)
         info = plots.distribution.data(evidence.scores(), column)
-        draw = partial(drawn, plots.distribution.draw, info, 7.5, 1.3 + 0.23 * len(info.runs))
+        draw = partial(figure_of, plots.distribution.draw, info, 7.5, 1.3 + 0.23 * len(info.runs))
         blocks.append(
             FigureBlock(
                 f"distribution{evidence.slug}",
@@ -63,7 +63,7 @@ def _distinct(evidence: Evidence, own: pd.DataFrame) -> TableBlock:
     data.insert(3, "seeds", list(map(seeds, seeds_of_cell)))
     data = data.sort_values(["method", "count", "arch"], ascending=[True, False, True], ignore_index=True)
     shown = _marked(data.assign(count=data["count"].astype(str)), {"valid": 2, "test": 2})
-    after = counted(evidence.epochs, "epoch")
+    after = count_of(evidence.epochs, "epoch")
     note = f"Accuracy in percent on {evidence.dataset} after {after}.{_footnote(evidence, data)}"
     return TableBlock(f"distinct-cells{evidence.slug}", f"Distinct cells by method, {evidence.name}", data, shown, note)
 
@@ -73,8 +73,8 @@ def _per_seed(evidence: Evidence, own: pd.DataFrame) -> TableBlock:
     digits = {"valid": 2, "test": 2, "regret": 2, "rank": 0, "percentile": 1}
     shown = _marked(data, digits)
     note = (
-        f"On {evidence.dataset}, {counted(evidence.epochs, 'epoch')}; regret, rank (1 is best) and percentile are of "
-        f"the test figure.{sampled(evidence.table)}{_footnote(evidence, data)}"
+        f"On {evidence.dataset}, {count_of(evidence.epochs, 'epoch')}; regret, rank (1 is best) and percentile are of "
+        f"the test figure.{sample_sentence(evidence.table)}{_footnote(evidence, data)}"
     )
     title = f"The cell of every seed, {evidence.name}"
     return TableBlock(f"cells{evidence.slug}", title, data, shown.astype({"seed": str}), note)

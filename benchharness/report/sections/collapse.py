@@ -12,7 +12,7 @@ from benchharness.analysis.experiment import Evidence
 from benchharness.analysis.lookup import by_code, codes_of
 from benchharness.io.files import slug
 from benchharness.report.blocks import Block, Bullets, FigureBlock, TableBlock, Text, folded
-from benchharness.report.formatting import counted, number, plus_minus
+from benchharness.report.formatting import count_of, number, plus_minus
 
 SHOWN: Final = 4
 """Most methods in the collapse figure."""
@@ -126,7 +126,7 @@ def _curves(evidence: Evidence) -> list[Block]:
         lines = reference_lines(evidence) if column == "test" else {}
         info = plots.search_curves.data(evidence.curves, column, "", lines)
         if info.by_method:
-            caption = caption.format(trained=counted(evidence.epochs, "epoch"))
+            caption = caption.format(trained=count_of(evidence.epochs, "epoch"))
             caption += _PARTLY if column == "test" and evidence.table and not evidence.table.complete else ""
             name = f"{NAMES.get(column, slug(column))}{evidence.slug}"
             pictures.append(FigureBlock(name, caption + note, partial(plots.search_curves.figure, info)))

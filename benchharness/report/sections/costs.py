@@ -7,7 +7,7 @@ import pandas as pd
 
 from benchharness import plots
 from benchharness.analysis.experiment import Evidence
-from benchharness.plots.style import drawn
+from benchharness.plots.style import figure_of
 from benchharness.report.blocks import Block, FigureBlock, TableBlock, Text, folded
 from benchharness.report.formatting import MISSING, number, seconds
 from benchharness.report.sections.device_costs import device_costs
@@ -42,7 +42,7 @@ def costs(evidence: Evidence) -> list[Block]:
     if info.runs.empty:
         return [grid, *device_costs(evidence)]
     caption = "Test accuracy of the derived cell against what its search cost, a mark per run of a second or more."
-    draw = partial(drawn, plots.cost.draw, info, 7.5, max(4.0, 0.22 * len(data)))
+    draw = partial(figure_of, plots.cost.draw, info, 7.5, max(4.0, 0.22 * len(data)))
     picture = FigureBlock(f"cost{evidence.slug}", caption, draw)
     return [grid, *folded("Accuracy against cost", [picture], evidence.slug), *device_costs(evidence)]
 

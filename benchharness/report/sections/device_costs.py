@@ -10,7 +10,7 @@ import pandas as pd
 from benchharness import plots, space, stats
 from benchharness.analysis.experiment import Evidence
 from benchharness.analysis.lookup import by_code, codes_of
-from benchharness.plots.style import drawn
+from benchharness.plots.style import figure_of
 from benchharness.report.blocks import Block, FigureBlock, TableBlock, folded
 from benchharness.report.formatting import number
 from benchharness.table import Cost
@@ -51,7 +51,7 @@ def _picture(evidence: Evidence, runs: pd.DataFrame, cost: Cost, accuracies: np.
     info = plots.pareto.data(_priced(runs, cost), cost.values, accuracies, cost.label)
     caption = f"Test accuracy on {evidence.dataset} against {cost.label}: all cells, their Pareto front, derived cells."
     return FigureBlock(
-        f"pareto-{cost.name.lower()}{evidence.slug}", caption, partial(drawn, plots.pareto.draw, info, 7.5, 4.5)
+        f"pareto-{cost.name.lower()}{evidence.slug}", caption, partial(figure_of, plots.pareto.draw, info, 7.5, 4.5)
     )
 
 

@@ -14,14 +14,14 @@ from benchharness.analysis.experiment import Evidence, gather_runs
 from benchharness.errors import UserError
 from benchharness.io.files import readable
 from benchharness.report.blocks import Block, Bullets, Report, Section, TableBlock
-from benchharness.report.formatting import counted, listed, number, p_clause
+from benchharness.report.formatting import count_of, enumeration, number, p_clause
 from benchharness.report.render import write_report
 from benchharness.report.sections.cells import cells
 from benchharness.report.sections.collapse import collapse, verdicts
 from benchharness.report.sections.costs import costs, search_seconds
-from benchharness.report.sections.provenance import missing, setting, standing
+from benchharness.report.sections.provenance import missing, setting, status_sentence
 from benchharness.report.sections.ranking import LEVEL, paired_tests, tests_in_words
-from benchharness.report.sections.search_similarity import alike
+from benchharness.report.sections.search_similarity import similarity
 from benchharness.report.sections.summary import answer
 from benchharness.table import Tables
 
@@ -48,7 +48,7 @@ def against(
     """
     contests = [Contest(method, baseline) for baseline in baselines]
     runs = store.read(results) if runs is None else runs
-    return _write(runs, out, tables, contests, f"{method} against {listed(baselines)}")
+    return _write(runs, out, tables, contests, f"{method} against {enumeration(baselines)}")
 
 
 def versions(first: Path, second: Path, out: Path, tables: Tables) -> list[str]:
@@ -64,7 +64,9 @@ def versions(first: Path, second: Path, out: Path, tables: Tables) -> list[str]:
         [(names[0][0], names[1][0])] if list(map(len, names)) == [1, 1] else []
     )
     if not pairs:
-        raise UserError(f"{first} holds {listed(names[0])}, {second} holds {listed(names[1])}: no method to compare")
+        raise UserError(
+            f"{first} holds {enumeration(names[0])}, {second} holds {enumeration(names[1])}: no method to compare"
+        )
     tags = _tags(first, second)
     tagged = [_tagged(frame, tag) for frame, tag in zip(frames, tags, strict=True)]
     contests = [Contest(a + tags[0], b + tags[1]) for a, b in pairs]
@@ -86,7 +88,7 @@ def verdict(contest: Contest, difference: stats.Interval, holm: float, tests: in
         return f"{a} and {b} share no finished seed whose cells a table has, so nothing can be said of them."
     low, value, high = difference.low, difference.value, difference.high
     around = f" [{low:+.2f}, {high:+.2f}]" if np.isfinite(low) else ""
-    figures = f"{value:+.2f} points{around} over {counted(n, 'shared seed')}, {p_clause(holm)} after Holm's correction"
+    figures = f"{value:+.2f} points{around} over {count_of(n, 'shared seed')}, {p_clause(holm)} after Holm's correction"
     if holm < LEVEL:
         return f"{a} finds {'better' if value > 0 else 'worse'} cells than {b}: {figures}."
     needed = next(count for count in range(1, 65) if stats.smallest_p(count) * tests < LEVEL)
@@ -117,7 +119,9 @@ def _write(
 ) -> list[str]:
     names = {name for contest in contests for name in contest}
     if absent := sorted(names - set(runs["method"])):
-        raise UserError(f"there are no runs of {listed(absent)}; there are of {listed(sorted(set(runs['method'])))}")
+        raise UserError(
+            f"there are no runs of {enumeration(absent)}; there are of {enumeration(sorted(set(runs['method'])))}"
+        )
     runs, settings = gather_runs(runs[runs["method"].isin(names)].assign(suite=""), tables, together)
     sentences: list[str] = []
     blocks: list[Block] = []
@@ -127,13 +131,13 @@ def _write(
         sentences += verdicts_said
         blocks += [Bullets(verdicts_said), _grid(evidence, table)]
         if together:
-            bullets, grid = alike(evidence, contests)
+            bullets, grid = similarity(evidence, contests)
             sentences += bullets.items
             blocks += [bullets, grid]
     parts = {"Each method": answer, "Collapse": collapse, "Costs": costs, "Cells": cells, "What ran": setting}
     sections = [Section("Verdict", blocks)]
     sections += [Section(name, [block for one in settings for block in part(one)]) for name, part in parts.items()]
-    write_report(Report(title, standing(runs), [*sections, Section("Missing or failed", missing(runs))]), out)
+    write_report(Report(title, status_sentence(runs), [*sections, Section("Missing or failed", missing(runs))]), out)
     return sentences
 
 

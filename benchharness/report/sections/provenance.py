@@ -10,8 +10,8 @@ from benchharness.analysis.experiment import Evidence, changes, preset
 from benchharness.io.files import slug
 from benchharness.records import Status
 from benchharness.report.blocks import Block, Bullets, TableBlock, Text, folded
-from benchharness.report.formatting import counted, listed, seeds
-from benchharness.report.ground_truth import about, held, probed
+from benchharness.report.formatting import count_of, enumeration, seeds
+from benchharness.report.ground_truth import cell_count, probed_coverage, table_sentences
 from benchharness.table import Table
 
 RULE: Final = (
@@ -24,10 +24,10 @@ def title(name: str, runs: pd.DataFrame) -> str:
     """The report's title: the folder's name, and what was searched on, as the images are labelled."""
     labels = _distinct(record["data"]["label"] for record in runs["record"] if record and record["data"].get("label"))
     datasets = labels or _distinct(runs["dataset"])
-    return f"{name}: searches on {listed(datasets)}" if datasets else name
+    return f"{name}: searches on {enumeration(datasets)}" if datasets else name
 
 
-def standing(runs: pd.DataFrame) -> str:
+def status_sentence(runs: pd.DataFrame) -> str:
     """Sentence under the title: why this data set was chosen, and how complete the folder is."""
     choices = _distinct(str(machine["dataset_choice"]) for machine in runs["machine"] if _chosen(machine))
     return " ".join([*(f"{why[:1].upper()}{why[1:]}." for why in choices), _standing(runs), *_mixed(runs)])
@@ -43,7 +43,7 @@ def _mixed(runs: pd.DataFrame) -> list[str]:
         if kinds.nunique() > 1:
             each = [f"{count} on {name}" for name, count in kinds.value_counts().items()]
             sentences.append(
-                f"Runs on {dataset} saw different images: {listed(each)}; comparing them compares images too."
+                f"Runs on {dataset} saw different images: {enumeration(each)}; comparing them compares images too."
             )
     return sentences
 
@@ -56,9 +56,9 @@ def _standing(runs: pd.DataFrame) -> str:
     counts = runs["status"].value_counts().sort_index()
     done = int(counts.get(Status.DONE, 0))
     if done == len(runs):
-        return f"All {counted(done, 'run')} of this folder are finished." if done else "This folder holds no runs."
-    rest = listed(f"{count} {status}" for status, count in counts.items() if status != Status.DONE)
-    of = f"{done} of {counted(len(runs), 'run')} finished, {rest}"
+        return f"All {count_of(done, 'run')} of this folder are finished." if done else "This folder holds no runs."
+    rest = enumeration(f"{count} {status}" for status, count in counts.items() if status != Status.DONE)
+    of = f"{done} of {count_of(len(runs), 'run')} finished, {rest}"
     return f"This folder is unfinished: {of}. Every figure below is of the finished runs alone."
 
 
@@ -102,7 +102,7 @@ def _seeds(done: pd.DataFrame) -> list[str]:
         by_seeds.setdefault(seeds(part["seed"]), []).append(str(name))
     if len(by_seeds) == 1 and done["method"].nunique() > 1:
         return [f"Seeds {given} of every method." for given in by_seeds]
-    return [f"Seeds {given}: {listed(names)}." for given, names in by_seeds.items()]
+    return [f"Seeds {given}: {enumeration(names)}." for given, names in by_seeds.items()]
 
 
 def _by_method(runs: pd.DataFrame) -> list[str]:
@@ -120,7 +120,7 @@ def _by_method(runs: pd.DataFrame) -> list[str]:
 def method(runs: pd.DataFrame, tables: Iterable[Table | None]) -> list[Block]:
     """Tables, machines, versions, and the rules that hold for every report."""
     machines = [machine for machine in runs["machine"] if machine and "environment" in machine]
-    looked_up = _distinct(line for table in tables for line in about(table))
+    looked_up = _distinct(line for table in tables for line in table_sentences(table))
     lines = [line(machine) for line in (_machine, _versions) for machine in machines]
     lines += [f"{line[:1].upper()}{line[1:]}." for line in sources(runs["record"])]
     return [Bullets([*looked_up, RULE, *_distinct(lines), *_ways(machines)])]
@@ -129,13 +129,13 @@ def method(runs: pd.DataFrame, tables: Iterable[Table | None]) -> list[Block]:
 def _ways(machines: Iterable[Mapping[str, Any]]) -> list[str]:
     """Differences in threads, device, compilation or CUDA graphs, which run ids leave out; empty if there are none."""
     ways = pd.Series([_way(machine) for machine in machines], dtype=str).value_counts()
-    each = listed(f"{way} ({counted(int(number), 'run')})" for way, number in ways.items())
+    each = enumeration(f"{way} ({count_of(int(number), 'run')})" for way, number in ways.items())
     return [f"Runs differ in what run ids leave out and last bits depend on: {each}."] if len(ways) > 1 else []
 
 
 def _way(machine: Mapping[str, Any]) -> str:
     extras = [name for key, name in (("compiled", "compiled"), ("graphs", "CUDA graphs")) if machine.get(key)]
-    threads = [counted(int(machine["threads"]), "thread")] if machine.get("threads") else ["unknown threads"]
+    threads = [count_of(int(machine["threads"]), "thread")] if machine.get("threads") else ["unknown threads"]
     return f"{str(machine.get('device', 'cpu')).partition(':')[0]} with {' and '.join([*threads, *extras])}"
 
 
@@ -144,7 +144,9 @@ def sources(records: "Iterable[Mapping[str, Any] | None]") -> list[str]:
     digests = pd.Series(
         [str(record["package_sha256"])[:16] for record in records if record and record.get("package_sha256")]
     )
-    each = listed(f"{digest} ({counted(int(number), 'run')})" for digest, number in digests.value_counts().items())
+    each = enumeration(
+        f"{digest} ({count_of(int(number), 'run')})" for digest, number in digests.value_counts().items()
+    )
     return [f"source of benchharness, by its sha256: {each}"] if len(digests) else []
 
 
@@ -165,7 +167,7 @@ def _uneven(name: str, done: pd.DataFrame) -> list[str]:
     by_method = done.groupby("method", observed=True)["seed"].agg(set)
     every: set[int] = set().union(*by_method)
     lacking = [f"{method} lacks {seeds(every - present)}" for method, present in by_method.items() if present != every]
-    return [f"{name}: seeds differ, {listed(lacking)}; paired comparisons use the shared ones."] if lacking else []
+    return [f"{name}: seeds differ, {enumeration(lacking)}; paired comparisons use the shared ones."] if lacking else []
 
 
 def _covered(evidence: Evidence) -> list[str]:
@@ -177,8 +179,14 @@ def _covered(evidence: Evidence) -> list[str]:
     archs = cells.drop_duplicates("arch")
     added = f", {archs['measured_here'].sum()} of them trained besides" if archs["measured_here"].any() else ""
     coverage = f"{archs['test'].notna().sum()} of {len(archs)} distinct cells derived{added}"
-    probes = f"; {probed(evidence.ranking)} of the cells that probed supernets ranked" if len(evidence.ranking) else ""
-    return [f"Table {table.about['name']} holds {held(table)} architectures, and of this setting {coverage}{probes}."]
+    probes = (
+        f"; {probed_coverage(evidence.ranking)} of the cells that probed supernets ranked"
+        if len(evidence.ranking)
+        else ""
+    )
+    return [
+        f"Table {table.about['name']} holds {cell_count(table)} architectures, and of this setting {coverage}{probes}."
+    ]
 
 
 def _images(data: Mapping[str, Any]) -> str:

@@ -11,9 +11,9 @@ from benchharness import stats
 from benchharness.analysis.experiment import Evidence
 from benchharness.analysis.lookup import EPOCHS, by_code
 from benchharness.report.blocks import Block, TableBlock, Text
-from benchharness.report.formatting import counted, number, plus_minus
+from benchharness.report.formatting import count_of, number, plus_minus
 from benchharness.report.formatting import seconds as in_unit
-from benchharness.report.ground_truth import held
+from benchharness.report.ground_truth import cell_count
 from benchharness.report.sections.costs import search_seconds
 from benchharness.space import SIZE
 from benchharness.table import Metric, Table
@@ -24,7 +24,7 @@ FIRST_ORDER_SECONDS: Final = 10_890
 FEEDBACK_EPOCHS: Final = 12
 
 
-def chance(evidence: Evidence, table: Table) -> list[Block]:
+def random_search(evidence: Evidence, table: Table) -> list[Block]:
     """Improvement over a random cell, and over the best of as many as a random search could have trained meanwhile.
 
     On a data set of NAS-Bench-201 its cost is simulated from published ones; on any other it is the search's own
@@ -61,7 +61,7 @@ def _simulated(evidence: Evidence, table: Table) -> list[Block]:
     note = (
         f"Relative improvement, 100 (method - random) / random, of mean test accuracy on {dataset}. A random cell: "
         f"{plus_minus(*cell)}. The best of {n} by validation accuracy after {FEEDBACK_EPOCHS} epochs: "
-        f"{plus_minus(*best)}. Both are exact. A random search trains {counted(n, 'cell')}, at {one:,.0f} s each, one "
+        f"{plus_minus(*best)}. Both are exact. A random search trains {count_of(n, 'cell')}, at {one:,.0f} s each, one "
         f"or more, in the {budget:,.0f} s that a first-order search of {epochs} epochs and so many images costs on the "
         "benchmark's GPU (the published 10,890 s, scaled; the supernet counts as full-sized)."
     )
@@ -89,9 +89,9 @@ def _measured(evidence: Evidence, table: Table) -> list[Block]:
     shown.columns = pd.Index(["method", "mean test", "search", "n", "over a random cell (%)", "over the best of n (%)"])
     note = (
         f"Relative improvement, 100 (method - random) / random, of mean test accuracy on {dataset}. A random cell: "
-        f"{plus_minus(*cell)}, among the {held(table)} architectures that the table holds. n: random cells, one at "
-        f"least, that can be trained in the method's own search time, at {one:.1f} s each as the table's took on the "
-        "machine that made it; of these the best by validation accuracy of one training. Both are exact."
+        f"{plus_minus(*cell)}, among the {cell_count(table)} architectures that the table holds. n: random cells, one "
+        f"at least, that can be trained in the method's own search time, at {one:.1f} s each as the table's took on "
+        "the machine that made it; of these the best by validation accuracy of one training. Both are exact."
     )
     return [TableBlock(f"chance{evidence.slug}", f"Against chance, {evidence.name}", data, shown, note)]
 

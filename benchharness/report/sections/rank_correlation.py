@@ -14,7 +14,7 @@ from benchharness.io.files import slug
 from benchharness.plots.style import canvas, styled
 from benchharness.report.blocks import Block, Bullets, FigureBlock, TableBlock, Text, folded
 from benchharness.report.formatting import MISSING, few, number, plus_minus, span, spans
-from benchharness.report.ground_truth import probed
+from benchharness.report.ground_truth import probed_coverage
 from benchharness.report.sections.ranking import SEED
 from benchharness.space import OPS, SIZE, all_ops
 from benchharness.table.quality import coverage
@@ -201,7 +201,7 @@ def _supernets(evidence: Evidence) -> list[Block]:
     every = evidence.ranking
     if every.empty:
         return []
-    used = every.groupby("method", observed=True)[["probed", "archs"]].apply(probed)
+    used = every.groupby("method", observed=True)[["probed", "archs"]].apply(probed_coverage)
     every = every.assign(cells=every["method"].map(used).astype(str))
     measures = every.melt(["method", "cells"], ["tau", "top_tau", "sparse_tau"], "measure", "value").dropna()
     if measures.empty:
@@ -224,7 +224,7 @@ def _used(evidence: Evidence) -> str:
     """How many probed cells are in the table; empty if all are."""
     if (evidence.ranking["archs"] == evidence.ranking["probed"]).all():
         return ""
-    return f" Of the cells probed, {probed(evidence.ranking)} are in the table and count."
+    return f" Of the cells probed, {probed_coverage(evidence.ranking)} are in the table and count."
 
 
 def _intervals(groups: Any) -> pd.DataFrame:

@@ -10,10 +10,10 @@ import pandas as pd
 
 from benchharness import plots, stats
 from benchharness.analysis.experiment import Evidence
-from benchharness.plots.style import drawn
+from benchharness.plots.style import figure_of
 from benchharness.report.blocks import Block, FigureBlock, TableBlock
-from benchharness.report.formatting import counted, number, p_value, spans
-from benchharness.report.ground_truth import sampled, trainable
+from benchharness.report.formatting import count_of, number, p_value, spans
+from benchharness.report.ground_truth import sample_sentence, trainable
 
 LEVEL: Final = 0.05
 MANY: Final = 30
@@ -81,7 +81,7 @@ def unknown_cells(evidence: Evidence) -> str:
     lacking = int(runs["test"].isna().sum())
     if not lacking:
         return ""
-    of = f" Of {counted(len(runs), 'run')}, {lacking} derived cells that the table lacks"
+    of = f" Of {count_of(len(runs), 'run')}, {lacking} derived cells that the table lacks"
     return f"{of}: no accuracy here includes them{trainable(evidence.table)}."
 
 
@@ -107,11 +107,11 @@ def _ranking_grid(evidence: Evidence, ranked: pd.DataFrame) -> TableBlock:
         }
     )
     note = (
-        f"Test accuracy in percent on {evidence.dataset} ({counted(evidence.epochs, 'epoch')}, mean over training "
+        f"Test accuracy in percent on {evidence.dataset} ({count_of(evidence.epochs, 'epoch')}, mean over training "
         "seeds) of the cells derived. "
         f"Mean: 95 % t interval from {FEW} seeds on, where it stays within what is possible; else it is in the CSV "
         "file alone. IQM: interquartile mean, 95 % percentile bootstrap. Regret: points below the table's optimum. "
-        "Percentile: cells of the table that are no better." + sampled(evidence.table)
+        "Percentile: cells of the table that are no better." + sample_sentence(evidence.table)
     )
     return TableBlock(f"intervals{evidence.slug}", f"Intervals, {evidence.name}", ranked, shown, note)
 
@@ -163,10 +163,10 @@ def _pictures(evidence: Evidence, scores: pd.DataFrame) -> list[Block]:
             "Critical-difference diagram: mean rank over the seeds that all methods have (1 is best). A bar joins "
             f"methods that no paired test tells apart after Holm's correction; {ranks.friedman_in_words()}."
         )
-        draw = partial(drawn, plots.ranks.draw, ranks, 8.0, 1.2 + 0.2 * n)
+        draw = partial(figure_of, plots.ranks.draw, ranks, 8.0, 1.2 + 0.2 * n)
         pictures.append(FigureBlock(f"ranks{evidence.slug}", caption, draw))
     matrix = plots.win_probability.data(scores)
-    draw = partial(drawn, plots.win_probability.draw, matrix, max(4.5, 2.6 + 0.5 * n), 2.0 + 0.45 * n)
+    draw = partial(figure_of, plots.win_probability.draw, matrix, max(4.5, 2.6 + 0.5 * n), 2.0 + 0.45 * n)
     caption = "Probability that a run of the row's method beats a run of the column's."
     pictures.append(FigureBlock(f"improvement{evidence.slug}", caption, draw))
     shares = plots.performance_profile.data(scores, np.random.default_rng(SEED), "")
@@ -177,7 +177,7 @@ def _pictures(evidence: Evidence, scores: pd.DataFrame) -> list[Block]:
     return pictures
 
 
-def nothing(evidence: Evidence) -> str:
+def no_ranking(evidence: Evidence) -> str:
     """A sentence on why there is nothing to rank."""
     if not len(evidence.long):
         return f"No run of {evidence.name} has finished yet, so there is nothing to rank."

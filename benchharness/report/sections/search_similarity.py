@@ -11,14 +11,14 @@ from benchharness import space, stats
 from benchharness.analysis.experiment import Evidence, by_seed
 from benchharness.analysis.lookup import codes_of
 from benchharness.report.blocks import Bullets, TableBlock
-from benchharness.report.formatting import counted, number, p_clause, p_value, plus_minus, span, spans
+from benchharness.report.formatting import count_of, number, p_clause, p_value, plus_minus, span, spans
 from benchharness.report.sections.ranking import LEVEL, SEED
 from benchharness.stats import Interval
 
 _EDGES: Final = ("paired", "crossed", "within", "baseline_within")
 
 
-def alike(evidence: Evidence, contests: Iterable[Sequence[str]]) -> tuple[Bullets, TableBlock]:
+def similarity(evidence: Evidence, contests: Iterable[Sequence[str]]) -> tuple[Bullets, TableBlock]:
     """`likeness_table` as a sentence per pair and as a table."""
     table = likeness_table(evidence, contests)
     return Bullets([sentence(row) for row in table.to_dict("records")]), _grid(evidence, table)
@@ -52,7 +52,7 @@ def sentence(row: Mapping[Hashable, Any]) -> str:
     valid = f"validation accuracy {gap} points, {p_clause(row['valid_holm'])}; " if row["valid_p"] >= 0 else ""
     edges = f"cells of one seed agree on {number(row['paired'], 1)} of 6 edges, of two seeds on "
     edges += f"{number(row['within'], 1)} and {number(row['baseline_within'], 1)}, {p_clause(row['cells_holm'])}"
-    return f"{lead}: {valid}{edges} ({counted(n, 'shared seed')}, Holm)."
+    return f"{lead}: {valid}{edges} ({count_of(n, 'shared seed')}, Holm)."
 
 
 def _row(a: str, b: str, accuracy: pd.DataFrame, cells: pd.DataFrame) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from benchharness.analysis.experiment import Evidence
 from benchharness.analysis.lookup import by_code
 from benchharness.report.blocks import Block, TableBlock
 from benchharness.report.formatting import number, plus_minus
-from benchharness.report.ground_truth import held
+from benchharness.report.ground_truth import cell_count
 from benchharness.table import Table
 
 SAMPLES: Final = 100
@@ -41,7 +41,7 @@ def size(evidence: Evidence, table: Table) -> list[Block]:
     )
     note = (
         f"Test accuracy in percent on {evidence.dataset} of the cell with most parameters or FLOPs among {SAMPLES} "
-        f"random ones (exact), and among the {held(table)} architectures that the table holds. Nothing is trained or "
-        "looked at: a method that does no better has found out nothing but size."
+        f"random ones (exact), and among the {cell_count(table)} architectures that the table holds. Nothing is "
+        "trained or looked at: a method that does no better has found out nothing but size."
     )
     return [TableBlock(f"size{evidence.slug}", f"Against size, {evidence.name}", data, shown, note)]

@@ -12,10 +12,10 @@ from benchharness.analysis import decisions
 from benchharness.analysis.decisions import undecided
 from benchharness.analysis.experiment import Evidence
 from benchharness.analysis.lookup import by_code
-from benchharness.plots.style import drawn
+from benchharness.plots.style import figure_of
 from benchharness.report.blocks import Answers, Block, FigureBlock, Pair, TableBlock, Text, folded
-from benchharness.report.formatting import counted, few, number, p_clause, span
-from benchharness.report.ground_truth import sampled
+from benchharness.report.formatting import count_of, few, number, p_clause, span
+from benchharness.report.ground_truth import sample_sentence
 from benchharness.report.sections.collapse import reference_lines, verdicts
 from benchharness.report.sections.ranking import (
     LEVEL,
@@ -23,7 +23,7 @@ from benchharness.report.sections.ranking import (
     comparisons,
     detail,
     interval_is_told,
-    nothing,
+    no_ranking,
     ranking,
     unknown_cells,
 )
@@ -43,7 +43,7 @@ def summary(evidence: Evidence) -> list[Block]:
     """Did the searches decide, who is better, who beats chance, did DARTS collapse, did operation strength help."""
     scores = evidence.scores()
     if scores.isna().to_numpy().all():
-        return [Text(nothing(evidence))]
+        return [Text(no_ranking(evidence))]
     ranked, tested, chance = ranking(scores), comparisons(scores), against_random(evidence)
     fallen, judged = verdicts(evidence.runs, evidence.curves), decisions.verdicts(evidence.decisions)
     decided = dict(zip(judged["method"], judged["verdict"], strict=True))
@@ -73,7 +73,7 @@ def decided_sentence(judged: pd.DataFrame) -> str:
         return f"No: the alphas of every method that reads its cells from them {noise}.{guessed}"
     sure = [name for name in reading if name not in none]
     return (
-        f"In {len(sure)} of {counted(len(reading), 'method')} that read cells from alphas ({few(sure, NAMED)}); the "
+        f"In {len(sure)} of {count_of(len(reading), 'method')} that read cells from alphas ({few(sure, NAMED)}); the "
         f"alphas of {few(none, NAMED)} {noise}.{guessed}"
     )
 
@@ -85,11 +85,11 @@ def better_sentence(ranked: pd.DataFrame, tested: pd.DataFrame) -> str:
     if tested.empty:
         return f"{highest}; it is the only method here whose cells the table holds."
     clear = tested[tested["holm"] < LEVEL]
-    of = f"{counted(len(tested), 'paired comparison')}"
+    of = f"{count_of(len(tested), 'paired comparison')}"
     if clear.empty:
         n = int(tested["n"].max())
         none_could = (
-            f", and none could be: {counted(n, 'shared seed')} give {p_clause(stats.smallest_p(n))} at best"
+            f", and none could be: {count_of(n, 'shared seed')} give {p_clause(stats.smallest_p(n))} at best"
             if stats.smallest_p(n) * len(tested) >= LEVEL
             else ""
         )
@@ -102,7 +102,7 @@ def better_sentence(ranked: pd.DataFrame, tested: pd.DataFrame) -> str:
         others = [name for name in wins.groups if name != best["method"]]
     else:
         apart = len(ranked) - 1 - len(lead)
-        lead_sentence = f"No method leads: {highest}, and no test sets it apart from {counted(apart, 'other')}"
+        lead_sentence = f"No method leads: {highest}, and no test sets it apart from {count_of(apart, 'other')}"
         others = list(wins.groups)
     rest = "; ".join(f"{name} beats {_wins(wins.get_group(name))}" for name in others[:WINNERS])
     significant = f"{len(clear)} of {of} are significant at 5 % after Holm's correction"
@@ -120,7 +120,7 @@ def _wins(won: pd.DataFrame) -> str:
 
 
 def _mean(row: Mapping[Any, Any] | pd.Series) -> str:
-    over = f" over {counted(int(row['n']), 'seed')}" if row["n"] > 1 else ""
+    over = f" over {count_of(int(row['n']), 'seed')}" if row["n"] > 1 else ""
     return f"{number(row['mean'])} % ({_spread(row)}{over})"
 
 
@@ -158,7 +158,7 @@ def random_sentence(chance: pd.DataFrame) -> str:
     rest = len(chance) - len(clear)
     sides = (("better", clear[clear["percentile"] > 50]), ("worse", clear[clear["percentile"] < 50]))
     parts = [
-        f"{len(part)} of {counted(len(chance), 'method')} {'is' if len(part) == 1 else 'are'} {side}: "
+        f"{len(part)} of {count_of(len(chance), 'method')} {'is' if len(part) == 1 else 'are'} {side}: "
         f"{few(part['method'], NAMED)} ({p_clause(part['holm'].max(), '=' if len(part) == 1 else '≤')}, Holm)"
         for side, part in sides
         if len(part)
@@ -226,7 +226,7 @@ def _picture(evidence: Evidence, scores: pd.DataFrame) -> FigureBlock:
     lines = reference_lines(evidence)
     info = plots.accuracy.data(scores, "", lines.get("optimum", np.nan), lines.get("random cell", np.nan))
     caption = "Test accuracy of the cells found: every seed a point, the bar their mean."
-    draw = partial(drawn, plots.accuracy.draw, info, 5.4, 0.9 + 0.232 * len(info.runs))
+    draw = partial(figure_of, plots.accuracy.draw, info, 5.4, 0.9 + 0.232 * len(info.runs))
     return FigureBlock(f"accuracy{evidence.slug}", caption, draw)
 
 
@@ -257,10 +257,10 @@ def _grid(
     )
     shown = _with_references(evidence, shown, data["mean"], reach)
     note = (
-        f"Mean test accuracy on {evidence.dataset} after {counted(evidence.epochs, 'epoch')} of the cells derived. "
+        f"Mean test accuracy on {evidence.dataset} after {count_of(evidence.epochs, 'epoch')} of the cells derived. "
         "Vs random: points over a random cell; * where random cells would hardly do so (5 %, exact test of the "
         "percentiles, Holm). Percentile: cells of the table that are no better. Collapsed: seeds with four skips or "
-        f"more.{sampled(evidence.table)}"
+        f"more.{sample_sentence(evidence.table)}"
     )
     return TableBlock(f"ranking{evidence.slug}", f"Ranking, {evidence.name}", data, shown, note)
 

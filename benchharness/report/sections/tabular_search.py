@@ -11,7 +11,7 @@ from benchharness import plots
 from benchharness.analysis.experiment import Evidence
 from benchharness.analysis.lookup import by_code
 from benchharness.errors import UserError
-from benchharness.plots.style import drawn
+from benchharness.plots.style import figure_of
 from benchharness.report.blocks import Block, FigureBlock, TableBlock, Text
 from benchharness.report.formatting import plus_minus
 from benchharness.table import Table, baselines
@@ -23,7 +23,7 @@ TIMES: Final = 120
 """Points of time of the curves."""
 
 
-def alone(evidence: Evidence) -> list[Block]:
+def table_searches(evidence: Evidence) -> list[Block]:
     """Anytime curves and final figures of the table-only searches, on a data set of NAS-Bench-201 that is whole."""
     table = evidence.table
     if evidence.long.empty or table is None or not evidence.benchmark or not table.complete:
@@ -65,5 +65,5 @@ def _told(evidence: Evidence, table: Table, feedback: Feedback, budget: float) -
     caption = "What searches of the table alone would derive if stopped then; bands: 10th to 90th percentile of seeds."
     return [
         TableBlock(f"alone{evidence.slug}", f"Searches of the table alone, {evidence.dataset}", frame, shown, note),
-        FigureBlock(f"anytime{evidence.slug}", caption, partial(drawn, plots.anytime.draw, info)),
+        FigureBlock(f"anytime{evidence.slug}", caption, partial(figure_of, plots.anytime.draw, info)),
     ]

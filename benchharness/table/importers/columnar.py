@@ -11,7 +11,7 @@ from benchharness.errors import UserError, unknown
 from benchharness.io.archives import DAMAGE
 from benchharness.table import frames, nas_bench_201
 from benchharness.table.build import build_table
-from benchharness.table.columns import COSTS, NAMES, NETWORK, figures_in, known, runs_in, same, seconds_in
+from benchharness.table.columns import COSTS, NAMES, NETWORK, figures_in, is_column, runs_in, same, seconds_in
 from benchharness.table.frames import floats
 from benchharness.table.metric import Metric
 from benchharness.table.notation import is_naslib, read_cell
@@ -30,7 +30,7 @@ _UNTAUGHT: Final = {dataset: 100 / network.classes for dataset, network in space
 
 def recognises(path: Path) -> str | None:
     """`nas-bench-201` where `path` has all its columns, the file's own name where it has some, else None."""
-    names = names_in(path, known)
+    names = names_in(path, is_column)
     if names >= _BENCHMARK:
         return nas_bench_201.NAME
     return frames.stem(path) if names & {"arch", "index"} and figures_in(names) else None
@@ -41,7 +41,7 @@ def names_in(path: Path, is_known: Callable[[str], bool]) -> set[str]:
 
     A file is read as frames of columns that are known; see `frames.names`.
     """
-    if not reads(path) or path.stat().st_size > frames.LIMIT_BYTES:
+    if not is_readable(path) or path.stat().st_size > frames.LIMIT_BYTES:
         return set()
     try:
         return frames.names(path, is_known)
@@ -49,7 +49,7 @@ def names_in(path: Path, is_known: Callable[[str], bool]) -> set[str]:
         return set()
 
 
-def reads(path: Path) -> bool:
+def is_readable(path: Path) -> bool:
     """Whether `path` is a CSV, JSON or Parquet file by its name."""
     return bool(frames.form(path)) and path.is_file()
 
@@ -68,7 +68,7 @@ def read_as(path: Path, name: str, columns: Mapping[str, str] | None = None) -> 
     """
     columns = columns or {}
     mapped_names = set(columns.values())
-    rows = _renamed(frames.read_frame(path, lambda name: name in mapped_names or known(name)), columns, path)
+    rows = _renamed(frames.read_frame(path, lambda name: name in mapped_names or is_column(name)), columns, path)
     numbers = numbers_in(rows, path)
     ops = ops_in(rows, numbers)
     names = [str(column) for column in rows]
@@ -92,7 +92,7 @@ def read_as(path: Path, name: str, columns: Mapping[str, str] | None = None) -> 
 
 def _renamed(rows: "pd.DataFrame", columns: Mapping[str, str], path: Path) -> "pd.DataFrame":
     for ours, theirs in columns.items():
-        if not known(ours):
+        if not is_column(ours):
             raise unknown("column", ours, (*NAMES, "cifar10_test_200", "cifar10_valid_200"))
         if theirs not in rows:
             raise unknown(f"column of {path.name}", theirs, map(str, rows.columns))

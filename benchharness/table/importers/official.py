@@ -20,8 +20,8 @@ from benchharness import space
 from benchharness.errors import UserError
 from benchharness.io import archives, pickles
 from benchharness.io.files import SOURCE_BYTES, open_file, read_up_to
-from benchharness.io.progress import shown
-from benchharness.table.frames import bare
+from benchharness.io.progress import with_bar
+from benchharness.table.frames import without_copy_suffix
 from benchharness.table.importers.trials import Gathered
 from benchharness.table.nas_bench_201 import NAME, checked
 from benchharness.table.table import Table
@@ -73,7 +73,7 @@ def read_as(path: Path, name: str) -> Table:
     if path.is_dir() and _is_of_sizes(_files(path)):
         raise UserError(f"{path} is NATS-Bench's size search space; the topology space (NATS-tss) is NAS-Bench-201's")
     gathered = Gathered()
-    for index, states in shown(entries(path), space.SIZE, f"reading {path.name}"):
+    for index, states in with_bar(entries(path), space.SIZE, f"reading {path.name}"):
         gathered.add(index, states)
     version = _VERSION.search(path.name)
     table = gathered.finish(name, version[0] if version else "unknown", path.name)
@@ -83,15 +83,15 @@ def read_as(path: Path, name: str) -> Table:
     return checked(table)
 
 
-def reads(path: Path) -> bool:
+def is_readable(path: Path) -> bool:
     """Whether `path` has the ending or the files of one of the official forms."""
     if path.is_dir():
         return bool(_files(path))
-    return bare(path.name).lower().endswith((".pth", ".pickle.pbz2", *_COMPRESSED))
+    return without_copy_suffix(path.name).lower().endswith((".pth", ".pickle.pbz2", *_COMPRESSED))
 
 
 def _form(path: Path) -> bool:
-    return any(pattern.fullmatch(bare(path.name)) for pattern in (_PTH, _PBZ2, _TAR))
+    return any(pattern.fullmatch(without_copy_suffix(path.name)) for pattern in (_PTH, _PBZ2, _TAR))
 
 
 def _files(folder: Path) -> dict[int, Path]:
@@ -112,13 +112,13 @@ def entries(path: Path) -> Iterator[tuple[Any, Any]]:
     if path.is_dir():
         for index, file in sorted(_files(path).items()):
             yield index, _one(open_file(file), file)
-    elif bare(path.name).lower().endswith(_COMPRESSED):
+    elif without_copy_suffix(path.name).lower().endswith(_COMPRESSED):
         yield from _members(path)
     else:
         with _opened(path) as opened:
             yield from pickles.stream(opened, path, "arch2infos")
             # Other pickles follow the one in an old .pth, so only newer forms have to end here.
-            if not bare(path.name).lower().endswith(".pth") or isinstance(opened, zipfile.ZipExtFile):
+            if not without_copy_suffix(path.name).lower().endswith(".pth") or isinstance(opened, zipfile.ZipExtFile):
                 archives.drain(opened)
 
 
@@ -146,7 +146,7 @@ def _opened(path: Path) -> Iterator[io.BufferedIOBase]:
     """The pickle in a file of the one-file forms, unpacked as it is read."""
     try:
         with open_file(path, SOURCE_BYTES) as file:
-            if bare(path.name).lower().endswith(".pbz2"):
+            if without_copy_suffix(path.name).lower().endswith(".pbz2"):
                 with bz2.open(file, "rb") as unpacked:
                     yield unpacked
             elif zipfile.is_zipfile(file):

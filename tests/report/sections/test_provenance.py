@@ -2,9 +2,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchharness import report
-from benchharness.config import for_method, protocol, recorded
+from benchharness.config import for_method, protocol, recorded_settings
 from benchharness.report.blocks import Block, Bullets, TableBlock, flat
-from benchharness.report.sections.provenance import method, missing, setting, standing
+from benchharness.report.sections.provenance import method, missing, setting, status_sentence
 from benchharness.table import Table
 from tests.support import report_folder
 
@@ -15,15 +15,15 @@ def text_of(blocks: list[Block]) -> str:
 
 def test_a_finished_folder_says_so(suite: Path) -> None:
     runs, _ = report.gather(suite, None)
-    assert standing(runs) == "All 9 runs of this folder are finished."
-    assert standing(runs.head(0)) == "This folder holds no runs."
+    assert status_sentence(runs) == "All 9 runs of this folder are finished."
+    assert status_sentence(runs.head(0)) == "This folder holds no runs."
 
 
 def test_a_folder_whose_runs_saw_different_images_says_so(suite: Path) -> None:
     runs, _ = report.gather(suite, None)
     first = runs["seed"] == 0
     mixed = runs.assign(images_sha256=runs["images_sha256"].where(first, "f" * 64))
-    sentence = standing(mixed)
+    sentence = status_sentence(mixed)
     assert "Runs on cifar10 saw different images: " in sentence
     assert f"{(~first).sum()} on CIFAR-10 (JPEG) (sha256 ffffffffffffffff)" in sentence
     assert sentence.endswith("comparing them compares images too.")
@@ -33,9 +33,9 @@ def test_the_same_images_under_two_labels_are_no_mixture(suite: Path) -> None:
     runs, _ = report.gather(suite, None)
     first = runs["seed"] == 0
     labelled = runs.assign(images_label=runs["images_label"].where(first, "CIFAR-10 (another word for it)"))
-    assert standing(labelled) == "All 9 runs of this folder are finished."
+    assert status_sentence(labelled) == "All 9 runs of this folder are finished."
     both = labelled.assign(images_sha256=labelled["images_sha256"].where(labelled["seed"] != 2, "f" * 64))
-    assert f"{(both['seed'] < 2).sum()} on CIFAR-10 (JPEG) (sha256 abababababababab)" in standing(both)
+    assert f"{(both['seed'] < 2).sum()} on CIFAR-10 (JPEG) (sha256 abababababababab)" in status_sentence(both)
 
 
 def test_an_unfinished_folder_says_what_is_missing_and_why(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_an_unfinished_folder_says_what_is_missing_and_why(tmp_path: Path) -> No
     report_folder.add(tmp_path / "s", report_folder.spec("snas", 1), None, failure="loss is nan in epoch 3")
     report_folder.add(tmp_path / "s", report_folder.spec("snas", 2), report_folder.GOOD)
     runs, _ = report.gather(tmp_path / "s", None)
-    assert standing(runs).startswith("This folder is unfinished: 3 of 5 runs finished, 1 failed and 1 stale.")
+    assert status_sentence(runs).startswith("This folder is unfinished: 3 of 5 runs finished, 1 failed and 1 stale.")
     blocks = missing(runs)
     (grid,) = [block for block in flat(blocks) if isinstance(block, TableBlock)]
     assert grid.data["reason"].tolist() == ["", "Diverged: loss is nan in epoch 3"]
@@ -63,7 +63,7 @@ def test_what_ran_names_protocol_data_seeds_and_read_outs(evidence: report.Evide
 def test_settings_that_a_protocol_has_for_single_methods_are_named(tmp_path: Path, table: Table) -> None:
     for name in ("darts", "gdas", "setn"):
         settings = for_method(protocol("nb201"), name)
-        run = replace(report_folder.spec(name, 0), protocol=recorded(settings))
+        run = replace(report_folder.spec(name, 0), protocol=recorded_settings(settings))
         report_folder.add(tmp_path / "s", run, report_folder.GOOD)
     (evidence,) = report.gather(tmp_path / "s", table)[1]
     assert evidence.protocol == "nb201", "all of them are of that protocol"
@@ -74,7 +74,7 @@ def test_settings_that_a_protocol_has_for_single_methods_are_named(tmp_path: Pat
 
 
 def test_other_epochs_than_the_protocols_for_a_method_are_another_protocol(tmp_path: Path, table: Table) -> None:
-    run = replace(report_folder.spec("gdas", 0), protocol=recorded(protocol("nb201")))
+    run = replace(report_folder.spec("gdas", 0), protocol=recorded_settings(protocol("nb201")))
     report_folder.add(tmp_path / "s", run, report_folder.GOOD)
     (evidence,) = report.gather(tmp_path / "s", table)[1]
     assert evidence.protocol == "", "no published figure may stand beside it"

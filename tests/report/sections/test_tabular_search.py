@@ -10,12 +10,12 @@ from benchharness.plots import anytime
 from benchharness.plots.style import canvas
 from benchharness.report import Evidence
 from benchharness.report.blocks import FigureBlock, TableBlock
-from benchharness.report.sections.tabular_search import SEEDS, alone
+from benchharness.report.sections.tabular_search import SEEDS, table_searches
 from benchharness.table import Table, baselines
 
 
 def test_final_figures_are_those_of_the_searches(evidence: Evidence, table: Table) -> None:
-    grid, picture = alone(evidence)
+    grid, picture = table_searches(evidence)
     assert isinstance(grid, TableBlock)
     assert isinstance(picture, FigureBlock)
     assert grid.data["method"].tolist() == baselines.names()
@@ -29,8 +29,8 @@ def test_final_figures_are_those_of_the_searches(evidence: Evidence, table: Tabl
 
 
 def test_a_sampled_table_or_none_has_no_such_searches(evidence: Evidence, sample: Table) -> None:
-    assert alone(replace(evidence, table=sample)) == []
-    assert alone(replace(evidence, table=None)) == []
+    assert table_searches(replace(evidence, table=sample)) == []
+    assert table_searches(replace(evidence, table=None)) == []
 
 
 def test_a_band_begins_where_every_seed_has_an_answer() -> None:
