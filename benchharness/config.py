@@ -158,15 +158,15 @@ _LATER: Final = ("period", "last_affine", "cells_apart", "cell_batch", "cell_aug
 """Settings added later. Older runs, which had the defaults, do not record them; run ids leave their defaults out."""
 
 
-def for_method(settings: SearchConfig, method: str, given: Collection[str] = ()) -> SearchConfig:
-    """`settings` for `method`: settings that are neither `given` nor changed get the preset's values for that method.
+def for_method(settings: SearchConfig, method: str, changed_keys: Collection[str] = ()) -> SearchConfig:
+    """`settings` for `method`: settings that are neither changed nor in `changed_keys` get the preset's for that method.
 
     The result has the name of the preset that it equals, if there is one. Raises `UserError` if settings contradict
     each other.
     """
-    preset, own = PROTOCOLS.get(settings.name), BY_METHOD.get(settings.name, {}).get(method, {})
+    preset, method_settings = PROTOCOLS.get(settings.name), BY_METHOD.get(settings.name, {}).get(method, {})
     if preset is not None:
-        free = {key: value for key, value in own.items() if key not in given}
+        free = {key: value for key, value in method_settings.items() if key not in changed_keys}
         free = {key: value for key, value in free.items() if getattr(settings, key) == getattr(preset, key)}
         settings = replace(settings, **free)
     _check_search_config(settings)
@@ -189,12 +189,12 @@ def preset_name(values: Mapping[str, Any], method: str, ignoring: Collection[str
 
 def departures(values: Mapping[str, Any], method: str, ignoring: Collection[str] = ()) -> dict[str, Any]:
     """Those of the recorded `values` that differ, for `method`, from the preset they name; all if it is unknown."""
-    whole = {**{key: SearchConfig.__dataclass_fields__[key].default for key in _LATER}, **values}
+    all_values = {**{key: SearchConfig.__dataclass_fields__[key].default for key in _LATER}, **values}
     name = str(values["name"])
     preset = {**vars(PROTOCOLS[name]), **BY_METHOD.get(name, {}).get(method, {})} if name in PROTOCOLS else {}
     return {
         key: value
-        for key, value in whole.items()
+        for key, value in all_values.items()
         if key not in ignoring and (preset[key] != value if key in preset else key in values)
     }
 
@@ -249,8 +249,8 @@ def coerce(key: str, value: Any, kind: type) -> Any:
             raise ValueError
         return int(float(value)) if kind is int else kind(value)
     except (ValueError, KeyError, OverflowError, TypeError):
-        what = {bool: "yes or no", int: "a whole number", float: "a finite number"}.get(kind, kind.__name__)
-        raise UserError(f"{key}={str(value)[:80]!r} is not {what}") from None
+        description = {bool: "yes or no", int: "a whole number", float: "a finite number"}.get(kind, kind.__name__)
+        raise UserError(f"{key}={str(value)[:80]!r} is not {description}") from None
 
 
 def _check_search_config(settings: SearchConfig) -> None:

@@ -32,20 +32,20 @@ class WorkerError(UserError):
     """Something that the worker's machine lacks; another machine may be able to make the run."""
 
 
-def unknown_option(owner: str, key: str, known: Mapping[str, object]) -> UserError:
-    """The error for an option that `owner` does not have; lists the `known` options with their values."""
-    if not known:
+def unknown_option(owner: str, key: str, options: Mapping[str, object]) -> UserError:
+    """The error for an option that `owner` does not have; lists `options` with their values."""
+    if not options:
         return UserError(f"unknown option {key!r}; {owner} has no options")
-    near = get_close_matches(key, known, n=1, cutoff=0.4)
-    hint = f" did you mean {near[0]!r}?" if near else ""
-    words = {True: "yes", False: "no"}
-    values = [f"{name}={words[value] if isinstance(value, bool) else value}" for name, value in known.items()]
+    matches = get_close_matches(key, options, n=1, cutoff=0.4)
+    hint = f" did you mean {matches[0]!r}?" if matches else ""
+    spellings = {True: "yes", False: "no"}
+    values = [f"{name}={spellings[value] if isinstance(value, bool) else value}" for name, value in options.items()]
     return UserError(f"unknown option of {owner} {key!r};{hint} known: {', '.join(values)}")
 
 
-def unknown(kind: str, name: object, known: Iterable[str]) -> UserError:
-    """The error for a `name` that is not among the `known` ones; suggests the most similar known name."""
-    names = list(known)
-    near = get_close_matches(str(name), names, n=1, cutoff=0.4)
-    hint = f" did you mean {near[0]!r}?" if near else ""
+def unknown(kind: str, name: object, available: Iterable[str]) -> UserError:
+    """The error for a `name` that is not `available`; suggests the most similar known name."""
+    names = list(available)
+    matches = get_close_matches(str(name), names, n=1, cutoff=0.4)
+    hint = f" did you mean {matches[0]!r}?" if matches else ""
     return UserError(f"unknown {kind} {str(name)!r};{hint} known: {', '.join(names) or 'none'}")

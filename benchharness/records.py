@@ -177,7 +177,7 @@ def digest(value: Any) -> str:
 
 def seal(value: Mapping[str, Any]) -> str:
     """The digest of a document without the digest itself."""
-    return digest({name: part for name, part in value.items() if name != _SEAL})
+    return digest({name: field for name, field in value.items() if name != _SEAL})
 
 
 def named_apart(specs: Iterable[RunSpec]) -> list[str]:
@@ -215,7 +215,7 @@ _TRUTH: Final = re.compile(r"=(True|False)(?=[:+]|$)")
 def _content(value: Any) -> dict[str, Any]:
     """The fields as JSON values, without empty fields that were added later, so that older run ids stay valid."""
     # Not dataclasses.asdict: it copies every setting of the protocol, which took half the time of reading a folder.
-    return {name: part for name, part in vars(value).items() if part or name not in _LATER}
+    return {name: field for name, field in vars(value).items() if field or name not in _LATER}
 
 
 _LATER: Final = {"split_sha256", "versions", "package_sha256", "files"}

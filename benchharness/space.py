@@ -66,16 +66,16 @@ def to_string(arch: Arch) -> str:
 def from_string(text: str) -> Arch:
     """The architecture with the benchmark's spelling `text`; raises `UserError` if it is not a valid spelling."""
     nodes = text.strip().split("+")
-    parts = [part for node in nodes for part in node.strip("|").split("|")]
-    if len(nodes) != 3 or len(parts) != len(EDGES):
+    tokens = [token for node in nodes for token in node.strip("|").split("|")]
+    if len(nodes) != 3 or len(tokens) != len(EDGES):
         raise UserError(f"{text[:200]!r} is not an architecture; expected '|op~0|+|op~0|op~1|+|op~0|op~1|op~2|'")
     arch = []
-    for part, (_, source) in zip(parts, EDGES, strict=True):
-        name, _, index = part.partition("~")
+    for token, (_, source) in zip(tokens, EDGES, strict=True):
+        name, _, index = token.partition("~")
         if name not in OPS:
             raise unknown("operation", name[:50], OPS)
         if index != str(source):
-            raise UserError(f"{part[:80]!r} stands where an edge from node {source} belongs: write '{name}~{source}'")
+            raise UserError(f"{token[:80]!r} stands where an edge from node {source} belongs: write '{name}~{source}'")
         arch.append(OPS.index(name))
     if to_string(tuple(arch)) != text.strip():
         raise UserError(f"{text[:200]!r} is not spelt as the benchmark does: {to_string(tuple(arch))!r}")
@@ -122,7 +122,7 @@ def from_code(code: int) -> Arch:
     """The architecture numbered `code`; raises `UserError` outside 0..15,624."""
     if not 0 <= code < SIZE:
         raise UserError(f"{code} is not an architecture number; expected 0 to {SIZE - 1}")
-    return tuple(int(code // place % len(OPS)) for place in _PLACE)
+    return tuple(int(code // place_value % len(OPS)) for place_value in _PLACE)
 
 
 def all_ops() -> UInt8[np.ndarray, "archs edges"]:
@@ -130,9 +130,9 @@ def all_ops() -> UInt8[np.ndarray, "archs edges"]:
     return (np.arange(SIZE)[:, None] // _PLACE % len(OPS)).astype(np.uint8)
 
 
-def count(ops: Integer[np.ndarray, "*archs edges"], *which: int) -> Integer[np.ndarray, "*archs"]:
-    """Number of edges with one of the operations `which`."""
-    return np.asarray(np.isin(ops, which).sum(axis=-1))
+def count(ops: Integer[np.ndarray, "*archs edges"], *counted_ops: int) -> Integer[np.ndarray, "*archs"]:
+    """Number of edges with one of `counted_ops`."""
+    return np.asarray(np.isin(ops, counted_ops).sum(axis=-1))
 
 
 def parameter_free_counts(ops: Integer[np.ndarray, "*archs edges"]) -> dict[str, Integer[np.ndarray, "*archs"]]:
@@ -148,10 +148,14 @@ def params_m(
     A 3x3 convolution with w channels has 9w² weights, its normalisation 2w; every stage has N of each.
     """
     size = _network(network)
-    fixed = 29 * size.channels + 8 * size.channels + (4 * size.channels + 1) * size.classes
-    fixed += sum(56 * width**2 + 8 * width for width, _ in size.stages[:2])
-    one, three = (size.cells * sum(area * width**2 + 2 * width for width, _ in size.stages) for area in (1, 9))
-    return np.asarray(fixed / 1e6 + one / 1e6 * count(ops, CONV1) + three / 1e6 * count(ops, CONV3))
+    fixed_params = 29 * size.channels + 8 * size.channels + (4 * size.channels + 1) * size.classes
+    fixed_params += sum(56 * width**2 + 8 * width for width, _ in size.stages[:2])
+    conv1_params, conv3_params = (
+        size.cells * sum(area * width**2 + 2 * width for width, _ in size.stages) for area in (1, 9)
+    )
+    return np.asarray(
+        fixed_params / 1e6 + conv1_params / 1e6 * count(ops, CONV1) + conv3_params / 1e6 * count(ops, CONV3)
+    )
 
 
 def flops_m(
@@ -164,14 +168,16 @@ def flops_m(
     nothing in the network explains; for other networks our count is used.
     """
     size = _network(network)
-    fixed = _FIXED_FLOPS if size._replace(cells=NETWORKS["cifar10"].cells) == NETWORKS["cifar10"] else _fixed(size)
+    fixed_flops = (
+        _FIXED_FLOPS if size._replace(cells=NETWORKS["cifar10"].cells) == NETWORKS["cifar10"] else _fixed(size)
+    )
     elements = sum(width * area for width, area in size.stages)
     products = sum(width**2 * area for width, area in size.stages)
-    one, three, pool = (
+    conv1_flops, conv3_flops, pool = (
         size.cells * cost / 1e6 for cost in (products + 3 * elements, 9 * products + 3 * elements, 9 * elements)
     )
-    convolutions = one * count(ops, CONV1) + three * count(ops, CONV3)
-    return np.asarray(fixed / 1e6 + convolutions + pool * count(ops, POOL))
+    convolutions = conv1_flops * count(ops, CONV1) + conv3_flops * count(ops, CONV3)
+    return np.asarray(fixed_flops / 1e6 + convolutions + pool * count(ops, POOL))
 
 
 SIZES: Final[Mapping[str, Callable[..., Float[np.ndarray, "*archs"]]]] = {"params": params_m, "flops": flops_m}

@@ -25,55 +25,55 @@ def decisions(runs: pd.DataFrame, arrays: Mapping[str, Arrays]) -> pd.DataFrame:
     """
     rows = []
     for run in runs[runs["arch"].notna()].to_dict("records"):
-        judged = _judged(arrays, run)
-        about = {"method": str(run["method"]), "seed": run["seed"], "run_id": run["run_id"]}
+        decision = _judged(arrays, run)
+        columns = {"method": str(run["method"]), "seed": run["seed"], "run_id": run["run_id"]}
         reads_alpha = run["spec"].get("selection") == "magnitude"
-        about |= {"reads_alpha": reads_alpha, "above_chance": _above_chance(run)}
-        rows.append({**about, **_figures(judged), "decision": judged})
+        columns |= {"reads_alpha": reads_alpha, "above_chance": _above_chance(run)}
+        rows.append({**columns, **_figures(decision), "decision": decision})
     names = ["method", "seed", "run_id", "reads_alpha", "above_chance", *COLUMNS, "decision"]
     return pd.DataFrame(rows, columns=names)
 
 
-def verdicts(judged: pd.DataFrame) -> pd.DataFrame:
+def verdicts(decisions: pd.DataFrame) -> pd.DataFrame:
     """One row per method of `decisions`: `verdict` of most of its searches, a `sentence`, and whether it `ranks`.
 
     A method does not rank where it reads its cell from alphas that are undecided, or where half of its supernets or
     more do no better than guessing: its cells are no choice of its own.
     """
     rows = []
-    for name, part in judged.groupby("method", observed=True):
-        known = [one for one in part["decision"] if one is not None]
-        verdict = stats.majority_of_decisions(known) if known else ""
-        guessing = sum(known is False for known in part["above_chance"])  # None is unknown
-        chance = f"; the supernet only guesses in {guessing} of {len(part)} searches" if guessing else ""
-        ranks = not (bool(part["reads_alpha"].all()) and verdict == "undecided") and 2 * guessing < max(1, len(part))
-        rows.append((str(name), verdict, stats.summary_of_decisions(known) + chance, ranks))
+    for name, group in decisions.groupby("method", observed=True):
+        is_above = [decision_of_run for decision_of_run in group["decision"] if decision_of_run is not None]
+        verdict = stats.majority_of_decisions(is_above) if is_above else ""
+        guessing = sum(is_above is False for is_above in group["above_chance"])  # None is unknown
+        guess_clause = f"; the supernet only guesses in {guessing} of {len(group)} searches" if guessing else ""
+        ranks = not (bool(group["reads_alpha"].all()) and verdict == "undecided") and 2 * guessing < max(1, len(group))
+        rows.append((str(name), verdict, stats.summary_of_decisions(is_above) + guess_clause, ranks))
     return pd.DataFrame(rows, columns=["method", "verdict", "sentence", "ranks"])
 
 
-def undecided(judged: pd.DataFrame) -> list[str]:
+def undecided(decisions: pd.DataFrame) -> list[str]:
     """Methods that do not rank: see `verdicts`."""
-    table = verdicts(judged)
+    table = verdicts(decisions)
     return [str(name) for name in table.loc[~table["ranks"].astype(bool), "method"]]
 
 
-def warning(judged: pd.DataFrame) -> str:
+def warning(decisions: pd.DataFrame) -> str:
     """A warning that some searches did not decide, as a sentence; empty if all did."""
-    names = undecided(judged)
+    names = undecided(decisions)
     if not names:
         return ""
-    reading = judged[judged["reads_alpha"]]["method"].nunique()
-    who = "No search" if len(names) == reading else f"The searches of {', '.join(names)}"
+    reading = decisions[decisions["reads_alpha"]]["method"].nunique()
+    subject = "No search" if len(names) == reading else f"The searches of {', '.join(names)}"
     decided = "decided" if len(names) == reading else "did not decide"
     return (
-        f"{who} {decided}: the alphas ended as close to each other as noise leaves them, so that cells read from them "
-        "are no choice, and a ranking of these methods says nothing about them."
+        f"{subject} {decided}: the alphas ended as close to each other as noise leaves them, so that cells read from "
+        "them are no choice, and a ranking of these methods says nothing about them."
     )
 
 
 def _judged(arrays: Mapping[str, Arrays], run: Mapping[Hashable, object]) -> "stats.Decision | None":
-    own = arrays.get(str(run.get("supernet") or run["run_id"])) or arrays.get(str(run["run_id"]), {})
-    expected = own.get("expected")
+    run_arrays = arrays.get(str(run.get("supernet") or run["run_id"])) or arrays.get(str(run["run_id"]), {})
+    expected = run_arrays.get("expected")
     return stats.decision(expected) if expected is not None and len(expected) else None
 
 
@@ -87,8 +87,8 @@ def _above_chance(run: Mapping[Hashable, object]) -> bool | None:
     return stats.above_chance(accuracy, int(images), int(classes))
 
 
-def _figures(judged: "stats.Decision | None") -> dict[str, object]:
-    if judged is None:
+def _figures(decision: "stats.Decision | None") -> dict[str, object]:
+    if decision is None:
         return dict(zip(COLUMNS, ("", np.nan, np.nan, np.nan, np.nan), strict=True))
-    figures = (judged.verdict, judged.decided.sum(), judged.leaning.sum(), judged.lead.mean(), judged.entropy)
+    figures = (decision.verdict, decision.decided.sum(), decision.leaning.sum(), decision.lead.mean(), decision.entropy)
     return dict(zip(COLUMNS, figures, strict=True))

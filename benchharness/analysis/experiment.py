@@ -101,14 +101,14 @@ def gather_runs(runs: pd.DataFrame, tables: Tables, together: bool = False) -> t
 def _joined(runs: pd.DataFrame) -> "pd.Series[str]":
     """The names of all settings of a run's data set, joined, if no method has two; else the run's own."""
     single = runs.groupby(["dataset", "method"], observed=True)["setting"].transform("nunique") == 1
-    alone = single.groupby(runs["dataset"]).transform("all")
+    is_single = single.groupby(runs["dataset"]).transform("all")
     every = runs.groupby("dataset")["setting"].transform(lambda names: " and ".join(sorted(set(names))))
-    return runs["setting"].where(~alone, every)
+    return runs["setting"].where(~is_single, every)
 
 
 def _evidence(name: str, runs: pd.DataFrame, tables: Tables, several: bool) -> Evidence:
-    done = runs[runs["status"] == Status.DONE]
-    arrays = store.arrays_of(done)
+    done_runs = runs[runs["status"] == Status.DONE]
+    arrays = store.arrays_of(done_runs)
     dataset, specs = str(runs["dataset"].iloc[0]), runs.drop_duplicates(["setting", "trains"])["spec"]
     presets = {"" if changes(spec) else preset(spec) for spec in specs}
     return Evidence(
@@ -119,11 +119,11 @@ def _evidence(name: str, runs: pd.DataFrame, tables: Tables, several: bool) -> E
         table=table_of(tables, dataset),
         runs=runs,
         arrays=arrays,
-        long=lookup(done, tables),
+        long=lookup(done_runs, tables),
         curves=curves(runs, tables, arrays),
-        agreement=agreement(done, tables, arrays),
-        ranking=supernet_ranking(done, tables, arrays),
-        decisions=decisions(done, arrays),
+        agreement=agreement(done_runs, tables, arrays),
+        ranking=supernet_ranking(done_runs, tables, arrays),
+        decisions=decisions(done_runs, arrays),
     )
 
 
@@ -139,7 +139,7 @@ def preset(spec: Mapping[str, Any]) -> str:
 
 def setting(spec: Mapping[str, Any]) -> str:
     """Name of a run's setting: data set, protocol, and the values that differ from the preset."""
-    changed = ", ".join(f"{key}={value}" for key, value in sorted(changes(spec).items()))
-    given = ", on the benchmark's split file" if spec.get("split_sha256") else ""
-    given += f", images version {images}" if (images := spec.get("versions", {}).get("images")) else ""
-    return f"{spec['dataset']}, protocol {preset(spec)}" + (f" ({changed})" if changed else "") + given
+    changes_text = ", ".join(f"{key}={value}" for key, value in sorted(changes(spec).items()))
+    suffix = ", on the benchmark's split file" if spec.get("split_sha256") else ""
+    suffix += f", images version {images}" if (images := spec.get("versions", {}).get("images")) else ""
+    return f"{spec['dataset']}, protocol {preset(spec)}" + (f" ({changes_text})" if changes_text else "") + suffix

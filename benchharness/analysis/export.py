@@ -76,24 +76,24 @@ def with_costs(frame: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     if not costs:
         return frame
     codes, benchmark = codes_of(frame["arch"]), frame["benchmark_dataset"].isin(DATASETS).to_numpy(bool)
-    known = benchmark & (codes >= 0)
-    places = space.indices()[codes[known]]
+    is_cell = benchmark & (codes >= 0)
+    rows_of_costs = space.indices()[codes[is_cell]]
     columns = {f"cost_{name}": np.full(len(frame), np.nan) for name in costs}
     for name, cost in costs.items():
-        columns[f"cost_{name}"][known] = cost.values[places]
-    odd = np.full(len(frame), "", object)
-    odd[known] = [" ".join(name for name, cost in costs.items() if cost.odd[place]) for place in places]
-    return frame.assign(**columns, odd_costs=odd)
+        columns[f"cost_{name}"][is_cell] = cost.values[rows_of_costs]
+    odd_names = np.full(len(frame), "", object)
+    odd_names[is_cell] = [" ".join(name for name, cost in costs.items() if cost.odd[row]) for row in rows_of_costs]
+    return frame.assign(**columns, odd_costs=odd_names)
 
 
 def _missing(frame: pd.DataFrame, tables: Tables) -> list[str]:
-    derived = frame[frame["arch"].notna()]
-    lacking = derived[derived["test"].isna()].groupby("benchmark_dataset").size()
+    derived_runs = frame[frame["arch"].notna()]
+    counts = derived_runs[derived_runs["test"].isna()].groupby("benchmark_dataset").size()
     sentences = []
-    for dataset, count in lacking.items():
+    for dataset, count in counts.items():
         table = table_of(tables, str(dataset))
         if table is not None:
-            of = int((derived["benchmark_dataset"] == dataset).sum())
+            of = int((derived_runs["benchmark_dataset"] == dataset).sum())
             sentence = (
                 f"{count} of {of} derived cells on {dataset} have no accuracy: table {table.about['name']!r} lacks them"
             )

@@ -30,8 +30,8 @@ def lookup(frame: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     cell yet, the table does not hold it, or there is no table.
     """
     codes, searched_on = codes_of(frame["arch"]), frame["dataset"]
-    own = searched_on.isin(DATASETS).to_numpy(bool)
-    groups = [(dataset, own) for dataset in DATASETS] if own.any() or frame.empty else []
+    on_benchmark = searched_on.isin(DATASETS).to_numpy(bool)
+    groups = [(dataset, on_benchmark) for dataset in DATASETS] if on_benchmark.any() or frame.empty else []
     groups += [(name, (searched_on == name).to_numpy(bool)) for name in sorted(set(searched_on) - set(DATASETS))]
     return pd.concat([_on(frame[rows], codes[rows], tables, name) for name, rows in groups], ignore_index=True)
 
@@ -43,9 +43,9 @@ def lookup_run(folder: Path, tables: Tables) -> "pd.Series[Any]":
 
 def codes_of(archs: "pd.Series[str]") -> Int[np.ndarray, "runs"]:
     """The code of each architecture string; -1 if it is missing."""
-    place, distinct = pd.factorize(archs)  # gives -1 for missing ones
+    positions, distinct = pd.factorize(archs)  # gives -1 for missing ones
     codes = [space.to_code(space.from_string(arch)) if arch else -1 for arch in distinct]
-    return np.array([*codes, -1], dtype=int)[place]
+    return np.array([*codes, -1], dtype=int)[positions]
 
 
 def by_code(
@@ -67,14 +67,14 @@ def _on(frame: pd.DataFrame, archs: Int[np.ndarray, "runs"], tables: Tables, dat
     table = table_of(tables, dataset)
     columns = {split: by_code(tables, dataset, split) for split in ("valid", "test")}
     figures = {split: np.where(archs >= 0, column[archs], np.nan) for split, column in columns.items()}
-    known = np.isfinite(figures["test"])
-    indices = space.indices()[archs[known]]
+    is_known = np.isfinite(figures["test"])
+    indices = space.indices()[archs[is_known]]
     for name in ("regret", "rank", "percentile"):
         figures[name] = np.full(len(frame), np.nan)
-        if table is not None and known.any():
-            figures[name][known] = getattr(table, name)(indices, dataset, "test")
-    here = np.zeros(len(frame), bool)
-    if table is not None and known.any():
-        here[known] = table.measured_here[table.rows(indices)]
+        if table is not None and is_known.any():
+            figures[name][is_known] = getattr(table, name)(indices, dataset, "test")
+    measured_here = np.zeros(len(frame), bool)
+    if table is not None and is_known.any():
+        measured_here[is_known] = table.measured_here[table.rows(indices)]
     of = {"benchmark_dataset": dataset, "table_epochs": np.full(len(frame), epochs_of(table, dataset))}
-    return frame.assign(**of, **figures, measured_here=here)  # type: ignore[arg-type]
+    return frame.assign(**of, **figures, measured_here=measured_here)  # type: ignore[arg-type]

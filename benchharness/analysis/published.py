@@ -55,16 +55,16 @@ def comparable(protocol: str) -> pd.DataFrame:
 def elsewhere(methods: list[str], protocol: str) -> pd.DataFrame:
     """Published figures of `methods` (compared without case) under any protocol but `protocol`."""
     frame = published()
-    named = frame["method"].str.casefold().isin([method.casefold() for method in methods])
-    return frame[named & (frame["protocol"] != protocol)]
+    is_requested = frame["method"].str.casefold().isin([method.casefold() for method in methods])
+    return frame[is_requested & (frame["protocol"] != protocol)]
 
 
 def by_method(frame: pd.DataFrame) -> pd.DataFrame:
     """A row per method and source of `frame`, with `seeds`, and per data set and split a mean and a deviation."""
     rows = []
-    for (name, source), part in frame.groupby(["method", "source"], sort=False):
-        row: dict[str, object] = {"method": str(name), "seeds": part["seeds"].iloc[0], "source": str(source)}
-        for item in part.to_dict("records"):
+    for (name, source), group in frame.groupby(["method", "source"], sort=False):
+        row: dict[str, object] = {"method": str(name), "seeds": group["seeds"].iloc[0], "source": str(source)}
+        for item in group.to_dict("records"):
             key = f"{item['dataset']} {item['split']}"
             row |= {key: item["mean"], f"{key} std": item["std"]}
         rows.append(row)

@@ -54,15 +54,19 @@ def agreement(frame: pd.DataFrame, tables: Tables = None, arrays: Arrays | None 
     truths = {dataset: Truth(by_code(tables, dataset, "test", own=True)) for dataset in frame["dataset"].unique()}
     pairings: list[Pairing] = []
     rows: list[Row] = []
-    done = frame[frame["arch"].notna()].sort_values("seed", kind="stable")
-    nth = done.groupby("method", observed=True).cumcount()
-    all_arrays = [held_by(run_id, path, arrays) for run_id, path in zip(done["run_id"], done["path"], strict=True)]
-    conditional = _conditional(done, all_arrays, truths)
-    dead = _dead(done["supernet"], all_arrays)
-    for run, place, run_arrays, decided in zip(done.to_dict("records"), nth, all_arrays, conditional, strict=True):
+    done_runs = frame[frame["arch"].notna()].sort_values("seed", kind="stable")
+    nth = done_runs.groupby("method", observed=True).cumcount()
+    all_arrays = [
+        held_by(run_id, path, arrays) for run_id, path in zip(done_runs["run_id"], done_runs["path"], strict=True)
+    ]
+    conditional = _conditional(done_runs, all_arrays, truths)
+    dead = _dead(done_runs["supernet"], all_arrays)
+    for run, seed_rank, run_arrays, decided in zip(
+        done_runs.to_dict("records"), nth, all_arrays, conditional, strict=True
+    ):
         criteria = _criteria(str(run["selection"]), run_arrays, dead.get(run["supernet"], False))
         pairings += _pairings(run, criteria, truths[run["dataset"]], decided)
-        if place < CELL_RUNS:
+        if seed_rank < CELL_RUNS:
             rows += _cells(str(run["run_id"]), criteria, truths[run["dataset"]])
     taus = pd.concat([_edges(pairings), pd.DataFrame(rows, columns=list(COLUMNS))], ignore_index=True)
     return frame[["method", "dataset", "seed", "run_id"]].merge(taus, on="run_id")
@@ -80,11 +84,11 @@ def supernet_ranking(frame: pd.DataFrame, tables: Tables, arrays: Arrays | None 
         run_arrays = held_by(run["run_id"], run["path"], arrays)
         if "ranking_codes" in run_arrays:
             truth = truths[run["dataset"]][run_arrays["ranking_codes"]]
-            known = np.isfinite(truth)
+            is_finite = np.isfinite(truth)
             scores = run_arrays["ranking_scores" if "ranking_scores" in run_arrays else "ranking_accuracy_pct"]
-            known &= np.isfinite(scores)
-            pairs.append((scores[known], truth[known]))
-            rows.append((run["method"], run["dataset"], run["seed"], run["run_id"], len(truth), int(known.sum())))
+            is_finite &= np.isfinite(scores)
+            pairs.append((scores[is_finite], truth[is_finite]))
+            rows.append((run["method"], run["dataset"], run["seed"], run["run_id"], len(truth), int(is_finite.sum())))
     rankings = pd.DataFrame(rows, columns=list(RANKING_COLUMNS[:6]))
     return rankings.join(pd.DataFrame(_ranked(pairs), columns=list(RANKING_COLUMNS[6:])))
 
@@ -121,9 +125,11 @@ class Truth:
         """Kind, use of `none` and tau of summed scores against cells; kept, since runs often share their scores."""
         key = scores.tobytes()
         if key not in self._taus:
-            summed, kinds = stats.cell_scores(scores), {"d all": stats.tau, "d top 10 %": stats.top_tau}
+            cell_scores, kinds = stats.cell_scores(scores), {"d all": stats.tau, "d top 10 %": stats.top_tau}
             both = self._targets.items()
-            self._taus[key] = [(kind, none, tau(summed, cells)) for none, cells in both for kind, tau in kinds.items()]
+            self._taus[key] = [
+                (kind, none, tau(cell_scores, cells)) for none, cells in both for kind, tau in kinds.items()
+            ]
         return self._taus[key]
 
 
@@ -147,12 +153,14 @@ def _criteria(selection: str, arrays: Mapping[str, np.ndarray], dead: Dead | boo
 
 
 def _conditional(
-    done: pd.DataFrame, arrays: Sequence[Mapping[str, np.ndarray]], truths: Mapping[str, Truth]
+    done_runs: pd.DataFrame, arrays: Sequence[Mapping[str, np.ndarray]], truths: Mapping[str, Truth]
 ) -> list[dict[str, Scores]]:
     """Each run's conditional truths, by reduction (mean, max)."""
     truths_by_run: list[dict[str, Scores]] = [{} for _ in arrays]
-    archs, datasets = space.all_ops()[codes_of(done["arch"])].astype(int), done["dataset"].to_numpy()
-    orders = np.array([one.get("order", np.arange(len(space.EDGES))) for one in arrays]).reshape(-1, len(space.EDGES))
+    archs, datasets = space.all_ops()[codes_of(done_runs["arch"])].astype(int), done_runs["dataset"].to_numpy()
+    orders = np.array([run_arrays.get("order", np.arange(len(space.EDGES))) for run_arrays in arrays]).reshape(
+        -1, len(space.EDGES)
+    )
     for dataset, truth in truths.items():
         rows = np.flatnonzero(datasets == dataset)
         for reduce in REDUCES:
@@ -186,9 +194,9 @@ def _edges(pairings: Sequence[Pairing]) -> pd.DataFrame:
     """The rows of all pairings; all taus are computed at once, which is fast for 1,000 runs."""
     if not pairings:
         return pd.DataFrame(columns=list(COLUMNS))
-    scores, targets = (np.stack([getattr(one, name) for one in pairings]) for name in ("scores", "target"))
+    scores, targets = (np.stack([getattr(pairing, name) for pairing in pairings]) for name in ("scores", "target"))
     taus = np.stack([stats.edge_taus(scores, targets, with_none) for with_none in (True, False)], axis=1)
-    rows = pd.DataFrame([one[:3] for one in pairings], columns=list(COLUMNS[:3]))
+    rows = pd.DataFrame([pairing[:3] for pairing in pairings], columns=list(COLUMNS[:3]))
     rows = rows.loc[rows.index.repeat(taus[0].size)].reset_index(drop=True)
     with_none = np.tile(np.repeat([True, False], len(space.EDGES)), len(pairings))
     edges = pd.Series(space.EDGE_NAMES).take(np.tile(np.arange(len(space.EDGES)), len(pairings) * 2))

@@ -36,7 +36,7 @@ def details(folder: Path, tables: Tables) -> dict[str, Any]:
         "measures": dict((row["record"] or {}).get("measures", {})),
         "options": {**spec["train_options"], "selection": spec["selection"], **spec["selection_options"]},
         "costs": _known({name: _plain(row[name]) for name in _COSTS}),
-        "settings": {one.name: spec["protocol"].get(one.name, one.default) for one in fields(SearchConfig)},
+        "settings": {field.name: spec["protocol"].get(field.name, field.default) for field in fields(SearchConfig)},
         "changed": sorted(changes(spec)),
         "attempts": list((row["machine"] or {}).get("attempts", [])),
         "failure": row["failure"],

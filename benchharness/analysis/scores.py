@@ -50,13 +50,13 @@ def _agreement(
     truth: Float[np.ndarray, "archs"],
     sampled: bool,
 ) -> Agreement:
-    known = np.isfinite(values) & np.isfinite(truth)
-    top = known & (truth >= np.quantile(truth[known], 1 - _TOP)) if known.any() else known
+    is_finite = np.isfinite(values) & np.isfinite(truth)
+    top = is_finite & (truth >= np.quantile(truth[is_finite], 1 - _TOP)) if is_finite.any() else is_finite
     top_tau = stats.tau(values[top], truth[top]) if top.sum() >= 10 else np.nan
     best = int(np.nanargmax(values)) if np.isfinite(values).any() else -1
     arch = space.to_string(space.from_code(int(codes[best]))) if best >= 0 else ""
     test = float(truth[best]) if best >= 0 else np.nan
-    cells = int(known.sum())
-    whole = stats.Interval(stats.tau(values, truth), np.nan, np.nan, cells)
-    tau = stats.tau_interval(values, truth) if sampled else whole
+    cells = int(is_finite.sum())
+    estimate = stats.Interval(stats.tau(values, truth), np.nan, np.nan, cells)
+    tau = stats.tau_interval(values, truth) if sampled else estimate
     return Agreement(name, cells, int(np.isnan(values).sum()), tau, top_tau, test, arch)

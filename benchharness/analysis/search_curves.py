@@ -17,9 +17,9 @@ COLUMNS = ("skips", "parameter_free", "test", "valid", "valid_accuracy_pct", "en
 
 def supernets(frame: pd.DataFrame) -> pd.DataFrame:
     """The runs of `frame` whose supernets are all different: runs that share another run's supernet are left out."""
-    own = frame["supernet"].fillna("").where(lambda ids: ids != "", frame["run_id"])
-    shared = (own != frame["run_id"]) & own.isin(frame["run_id"])
-    return frame[~shared & ~own.duplicated()]
+    supernet_ids = frame["supernet"].fillna("").where(lambda ids: ids != "", frame["run_id"])
+    is_shared = (supernet_ids != frame["run_id"]) & supernet_ids.isin(frame["run_id"])
+    return frame[~is_shared & ~supernet_ids.duplicated()]
 
 
 def curves(frame: pd.DataFrame, tables: Tables = None, arrays: Mapping[str, Arrays] | None = None) -> pd.DataFrame:
@@ -35,8 +35,8 @@ def curves(frame: pd.DataFrame, tables: Tables = None, arrays: Mapping[str, Arra
     lengths = [len(trace) for trace in traces]
     if not sum(lengths):
         return pd.DataFrame(columns=["method", "dataset", "seed", "run_id", "epoch", *COLUMNS])
-    about = runs[["method", "dataset", "seed", "run_id"]].loc[runs.index.repeat(lengths)].reset_index(drop=True)
-    epochs = about.join(pd.DataFrame(list(chain.from_iterable(traces)), columns=list(store.EPOCH_COLUMNS)))
+    columns = runs[["method", "dataset", "seed", "run_id"]].loc[runs.index.repeat(lengths)].reset_index(drop=True)
+    epochs = columns.join(pd.DataFrame(list(chain.from_iterable(traces)), columns=list(store.EPOCH_COLUMNS)))
     keys = zip(runs["run_id"], runs["path"], strict=True)
     run_arrays = [(arrays or {}).get(run_id) or store.arrays(path) for run_id, path in keys]
     epochs["skip_margin"] = np.concatenate([*map(_margin, run_arrays, lengths)])

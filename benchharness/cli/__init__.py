@@ -49,22 +49,22 @@ _SPELT: Final = str.maketrans({"±": "+-", "–": "-", "…": "...", "×": "x", 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
     replace_closed()
-    words = list(sys.argv[1:] if argv is None else argv)
+    arguments = list(sys.argv[1:] if argv is None else argv)
     print_anyway()
     output = _Lasting.in_place_of_stdout()
-    code = _called(words)
-    if output is None or not (broken := output.ended()) or isinstance(broken, BrokenPipeError):
+    code = _called(arguments)
+    if output is None or not (write_error := output.ended()) or isinstance(write_error, BrokenPipeError):
         return code
-    return code or complain(f"not all of the output could be written: {broken.strerror}", FAILED)
+    return code or complain(f"not all of the output could be written: {write_error.strerror}", FAILED)
 
 
-def _called(words: list[str]) -> int:
+def _called(arguments: list[str]) -> int:
     try:
-        return _dispatch(words)
+        return _dispatch(arguments)
     except UserError as error:
         return complain(str(error), REFUSED)
     except KeyboardInterrupt:
-        return complain(f"interrupted; to try again: {shlex.join(['benchharness', *words])}", INTERRUPTED)
+        return complain(f"interrupted; to try again: {shlex.join(['benchharness', *arguments])}", INTERRUPTED)
     except NotADirectoryError as error:
         return complain(f"{error.filename}: a part of that path is a file, not a folder; choose another place", REFUSED)
     except OSError as error:
@@ -80,15 +80,15 @@ class _Lasting(io.FileIO):
     @classmethod
     def in_place_of_stdout(cls) -> Self | None:
         """Replace the process's standard output; None if there is none, or a caller has replaced it already."""
-        old = sys.stdout
-        if not isinstance(old, io.TextIOWrapper) or old is not sys.__stdout__:
+        stdout = sys.stdout
+        if not isinstance(stdout, io.TextIOWrapper) or stdout is not sys.__stdout__:
             return None
-        old.flush()
-        new = cls(old.fileno(), "w", closefd=False)
+        stdout.flush()
+        lasting = cls(stdout.fileno(), "w", closefd=False)
         sys.stdout = io.TextIOWrapper(
-            io.BufferedWriter(new), old.encoding, old.errors, line_buffering=old.line_buffering
+            io.BufferedWriter(lasting), stdout.encoding, stdout.errors, line_buffering=stdout.line_buffering
         )
-        return new
+        return lasting
 
     def write(self, content: Any) -> int:
         """Write `content`; after the first failure nothing more is written."""
@@ -118,40 +118,40 @@ def _spelt(error: UnicodeError) -> tuple[str, int]:
     return error.object[error.start : error.end].translate(_SPELT).encode("ascii", "replace").decode(), error.end
 
 
-def _dispatch(words: list[str]) -> int:
+def _dispatch(arguments: list[str]) -> int:
     if COMPLETING in os.environ:
         return _suggest()
-    if not words or words[0] in ("-h", "--help", "help"):
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(OVERVIEW, end="")
-        return DONE if words else REFUSED
-    if words[0] in ("-V", "--version"):
+        return DONE if arguments else REFUSED
+    if arguments[0] in ("-V", "--version"):
         from benchharness import __version__
 
         print(f"benchharness {__version__}")
         return DONE
-    if words[0] not in COMMANDS:
-        raise unknown("command", words[0], COMMANDS)
+    if arguments[0] not in COMMANDS:
+        raise unknown("command", arguments[0], COMMANDS)
     try:
-        return COMMANDS[words[0]](words[1:])
-    except SystemExit as left:  # argparse's --help
-        return int(left.code or 0)
+        return COMMANDS[arguments[0]](arguments[1:])
+    except SystemExit as exit_request:  # argparse's --help
+        return int(exit_request.code or 0)
 
 
 def _suggest() -> int:
     """Print the words that can follow in the command line that a shell is completing; ends the process."""
     from benchharness.cli.completion import suggest_among, words_before
 
-    if not (words := words_before()):
+    if not (arguments := words_before()):
         suggest_among("benchharness", COMMANDS)
-    return COMMANDS[words[0]](words[1:]) if words[0] in COMMANDS else REFUSED
+    return COMMANDS[arguments[0]](arguments[1:]) if arguments[0] in COMMANDS else REFUSED
 
 
 def _later(module: str, name: str) -> Callable[[list[str]], int]:
     """The command `name` of a module that is imported at the first call."""
 
-    def call(words: list[str]) -> int:
+    def call(arguments: list[str]) -> int:
         command: Callable[[list[str]], int] = getattr(import_module(f"benchharness.cli.{module}"), name)
-        return command(words)
+        return command(arguments)
 
     return call
 

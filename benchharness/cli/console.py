@@ -85,8 +85,8 @@ def summary(report: "Report") -> None:
             print(*(block.answers[question] for question in VERDICT), sep="\n")
         elif isinstance(block, TableBlock) and block.name.startswith("ranking"):
             print(f"\n{block.title}, test accuracy in percent")
-            shown = block.shown[[name for name in block.shown if name not in WIDER]]
-            _print(shown.columns, shown.to_numpy().tolist())
+            frame = block.shown[[name for name in block.shown if name not in WIDER]]
+            _print(frame.columns, frame.to_numpy().tolist())
 
 
 def architecture(facts: dict[str, Any]) -> None:
@@ -115,9 +115,9 @@ def run_details(facts: dict[str, Any]) -> None:
         print(f"{'cell':<12}#{facts['index']}  {facts['cell']}")
         reached = {name: value for name, value in facts["accuracies"].items() if value is not None}
         print(f"{'reaches':<12}{_pairs(reached) or 'no figures: no table holds the cell'}")
-    for part in ("measures", "options", "costs"):
-        if facts[part]:
-            print(f"{part:<12}{_pairs(facts[part])}")
+    for section in ("measures", "options", "costs"):
+        if facts[section]:
+            print(f"{section:<12}{_pairs(facts[section])}")
     print("settings")
     for name, value in facts["settings"].items():
         print(f"  {name:<22}{value}" + "  (changed)" * (name in facts["changed"]))
@@ -137,7 +137,10 @@ def protocols(presets: dict[str, dict[str, Any]], as_json: bool) -> None:
         print(json.dumps(presets, indent=1))
         return
     settings = [name for name in next(iter(presets.values())) if name != "name"]
-    _print(("setting", *presets), [(name, *(one[name] for one in presets.values())) for name in settings])
+    _print(
+        ("setting", *presets),
+        [(name, *(settings_of_preset[name] for settings_of_preset in presets.values())) for name in settings],
+    )
 
 
 def methods(as_json: bool = False) -> None:
@@ -146,7 +149,7 @@ def methods(as_json: bool = False) -> None:
     from benchharness.search import selection
 
     kinds = {name: built_in.load(name) for name in built_in.names()}
-    listed = {
+    rows_by_title = {
         "method": [(name, built_in.summary(kind), built_in.options(kind)) for name, kind in kinds.items()],
         "selection": [
             (name, (kind.__doc__ or "").splitlines()[0], selection.options(name))
@@ -155,20 +158,24 @@ def methods(as_json: bool = False) -> None:
     }
     if as_json:
         keys = ("name", "summary", "options")
-        print(json.dumps({f"{k}s": [dict(zip(keys, row, strict=True)) for row in rows] for k, rows in listed.items()}))
+        print(
+            json.dumps(
+                {f"{k}s": [dict(zip(keys, row, strict=True)) for row in rows] for k, rows in rows_by_title.items()}
+            )
+        )
         return
-    for title, rows in listed.items():
+    for title, rows in rows_by_title.items():
         _print((title, "what it is; options"), [(row[0], _described(row[1], row[2])) for row in rows])
 
 
 def imported_items(items: "list[Installed]", before: Iterable[Installed]) -> None:
     """Print what was imported, what it holds, and what it replaced."""
     installed(items)
-    old = {other[:2]: other for other in before}
+    items_before = {other[:2]: other for other in before}
     for item in items:
         if item.kind == "images":
             print(_contents(ImageSet.open(item.path)))
-        if (other := old.get(item[:2])) and other.sha256 == item.sha256:
+        if (other := items_before.get(item[:2])) and other.sha256 == item.sha256:
             print(f"{item.kind} {item.name}: the same as before")
         elif other:
             replacement = f"took the place of what {other.source} had given (sha256 {other.sha256[:16]}...)"
@@ -206,8 +213,8 @@ def _figure(item: dict[str, Any]) -> tuple[object, ...]:
 
 
 def _cost(item: dict[str, Any]) -> tuple[object, ...]:
-    odd = f"odd: {item['odd']}" if item["odd"] else ""
-    return item["name"], item["quantity"], f"{item['value']:.4g}", item["unit"] or "not stated", odd
+    odd_clause = f"odd: {item['odd']}" if item["odd"] else ""
+    return item["name"], item["quantity"], f"{item['value']:.4g}", item["unit"] or "not stated", odd_clause
 
 
 def _described(summary: str, options: dict[str, Any]) -> str:
@@ -247,14 +254,16 @@ def comparisons(compared: "Iterable[Comparison]", table: Table, recipe: "TrainCo
     "equal cells" is the table's mean over all cells that compute the same, which it trained each by itself.
     """
     rows = []
-    for one in compared:
-        ours = f"{one.ours.mean():.2f}" + (f"±{one.ours.std(ddof=1):.2f}" if len(one.ours) > 1 else "")
-        noise = "" if pd.isna(one.noise) else f"{one.noise:.2f}"
-        noise += f" ({one.noise_of})" if one.noise_of else ""
-        equal = f"{one.equals.mean():.2f} (n={len(one.equals)})" if len(one.equals) > 1 else ""
-        arch = short(table.arch(one.arch_index))
-        figures = one.metric, ours, f"{one.theirs:.2f}", f"{one.difference:+.2f}"
-        rows.append((one.arch_index, arch, *figures, noise, equal))
+    for comparison in compared:
+        ours = f"{comparison.ours.mean():.2f}" + (
+            f"±{comparison.ours.std(ddof=1):.2f}" if len(comparison.ours) > 1 else ""
+        )
+        noise = "" if pd.isna(comparison.noise) else f"{comparison.noise:.2f}"
+        noise += f" ({comparison.noise_of})" if comparison.noise_of else ""
+        equal = f"{comparison.equals.mean():.2f} (n={len(comparison.equals)})" if len(comparison.equals) > 1 else ""
+        arch = short(table.arch(comparison.arch_index))
+        figures = comparison.metric, ours, f"{comparison.theirs:.2f}", f"{comparison.difference:+.2f}"
+        rows.append((comparison.arch_index, arch, *figures, noise, equal))
     titles = "index", "architecture", "figure", "here", "table", "difference", "the table's seed noise", "equal cells"
     _print(titles, rows)
     settings = ", ".join(f"{key}={value}" for key, value in asdict(recipe).items() if key != "name")

@@ -8,7 +8,7 @@ from benchharness.cli.parser import DONE, FAILED, Parser, call_action
 from benchharness.io.files import path_of
 
 
-def data(words: list[str]) -> int:
+def data(arguments: list[str]) -> int:
     """Commands for the data folder."""
     actions: dict[str, Callable[[list[str]], int]] = {
         "import": _import,
@@ -17,17 +17,17 @@ def data(words: list[str]) -> int:
         "verify": _verify,
     }
     usage = "usage: benchharness data import PATH [--name NAME] [--size N] [--no-flip] | fetch NAME | list | verify"
-    return call_action("data", words, actions, usage)
+    return call_action("data", arguments, actions, usage)
 
 
-def _import(words: list[str]) -> int:
+def _import(arguments: list[str]) -> int:
     parser = Parser("data import", "Install a benchmark table, an image data set or a split file.")
     add = parser.add_argument
     add("path", metavar="PATH", help="a file or folder in a known layout, or a folder of images by class")
     add("--name", default="", help="name of images by class (default: the folder's name in lower case)")
     add("--size", type=int, metavar="N", help="height and width in pixels to which images are resized (default 32)")
     add("--no-flip", action="store_true", help="do not mirror images in training: mirrored they are of another class")
-    args = parser.read(words)
+    args = parser.read(arguments)
     from benchharness.cli import console
     from benchharness.data.importers import image_folder
     from benchharness.data.install import import_images
@@ -50,11 +50,11 @@ def _install(path: Path) -> None:
 
     before = catalog.imported_items()
     console.imported_items(data_sets.install(path), before)
-    for kind, name, place in catalog.doubled(path, data_sets.KINDS):
-        print(f"left out: {place}, since {kind} {name} came from elsewhere in {path}")
+    for kind, name, earlier_path in catalog.doubled(path, data_sets.KINDS):
+        print(f"left out: {earlier_path}, since {kind} {name} came from elsewhere in {path}")
 
 
-def _fetch(words: list[str]) -> int:
+def _fetch(arguments: list[str]) -> int:
     parser = Parser(
         "data fetch", "Download a public data set, check it and install it; the same command again goes on."
     )
@@ -62,7 +62,7 @@ def _fetch(words: list[str]) -> int:
     parser.add_argument(
         "--from", dest="origin", default="", metavar="URL|PATH", help="another address, or a local file"
     )
-    args = parser.read(words)
+    args = parser.read(arguments)
     from benchharness.cli import console
     from benchharness.io import catalog
     from benchharness.runs import data_sets
@@ -72,9 +72,9 @@ def _fetch(words: list[str]) -> int:
     return DONE
 
 
-def _list(words: list[str]) -> int:
+def _list(arguments: list[str]) -> int:
     parser = Parser("data list", "List installed tables and images.")
-    args = parser.with_json().read(words)
+    args = parser.with_json().read(arguments)
     from benchharness.cli import console
     from benchharness.io import catalog
     from benchharness.runs import data_sets
@@ -87,13 +87,20 @@ def _list(words: list[str]) -> int:
     return DONE
 
 
-def _verify(words: list[str]) -> int:
-    args = Parser("data verify", "Check the checksums and the content of everything installed.").with_json().read(words)
+def _verify(arguments: list[str]) -> int:
+    args = (
+        Parser("data verify", "Check the checksums and the content of everything installed.")
+        .with_json()
+        .read(arguments)
+    )
     from benchharness.runs import data_sets
 
     verified = data_sets.verify()
     if args.json:
-        problems = [{"kind": one.item.kind, "name": one.item.name, "problem": one.problem} for one in verified]
+        problems = [
+            {"kind": verification.item.kind, "name": verification.item.name, "problem": verification.problem}
+            for verification in verified
+        ]
         print(json.dumps(problems, indent=1))
     else:
         for item in verified:

@@ -7,11 +7,11 @@ from benchharness.cli.parser import DONE, FAILED, Parser, dataset_name
 from benchharness.compute.environment import wait_passively
 
 
-def new(words: list[str]) -> int:
+def new(arguments: list[str]) -> int:
     """Write the file of a new method."""
     parser = Parser("new", "Write the file of a new method: commented, and ready to run.")
     parser.add_argument("file", metavar="FILE.py")
-    args = parser.read(words)
+    args = parser.read(arguments)
     from benchharness.methods import _template
 
     _template.write_method_file(Path(args.file))
@@ -19,11 +19,11 @@ def new(words: list[str]) -> int:
     return DONE
 
 
-def check(words: list[str]) -> int:
+def check(arguments: list[str]) -> int:
     """Run the conformance checks of a method and say what failed and why."""
     parser = Parser("check", "Run the conformance checks of a method. This executes a file of your own.")
     parser.add_argument("method", metavar="FILE.py|NAME")
-    args = parser.with_json().read(words)
+    args = parser.with_json().read(arguments)
     wait_passively()
     from benchharness.runs.conformance import check_method as checked
 
@@ -35,7 +35,7 @@ def check(words: list[str]) -> int:
     return FAILED if any(finding.state == "failed" for finding in findings) else DONE
 
 
-def baselines(words: list[str]) -> int:
+def baselines(arguments: list[str]) -> int:
     """Run the searches that query the table, and print their accuracies."""
     parser = Parser("baselines", "Run searches of the table on simulated budgets; they see 12-epoch validation only.")
     add = parser.add_argument
@@ -43,7 +43,7 @@ def baselines(words: list[str]) -> int:
     add("--dataset", type=dataset_name, default="cifar10", help="a data set whose table is complete (default cifar10)")
     add("--budget", type=float, default=12_000.0, metavar="SECONDS", help="simulated seconds (default 12000)")
     add("--out", metavar="FILE.csv", help="write one row per run to this file")
-    args = parser.read(words)
+    args = parser.read(arguments)
     import pandas as pd
 
     from benchharness.runs.plan import parse_seeds

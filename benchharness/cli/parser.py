@@ -100,9 +100,9 @@ def report_place(results: Path, name: str) -> Path:
     It is `reports/<folder>/<name>` where the folder that holds the suite is not called `results`.
     """
     out = results.resolve().parent
-    own = "" if out.name == "results" else out.name  # two results folders have separate reports
-    path, here = out.parent / "reports" / own / name, Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
+    parent_name = "" if out.name == "results" else out.name  # two results folders have separate reports
+    path, working_folder = out.parent / "reports" / parent_name / name, Path.cwd()
+    return path.relative_to(working_folder) if path.is_relative_to(working_folder) else path
 
 
 def stoppable() -> None:

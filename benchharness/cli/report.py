@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from benchharness.table import Tables
 
 
-def report(words: list[str]) -> int:
+def report(arguments: list[str]) -> int:
     """Write the report of a results folder anew, or of every suite in a folder of several."""
     parser = Parser("report", "Write the report of a results folder anew; the same results give the same bytes.")
     parser.add_argument(
@@ -25,7 +25,7 @@ def report(words: list[str]) -> int:
     parser.add_argument("--out", metavar="FOLDER", help="where to write (default: reports/SUITE beside results)")
     parser.add_argument("--paper", action="store_true", help="only table and figure of a paper, to reports/SUITE-paper")
     parser.add_argument("--figures", default="png,svg,pdf", metavar="LIST", help="some of png,svg,pdf (default all)")
-    args = parser.read(words)
+    args = parser.read(arguments)
     formats = _formats(args.figures)
     folders = suites(results := Path(args.results))
     for folder in folders:
@@ -52,42 +52,42 @@ def suites(results: Path) -> list[Path]:
     """The suites at `results`: itself, or those it holds at any depth. Raises `UserError` if it is a part of one."""
     if any(results.glob("*/*/seed-*/spec.json")):
         return [results]
-    for parts in range(3):
-        if any(results.glob("*/" * parts + "spec.json")):
-            whole = Path(results.resolve(), *[".."] * (3 - parts)).resolve()
-            raise UserError(f"{str(results)!r} is a part of the suite {str(whole)!r}; name that")
+    for depth in range(3):
+        if any(results.glob("*/" * depth + "spec.json")):
+            ancestor = Path(results.resolve(), *[".."] * (3 - depth)).resolve()
+            raise UserError(f"{str(results)!r} is a part of the suite {str(ancestor)!r}; name that")
     from benchharness.store.listing import run_folders
 
     folders = run_folders(results) if results.is_dir() else []
-    runs = [path for place in folders if (path := Path(place)).name.startswith("seed-")]
-    places = {run.parents[2] for run in runs if len(run.parts) > 3}
-    return sorted(results / place for place in places if places.isdisjoint(place.parents)) or [results]
+    runs = [path for folder in folders if (path := Path(folder)).name.startswith("seed-")]
+    suite_folders = {run.parents[2] for run in runs if len(run.parts) > 3}
+    return sorted(results / folder for folder in suite_folders if suite_folders.isdisjoint(folder.parents)) or [results]
 
 
 def build_report(
     results: Path,
     out: str | None,
     tables: "Tables",
-    tell: "Callable[[Report], None]" = lambda _: None,
+    print_summary: "Callable[[Report], None]" = lambda _: None,
     formats: Sequence[str] = ("png", "svg", "pdf"),
     runs: "pd.DataFrame | None" = None,
 ) -> Path:
     """Write the report of `results` into `out`, by default into its place beside the results."""
     from benchharness import report
 
-    place = Path(out) if out else report_place(results, results.resolve().name)
-    return report.build(results, place, tables, tell, formats, runs)
+    report_folder = Path(out) if out else report_place(results, results.resolve().name)
+    return report.build(results, report_folder, tables, print_summary, formats, runs)
 
 
 def paper(results: Path, out: str | None, tables: "Tables", formats: Sequence[str]) -> Path:
     """Write the table and the figure for a paper into `out`, by default beside the report's place."""
     from benchharness.report import paper
 
-    place = Path(out) if out else report_place(results, f"{results.resolve().name}-paper")
-    return paper.write_paper(results, place, tables, formats)
+    paper_folder = Path(out) if out else report_place(results, f"{results.resolve().name}-paper")
+    return paper.write_paper(results, paper_folder, tables, formats)
 
 
-def query(words: list[str]) -> int:
+def query(arguments: list[str]) -> int:
     """Print all figures of one architecture."""
     parser = Parser("query", "Print all accuracies of one architecture, with data set, split, epochs and seed rule.")
     parser.add_argument("arch", metavar="ARCH|INDEX", help="'|op~0|+|op~0|op~1|+|op~0|op~1|op~2|', or its index")
@@ -95,7 +95,7 @@ def query(words: list[str]) -> int:
         "--dataset", type=dataset_name, default="cifar10", help="the data set whose table is used (default cifar10)"
     )
     parser.add_argument("--results", metavar="RESULTS", help="use the cells trained for these results, too")
-    args = parser.with_json().read(words)
+    args = parser.with_json().read(arguments)
     from benchharness.table import load_for
     from benchharness.table.measurements import with_measured
 
@@ -110,20 +110,20 @@ def query(words: list[str]) -> int:
     return DONE
 
 
-def methods(words: list[str]) -> int:
+def methods(arguments: list[str]) -> int:
     """Print the built-in methods and selections."""
     parser = Parser("methods", "List the methods and selections, one line each, with their options.")
-    args = parser.with_json().read(words)
+    args = parser.with_json().read(arguments)
     from benchharness.cli import console
 
     console.methods(args.json)
     return DONE
 
 
-def protocols(words: list[str]) -> int:
+def protocols(arguments: list[str]) -> int:
     """Print the protocols with their values."""
     parser = Parser("protocols", "List the presets of settings for `--protocol`; `--set` changes single values.")
-    args = parser.with_json().read(words)
+    args = parser.with_json().read(arguments)
     from benchharness.cli import console
     from benchharness.config import PROTOCOLS
 
@@ -131,21 +131,21 @@ def protocols(words: list[str]) -> int:
     return DONE
 
 
-def export(words: list[str]) -> int:
+def export(arguments: list[str]) -> int:
     """Write all runs into one tidy file."""
     parser = Parser("export", "Write all runs to one tidy file: a row per run and benchmark data set.")
     parser.add_argument("results", metavar="RESULTS", help="a results folder, of one suite or of several")
     parser.add_argument(
         "--out", required=True, metavar="FILE", help="the file to write: a name ending in .csv or .parquet"
     )
-    args = parser.read(words)
+    args = parser.read(arguments)
     if Path(args.out).suffix not in (".csv", ".parquet"):
         raise UserError(f"{args.out!r} ends in neither .csv nor .parquet")
     from benchharness.analysis import export
 
     results, out = Path(args.results), Path(args.out)
-    written = export.write_runs(results, out, tables_if_installed(results))
-    print(f"{written.rows} rows in {args.out}")
-    for sentence in written.missing:
+    path = export.write_runs(results, out, tables_if_installed(results))
+    print(f"{path.rows} rows in {args.out}")
+    for sentence in path.missing:
         complain(sentence, DONE)
     return DONE

@@ -8,12 +8,12 @@ from benchharness.cli.parser import DONE, FAILED, Parser, tables_if_installed
 from benchharness.compute.environment import wait_passively
 
 
-def show(words: list[str]) -> int:
+def show(arguments: list[str]) -> int:
     """Print everything about one run."""
     parser = Parser("show", "Print one run: settings, cell, accuracies, times, and the error if it failed.")
     parser.add_argument("run_id", metavar="RUN_ID", help="the end of the run's folder name, or its first four digits")
     parser.add_argument("--results", default="results", metavar="FOLDER", help="where the run is (default results)")
-    args = parser.with_json().read(words)
+    args = parser.with_json().read(arguments)
     from benchharness.analysis.run_details import details
     from benchharness.cli import console
     from benchharness.store.run_folder import find_run
@@ -27,11 +27,11 @@ def show(words: list[str]) -> int:
     return DONE
 
 
-def doctor(words: list[str]) -> int:
+def doctor(arguments: list[str]) -> int:
     """Print what is wrong with a results folder and what to do."""
     parser = Parser("doctor", "Check every run of a results folder; prints problems and remedies, and changes nothing.")
     parser.add_argument("results", metavar="RESULTS", help="a results folder, of one suite or of several")
-    args = parser.with_json().read(words)
+    args = parser.with_json().read(arguments)
     from benchharness.store.doctor import examine
 
     diagnosis = examine(Path(args.results))
@@ -44,11 +44,12 @@ def doctor(words: list[str]) -> int:
     if len(diagnosis.sources) > 1:
         each = ", ".join(f"{number} with {digest[:16]}" for digest, number in diagnosis.sources.items())
         print(f"runs were made with {len(diagnosis.sources)} sources of benchharness (sha256): {each}")
-    print(f"{diagnosis.runs} runs looked at, {len({one.path for one in diagnosis.findings})} with something to say")
+    paths = {finding_of_run.path for finding_of_run in diagnosis.findings}
+    print(f"{diagnosis.runs} runs looked at, {len(paths)} with something to say")
     return FAILED if diagnosis.findings else DONE
 
 
-def rerun(words: list[str]) -> int:
+def rerun(arguments: list[str]) -> int:
     """Make a finished run again, and compare the two."""
     parser = Parser("rerun", "Make a finished run again from its folder. This executes its method file, if it has one.")
     add = parser.add_argument
@@ -57,31 +58,31 @@ def rerun(words: list[str]) -> int:
     add("--results", default="results", metavar="FOLDER", help="where the run is (default results)")
     add("--out", default="rerun", metavar="FOLDER", help="where to make it, without --check (default rerun)")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    args = parser.read(words)
+    args = parser.read(arguments)
     wait_passively()
     from benchharness.runs.reproduce import repeat
     from benchharness.store.run_folder import find_run
 
     folder = find_run(Path(args.results), args.run_id)
     with tempfile.TemporaryDirectory(prefix="benchharness-") as scratch:
-        repeated = repeat(folder, Path(scratch if args.check else args.out), args.device)
-    for change in repeated.circumstances:
+        repetition = repeat(folder, Path(scratch if args.check else args.out), args.device)
+    for change in repetition.circumstances:
         print(f"not as it was: {change}")
-    for difference in repeated.differences:
+    for difference in repetition.differences:
         print(f"DIFFERS  {difference}")
-    if not repeated.differences:
+    if not repetition.differences:
         print(f"{folder.name}: made again, and every bit of its record, arrays and trace is the same")
     if not args.check:
-        print(f"made again in {repeated.folder}")
-    return FAILED if repeated.differences else DONE
+        print(f"made again in {repetition.folder}")
+    return FAILED if repetition.differences else DONE
 
 
-def merge(words: list[str]) -> int:
+def merge(arguments: list[str]) -> int:
     """Merge results folders of several machines."""
     parser = Parser("merge", "Merge results folders: every run once. The source folders do not change.")
     parser.add_argument("results", nargs="+", metavar="RESULTS", help="results folders, of one suite or of several")
     parser.add_argument("--out", required=True, metavar="FOLDER", help="the merged folder; may hold runs already")
-    args = parser.read(words)
+    args = parser.read(arguments)
     from benchharness.store.merge import merge as merged
 
     total = merged([Path(folder) for folder in args.results], Path(args.out))

@@ -37,11 +37,11 @@ if TYPE_CHECKING:
     from benchharness.table import Tables
 
 
-def run(words: list[str]) -> int:
+def run(arguments: list[str]) -> int:
     """Make the searches of a plan, then write the report and print its summary."""
     parser = Parser("run", "Make the searches of a plan. Finished runs are not made again.")
-    args = _request(parser).read(words)
-    return _until_stopped(["run", *words], lambda: _run(args))
+    args = _request(parser).read(arguments)
+    return _until_stopped(["run", *arguments], lambda: _run(args))
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -73,29 +73,29 @@ def _run(args: argparse.Namespace) -> int:
     return code
 
 
-def compare(words: list[str]) -> int:
+def compare(arguments: list[str]) -> int:
     """A method against its baselines, or one results folder against another; prints the verdicts."""
     parser = Parser("compare", "Compare a method with its baselines: makes missing runs, then prints the verdicts.")
     parser.add_argument("folders", nargs="*", metavar="RESULTS", help="two results folders to compare with each other")
     parser.add_argument("--method", help="the method, spelt as for `run`")
     parser.add_argument("--baselines", default="darts", help="baselines, spelt as for `run --methods` (default darts)")
-    args = _request(parser).read(words)
+    args = _request(parser).read(arguments)
     if args.shard:
         raise UserError("compare takes no --shard; `benchharness run` does")
     if args.folders:
         return _folders(args)
     if not args.method or args.methods:
         raise UserError("compare takes --method and --baselines, or two results folders")
-    return _until_stopped(["compare", *words], lambda: _contest(args))
+    return _until_stopped(["compare", *arguments], lambda: _contest(args))
 
 
-def _until_stopped(words: list[str], work: Callable[[], int]) -> int:
+def _until_stopped(arguments: list[str], work: Callable[[], int]) -> int:
     """The exit code of `work`; if Ctrl-C or SIGTERM ends it, the command that resumes is printed."""
     stoppable()
     try:
         return work()
     except KeyboardInterrupt:
-        command = shlex.join(["benchharness", *words])
+        command = shlex.join(["benchharness", *arguments])
         sentence = f"interrupted; nothing finished is lost, and this goes on from here: {command}"
         return complain(sentence, INTERRUPTED)
 
@@ -126,7 +126,7 @@ def _contest(args: argparse.Namespace) -> int:
         suite = replace(suite, seeds=_shared_seeds(suite, store))
     plan = plan_of(suite)
     method, *baselines = [spec for _, spec in _requested(suite)]
-    if same := [one.method for one in baselines if one.run_id == method.run_id]:
+    if same := [baseline.method for baseline in baselines if baseline.run_id == method.run_id]:
         raise UserError(f"{args.method} and its baseline {same[0]} are one method, of the same content and options")
     out = Path(args.reports) if args.reports else report_place(store.path, f"{suite.name}-{method.label}")
     check_place(out)
@@ -211,14 +211,14 @@ def _suite(args: argparse.Namespace) -> "Suite":
     if args.fast:
         args.set, args.training = [*(f"{key}={value}" for key, value in suite.FAST.items()), *args.set], False
         args.seeds, args.suite = args.seeds or "0", args.suite or "fast"
-    given = args.suite or ""
-    is_file = given.endswith(".toml") or os.sep in given
-    base = suite.load_suite(Path(given)) if is_file else suite.Suite()
-    parts = {key: getattr(args, key) for key in ("methods", "seeds", "dataset", "protocol")}
-    resolved, args.choice = base.changed(suite.parse_settings(args.set), **parts).resolved()
+    requested_suite = args.suite or ""
+    is_file = requested_suite.endswith(".toml") or os.sep in requested_suite
+    base = suite.load_suite(Path(requested_suite)) if is_file else suite.Suite()
+    request = {key: getattr(args, key) for key in ("methods", "seeds", "dataset", "protocol")}
+    resolved, args.choice = base.changed(suite.parse_settings(args.set), **request).resolved()
     if args.choice:
         print(f"data set {resolved.dataset}: {args.choice}", flush=True)  # before torch is loaded, which takes seconds
-    return suite.with_name(resolved, given) if given and not is_file else resolved
+    return suite.with_name(resolved, requested_suite) if requested_suite and not is_file else resolved
 
 
 def _announce(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> "dict[str, Status]":
@@ -241,15 +241,15 @@ def _perform(plan: "list[Job]", store: "Store", statuses: "dict[str, Status]", a
     from benchharness.runs.ending import perform_with_progress
 
     options, tables = _run_options(plan, args), tables_if_installed(store.path, quiet=True)
-    args.failed, paused = [], 0
+    args.failed, pauses = [], 0
     for outcome in perform_with_progress(plan, store, statuses, options, tables, args.quiet, args.verbose):
         if outcome.state == "failed":
             args.failed.append(f"{outcome.spec.name} seed {outcome.spec.seed}")
-        paused += outcome.state == "paused"
-    if paused:
-        why = f"{paused} of {sum(len(job.specs) for job in plan)} runs pause"
+        pauses += outcome.state == "paused"
+    if pauses:
+        reason = f"{pauses} of {sum(len(job.specs) for job in plan)} runs pause"
         turn = "without --epochs-now it goes on with them" if args.epochs_now else "the same command goes on with them"
-        return complain(f"more to do: {why}; {turn}", MORE)
+        return complain(f"more to do: {reason}; {turn}", MORE)
     return FAILED if args.failed else DONE
 
 
@@ -279,24 +279,24 @@ def _checked(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> int
 
     options = _run_options(plan, args)
     check_plan(plan, options)
-    foretold = estimate(plan, store, options, timing=True)
-    if foretold is None:
+    forecast = estimate(plan, store, options, timing=True)
+    if forecast is None:
         return DONE
-    if foretold.ways:
-        print(f"{foretold}; trainings of cells and the report come on top", flush=True)
-    for failure in foretold.failures:
+    if forecast.ways:
+        print(f"{forecast}; trainings of cells and the report come on top", flush=True)
+    for failure in forecast.failures:
         complain(f"{failure}; the run would fail", FAILED)
-    return FAILED if foretold.failures else DONE
+    return FAILED if forecast.failures else DONE
 
 
 def _say_repeated(suite: "Suite") -> None:
     """Print a note for each method that is named twice, in whatever spelling; it is run once."""
     spelt_first: dict[str, str] = {}
-    for spelt, spec in _requested(suite):
+    for spelling, spec in _requested(suite):
         if spec.run_id in spelt_first:
             first = spelt_first[spec.run_id]
-            complain(f"note: {spelt.strip()} is asked for twice, also as {first}; it is run once", DONE)
-        spelt_first.setdefault(spec.run_id, spelt.strip())
+            complain(f"note: {spelling.strip()} is asked for twice, also as {first}; it is run once", DONE)
+        spelt_first.setdefault(spec.run_id, spelling.strip())
 
 
 def _requested(suite: "Suite") -> "list[tuple[str, RunSpec]]":
@@ -306,7 +306,7 @@ def _requested(suite: "Suite") -> "list[tuple[str, RunSpec]]":
     """
     from benchharness.runs.runner import plan_of
 
-    return [(one, plan_of(replace(suite, methods=one))[0].specs[-1]) for one in suite.methods.split(",")]
+    return [(method, plan_of(replace(suite, methods=method))[0].specs[-1]) for method in suite.methods.split(",")]
 
 
 def _shared_seeds(suite: "Suite", store: "Store") -> str:
@@ -314,25 +314,25 @@ def _shared_seeds(suite: "Suite", store: "Store") -> str:
     from benchharness.runs.runner import plan_of
     from benchharness.store import read
 
-    shared = set(map(int, read(store.path)["seed"])) if store.path.is_dir() else set()
-    for spelt in suite.methods.split(",") if shared else ():
-        jobs = plan_of(replace(suite, methods=spelt, seeds=",".join(map(str, sorted(shared)))))
-        shared = {job.base.seed for job in jobs if store.status(job.specs[-1]) == "done"}
-        if not shared:
+    seeds = set(map(int, read(store.path)["seed"])) if store.path.is_dir() else set()
+    for spelling in suite.methods.split(",") if seeds else ():
+        jobs = plan_of(replace(suite, methods=spelling, seeds=",".join(map(str, sorted(seeds)))))
+        seeds = {job.base.seed for job in jobs if store.status(job.specs[-1]) == "done"}
+        if not seeds:
             break
-    return ",".join(map(str, sorted(shared))) or suite.seeds
+    return ",".join(map(str, sorted(seeds))) or suite.seeds
 
 
 def _say_failed(args: argparse.Namespace) -> None:
     if args.failed:
-        many = f"{len(args.failed)} runs" if len(args.failed) > 1 else "1 run"
-        print(f"{many} failed: {', '.join(args.failed)}; the same command tries again")
+        count = f"{len(args.failed)} runs" if len(args.failed) > 1 else "1 run"
+        print(f"{count} failed: {', '.join(args.failed)}; the same command tries again")
 
 
 def _until(text: str) -> float:
     """The time, in seconds since the epoch, that is `text` from now: `540s`, `9m`, `1h30m` or plain seconds."""
     match = re.fullmatch(r"(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s?)?", text.strip(), re.ASCII)
-    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    hours, minutes, seconds = (int(number or 0) for number in match.groups()) if match else (0, 0, 0)
     if not (total := 3600 * hours + 60 * minutes + seconds):
         raise UserError(f"--for {text[:40]!r} is no time; write 540s, 9m or 1h30m")
     return time.time() + total

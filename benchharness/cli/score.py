@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".csv", ".parquet")
 
 
-def score(words: list[str]) -> int:
+def score(arguments: list[str]) -> int:
     """Score cells without training them, and print how the scores rank them against the table."""
     purpose = "Score cells without training them: by zero-cost proxies, or with the weights of a finished supernet."
     parser = Parser("score", f"{purpose} The same command goes on where it stopped.")
@@ -33,7 +33,7 @@ def score(words: list[str]) -> int:
     add("--jobs", type=int, metavar="N", help="number of processes (default: one per core, or per GPU)")
     add("--device", default="auto", help="auto, cpu, cuda or cuda:N (default auto)")
     add("--out", required=True, metavar="FILE", help="file to write, a row per cell: ends in .csv or .parquet")
-    args = parser.read(words)
+    args = parser.read(arguments)
     if bool(args.measures) == bool(args.run):
         raise UserError("score takes proxies (such as synflow,snip) or --run ID, one of them")
     if Path(args.out).suffix not in SUFFIXES:
@@ -101,10 +101,10 @@ def _completed(
     from benchharness.compute.devices import slots
     from benchharness.io.progress import with_counts
 
-    left = len(scores.missing(codes))
-    jobs = slots(args.device, max(1, left)) if args.jobs is None else args.jobs
-    done = scores.complete(codes, jobs, devices)
-    for _ in with_counts((one for count in done for one in range(count)), left, name):
+    missing_count = len(scores.missing(codes))
+    jobs = slots(args.device, max(1, missing_count)) if args.jobs is None else args.jobs
+    counts = scores.complete(codes, jobs, devices)
+    for _ in with_counts((cell for count in counts for cell in range(count)), missing_count, name):
         pass
     return scores.values(codes)
 
@@ -128,10 +128,10 @@ def _tell(codes: "np.ndarray", scores: "dict[str, np.ndarray]", dataset: str) ->
     from benchharness.cli.parser import tables_if_installed
 
     rows: list[Any] = []
-    for one in against(codes, scores, dataset, tables_if_installed()):
-        bounds = "" if np.isnan(one.tau.low) else f" [{one.tau.low:.3f}, {one.tau.high:.3f}]"
-        figures = f"{one.tau.value:.3f}{bounds}", f"{one.top_tau:.3f}", f"{one.test:.2f}"
-        rows.append((one.name, one.cells, one.undefined, *figures, one.best))
+    for agreement in against(codes, scores, dataset, tables_if_installed()):
+        bounds = "" if np.isnan(agreement.tau.low) else f" [{agreement.tau.low:.3f}, {agreement.tau.high:.3f}]"
+        figures = f"{agreement.tau.value:.3f}{bounds}", f"{agreement.top_tau:.3f}", f"{agreement.test:.2f}"
+        rows.append((agreement.name, agreement.cells, agreement.undefined, *figures, agreement.best))
     console.scores(rows)
-    about = f"Kendall's tau-b with the table's test accuracy of {dataset}"
-    print(f"tau: {about} [95 % interval where cells are a sample]; {NULL} is what size alone reaches")
+    title = f"Kendall's tau-b with the table's test accuracy of {dataset}"
+    print(f"tau: {title} [95 % interval where cells are a sample]; {NULL} is what size alone reaches")

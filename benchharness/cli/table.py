@@ -12,7 +12,7 @@ _USAGE = """usage: benchharness table import PATH | info [NAME] | export [NAME] 
                          | build --dataset NAME [--sample N | --all] [--seeds K] | check [ARCH ...] --dataset NAME"""
 
 
-def table(words: list[str]) -> int:
+def table(arguments: list[str]) -> int:
     """Commands for one table."""
     actions: dict[str, Callable[[list[str]], int]] = {
         "import": _import,
@@ -22,10 +22,10 @@ def table(words: list[str]) -> int:
         "build": table_build.build,
         "check": table_build.check,
     }
-    return call_action("table", words, actions, _USAGE)
+    return call_action("table", arguments, actions, _USAGE)
 
 
-def _import(words: list[str]) -> int:
+def _import(arguments: list[str]) -> int:
     purpose = "Install a benchmark table, or latencies and energies: official files, or CSV, JSON or Parquet."
     parser = Parser("table import", f"{purpose} Official files are pickles; nothing that they name is run.")
     parser.add_argument("path", metavar="PATH", help="a file, or the folder of NATS-Bench's small form")
@@ -41,7 +41,7 @@ def _import(words: list[str]) -> int:
     parser.add_argument(
         "--unit", default="", help="every column is a cost in ms, us, mJ, uJ or J (default: by its name)"
     )
-    args = parser.read(words)
+    args = parser.read(arguments)
     from benchharness.cli import console
     from benchharness.table.install import import_any
 
@@ -56,8 +56,8 @@ def _mapping(pairs: Sequence[str]) -> dict[str, str]:
     return {ours: theirs for ours, _, theirs in (pair.partition("=") for pair in pairs)}
 
 
-def _info(words: list[str]) -> int:
-    args = _named("table info", "What a table holds, and where it comes from.").with_json().read(words)
+def _info(arguments: list[str]) -> int:
+    args = _named("table info", "What a table holds, and where it comes from.").with_json().read(arguments)
     from benchharness.table.summary import info
 
     rows = info(args.name)
@@ -68,21 +68,21 @@ def _info(words: list[str]) -> int:
     return DONE
 
 
-def _export(words: list[str]) -> int:
+def _export(arguments: list[str]) -> int:
     parser = _named("table export", "A whole table as columns, one row an architecture.")
     parser.add_argument("--out", required=True, metavar="FILE", help="a name ending in .csv, .json or .parquet")
-    args = parser.read(words)
+    args = parser.read(arguments)
     from benchharness.table import columns, load_table
 
     print(f"{columns.write_table(load_table(args.name), Path(args.out))} rows in {args.out}")
     return DONE
 
 
-def _verify(words: list[str]) -> int:
+def _verify(arguments: list[str]) -> int:
     args = (
         _named("table verify", "Check rows, known optima, closed-form costs and checksums of a table.")
         .with_json()
-        .read(words)
+        .read(arguments)
     )
     from benchharness.table.summary import verify
 

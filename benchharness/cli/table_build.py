@@ -17,21 +17,21 @@ SAMPLE: Final = 500
 """Functional classes that `table build` trains by default."""
 
 
-def build(words: list[str]) -> int:
+def build(arguments: list[str]) -> int:
     """Train a sample of architectures, or all, on a data set, and install the table."""
     purpose = "Measure a table by training one architecture of every functional class asked for."
     parser = Parser("table build", f"{purpose} The same command goes on where it stopped.")
     add = parser.add_argument
     add("--dataset", type=dataset_name, required=True, help="a data set that `benchharness data list` shows, or digits")
-    many = parser.add_mutually_exclusive_group()
-    many.add_argument(
+    size_options = parser.add_mutually_exclusive_group()
+    size_options.add_argument(
         "--sample", type=int, default=SAMPLE, metavar="N", help="functional classes trained (default 500)"
     )
-    many.add_argument("--all", action="store_true", help="train all 6,466")
+    size_options.add_argument("--all", action="store_true", help="train all 6,466")
     add("--seeds", type=int, default=2, metavar="K", help="trainings per architecture (default 2)")
     add("--name", default="", help="name of the table (default: that of the data set)")
     add("--out", metavar="FILE.npz", help="write the table there instead of installing it")
-    args = _trained(parser, "digits for digits, else small").read(words)
+    args = _trained(parser, "digits for digits, else small").read(arguments)
     from benchharness import config
     from benchharness.data import load_images
     from benchharness.table import DATASETS
@@ -39,16 +39,16 @@ def build(words: list[str]) -> int:
 
     images = load_images(args.dataset)
     recipe = _recipe(args, config.RECIPES["digits" if images.name == "digits" else "small"])
-    everything = measuring.representatives()
-    number = len(everything) if args.all else args.sample
-    if not 1 <= number <= len(everything):
-        raise UserError(f"sample={number} is out of range; there are 1 to {len(everything)} functional classes")
+    all_codes = measuring.representatives()
+    number = len(all_codes) if args.all else args.sample
+    if not 1 <= number <= len(all_codes):
+        raise UserError(f"sample={number} is out of range; there are 1 to {len(all_codes)} functional classes")
     if args.seeds < 1:
         raise UserError(f"seeds={args.seeds} is out of range; it must be 1 or more")
-    codes, journal = everything[:number].tolist(), measuring.Journal(images, recipe)
-    left = len(journal.missing(codes, args.seeds))
+    codes, journal = all_codes[:number].tolist(), measuring.Journal(images, recipe)
+    missing_count = len(journal.missing(codes, args.seeds))
     _announce(f"{number} functional classes x {args.seeds} seeds on {images.label}", journal, codes, args.seeds)
-    if not _trained_all(journal, codes, args, left):
+    if not _trained_all(journal, codes, args, missing_count):
         return INTERRUPTED
     name = args.name or (f"{images.name}-measured" if images.name in DATASETS else images.name)
     table = journal.table(codes, args.seeds, name)
@@ -56,7 +56,7 @@ def build(words: list[str]) -> int:
     return DONE
 
 
-def check(words: list[str]) -> int:
+def check(arguments: list[str]) -> int:
     """Train architectures anew and compare with a table."""
     purpose = "Train architectures by a table's own recipe and compare: are our networks the benchmark's networks?"
     parser = Parser("table check", purpose)
@@ -65,7 +65,7 @@ def check(words: list[str]) -> int:
     add("--dataset", type=dataset_name, default="cifar10", help="data set, and so the table (default cifar10)")
     add("--sample", type=int, default=3, metavar="N", help="architectures to draw if none is named (default 3)")
     add("--seeds", type=int, default=1, metavar="K", help="trainings of each (default 1)")
-    args = _trained(parser, "the table's own, else nas-bench-201").read(words)
+    args = _trained(parser, "the table's own, else nas-bench-201").read(arguments)
     from benchharness.cli.console import comparisons
     from benchharness.data import load_images
     from benchharness.space import order
@@ -92,22 +92,24 @@ def check(words: list[str]) -> int:
     return DONE
 
 
-def _announce(what: str, journal: "Journal", codes: "list[int]", seeds: int) -> None:
+def _announce(title: str, journal: "Journal", codes: "list[int]", seeds: int) -> None:
     missing = journal.missing(codes, seeds)
-    begun = sum(journal.unfinished(*training).exists() for training in missing)
-    goes_on = f", {begun} of them begun" if begun else ""
-    print(f"{what}: {len(missing)} trainings to make{goes_on}", flush=True)
+    begun_count = sum(journal.unfinished(*training).exists() for training in missing)
+    goes_on = f", {begun_count} of them begun" if begun_count else ""
+    print(f"{title}: {len(missing)} trainings to make{goes_on}", flush=True)
 
 
-def _trained_all(journal: "Journal", codes: "list[int]", args: argparse.Namespace, left: int) -> bool:
-    """Make the `left` trainings that a journal lacks; False if Ctrl-C or SIGTERM stopped them."""
+def _trained_all(journal: "Journal", codes: "list[int]", args: argparse.Namespace, missing_count: int) -> bool:
+    """Make the `missing_count` trainings that a journal lacks; False if Ctrl-C or SIGTERM stopped them."""
     from benchharness.io.progress import with_counts
     from benchharness.training.completion import train_options
 
     stoppable()
     try:
         for _ in with_counts(
-            journal.measure(codes, args.seeds, train_options(args.jobs, args.device, left)), left, "trained"
+            journal.measure(codes, args.seeds, train_options(args.jobs, args.device, missing_count)),
+            missing_count,
+            "trained",
         ):
             pass
     except KeyboardInterrupt:
@@ -125,15 +127,15 @@ def _trained(parser: Parser, default: str) -> Parser:
     return parser
 
 
-def _recipe(args: argparse.Namespace, own: "TrainConfig | None" = None) -> "TrainConfig":
-    """The named recipe, else the table's `own`, else the benchmark's, with the changes of `--set`."""
+def _recipe(args: argparse.Namespace, table_recipe: "TrainConfig | None" = None) -> "TrainConfig":
+    """The named recipe, else `table_recipe`, else the benchmark's, with the changes of `--set`."""
     from benchharness import config
     from benchharness.config import with_changes
     from benchharness.runs import suite
 
     changes = suite.parse_settings(args.set)
-    if own is not None and not args.recipe:
-        return config.checked(with_changes(own, changes))
+    if table_recipe is not None and not args.recipe:
+        return config.checked(with_changes(table_recipe, changes))
     return config.recipe(args.recipe or "nas-bench-201", changes)
 
 

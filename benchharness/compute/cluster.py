@@ -116,11 +116,11 @@ class _Dispatch(Generic[Job, Result]):
 
     def _look(self) -> Iterator[tuple[int, Exception]]:
         """Update the list of workers; yields the jobs that are blamed for deaths of workers."""
-        present = self._listed()
-        for address in self.workers.keys() - present.keys():
+        workers = self._listed()
+        for address in self.workers.keys() - workers.keys():
             yield from self._leave(address)
-        for address in present.keys() - self.workers.keys():
-            self.workers[address] = present[address]
+        for address in workers.keys() - self.workers.keys():
+            self.workers[address] = workers[address]
             self._send(address, None, eval, worker_report.EXPRESSION, worker_report.request(self.work.__module__))
 
     def _listed(self) -> dict[str, str]:
@@ -128,14 +128,14 @@ class _Dispatch(Generic[Job, Result]):
         if self.client.status != "running":
             raise _gone()
         try:
-            about = self.client.sync(self.client.scheduler.identity, n_workers=-1, callback_timeout=ANSWER_SECONDS)
+            identity = self.client.sync(self.client.scheduler.identity, n_workers=-1, callback_timeout=ANSWER_SECONDS)
         except TimeoutError:
             self.answering = False
             return self.workers
         except OSError as error:
             raise _gone() from error
         self.answering = True
-        beating = {address: worker for address, worker in about["workers"].items() if self._beats(address, worker)}
+        beating = {address: worker for address, worker in identity["workers"].items() if self._beats(address, worker)}
         return {
             address: address if worker["name"] == address else f"{worker['name']} at {address}"
             for address, worker in beating.items()
@@ -143,12 +143,12 @@ class _Dispatch(Generic[Job, Result]):
 
     def _beats(self, address: str, worker: Mapping[str, Any]) -> bool:
         """Whether a worker's heartbeat has changed lately, by this machine's clock alone."""
-        now = time.monotonic()
-        last, since = self.pulses.get(address, (None, now))
+        seconds_now = time.monotonic()
+        last, since = self.pulses.get(address, (None, seconds_now))
         if worker["last_seen"] != last:
-            self.pulses[address] = worker["last_seen"], now
+            self.pulses[address] = worker["last_seen"], seconds_now
             return True
-        return now - since < SILENT_SECONDS
+        return seconds_now - since < SILENT_SECONDS
 
     def _leave(self, address: str) -> Iterator[tuple[int, Exception]]:
         """Forget a worker; its job goes to the end of the queue, or is given up if it killed too many workers."""
@@ -188,7 +188,7 @@ class _Dispatch(Generic[Job, Result]):
             task, *args, key=name, workers=[address], allow_other_workers=False, pure=False, retries=0
         )
         self.errands[name] = Errand(future, address, key)
-        future.add_done_callback(lambda done: self.ended.put(done.key))
+        future.add_done_callback(lambda finished_future: self.ended.put(finished_future.key))
 
     def _recall(self, errand: Errand) -> None:
         del self.errands[errand.future.key]
@@ -235,18 +235,18 @@ class _Dispatch(Generic[Job, Result]):
     def _judge(self, address: str, answer: Mapping[str, str]) -> None:
         """Decide by a worker's report whether it can make runs."""
         self.workers[address] += f" on {answer['host']}"
-        wrong = worker_report.shortcoming(answer)
-        other = not wrong and worker_report.difference(answer)
-        if wrong or (other and not self.rules.any_source):
-            self._exclude(address, wrong or f"{other}; install the same there, or take it with --any-source")
+        reason = worker_report.shortcoming(answer)
+        other = not reason and worker_report.difference(answer)
+        if reason or (other and not self.rules.any_source):
+            self._exclude(address, reason or f"{other}; install the same there, or take it with --any-source")
             return
         self.fit.add(address)
         if other:
             self.rules.tell(f"the dask worker {self.workers[address]} {other}; its runs' records say so")
 
-    def _exclude(self, address: str, why: str) -> None:
+    def _exclude(self, address: str, reason: str) -> None:
         self.fit.discard(address)
-        self.unfit[address] = f"the dask worker {self.workers[address]} {why}"
+        self.unfit[address] = f"the dask worker {self.workers[address]} {reason}"
         self.rules.tell(f"{self.unfit[address]}; it gets no runs of this command")
 
     def _mind_idleness(self) -> None:
@@ -254,9 +254,9 @@ class _Dispatch(Generic[Job, Result]):
         if self.answering and (self.fit or self.given or not self.waiting):
             self.idle_since = None
             return
-        now = time.monotonic()
-        self.idle_since = self.idle_since or now
-        idle = now - self.idle_since
+        seconds_now = time.monotonic()
+        self.idle_since = self.idle_since or seconds_now
+        idle = seconds_now - self.idle_since
         if self.workers and len(self.unfit) == len(self.workers) and idle > UNFIT_SECONDS:
             raise UserError(f"no dask worker can make these runs: {'; '.join(self.unfit.values())}; {_GOES_ON}")
         if self.rules.patience and idle > self.rules.patience:

@@ -45,11 +45,11 @@ def source_sha256() -> str:
     """
     package = Path(__file__).resolve().parents[1]
     modules = sorted((path.relative_to(package).with_suffix("").parts, path) for path in package.rglob("*.py"))
-    importable = [(parts, path) for parts, path in modules if all(map(str.isidentifier, parts))]
+    importable = [(module_path, path) for module_path, path in modules if all(map(str.isidentifier, module_path))]
     digest = hashlib.sha256()
-    for parts, path in importable:
+    for module_path, path in importable:
         content = path.read_bytes().replace(b"\r\n", b"\n")
-        digest.update(f"{'.'.join(parts)} {len(content)}\n".encode() + content)
+        digest.update(f"{'.'.join(module_path)} {len(content)}\n".encode() + content)
     return digest.hexdigest() if importable else ""
 
 
@@ -72,12 +72,14 @@ def _git() -> dict[str, Any] | None:
 
     For a copy without git history, the commit in the variable `BENCHHARNESS_COMMIT`.
     """
-    here = Path(__file__).resolve().parents[2]
-    if not (here / ".git").exists():
+    package_root = Path(__file__).resolve().parents[2]
+    if not (package_root / ".git").exists():
         carried = os.environ.get("BENCHHARNESS_COMMIT")
         return {"commit": carried, "changed": None} if carried else None
-    commit = _output("git", "-C", str(here), "rev-parse", "HEAD")
-    changes = _output("git", "-C", str(here), "status", "--porcelain", "--untracked-files=no", "--", "benchharness")
+    commit = _output("git", "-C", str(package_root), "rev-parse", "HEAD")
+    changes = _output(
+        "git", "-C", str(package_root), "status", "--porcelain", "--untracked-files=no", "--", "benchharness"
+    )
     return {"commit": commit, "changed": None if changes is None else bool(changes)}
 
 
@@ -117,7 +119,7 @@ def _torch_flags() -> dict[str, Any] | None:
 
 def _output(*command: str) -> str | None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        process = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return process.stdout.strip()

@@ -37,13 +37,13 @@ def processes(
     """
     replace_closed()
     warnings.filterwarnings("ignore", "A worker stopped while", UserWarning)  # what became of its job is told anyway
-    waiting, suspects = dict(jobs), dict[int, Job]()
-    while waiting:
-        started: dict[int, Job] = {}
+    jobs_left, suspects = dict(jobs), dict[int, Job]()
+    while jobs_left:
+        jobs_begun: dict[int, Job] = {}
         try:
-            yield from _pool(work, waiting, started, count)
+            yield from _pool(work, jobs_left, jobs_begun, count)
         except TerminatedWorkerError:
-            suspects |= started
+            suspects |= jobs_begun
     for key, job in suspects.items():
         try:
             yield from _pool(work, {key: job}, {}, 1)
@@ -55,26 +55,26 @@ def new_processes(work: Callable[[Job], Result], jobs: Mapping[int, Job], count:
     """Each job's key and result as they finish in `count` new processes."""
     with ProcessPoolExecutor(count) as pool:
         keys = {pool.submit(work, job): key for key, job in jobs.items()}
-        for done in as_completed(keys):
-            yield keys[done], done.result()
+        for future in as_completed(keys):
+            yield keys[future], future.result()
 
 
 def _pool(
-    work: Callable[[Job], Result], waiting: dict[int, Job], started: dict[int, Job], count: int
+    work: Callable[[Job], Result], jobs_left: dict[int, Job], jobs_begun: dict[int, Job], count: int
 ) -> Iterator[tuple[int, Result]]:
-    """Run all jobs in `waiting`; `started` holds the jobs that are under way."""
+    """Run all jobs in `jobs_left`; `jobs_begun` holds the jobs that are under way."""
 
     def handed_out() -> Iterator[Any]:
-        while waiting:
-            key = next(iter(waiting))
-            started[key] = waiting.pop(key)
-            yield delayed(_in_worker)(work, key, started[key], os.getpid())
+        while jobs_left:
+            key = next(iter(jobs_left))
+            jobs_begun[key] = jobs_left.pop(key)
+            yield delayed(_in_worker)(work, key, jobs_begun[key], os.getpid())
 
-    # One job at a time to each worker, none dispatched ahead: `started` is then exactly what a dead pool loses.
+    # One job at a time to each worker, none dispatched ahead: `jobs_begun` is then exactly what a dead pool loses.
     # With n_jobs=1 joblib would work in this very process.
     pool = Parallel(n_jobs=max(2, count), return_as="generator_unordered", batch_size=1, pre_dispatch=count)
     for key, result in pool(handed_out()):
-        started.pop(key)
+        jobs_begun.pop(key)
         yield key, result
 
 

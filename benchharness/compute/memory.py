@@ -15,4 +15,4 @@ def ran_out(error: BaseException) -> bool:
         return True
     if isinstance(error, torch.AcceleratorError) and getattr(error, "error_code", 0) == _CUDA_ERROR_MEMORY_ALLOCATION:
         return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _WORDS)
+    return isinstance(error, RuntimeError) and any(phrase in str(error) for phrase in _WORDS)

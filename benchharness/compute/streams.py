@@ -13,10 +13,10 @@ def replace_closed() -> None:
     Otherwise the next opened file would get the number of such a stream, and child processes would write into it; and
     joblib could not start child processes, since it flushes these streams.
     """
-    closed = [name for name in _STREAMS if (stream := getattr(sys, name)) is None or stream.closed]
-    for name in closed:
+    closed_names = [name for name in _STREAMS if (stream := getattr(sys, name)) is None or stream.closed]
+    for name in closed_names:
         _occupy(_STREAMS[name])
-    for name in closed:
+    for name in closed_names:
         setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: PTH123, SIM115
 
 

@@ -14,8 +14,8 @@ EXPRESSION: Final = "exec(source, space) or space['report'](*words)"
 
 def request(needed: str) -> dict[str, Any]:
     """The names for `EXPRESSION`: the source of `report`, and the modules that it imports, `needed` last."""
-    words = (_PACKAGE, environment.__name__, needed)
-    return {"source": inspect.getsource(report), "space": {}, "words": words}
+    names = (_PACKAGE, environment.__name__, needed)
+    return {"source": inspect.getsource(report), "space": {}, "words": names}
 
 
 def report(package: str, digest: str, needed: str) -> dict[str, str]:
@@ -52,8 +52,12 @@ def difference(answer: Mapping[str, str]) -> str:
     """How the worker's package differs from this one; empty if it does not."""
     if answer["version"] != _version():
         return f"has benchharness {answer['version']}, here is {_version()}"
-    here, there = environment.source_sha256(), answer["source"]
-    return "" if here == there else f"has another source of benchharness (sha256 {there[:16]}, here {here[:16]})"
+    own_source, worker_source = environment.source_sha256(), answer["source"]
+    return (
+        ""
+        if own_source == worker_source
+        else f"has another source of benchharness (sha256 {worker_source[:16]}, here {own_source[:16]})"
+    )
 
 
 def _version() -> str:

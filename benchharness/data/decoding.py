@@ -58,8 +58,8 @@ def _brightest(file: Path) -> tuple[str, int]:
     try:
         with (
             warnings.catch_warnings(action="ignore"),
-            open_file(file, _BYTES_LIMIT) as opened,
-            Image.open(opened, formats=FORMATS) as image,
+            open_file(file, _BYTES_LIMIT) as stream,
+            Image.open(stream, formats=FORMATS) as image,
         ):
             if image.mode.startswith("I") and image.width * image.height <= _PIXELS_LIMIT:
                 return "grey", int(np.asarray(image).max(initial=0))
@@ -82,7 +82,7 @@ def square(file: Path, pixels: int, bits: int = 16) -> UInt8[np.ndarray, "3 size
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is lower
-            with open_file(file, _BYTES_LIMIT) as opened, Image.open(opened, formats=FORMATS) as image:
+            with open_file(file, _BYTES_LIMIT) as stream, Image.open(stream, formats=FORMATS) as image:
                 if image.width * image.height > _PIXELS_LIMIT:
                     raise UserError(f"{file} has too many pixels: {image.width}x{image.height}")
                 return _resized(image, pixels, bits)

@@ -56,16 +56,16 @@ class DeviceImages:
         """Augmented batches of `size` images in this `order`; all random numbers are drawn before the first batch."""
         return self.moved(order.split(size), rng)
 
-    def moved(self, parts: Sequence[Tensor], rng: torch.Generator | None) -> Iterator[Batch]:
-        """A batch of the images at each of the `parts`, augmented with random numbers from `rng`, or not without `rng`.
+    def moved(self, index_parts: Sequence[Tensor], rng: torch.Generator | None) -> Iterator[Batch]:
+        """A batch of the images at each of `index_parts`, augmented with random numbers from `rng` if there is one.
 
         All random numbers are copied to the device before the first batch, so that no later batch waits for a copy.
         """
-        return self.batches(self.draw(parts, rng))
+        return self.batches(self.draw(index_parts, rng))
 
-    def draw(self, parts: Sequence[Tensor], rng: torch.Generator | None) -> Draw:
-        """The random choices for batches of the images at `parts`, drawn from `rng`; does not use the device."""
-        sizes, images = tuple(map(len, parts)), torch.cat(list(parts))
+    def draw(self, index_parts: Sequence[Tensor], rng: torch.Generator | None) -> Draw:
+        """The random choices for batches of the images at `index_parts`, drawn from `rng`; does not use the device."""
+        sizes, images = tuple(map(len, index_parts)), torch.cat(list(index_parts))
         count = len(images)
         if rng is None:
             return Draw(sizes, images, torch.full((2, count), self.crop), torch.zeros(count, dtype=torch.bool))
@@ -88,12 +88,12 @@ class DeviceImages:
             pixels = self.padded[start : start + size, :, *inner]
             yield Batch(self._normalised(pixels), self.labels[start : start + size])
 
-    def _batches(self, parts: Sequence[Tensor], rows: Tensor, columns: Tensor) -> Iterator[Batch]:
+    def _batches(self, index_parts: Sequence[Tensor], rows: Tensor, columns: Tensor) -> Iterator[Batch]:
         channels, start = torch.arange(3, device=self.device).view(1, 3, 1, 1), 0
-        for index in parts:
+        for index in index_parts:
             span = slice(start, start + len(index))
-            place = (index.view(-1, 1, 1, 1), channels, rows[span, None, :, None], columns[span, None, None, :])
-            yield Batch(self._normalised(self.padded[place]), self.labels[index])
+            pixel_index = (index.view(-1, 1, 1, 1), channels, rows[span, None, :, None], columns[span, None, None, :])
+            yield Batch(self._normalised(self.padded[pixel_index]), self.labels[index])
             start += len(index)
 
     def _normalised(self, pixels: Tensor) -> Tensor:

@@ -45,12 +45,12 @@ def digits() -> ImageSet:
     source, rng = _source(), np.random.default_rng(1797)
     order = rng.permutation(len(source.labels))
     ends = np.cumsum(_SOURCES)
-    rendered = [
-        _render(Digits(source.images[own], source.labels[own]), count, rng)
-        for own, count in zip(np.split(order, ends[:-1]), COUNTS, strict=True)
+    pictures = [
+        _render(Digits(source.images[labels_of_part], source.labels[labels_of_part]), count, rng)
+        for labels_of_part, count in zip(np.split(order, ends[:-1]), COUNTS, strict=True)
     ]
-    train = Part(*(np.concatenate(both) for both in zip(*rendered[:2], strict=True)))
-    test = rendered[2]
+    train = Part(*(np.concatenate(both) for both in zip(*pictures[:2], strict=True)))
+    test = pictures[2]
     names = tuple(map(str, range(10)))
     return build_image_set("digits", train, test, names, label="Digits in clutter", flip=False, crop=0)
 
@@ -64,14 +64,14 @@ def _render(source: Digits, count: int, rng: np.random.Generator) -> Part:
     """`count` images of the digits in `source`: grey, as three equal channels."""
     canvas = np.zeros((count, SIZE + 2 * _SIDE, SIZE + 2 * _SIDE), np.uint8)
     for _ in range(CLUTTER):
-        piece = source.images[rng.integers(len(source.labels), size=count)] * _windows(count, rng)
-        _lay(canvas, piece, rng.integers(-2, SIZE - 5, (2, count)))
-    shown = rng.integers(len(source.labels), size=count)
-    _lay(canvas, source.images[shown], rng.integers(0, SIZE - _SIDE + 1, (2, count)))
+        first_digits = source.images[rng.integers(len(source.labels), size=count)] * _windows(count, rng)
+        _lay(canvas, first_digits, rng.integers(-2, SIZE - 5, (2, count)))
+    labels_index = rng.integers(len(source.labels), size=count)
+    _lay(canvas, source.images[labels_index], rng.integers(0, SIZE - _SIDE + 1, (2, count)))
     ink = canvas[:, _SIDE:-_SIDE, _SIDE:-_SIDE].astype(np.int16)
     noise = rng.integers(-NOISE, NOISE + 1, (2, *ink.shape), dtype=np.int16).sum(0)
     grey = np.clip(_DARK + ink * _BRIGHT // _DEPTH + noise, 0, 255).astype(np.uint8)
-    return Part(np.repeat(grey[:, None], 3, axis=1), source.labels[shown])
+    return Part(np.repeat(grey[:, None], 3, axis=1), source.labels[labels_index])
 
 
 def _windows(count: int, rng: np.random.Generator) -> UInt8[np.ndarray, "pieces 8 8"]:
@@ -89,9 +89,9 @@ def _lay(canvas: UInt8[np.ndarray, "images high wide"], ink: UInt8[np.ndarray, "
     """Draw a digit or piece into every image, its corner at row and column `at`; the brighter of two pixels stays."""
     down, right = np.asarray(at) + _SIDE
     reach = np.arange(_SIDE)
-    place = (
+    pixel_index = (
         np.arange(len(canvas))[:, None, None],
         (down[:, None] + reach)[:, :, None],
         (right[:, None] + reach)[:, None, :],
     )
-    canvas[place] = np.maximum(canvas[place], ink)
+    canvas[pixel_index] = np.maximum(canvas[pixel_index], ink)

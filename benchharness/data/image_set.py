@@ -90,13 +90,13 @@ def build_image_set(
     ones. Other sets are labelled `label` or `name`, and normalised by their own training images. `crop` defaults to the
     benchmark's. Raises `UserError` if shapes, types, classes or labels do not fit the data set.
     """
-    known = KNOWN.get(name)
-    classes = classes or tuple(map(str, range(known.classes if known else int(train.labels.max(initial=-1)) + 1)))
+    kind = KNOWN.get(name)
+    classes = classes or tuple(map(str, range(kind.classes if kind else int(train.labels.max(initial=-1)) + 1)))
     check_parts(name, train, test, classes)
     sha256 = _as_learnt(name, _digest(*train, *test), flip)
-    label = _known_label(name, train, test, sha256, reencoded) if known else label or name
-    mean, std = (known.mean, known.std) if known else moments(train.images)
-    border = crop if crop is not None else known.crop if known else CROP
+    label = _known_label(name, train, test, sha256, reencoded) if kind else label or name
+    mean, std = (kind.mean, kind.std) if kind else moments(train.images)
+    border = crop if crop is not None else kind.crop if kind else CROP
     return ImageSet(name, label, *train, *test, classes, mean, std, sha256, flip, border)
 
 
@@ -116,8 +116,8 @@ def _is_whole(values: dict[str, Any]) -> bool:
     texts = all(isinstance(values[key], str) and values[key] for key in ("name", "label", "sha256"))
     numbers = all(_are(values[key], float | int) and len(values[key]) == 3 for key in ("mean", "std"))
     flip, crop = values.get("flip", True), values.get("crop", CROP)
-    moved = type(flip) is bool and type(crop) is int and 0 <= crop < LIMIT_CROP
-    return texts and numbers and moved and _are(values["classes"], str) and min(values["std"]) > 0
+    is_augmentation = type(flip) is bool and type(crop) is int and 0 <= crop < LIMIT_CROP
+    return texts and numbers and is_augmentation and _are(values["classes"], str) and min(values["std"]) > 0
 
 
 def _are(values: Any, kind: Any) -> bool:

@@ -25,10 +25,10 @@ def import_images(
     damaged, or the name belongs to another data set.
     """
     path = path_of(path)
-    called = name or "-".join(path.resolve().name.lower().split())
-    if canonical(called) in RESERVED:
-        raise UserError(f"{called!r} is the name of another data set or table; give this one its own with --name")
+    set_name = name or "-".join(path.resolve().name.lower().split())
+    if canonical(set_name) in RESERVED:
+        raise UserError(f"{set_name!r} is the name of another data set or table; give this one its own with --name")
     if path.exists():
         for note in image_folder.files(path).notes:  # an error in the layout is raised before one in the name
             say(note)
-    return catalog.install_with(IMAGES, called, path, image_folder.ByClass(called, check_pixels(size), flip))
+    return catalog.install_with(IMAGES, set_name, path, image_folder.ByClass(set_name, check_pixels(size), flip))

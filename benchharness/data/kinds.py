@@ -59,11 +59,13 @@ def canonical(dataset: str) -> str:
 def check_parts(name: str, train: Part, test: Part, classes: tuple[str, ...]) -> None:
     """Raise `UserError` if types, shapes, labels or classes do not fit the data set called `name`."""
     pixels, number = _expected(name, train, classes)
-    for what, (images, labels) in (("training", train), ("test", test)):
+    for purpose, (images, labels) in (("training", train), ("test", test)):
         if images.dtype != np.uint8 or labels.dtype != np.int64:
-            raise UserError(f"{what} images of {name} are {images.dtype}, labels {labels.dtype}; not uint8 and int64")
+            raise UserError(
+                f"{purpose} images of {name} are {images.dtype}, labels {labels.dtype}; not uint8 and int64"
+            )
         if images.shape != (len(labels), 3, pixels, pixels) or len(labels) == 0:
-            raise UserError(f"{what} images of {name} have shape {images.shape} for {len(labels)} labels")
+            raise UserError(f"{purpose} images of {name} have shape {images.shape} for {len(labels)} labels")
         if labels.min() < 0 or labels.max() >= number:
             raise UserError(f"{name} has labels 0 to {number - 1}; got {labels.min()} to {labels.max()}")
     if len(classes) != number:

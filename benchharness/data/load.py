@@ -15,9 +15,9 @@ def names() -> tuple[str, ...]:
 
 def canonical_name(name: str) -> str:
     """Our spelling of the data set `name`; raises `UserError`, which says how to import one, if it does not exist."""
-    if (spelt := canonical(name)) not in (available := names()):
+    if (canonical_spelling := canonical(name)) not in (available := names()):
         raise UserError(f"{unknown('data set', name, available)}; `benchharness data import PATH` brings in others")
-    return spelt
+    return canonical_spelling
 
 
 def version(name: str) -> int:

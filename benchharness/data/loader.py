@@ -21,35 +21,37 @@ _MISSING = " (drawn by seed: the benchmark's own split file is not installed)"
 _REORDERED = " (whose indices count the images in their official order, and these are in another)"
 
 
-def split(images: ImageSet, settings: SearchConfig, seed: int, given: Split | None = None) -> Split:
+def split(images: ImageSet, settings: SearchConfig, seed: int, benchmark_split: Split | None = None) -> Split:
     """The two halves of `images` according to `settings`; `settings.images` limits their size by a draw with `seed`.
 
     The `benchmark` split halves CIFAR-10's training images. On other data sets it is NATS-Bench's: weights learn from
-    all training images, and alpha from the x-valid half of the test images. `given` is the split of the released file;
-    without it, a seeded draw replaces it, and `Split.words` says so.
+    all training images, and alpha from the x-valid half of the test images. `benchmark_split` is that of the released
+    file; without it, a seeded draw replaces it, and `Split.words` says so.
     """
     total = len(images.train_labels)
     if settings.split == "benchmark" and images.name != "cifar10":
-        whole = _nats(images, given)
-    elif settings.split == "benchmark" and given is not None:
+        halves = _nats(images, benchmark_split)
+    elif settings.split == "benchmark" and benchmark_split is not None:
         reordered = is_reordered(images.name, images.train_labels, images.test_labels)
-        whole = given._replace(words=given.words + _REORDERED * reordered)
+        halves = benchmark_split._replace(words=benchmark_split.words + _REORDERED * reordered)
     elif settings.split == "halves":
-        whole = Split(np.arange(total // 2), np.arange(total // 2, total), "first half / last half")
+        halves = Split(np.arange(total // 2), np.arange(total // 2, total), "first half / last half")
     else:
         missing = _MISSING if settings.split == "benchmark" else ""
-        whole = Split(*_random_halves(images.name, total), f"seeded random halves{missing}")
-    if not settings.images or settings.images // 2 > min(map(len, whole[:2])):
-        return whole
-    return _part(whole, images.name, settings.images // 2, seed)
+        halves = Split(*_random_halves(images.name, total), f"seeded random halves{missing}")
+    if not settings.images or settings.images // 2 > min(map(len, halves[:2])):
+        return halves
+    return _part(halves, images.name, settings.images // 2, seed)
 
 
-def _nats(images: ImageSet, given: Split | None) -> Split:
+def _nats(images: ImageSet, benchmark_split: Split | None) -> Split:
     total = len(images.train_labels)
-    validating = _random_halves(images.name, len(images.test_labels))[1] if given is None else given.valid
-    missing = _MISSING if given is None else ""
-    words = f"all training images / x-valid half of the test images{missing}"
-    return Split(np.arange(total), total + validating, words)
+    validating = (
+        _random_halves(images.name, len(images.test_labels))[1] if benchmark_split is None else benchmark_split.valid
+    )
+    missing = _MISSING if benchmark_split is None else ""
+    description = f"all training images / x-valid half of the test images{missing}"
+    return Split(np.arange(total), total + validating, description)
 
 
 def _random_halves(name: str, count: int) -> tuple[Integer[np.ndarray, " train"], Integer[np.ndarray, " valid"]]:
@@ -57,20 +59,25 @@ def _random_halves(name: str, count: int) -> tuple[Integer[np.ndarray, " train"]
     return np.sort(order[: count // 2]), np.sort(order[count // 2 :])
 
 
-def _part(whole: Split, name: str, size: int, seed: int) -> Split:
+def _part(halves: Split, name: str, size: int, seed: int) -> Split:
     rng = generator("images", name, seed)
-    train, valid = (half[torch.randperm(len(half), generator=rng)[:size].numpy()] for half in whole[:2])
-    return Split(train, valid, f"{size} + {size} images drawn by seed from: {whole.words}")
+    train, valid = (half[torch.randperm(len(half), generator=rng)[:size].numpy()] for half in halves[:2])
+    return Split(train, valid, f"{size} + {size} images drawn by seed from: {halves.words}")
 
 
 class Stream:
     """Batches of both halves; they depend only on data set, seed and epoch, so checkpoints store nothing of them."""
 
     def __init__(
-        self, images: ImageSet, settings: SearchConfig, seed: int, device: torch.device, given: Split | None = None
+        self,
+        images: ImageSet,
+        settings: SearchConfig,
+        seed: int,
+        device: torch.device,
+        benchmark_split: Split | None = None,
     ) -> None:
         self.settings, self.seed, self.name = settings, seed, images.name
-        self.split = split(images, settings, seed, given)
+        self.split = split(images, settings, seed, benchmark_split)
         self.train, self.valid = (DeviceImages(images, index, device) for index in self.split[:2])
         self.about: dict[str, Any] = {
             "label": images.label,

@@ -38,21 +38,21 @@ def difference(name: str, sha256: str, train: Part, test: Part) -> str:
 
     Empty also for a data set whose official digests are not known.
     """
-    known = OFFICIAL.get(name)
-    if known is None or sha256 == known.whole:
+    digests = OFFICIAL.get(name)
+    if digests is None or sha256 == digests.whole:
         return ""
-    return "other order" if unordered((train, test)) == known.unordered else "other pixels"
+    return "other order" if unordered((train, test)) == digests.unordered else "other pixels"
 
 
 def is_reordered(name: str, train_labels: Int[np.ndarray, " images"], test_labels: Int[np.ndarray, " tests"]) -> bool:
     """Whether the labels show that the images are not in the official order."""
-    known = OFFICIAL.get(name)
+    digests = OFFICIAL.get(name)
     labels = np.concatenate([train_labels, test_labels]).astype("<i8")
-    return known is not None and hashlib.sha256(labels.data).hexdigest() != known.labels
+    return digests is not None and hashlib.sha256(labels.data).hexdigest() != digests.labels
 
 
 def unordered(parts: Iterable[Part]) -> str:
     """A digest of labelled images that does not depend on their order."""
-    pairs = (pair for part in parts for pair in zip(part.images, part.labels.astype("<i8"), strict=True))
+    pairs = (pair for split in parts for pair in zip(split.images, split.labels.astype("<i8"), strict=True))
     single = sorted(hashlib.sha256(image.tobytes() + label.tobytes()).digest() for image, label in pairs)
     return hashlib.sha256(b"".join(single)).hexdigest()

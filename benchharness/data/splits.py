@@ -55,21 +55,21 @@ def load_split(path: Path | str) -> Split:
     first, second = halves.values()
     if both := np.intersect1d(first, second).tolist():
         raise UserError(f"{path} has {len(both)} indices in both halves, the first {both[0]}")
-    words = f"split file {path.name}"
+    description = f"split file {path.name}"
     if "xtest" not in halves:
-        return Split(halves["train"], halves["valid"], words)
+        return Split(halves["train"], halves["valid"], description)
     if len(first) != len(second) or max(first[-1], second[-1]) != 2 * len(first) - 1:
         raise UserError(f"{path} does not divide test images: {len(first)} x-valid and {len(second)} x-test indices")
-    return Split(np.array([], np.int64), halves["xvalid"], words)
+    return Split(np.array([], np.int64), halves["xvalid"], description)
 
 
 def check_benchmark_split(split: Split) -> Split:
     """`split`, described as the benchmark's own; raises `UserError` if it is another split."""
-    for name, half, known in zip(("training", "validation"), split[:2], _BENCHMARK, strict=True):
+    for name, half, expected in zip(("training", "validation"), split[:2], _BENCHMARK, strict=True):
         sha256 = hashlib.sha256(",".join(map(str, np.sort(half).tolist())).encode()).hexdigest()
-        if sha256 != known:
+        if sha256 != expected:
             problem = f"the {name} half of {split.words} is not the benchmark's own"
-            raise UserError(f"{problem}: sha256 {sha256[:16]}... where it should be {known[:16]}...")
+            raise UserError(f"{problem}: sha256 {sha256[:16]}... where it should be {expected[:16]}...")
     return split._replace(words="the benchmark's own split")
 
 

@@ -31,18 +31,18 @@ def members(path: Path, most: int, largest: int) -> Iterator[tuple[PurePosixPath
     damaged, even after its last file, if it has more than `most` members or one of more than `largest` bytes, or if a
     member is a link, occurs twice, or leads out of the archive.
     """
-    places: set[PurePosixPath] = set()
+    names: set[PurePosixPath] = set()
     with open_file(path, SOURCE_BYTES) as file:
         try:
             with unpacking(file) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
                 for count, member in enumerate(archive):
-                    place = _checked(path, member, places)
+                    name = _checked(path, member, names)
                     if count >= most:
                         raise UserError(f"{path} is refused: it has more than {most} members")
                     if member.size > largest:
-                        raise UserError(f"{path} is refused: {place} has {member.size} bytes, too many for one of it")
+                        raise UserError(f"{path} is refused: {name} has {member.size} bytes, too many for one of it")
                     if content := archive.extractfile(member):
-                        yield place, partial(_read, content, path)
+                        yield name, partial(_read, content, path)
                 _check_end(stream, path)
         except DAMAGE as error:
             raise UserError(f"{path} is a damaged archive ({error})") from None
@@ -70,16 +70,16 @@ def drain(stream: IO[bytes] | io.BufferedIOBase) -> None:
 
 def _check_end(stream: IO[bytes], path: Path) -> None:
     """Raise `UserError` if anything but zeros follows the end mark of an archive, at which `tarfile` stops reading."""
-    while piece := stream.read(_PIECE):
-        if piece.strip(b"\0"):
+    while chunk := stream.read(_PIECE):
+        if chunk.strip(b"\0"):
             raise UserError(f"{path} is refused: more follows behind the end of the archive")
 
 
-def _checked(path: Path, member: tarfile.TarInfo, places: set[PurePosixPath]) -> PurePosixPath:
-    place = PurePosixPath(member.name)
-    if place.is_absolute() or ".." in place.parts or not (member.isfile() or member.isdir()):
+def _checked(path: Path, member: tarfile.TarInfo, names: set[PurePosixPath]) -> PurePosixPath:
+    name = PurePosixPath(member.name)
+    if name.is_absolute() or ".." in name.parts or not (member.isfile() or member.isdir()):
         raise UserError(f"{path} is refused: its member {member.name[:80]!r} is a link or leads out of the archive")
-    if place in places and member.isfile():
+    if name in names and member.isfile():
         raise UserError(f"{path} is refused: it has {member.name[:80]!r} twice")
-    places.add(place)
-    return place
+    names.add(name)
+    return name

@@ -81,8 +81,8 @@ class Verified(NamedTuple):
 
 def data_folder() -> Path:
     """The data folder: `BENCHHARNESS_DATA`, else the system's folder for a user's data."""
-    given = os.environ.get("BENCHHARNESS_DATA")
-    return path_of(given) if given else user_folder("data")
+    variable = os.environ.get("BENCHHARNESS_DATA")
+    return path_of(variable) if variable else user_folder("data")
 
 
 def measured_folder() -> Path:
@@ -129,10 +129,8 @@ def installed(kinds: Sequence[Kind]) -> list[Installed]:
     """All data of these kinds in the data folder: imported items first, then source files that lie in it."""
     items = [item for item in _manifest() if item.kind in {kind.name for kind in kinds}]
     names = {(item.kind, item.name) for item in items}
-    standing = [
-        source for source in first_sources(data_folder(), kinds) if (source.kind.name, source.name) not in names
-    ]
-    return items + [_standing(source) for source in standing]
+    sources = [source for source in first_sources(data_folder(), kinds) if (source.kind.name, source.name) not in names]
+    return items + [_standing(source) for source in sources]
 
 
 def verify(kinds: Sequence[Kind], name: str = "") -> list[Verified]:
@@ -147,11 +145,11 @@ def find_installed(kind: Kind, name: str) -> Path:
 
     Raises `UserError` if it is missing; the error names the command that imports it.
     """
-    place = data_folder() / kind.name / f"{name}{kind.suffix}"
-    named = is_name(name)
-    if named and place.is_file():
-        return place
-    cached = set(_cache(kind.name).glob(f"{name}-*{kind.suffix}")) if named else set()
+    installed_path = data_folder() / kind.name / f"{name}{kind.suffix}"
+    has_name = is_name(name)
+    if has_name and installed_path.is_file():
+        return installed_path
+    cached = set(_cache(kind.name).glob(f"{name}-*{kind.suffix}")) if has_name else set()
     for path in source_places(data_folder()) if cached else ():
         if (target := _cached(kind, name, path)) in cached:
             return target
@@ -178,8 +176,8 @@ def _cache(kind: str) -> Path:
 
 def _cached(kind: Kind, name: str, path: Path) -> Path:
     """Path of the cached conversion of `path`; it changes whenever the source does."""
-    parts = [path, *sorted(path.iterdir())] if path.is_dir() else [path]
-    stats = [(str(part.absolute()), part.stat().st_size, part.stat().st_mtime_ns) for part in parts]
+    files = [path, *sorted(path.iterdir())] if path.is_dir() else [path]
+    stats = [(str(file.absolute()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     key = hashlib.sha256(repr((_SCHEMA, stats)).encode()).hexdigest()[:16]
     return _cache(kind.name) / f"{name}-{key}{kind.suffix}"
 
@@ -193,7 +191,7 @@ def _writing(root: Path, lock: Path) -> Iterator[None]:
             yield
     except OSError as error:
         hint = "set BENCHHARNESS_DATA (or XDG_CACHE_HOME, for what is converted) to a folder of yours"
-        reason = next(filter(None, (getattr(one, "strerror", "") for one in (error, error.__cause__))), error)
+        reason = next(filter(None, (getattr(cause, "strerror", "") for cause in (error, error.__cause__))), error)
         raise UserError(f"cannot write {root} ({reason}); {hint}") from error
 
 
@@ -206,13 +204,13 @@ def _convert(source: Source, target: Path) -> Path:
     return target
 
 
-def _sums(converted: Path) -> Path:
+def _sums(path: Path) -> Path:
     """Path of the file with the checksums of a conversion and of its source."""
-    return converted.with_name(f"{converted.name}.sums")
+    return path.with_name(f"{path.name}.sums")
 
 
-def _read_sums(converted: Path) -> _Sums:
-    return read_json(_sums(converted), _Sums) or {"source_sha256": "", "sha256": ""}
+def _read_sums(path: Path) -> _Sums:
+    return read_json(_sums(path), _Sums) or {"source_sha256": "", "sha256": ""}
 
 
 def _install(source: Source) -> Installed:
@@ -233,8 +231,8 @@ def _install(source: Source) -> Installed:
 def _standing(source: Source) -> Installed:
     files = sorted(source.path.iterdir()) if source.path.is_dir() else [source.path]
     size = sum(file.stat().st_size for file in files)
-    known = _read_sums(_cached(source.kind, source.name, source.path))["source_sha256"]
-    return Installed(source.kind.name, source.name, source.path, str(source.path), known, "", size)
+    known_sha256 = _read_sums(_cached(source.kind, source.name, source.path))["source_sha256"]
+    return Installed(source.kind.name, source.name, source.path, str(source.path), known_sha256, "", size)
 
 
 def _manifest() -> list[Installed]:
@@ -252,8 +250,8 @@ def _sha256(path: Path) -> str:
     """SHA-256 of a file's content, or of the names and checksums of a folder's files."""
     if path.is_dir():
         items = [item for item in sorted(path.iterdir()) if item.is_file() or _is_visible_folder(item)]
-        listed = [f"{item.name} {_sha256(item)}" for item in items]
-        return hashlib.sha256("\n".join(listed).encode()).hexdigest()
+        lines = [f"{item.name} {_sha256(item)}" for item in items]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
     with open_file(path, SOURCE_BYTES) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -268,18 +266,18 @@ def _problem(item: Installed, kind: Kind) -> str:
     if item.sha256 and _sha256(item.path) != item.sha256:
         return f"{item.path} has changed since it was installed; import it again"
     try:
-        place = find_installed(kind, item.name)
-        kind.native.read_source(place)
+        path = find_installed(kind, item.name)
+        kind.native.read_source(path)
     except UserError as error:
         return str(error)
-    return "" if item.sha256 else _standing_problem(item, place)
+    return "" if item.sha256 else _standing_problem(item, path)
 
 
-def _standing_problem(item: Installed, place: Path) -> str:
+def _standing_problem(item: Installed, path: Path) -> str:
     """What has changed in a source or in its conversion since the conversion was made; empty if nothing."""
-    sums = _read_sums(place)
-    if _sha256(place) != sums["sha256"]:
-        return f"{place} has changed since it was made of {item.path}; delete it, and it is made anew"
+    sums = _read_sums(path)
+    if _sha256(path) != sums["sha256"]:
+        return f"{path} has changed since it was made of {item.path}; delete it, and it is made anew"
     if _sha256(item.path) != sums["source_sha256"]:
-        return f"{item.path} has changed, keeping its size and time, since {place} was made of it; delete that"
+        return f"{item.path} has changed, keeping its size and time, since {path} was made of it; delete that"
     return ""

@@ -98,15 +98,15 @@ def fetch(name: str, install: Callable[[Path], list[Installed]], origin: str = "
     public = PUBLIC[name]
     if origin and not _is_url(origin):
         return install(_checked(path_of(origin), public))
-    place = catalog.data_folder() / "downloads" / public.file
+    path = catalog.data_folder() / "downloads" / public.file
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(place.with_name(f"{place.name}.lock")):
-            _download(public._replace(url=origin or public.url), place, f"benchharness data fetch {name} --from PATH")
-            installed = install(place)
-            place.unlink()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f"{path.name}.lock")):
+            _download(public._replace(url=origin or public.url), path, f"benchharness data fetch {name} --from PATH")
+            installed = install(path)
+            path.unlink()
     except OSError as error:
-        raise UserError(f"cannot write {place} ({error.strerror or error})") from None
+        raise UserError(f"cannot write {path} ({error.strerror or error})") from None
     return installed
 
 
@@ -136,14 +136,14 @@ def _checked(path: Path, public: Public) -> Path:
     return path
 
 
-def _download(public: Public, place: Path, command: str) -> None:
-    """Download the file to `place` in at most `ATTEMPTS` attempts; failed attempts are reported on stderr."""
-    part = place.with_name(f"{place.name}.part")
+def _download(public: Public, path: Path, command: str) -> None:
+    """Download the file to `path` in at most `ATTEMPTS` attempts; failed attempts are reported on stderr."""
+    partial_path = path.with_name(f"{path.name}.part")
     reason = ""
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            _attempt(public, part)
-            part.replace(place)
+            _attempt(public, partial_path)
+            partial_path.replace(path)
             return
         except _FinalError as error:
             reason = str(error)
@@ -159,10 +159,10 @@ def _download(public: Public, place: Path, command: str) -> None:
     raise UserError(f"{problem}; the same command goes on from what arrived; or {by_hand}")
 
 
-def _attempt(public: Public, part: Path) -> None:
-    if not part.exists() or part.stat().st_size < public.bytes:
+def _attempt(public: Public, partial_path: Path) -> None:
+    if not partial_path.exists() or partial_path.stat().st_size < public.bytes:
         try:
-            asyncio.run(_exchange(public, part))
+            asyncio.run(_exchange(public, partial_path))
         except (
             httpx.InvalidURL,
             httpx.UnsupportedProtocol,
@@ -172,20 +172,20 @@ def _attempt(public: Public, part: Path) -> None:
             raise _FinalError(_masked(str(error))) from None
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise _BrokenError(_masked(str(error)) or type(error).__name__) from None
-    have = part.stat().st_size
-    if have < public.bytes:
-        raise _BrokenError(f"the connection ended after {have} of {public.bytes} bytes")
-    if (sha256 := _sha256(part)) != public.sha256:
-        part.unlink()
+    bytes_there = partial_path.stat().st_size
+    if bytes_there < public.bytes:
+        raise _BrokenError(f"the connection ended after {bytes_there} of {public.bytes} bytes")
+    if (sha256 := _sha256(partial_path)) != public.sha256:
+        partial_path.unlink()
         raise _BrokenError(f"what arrived has sha256 {sha256[:16]}... where it should be {public.sha256[:16]}...")
 
 
-async def _exchange(public: Public, part: Path) -> None:
+async def _exchange(public: Public, partial_path: Path) -> None:
     """Request the bytes that `part` lacks, once, and append them; deadlines hold whatever the server does."""
-    have = part.stat().st_size if part.exists() else 0
+    bytes_there = partial_path.stat().st_size if partial_path.exists() else 0
     headers = {"User-Agent": "benchharness", "Accept-Encoding": "identity"}
-    headers |= {"Range": f"bytes={have}-"} if have else {}
-    telling = asyncio.create_task(_tell(public, part))
+    headers |= {"Range": f"bytes={bytes_there}-"} if bytes_there else {}
+    telling = asyncio.create_task(_tell(public, partial_path))
     try:
         async with httpx.AsyncClient(
             follow_redirects=True,
@@ -197,8 +197,8 @@ async def _exchange(public: Public, part: Path) -> None:
             async with _deadline("no answer"):
                 answer = await client.send(client.build_request("GET", public.url, headers=headers), stream=True)
             try:
-                begin = _begin(answer, part, have)
-                with part.open("r+b" if begin else "wb") as file:
+                begin = _begin(answer, partial_path, bytes_there)
+                with partial_path.open("r+b" if begin else "wb") as file:
                     file.seek(begin)
                     file.truncate()
                     await _receive(answer, file, public.bytes)
@@ -211,15 +211,15 @@ async def _exchange(public: Public, part: Path) -> None:
 async def _receive(answer: httpx.Response, file: BinaryIO, most: int) -> None:
     """Write the answer to `file`; raises `_BrokenError` when less than `SLOWEST` bytes a second arrive."""
     async with _deadline(f"less than {SLOWEST} bytes a second") as deadline:
-        arrived = 0
-        async for piece in answer.aiter_raw():
-            if file.tell() + len(piece) > most:
+        bytes_received = 0
+        async for chunk in answer.aiter_raw():
+            if file.tell() + len(chunk) > most:
                 file.truncate(0)
                 raise _BrokenError(f"the server sends more than the {most} bytes of the file")
-            file.write(piece)
-            arrived += len(piece)
-            if arrived >= SLOWEST * TIMEOUT_SECONDS:
-                arrived = 0
+            file.write(chunk)
+            bytes_received += len(chunk)
+            if bytes_received >= SLOWEST * TIMEOUT_SECONDS:
+                bytes_received = 0
                 deadline.reschedule(asyncio.get_running_loop().time() + TIMEOUT_SECONDS)
 
 
@@ -233,15 +233,15 @@ async def _deadline(problem: str) -> AsyncIterator[asyncio.Timeout]:
         raise _BrokenError(f"{problem} in {TIMEOUT_SECONDS:g} s") from None
 
 
-async def _tell(public: Public, part: Path) -> None:
+async def _tell(public: Public, partial_path: Path) -> None:
     """Report on stderr every few seconds how much has arrived."""
     last = -1
     while True:
         await asyncio.sleep(TELL_SECONDS)
-        have = part.stat().st_size if part.exists() else 0
-        what = "nothing arrives" if have == last else "fetching"
-        _say(f"{public.file}: {what}, {have / 1e6:.1f} of {public.bytes / 1e6:.1f} MB")
-        last = have
+        bytes_there = partial_path.stat().st_size if partial_path.exists() else 0
+        state = "nothing arrives" if bytes_there == last else "fetching"
+        _say(f"{public.file}: {state}, {bytes_there / 1e6:.1f} of {public.bytes / 1e6:.1f} MB")
+        last = bytes_there
 
 
 def _say(line: str) -> None:
@@ -256,25 +256,25 @@ async def _check_redirect(answer: httpx.Response) -> None:
         target = answer.url.join(answer.headers["Location"])
     except (httpx.InvalidURL, ValueError):
         return  # httpx itself refuses it
-    places = _masked(f"{answer.url} leads to {target}")[:200]
+    addresses = _masked(f"{answer.url} leads to {target}")[:200]
     if answer.url.scheme == "https" and target.scheme != "https":
-        raise _FinalError(f"{places}, which is not encrypted")
+        raise _FinalError(f"{addresses}, which is not encrypted")
     if (target.port or 0) > _PORTS:
-        raise _BrokenError(f"{places}, which is nowhere")
+        raise _BrokenError(f"{addresses}, which is nowhere")
 
 
-def _begin(answer: httpx.Response, part: Path, have: int) -> int:
+def _begin(answer: httpx.Response, partial_path: Path, bytes_there: int) -> int:
     """Offset in the file at which the answer begins: where we stopped, or 0 if the server cannot resume."""
-    if answer.status_code == 416 and have:
-        part.unlink()
-        raise _BrokenError(f"the server does not go on from byte {have} (HTTP Error 416), so from the start")
+    if answer.status_code == 416 and bytes_there:
+        partial_path.unlink()
+        raise _BrokenError(f"the server does not go on from byte {bytes_there} (HTTP Error 416), so from the start")
     if answer.status_code >= 400:
         kind = _FinalError if answer.status_code in _FINAL else _BrokenError
         raise kind(f"HTTP Error {answer.status_code}: {answer.reason_phrase}")
     if answer.headers.get("Content-Type", "").startswith("text/html"):
         raise _BrokenError("the server sends a web page and not the file")
     content_range = answer.headers.get("Content-Range", "")
-    return have if answer.status_code == 206 and content_range.startswith(f"bytes {have}-") else 0
+    return bytes_there if answer.status_code == 206 and content_range.startswith(f"bytes {bytes_there}-") else 0
 
 
 def _sha256(path: Path) -> str:

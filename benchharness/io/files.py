@@ -55,11 +55,11 @@ def open_file(path: Path, limit_bytes: int = LIMIT_BYTES) -> io.BufferedReader:
     return file
 
 
-def _check_regular(path: Path, about: os.stat_result, limit_bytes: int) -> None:
-    if not stat.S_ISREG(about.st_mode):
+def _check_regular(path: Path, status: os.stat_result, limit_bytes: int) -> None:
+    if not stat.S_ISREG(status.st_mode):
         raise UserError(f"{path} is no regular file")
-    if about.st_size > limit_bytes:
-        raise UserError(f"{path} has {about.st_size} bytes; more than {limit_bytes} are not read")
+    if status.st_size > limit_bytes:
+        raise UserError(f"{path} has {status.st_size} bytes; more than {limit_bytes} are not read")
 
 
 def read_bytes(path: Path, limit_bytes: int = LIMIT_BYTES) -> bytes | None:
@@ -73,11 +73,11 @@ def read_bytes(path: Path, limit_bytes: int = LIMIT_BYTES) -> bytes | None:
 
 def read_up_to(file: io.BufferedIOBase | IO[bytes], limit_bytes: int) -> bytes:
     """The rest of `file`, at most `limit_bytes`; memory is allocated for its real size, not for the limit."""
-    parts, left = [], limit_bytes
-    while part := file.read(min(left, _PART_BYTES)):
-        parts.append(part)
-        left -= len(part)
-    return b"".join(parts)
+    chunks, bytes_left = [], limit_bytes
+    while chunk := file.read(min(bytes_left, _PART_BYTES)):
+        chunks.append(chunk)
+        bytes_left -= len(chunk)
+    return b"".join(chunks)
 
 
 @contextmanager
@@ -149,9 +149,9 @@ def write_lines(path: Path, values: Iterable[Mapping[str, Any]]) -> None:
 
 def keep_lines(path: Path, count: int) -> None:
     """Cut the file to its first `count` lines; does nothing if it has no more."""
-    whole = read_bytes(path)
-    first = b"".join((whole or b"").splitlines(keepends=True)[:count])
-    if first != whole and os.path.lexists(path):  # also if it is no regular file, to which no line could be added
+    content = read_bytes(path)
+    first = b"".join((content or b"").splitlines(keepends=True)[:count])
+    if first != content and os.path.lexists(path):  # also if it is no regular file, to which no line could be added
         write_bytes(path, first)
 
 
@@ -185,11 +185,11 @@ def read_lines(path: Path, kind: type[T]) -> list[T]:
 
 def lines_in(content: bytes, kind: type[T]) -> list[T]:
     """Like `read_lines`, for lines in memory."""
-    whole = content[: content.rfind(b"\n") + 1].splitlines()
-    values = decode(b"[%s]" % b",".join(whole), list[kind])  # type: ignore[valid-type]  # at once, which is quicker
-    if values is not None and len(values) == len(whole):
+    lines = content[: content.rfind(b"\n") + 1].splitlines()
+    values = decode(b"[%s]" % b",".join(lines), list[kind])  # type: ignore[valid-type]  # at once, which is quicker
+    if values is not None and len(values) == len(lines):
         return values
-    one_by_one = (decode(line, kind) for line in whole)
+    one_by_one = (decode(line, kind) for line in lines)
     return list(takewhile(lambda value: value is not None, one_by_one))  # type: ignore[arg-type]
 
 
@@ -223,10 +223,10 @@ def array_of(archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> np.ndarray:
         if item.file_size != len(begin) + math.prod(shape) * dtype.itemsize:
             raise ValueError("not as long as its header says")
         flat = np.empty(math.prod(shape), dtype)
-        content, place = flat.view(np.uint8), 0
-        while part := file.read(_PART_BYTES):  # to the end, where zipfile checks the checksum
-            content[place : (place := place + len(part))] = np.frombuffer(part, np.uint8)
-    if place != len(content):
+        content, position = flat.view(np.uint8), 0
+        while chunk := file.read(_PART_BYTES):  # to the end, where zipfile checks the checksum
+            content[position : (position := position + len(chunk))] = np.frombuffer(chunk, np.uint8)
+    if position != len(content):
         raise ValueError("not as long as the archive says")
     return flat.reshape(shape, order="F" if fortran else "C")
 
@@ -246,9 +246,9 @@ def _header(content: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
 def is_sound(archive: Path, limit_bytes: int = CHECKPOINT_BYTES) -> bool:
     """Whether `archive`, a zip file such as torch writes, exists and all its checksums are right."""
     try:
-        with open_file(archive, limit_bytes) as file, zipfile.ZipFile(file) as opened:
-            stored = all(item.compress_type == zipfile.ZIP_STORED for item in opened.infolist())
-            return stored and opened.testzip() is None
+        with open_file(archive, limit_bytes) as file, zipfile.ZipFile(file) as zip_archive:
+            is_stored = all(item.compress_type == zipfile.ZIP_STORED for item in zip_archive.infolist())
+            return is_stored and zip_archive.testzip() is None
     except Exception:  # a damaged archive raises many kinds of errors
         return False
 

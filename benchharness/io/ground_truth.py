@@ -50,9 +50,9 @@ def add_trainings(path: Path, trainings: Iterable[Training]) -> None:
 
     A training that the file already holds is kept. Raises `UnwritableError` if the file cannot be written.
     """
-    known = {(line.code, line.seed): line for line in read_trainings(path)}
-    every = {(line.code, line.seed): line for line in trainings} | known
-    if every != known:
+    saved_lines = {(line.code, line.seed): line for line in read_trainings(path)}
+    every = {(line.code, line.seed): line for line in trainings} | saved_lines
+    if every != saved_lines:
         with files.writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
         files.write_lines(path, [every[key].line() for key in sorted(every)])

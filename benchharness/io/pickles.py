@@ -181,11 +181,11 @@ class _Reader(pickle._Unpickler):
 
     def _forget(self, familiar: bool) -> None:
         """Drop memo entries except those that later entries may refer to: names, and texts when first seen."""
-        for place in list(islice(reversed(self.memo), len(self.memo) - self._remembered)):
-            value = self.memo[place]
+        for key in list(islice(reversed(self.memo), len(self.memo) - self._remembered)):
+            value = self.memo[key]
             is_text = isinstance(value, str)
             if not isinstance(value, _StandIn | _Dtype) and not (is_text and (familiar or value not in self._texts)):
-                del self.memo[place]
+                del self.memo[key]
             elif is_text:
                 self._texts.add(value)
         self._remembered = len(self.memo)
@@ -231,15 +231,15 @@ _INSTRUCTIONS: Final[dict[bytes, Callable[[Any], None]]] = {
 }
 
 
-def read_pickle(data: bytes, where: object) -> dict[Any, Any]:
-    """The dictionary pickled in `data`: plain values and NumPy arrays. Errors name `where`.
+def read_pickle(data: bytes, source: object) -> dict[Any, Any]:
+    """The dictionary pickled in `data`: plain values and NumPy arrays. Errors name `source`.
 
     Raises `UserError` if the pickle is too large or damaged, refers to a class or function that no data set needs, or
     is not a dictionary.
     """
     if len(data) > LIMIT_BYTES:
-        raise UserError(f"{where} has {len(data)} bytes; a pickle of more than {LIMIT_BYTES} is not read")
-    with _refusing(where):
+        raise UserError(f"{source} has {len(data)} bytes; a pickle of more than {LIMIT_BYTES} is not read")
+    with _refusing(source):
         reader = _Reader(io.BytesIO(data))
         list(reader.entries())
         if not isinstance(reader.value, dict):
@@ -247,13 +247,13 @@ def read_pickle(data: bytes, where: object) -> dict[Any, Any]:
         return {key: value.array if isinstance(value, _Array) else value for key, value in reader.value.items()}
 
 
-def stream(file: io.BufferedIOBase, where: object, inside: str) -> Iterator[tuple[Any, Any]]:
+def stream(file: io.BufferedIOBase, source: object, inside: str) -> Iterator[tuple[Any, Any]]:
     """The entries of the dictionary under the key `inside` of the dictionary pickled in `file`, one at a time.
 
     Needs memory for one entry and for the strings that entries share. Raises `UserError` as `read_pickle` does, and if
     there is no such dictionary, if its keys are not integers, or if an entry refers to a part of another.
     """
-    with _refusing(where):
+    with _refusing(source):
         buffered = io.BufferedReader(file, _BUFFER_BYTES)
         reader = _Reader(buffered)
         try:
@@ -266,10 +266,10 @@ def stream(file: io.BufferedIOBase, where: object, inside: str) -> Iterator[tupl
 
 
 @contextmanager
-def _refusing(where: object) -> Iterator[None]:
+def _refusing(source: object) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise UserError(f"{where} is refused: {error}") from None
+        raise UserError(f"{source} is refused: {error}") from None
     except Exception as error:  # damaged bytes make the unpickler raise nearly anything
-        raise UserError(f"{where} is a damaged pickle ({type(error).__name__}: {str(error)[:120]})") from None
+        raise UserError(f"{source} is a damaged pickle ({type(error).__name__}: {str(error)[:120]})") from None

@@ -14,7 +14,7 @@ PLAIN_LINES: Final = 10
 Item = TypeVar("Item")
 
 
-def with_bar(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
+def with_bar(items: Iterable[Item], total: int, title: str) -> Iterator[Item]:
     """Yields `items` one by one, with a progress bar on stderr."""
     if not sys.stderr.isatty():
         yield from items
@@ -22,10 +22,10 @@ def with_bar(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
     from rich.console import Console  # takes 60 ms, and is only needed on a terminal
     from rich.progress import TimeRemainingColumn
 
-    yield from _with_bar(items, total, what, Console(stderr=True), TimeRemainingColumn())
+    yield from _with_bar(items, total, title, Console(stderr=True), TimeRemainingColumn())
 
 
-def with_counts(items: Iterable[Item], total: int, what: str, console: "Console | None" = None) -> Iterator[Item]:
+def with_counts(items: Iterable[Item], total: int, title: str, console: "Console | None" = None) -> Iterator[Item]:
     """Yields `items` and shows how many of `total` are done: a bar on a terminal, else plain lines."""
     from rich.console import Console
     from rich.progress import TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -33,24 +33,24 @@ def with_counts(items: Iterable[Item], total: int, what: str, console: "Console 
     console = console or Console(force_jupyter=False)  # a notebook else shows each line as an output
     if console.is_terminal:
         times = (TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("left"))
-        yield from _with_bar(items, total, what, console, *times)
+        yield from _with_bar(items, total, title, console, *times)
         return
-    started = time.monotonic()
+    start = time.monotonic()
     for number, item in enumerate(items, 1):
         yield item
         if number == total or number * PLAIN_LINES // total > (number - 1) * PLAIN_LINES // total:
-            left = clock((time.monotonic() - started) / number * (total - number))
-            console.print(f"{what}  {number}/{total}  {left} left", highlight=False, soft_wrap=True, markup=False)
+            time_left = clock((time.monotonic() - start) / number * (total - number))
+            console.print(f"{title}  {number}/{total}  {time_left} left", highlight=False, soft_wrap=True, markup=False)
 
 
 def _with_bar(
-    items: Iterable[Item], total: int, what: str, console: "Console", *times: "ProgressColumn"
+    items: Iterable[Item], total: int, title: str, console: "Console", *times: "ProgressColumn"
 ) -> Iterator[Item]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, *times, console=console, transient=True) as bar:
-        yield from bar.track(items, total=total or None, description=what)
+        yield from bar.track(items, total=total or None, description=title)
 
 
 def clock(seconds: float) -> str:

@@ -14,6 +14,6 @@ def user_folder(kind: Literal["data", "cache"]) -> Path:
         import platformdirs  # commands also run on machines that lack it; on Linux both give the same folder
     except ImportError:
         variable, default = _BASE[kind]
-        given = Path(os.environ.get(variable, ""))
-        return (given if given.is_absolute() else Path.home() / default) / "benchharness"
+        path = Path(os.environ.get(variable, ""))
+        return (path if path.is_absolute() else Path.home() / default) / "benchharness"
     return (platformdirs.user_data_path if kind == "data" else platformdirs.user_cache_path)("benchharness")

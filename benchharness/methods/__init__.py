@@ -37,10 +37,10 @@ def load(name: str | Path) -> type[Method]:
     """
     if str(name).endswith(".py"):
         return _only_method(_file(path_of(name)), str(name))
-    known = canonical(str(name))
-    if known not in names():
+    module_name = canonical(str(name))
+    if module_name not in names():
         raise unknown("method", name, names())
-    return _only_method(import_module(f"{__name__}.{known.replace('-', '_')}"), known)
+    return _only_method(import_module(f"{__name__}.{module_name.replace('-', '_')}"), module_name)
 
 
 def options(method: type[Method]) -> dict[str, Any]:
@@ -56,12 +56,12 @@ def options(method: type[Method]) -> dict[str, Any]:
 
 def configured(method: type[Method], changes: Mapping[str, Any]) -> type[Method]:
     """`method` with some of its options changed; raises `UserError` on an unknown option or a value of another type."""
-    known = options(method)
+    defaults = options(method)
     values = {}
     for key, value in changes.items():
-        if key not in known:
-            raise unknown_option(method.__name__.lower(), key, known)
-        values[key] = coerce(key, value, type(known[key]))
+        if key not in defaults:
+            raise unknown_option(method.__name__.lower(), key, defaults)
+        values[key] = coerce(key, value, type(defaults[key]))
     return type(method.__name__, (method,), {**values, "__doc__": method.__doc__}) if values else method
 
 

@@ -152,6 +152,6 @@ def _block(name: str, text: str) -> bytes:
 
 def _helpers(source: bytes) -> Iterator[tuple[str, str]]:
     """Path and text of each file that `source_of` appended."""
-    for part in source.split(_FILE)[1:]:
-        name, *lines = part.removesuffix(b"\n").split(b"\n")
+    for section in source.split(_FILE)[1:]:
+        name, *lines = section.removesuffix(b"\n").split(b"\n")
         yield json.loads(name), b"\n".join(line.removeprefix(_LINE) for line in lines).decode()

@@ -29,10 +29,12 @@ def check_names(module: ModuleType) -> None:
 
 def _check_name(kind: type, name: str, value: Any, hooks: dict[str, Any]) -> None:
     routine = inspect.isroutine(value)
-    alike = [hook for hook, own in hooks.items() if inspect.isroutine(own) == routine and hook not in vars(kind)]
-    if near := get_close_matches(name.lower(), alike, n=1, cutoff=_NEAR):
+    candidates = [
+        hook for hook, attribute in hooks.items() if inspect.isroutine(attribute) == routine and hook not in vars(kind)
+    ]
+    if matches := get_close_matches(name.lower(), candidates, n=1, cutoff=_NEAR):
         raise UserError(
-            f"{kind.__name__}.{name} overrides nothing; did you mean {near[0]!r}? If not, call it '_{name}'"
+            f"{kind.__name__}.{name} overrides nothing; did you mean {matches[0]!r}? If not, call it '_{name}'"
         )
     if isinstance(value, _CONTAINERS) and name.islower():
         raise UserError(

@@ -42,8 +42,8 @@ def write_method_file(path: Path) -> None:
         raise UserError(f"{str(path)!r} exists already; take another name, or remove it")
     if methods.canonical(path.stem) in methods.names():
         raise UserError(f"{path.stem!r} is a built-in method; take another name")
-    words = [word for word in re.split(r"[\W_]+", path.stem) if word]
-    kind = "".join(word.capitalize() for word in words)
+    name_parts = [word for word in re.split(r"[\W_]+", path.stem) if word]
+    kind = "".join(word.capitalize() for word in name_parts)
     path.write_text(
         _TEXT.format(name=path.stem, file=path.name, kind=kind if kind.isidentifier() else "Mine"), encoding="utf-8"
     )

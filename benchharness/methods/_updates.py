@@ -99,9 +99,9 @@ class Update:
         """The cell to train; with the protocol's `cells_apart`, one cell for each cell of the network."""
         if not self.settings.cells_apart:
             return _as_decided(first, when)
-        drawn = chain([first], (self.method.draw_for_weights(when.progress, self._loss(batch)) for _ in count()))
-        fed = (cell for cell in drawn if isinstance(cell, tuple) and not _starves(cell))
-        return [_as_decided(cell, when) for _, cell in zip(self.net.mixed_cells(), fed, strict=False)]
+        draws = chain([first], (self.method.draw_for_weights(when.progress, self._loss(batch)) for _ in count()))
+        cells_fed = (cell for cell in draws if isinstance(cell, tuple) and not _starves(cell))
+        return [_as_decided(cell, when) for _, cell in zip(self.net.mixed_cells(), cells_fed, strict=False)]
 
     def descend(self) -> None:
         """Clip the weights' gradient and step. Weights that a sampled cell does not use move by decay and momentum."""
@@ -125,13 +125,13 @@ class FirstOrder(Update):
 
     def step(self, train: Batch, valid: Batch, when: StepContext) -> Tallies:
         """One step on weights and one on alpha; the second of the two sees the result of the first."""
-        counted = [unmet(train), unmet(valid)]
+        tallies = [unmet(train), unmet(valid)]
         for turn in (1, 0) if self.settings.order == "alpha-first" else (0, 1):
             if turn == 0:
-                counted[0] = self.step_weights(train, when)
+                tallies[0] = self.step_weights(train, when)
             elif when.alpha:
-                counted[1] = self.step_alpha(train, valid, when)
-        return torch.stack(counted)
+                tallies[1] = self.step_alpha(train, valid, when)
+        return torch.stack(tallies)
 
     def step_alpha(self, train: Batch, valid: Batch, when: StepContext) -> Tally:  # noqa: ARG002
         """One step on alpha along the gradient of validation loss plus penalty; the weights do not change."""
@@ -185,8 +185,10 @@ class SecondOrder(FirstOrder):
         step = self.radius / torch.stack([slope.norm() for slope in slopes]).norm()
         sides = []
         for sign in (1, -1):
-            moved = {name: weights[name] + sign * step * slope for name, slope in zip(weights, slopes, strict=True)}
-            loss = F.cross_entropy(self._logits(train, moved, at), train.labels)
+            shifted_weights = {
+                name: weights[name] + sign * step * slope for name, slope in zip(weights, slopes, strict=True)
+            }
+            loss = F.cross_entropy(self._logits(train, shifted_weights, at), train.labels)
             sides.append(torch.autograd.grad(loss, at)[0])
         return direct - rate * (sides[0] - sides[1]) / (2 * step), logits
 
@@ -240,8 +242,8 @@ def make_update(rule: str | type[Update], parts: Parts) -> Update:
 def tally(logits: Float[Tensor, "batch classes"], batch: Batch) -> Tally:
     """Summed loss, correct answers and number of images, on the device."""
     loss = F.cross_entropy(logits.detach(), batch.labels, reduction="sum")
-    right = (logits.argmax(1) == batch.labels).sum()
-    return torch.stack([loss.double(), right.double(), torch.full_like(loss, len(batch.labels)).double()])
+    correct = (logits.argmax(1) == batch.labels).sum()
+    return torch.stack([loss.double(), correct.double(), torch.full_like(loss, len(batch.labels)).double()])
 
 
 def with_decided(weights: Weights, decided: Mapping[int, int]) -> Weights:

@@ -42,9 +42,9 @@ def spelling(kind: type[Method]) -> str:
 
 def text(kind: type[Method]) -> str:
     """The text of the method file of a class that was written in a notebook; raises `UserError` if it is not known."""
-    parts = _Parts(kind)
-    parts.add(kind)
-    return "\n\n".join([_MARK, "\n".join(sorted(parts.imports)), *parts.definitions.values()])
+    sections = _Parts(kind)
+    sections.add(kind)
+    return "\n\n".join([_MARK, "\n".join(sorted(sections.imports)), *sections.definitions.values()])
 
 
 def class_in(path: Path) -> str:
@@ -78,13 +78,13 @@ class _Parts:
             self.definitions[name] = source
 
     def _take(self, name: str, value: Any) -> None:
-        origin, own = getattr(value, "__module__", None), getattr(value, "__name__", None)
+        origin, value_name = getattr(value, "__module__", None), getattr(value, "__name__", None)
         if isinstance(value, ModuleType):
             self.imports.add(f"import {value.__name__} as {name}")
-        elif origin == self.kind.__module__ and own == name:
+        elif origin == self.kind.__module__ and value_name == name:
             self.add(value)
-        elif home := _home(value, origin, own):
-            self.imports.add(f"from {home} import {own} as {name}")
+        elif home := _home(value, origin, value_name):
+            self.imports.add(f"from {home} import {value_name} as {name}")
         elif _is_plain(value):
             self.definitions[name] = f"{name} = {value!r}"
         else:
@@ -94,11 +94,15 @@ class _Parts:
             )
 
 
-def _home(value: Any, origin: Any, own: Any) -> str:
-    """The name of the module from which `value` can be imported as `own`; empty if there is none."""
+def _home(value: Any, origin: Any, value_name: Any) -> str:
+    """The name of the module from which `value` can be imported as `value_name`; empty if there is none."""
     package = __name__.partition(".")[0]
     for module in (package, origin, "torch"):
-        if isinstance(module, str) and isinstance(own, str) and getattr(_imported(module), own, None) is value:
+        if (
+            isinstance(module, str)
+            and isinstance(value_name, str)
+            and getattr(_imported(module), value_name, None) is value
+        ):
             return module
     return ""
 
@@ -140,7 +144,7 @@ def _source(definition: Any) -> str:
 
 def _cells(kind: Any) -> Iterator[str]:
     """The names of cells whose text may define `kind`: the cells of its functions, else all cells, last first."""
-    codes = (getattr(part, "__code__", None) for part in vars(kind).values())
+    codes = (getattr(member, "__code__", None) for member in vars(kind).values())
     yield from (code.co_filename for code in codes if code is not None)
     yield from reversed(list(linecache.cache))
 

@@ -20,6 +20,6 @@ class DartsEs(Darts):
         """The epoch `window` epochs ago if the eigenvalue grew too fast, else None."""
         if len(eigenvalues) < 2 * self.window:
             return None
-        now = sum(eigenvalues[-self.window :])
+        recent_sum = sum(eigenvalues[-self.window :])
         before = sum(eigenvalues[-2 * self.window : -self.window])
-        return len(eigenvalues) - self.window if before < self.ratio * now else None
+        return len(eigenvalues) - self.window if before < self.ratio * recent_sum else None

@@ -31,8 +31,8 @@ class Sampled(Update):
         with judging(self.net, self.parts.stream) as judge:
 
             def reward(cell: Arch) -> float:
-                _, right, count = judge(cell).tolist()  # sync: the controller's baseline follows every reward
-                return float(right / count)
+                _, correct, count = judge(cell).tolist()  # sync: the controller's baseline follows every reward
+                return float(correct / count)
 
             self.method.learn(reward, self.parts.alpha_optimizer)
 
@@ -100,13 +100,13 @@ class Enas(Method):
     def marginals(self) -> Weights:
         """The exact probability of each operation on each edge, summed over all choices on the earlier edges."""
         inputs: Tensor = self.start
-        chance, state, probabilities = self.start.new_ones(1), None, []
+        probability, state, probabilities = self.start.new_ones(1), None, []
         for _ in range(len(self.alpha)):
             logits, state = self._logits(inputs, state)
             ops = logits.shape[1]
-            joint = chance.unsqueeze(1) * logits.softmax(-1)
+            joint = probability.unsqueeze(1) * logits.softmax(-1)
             probabilities.append(joint.sum(0))
-            chance = joint.flatten()
+            probability = joint.flatten()
             state = (state[0].repeat_interleave(ops, 1), state[1].repeat_interleave(ops, 1))
             inputs = self.embedding.weight.repeat(len(logits), 1)
         return torch.stack(probabilities)

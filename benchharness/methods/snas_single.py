@@ -52,7 +52,7 @@ def prices(ops: int) -> Float[Tensor, " ops"]:
     costs = torch.zeros(ops)
     for op in (CONV1, CONV3, POOL):
         pairs = zip(_resources(op), _resources(CONV3), strict=True)
-        costs[op] = sum(own / largest for own, largest in pairs) / 3
+        costs[op] = sum(op_cost / largest for op_cost, largest in pairs) / 3
     return costs
 
 

@@ -59,12 +59,14 @@ class Cell(NamedTuple):
         journal, requested = self._trained(), (classes, channels, cells)
         if journal is not None:
             size = (len(journal.images.classes), journal.recipe.channels, journal.recipe.cells)
-            if all(one in (None, own) for one, own in zip(requested, size, strict=True)):
+            if all(number in (None, own_size) for number, own_size in zip(requested, size, strict=True)):
                 net = Network(space.from_code(self._class()), *size)
                 net.load_state_dict(torch.load(journal.weights(self._class()), map_location="cpu", weights_only=True))
                 return net.eval()
-        own = (10, 16, 5)
-        return Network(self.arch, *(size if one is None else one for one, size in zip(requested, own, strict=True)))
+        own_size = (10, 16, 5)
+        return Network(
+            self.arch, *(size if number is None else number for number, size in zip(requested, own_size, strict=True))
+        )
 
     @property
     def trained(self) -> bool:

@@ -58,8 +58,8 @@ class Results:
         """A row per run with `COLUMNS`; `test` and `valid` are its cell's accuracies on the data set searched."""
         frame = self.long[self.long["benchmark_dataset"] == self.long["dataset"]]
         frame = frame.sort_values(_ORDER, ignore_index=True)
-        ops, derived = space.all_ops()[codes_of(frame["arch"])], frame["arch"].notna()
-        counts = pd.DataFrame(space.parameter_free_counts(ops), dtype="Int64").where(derived)
+        ops, is_derived = space.all_ops()[codes_of(frame["arch"])], frame["arch"].notna()
+        counts = pd.DataFrame(space.parameter_free_counts(ops), dtype="Int64").where(is_derived)
         frame = frame.assign(setting=frame["spec"].map(setting), **counts, collapsed=counts["skips"] >= SKIPS)
         return frame[list(COLUMNS)]
 
@@ -79,16 +79,16 @@ class Results:
     def __iter__(self) -> Iterator[Any]:
         return self.frame.itertuples(index=False, name="Run")
 
-    def __getitem__(self, which: Any) -> Any:
-        if isinstance(which, str):
-            return Results(self._runs[self._called(which)], self._tables)
-        if isinstance(which, int | np.integer):
-            return list(self)[which]
-        return Results(self._runs[which], self._tables)
+    def __getitem__(self, selector: Any) -> Any:
+        if isinstance(selector, str):
+            return Results(self._runs[self._called(selector)], self._tables)
+        if isinstance(selector, int | np.integer):
+            return list(self)[selector]
+        return Results(self._runs[selector], self._tables)
 
     def _called(self, name: str) -> "pd.Series[bool]":
-        known = self.frame[list(_NAMING)]
-        matching = (known == name).any(axis=1)
+        naming = self.frame[list(_NAMING)]
+        matching = (naming == name).any(axis=1)
         if not matching.any():
             raise unknown("method, data set or setting", name, self._ipython_key_completions_())
         return matching
@@ -135,10 +135,10 @@ class Results:
         columns = min(3, len(infos))
         rows = -(-len(infos) // columns)
         axes = place.grid(ax, Size(3.5 * columns, 2.5 * rows), rows, columns)
-        for part in list(axes.flat)[len(infos) :]:
-            part.set_axis_off()
-        for info, part in zip(infos, axes.flat, strict=False):
-            plots.cell.draw(info, part)
+        for panel in list(axes.flat)[len(infos) :]:
+            panel.set_axis_off()
+        for info, panel in zip(infos, axes.flat, strict=False):
+            plots.cell.draw(info, panel)
         return _as_spelt(axes)
 
     def __repr__(self) -> str:
@@ -148,11 +148,11 @@ class Results:
         return f"{len(self)} run{ends} of {methods} method{'s' * (methods != 1)} ({states or 'nothing was run'})"
 
     def _repr_html_(self) -> str:
-        parts = [f"<p><b>{escape(repr(self))}</b></p>"]
+        fragments = [f"<p><b>{escape(repr(self))}</b></p>"]
         for evidence in self.settings:
-            parts.append(f"<p>{escape(evidence.name)}</p>")
-            parts += [_html(block) for block in flat(summary(evidence))]
-        return "\n".join(parts)
+            fragments.append(f"<p>{escape(evidence.name)}</p>")
+            fragments += [_html(block) for block in flat(summary(evidence))]
+        return "\n".join(fragments)
 
     def _setting(self) -> Evidence:
         if len(self.settings) == 1:
@@ -181,8 +181,8 @@ def _some(scores: pd.DataFrame) -> pd.DataFrame:
 def _as_spelt(axes: Drawn) -> Drawn:
     """`axes` with names shown literally, never parsed as formulas."""
     for ax in np.ravel(np.asarray(axes, object)):
-        for part in ax.findobj(Text):
-            part.set_parse_math(False)
+        for artist in ax.findobj(Text):
+            artist.set_parse_math(False)
     return axes
 
 

@@ -47,13 +47,13 @@ def run(
     for name in more_options:
         if name not in RunOptions._fields:
             raise unknown("argument of run", name, RunOptions._fields)
-    request, why = Suite(_methods(methods), _spelt(seeds), dataset, protocol, changes or {}, suite).resolved()
+    request, reason = Suite(_methods(methods), _spelt(seeds), dataset, protocol, changes or {}, suite).resolved()
     plan, store = plan_of(request), Store(path_of(out), request.name)
     store.check_place()
     tables = tables_of(store.path)
-    options = RunOptions(slots(device, len(plan)) if jobs is None else jobs, device, choice=why)
+    options = RunOptions(slots(device, len(plan)) if jobs is None else jobs, device, choice=reason)
     specs = [spec for job in plan for spec in job.specs]
-    sentences = [f"data set {request.dataset}: {why}"] if why else []
+    sentences = [f"data set {request.dataset}: {reason}"] if reason else []
     statuses = store.statuses(specs)
     if training:
         runs = read(store.path) if store.path.is_dir() else None
@@ -69,9 +69,9 @@ def run(
     return Results(runs, tables_of(store.path))
 
 
-def _methods(given: MethodLike | Iterable[MethodLike]) -> str:
-    several = [given] if isinstance(given, str | type) else given
-    return ",".join(one if isinstance(one, str) else _written.spelling(one) for one in several)
+def _methods(requested: MethodLike | Iterable[MethodLike]) -> str:
+    several = [requested] if isinstance(requested, str | type) else requested
+    return ",".join(method if isinstance(method, str) else _written.spelling(method) for method in several)
 
 
 def _spelt(value: str | int | Iterable[Any]) -> str:

@@ -90,9 +90,9 @@ def _label(info: Accuracy, lowest: float) -> str:
 
 def _scale(info: Accuracy, ax: Axes, lowest: float, highest: float) -> None:
     if not _far(info, lowest):
-        known = [value for value in (lowest, highest, info.optimum, info.random) if np.isfinite(value)]
-        margin = max(0.05 * (max(known) - min(known)), 0.1)
-        ax.set_xlim(min(known) - margin, max(known) + margin)
+        finite_values = [value for value in (lowest, highest, info.optimum, info.random) if np.isfinite(value)]
+        margin = max(0.05 * (max(finite_values) - min(finite_values)), 0.1)
+        ax.set_xlim(min(finite_values) - margin, max(finite_values) + margin)
         return
     best = max(info.optimum, highest) + _SHIFT
 
@@ -103,14 +103,14 @@ def _scale(info: Accuracy, ax: Axes, lowest: float, highest: float) -> None:
         return best - np.exp(-np.asarray(y, float))
 
     ax.set_xscale("function", functions=(forward, inverse))
-    left = min(lowest, info.random if np.isfinite(info.random) else lowest)
-    ax.set_xlim(left - 0.15 * (best - left), best - 0.6 * _SHIFT)
-    ticks = [tick for tick in _TICKS if left - 0.15 * (best - left) <= tick < best - _SHIFT]
+    left_limit = min(lowest, info.random if np.isfinite(info.random) else lowest)
+    ax.set_xlim(left_limit - 0.15 * (best - left_limit), best - 0.6 * _SHIFT)
+    ticks = [tick for tick in _TICKS if left_limit - 0.15 * (best - left_limit) <= tick < best - _SHIFT]
     room = 0.075 * np.diff(forward(np.array(ax.get_xlim()))).item()
-    apart: list[float] = []
+    gaps: list[float] = []
     for tick in reversed(ticks):  # leave out ticks that would overlap
-        if not apart or abs(forward(np.array(tick)) - forward(np.array(apart[-1]))) > room:
-            apart.append(tick)
-    ax.xaxis.set_major_locator(FixedLocator(apart))
+        if not gaps or abs(forward(np.array(tick)) - forward(np.array(gaps[-1]))) > room:
+            gaps.append(tick)
+    ax.xaxis.set_major_locator(FixedLocator(gaps))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")

@@ -37,9 +37,9 @@ def data(
 
 def draw(info: Anytime, ax: Axes) -> Axes:
     """A line per search, its mean over seeds; the band reaches from their 10th to their 90th percentile."""
-    look = looks(list(info.by_method))
+    look_by_method = looks(list(info.by_method))
     for name, band in info.by_method.items():
-        colour, marker, dash = look[name]
+        colour, marker, dash = look_by_method[name]
         ax.fill_between(info.seconds, band.low, band.high, color=colour, alpha=0.12, linewidth=0)
         ax.plot(
             info.seconds, band.mean, color=colour, linestyle=dash, marker=marker, markersize=5,
@@ -54,8 +54,8 @@ def draw(info: Anytime, ax: Axes) -> Axes:
 
 def _band(runs: Float[np.ndarray, "runs times"]) -> Band:
     """Mean and percentiles over seeds, NaN before every seed has an answer."""
-    whole = np.isfinite(runs).all(0)
+    is_complete = np.isfinite(runs).all(0)
     mean, low, high = (np.full(runs.shape[1], np.nan) for _ in range(3))
-    mean[whole] = runs[:, whole].mean(0)
-    low[whole], high[whole] = np.percentile(runs[:, whole], [10, 90], axis=0)
+    mean[is_complete] = runs[:, is_complete].mean(0)
+    low[is_complete], high[is_complete] = np.percentile(runs[:, is_complete], [10, 90], axis=0)
     return Band(mean, low, high, len(runs))

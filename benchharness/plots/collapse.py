@@ -37,12 +37,12 @@ def data(
         measure: search_curves.data(curves, measure).by_method | search_curves.data(published, measure).by_method
         for measure in MEASURES
     }
-    shown = [name for name in columns if any(name in by_method for by_method in every.values())]
-    shown += [name for name in methods_of(published) if any(name in by_method for by_method in every.values())]
+    names_shown = [name for name in columns if any(name in by_method for by_method in every.values())]
+    names_shown += [name for name in methods_of(published) if any(name in by_method for by_method in every.values())]
     by_measure = {
-        measure: by_method for measure, by_method in every.items() if any(name in by_method for name in shown)
+        measure: by_method for measure, by_method in every.items() if any(name in by_method for name in names_shown)
     }
-    return Collapse(shown, methods_of(curves), by_measure, lines)
+    return Collapse(names_shown, methods_of(curves), by_measure, lines)
 
 
 def figure(info: Collapse) -> Figure:
@@ -60,12 +60,14 @@ def size(info: Collapse) -> tuple[float, float]:
 
 def draw(info: Collapse, axes: Sequence[Axes]) -> Sequence[Axes]:
     """Draw onto `axes`, row by row: every seed a thin line, their median a thick one, references dashed."""
-    look, width = looks(info.methods), len(info.columns)
+    look_by_method, width = looks(info.methods), len(info.columns)
     for row, (measure, by_method) in enumerate(info.by_measure.items()):
         line = axes[row * width : (row + 1) * width]
         for name, ax in zip(info.columns, line, strict=True):
             if name in by_method:
-                search_curves.seeds(by_method[name], look[name].colour if name in look else _PUBLISHED, ax)
+                search_curves.seeds(
+                    by_method[name], look_by_method[name].colour if name in look_by_method else _PUBLISHED, ax
+                )
             for value in info.lines.get(measure, {}).values():
                 ax.axhline(value, color="#8A8A8A", linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
             _finish(measure, name, ax, first=row == 0, last=row == len(info.by_measure) - 1)

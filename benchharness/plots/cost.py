@@ -24,8 +24,8 @@ def data(runs: pd.DataFrame, title: str = "") -> Cost:
 
 def draw(info: Cost, ax: Axes) -> Axes:
     """Draw a mark per run, up and left is better; time is logarithmic, runs under a second are left out."""
-    searched = info.runs[info.runs["search_seconds"] >= 1]
-    shown = searched if len(searched) else info.runs
+    timed_runs = info.runs[info.runs["search_seconds"] >= 1]
+    shown = timed_runs if len(timed_runs) else info.runs
     scatter(shown, "search_seconds", "test", info.methods, ax, s=60, edgecolor="black", linewidth=0.6)
     ax.set_xscale("log")
     ax.xaxis.set_major_locator(LogLocator(10, (1, 2, 5)))

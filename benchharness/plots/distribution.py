@@ -32,9 +32,9 @@ def draw(info: Distribution, ax: Axes) -> Axes:
     look = looks(info.methods)
     places = pd.DataFrame(
         [
-            (name, 100 * place / len(info.table))
+            (name, 100 * percentile / len(info.table))
             for name, values in info.runs.items()
-            for place in np.searchsorted(info.table, values, side="right")
+            for percentile in np.searchsorted(info.table, values, side="right")
         ],
         columns=["method", "place"],
     )

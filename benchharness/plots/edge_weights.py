@@ -46,10 +46,10 @@ def figure(infos: Sequence[Weights], columns: int = 5) -> Figure:
     size = (2.1, 2.5) if len(infos) > 4 else (3.4, 4.2)
     with styled():
         drawing, axes = canvas(size[0] * columns + 1.0, size[1] * rows, rows, columns)
-        for place, (info, ax) in enumerate(zip(infos, axes, strict=False)):
+        for index, (info, ax) in enumerate(zip(infos, axes, strict=False)):
             image = _map(info, ax)
             edges, ops = info.weights.shape[1:]
-            labels = EDGE_NAMES if place % columns == 0 else [""] * edges
+            labels = EDGE_NAMES if index % columns == 0 else [""] * edges
             ax.set_yticks([edge * ops + (ops - 1) / 2 for edge in range(edges)], labels, fontsize=8)
             ax.tick_params(labelsize=8)
             ax.set_title(info.title, fontsize=9)

@@ -37,8 +37,8 @@ def data(
 ) -> Pareto:
     """From a frame with a row per run (`method`, `cost`, `test`) and both figures of all cells (NaN: missing)."""
     on_front = stats.front(costs, accuracies)
-    known = np.isfinite(costs) & np.isfinite(accuracies)
-    every = (costs[known], accuracies[known], costs[on_front], accuracies[on_front])
+    is_known = np.isfinite(costs) & np.isfinite(accuracies)
+    every = (costs[is_known], accuracies[is_known], costs[on_front], accuracies[on_front])
     return Pareto(title, label, methods_of(runs), *every, runs[["method", "cost", "test"]].dropna())
 
 
@@ -48,9 +48,14 @@ def draw(info: Pareto, ax: Axes) -> Axes:
     The lowest quarter of all cells is left out; runs that derived one of these are marked on the lower edge.
     """
     lowest = float(np.percentile(info.accuracies, _SHOWN_PCT))
-    shown = info.accuracies >= lowest
+    is_shown = info.accuracies >= lowest
     ax.scatter(
-        info.costs[shown], info.accuracies[shown], s=3, color="#BBBBBB", linewidth=0, rasterized=is_crowded(shown)
+        info.costs[is_shown],
+        info.accuracies[is_shown],
+        s=3,
+        color="#BBBBBB",
+        linewidth=0,
+        rasterized=is_crowded(is_shown),
     )
     ax.step(info.front_costs, info.front_accuracies, where="post", color="#444444", linewidth=1.2, label="Pareto front")
     runs = info.runs.assign(test=info.runs["test"].clip(lower=lowest))

@@ -24,15 +24,15 @@ class Profile(NamedTuple):
 
 def data(scores: pd.DataFrame, rng: np.random.Generator, title: str = "") -> Profile:
     """From a frame of accuracies with a column per method and a row per seed (NaN: missing)."""
-    present = scores.dropna(axis="columns", how="all")
-    low, high = np.nanmin(present.to_numpy()), np.nanmax(present.to_numpy())
+    scores_there = scores.dropna(axis="columns", how="all")
+    low, high = np.nanmin(scores_there.to_numpy()), np.nanmax(scores_there.to_numpy())
     margin = max(0.05 * (high - low), 0.1)
     thresholds = np.linspace(low - margin, high + margin, 200)
     return Profile(
         title,
         [str(name) for name in scores],
         thresholds,
-        {str(n): stats.profile(present[n].to_numpy(), thresholds, rng) for n in present},
+        {str(n): stats.profile(scores_there[n].to_numpy(), thresholds, rng) for n in scores_there},
     )
 
 
@@ -41,15 +41,17 @@ def figure(info: Profile) -> Figure:
 
     Higher is better everywhere; where lines cross, which method is better depends on the accuracy that one asks for.
     """
-    look = looks(info.methods)
+    look_by_method = looks(info.methods)
 
     def panel(name: str, ax: Axes) -> None:
         for other, (share, _, _) in info.shares.items():
             if other != name:
                 ax.step(info.thresholds, share, where="mid", color="#BBBBBB", linewidth=0.6)
         share, low, high = info.shares[name]
-        ax.fill_between(info.thresholds, low, high, color=look[name].colour, alpha=0.2, linewidth=0, step="mid")
-        ax.step(info.thresholds, share, where="mid", color=look[name].colour)
+        ax.fill_between(
+            info.thresholds, low, high, color=look_by_method[name].colour, alpha=0.2, linewidth=0, step="mid"
+        )
+        ax.step(info.thresholds, share, where="mid", color=look_by_method[name].colour)
         ax.set_ylim(-0.03, 1.03)
         ax.yaxis.set_major_formatter(PercentFormatter(1.0))
 

@@ -41,8 +41,10 @@ def data(rows: pd.DataFrame) -> Taus:
     for row in rows[rows["kind"].isin(KINDS)].to_dict("records"):
         interval = Interval(*(row[name] for name in ("tau", "low", "high", "n")))
         intervals.setdefault(row["kind"], {}).setdefault(str(row["method"]), {})[row["criterion"]] = interval
-    own = rows[(rows["kind"] == "b mean") & (rows["criterion"] != NULL)].groupby("method", observed=True)["tau"].max()
-    methods = [str(name) for name in own.sort_values(ascending=False, kind="stable").index]
+    best_taus = (
+        rows[(rows["kind"] == "b mean") & (rows["criterion"] != NULL)].groupby("method", observed=True)["tau"].max()
+    )
+    methods = [str(name) for name in best_taus.sort_values(ascending=False, kind="stable").index]
     return Taus([kind for kind in KINDS if kind in intervals], methods, intervals)
 
 
@@ -71,10 +73,10 @@ def draw(info: Taus, axes: Sequence[Axes]) -> Sequence[Axes]:
         labelled(ax, title=_TITLES[kind])
         ax.title.set_fontsize(9)
     handles = {label: line for ax in axes for line, label in zip(*ax.get_legend_handles_labels(), strict=True)}
-    place = axes[0].figure
+    container = axes[0].figure
     order = sorted(handles, key=lambda name: (name == NULL, name))
-    place.legend([handles[name] for name in order], order, loc="outside upper center", ncols=5, fontsize=9)
-    place.supxlabel("Kendall's tau-b", fontsize=10)
+    container.legend([handles[name] for name in order], order, loc="outside upper center", ncols=5, fontsize=9)
+    container.supxlabel("Kendall's tau-b", fontsize=10)
     return axes
 
 
@@ -83,8 +85,8 @@ def _row(by_criterion: dict[str, Interval], row: int, ax: Axes) -> None:
     if NULL in by_criterion:
         null = by_criterion[NULL].value
         ax.plot([null, null], [row - 0.5, row + 0.5], color="#8A8A8A", linewidth=2.5, label=NULL, zorder=1)
-    for place, name in enumerate(others):
-        tau, y = by_criterion[name], row + 0.28 * (place - (len(others) - 1) / 2)
+    for index, name in enumerate(others):
+        tau, y = by_criterion[name], row + 0.28 * (index - (len(others) - 1) / 2)
         colour, marker = _MARKS.get(name, _OTHER)
         if np.isfinite(tau.low):
             ax.plot([tau.low, tau.high], [y, y], color=colour, linewidth=1.8, alpha=0.6, zorder=2)

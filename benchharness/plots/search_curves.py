@@ -50,22 +50,28 @@ def data(curves: pd.DataFrame, column: str, title: str = "", lines: Mapping[str,
     So is an epoch at which a run of the method has none, as where a table of a part of the space lacks its cell: every
     point of a median is over the same runs.
     """
-    known = curves[column].notna()
-    measured = curves[known.groupby(curves["run_id"]).transform("any")]
-    whole = known[measured.index].groupby([measured["method"], measured["epoch"]], observed=True).transform("all")
-    by_method = {str(name): _curve(part, column) for name, part in measured[whole].groupby("method", observed=True)}
+    is_known = curves[column].notna()
+    known_curves = curves[is_known.groupby(curves["run_id"]).transform("any")]
+    is_complete = (
+        is_known[known_curves.index]
+        .groupby([known_curves["method"], known_curves["epoch"]], observed=True)
+        .transform("all")
+    )
+    by_method = {
+        str(name): _curve(group, column) for name, group in known_curves[is_complete].groupby("method", observed=True)
+    }
     return Curves(column, title, methods_of(curves), by_method, lines or {})
 
 
 def figure(info: Curves) -> Figure:
     """A panel per method: its seeds thin, their median thick, the medians of all other methods grey behind it."""
-    look = looks(info.methods)
+    look_by_method = looks(info.methods)
 
     def panel(name: str, ax: Axes) -> None:
         for other, curve in info.by_method.items():
             if other != name:
                 ax.plot(curve.epochs, median(curve), color="#BBBBBB", linewidth=0.6, zorder=1)
-        seeds(info.by_method[name], look[name].colour, ax)
+        seeds(info.by_method[name], look_by_method[name].colour, ax)
         for value in info.lines.values():
             ax.axhline(value, color="#444444", linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
         if info.column in COUNTS:
@@ -87,6 +93,6 @@ def median(curve: Curve) -> Float[np.ndarray, "epochs"]:
     return np.asarray(np.nanmedian(curve.runs, axis=0))
 
 
-def _curve(part: pd.DataFrame, column: str) -> Curve:
-    by_epoch = part.pivot_table(index="run_id", columns="epoch", values=column, dropna=False, observed=True)
+def _curve(group: pd.DataFrame, column: str) -> Curve:
+    by_epoch = group.pivot_table(index="run_id", columns="epoch", values=column, dropna=False, observed=True)
     return Curve(by_epoch.columns.to_numpy(int), by_epoch.to_numpy(float))

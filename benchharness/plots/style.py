@@ -92,8 +92,8 @@ def looks(methods: Iterable[str]) -> dict[str, Look]:
         start, used = crc32(method.encode()), {look.colour for look in by_method.values()}
         ring = [_SPARE[(start + step) % len(_SPARE)] for step in range(len(_SPARE))]
         free = [look for look in ring if look.colour not in used]
-        again = [_turned(ring[0], turn) for turn in range(1, len(_MARKERS) * len(_DASHES))]
-        by_method[method] = next((look for look in [*free, *again] if look not in by_method.values()), ring[0])
+        turned_looks = [_turned(ring[0], turn) for turn in range(1, len(_MARKERS) * len(_DASHES))]
+        by_method[method] = next((look for look in [*free, *turned_looks] if look not in by_method.values()), ring[0])
     return by_method
 
 
@@ -140,9 +140,9 @@ def multiples(
             draw(name, ax)
             ax.set_title(name, fontsize=9)
             ax.tick_params(labelsize=8)
-        for place, ax in enumerate(axes[len(names) :], len(names)):
+        for index, ax in enumerate(axes[len(names) :], len(names)):
             ax.set_axis_off()
-            axes[place - columns].tick_params(labelbottom=True)
+            axes[index - columns].tick_params(labelbottom=True)
         figure.supxlabel(labels[0], fontsize=10)
         figure.supylabel(labels[1], fontsize=10)
     return figure
@@ -193,7 +193,7 @@ def scatter(frame: pd.DataFrame, x: str, y: str, methods: Sequence[str], ax: Axe
     sns.scatterplot(
         frame.assign(method=frame["method"].astype(str)), x=x, y=y, hue="method", hue_order=shown, style="method",
         style_order=shown, palette={name: look[name].colour for name in shown},
-        markers={name: look[name].marker for name in shown}, rasterized=many(frame), ax=ax, **marks,
+        markers={name: look[name].marker for name in shown}, rasterized=is_crowded(frame), ax=ax, **marks,
     )  # fmt: skip
 
 

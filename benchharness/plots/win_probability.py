@@ -25,9 +25,9 @@ class Improvement(NamedTuple):
 
 def data(scores: pd.DataFrame, title: str = "") -> Improvement:
     """From a frame of accuracies with a column per method and a row per seed (NaN: missing)."""
-    present = scores.dropna(axis="columns", how="all")
-    methods = [str(name) for name in present.mean().sort_values(ascending=False, kind="stable").index]
-    values = [present[name].to_numpy() for name in methods]
+    scores_there = scores.dropna(axis="columns", how="all")
+    methods = [str(name) for name in scores_there.mean().sort_values(ascending=False, kind="stable").index]
+    values = [scores_there[name].to_numpy() for name in methods]
     matrix = np.array([[stats.improvement_probability(a, b) for b in values] for a in values])
     np.fill_diagonal(matrix, np.nan)
     return Improvement(title, methods, matrix)

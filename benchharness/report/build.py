@@ -39,14 +39,14 @@ def build(
     results: Path,
     out: Path,
     tables: Tables,
-    tell: Callable[[Report], None] = lambda _: None,
+    tell_report: Callable[[Report], None] = lambda _: None,
     formats: Sequence[str] = FORMATS,
     runs: pd.DataFrame | None = None,
 ) -> Path:
     """Write the report on the runs in `results` into the folder `out` and return the path of its `report.md`.
 
     `tables` is the ground truth: one table, or, as runs may have been made on several data sets, a mapping or function
-    that gives each of these its own. `tell` gets the report before it is written.
+    that gives each of these its own. `tell_report` gets the report before it is written.
     `runs` are what `store.read` gives for `results`, for a caller that has read them already.
 
     Beside it: `report.html`, one file with everything in it; `figures/` in these `formats`; `tables/` as CSV and LaTeX;
@@ -60,7 +60,7 @@ def build(
     if runs.empty:
         raise UserError(f"{readable(results)!r} holds no run to report on; `benchharness run --out FOLDER` makes runs")
     report = compose(results, tables, runs)
-    tell(report)
+    tell_report(report)
     return write_report(report, out, formats)
 
 
@@ -68,9 +68,10 @@ def compose(results: Path, tables: Tables, runs: pd.DataFrame | None = None) -> 
     """The report as sections of text, tables and figures, none drawn yet; `runs` as in `build`."""
     runs, settings = gather_runs(store.read(results) if runs is None else runs, tables)
     sections = [
-        Section(title, [block for evidence in settings for block in part(evidence)]) for title, part in PARTS.items()
+        Section(title, [block for evidence in settings for block in blocks_of(evidence)])
+        for title, blocks_of in PARTS.items()
     ]
     sections[-1].blocks.extend(method(runs, [evidence.table for evidence in settings]))
     sections.append(Section("Missing or failed", missing(runs)))
-    shown = [section for section in sections if section.blocks] if settings else sections[-1:]
-    return Report(title(readable(results.resolve().name), runs), status_sentence(runs), shown)
+    filled_sections = [section for section in sections if section.blocks] if settings else sections[-1:]
+    return Report(title(readable(results.resolve().name), runs), status_sentence(runs), filled_sections)

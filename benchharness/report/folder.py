@@ -37,68 +37,71 @@ def swapped(out: Path) -> Iterator[Path]:
     """
     out = out.resolve()
     check_place(out)
-    new = (out if _fixed(out) else out.parent) / f".report-{secrets.token_hex(6)}.new"
+    new_folder = (out if _fixed(out) else out.parent) / f".report-{secrets.token_hex(6)}.new"
     try:
-        new.mkdir(parents=True)
-        _clear(new.parent)
+        new_folder.mkdir(parents=True)
+        _clear(new_folder.parent)
         with suppress(FileNotFoundError):  # no report yet, or another one is being swapped in
-            shutil.copymode(out, new)
-        yield new
-        _list(new)
-        _swap(new, out)
+            shutil.copymode(out, new_folder)
+        yield new_folder
+        _list(new_folder)
+        _swap(new_folder, out)
     except OSError as error:
         raise UserError(f"no report is written to {out}, what was there is untouched: {error}") from error
     finally:
-        shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(new_folder, ignore_errors=True)
 
 
 def check_place(out: Path) -> None:
     """Raise `UserError` if a report written to `out` would lose what no report wrote there."""
     check_folder(out, "report")
-    lost = foreign(out)
-    if lost:
-        more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
+    foreign_names = foreign(out)
+    if foreign_names:
+        more = f" and {len(foreign_names) - 3} more" if len(foreign_names) > 3 else ""
         raise UserError(
             f"{out} holds files that no report wrote, or that were changed since, and a report there would lose them: "
-            f"{', '.join(lost[:3])}{more}; move them, or name another folder"
+            f"{', '.join(foreign_names[:3])}{more}; move them, or name another folder"
         )
 
 
 def foreign(folder: Path) -> list[str]:
     """The files under `folder`, by path from there, that are not on its list as they are now; none without a folder."""
     while True:
-        identity, listed = _identity(folder), _listed(folder)
-        lost = [name for name, path in _files(folder) if listed.get(name) != _digest(path)]
-        if (identity, listed) == (_identity(folder), _listed(folder)):  # otherwise a report was swapped in meanwhile
-            return lost if identity else []
+        identity, known_digests = _identity(folder), _listed(folder)
+        foreign_names = [name for name, path in _files(folder) if known_digests.get(name) != _digest(path)]
+        if (identity, known_digests) == (
+            _identity(folder),
+            _listed(folder),
+        ):  # otherwise a report was swapped in meanwhile
+            return foreign_names if identity else []
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:
     """What another folder of that name, with the same list perhaps, does not share; None without a folder."""
     try:
-        about = folder.stat()
+        status = folder.stat()
     except OSError:
         return None
-    return about.st_ino, about.st_ctime_ns
+    return status.st_ino, status.st_ctime_ns
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
     """Every file and link under `folder` but its list and what file managers leave."""
-    for place, folders, names in os.walk(folder):
-        links = [name for name in folders if Path(place, name).is_symlink()]
+    for root, folders, names in os.walk(folder):
+        links = [name for name in folders if Path(root, name).is_symlink()]
         for name in sorted([*names, *links]):
-            path = Path(place, name)
+            path = Path(root, name)
             if name not in _LITTER and not (path == folder / LIST and _listed(folder)):
                 yield path.relative_to(folder).as_posix(), path
 
 
-def _clear(place: Path) -> None:
-    """Remove what killed reports left in `place`."""
-    for left in [*place.glob(".report-*.new"), *place.glob(".report-*.old")]:
+def _clear(parent: Path) -> None:
+    """Remove what killed reports left in `parent`."""
+    for leftover in [*parent.glob(".report-*.new"), *parent.glob(".report-*.old")]:
         with suppress(FileNotFoundError):  # that report has just been finished
-            lost = left.suffix == ".old" and foreign(left)
-            if not lost and time.time() - left.stat().st_mtime > _LEFT_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
+            foreign_names = leftover.suffix == ".old" and foreign(leftover)
+            if not foreign_names and time.time() - leftover.stat().st_mtime > _LEFT_SECONDS:
+                shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _digest(path: Path) -> str:
@@ -118,8 +121,8 @@ def _list(folder: Path) -> None:
 def _listed(folder: Path) -> dict[str, str]:
     """Files and digests in the list of `folder`; empty if there is no list of ours."""
     try:
-        about = json.loads((folder / LIST).read_bytes())
-        return dict(about["files"]) if about["written by"] == _WRITER else {}
+        listing = json.loads((folder / LIST).read_bytes())
+        return dict(listing["files"]) if listing["written by"] == _WRITER else {}
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return {}
 
@@ -132,34 +135,34 @@ def _fixed(out: Path) -> bool:
         return False
 
 
-def _swap(new: Path, out: Path) -> None:
-    """Put `new` in the place of `out`; entry by entry if `out` cannot be renamed."""
-    old = new.with_suffix(".old")
-    if new.parent == out:
-        old.mkdir()
-        for entry in [path for path in out.iterdir() if path not in (new, old)]:
-            entry.rename(old / entry.name)
-        for entry in list(new.iterdir()):
+def _swap(new_folder: Path, out: Path) -> None:
+    """Put `new_folder` in the place of `out`; entry by entry if `out` cannot be renamed."""
+    old_folder = new_folder.with_suffix(".old")
+    if new_folder.parent == out:
+        old_folder.mkdir()
+        for entry in [path for path in out.iterdir() if path not in (new_folder, old_folder)]:
+            entry.rename(old_folder / entry.name)
+        for entry in list(new_folder.iterdir()):
             entry.rename(out / entry.name)
     else:
-        _swap_whole(new, out, old)
-    shutil.rmtree(old, ignore_errors=True)
+        _swap_whole(new_folder, out, old_folder)
+    shutil.rmtree(old_folder, ignore_errors=True)
 
 
-def _swap_whole(new: Path, out: Path, old: Path) -> None:
+def _swap_whole(new_folder: Path, out: Path, old_folder: Path) -> None:
     """Swap by two renamings; begins again if another report came in between."""
     for attempt in range(_ATTEMPTS):
         with suppress(FileNotFoundError):
-            out.rename(old)
-        if foreign(old):
-            old.rename(out)
+            out.rename(old_folder)
+        if foreign(old_folder):
+            old_folder.rename(out)
             check_place(out)
         try:
-            new.rename(out)
+            new_folder.rename(out)
             return
         except OSError as error:
             if error.errno not in _TAKEN or attempt == _ATTEMPTS - 1:
                 with suppress(OSError):
-                    old.rename(out)
+                    old_folder.rename(out)
                 raise
-            shutil.rmtree(old, ignore_errors=True)
+            shutil.rmtree(old_folder, ignore_errors=True)

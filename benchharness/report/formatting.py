@@ -51,13 +51,15 @@ def seconds(value: float) -> str:
 
 def seeds(values: Iterable[int]) -> str:
     """Seeds in short: `0-2, 5`."""
-    parts: list[list[int]] = []
+    ranges: list[list[int]] = []
     for seed in sorted({int(value) for value in values}):
-        if parts and parts[-1][-1] == seed - 1:
-            parts[-1].append(seed)
+        if ranges and ranges[-1][-1] == seed - 1:
+            ranges[-1].append(seed)
         else:
-            parts.append([seed])
-    return ", ".join(f"{part[0]}-{part[-1]}" if len(part) > 1 else str(part[0]) for part in parts)
+            ranges.append([seed])
+    return ", ".join(
+        f"{seed_range[0]}-{seed_range[-1]}" if len(seed_range) > 1 else str(seed_range[0]) for seed_range in ranges
+    )
 
 
 def enumeration(names: Iterable[str]) -> str:

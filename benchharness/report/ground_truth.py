@@ -39,28 +39,28 @@ def sample_sentence(table: Table | None) -> str:
     """A sentence on ranks in a table of a part of the space; empty for a complete table or none."""
     if table is None or table.complete:
         return ""
-    own = coverage(table)._replace(measured_here=0)
+    own_coverage = coverage(table)._replace(measured_here=0)
     if not table.rows_measured_here:
-        return f" The table holds {own}: optimum, regret, rank, percentile and random cells are among these."
+        return f" The table holds {own_coverage}: optimum, regret, rank, percentile and random cells are among these."
     return (
-        f" The table came with {own}: rank, percentile and random cells are among these; the optimum, and so regret, "
-        f"also among the {len(table.rows_measured_here):,} trained besides."
+        f" The table came with {own_coverage}: rank, percentile and random cells are among these; the optimum, and so "
+        f"regret, also among the {len(table.rows_measured_here):,} trained besides."
     )
 
 
 def trainable(table: Table | None) -> str:
     """Clause that says which command trains cells that `table` lacks; empty if none does."""
-    known = table is not None and "recipe" in table.about
-    return "; the command that made the runs, given again, trains them" if known else ""
+    has_recipe = table is not None and "recipe" in table.about
+    return "; the command that made the runs, given again, trains them" if has_recipe else ""
 
 
 def footnote(table: Table) -> str:
     """Footnote on cells that were trained on this machine and added to the table."""
     runs = np.isfinite(next(iter(table.by_seed.values()), np.empty((len(table), 0)))).sum(-1)
-    once, own = runs[table.measured_here], int(runs[~table.measured_here].max(initial=0))
+    once, highest_count = runs[table.measured_here], int(runs[~table.measured_here].max(initial=0))
     seeds = (
-        f" with {count_of(int(once.max()), 'training seed')} where the table has {own}"
-        if own and once.max() < own
+        f" with {count_of(int(once.max()), 'training seed')} where the table has {highest_count}"
+        if highest_count and once.max() < highest_count
         else ""
     )
     return f"{HERE} Trained for these results{seeds}: no part of the table as it came."
@@ -74,7 +74,7 @@ def cell_count(table: Table | None) -> str:
 def probed_coverage(ranking: pd.DataFrame) -> str:
     """How many of the probed cells the table holds: `15-17 of 100`."""
     counts, of = (sorted(set(ranking[name])) for name in ("archs", "probed"))
-    used, requested = (f"{many[0]}-{many[-1]}" if len(many) > 1 else str(many[0]) for many in (counts, of))
+    used, requested = (f"{values[0]}-{values[-1]}" if len(values) > 1 else str(values[0]) for values in (counts, of))
     return requested if used == requested else f"{used} of {requested}"
 
 
@@ -110,7 +110,7 @@ def _recipe(table: Table) -> list[str]:
 def _splits(table: Table) -> list[str]:
     """What validation and test accuracy mean; empty if the table does not say."""
     recipe = table.about.get("recipe", {})
-    words = (
+    meanings = (
         SPLITS if all(name in DATASETS for name in table.datasets) else _TRAINED_ON.get(recipe.get("trained_on"), {})
     )
-    return [f"{split.capitalize()}: {words[split]}." for split in ("valid", "test") if split in words]
+    return [f"{split.capitalize()}: {meanings[split]}." for split in ("valid", "test") if split in meanings]

@@ -139,14 +139,14 @@ def table(ours: pd.DataFrame, theirs: pd.DataFrame, evidence: Evidence, label: s
 def printed_name(method: str) -> str:
     """A method's name as papers print it, in LaTeX; options and another selection are put behind it."""
     base, plus, selection = method.partition("+")
-    parts = [_NAMES.get(name, tex(name)) + _options(options) for name, options in (_split(base),)]
-    parts += [_SELECTIONS.get(name, tex(name)) + _options(options) for name, options in (_split(selection),) if plus]
-    return " + ".join(parts)
+    terms = [_NAMES.get(name, tex(name)) + _options(options) for name, options in (_split(base),)]
+    terms += [_SELECTIONS.get(name, tex(name)) + _options(options) for name, options in (_split(selection),) if plus]
+    return " + ".join(terms)
 
 
-def _split(spelt: str) -> tuple[str, str]:
+def _split(spelling: str) -> tuple[str, str]:
     """A name, and the options behind it."""
-    name, _, options = spelt.partition(":")
+    name, _, options = spelling.partition(":")
     return name, options
 
 
@@ -176,10 +176,10 @@ def _cell(row: Mapping[Any, Any], column: str, marks: Sequence[str], compared: b
     mean, std = float(row.get(column, np.nan)), float(row.get(f"{column} std", np.nan))
     if np.isnan(mean):
         return "--"
-    printed = f"{mean:.2f}"
-    if compared and printed in marks:
-        printed = rf"\textbf{{{printed}}}" if printed == marks[0] else rf"\underline{{{printed}}}"
-    return printed + (rf"{{\scriptsize$\pm${std:.2f}}}" if np.isfinite(std) else "")
+    text = f"{mean:.2f}"
+    if compared and text in marks:
+        text = rf"\textbf{{{text}}}" if text == marks[0] else rf"\underline{{{text}}}"
+    return text + (rf"{{\scriptsize$\pm${std:.2f}}}" if np.isfinite(std) else "")
 
 
 def _spans(heads: Sequence[tuple[str, int]]) -> list[tuple[int, int]]:

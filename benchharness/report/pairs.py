@@ -17,5 +17,9 @@ def compare(results: str | Path, tables: Tables = load_for) -> pd.DataFrame:
     no table of what was searched.
     """
     _, settings = gather(path_of(results), tables)
-    tested = [comparisons(evidence.scores()).assign(setting=evidence.name) for evidence in settings]
-    return pd.concat(tested, ignore_index=True) if tested else comparisons(pd.DataFrame()).assign(setting="")
+    tests_by_setting = [comparisons(evidence.scores()).assign(setting=evidence.name) for evidence in settings]
+    return (
+        pd.concat(tests_by_setting, ignore_index=True)
+        if tests_by_setting
+        else comparisons(pd.DataFrame()).assign(setting="")
+    )

@@ -27,13 +27,13 @@ def write_paper(results: Path, out: Path, tables: Tables, formats: Sequence[str]
     looked up, and if `out` holds what no report wrote.
     """
     check_place(out)
-    settings = [one for one in gather(results, tables)[1] if len(one.long) and one.table is not None]
+    settings = [setting for setting in gather(results, tables)[1] if len(setting.long) and setting.table is not None]
     if not settings:
         raise UserError(f"{results} has no finished run whose cells a table holds, so there is nothing to print")
-    with swapped(out) as new:
+    with swapped(out) as new_folder:
         for evidence in settings:
-            _write(evidence, new, formats)
-        (new / "references.bib").write_text(_bibliography(), encoding="utf-8")
+            _write(evidence, new_folder, formats)
+        (new_folder / "references.bib").write_text(_bibliography(), encoding="utf-8")
     return out
 
 
@@ -42,9 +42,9 @@ def _write(evidence: Evidence, out: Path, formats: Sequence[str]) -> None:
     with_integers(rows.round(6)).to_csv(
         out / f"accuracy{evidence.slug}.csv", index=False, lineterminator="\n", encoding="utf-8"
     )
-    beside = published.published()
-    beside = beside[beside["method"].isin(BESIDE) & beside["protocol"].isin(["drnas", ""])]
-    text = table(rows, beside if evidence.benchmark else beside.iloc[:0], evidence, f"accuracy{evidence.slug}")
+    cited_rows = published.published()
+    cited_rows = cited_rows[cited_rows["method"].isin(BESIDE) & cited_rows["protocol"].isin(["drnas", ""])]
+    text = table(rows, cited_rows if evidence.benchmark else cited_rows.iloc[:0], evidence, f"accuracy{evidence.slug}")
     (out / f"accuracy{evidence.slug}.tex").write_text(text, encoding="utf-8")
     for figure in paper_figure(evidence, verdicts(evidence.runs, evidence.curves)):
         with styled():

@@ -23,8 +23,8 @@ def write_report(report: Report, out: Path, formats: Sequence[str] = FORMATS) ->
 
     Every figure is written in each of the `formats`; the pages need png or svg among them.
     """
-    with swapped(out) as new:
-        _write(report, new, formats)
+    with swapped(out) as new_folder:
+        _write(report, new_folder, formats)
     return out / "report.md"
 
 
@@ -35,8 +35,8 @@ def _write(report: Report, out: Path, formats: Sequence[str]) -> None:
         _write_block(block, out, formats)
     names = [block.name for block in _blocks(report) if isinstance(block, FigureBlock)]
     inlined = "svg" if "svg" in formats else "png"
-    drawn = {name: _inline(out / "figures" / f"{name}.{inlined}") for name in names}
-    page = _rendered("report.html", report, drawn=drawn, references=REFERENCES, formats=formats)
+    pictures = {name: _inline(out / "figures" / f"{name}.{inlined}") for name in names}
+    page = _rendered("report.html", report, drawn=pictures, references=REFERENCES, formats=formats)
     (out / "report.html").write_text(page, encoding="utf-8")
     figures = {"shown": "png" if "png" in formats else "svg", "formats": formats}
     (out / "report.md").write_text(_rendered("report.md", report, rows=ROWS, **figures), encoding="utf-8")
@@ -49,8 +49,8 @@ def _write_block(block: Block, out: Path, formats: Sequence[str]) -> None:
         with styled():
             save_figure(block.draw(), out / "figures" / block.name, formats)
     if isinstance(block, TableBlock):
-        place = out / "tables" / f"{block.name}.csv"
-        with_integers(block.data).to_csv(place, index=False, lineterminator="\n", encoding="utf-8")
+        csv_path = out / "tables" / f"{block.name}.csv"
+        with_integers(block.data).to_csv(csv_path, index=False, lineterminator="\n", encoding="utf-8")
         (out / "tables" / f"{block.name}.tex").write_text(block.latex or latex(block), encoding="utf-8")
 
 

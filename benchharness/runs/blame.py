@@ -19,17 +19,17 @@ def error_line(error: BaseException, method: Path | None, name: str = "") -> str
     for frame in reversed(traceback.extract_tb(error.__traceback__) if method else []):
         path = Path(frame.filename).resolve()
         if method and path.is_relative_to(method.parent) and not _is_installed(path):
-            if path == method and (written := class_in(path)):
-                return f"(in {written}: {frame.line})"
-            shown = (name if path == method else "") or path.relative_to(method.parent).as_posix()
-            return f"({shown}:{frame.lineno})"
+            if path == method and (class_name := class_in(path)):
+                return f"(in {class_name}: {frame.line})"
+            file_name = (name if path == method else "") or path.relative_to(method.parent).as_posix()
+            return f"({file_name}:{frame.lineno})"
     return ""
 
 
 def advice(method: Path, name: str) -> str:
     """How the method in the file `method`, which its user calls `name`, is checked."""
-    written = class_in(method)
-    return f"call `benchharness.check({written})`" if written else f"run `benchharness check {name}`"
+    class_name = class_in(method)
+    return f"call `benchharness.check({class_name})`" if class_name else f"run `benchharness check {name}`"
 
 
 def _is_installed(path: Path) -> bool:

@@ -44,8 +44,8 @@ def _immovable(plan: Iterable[Job]) -> list[str]:
 
 def _train_images(job: Job) -> int:
     """Training images per epoch; 0 if only the installed data set could tell."""
-    limit, known = int(job.base.protocol["images"]) // 2, KNOWN.get(job.base.dataset)
-    halves = known.counts[0] // 2 if known else 0
+    limit, digests = int(job.base.protocol["images"]) // 2, KNOWN.get(job.base.dataset)
+    halves = digests.counts[0] // 2 if digests else 0
     return min(limit, halves) if limit and halves else limit or halves
 
 

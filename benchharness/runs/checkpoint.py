@@ -118,10 +118,10 @@ def restored(base: Run, search: Searcher) -> None:
         raise UserError(f"{base.checkpoint} {error}") from None
 
 
-def check_same(search: Searcher, recorded: np.ndarray) -> None:
+def check_same(search: Searcher, expected: np.ndarray) -> None:
     """Raise `RuntimeError` if a supernet that is trained again differs from the recorded one."""
     alphas = search.arrays()["alphas"]
-    if not np.array_equal(alphas, recorded[: len(alphas)]):
+    if not np.array_equal(alphas, expected[: len(alphas)]):
         raise RuntimeError(
             f"epoch {search.epoch} of the supernet differs from the recorded one, whose checkpoint is not here: "
             "read it out on the machine that trained it, or move its folder away and train it anew"
@@ -140,16 +140,16 @@ def _state(base: Run, search: Searcher) -> Mapping[str, Any]:
     bound_to = _bound_to(base, search)
     if not isinstance(checkpoint, dict) or checkpoint.keys() != {"state", *bound_to}:
         raise UserError("does not say what it is of")
-    for name, here in bound_to.items():
-        if (there := str(checkpoint[name])) != here:
-            raise UserError(f"is of {name} {there[:16]}, not {here[:16]}")
+    for name, value in bound_to.items():
+        if (saved_value := str(checkpoint[name])) != value:
+            raise UserError(f"is of {name} {saved_value[:16]}, not {value[:16]}")
     return checkpoint["state"]
 
 
-def _check_images(base: Run, here: str) -> None:
-    there = base.record_data().get("sha256", here)
-    if there != here:
+def _check_images(base: Run, sha256: str) -> None:
+    recorded_sha256 = base.record_data().get("sha256", sha256)
+    if recorded_sha256 != sha256:
         raise UserError(
-            f"run {base.spec.run_id} was searched on images of sha256 {there[:16]}..., and {base.spec.dataset} in "
-            f"{data_folder()} is now {here[:16]}...: import those again, or give another --out"
+            f"run {base.spec.run_id} was searched on images of sha256 {recorded_sha256[:16]}..., and "
+            f"{base.spec.dataset} in {data_folder()} is now {sha256[:16]}...: import those again, or give another --out"
         )

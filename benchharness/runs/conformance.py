@@ -78,14 +78,14 @@ def check_method(name: str | Path) -> list[Finding]:
     first = _finding(kind, CHECKS[0], file)
     if first.state == "failed":
         return [first, Finding(f"{len(CHECKS)} other checks", "skipped", "they all build on that one")]
-    return [first, *(_finding(kind, one, file) for one in CHECKS[1:]), _finding(name, searches, file)]
+    return [first, *(_finding(kind, check, file) for check in CHECKS[1:]), _finding(name, searches, file)]
 
 
-def _finding(subject: Any, one: Callable[[Any], None], file: Path | None) -> Finding:
-    title = (one.__doc__ or one.__name__).splitlines()[0].rstrip(".")
+def _finding(subject: Any, check: Callable[[Any], None], file: Path | None) -> Finding:
+    title = (check.__doc__ or check.__name__).splitlines()[0].rstrip(".")
     try:
-        with seeded("conformance", one.__name__):
-            one(subject)
+        with seeded("conformance", check.__name__):
+            check(subject)
     except Skipped as reason:
         return Finding(title, "skipped", str(reason))
     except Slow as reason:
@@ -169,11 +169,11 @@ def equivariant(kind: type[Method]) -> None:
 
 def options_round_trip(kind: type[Method]) -> None:
     """Options can be spelt on the command line."""
-    known = methods.options(kind)
-    again = methods.options(methods.configured(kind, {key: str(value) for key, value in known.items()}))
-    if again != known:
-        changed = sorted(key for key in known if again.get(key) != known[key])
-        raise Nonconforming(f"{', '.join(changed)} came back from text as something else")
+    defaults = methods.options(kind)
+    reparsed = methods.options(methods.configured(kind, {key: str(value) for key, value in defaults.items()}))
+    if reparsed != defaults:
+        changed_keys = sorted(key for key in defaults if reparsed.get(key) != defaults[key])
+        raise Nonconforming(f"{', '.join(changed_keys)} came back from text as something else")
 
 
 def reads_nothing_back(kind: type[Method]) -> None:
@@ -191,11 +191,12 @@ def reads_nothing_back(kind: type[Method]) -> None:
 
 def draws_take_little_time(kind: type[Method]) -> None:
     """A draw takes little time beside a training step."""
-    own, plain = method_with_alphas(kind), method_with_alphas(methods.load("darts"))
-    spent = {method: min(_draw_seconds(method) for _ in range(20)) for method in (plain, own)}
-    times = spent[own] / spent[plain]
+    own_method, darts = method_with_alphas(kind), method_with_alphas(methods.load("darts"))
+    seconds_by_method = {method: min(_draw_seconds(method) for _ in range(20)) for method in (darts, own_method)}
+    times = seconds_by_method[own_method] / seconds_by_method[darts]
     if times > SLOW:
-        raise Slow(f"it takes {times:,.0f} times as long as DARTS's, {1000 * spent[own]:.1f} ms, in every step")
+        milliseconds = 1000 * seconds_by_method[own_method]
+        raise Slow(f"it takes {times:,.0f} times as long as DARTS's, {milliseconds:.1f} ms, in every step")
 
 
 def runs_on_cuda(kind: type[Method]) -> None:
@@ -216,27 +217,27 @@ def runs_on_cuda(kind: type[Method]) -> None:
 
 def searches(name: str | Path) -> None:
     """A search of two epochs trains, resumes bit for bit and derives a cell."""
-    own = methods.options(methods.load(name))
-    cheap_options = "".join(f":{key}={value}" for key, value in CHEAP.items() if key in own)
+    method_options = methods.options(methods.load(name))
+    cheap_options = "".join(f":{key}={value}" for key, value in CHEAP.items() if key in method_options)
     (job,) = make_plan(parse_methods(f"{name}{cheap_options}"), (0,), "cifar10", protocol("cpu", TINY))
-    whole, part = (_search(job) for _ in range(2))
-    if whole.finished:
+    undisturbed, interrupted = (_search(job) for _ in range(2))
+    if undisturbed.finished:
         raise Skipped("it trains nothing")
-    first = whole.run_epoch()
-    whole.run_epoch()
-    part.run_epoch()
-    part.load(part.state())
-    resumed = _search(job)
-    resumed.load(part.state())
-    resumed.run_epoch()
-    if not np.array_equal(whole.arrays()["alphas"], resumed.arrays()["alphas"]):
+    first = undisturbed.run_epoch()
+    undisturbed.run_epoch()
+    interrupted.run_epoch()
+    interrupted.load(interrupted.state())
+    continued = _search(job)
+    continued.load(interrupted.state())
+    continued.run_epoch()
+    if not np.array_equal(undisturbed.arrays()["alphas"], continued.arrays()["alphas"]):
         raise Nonconforming("a resumed search differs from an uninterrupted one: something is missing from its state")
     if not np.isfinite(first["train_loss"]):
         raise Nonconforming("the training loss is not finite after one epoch")
-    state = whole.state()
+    state = undisturbed.state()
     for spec in job.specs:
-        whole.load(state)
-        whole.read_out(_cheaper(spec))
+        undisturbed.load(state)
+        undisturbed.read_out(_cheaper(spec))
 
 
 CHECKS: Final[tuple[Callable[[type[Method]], None], ...]] = (
@@ -270,28 +271,28 @@ def images() -> ImageSet:
     return ImageSet("cifar10", "noise", *halves, names, (0.4,) * 3, (0.2,) * 3, "0" * 64)
 
 
-def _distribution(weights: Tensor, what: str, below_one: bool) -> None:
+def _distribution(weights: Tensor, title: str, below_one: bool) -> None:
     if tuple(weights.shape) != SHAPE:
-        raise Nonconforming(f"{what} has shape {tuple(weights.shape)}, not {SHAPE}: one row per edge")
+        raise Nonconforming(f"{title} has shape {tuple(weights.shape)}, not {SHAPE}: one row per edge")
     if not bool(weights.isfinite().all()):
-        raise Nonconforming(f"{what} is not finite")
+        raise Nonconforming(f"{title} is not finite")
     if bool((weights < -1e-6).any()):
-        raise Nonconforming(f"{what} is negative: {float(weights.min().detach()):g}")
+        raise Nonconforming(f"{title} is negative: {float(weights.min().detach()):g}")
     sums = weights.detach().sum(-1)
     if bool(((sums - 1).abs() > 1e-4).any()) and not (below_one and bool((sums < 1 + 1e-4).all())):
-        raise Nonconforming(f"{what} sums to {float(sums[(sums - 1).abs().argmax()]):.4f} on an edge, not to 1")
+        raise Nonconforming(f"{title} sums to {float(sums[(sums - 1).abs().argmax()]):.4f} on an edge, not to 1")
 
 
 def _draw_seconds(method: Method) -> float:
-    started = perf_counter()
+    start = perf_counter()
     method.draw(0.5)
-    return perf_counter() - started
+    return perf_counter() - start
 
 
 def _learning(kind: type[Method]) -> Method:
     method = method_with_alphas(kind)
     if not method.alpha.requires_grad or not method.draw(0.5).requires_grad:
-        if method.alpha.requires_grad and any(method.moves_alpha(place / 10) for place in range(11)):
+        if method.alpha.requires_grad and any(method.moves_alpha(tenth / 10) for tenth in range(11)):
             raise Nonconforming("draw() does not depend on alpha, or is detached from it")
         raise Skipped("its alpha does not learn by gradient")
     return method
@@ -299,7 +300,7 @@ def _learning(kind: type[Method]) -> Method:
 
 def _five_draws(method: Method) -> Tensor:
     torch.manual_seed(3)
-    return torch.stack([method.draw(place / 4).detach() for place in range(5)])
+    return torch.stack([method.draw(quarter / 4).detach() for quarter in range(5)])
 
 
 def _set(method: Method, alpha: Tensor) -> None:

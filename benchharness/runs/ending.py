@@ -33,14 +33,14 @@ def perform_with_progress(
     `statuses` are those of all runs of the plan, by run id; jobs whose runs are all done are not looked at again.
     `quiet` leaves only lines of runs that failed.
     """
-    left = sum(status != Status.DONE for status in statuses.values())
-    unfinished = [job for job in plan if any(statuses[spec.run_id] != Status.DONE for spec in job.specs)]
-    if left and options.executor == "local" and not quiet:
-        print(f"starting {min(options.jobs, len(plan))} at a time; runs to make: {left}", flush=True)
-        if foretold := estimate(plan, store, options, timing=False):
-            print(foretold, flush=True)
+    runs_left = sum(status != Status.DONE for status in statuses.values())
+    jobs_left = [job for job in plan if any(statuses[spec.run_id] != Status.DONE for spec in job.specs)]
+    if runs_left and options.executor == "local" and not quiet:
+        print(f"starting {min(options.jobs, len(plan))} at a time; runs to make: {runs_left}", flush=True)
+        if forecast := estimate(plan, store, options, timing=False):
+            print(forecast, flush=True)
     with nullcontext() if quiet else show_progress(plan, store):
-        for outcome in perform(unfinished, store, options):
+        for outcome in perform(jobs_left, store, options):
             if not quiet or outcome.state == "failed":
                 print(line(outcome, store, tables, verbose), flush=True)
             yield outcome
@@ -51,15 +51,15 @@ def line(outcome: Outcome, store: Store, tables: Tables, verbose: bool = False) 
 
     `verbose` adds the cell and its accuracy with inherited weights.
     """
-    who = f"{outcome.spec.name} seed {outcome.spec.seed}"
+    run_name = f"{outcome.spec.name} seed {outcome.spec.seed}"
     if outcome.state != "done":
-        return f"{who}  {outcome.state.upper()}  {outcome.message}"
+        return f"{run_name}  {outcome.state.upper()}  {outcome.message}"
     row = lookup_run(store.folder(outcome.spec), tables)
-    spent = clock(row["train_seconds"] + row["selection_seconds"])
+    duration = clock(row["train_seconds"] + row["selection_seconds"])
     arch = from_string(row["arch"])
     inherited = (short(arch), _inherited(row)) if verbose else ()
-    parts = (who, f"#{indices()[to_code(arch)]}", _reached(row, tables), spent, *inherited, outcome.message)
-    return "  ".join(filter(None, parts))
+    columns = (run_name, f"#{indices()[to_code(arch)]}", _reached(row, tables), duration, *inherited, outcome.message)
+    return "  ".join(filter(None, columns))
 
 
 def _reached(row: "pd.Series[Any]", tables: Tables) -> str:

@@ -83,29 +83,35 @@ def estimate(plan: Iterable[Job], store: Store, options: RunOptions, timing: boo
         return None
     source = _Costs(store, options, time.monotonic() + PATIENCE if timing else 0.0)
     in_turn = sorted(groups.items(), key=lambda group: group[1][0].source_path is None)  # first what never ran yet
-    asked = with_bar(in_turn, len(groups), "timing steps") if timing else in_turn
-    costs = {key: source.of(alike) for key, alike in asked}
-    known = [cost for cost in costs.values() if cost]
-    left = [(job, costs[key]) for key, alike in groups.items() for job in alike]
-    spent = [_left(job, cost, store, statuses, options) for job, cost in left if cost]
-    if not timing and len(known) < len(groups):
+    jobs_to_cost = with_bar(in_turn, len(groups), "timing steps") if timing else in_turn
+    costs = {key: source.of(equal_jobs) for key, equal_jobs in jobs_to_cost}
+    known_costs = [cost for cost in costs.values() if cost]
+    priced_jobs = [(job, costs[key]) for key, equal_jobs in groups.items() for job in equal_jobs]
+    seconds_by_job = [_left(job, cost, store, statuses, options) for job, cost in priced_jobs if cost]
+    if not timing and len(known_costs) < len(groups):
         return None
-    unknown = [job for job, cost in left if not cost and job.base.method not in source.failures]
-    spent += [fmean(spent)] * len(unknown) if spent else []
-    ways = min(len(spent), options.jobs, environment.cores() if source.device == "cpu" else len(source.places))
-    several = max([sum(spent) / max(1, ways), *spent])
-    assumed = len(groups) - len(known) - len(source.failures)
-    failures = tuple(f"{name}: {why}" for name, why in source.failures.items())
-    return Estimate(sum(spent), several, ways, len(known) - source.timed, source.timed, assumed, failures)
+    unknown = [job for job, cost in priced_jobs if not cost and job.base.method not in source.failures]
+    seconds_by_job += [fmean(seconds_by_job)] * len(unknown) if seconds_by_job else []
+    parallel = min(
+        len(seconds_by_job), options.jobs, environment.cores() if source.device == "cpu" else len(source.places)
+    )
+    several = max([sum(seconds_by_job) / max(1, parallel), *seconds_by_job])
+    assumed = len(groups) - len(known_costs) - len(source.failures)
+    failures = tuple(f"{name}: {reason}" for name, reason in source.failures.items())
+    return Estimate(
+        sum(seconds_by_job), several, parallel, len(known_costs) - source.timed, source.timed, assumed, failures
+    )
 
 
 def _left(job: Job, cost: Cost, store: Store, statuses: Mapping[str, Status], options: RunOptions) -> float:
     """Seconds of what is left of a job, one worker."""
     epochs, sight = int(job.base.protocol["epochs"]), run_progress(job, store)
-    now = min(epochs, options.epochs_now or epochs)
-    done = epochs if statuses[job.base.run_id] == Status.DONE else sight.epoch if sight else 0
-    left = [cost.readings[spec.method] for spec in job.specs if statuses[spec.run_id] != Status.DONE]
-    return cost.epoch * max(0, now - done) + (sum(left) if now == epochs or done == epochs else 0.0)
+    epochs_now = min(epochs, options.epochs_now or epochs)
+    epochs_done = epochs if statuses[job.base.run_id] == Status.DONE else sight.epoch if sight else 0
+    reading_seconds = [cost.readings[spec.method] for spec in job.specs if statuses[spec.run_id] != Status.DONE]
+    return cost.epoch * max(0, epochs_now - epochs_done) + (
+        sum(reading_seconds) if epochs_now == epochs or epochs_done == epochs else 0.0
+    )
 
 
 class _Costs:
@@ -126,20 +132,20 @@ class _Costs:
         machines = {spec.method: self._machines(job, spec) for spec in job.specs}
         if not all(machines.values()):
             return None
-        training = [one["train_seconds"] for one in machines[job.base.method]]
-        readings = {name: fmean(one["selection_seconds"] for one in ones) for name, ones in machines.items()}
+        training = [machine["train_seconds"] for machine in machines[job.base.method]]
+        readings = {name: fmean(machine["selection_seconds"] for machine in ones) for name, ones in machines.items()}
         return Cost(fmean(training) / int(job.base.protocol["epochs"]), readings)
 
     def _machines(self, job: Job, spec: RunSpec) -> list[Machine]:
         """What finished runs like `spec`, of other seeds, tell of their making in the ways and the place of now."""
-        alike = list[Machine]()
+        machines = list[Machine]()
         for folder in sorted(self.store.folder(spec).parent.glob("seed-*")):
             other = read_spec(folder) if (folder / "record.json").exists() else None
             machine = read_json(folder / "machine.json", Machine) if other == replace(spec, seed=_seed(other)) else None
-            alike += [machine] if machine and self._made_so(job, machine) else []
-            if len(alike) == RECORDS:
+            machines += [machine] if machine and self._made_so(job, machine) else []
+            if len(machines) == RECORDS:
                 break
-        return alike
+        return machines
 
     def _made_so(self, job: Job, machine: Machine) -> bool:
         return (
@@ -156,8 +162,8 @@ class _Costs:
 
     def _ways(self, job: Job) -> tuple[object, ...]:
         compiling = compiled.decided(self.options.compile, job.base.protocol, self.device)
-        own = self.options.threads, compiling, self.options.graphs
-        return name_of(self.device), self._processor, *own
+        own_options = self.options.threads, compiling, self.options.graphs
+        return name_of(self.device), self._processor, *own_options
 
     @cached_property
     def _processor(self) -> str:
@@ -171,8 +177,8 @@ class _Costs:
         except UserError:
             raise
         except Exception as error:  # a user's code may raise anything
-            where = error_line(error, job.source_path)
-            self.failures[job.base.method] = " ".join(filter(None, (f"{type(error).__name__}: {error}", where)))
+            location = error_line(error, job.source_path)
+            self.failures[job.base.method] = " ".join(filter(None, (f"{type(error).__name__}: {error}", location)))
             return None
         finally:
             torch.set_num_threads(threads)

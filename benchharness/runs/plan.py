@@ -69,19 +69,19 @@ class _Reading(NamedTuple):
 
 def parse_methods(text: str) -> list[MethodRequest]:
     """The methods in a comma-separated request; raises `UserError` on a part with bad syntax."""
-    return [_parse(part.strip()) for part in text.split(",")]
+    return [_parse(item.strip()) for item in text.split(",")]
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
     """The seeds in `0-4`, `5` (that one seed) or `0,3,7-9`, each once, in ascending order."""
     seeds: set[int] = set()
-    for part in text.split(","):
-        match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", part.strip(), re.ASCII)
+    for item in text.split(","):
+        match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", item.strip(), re.ASCII)
         if not match:
             raise UserError(f"seeds={text[:80]!r} names no seeds; write them as 0-4, 5 or 0,3,7")
         first, last = int(match[1]), int(match[2] or match[1])
         if not 0 <= last - first < SEEDS_AT_MOST:
-            raise UserError(f"seeds {part.strip()} is no range of 1 to {SEEDS_AT_MOST} seeds")
+            raise UserError(f"seeds {item.strip()} is no range of 1 to {SEEDS_AT_MOST} seeds")
         seeds.update(range(first, last + 1))
     return tuple(sorted(seeds))
 
@@ -91,13 +91,13 @@ def make_plan(
     seeds: Iterable[int],
     dataset: str,
     settings: SearchConfig,
-    given: Collection[str] = (),
+    changed_keys: Collection[str] = (),
 ) -> list[Job]:
     """The jobs of a request, seed by seed; raises `UserError` on an unknown method, selection, option or data set.
 
     A supernet's own run is always planned: `ostr` alone also plans `darts`, which costs no further training. A
     protocol with `split=benchmark` uses the split file in the data folder if there is one, and the run records its
-    digest. Settings that the protocol has for a method apply unless their names are in `given`.
+    digest. Settings that the protocol has for a method apply unless their names are in `changed_keys`.
     """
     data.canonical_name(dataset)
     groups: dict[tuple[str, str], tuple[_Supernet, dict[str, _Reading]]] = {}
@@ -107,9 +107,11 @@ def make_plan(
         if (reading.selection, reading.options) != (supernet.selection, supernet.selection_options):
             readings[reading.method] = reading
     split = data.benchmark_split(dataset) if settings.split == "benchmark" else None
-    own = {key: for_method(settings, supernet.trains, given) for key, (supernet, _) in groups.items()}
+    settings_by_key = {
+        key: for_method(settings, supernet.trains, changed_keys) for key, (supernet, _) in groups.items()
+    }
     return [
-        _job(supernet, list(readings.values()), seed, dataset, own[key], split.sha256 if split else "")
+        _job(supernet, list(readings.values()), seed, dataset, settings_by_key[key], split.sha256 if split else "")
         for seed in seeds
         for key, (supernet, readings) in groups.items()
     ]
@@ -122,14 +124,14 @@ def _parse(text: str) -> MethodRequest:
     return MethodRequest(match[1], _pairs(match[2], text), match[3], _pairs(match[4] or "", text))
 
 
-def _pairs(text: str, whole: str) -> dict[str, str]:
+def _pairs(text: str, spelling: str) -> dict[str, str]:
     pairs: dict[str, str] = {}
-    for part in text.split(":")[1:]:
-        key, equals, value = part.partition("=")
-        if part and not equals and not pairs:
-            key, value = "", part
+    for item in text.split(":")[1:]:
+        key, equals, value = item.partition("=")
+        if item and not equals and not pairs:
+            key, value = "", item
         elif not (key and equals and value):
-            raise UserError(f"{part[:80]!r} in {whole[:80]!r} is no option; write key=value")
+            raise UserError(f"{item[:80]!r} in {spelling[:80]!r} is no option; write key=value")
         pairs[key] = value
     return pairs
 
@@ -139,41 +141,41 @@ def _resolve(request: MethodRequest) -> tuple[_Supernet, _Reading]:
 
     Options right after the name go to the method if it has them, and otherwise to its selection.
     """
-    named, name, path = _load(request.name)
+    named_method, name, path = _load(request.name)
     request = request._replace(
-        options=_by_name(request.options, request.name, named.main_option),
+        options=_by_name(request.options, request.name, named_method.main_option),
         selection_options=_by_name(request.selection_options, request.selection or "", ""),
     )
-    trained = named.trains_as
-    if trained and not isinstance(named.selection, str):
+    trained_name = named_method.trains_as
+    if trained_name and not isinstance(named_method.selection, str):
         raise UserError(f"{name} has a selection class of its own, so it trains its own supernet: leave trains_as out")
-    trainee, trains, source = _load(trained) if trained else (named, name, path)
-    known = methods.options(trainee)
-    own = {key: value for key, value in request.options.items() if key in known}
-    rest = {key: value for key, value in request.options.items() if key not in known}
-    _refuse_unknown(request, rest, known, named.selection)
-    supernet = _supernet(trainee, trains, source, own)
+    trainee, trains, source = _load(trained_name) if trained_name else (named_method, name, path)
+    trainee_options = methods.options(trainee)
+    own_options = {key: value for key, value in request.options.items() if key in trainee_options}
+    rest = {key: value for key, value in request.options.items() if key not in trainee_options}
+    _refuse_unknown(request, rest, trainee_options, named_method.selection)
+    supernet = _supernet(trainee, trains, source, own_options)
     if request.selection is not None:
         return supernet, _borrowed(request, supernet)
-    reading = _reading(named.selection, {**_preset(named), **rest})
-    changed = _changed(_reading(named.selection, _preset(named)).options, reading.options)
-    own = _shown(trainee, supernet.options)
-    return supernet, reading._replace(method=_label(name, {**own, **changed}, named.main_option))
+    reading = _reading(named_method.selection, {**_preset(named_method), **rest})
+    changed_options = _changed(_reading(named_method.selection, _preset(named_method)).options, reading.options)
+    own_options = _shown(trainee, supernet.options)
+    return supernet, reading._replace(method=_label(name, {**own_options, **changed_options}, named_method.main_option))
 
 
 def _by_name(options: Mapping[str, str], name: str, main: str) -> dict[str, str]:
     """`options` with a value without key under the main option `main`; raises `UserError` if it is empty."""
     if "" in options and (not main or main in options):
-        alone = options[""]
-        raise UserError(f"{alone[:80]!r} in {f'{name}:{alone}'[:80]!r} is no option; write key=value")
+        plain_request = options[""]
+        raise UserError(f"{plain_request[:80]!r} in {f'{name}:{plain_request}'[:80]!r} is no option; write key=value")
     return {key or main: value for key, value in options.items()}
 
 
 def _refuse_unknown(
-    request: MethodRequest, rest: Mapping[str, str], known: Mapping[str, Any], chosen: str | type
+    request: MethodRequest, rest: Mapping[str, str], known_options: Mapping[str, Any], chosen: str | type
 ) -> None:
     """Raise `UserError` on unknown options; if a selection is named, the first ones are the method's."""
-    allowed = {**known, **({} if request.selection else selection.options(chosen))}
+    allowed = {**known_options, **({} if request.selection else selection.options(chosen))}
     for key in rest:
         if key not in allowed:
             raise unknown_option(request.name, key, allowed)
@@ -181,23 +183,24 @@ def _refuse_unknown(
 
 def _borrowed(request: MethodRequest, supernet: _Supernet) -> _Reading:
     """The derivation `+SELECTION`: the name of a selection, or of a method whose selection is used."""
-    given = request.selection or ""
-    chosen: str | type = given
+    selection_name = request.selection or ""
+    rule: str | type = selection_name
     preset: dict[str, Any] = {}
-    if given not in selection.names():
-        given = methods.canonical(given)
-    if given in methods.names():
-        lender = methods.load(given)
-        chosen, preset = lender.selection, _preset(lender)
-    elif given not in selection.names():
-        raise unknown("selection", given, [*selection.names(), *methods.names()])
-    if chosen == "proxy" and supernet.trains != "proxy":
+    if selection_name not in selection.names():
+        selection_name = methods.canonical(selection_name)
+    if selection_name in methods.names():
+        lender = methods.load(selection_name)
+        rule, preset = lender.selection, _preset(lender)
+    elif selection_name not in selection.names():
+        raise unknown("selection", selection_name, [*selection.names(), *methods.names()])
+    if rule == "proxy" and supernet.trains != "proxy":
         raise UserError(
-            f"{request.name}+{given}: proxies score untrained networks; write proxy:synflow, or another of them"
+            f"{request.name}+{selection_name}: proxies score untrained networks; write proxy:synflow, or another of "
+            "them"
         )
-    reading = _reading(chosen, {**preset, **request.selection_options})
-    changed = _changed(_reading(chosen, preset).options, reading.options)
-    return reading._replace(method=f"{supernet.label}+{_label(given, changed)}")
+    reading = _reading(rule, {**preset, **request.selection_options})
+    changed_options = _changed(_reading(rule, preset).options, reading.options)
+    return reading._replace(method=f"{supernet.label}+{_label(selection_name, changed_options)}")
 
 
 def _load(name: str) -> tuple[Any, str, Path | None]:
@@ -227,8 +230,8 @@ def _supernet(method: Any, name: str, path: Path | None, changes: Mapping[str, s
     label = _label(name, _shown(method, methods.options(configured)), method.main_option)
     reading = _reading(method.selection, _preset(method))
     source = hashlib.sha256(methods.source_of(path)).hexdigest() if path else ""
-    read = (reading.selection, reading.options)
-    return _Supernet(label, source, name, methods.options(configured), *read, path, method.version)
+    reading_key = (reading.selection, reading.options)
+    return _Supernet(label, source, name, methods.options(configured), *reading_key, path, method.version)
 
 
 def _reading(kind: str | type, changes: Mapping[str, Any]) -> _Reading:
@@ -242,9 +245,9 @@ def _changed(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str
 
 def _shown(method: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """The options in a label: the main one, and those that differ from the default."""
-    known = methods.options(method)
+    defaults = methods.options(method)
     main = {key: value for key, value in values.items() if key == method.main_option}
-    return {**main, **_changed(known, values)}
+    return {**main, **_changed(defaults, values)}
 
 
 def _label(name: str, options: Mapping[str, Any], main: str = "") -> str:
@@ -276,4 +279,4 @@ def _job(
 def _versions(supernet: _Supernet, dataset: str) -> dict[str, int]:
     """The versions of the method and of the image handling that are not 1."""
     both = {"method": supernet.version, "images": data.version(dataset)}
-    return {part: version for part, version in both.items() if version != 1}
+    return {name: version for name, version in both.items() if version != 1}

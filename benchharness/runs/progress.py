@@ -49,11 +49,11 @@ class RunProgress(NamedTuple):
 
     def __str__(self) -> str:
         if self.epoch == self.epochs:
-            part = f", {self.read:.0%}" if self.read else ""
-            return f"{self.method} seed {self.seed}  trained, reading the cell out{part}"
+            share_text = f", {self.read:.0%}" if self.read else ""
+            return f"{self.method} seed {self.seed}  trained, reading the cell out{share_text}"
         accuracy = "" if self.accuracy_pct is None else f"  valid {self.accuracy_pct:5.2f} %"
-        left = "" if self.seconds_left is None else f"  {clock(self.seconds_left)} left"
-        return f"{self.method} seed {self.seed}  epoch {self.epoch}/{self.epochs}{accuracy}{left}"
+        time_left = "" if self.seconds_left is None else f"  {clock(self.seconds_left)} left"
+        return f"{self.method} seed {self.seed}  epoch {self.epoch}/{self.epochs}{accuracy}{time_left}"
 
 
 class PlanProgress(NamedTuple):
@@ -70,29 +70,29 @@ class PlanProgress(NamedTuple):
         return self.done / self.total if self.total else 1.0
 
 
-def plan_progress(plan: "Iterable[Job]", store: Store, finished: set[str]) -> PlanProgress:
+def plan_progress(plan: "Iterable[Job]", store: Store, finished_ids: set[str]) -> PlanProgress:
     """How far the runs of `plan` are, read from their folders.
 
-    `finished` collects the ids of finished runs from one call to the next; their folders are not read again.
+    `finished_ids` collects the ids of finished runs from one call to the next; their folders are not read again.
     """
-    done, total = 0.0, 0.0
+    epochs_done, total = 0.0, 0.0
     running = list[RunProgress]()
     for job in plan:
         epochs = int(job.base.protocol["epochs"])
         total += epochs + sum(map(_reading_epochs, job.specs))
-        states = {spec.run_id: _status(store, spec, finished) for spec in job.specs}
-        done += sum(_reading_epochs(spec) for spec in job.specs if states[spec.run_id] == Status.DONE)
+        states = {spec.run_id: _status(store, spec, finished_ids) for spec in job.specs}
+        epochs_done += sum(_reading_epochs(spec) for spec in job.specs if states[spec.run_id] == Status.DONE)
         if states[job.base.run_id] == Status.DONE:
-            done += epochs
+            epochs_done += epochs
         elif (search := run_progress(job, store)) is not None:
-            done += search.epoch + (search.read or 0) * _reading_epochs(job.base)
+            epochs_done += search.epoch + (search.read or 0) * _reading_epochs(job.base)
             running += [search] if states[job.base.run_id] == Status.RUNNING else []
         for spec in job.readouts:
             if states[spec.run_id] == Status.RUNNING:
                 share = _reading_share(spec, store)
                 running.append(RunProgress(spec.name, spec.seed, epochs, epochs, None, None, share))
-                done += (share or 0) * _reading_epochs(spec)
-    return PlanProgress(done, total, tuple(running))
+                epochs_done += (share or 0) * _reading_epochs(spec)
+    return PlanProgress(epochs_done, total, tuple(running))
 
 
 def run_progress(job: "Job", store: Store) -> RunProgress | None:
@@ -103,10 +103,10 @@ def run_progress(job: "Job", store: Store) -> RunProgress | None:
     lines = read_lines(folder / "trace.jsonl", Line)
     epochs = int(job.base.protocol["epochs"])
     accuracy = lines[-1].get("valid_accuracy_pct") if lines else None
-    spent = sum(line.get("seconds", 0.0) for line in lines)
-    left = spent / len(lines) * (epochs - len(lines)) if lines else None
-    read = _reading_share(job.base, store) if len(lines) == epochs else None
-    return RunProgress(job.base.name, job.base.seed, len(lines), epochs, accuracy, left, read)
+    seconds_spent = sum(line.get("seconds", 0.0) for line in lines)
+    seconds_left = seconds_spent / len(lines) * (epochs - len(lines)) if lines else None
+    reading_share = _reading_share(job.base, store) if len(lines) == epochs else None
+    return RunProgress(job.base.name, job.base.seed, len(lines), epochs, accuracy, seconds_left, reading_share)
 
 
 def _reading_share(spec: RunSpec, store: Store) -> float | None:
@@ -120,10 +120,10 @@ def _reading_epochs(spec: RunSpec) -> int:
     return 1 + (len(EDGES) - 1) * int(spec.selection_options.get("tuning", 0))
 
 
-def _status(store: Store, spec: RunSpec, finished: set[str]) -> Status:
-    state = Status.DONE if spec.run_id in finished else store.status(spec)
+def _status(store: Store, spec: RunSpec, finished_ids: set[str]) -> Status:
+    state = Status.DONE if spec.run_id in finished_ids else store.status(spec)
     if state == Status.DONE:
-        finished.add(spec.run_id)
+        finished_ids.add(spec.run_id)
     return state
 
 
@@ -144,10 +144,10 @@ def show_progress(plan: "list[Job]", store: Store, console: Console | None = Non
 
 def _surveys(plan: "list[Job]", store: Store, over: threading.Event) -> Iterator[PlanProgress]:
     """The plan's progress once a second; skipped while the folder cannot be read, which the workers report."""
-    finished: set[str] = set()
+    finished_ids: set[str] = set()
     while not over.wait(REFRESH_SECONDS):
         with suppress(UserError, OSError):
-            yield plan_progress(plan, store, finished)
+            yield plan_progress(plan, store, finished_ids)
 
 
 class Pace:
@@ -157,19 +157,19 @@ class Pace:
         self.first: tuple[float, float] | None = None
         self.done, self.end = 0.0, 0.0
 
-    def left(self, now: PlanProgress, clock_seconds: float) -> float | None:
+    def left(self, progress: PlanProgress, clock_seconds: float) -> float | None:
         """Seconds left at the time `clock_seconds`; None until the first epoch has ended."""
         if self.first is None:
-            self.first, self.done = (now.done, clock_seconds), now.done
+            self.first, self.done = (progress.done, clock_seconds), progress.done
         before, since = self.first
-        if now.done > self.done:
-            pace = (clock_seconds - since) / (now.done - before)
-            self.done, self.end = now.done, clock_seconds + pace * (now.total - now.done)
+        if progress.done > self.done:
+            pace = (clock_seconds - since) / (progress.done - before)
+            self.done, self.end = progress.done, clock_seconds + pace * (progress.total - progress.done)
         return max(0.0, self.end - clock_seconds) if self.done > before else None
 
-    def words(self, now: PlanProgress) -> str:
+    def words(self, progress: PlanProgress) -> str:
         """The same in words, at this moment."""
-        seconds = self.left(now, time.monotonic())
+        seconds = self.left(progress, time.monotonic())
         return "" if seconds is None else f"{clock(seconds)} left"
 
 
@@ -178,9 +178,9 @@ def _show_live(plan: "list[Job]", store: Store, console: Console, over: threadin
     bar = Progress(TextColumn("all"), *columns, TextColumn("{task.fields[left]}"), console=console)
     task, pace = bar.add_task("all", total=None, left=""), Pace()
     with Live(bar, console=console, transient=True) as live:
-        for now in _surveys(plan, store, over):
-            bar.update(task, total=now.total, completed=now.done, left=pace.words(now))
-            live.update(Group(bar, _table(now.running)))
+        for progress_now in _surveys(plan, store, over):
+            bar.update(task, total=progress_now.total, completed=progress_now.done, left=pace.words(progress_now))
+            live.update(Group(bar, _table(progress_now.running)))
 
 
 def _table(running: Iterable[RunProgress]) -> Table:
@@ -193,10 +193,15 @@ def _table(running: Iterable[RunProgress]) -> Table:
 def _show_lines(plan: "list[Job]", store: Store, console: Console, over: threading.Event) -> None:
     fifths: dict[tuple[str, int], int] = {}
     pace = Pace()
-    for now in _surveys(plan, store, over):
-        left = "".join(f", {words}" for words in (pace.words(now),) if words)
-        for search in now.running:
+    for progress_now in _surveys(plan, store, over):
+        time_left = "".join(f", {text}" for text in (pace.words(progress_now),) if text)
+        for search in progress_now.running:
             fifth = int(search.share * PLAIN_SHARES)
             if fifth > fifths.get((search.method, search.seed), 0):
                 fifths[search.method, search.seed] = fifth
-                console.print(f"{search}  (all: {now.share:.0%}{left})", highlight=False, soft_wrap=True, markup=False)
+                console.print(
+                    f"{search}  (all: {progress_now.share:.0%}{time_left})",
+                    highlight=False,
+                    soft_wrap=True,
+                    markup=False,
+                )

@@ -24,8 +24,8 @@ class RemoteResult(NamedTuple):
 
 def finished_files(job: Job, store: Store) -> dict[str, RunFiles]:
     """The files of the job's finished runs, which a worker needs to check that its supernet is the same."""
-    done = [spec for spec in job.specs if store.status(spec) == Status.DONE]
-    return {spec.run_id: pack(store.folder(spec)) for spec in done}
+    done_specs = [spec for spec in job.specs if store.status(spec) == Status.DONE]
+    return {spec.run_id: pack(store.folder(spec)) for spec in done_specs}
 
 
 def execute_remotely(
@@ -33,21 +33,21 @@ def execute_remotely(
     suite: str,
     options: RunOptions,
     source: bytes,
-    known: Mapping[str, RunFiles],
+    files_by_run: Mapping[str, RunFiles],
     scratch: str | None = None,
     make: Open = open_search,
 ) -> RemoteResult:
-    """`worker.execute` in a temporary store within `scratch` that starts with the `known` files and is then removed."""
+    """`worker.execute` in a temporary store within `scratch` that starts with `files_by_run` and is then removed."""
     with tempfile.TemporaryDirectory(prefix="benchharness-", dir=scratch) as folder:
         store = Store(Path(folder), suite)
         for spec in job.specs:
-            if spec.run_id in known:
+            if spec.run_id in files_by_run:
                 with store.claim(spec) as run:
                     assert run is not None, "nobody else knows this folder"
-                    unpack(run, known[spec.run_id])
+                    unpack(run, files_by_run[spec.run_id])
         outcomes = execute(job, store, options, make, source)
-        new = [spec for spec in job.specs if spec.run_id not in known and store.folder(spec).is_dir()]
-        return _packed(outcomes, {spec.run_id: store.folder(spec) for spec in new})
+        new_specs = [spec for spec in job.specs if spec.run_id not in files_by_run and store.folder(spec).is_dir()]
+        return _packed(outcomes, {spec.run_id: store.folder(spec) for spec in new_specs})
 
 
 def _packed(outcomes: list[Outcome], folders: Mapping[str, Path]) -> RemoteResult:

@@ -40,10 +40,12 @@ def repeat(folder: Path, scratch: Path, device: str, make: Open = open_search) -
     source = _method_file(base) if job.base.source else b""
     options = RunOptions(device=devices(device, 1)[0]).as_recorded(_machine(base))
     outcomes = execute(job, store, options, make, source)
-    again = store.folder(job.specs[-1])
+    repeated_folder = store.folder(job.specs[-1])
     if outcomes[-1].state != "done":
         raise UserError(f"run {job.specs[-1].run_id} cannot be repeated: {outcomes[-1].message}")
-    return Repeat(again, tuple(differences(folder, again)), tuple(_circumstances(folder, again)))
+    return Repeat(
+        repeated_folder, tuple(differences(folder, repeated_folder)), tuple(_circumstances(folder, repeated_folder))
+    )
 
 
 def _method_file(folder: Path) -> bytes:
@@ -77,8 +79,8 @@ def _machine(folder: Path) -> Machine:
     return files.read_json(folder / "machine.json", Machine) or {}
 
 
-def _circumstances(first: Path, again: Path) -> Iterator[str]:
-    before, after = _flat(first), _flat(again)
+def _circumstances(first: Path, repeated_folder: Path) -> Iterator[str]:
+    before, after = _flat(first), _flat(repeated_folder)
     for key in before:
         if before[key] != after.get(key):
             yield f"{key}: {before[key]} then, {after.get(key)} now"
@@ -86,12 +88,12 @@ def _circumstances(first: Path, again: Path) -> Iterator[str]:
 
 def _flat(folder: Path) -> dict[str, Any]:
     machine, record = _machine(folder), files.read_json(folder / "record.json", dict[str, Any]) or {}
-    about = machine.get("environment") or {}
+    environment = machine.get("environment") or {}
     source = {"source of benchharness": record["package_sha256"]} if record.get("package_sha256") else {}
     facts = {
         **source,
         "device": machine.get("device"),
         "threads": machine.get("threads"),
-        "python": about.get("python"),
+        "python": environment.get("python"),
     }
-    return {**facts, "processor": about.get("processor"), **(about.get("packages") or {})}
+    return {**facts, "processor": environment.get("processor"), **(environment.get("packages") or {})}

@@ -36,14 +36,14 @@ def plan_of(suite: Suite) -> list[Job]:
     return make_plan(parse_methods(suite.methods), parse_seeds(suite.seeds), suite.dataset, settings, suite.settings)
 
 
-def share(plan: list[Job], part: str) -> list[Job]:
+def share(plan: list[Job], shard: str) -> list[Job]:
     """Part `i/n` of a plan: every n-th supernet from the i-th on (1 to n), so that the parts together are the plan.
 
-    Raises `UserError` if `part` is not of that form.
+    Raises `UserError` if `shard` is not of that form.
     """
-    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", part, re.ASCII)
+    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", shard, re.ASCII)
     if not match or not 1 <= int(match[1]) <= int(match[2]):
-        raise UserError(f"shard {part[:40]!r} is no part; write i/n with i from 1 to n, such as 3/8")
+        raise UserError(f"shard {shard[:40]!r} is no part; write i/n with i from 1 to n, such as 3/8")
     return plan[int(match[1]) - 1 :: int(match[2])]
 
 
@@ -57,45 +57,45 @@ def perform(plan: Iterable[Job], store: Store, options: RunOptions = RunOptions(
     """
     store = Store(store.root.absolute(), store.suite)  # workers may be elsewhere
     elsewhere = options.executor == "dask"
-    left = {key: job for key, job in enumerate(plan) if not is_finished(store, job)}
-    places = check_plan(left.values(), options)
-    sources = _sources(left.values())
-    images = _digests(left.values()) if elsewhere else {}
+    jobs_left = {key: job for key, job in enumerate(plan) if not is_finished(store, job)}
+    device_names = check_plan(jobs_left.values(), options)
+    sources = _sources(jobs_left.values())
+    images = _digests(jobs_left.values()) if elsewhere else {}
     if not elsewhere:
-        _fetch(left.values())
+        _fetch(jobs_left.values())
     afresh = False
-    while left:
+    while jobs_left:
         work = {
             key: RunTask(
                 job,
                 store,
-                options.for_worker(places[key % len(places)], len(places)),
+                options.for_worker(device_names[key % len(device_names)], len(device_names)),
                 sources[job.source_path],
                 finished_files(job, store) if options.return_results else {},
                 images.get(job.base.dataset, ""),
             )
-            for key, job in left.items()
+            for key, job in jobs_left.items()
         }
         busy: set[int] = set()
-        again: set[int] = set()
+        retry_keys: set[int] = set()
         crowded = False
         for key, result in _execute(work, options, afresh):
-            for outcome in _outcomes(left[key], result, store, options.timeout):
+            for outcome in _outcomes(jobs_left[key], result, store, options.timeout):
                 if outcome.state == "busy":
                     busy.add(key)
                     continue
                 if outcome.state == "afresh" and elsewhere:
                     outcome = outcome._replace(state="failed", message=f"{outcome.message}, on a worker started anew")
                 if outcome.state in ("crowded", "afresh"):
-                    again.add(key)
+                    retry_keys.add(key)
                     crowded |= outcome.state == "crowded"
                     afresh |= outcome.state == "afresh"
                 yield outcome
-        options = options._replace(jobs=max(len(places), options.jobs // 2)) if crowded else options
+        options = options._replace(jobs=max(len(device_names), options.jobs // 2)) if crowded else options
         if busy and 0 < options.until < time.time():
-            yield from (Outcome(spec, "paused", "others are at it") for key in busy for spec in left[key].specs)
+            yield from (Outcome(spec, "paused", "others are at it") for key in busy for spec in jobs_left[key].specs)
             return
-        left = {key: job for key, job in left.items() if key in busy | again}
+        jobs_left = {key: job for key, job in jobs_left.items() if key in busy | retry_keys}
         time.sleep(POLL_SECONDS if busy else 0)
 
 
@@ -104,11 +104,11 @@ def check_plan(plan: Iterable[Job], options: RunOptions) -> list[str]:
     options.checked()
     if options.executor == "dask":
         return [options.device]
-    places = devices(options.device, options.jobs)
+    device_names = devices(options.device, options.jobs)
     for job in plan:
-        for place in places:
-            check_job(job, options._replace(device=place))
-    return places
+        for device_name in device_names:
+            check_job(job, options._replace(device=device_name))
+    return device_names
 
 
 def _sources(jobs: Iterable[Job]) -> dict[Path | None, bytes]:
@@ -140,16 +140,16 @@ def _outcomes(
         return list(store_results(result, store))
     if not isinstance(result, Exception):
         return [_checked_outcome(outcome, store) for outcome in result]
-    left = [spec for spec in job.specs if store.status(spec) != Status.DONE]
+    specs_left = [spec for spec in job.specs if store.status(spec) != Status.DONE]
     message = str(result)
-    for spec in left[:1]:
+    for spec in specs_left[:1]:
         with store.claim(spec) as run:
             if run is not None:
                 trail = stacks(run.hung)
                 if trail:
                     message = f"it hung: no epoch or reading ended in {timeout:g} s"
                 run.fail(TimeoutError(message) if trail else result, trail)
-    return [Outcome(spec, "failed", message) for spec in left]
+    return [Outcome(spec, "failed", message) for spec in specs_left]
 
 
 def _checked_outcome(outcome: Outcome, store: Store) -> Outcome:

@@ -84,26 +84,26 @@ class ScoreJournal:
 
     def of(self, codes: Int[np.ndarray, "archs"]) -> Float[np.ndarray, "archs"]:
         """The score of each of `codes`; NaN if it is undefined or not computed yet."""
-        known = self.scores()
-        return np.array([known.get(code, np.nan) for code in codes.tolist()], float)
+        saved_scores = self.scores()
+        return np.array([saved_scores.get(code, np.nan) for code in codes.tolist()], float)
 
     def missing(self, codes: Int[np.ndarray, "archs"]) -> list[int]:
         """Those of `codes` that have not been scored, each once, in order."""
         return sorted(set(codes.tolist()) - set(self.scores()))
 
     def complete(
-        self, request: ScoreRequest | SupernetRequest, left: list[int], jobs: int, devices: list[str]
+        self, request: ScoreRequest | SupernetRequest, missing_codes: list[int], jobs: int, devices: list[str]
     ) -> Iterator[int]:
-        """Score the codes that are `left`, yielding how many more are done; raises `UserError` if one fails."""
-        parts = [tuple(left[start : start + _PORTION]) for start in range(0, len(left), _PORTION)]
-        work = {key: ScoreTask(request, part, devices[key % len(devices)]) for key, part in enumerate(parts)}
+        """Score the cells of `missing_codes`, yielding how many more are done; raises `UserError` if one fails."""
+        portions = [tuple(missing_codes[start : start + _PORTION]) for start in range(0, len(missing_codes), _PORTION)]
+        work = {key: ScoreTask(request, portion, devices[key % len(devices)]) for key, portion in enumerate(portions)}
         self._ready()
         for key, scores in executors.serial(_try, work) if jobs == 1 else executors.processes(_try, work, jobs):
             if isinstance(scores, Exception):
                 by = f" by {request.measure}" if isinstance(request, ScoreRequest) else ""
                 raise UserError(f"scoring{by} failed: {scores}")
             with self.lock:
-                files.append_line(self.path, {"codes": list(parts[key]), "scores": scores})
+                files.append_line(self.path, {"codes": list(portions[key]), "scores": scores})
             yield len(scores)
 
     def _ready(self) -> None:
@@ -198,11 +198,11 @@ def _score(task: ScoreTask) -> list[float | None]:
     request = task.request
     cells: Sequence[space.Arch] = [space.from_code(code) for code in task.codes]
     if isinstance(request, SupernetRequest):
-        measured = _evaluation(request, task.device).cells(cells, batches=request.batches, bn="batch")
-        return [one.accuracy_pct for one in measured]
+        cell_scores = _evaluation(request, task.device).cells(cells, batches=request.batches, bn="batch")
+        return [score.accuracy_pct for score in cell_scores]
     batch, classes = _batch(request, task.device)
     scores = [proxies.score(request.measure, cell, batch, classes, request.setting) for cell in cells]
-    return [None if np.isnan(one) else one for one in scores]
+    return [None if np.isnan(score) else score for score in scores]
 
 
 @lru_cache(maxsize=2)
@@ -219,6 +219,8 @@ def _evaluation(request: SupernetRequest, device: str) -> Evaluation:
 def _batch(request: ScoreRequest, device: str) -> tuple[Batch, int]:
     images = load_images(request.dataset)
     count = len(images.train_labels)
-    drawn = torch.randperm(count, generator=generator("score", request.dataset, request.setting.seed))[: request.batch]
-    pictures = DeviceImages(images, drawn.numpy(), torch.device(device))
+    positions = torch.randperm(count, generator=generator("score", request.dataset, request.setting.seed))[
+        : request.batch
+    ]
+    pictures = DeviceImages(images, positions.numpy(), torch.device(device))
     return next(pictures.fixed(request.batch, 1)), len(images.classes)

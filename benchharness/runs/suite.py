@@ -40,14 +40,14 @@ class Suite:
     @property
     def name(self) -> str:
         """Folder under `results/`: the given name, or one that lists all changed settings, so that rows never mix."""
-        changed = "".join(f"+{key}={value}" for key, value in sorted(self.settings.items()))
-        return self.given_name or _folder(f"{self.dataset}-{self.protocol}{changed}")
+        changes_text = "".join(f"+{key}={value}" for key, value in sorted(self.settings.items()))
+        return self.given_name or _folder(f"{self.dataset}-{self.protocol}{changes_text}")
 
     def resolved(self) -> tuple["Suite", str]:
         """This suite with `auto` replaced by a data set and a protocol; and why that data set, empty if named."""
-        dataset, why = _dataset() if self.dataset == AUTO else (self.dataset, "")
+        dataset, reason = _dataset() if self.dataset == AUTO else (self.dataset, "")
         fitting = "cpu" if dataset in KNOWN else "small"
-        return replace(self, dataset=dataset, protocol=fitting if self.protocol == AUTO else self.protocol), why
+        return replace(self, dataset=dataset, protocol=fitting if self.protocol == AUTO else self.protocol), reason
 
     def changed(self, settings: Mapping[str, Any], **parts: str | None) -> "Suite":
         """This suite with some parts changed; a given name is extended by the changes."""
@@ -78,16 +78,16 @@ def load_suite(path: Path) -> Suite:
     settings = content.pop("settings", {})
     if not isinstance(settings, dict) or any(isinstance(value, dict | list) for value in settings.values()):
         raise UserError(f"{path}: settings is a table of single values, such as epochs = 20")
-    parts = {key: _text(path, key, value) for key, value in content.items()}
-    return with_name(Suite(**parts, settings=settings), _folder(path.stem))
+    texts = {key: _text(path, key, value) for key, value in content.items()}
+    return with_name(Suite(**texts, settings=settings), _folder(path.stem))
 
 
 def _dataset() -> tuple[str, str]:
     """The data set that `auto` stands for, and why."""
-    present = {(kind.name, name) for kind in (IMAGES, TABLES) for name in catalog.names(kind)}
-    if not _WANTED.keys() <= present:  # sources that merely stand in the folder take a second to recognise
-        present |= {(item.kind, item.name) for item in data_sets.installed()}
-    missing = [f"{word} {key[1]!r}" for key, word in _WANTED.items() if key not in present]
+    kinds_and_names = {(kind.name, name) for kind in (IMAGES, TABLES) for name in catalog.names(kind)}
+    if not _WANTED.keys() <= kinds_and_names:  # sources that merely stand in the folder take a second to recognise
+        kinds_and_names |= {(item.kind, item.name) for item in data_sets.installed()}
+    missing = [f"{word} {key[1]!r}" for key, word in _WANTED.items() if key not in kinds_and_names]
     if not missing:
         return "cifar10", "taken since its images and the benchmark's table are installed"
     missing_sentence = " and ".join(missing) + (" are" if len(missing) > 1 else " is") + " not installed"
@@ -119,5 +119,5 @@ def _text(path: Path, key: str, value: Any) -> str:
 
 def _folder(name: str) -> str:
     """`name` as a valid folder name; one that is too long is shortened and stays unique."""
-    plain = "".join(c if c.isalnum() or c in "+-_.=" else "_" for c in name)
-    return shortened(plain)
+    folder_name = "".join(c if c.isalnum() or c in "+-_.=" else "_" for c in name)
+    return shortened(folder_name)

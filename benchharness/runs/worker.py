@@ -72,10 +72,10 @@ def given_split(spec: RunSpec) -> Split | None:
         return None
     split = benchmark_split(spec.dataset)
     if split is None or split.sha256 != spec.split_sha256:
-        there = "there is none" if split is None else f"that of {split.sha256[:16]}... is there"
+        installed_text = "there is none" if split is None else f"that of {split.sha256[:16]}... is there"
         raise UserError(
             f"run {spec.run_id} was planned with the {spec.dataset} split file of sha256 {spec.split_sha256[:16]}..., "
-            f"and in {data_folder()} {there}; `benchharness data import PATH` brings it in"
+            f"and in {data_folder()} {installed_text}; `benchharness data import PATH` brings it in"
         )
     return split
 
@@ -120,8 +120,8 @@ def execute(
             return [_crowded(base, options)]
         if pause:
             return [Outcome(spec, "paused", pause) for spec in job.specs if not (spec == job.base and base.done)]
-        own, *others = [_read_out(base, spec, begin, store, options) for spec in job.specs]
-        return [own._replace(message=own.message or anew), *others]
+        own_outcome, *others = [_read_out(base, spec, begin, store, options) for spec in job.specs]
+        return [own_outcome._replace(message=own_outcome.message or anew), *others]
 
 
 def _unrecorded(job: Job, base: Run, error: NotRecorded) -> list[Outcome]:
@@ -178,30 +178,30 @@ def _train(base: Run, begin: Callable[[], Searcher], options: RunOptions) -> tup
         base.keep(search.epoch)
         facts = {"images_sha256": search.images_sha256, **({"anew": anew} if anew else {}), **options.speedups()}
         base.begin(epoch=search.epoch, **_attempt_facts(options), **facts)
-    recorded, seconds = base.arrays() if base.done else None, 0.0
+    expected, seconds = base.arrays() if base.done else None, 0.0
     with checkpoints(base) as writer:
         while not search.finished and not options.pauses(search.epoch, seconds):
-            started = time.time()
+            start = time.time()
             with time_limit(base.hung, options.timeout):
                 line = search.run_epoch()
             writer.wait()
-            if recorded is None:
+            if expected is None:
                 base.log(line)
             else:
-                check_same(search, recorded["alphas"])
+                check_same(search, expected["alphas"])
             writer.save(search)
-            seconds = time.time() - started
+            seconds = time.time() - start
     if search.finished:
         return anew, ""
-    if recorded is None:
+    if expected is None:
         base.pause(search.arrays())
     return anew, f"{search.epoch} of {base.spec.protocol['epochs']} epochs are trained"
 
 
 def _untrained(job: Job, base: Run, error: Exception) -> list[Outcome]:
     """The outcomes if the supernet could not be trained; a base run that is done already stays done."""
-    own = Outcome(base.spec, "done") if base.done else _failed(base, base, error)
-    return [own, *(Outcome(spec, "failed", f"no supernet: {error}") for spec in job.readouts)]
+    own_outcome = Outcome(base.spec, "done") if base.done else _failed(base, base, error)
+    return [own_outcome, *(Outcome(spec, "failed", f"no supernet: {error}") for spec in job.readouts)]
 
 
 def _read_out(base: Run, spec: RunSpec, begin: Callable[[], Searcher], store: Store, options: RunOptions) -> Outcome:
@@ -242,10 +242,10 @@ def _finish(run: Run, base: Run, begin: Callable[[], Searcher], options: RunOpti
     search, _ = resume(base, begin)
     arrays = search.arrays() if run is base else {}
     search.tell = _teller(run)
-    started = time.perf_counter()
+    start = time.perf_counter()
     with time_limit(run.hung, options.timeout):
         record, selection_arrays = search.read_out(run.spec)
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - start
     record = replace(record, package_sha256=environment.source_sha256())
     run.finish(record, {**arrays, **selection_arrays}, _machine(base, options, seconds))
 

@@ -26,8 +26,8 @@ def best_of_random(feedback: Float[np.ndarray, "archs"], accuracy_pct: Float[np.
         raise UserError(f"n={n} draws; expected 1 or more")
     complete = np.isfinite(feedback) & np.isfinite(accuracy_pct)
     _, group, size = np.unique(feedback[complete], return_inverse=True, return_counts=True)
-    chance = np.diff((np.cumsum(size) / size.sum()) ** n, prepend=0.0) / size
-    weights, values = chance[group], accuracy_pct[complete]
+    probabilities = np.diff((np.cumsum(size) / size.sum()) ** n, prepend=0.0) / size
+    weights, values = probabilities[group], accuracy_pct[complete]
     mean = float(weights @ values)
     return Expected(mean, float(np.sqrt(weights @ (values - mean) ** 2)))
 

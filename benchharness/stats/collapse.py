@@ -46,22 +46,20 @@ def verdict(
 
     `cut_off` marks the cells without a path from input to output, which counts of operations do not show.
     """
-    judged = _verdict(skips, free, firsts)
+    kind = _verdict(skips, free, firsts)
     if not any(cut_off):
-        return judged
-    return judged._replace(
-        sentence=f"{judged.sentence}; nothing passes through the cell of {_of(sum(cut_off), judged.n)}"
-    )
+        return kind
+    return kind._replace(sentence=f"{kind.sentence}; nothing passes through the cell of {_of(sum(cut_off), kind.n)}")
 
 
 def _verdict(skips: Sequence[int], free: Sequence[int], firsts: Sequence[int | None]) -> Verdict:
     n = len(skips)
     over = [i for i in range(n) if skips[i] >= SKIPS]
     if over:
-        known = [first for i in over if (first := firsts[i]) is not None]
-        epoch = float(np.median(known)) if known else np.nan
+        first_epochs = [first for i in over if (first := firsts[i]) is not None]
+        epoch = float(np.median(first_epochs)) if first_epochs else np.nan
         kind = "all-skip" if min(skips[i] for i in over) == len(EDGES) else "four skips or more"
-        return Verdict(len(over), n, epoch, f"collapsed to {kind} in {_of(len(over), n)}{_since(known)}")
+        return Verdict(len(over), n, epoch, f"collapsed to {kind} in {_of(len(over), n)}{_since(first_epochs)}")
     weightless = sum(count == len(EDGES) for count in free)
     if weightless:
         return Verdict(0, n, np.nan, f"derived a cell without any weights in {_of(weightless, n)}, not by skips alone")

@@ -55,8 +55,8 @@ def improvement_interval(
     n = sum(min(x.size, y.size) for x, y in tasks)
     if n < 2:
         return Interval(improvement_probability(a, b) if n else np.nan, np.nan, np.nan, n)
-    drawn = np.mean([_resampled(x, y, rng, replicates) for x, y in tasks], axis=0)
-    return Interval(improvement_probability(a, b), *quantiles(drawn, level), n)
+    estimates = np.mean([_resampled(x, y, rng, replicates) for x, y in tasks], axis=0)
+    return Interval(improvement_probability(a, b), *quantiles(estimates, level), n)
 
 
 def profile(
@@ -65,8 +65,8 @@ def profile(
     """Performance profile: share of runs at or above each threshold, mean over tasks; then its 95 % bootstrap band."""
     tasks = [task[np.isfinite(task)] for task in values.reshape(len(values), -1).T]
     above = [(task[:, None] >= thresholds).astype(float) for task in tasks if task.size]
-    drawn = [_weights(len(reached), rng, replicates) @ reached for reached in above]
-    band = np.quantile(np.mean(drawn, axis=0), [0.025, 0.975], axis=0)
+    estimates = [_weights(len(reached), rng, replicates) @ reached for reached in above]
+    band = np.quantile(np.mean(estimates, axis=0), [0.025, 0.975], axis=0)
     return np.stack([np.mean([reached.mean(0) for reached in above], axis=0), *band])
 
 

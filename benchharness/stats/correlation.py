@@ -44,8 +44,10 @@ def tau_interval(scores: Scores, truth: Scores, level: float = 0.95) -> Interval
     value = tau(x, y)
     if n < 3 or not np.isfinite(value):
         return Interval(value, np.nan, np.nan, n)
-    parts = np.array([_with_others(x[entry], y[entry], x, y) for entry in range(n)])
-    agree, untied_x, untied_y = (parts.sum(axis=0) - 2 * parts).T  # pairs without one entry, counted twice
+    sums_of_entry = np.array([_with_others(x[entry], y[entry], x, y) for entry in range(n)])
+    agree, untied_x, untied_y = (
+        sums_of_entry.sum(axis=0) - 2 * sums_of_entry
+    ).T  # pairs without one entry, counted twice
     scale = np.sqrt(untied_x * untied_y)
     without = np.divide(agree, scale, out=np.full(n, value), where=scale > 0)
     error = np.sqrt((n - 1) / n * np.square(without - without.mean()).sum())
@@ -102,10 +104,10 @@ def pairwise_tau(x: Float[np.ndarray, "*batch ops"], y: Float[np.ndarray, "*batc
 def _pairs(x: Float[np.ndarray, "*batch ops"], y: Float[np.ndarray, "*batch ops"]) -> Float[np.ndarray, "3 *batch"]:
     """Over all pairs of entries: concordant minus discordant, untied in `x`, untied in `y`."""
     first, second = np.triu_indices(x.shape[-1], 1)
-    xs, ys = (one.reshape(math.prod(x.shape[:-1]), x.shape[-1]) for one in (x, y))
+    xs, ys = (values.reshape(math.prod(x.shape[:-1]), x.shape[-1]) for values in (x, y))
     counts, step = np.zeros((3, len(xs))), max(1, CHUNK // max(1, first.size))
     for rows in (slice(start, start + step) for start in range(0, len(xs), step)):
-        dx, dy = (np.sign(one[rows][:, first] - one[rows][:, second]) for one in (xs, ys))
+        dx, dy = (np.sign(values[rows][:, first] - values[rows][:, second]) for values in (xs, ys))
         unknown = ~(np.isfinite(dx) & np.isfinite(dy))
         dx[unknown] = dy[unknown] = 0
         counts[:, rows] = np.vecdot(dx, dy), np.vecdot(dx, dx), np.vecdot(dy, dy)

@@ -65,7 +65,7 @@ def decision(expected: Float[np.ndarray, "epochs edges ops"]) -> Decision:
     final = np.sort(weights[-1], -1)
     last = weights[-max(2, len(weights) // 5) :].argmax(-1)
     p, search_p = drift_p(weights)
-    judged = Decision(
+    result = Decision(
         winner=last[-1],
         lead=final[:, -1] - final[:, -2],
         stable=(last == last[-1]).all(0) & (len(last) > 1),
@@ -75,7 +75,7 @@ def decision(expected: Float[np.ndarray, "epochs edges ops"]) -> Decision:
         entropy=_relative_entropy(weights[-1]),
         verdict="no alpha",
     )
-    return judged if _constant(weights) else judged._replace(verdict=_verdict(judged))
+    return result if _constant(weights) else result._replace(verdict=_verdict(result))
 
 
 def drift_p(weights: Float[np.ndarray, "epochs edges ops"]) -> tuple[Float[np.ndarray, "edges"], float]:
@@ -104,8 +104,8 @@ def initial_p(lead: Float[np.ndarray, "edges"], ops: int) -> Float[np.ndarray, "
 
 def above_chance(accuracy_pct: float, images: int, classes: int) -> bool:
     """Whether an accuracy (percent, on `images` images) exceeds guessing among `classes` (exact binomial, 1 %)."""
-    right = round(accuracy_pct / 100 * images)
-    return bool(binomtest(right, images, 1 / classes, alternative="greater").pvalue < CHANCE_LEVEL)
+    correct = round(accuracy_pct / 100 * images)
+    return bool(binomtest(correct, images, 1 / classes, alternative="greater").pvalue < CHANCE_LEVEL)
 
 
 def summary_of_decisions(decisions: Sequence[Decision]) -> str:
@@ -115,10 +115,10 @@ def summary_of_decisions(decisions: Sequence[Decision]) -> str:
     verdict = majority_of_decisions(decisions)
     if verdict == "no alpha":
         return "has no alpha that could decide"
-    lead = float(np.mean([one.lead.mean() for one in decisions]))
-    entropy = float(np.mean([one.entropy for one in decisions]))
-    agreeing = sum(one.verdict == verdict for one in decisions)
-    leaning = float(np.mean([one.leaning.sum() for one in decisions]))
+    lead = float(np.mean([run_decision.lead.mean() for run_decision in decisions]))
+    entropy = float(np.mean([run_decision.entropy for run_decision in decisions]))
+    agreeing = sum(run_decision.verdict == verdict for run_decision in decisions)
+    leaning = float(np.mean([run_decision.leaning.sum() for run_decision in decisions]))
     leans = f", leaning on {leaning:.1f} edges" if verdict == "undecided" else ""
     count = f"{agreeing} of {len(decisions)} search{'es' * (len(decisions) != 1)}"
     return f"{verdict} in {count} (mean lead {lead:.3f}, entropy {entropy:.3f} of uniform{leans})"
@@ -126,15 +126,15 @@ def summary_of_decisions(decisions: Sequence[Decision]) -> str:
 
 def majority_of_decisions(decisions: Sequence[Decision]) -> Verdict:
     """The verdict on a method: `decided` if more than half of its searches are."""
-    verdicts = [one.verdict for one in decisions]
+    verdicts = [run_decision.verdict for run_decision in decisions]
     if verdicts and set(verdicts) == {"no alpha"}:
         return "no alpha"
     return "decided" if 2 * verdicts.count("decided") > len(verdicts) else "undecided"
 
 
-def _verdict(judged: Decision) -> Verdict:
-    enough = judged.decided.mean() >= EDGES_NEEDED
-    return "decided" if enough and judged.search_p <= LEVEL else "undecided"
+def _verdict(figures: Decision) -> Verdict:
+    enough = figures.decided.mean() >= EDGES_NEEDED
+    return "decided" if enough and figures.search_p <= LEVEL else "undecided"
 
 
 def _normalised(weights: Float[np.ndarray, "epochs edges ops"]) -> Float[np.ndarray, "epochs edges ops"]:

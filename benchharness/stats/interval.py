@@ -85,11 +85,11 @@ def bootstrap_means(samples: Sequence[Float[np.ndarray, "runs"]], seed: int, rep
     means = np.full((len(finite_samples), replicates), np.nan)
     for size in {sample.size for sample in finite_samples if sample.size > 1}:
         rows = [row for row, sample in enumerate(finite_samples) if sample.size == size]
-        done = 0
+        rows_done = 0
         for drawn in _drawn(size, np.random.default_rng(seed), replicates):
             for row in rows:
-                means[row, done : done + len(drawn)] = finite_samples[row][drawn].mean(-1)
-            done += len(drawn)
+                means[row, rows_done : rows_done + len(drawn)] = finite_samples[row][drawn].mean(-1)
+            rows_done += len(drawn)
     bounds = (
         quantiles(row, 0.95) if sample.size > 1 else (np.nan, np.nan)
         for row, sample in zip(means, finite_samples, strict=True)

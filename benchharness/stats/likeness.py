@@ -39,9 +39,9 @@ def likeness(a: Cells, b: Cells, rng: np.random.Generator) -> Likeness:
     if n < 2:
         return Likeness(same, np.nan, (np.nan, np.nan), 1.0 if n else np.nan, n)
     in_a, in_b, between = _equal(a, a), _equal(b, b), _equal(a, b)
-    apart = ~np.eye(n, dtype=bool)
-    within = float(in_a[apart].mean()), float(in_b[apart].mean())
-    return Likeness(same, float(between[apart].mean()), within, _p(in_a, in_b, between, rng), n)
+    is_other_seed = ~np.eye(n, dtype=bool)
+    within = float(in_a[is_other_seed].mean()), float(in_b[is_other_seed].mean())
+    return Likeness(same, float(between[is_other_seed].mean()), within, _p(in_a, in_b, between, rng), n)
 
 
 def _equal(a: Cells, b: Cells) -> Equal:

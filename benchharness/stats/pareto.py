@@ -9,8 +9,8 @@ def front(costs: Float[np.ndarray, "points"], values: Float[np.ndarray, "points"
 
     Of equal points the first counts; points without a cost or a value are left out.
     """
-    known = np.flatnonzero(np.isfinite(costs) & np.isfinite(values))
-    ordered = known[np.lexsort((-values[known], costs[known]))]
+    finite_rows = np.flatnonzero(np.isfinite(costs) & np.isfinite(values))
+    ordered = finite_rows[np.lexsort((-values[finite_rows], costs[finite_rows]))]
     best_before = np.concatenate([[-np.inf], np.maximum.accumulate(values[ordered])[:-1]])
     return ordered[values[ordered] > best_before[: len(ordered)]]
 
@@ -25,6 +25,6 @@ def excess(
 
     The front is in the order of `front`. One is the front itself; below it are points that the front does not know.
     """
-    place = np.searchsorted(front_values, values, side="left")
-    cheapest = np.append(front_costs, np.nan)[np.where(np.isnan(values), len(front_costs), place)]
+    position = np.searchsorted(front_values, values, side="left")
+    cheapest = np.append(front_costs, np.nan)[np.where(np.isnan(values), len(front_costs), position)]
     return np.asarray(costs / cheapest)

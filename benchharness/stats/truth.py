@@ -52,8 +52,8 @@ def cell_scores(scores: Scores) -> Cells:
 
     An edge without any score (a dead one) adds nothing; a cell with an operation that was no candidate scores NaN.
     """
-    known = np.where(np.isfinite(scores).any(-1, keepdims=True), scores, 0.0)
-    return np.asarray(sum(np.ix_(*known))).ravel()
+    finite_scores = np.where(np.isfinite(scores).any(-1, keepdims=True), scores, 0.0)
+    return np.asarray(sum(np.ix_(*finite_scores))).ravel()
 
 
 def parameter_counts() -> Float[np.ndarray, "ops"]:

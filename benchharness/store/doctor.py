@@ -62,21 +62,23 @@ def examine(results: Path) -> Diagnosis:
     """Examine every run under `results`; raises `UserError` if there is no such folder."""
     if not results.is_dir():
         raise UserError(f"no results folder {str(results)!r}; `benchharness run` makes one")
-    folders = [results / place for place in run_folders(results)]
-    apart = not_counted(results, folders)
-    findings_by_folder = parallel_read.each(lambda folder: list(_folder(folder, apart.get(folder, ""))), folders)
-    counted = [folder for folder in folders if folder not in apart]
-    sources = Counter(filter(None, parallel_read.each(_source, counted)))
-    findings = (*chain.from_iterable(findings_by_folder), *_mixed(counted), *_trainings(results))
+    folders = [results / run_path for run_path in run_folders(results)]
+    reasons = not_counted(results, folders)
+    findings_by_folder = parallel_read.each(lambda folder: list(_folder(folder, reasons.get(folder, ""))), folders)
+    counted_folders = [folder for folder in folders if folder not in reasons]
+    sources = Counter(filter(None, parallel_read.each(_source, counted_folders)))
+    findings = (*chain.from_iterable(findings_by_folder), *_mixed(counted_folders), *_trainings(results))
     return Diagnosis(len(folders), findings, sources)
 
 
 def _trainings(results: Path) -> Iterator[Finding]:
     """Ground-truth files with damaged lines."""
     for path in ground_truth.journals(results):
-        lines, whole = (files.read_bytes(path) or b"").count(b"\n"), len(ground_truth.read_trainings(path))
-        if lines != whole:
-            yield Finding(path, f"{lines - whole} of {lines} lines are damaged, whose cells have no accuracy", AGAIN)
+        lines, sound_count = (files.read_bytes(path) or b"").count(b"\n"), len(ground_truth.read_trainings(path))
+        if lines != sound_count:
+            yield Finding(
+                path, f"{lines - sound_count} of {lines} lines are damaged, whose cells have no accuracy", AGAIN
+            )
 
 
 def _source(folder: Path) -> str:
@@ -95,10 +97,10 @@ def _mixed(folders: Sequence[Path]) -> Iterator[Finding]:
             dataset, images_label, sha256 = images
             labels.setdefault(sha256, images_label)
             counts_by_suite.setdefault((folder.parent.parent, dataset), Counter())[sha256] += 1
-    for (place, dataset), counts in counts_by_suite.items():
+    for (suite, dataset), counts in counts_by_suite.items():
         if len(counts) > 1:
             each = ", ".join(f"{count} on {labels[sha256]} (sha256 {sha256[:16]})" for sha256, count in counts.items())
-            yield Finding(place, f"runs on {dataset} saw different images: {each}", APART)
+            yield Finding(suite, f"runs on {dataset} saw different images: {each}", APART)
 
 
 def _images(folder: Path) -> tuple[str, str, str] | None:
@@ -112,15 +114,15 @@ def _images(folder: Path) -> tuple[str, str, str] | None:
     return spec.dataset, str(record.data.get("label")), str(record.data["sha256"])
 
 
-def _folder(folder: Path, apart: str) -> Iterator[Finding]:
+def _folder(folder: Path, reason: str) -> Iterator[Finding]:
     """Problems of one run. A run in progress is skipped, since its files are being written.
 
-    A run that does not count (`apart` says why) has that as its only problem.
+    A run that does not count (`reason` says why) has that as its only problem.
     """
-    if apart:
-        named = NAME.fullmatch(folder.name) and "its spec.json" in apart
-        remedy = f"delete spec.json there; {AGAIN}" if named else "delete it, or move it out of the results"
-        yield Finding(folder, f"{apart}, so that no report counts it", remedy)
+    if reason:
+        has_run_name = NAME.fullmatch(folder.name) and "its spec.json" in reason
+        remedy = f"delete spec.json there; {AGAIN}" if has_run_name else "delete it, or move it out of the results"
+        yield Finding(folder, f"{reason}, so that no report counts it", remedy)
         return
     try:
         if alive(folder):
@@ -146,8 +148,8 @@ def _unfinished(folder: Path, spec: RunSpec) -> Iterator[Finding]:
     if os.path.lexists(folder / "record.json"):
         yield Finding(folder, f"{examined_record(folder)[1]}, so that the run does not count as done", AGAIN)
     elif failure is not None:
-        why = f"{failure['type']}: {failure['message']}"[:200]
-        problem = f"it failed ({why})"
+        reason = f"{failure['type']}: {failure['message']}"[:200]
+        problem = f"it failed ({reason})"
         remedy = f"the command that made it, given again, tries it again; `benchharness show {spec.run_id}` says where"
         yield Finding(folder, problem, remedy)
     else:
@@ -160,7 +162,7 @@ def _unfinished(folder: Path, spec: RunSpec) -> Iterator[Finding]:
 def _record(folder: Path, _: RunSpec) -> Iterator[Finding]:
     record = read_record(folder)
     assert record is not None
-    if (trained := supernet_folder(folder, record)) is None or not (trained / "spec.json").exists():
+    if (trained_folder := supernet_folder(folder, record)) is None or not (trained_folder / "spec.json").exists():
         remedy = "put that run's folder back beside it, or delete this one"
         yield Finding(folder, f"the supernet it was read out of, run {record.supernet}, is not here", remedy)
 

@@ -49,9 +49,9 @@ def read(folder: Path) -> pd.DataFrame:
     folder = files.path_of(folder)
     if not folder.is_dir():
         raise UserError(f"no results folder {str(folder)!r}; `benchharness run` makes one")
-    parts = ("", "", "", *folder.resolve().parts)
+    path_parts = ("", "", "", *folder.resolve().parts)
     parsed_runs = list(_parsed(folder))
-    rows = [_row(folder / run, parsed, [*parts, *filter(None, run.split("/"))][-4]) for run, parsed in parsed_runs]
+    rows = [_row(folder / run, parsed, [*path_parts, *filter(None, run.split("/"))][-4]) for run, parsed in parsed_runs]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return frame.assign(method=named_apart([parsed.spec for _, parsed in parsed_runs]))
 
@@ -71,45 +71,45 @@ def trace(path: Path) -> pd.DataFrame:
 
 def lines(path: Path) -> list[Line]:
     """The epochs of the run in folder `path`, one dictionary each; faster than `trace` for thousands of runs."""
-    return _lines(path, own=False)
+    return _lines(path, is_supernet=False)
 
 
 def arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of the run in folder `path`: `alphas` and `expected` (epochs, edges, ops), `scores` (edges, ops)."""
-    own, trained = read_arrays(path), _trained(path)
-    return own if trained == path else _read_out(read_arrays(trained), own)
+    own_arrays, supernet_arrays = read_arrays(path), _trained(path)
+    return own_arrays if supernet_arrays == path else _read_out(read_arrays(supernet_arrays), own_arrays)
 
 
 def lines_of(frame: pd.DataFrame) -> list[list[Line]]:
     """`lines` of every run of `frame`, in its order."""
-    own = (frame["supernet"] == frame["run_id"]).tolist()
-    return parallel_read.each(lambda run: _lines(*run), list(zip(frame["path"], own, strict=True)))
+    is_supernet = (frame["supernet"] == frame["run_id"]).tolist()
+    return parallel_read.each(lambda run: _lines(*run), list(zip(frame["path"], is_supernet, strict=True)))
 
 
 def arrays_of(frame: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
     """`arrays` of every run of `frame`, by run id; a supernet that several runs share is read once."""
     paths = dict(zip(frame["run_id"], frame["path"], strict=True))
     run_arrays = parallel_read.each(read_arrays, list(paths.values()))
-    own = dict(zip(paths, run_arrays, strict=True))
+    arrays_by_path = dict(zip(paths, run_arrays, strict=True))
     supernets = dict(zip(frame["run_id"], frame["supernet"], strict=True))
     return {
         run_id: run_arrays
         if supernets[run_id] == run_id
-        else _read_out(own[supernets[run_id]], run_arrays)
-        if supernets[run_id] in own
+        else _read_out(arrays_by_path[supernets[run_id]], run_arrays)
+        if supernets[run_id] in arrays_by_path
         else arrays(paths[run_id])
-        for run_id, run_arrays in own.items()
+        for run_id, run_arrays in arrays_by_path.items()
     }
 
 
-def _lines(path: Path, own: bool) -> list[Line]:
-    """The trace of the run in folder `path`; `own` says whether it trained its own supernet."""
-    return files.read_lines((path if own else _trained(path)) / "trace.jsonl", Line)
+def _lines(path: Path, is_supernet: bool) -> list[Line]:
+    """The trace of the run in folder `path`; `is_supernet` says whether it trained its own supernet."""
+    return files.read_lines((path if is_supernet else _trained(path)) / "trace.jsonl", Line)
 
 
-def _read_out(supernet: dict[str, np.ndarray], own: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _read_out(supernet: dict[str, np.ndarray], own_arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """A run's own arrays and those of its supernet, without the scores of the run that trained it."""
-    return {**{name: values for name, values in supernet.items() if name != "scores"}, **own}
+    return {**{name: values for name, values in supernet.items() if name != "scores"}, **own_arrays}
 
 
 def _trained(path: Path) -> Path:
@@ -120,11 +120,11 @@ def _trained(path: Path) -> Path:
 
 def _parsed(folder: Path) -> Iterator[tuple[str, _Parsed]]:
     """Every run under `folder` that counts, with its path relative to `folder`."""
-    places = run_folders(folder)
-    parsed = parallel_read.each(_files_of, [folder / place for place in places])
-    runs = {place: run for place, run in zip(places, parsed, strict=True) if run is not None}
-    apart = misplaced(folder, {place: (run.run_id, run.spec) for place, run in runs.items()})
-    return ((place, run) for place, run in runs.items() if place not in apart)
+    run_paths = run_folders(folder)
+    files_of_runs = parallel_read.each(_files_of, [folder / run_path for run_path in run_paths])
+    runs = {run_path: run for run_path, run in zip(run_paths, files_of_runs, strict=True) if run is not None}
+    reasons = misplaced(folder, {run_path: (run.run_id, run.spec) for run_path, run in runs.items()})
+    return ((run_path, run) for run_path, run in runs.items() if run_path not in reasons)
 
 
 def _files_of(path: Path) -> _Parsed | None:
@@ -137,8 +137,8 @@ def _files_of(path: Path) -> _Parsed | None:
     return _Parsed(spec.run_id, spec, read_record(path), machine, failure)
 
 
-def _row(path: Path, parsed: _Parsed, suite: str) -> dict[str, Any]:
-    run_id, spec, record, machine, failure = parsed
+def _row(path: Path, run_files: _Parsed, suite: str) -> dict[str, Any]:
+    run_id, spec, record, machine, failure = run_files
     return {
         **{name: getattr(spec, name) for name in ("dataset", "method", "trains", "selection", "seed")},
         **_result_columns(path, spec, run_id, record),

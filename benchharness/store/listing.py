@@ -21,12 +21,16 @@ def run_folders(root: Path) -> list[str]:
 
     Links to folders are followed, except links to a folder above them.
     """
-    places, level = list[str](), [""]
+    run_paths, level = list[str](), [""]
     for _ in range(DEPTH):
-        listed = list(zip(level, parallel_read.each(partial(_listed, root), level), strict=True))
-        places += [place for place, (has_spec, _) in listed if has_spec or _is_called_so(root / place)]
-        level = [f"{place}/{name}" if place else name for place, (_, names) in listed for name in names]
-    return sorted(places, key=lambda place: place.split("/"))
+        entries_of_level = list(zip(level, parallel_read.each(partial(_listed, root), level), strict=True))
+        run_paths += [
+            run_path for run_path, (has_spec, _) in entries_of_level if has_spec or _is_called_so(root / run_path)
+        ]
+        level = [
+            f"{run_path}/{name}" if run_path else name for run_path, (_, names) in entries_of_level for name in names
+        ]
+    return sorted(run_paths, key=lambda run_path: run_path.split("/"))
 
 
 def misplaced(root: Path, runs: Mapping[str, tuple[str, RunSpec]]) -> dict[str, str]:
@@ -38,36 +42,39 @@ def misplaced(root: Path, runs: Mapping[str, tuple[str, RunSpec]]) -> dict[str, 
     reasons: dict[str, str] = {}
     places_by_id: dict[str, list[tuple[str, ...]]] = {}
     above = root.absolute().parts
-    whole = {place: (*above, *filter(None, place.split("/"))) for place in runs}
-    names = {place: f"seed-{spec.seed:03d}-{run_id}" for place, (run_id, spec) in runs.items()}
-    away = {place: whole[place][-3:] != (spec.dataset, spec.label, names[place]) for place, (_, spec) in runs.items()}
-    for place in sorted(runs, key=lambda place: (away[place], len(whole[place]), place)):
-        run_id, parts = runs[place][0], whole[place]
-        if parts[-1] != names[place] and (root / place).resolve().name != names[place]:
-            reasons[place] = f"its spec.json belongs to run {run_id}, but the folder is not named after that run"
+    path_parts = {run_path: (*above, *filter(None, run_path.split("/"))) for run_path in runs}
+    names = {run_path: f"seed-{spec.seed:03d}-{run_id}" for run_path, (run_id, spec) in runs.items()}
+    is_misplaced = {
+        run_path: path_parts[run_path][-3:] != (spec.dataset, spec.label, names[run_path])
+        for run_path, (_, spec) in runs.items()
+    }
+    for run_path in sorted(runs, key=lambda run_path: (is_misplaced[run_path], len(path_parts[run_path]), run_path)):
+        run_id, own_parts = runs[run_path][0], path_parts[run_path]
+        if own_parts[-1] != names[run_path] and (root / run_path).resolve().name != names[run_path]:
+            reasons[run_path] = f"its spec.json belongs to run {run_id}, but the folder is not named after that run"
             continue
         twins = places_by_id.setdefault(run_id, [])
-        if twins and (away[place] or not all(_are_suites(parts, twin) for twin in twins)):
-            reasons[place] = f"it is a copy of run {run_id} in {Path(*twins[0])}"
+        if twins and (is_misplaced[run_path] or not all(_are_suites(own_parts, twin) for twin in twins)):
+            reasons[run_path] = f"it is a copy of run {run_id} in {Path(*twins[0])}"
         else:
-            twins.append(parts)
+            twins.append(own_parts)
     return reasons
 
 
-def _are_suites(parts: Sequence[str], others: Sequence[str]) -> bool:
+def _are_suites(path_parts: Sequence[str], others: Sequence[str]) -> bool:
     """Whether two copies of a run lie in suites of one folder."""
-    return len(parts) == len(others) and parts[-3:] == others[-3:] and parts[:-4] == others[:-4]
+    return len(path_parts) == len(others) and path_parts[-3:] == others[-3:] and path_parts[:-4] == others[:-4]
 
 
 def _is_called_so(folder: Path) -> bool:
     return NAME.fullmatch(folder.name or folder.resolve().name) is not None
 
 
-def _listed(root: Path, place: str) -> tuple[bool, list[str]]:
-    """Whether the folder `place` under `root` holds a spec, and the names of its subfolders."""
+def _listed(root: Path, relative: str) -> tuple[bool, list[str]]:
+    """Whether the folder `relative` under `root` holds a spec, and the names of its subfolders."""
     try:
-        with os.scandir(root / place) as listed:
-            entries = list(listed)
+        with os.scandir(root / relative) as scan:
+            entries = list(scan)
     except (PermissionError, FileNotFoundError):
         return False, []
     has_spec = any(entry.name == "spec.json" and Path(entry.path).exists() for entry in entries)

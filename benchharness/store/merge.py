@@ -67,8 +67,8 @@ def _take_trainings(source: Path, out: Path) -> None:
 def _check_folders(source: Path, out: Path) -> None:
     if not source.is_dir():
         raise UserError(f"no results folder {str(source)!r}")
-    here, there = source.resolve(), out.resolve()
-    if here.is_relative_to(there) or there.is_relative_to(here):
+    source_path, out_path = source.resolve(), out.resolve()
+    if source_path.is_relative_to(out_path) or out_path.is_relative_to(source_path):
         raise UserError(f"--out {out} and {source} lie in each other; choose another folder")
 
 
@@ -84,11 +84,11 @@ class _Source:
 
     def merge(self) -> None:
         """Merge every run of this source, supernets before the runs that share them."""
-        folders = [self.root / place for place in run_folders(self.root)]
+        folders = [self.root / run_path for run_path in run_folders(self.root)]
         self.merged.runs += len(folders)
-        apart = not_counted(self.root, folders)
-        self.merged.left += [f"{folder}: {apart[folder]}" for folder in folders if folder in apart]
-        runs = list(self._sound(folder for folder in folders if folder not in apart))
+        reasons = not_counted(self.root, folders)
+        self.merged.left += [f"{folder}: {reasons[folder]}" for folder in folders if folder in reasons]
+        runs = list(self._sound(folder for folder in folders if folder not in reasons))
         for folder, spec, record in sorted(runs, key=lambda run: _is_reading(run[2])):
             self._take(folder, spec, record)
 
@@ -100,57 +100,57 @@ class _Source:
                 self.merged.left.append(str(error))
                 continue
             if spec is None or alive(folder):
-                why = "spec.json is missing or damaged" if spec is None else "somebody is working on it"
-                self.merged.left.append(f"{folder}: {why}")
+                reason = "spec.json is missing or damaged" if spec is None else "somebody is working on it"
+                self.merged.left.append(f"{folder}: {reason}")
             else:
                 yield folder, spec, record
 
     def _take(self, folder: Path, spec: RunSpec, record: RunRecord | None) -> None:
         suite = folder.resolve().parts[-4]
-        place = Path(suite, spec.dataset, spec.label, f"seed-{spec.seed:03d}-{spec.run_id}")
-        there = self.out / place
-        if alive(there):
-            self.merged.left.append(f"{folder}: somebody is working on {there}")
+        relative = Path(suite, spec.dataset, spec.label, f"seed-{spec.seed:03d}-{spec.run_id}")
+        target = self.out / relative
+        if alive(target):
+            self.merged.left.append(f"{folder}: somebody is working on {target}")
         elif record is not None and record.supernet in self.contested - {spec.run_id}:
-            self._set_aside(folder, spec, place, [f"read out of run {record.supernet}, of which there are two"])
-        elif status(there) == Status.ABSENT:
-            self._copy(folder, there)
+            self._set_aside(folder, spec, relative, [f"read out of run {record.supernet}, of which there are two"])
+        elif status(target) == Status.ABSENT:
+            self._copy(folder, target)
             self.merged.new += 1
-        elif record is None or read_record(there) is None:
-            self._take_further(folder, there)
-        elif differing := list(differences(there, folder)):
-            self._set_aside(folder, spec, place, differing)
+        elif record is None or read_record(target) is None:
+            self._take_further(folder, target)
+        elif differing := list(differences(target, folder)):
+            self._set_aside(folder, spec, relative, differing)
         else:
             self.merged.same += 1
 
-    def _take_further(self, folder: Path, there: Path) -> None:
+    def _take_further(self, folder: Path, target: Path) -> None:
         """Keep the run with more epochs; at least one of the two is unfinished."""
-        if _progress(folder) > _progress(there):
-            self._copy(folder, there)
+        if _progress(folder) > _progress(target):
+            self._copy(folder, target)
             self.merged.new += 1
         else:
             self.merged.shorter += 1
 
-    def _set_aside(self, folder: Path, spec: RunSpec, place: Path, differing: list[str]) -> None:
+    def _set_aside(self, folder: Path, spec: RunSpec, relative: Path, differing: list[str]) -> None:
         self.contested.add(spec.run_id)
-        if status(self.aside / place) == Status.ABSENT:
-            self._copy(folder, self.aside / place)
+        if status(self.aside / relative) == Status.ABSENT:
+            self._copy(folder, self.aside / relative)
         self.merged.conflicts.append(
-            f"{spec.method} seed {spec.seed}: {folder} is not as {self.out / place}, and was copied to {self.aside} "
+            f"{spec.method} seed {spec.seed}: {folder} is not as {self.out / relative}, and was copied to {self.aside} "
             f"({'; '.join(differing)})"
         )
 
-    def _copy(self, folder: Path, there: Path) -> None:
-        """Replace `there` by a copy of `folder`, atomically."""
-        new, old = self.scratch / "new", self.scratch / "old"
-        for part in (new, old):
-            shutil.rmtree(part, ignore_errors=True)
-        with files.writing(there):
-            shutil.copytree(folder, new, ignore=shutil.ignore_patterns(*_PASSING))
-            there.parent.mkdir(parents=True, exist_ok=True)
-            if there.exists():
-                there.rename(old)
-            new.rename(there)
+    def _copy(self, folder: Path, target: Path) -> None:
+        """Replace `target` by a copy of `folder`, atomically."""
+        new_copy, old_copy = self.scratch / "new", self.scratch / "old"
+        for scratch_path in (new_copy, old_copy):
+            shutil.rmtree(scratch_path, ignore_errors=True)
+        with files.writing(target):
+            shutil.copytree(folder, new_copy, ignore=shutil.ignore_patterns(*_PASSING))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.exists():
+                target.rename(old_copy)
+            new_copy.rename(target)
         shutil.rmtree(self.scratch, ignore_errors=True)
 
 

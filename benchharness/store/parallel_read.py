@@ -20,17 +20,17 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def each(read: Callable[[T], R], items: Sequence[T]) -> list[R]:
+def each(read_item: Callable[[T], R], items: Sequence[T]) -> list[R]:
     """`read(item)` of every item, in order; the first exception is raised."""
     values: list[R] = []
     with ThreadPoolExecutor(THREADS) as pool:  # starts threads only when used
         while len(values) < len(items):
             before = _clocks()
-            values += map(read, items[len(values) : len(values) + SAMPLE])
-            wall, work, waits = (now - then for now, then in zip(_clocks(), before, strict=True))
+            values += map(read_item, items[len(values) : len(values) + SAMPLE])
+            wall, work, waits = (clock_now - then for clock_now, then in zip(_clocks(), before, strict=True))
             # Wall time also passes while other processes run; then the process has not waited, and `waits` is small.
             slow = waits >= SAMPLE and wall > (1 + PATIENCE) * work
-            values += (pool.map if slow else map)(read, items[len(values) : len(values) + BATCH])
+            values += (pool.map if slow else map)(read_item, items[len(values) : len(values) + BATCH])
     return values
 
 

@@ -122,10 +122,10 @@ class Run:
 
     def fail(self, error: BaseException, trail: str = "") -> None:
         """Record why the run failed, with the traceback `trail`; the next attempt resumes from the checkpoint."""
-        what = {"type": type(error).__name__, "message": str(error), "when": timestamp()}
+        failure = {"type": type(error).__name__, "message": str(error), "when": timestamp()}
         (self.folder / READING).unlink(missing_ok=True)
         trail = trail or "".join(traceback.format_exception(error))
-        files.write_json(self.folder / "failure.json", {**what, "traceback": trail})
+        files.write_json(self.folder / "failure.json", {**failure, "traceback": trail})
 
 
 @contextmanager
@@ -179,8 +179,11 @@ def examined_record(folder: Path) -> tuple[RunRecord | None, str]:
     if not _is_cell(record.arch):
         return record, f"record.json names no cell ({record.arch[:80]!r})"
     others = {name: files.read_bytes(folder / name) for name in record.files if (folder / name).exists()}
-    changed = changed_files(record, others)
-    return record, f"{' and '.join(changed)} is not as it was when record.json was written" if changed else ""
+    changed_names = changed_files(record, others)
+    return (
+        record,
+        f"{' and '.join(changed_names)} is not as it was when record.json was written" if changed_names else "",
+    )
 
 
 @lru_cache(maxsize=1 << 14)
@@ -193,8 +196,8 @@ def _is_cell(text: str) -> bool:
 
 def changed_files(record: RunRecord, others: Mapping[str, bytes | None]) -> list[str]:
     """Names of the files in `others` whose content is not that for which `record` was written."""
-    known = {name: content for name, content in others.items() if name in _DIGESTS and name in record.files}
-    return [name for name, content in known.items() if _DIGESTS[name](content or b"") != record.files[name]]
+    known_contents = {name: content for name, content in others.items() if name in _DIGESTS and name in record.files}
+    return [name for name, content in known_contents.items() if _DIGESTS[name](content or b"") != record.files[name]]
 
 
 def read_arrays(folder: Path) -> dict[str, np.ndarray]:
@@ -220,7 +223,7 @@ def not_counted(root: Path, folders: Sequence[Path]) -> dict[Path, str]:
         with suppress(UserError, OSError):  # written by another version, or unreadable: reported elsewhere
             if spec := read_spec(folder):
                 specs[folder.relative_to(root).as_posix().removeprefix(".")] = spec.run_id, spec
-    return {root / place: why for place, why in misplaced(root, specs).items()}
+    return {root / run_path: reason for run_path, reason in misplaced(root, specs).items()}
 
 
 def find_run(results: Path, run_id: str) -> Path:
@@ -229,13 +232,13 @@ def find_run(results: Path, run_id: str) -> Path:
         raise UserError(f"{run_id[:40]!r} is not a run id; give 4 to 16 digits from the end of a run's folder name")
     if not results.is_dir():
         raise UserError(f"no results folder {str(results)!r}; `benchharness run` makes one")
-    every = [results / place for place in run_folders(results)]
-    called_so = [path for path in every if path.name.rpartition("-")[2].startswith(run_id)]
+    run_paths = [results / run_path for run_path in run_folders(results)]
+    called_so = [path for path in run_paths if path.name.rpartition("-")[2].startswith(run_id)]
     copies = not_counted(results, called_so)
     matching = [path for path in called_so if path not in copies and (path / "spec.json").exists()]
     if len(matching) != 1:
-        apart = "; more digits of it, or the folder of one suite as --results, tell them apart" if matching else ""
-        raise UserError(f"{len(matching) or 'no'} runs under {results} have an id that begins with {run_id}{apart}")
+        advice = "; more digits of it, or the folder of one suite as --results, tell them apart" if matching else ""
+        raise UserError(f"{len(matching) or 'no'} runs under {results} have an id that begins with {run_id}{advice}")
     return matching[0]
 
 
@@ -254,9 +257,11 @@ def supernet_folder(folder: Path, record: RunRecord) -> Path | None:
     """The folder of the run that trained the supernet of the run in `folder`; None if it is not in this suite."""
     if record.supernet == record.run_id:
         return folder
-    whole = folder.absolute()
-    name = f"{whole.name.rpartition('-')[0]}-{record.supernet}"
-    return next((method / name for method in sorted(whole.parents[1].iterdir()) if (method / name).is_dir()), None)
+    absolute_path = folder.absolute()
+    name = f"{absolute_path.name.rpartition('-')[0]}-{record.supernet}"
+    return next(
+        (method / name for method in sorted(absolute_path.parents[1].iterdir()) if (method / name).is_dir()), None
+    )
 
 
 def _read(kind: type[D], path: Path) -> D:
@@ -274,7 +279,7 @@ def _digest_of_lines(content: bytes) -> str:
     """Digest of a trace without the values that depend on machine and time."""
     return digest(
         [
-            {key: part for key, part in line.items() if key not in TIMES}
+            {key: value for key, value in line.items() if key not in TIMES}
             for line in files.lines_in(content, dict[str, Any])
         ]
     )

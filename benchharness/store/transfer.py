@@ -56,6 +56,6 @@ def _check_contents(run: Run, contents: RunFiles) -> None:
         raise UserError(f"the results sent back for run {run.spec.run_id} lack {' and '.join(missing)}")
     if not fitting(arrays := files.arrays_in(contents["trace.npz"])) or not arrays:
         raise UserError(f"the trace.npz that came back for run {run.spec.run_id} is damaged")
-    if changed := changed_files(record, contents):
-        names = " and ".join(changed)
+    if changed_names := changed_files(record, contents):
+        names = " and ".join(changed_names)
         raise UserError(f"{names} that came back for run {run.spec.run_id} is not what its record was written with")

@@ -72,17 +72,18 @@ def same(names: Iterable[str]) -> list[tuple[str, str]]:
 
 def runs_in(names: Iterable[str]) -> dict[Metric, str]:
     """The figures whose single runs are in the columns `names`, with the column's name."""
-    bare = [name.removesuffix(_BY_SEED) for name in names if name.endswith(_BY_SEED)]
-    return {metric: name + _BY_SEED for metric, name in figures_in(bare).items()}
+    figure_names = [name.removesuffix(_BY_SEED) for name in names if name.endswith(_BY_SEED)]
+    return {metric: name + _BY_SEED for metric, name in figures_in(figure_names).items()}
 
 
 def seconds_in(names: Iterable[str]) -> dict[tuple[str, int], str]:
     """The data sets and epochs whose training seconds are in the columns `names`, with the column's name."""
     matches = [match for name in names if (match := _SECONDS.fullmatch(name))]
-    own = {spelt: dataset for dataset, spelt in _TIMED.items()}
-    datasets = [own.get(match["dataset"], canonical(match["dataset"])) for match in matches]
+    datasets_by_spelling = {spelt: dataset for dataset, spelt in _TIMED.items()}
+    datasets = [datasets_by_spelling.get(match["dataset"], canonical(match["dataset"])) for match in matches]
     names_by_figure = {
-        Metric(name, "valid", int(one["epochs"])): one[0] for name, one in zip(datasets, matches, strict=True)
+        Metric(name, "valid", int(name_match["epochs"])): name_match[0]
+        for name, name_match in zip(datasets, matches, strict=True)
     }
     return {(metric.dataset, metric.epochs): names_by_figure[metric] for metric in sorted(names_by_figure, key=_place)}
 
@@ -142,8 +143,8 @@ def _figure(match: re.Match[str]) -> Metric:
 
 def _place(metric: Metric) -> tuple[Any, ...]:
     """Most epochs first, then the benchmark's data sets in its order, then others by name."""
-    own = metric.dataset in DATASETS
-    dataset = (0, DATASETS.index(metric.dataset), "") if own else (1, 0, metric.dataset)
+    is_benchmark = metric.dataset in DATASETS
+    dataset = (0, DATASETS.index(metric.dataset), "") if is_benchmark else (1, 0, metric.dataset)
     return -metric.epochs, *dataset, list(SPLITS).index(metric.split)
 
 

@@ -110,9 +110,10 @@ class Cost:
             "below a twentieth of the median": self.small,
             "above five times it": self.large,
         }
-        odd = ", ".join(f"{int(mask.sum()):,} {kind}" for kind, mask in kinds.items() if mask.any()) or "none"
-        measured = int((~np.isnan(self.given)).sum())
-        return f"{self.label}, {self.source}: {measured:,} architectures, median {self.median:.4g}, odd: {odd}"
+        odd_counts = ", ".join(f"{int(mask.sum()):,} {kind}" for kind, mask in kinds.items() if mask.any()) or "none"
+        measured_count = int((~np.isnan(self.given)).sum())
+        numbers = f"{measured_count:,} architectures, median {self.median:.4g}, odd: {odd_counts}"
+        return f"{self.label}, {self.source}: {numbers}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,14 +128,16 @@ class Costs:
     def open(cls, path: Path | str) -> "Costs":
         """Load the costs that `save` wrote to `path`; raises `UserError` if there are none."""
         header, arrays = npz.read_arrays(path_of(path), KIND, LIMIT_BYTES)
-        about, measures = header["about"], header.get("measures")
+        description, measures = header["about"], header.get("measures")
         if header.get("format") != FORMAT or not isinstance(measures, dict) or set(measures) != set(arrays):
             raise UserError(f"{path} holds damaged costs, or those of another version")
         if any((str(column.dtype), column.shape) != ("float64", (space.SIZE,)) for column in arrays.values()):
             raise UserError(f"{path} holds damaged costs: its columns are not of {space.SIZE:,} numbers")
-        source = str(about.get("source", path))
+        source = str(description.get("source", path))
         try:
-            return cls(about, tuple(Cost(name, Measure(*measures[name]), source, arrays[name]) for name in arrays))
+            return cls(
+                description, tuple(Cost(name, Measure(*measures[name]), source, arrays[name]) for name in arrays)
+            )
         except TypeError:
             raise UserError(f"{path} holds damaged costs: a column states no quantity and unit") from None
 
@@ -159,5 +162,6 @@ def measure_of(column: str) -> Measure | None:
 def measured_in(unit: str) -> Measure:
     """The measure with the given unit; raises `UserError` if the unit is unknown."""
     if unit.lower() not in UNITS:
-        raise UserError(f"unknown unit {unit[:40]!r}; known: {', '.join(_SPELT.get(one, one) for one in UNITS)}")
+        units = ", ".join(_SPELT.get(name, name) for name in UNITS)
+        raise UserError(f"unknown unit {unit[:40]!r}; known: {units}")
     return Measure(UNITS[unit.lower()], _SPELT.get(unit.lower(), unit.lower()))

@@ -46,8 +46,8 @@ def without_copy_suffix(name: str) -> str:
 def form(path: Path) -> str:
     """`csv`, `json` or `parquet` by the file's name; empty for other names."""
     match = _NAME.fullmatch(without_copy_suffix(path.name))
-    plain = match and not (match["gzip"] and match["ending"].lower() == "parquet")
-    return FORMS[match["ending"].lower()] if match and plain else ""
+    is_table = match and not (match["gzip"] and match["ending"].lower() == "parquet")
+    return FORMS[match["ending"].lower()] if match and is_table else ""
 
 
 def stem(path: Path) -> str:
@@ -56,8 +56,8 @@ def stem(path: Path) -> str:
     return match["stem"] if match else path.stem
 
 
-def names(path: Path, known: Callable[[str], bool]) -> set[str]:
-    """The columns' names, or for JSON those of the `known` ones that it mentions; raises `ValueError` if damaged."""
+def names(path: Path, is_column: Callable[[str], bool]) -> set[str]:
+    """The columns' names, or for JSON the keys it mentions that `is_column` accepts; raises `ValueError` if damaged."""
     if form(path) == "parquet":
         import pyarrow.parquet as parquet  # takes 0.2 s, and is only needed for Parquet
 
@@ -67,7 +67,7 @@ def names(path: Path, known: Callable[[str], bool]) -> set[str]:
         return set(_header(_text(path, _HEADER_BYTES)))
     text = _text(path)
     keys = {"arch"} if re.search(r'"\|[^"]{20,200}\|"\s*:', text) else set()
-    return set(filter(known, re.findall(r'"([\w.+-]{1,200})"', text))) | keys
+    return set(filter(is_column, re.findall(r'"([\w.+-]{1,200})"', text))) | keys
 
 
 def read_frame(path: Path, is_wanted: Callable[[str], bool]) -> "pd.DataFrame":
@@ -119,9 +119,9 @@ def _short(name: object) -> str:
 
 def _text(path: Path, limit: int = LIMIT_BYTES) -> str:
     """The text of at most `limit` bytes of a file, decompressed and without a byte order mark."""
-    with open_file(path, LIMIT_BYTES) as opened:
+    with open_file(path, LIMIT_BYTES) as stream:
         is_packed = without_copy_suffix(path.name).lower().endswith(".gz")
-        data = read_up_to(gzip.GzipFile(fileobj=opened) if is_packed else opened, limit + 1)
+        data = read_up_to(gzip.GzipFile(fileobj=stream) if is_packed else stream, limit + 1)
     if len(data) > LIMIT_BYTES:
         raise UserError(f"{path} unpacks to more than {LIMIT_BYTES} bytes; no table of this kind does")
     coding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
@@ -170,14 +170,16 @@ def _parquet(path: Path, is_wanted: Callable[[str], bool]) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
-    with arrow.reading(), open_file(path, LIMIT_BYTES) as opened:
-        texts = [field.name for field in parquet.read_schema(opened) if pa.types.is_string(field.type)]
-        file = parquet.ParquetFile(opened, read_dictionary=texts)
+    with arrow.reading(), open_file(path, LIMIT_BYTES) as stream:
+        texts = [field.name for field in parquet.read_schema(stream) if pa.types.is_string(field.type)]
+        file = parquet.ParquetFile(stream, read_dictionary=texts)
         metadata = file.metadata
         if metadata.num_rows > _ROWS_LIMIT:
             raise UserError(f"{path} has {metadata.num_rows} rows; NAS-Bench-201 has {space.SIZE:,}")
         for group in range(metadata.num_row_groups):
-            chunks = [metadata.row_group(group).column(place) for place in range(metadata.row_group(group).num_columns)]
+            chunks = [
+                metadata.row_group(group).column(column) for column in range(metadata.row_group(group).num_columns)
+            ]
             # A value written once may stand for millions, so the file's size does not bound the memory.
             if any(_is_vast(chunk) for chunk in chunks):
                 raise UserError(f"{path} is refused: it unpacks to more values than any table has")
@@ -233,7 +235,9 @@ def _of_data_sets(data_sets: dict[str, dict[str, Any]]) -> "pd.DataFrame":
     for dataset, cells in data_sets.items():
         for arch, values in cells.items():
             single = {name: value.get("score") if isinstance(value, dict) else value for name, value in values.items()}
-            rows.setdefault(arch, {"arch": arch}).update({f"{dataset}_{name}": one for name, one in single.items()})
+            rows.setdefault(arch, {"arch": arch}).update(
+                {f"{dataset}_{name}": figure for name, figure in single.items()}
+            )
     return pd.DataFrame(list(rows.values()))
 
 

@@ -54,8 +54,8 @@ def import_costs(path: Path | str, name: str = "", unit: str = "") -> Installed:
         raise UserError(f"{path} does not exist; give a file or folder to import")
     if not columnar.is_readable(path):
         raise UserError(f"{path} holds no costs; known: {cost_frame.LAYOUT}")
-    read = partial(cost_frame.read_as, name=name or frames.stem(path), unit=unit)
-    return catalog.install_with(COSTS, read.keywords["name"], path, _Named(cost_frame.LAYOUT, read))
+    read_costs = partial(cost_frame.read_as, name=name or frames.stem(path), unit=unit)
+    return catalog.install_with(COSTS, read_costs.keywords["name"], path, _Named(cost_frame.LAYOUT, read_costs))
 
 
 def import_table(path: Path | str, name: str = "", mapping: Mapping[str, str] | None = None) -> Installed:
@@ -67,16 +67,18 @@ def import_table(path: Path | str, name: str = "", mapping: Mapping[str, str] | 
     if not path.exists():
         raise UserError(f"{path} does not exist; give a file or folder to import")
     if columnar.is_readable(path):
-        read = partial(columnar.read_as, name=name or columnar.recognises(path) or frames.stem(path), columns=mapping)
-        return catalog.install_with(TABLES, read.keywords["name"], path, _Named(columnar.LAYOUT, read))
+        read_table = partial(
+            columnar.read_as, name=name or columnar.recognises(path) or frames.stem(path), columns=mapping
+        )
+        return catalog.install_with(TABLES, read_table.keywords["name"], path, _Named(columnar.LAYOUT, read_table))
     if mapping:
         raise UserError(f"{path.name} has no columns to map; {', '.join(SUFFIXES)} files have")
     if official.is_readable(path):
-        called = name or official.recognises(path) or official.PART
-        reading = partial(official.read_as, name=called)
-        return catalog.install_with(TABLES, called, path, _Named(official.LAYOUT, reading))
-    called = native.recognises(path) or ""
-    if not called:
+        table_name = name or official.recognises(path) or official.PART
+        reading = partial(official.read_as, name=table_name)
+        return catalog.install_with(TABLES, table_name, path, _Named(official.LAYOUT, reading))
+    table_name = native.recognises(path) or ""
+    if not table_name:
         raise UserError(f"{path} is no table; known: {columnar.LAYOUT}; {official.LAYOUT}; {native.LAYOUT}")
-    renamed = partial(native.read_as, name=name or called)
-    return catalog.install_with(TABLES, name or called, path, _Named(native.LAYOUT, renamed))
+    renamed = partial(native.read_as, name=name or table_name)
+    return catalog.install_with(TABLES, name or table_name, path, _Named(native.LAYOUT, renamed))

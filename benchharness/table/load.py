@@ -80,9 +80,9 @@ def table_of(tables: Tables, dataset: str) -> Table | None:
     A table of NAS-Bench-201 counts for its three data sets, even if incomplete; others for the data sets they hold.
     """
     if isinstance(tables, Table):
-        own = set(tables.datasets)
-        return tables if dataset in own or (dataset in DATASETS and own & set(DATASETS)) else None
+        datasets = set(tables.datasets)
+        return tables if dataset in datasets or (dataset in DATASETS and datasets & set(DATASETS)) else None
     if tables is None or isinstance(tables, Mapping):
-        alike = (dataset, *DATASETS) if dataset in DATASETS else (dataset,)
-        return next((tables[name] for name in alike if name in tables), None) if tables else None
+        candidates = (dataset, *DATASETS) if dataset in DATASETS else (dataset,)
+        return next((tables[name] for name in candidates if name in tables), None) if tables else None
     return tables(dataset)

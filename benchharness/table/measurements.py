@@ -52,10 +52,15 @@ def with_measured(table: Table, *results: Path) -> Table:
 
     Trainings in the package are added too. If one is in several files, the first counts.
     """
-    places = [place for root in results for place in ground_truth.journals(root, _file_name(table))]
-    places.append(_PACKAGED / _file_name(table))
+    journal_paths = [
+        journal_path for root in results for journal_path in ground_truth.journals(root, _file_name(table))
+    ]
+    journal_paths.append(_PACKAGED / _file_name(table))
     trainings = [
-        line for place in dict.fromkeys(places) for line in ground_truth.read_trainings(place) if _is_class(line.code)
+        line
+        for journal_path in dict.fromkeys(journal_paths)
+        for line in ground_truth.read_trainings(journal_path)
+        if _is_class(line.code)
     ]
     if not trainings:
         return table
@@ -91,16 +96,16 @@ def with_added(table: Table, added: Table) -> Table:
     """
     if table.about.get("network") != added.about.get("network"):
         raise UserError(f"the trainings added to table {table.about['name']!r} are of networks of another size")
-    new = ~np.isin(codes(added.ops), codes(table.ops))
-    first, count = len(table), int(new.sum())
+    is_new = ~np.isin(codes(added.ops), codes(table.ops))
+    first, count = len(table), int(is_new.sum())
     if not count:
         return table
     return replace(
         table,
-        ops=np.concatenate([table.ops, added.ops[new]]),
-        means=_extended(table.means, added.means, new),
-        by_seed=_extended(table.by_seed, added.by_seed, new),
-        times=_extended(table.times, added.times, new),
+        ops=np.concatenate([table.ops, added.ops[is_new]]),
+        means=_extended(table.means, added.means, is_new),
+        by_seed=_extended(table.by_seed, added.by_seed, is_new),
+        times=_extended(table.times, added.times, is_new),
         rows_measured_here=frozenset(range(first, first + count)),
     )
 
@@ -124,10 +129,10 @@ def _mean(runs: Float[np.ndarray, "archs seeds"]) -> Float[np.ndarray, "archs"]:
     return np.asarray(np.ma.masked_invalid(runs).mean(-1).filled(np.nan))
 
 
-def _extended(columns: Mapping[Any, Any], added: Mapping[Any, Any], new: Any) -> dict[Any, Any]:
-    """Every column followed by the `new` rows of its counterpart; NaN if there is no counterpart."""
+def _extended(columns: Mapping[Any, Any], added: Mapping[Any, Any], is_new: Any) -> dict[Any, Any]:
+    """Every column followed by the rows `is_new` of its counterpart; NaN if there is no counterpart."""
     return {
-        key: _stacked(column, added[key][new] if key in added else np.empty((int(new.sum()), 0)))
+        key: _stacked(column, added[key][is_new] if key in added else np.empty((int(is_new.sum()), 0)))
         for key, column in columns.items()
     }
 
@@ -137,5 +142,5 @@ def _stacked(column: Any, below: Any) -> Any:
     if column.ndim == 1:
         return np.concatenate([column, below if below.ndim == 1 else np.full(len(below), np.nan)])
     width = max(column.shape[1], below.shape[1])
-    padded = [np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=np.nan) for part in (column, below)]
-    return np.concatenate(padded)
+    blocks = [np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=np.nan) for part in (column, below)]
+    return np.concatenate(blocks)

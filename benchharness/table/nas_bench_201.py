@@ -60,8 +60,10 @@ class Check(NamedTuple):
 
 def checks(table: Table) -> Iterator[Check]:
     """All checks of `table`; further ones if its name is that of the complete benchmark."""
-    wrong = f"table {table.about['name']!r} does not have the checksum it states; import it again"
-    yield Check("checksum of the content", wrong if storage.digest(table) != table.about.get("sha256") else "")
+    checksum_sentence = f"table {table.about['name']!r} does not have the checksum it states; import it again"
+    yield Check(
+        "checksum of the content", checksum_sentence if storage.digest(table) != table.about.get("sha256") else ""
+    )
     if table.about["name"] != NAME:
         return
     short = f"{len(table)} architectures where NAS-Bench-201 has {space.SIZE:,}"
@@ -69,24 +71,28 @@ def checks(table: Table) -> Iterator[Check]:
     for metric in table.figures() if table.complete else ():
         if metric in OPTIMA:
             best = table.optimum(*metric).accuracy
-            near = any(_near(best, known) for known in OPTIMA[metric])
+            is_near_optimum = any(_near(best, expected) for expected in OPTIMA[metric])
             mixed = f"the best {metric} is {best:.4f}, not {OPTIMA[metric][0]:.4f}: are its columns mixed up?"
-            yield Check(f"the best {metric} is {best:.2f}", "" if near else mixed)
+            yield Check(f"the best {metric} is {best:.2f}", "" if is_near_optimum else mixed)
         if metric in _PLACES:
             below = float(table.regret(_PLACES[metric], *metric))
-            moved = f"architecture {_PLACES[metric]}, the best of {metric}, is {below:.2f} points below the best here"
-            right = below <= _SAME
-            yield Check(f"architecture {_PLACES[metric]} has it", "" if right else f"{moved}: are its rows mixed up?")
-    for (dataset, split), known in _ALL_SKIP_PCT.items() if table.complete else ():
+            sentence = (
+                f"architecture {_PLACES[metric]}, the best of {metric}, is {below:.2f} points below the best here"
+            )
+            is_same = below <= _SAME
+            yield Check(
+                f"architecture {_PLACES[metric]} has it", "" if is_same else f"{sentence}: are its rows mixed up?"
+            )
+    for (dataset, split), expected in _ALL_SKIP_PCT.items() if table.complete else ():
         if Metric(dataset, split, 200) in table.means:
             accuracy = float(table.accuracy(_ALL_SKIP, dataset, split))
-            other = f"the all-skip cell has {accuracy:.2f} for {dataset} {split}, not {known:.2f}"
-            what = f"the all-skip cell has {accuracy:.2f} for {dataset} {split}"
-            yield Check(what, "" if _near(accuracy, known) else other)
+            other = f"the all-skip cell has {accuracy:.2f} for {dataset} {split}, not {expected:.2f}"
+            statement = f"the all-skip cell has {accuracy:.2f} for {dataset} {split}"
+            yield Check(statement, "" if _near(accuracy, expected) else other)
 
 
-def _near(value: float, known: float) -> bool:
-    return bool(abs(value - known) <= _CLOSE)
+def _near(value: float, expected: float) -> bool:
+    return bool(abs(value - expected) <= _CLOSE)
 
 
 def checked(table: Table) -> Table:
@@ -107,11 +113,13 @@ def check_costs(
     """Raise `UserError` if parameters or FLOPs in the file differ from the closed form (rows may be shuffled)."""
     size = space.Network(**about.get("network", {}))
     costs = (("params_m", params_m, space.params_m(ops, size)), ("flops_m", flops_m, space.flops_m(ops, size)))
-    for name, given, right in costs:
-        wrong = np.flatnonzero(~np.isclose(given, right, rtol=0, atol=1e-4))
-        if len(wrong):
-            row = wrong[0]
-            raise UserError(f"{name} of row {row} is {given[row]:g}, not {right[row]:g}: rows and architectures differ")
+    for name, stated, expected in costs:
+        wrong_rows = np.flatnonzero(~np.isclose(stated, expected, rtol=0, atol=1e-4))
+        if len(wrong_rows):
+            row = wrong_rows[0]
+            raise UserError(
+                f"{name} of row {row} is {stated[row]:g}, not {expected[row]:g}: rows and architectures differ"
+            )
 
 
 def check_official_costs(arch: space.Arch, trained_on: str, params_m: Any, flops_m: Any) -> None:
@@ -125,7 +133,7 @@ def check_official_costs(arch: space.Arch, trained_on: str, params_m: Any, flops
     head = space.params_m(ops * 0, dataset) - space.params_m(ops * 0)
     area = 0.25 if dataset == "imagenet16-120" else 1.0
     convolutions = 3.93216 * space.count(ops, space.CONV1) + 35.38944 * space.count(ops, space.CONV3)
-    right = (float(space.params_m(ops, dataset)), float(area * (7.78241 + convolutions) + 0.00064 + head))
-    for name, given, known in zip(("parameters", "FLOPs"), (params_m, flops_m), right, strict=True):
-        if not abs(given - known) < 1e-4:
-            raise UserError(f"{given:g} million {name} on {trained_on} where its architecture has {known:g}")
+    expected_costs = (float(space.params_m(ops, dataset)), float(area * (7.78241 + convolutions) + 0.00064 + head))
+    for name, stated, expected in zip(("parameters", "FLOPs"), (params_m, flops_m), expected_costs, strict=True):
+        if not abs(stated - expected) < 1e-4:
+            raise UserError(f"{stated:g} million {name} on {trained_on} where its architecture has {expected:g}")

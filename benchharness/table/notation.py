@@ -34,17 +34,19 @@ EXPECTED: Final = (
 )
 
 
-def read_cell(given: Any) -> Arch:
-    """The architecture that `given` describes; raises `UserError` if it is not a valid description.
+def read_cell(notation: Any) -> Arch:
+    """The architecture that `notation` describes; raises `UserError` if it is not a valid description.
 
     Texts: the benchmark's own string, alone or as `Structure(4 nodes with ...)`; six pairs of operation and source
     node, as nested tuples or in a DARTS-style `Genotype`; operations by edge (`'1<-0': 'none', ...`); the short form
     that `space.short` gives; and six numbers, which are NASLib's, in NASLib's order of edges. A tuple of six numbers is
     an `Arch`, a list of six is NASLib's; any other object is read as it prints.
     """
-    if isinstance(given, tuple) and all(isinstance(op, int | np.integer) and not isinstance(op, bool) for op in given):
-        return check_arch(tuple(map(int, given)))
-    text = str(given).strip()
+    if isinstance(notation, tuple) and all(
+        isinstance(op, int | np.integer) and not isinstance(op, bool) for op in notation
+    ):
+        return check_arch(tuple(map(int, notation)))
+    text = str(notation).strip()
     if len(text) > _LONGEST:
         raise UserError(f"{text[:40]!r}... has {len(text):,} characters, more than a cell takes; {EXPECTED}")
     if structure := _STRUCTURE.fullmatch(text):
@@ -59,50 +61,52 @@ def read_cell(given: Any) -> Arch:
     return _from_edges(by_edge or _by_node(text), text)
 
 
-def read_index(given: Any) -> int:
-    """The benchmark's index of the architecture `given`; raises `UserError` if it is not one architecture.
+def read_index(notation: Any) -> int:
+    """The benchmark's index of the architecture `notation`; raises `UserError` if it is not one architecture.
 
-    `given` is an index, also as text, or a cell in any spelling that `read_cell` knows.
+    `notation` is an index, also as text, or a cell in any spelling that `read_cell` knows.
     """
-    indices = read_indices(given)
+    indices = read_indices(notation)
     if indices.ndim:
-        raise UserError(f"{_told(given)} is a list of {indices.size}; expected one architecture, by index or as a cell")
+        raise UserError(
+            f"{_told(notation)} is a list of {indices.size}; expected one architecture, by index or as a cell"
+        )
     return int(indices)
 
 
-def read_indices(given: Any) -> Int[np.ndarray, "*archs"]:
+def read_indices(notation: Any) -> Int[np.ndarray, "*archs"]:
     """Like `read_index`, for one architecture, a list of them, or an array of indices of any shape."""
-    indices = _indices(given)
+    indices = _indices(notation)
     if indices.dtype.kind not in "iu" or (indices.size and (indices.min() < 0 or indices.max() >= space.SIZE)):
-        problem = f"{_told(given)} is no index of an architecture"
+        problem = f"{_told(notation)} is no index of an architecture"
         raise UserError(f"{problem}; indices are whole numbers of 0 to {space.SIZE - 1}")
     return indices
 
 
-def _indices(given: Any) -> Int[np.ndarray, "*archs"]:
-    """The benchmark's indices of `given`, not yet checked where they are numbers."""
-    if isinstance(given, str) and _is_number(given):
-        return np.asarray(int(given.strip()[:9]) if given.strip().isdecimal() else np.nan)
-    if isinstance(given, list) and not _is_of_numbers(given):
-        return _of_list(given)
-    if isinstance(given, list | Number | range) or hasattr(given, "__array__"):
+def _indices(notation: Any) -> Int[np.ndarray, "*archs"]:
+    """The benchmark's indices of `notation`, not yet checked where they are numbers."""
+    if isinstance(notation, str) and _is_number(notation):
+        return np.asarray(int(notation.strip()[:9]) if notation.strip().isdecimal() else np.nan)
+    if isinstance(notation, list) and not _is_of_numbers(notation):
+        return _of_list(notation)
+    if isinstance(notation, list | Number | range) or hasattr(notation, "__array__"):
         with suppress(ValueError):  # lists of different lengths in one list
-            return np.asarray(given)
-    return np.asarray(space.indices()[space.to_code(read_cell(given))])
+            return np.asarray(notation)
+    return np.asarray(space.indices()[space.to_code(read_cell(notation))])
 
 
-def _of_list(given: list[Any]) -> Int[np.ndarray, "*archs"]:
+def _of_list(items: list[Any]) -> Int[np.ndarray, "*archs"]:
     """The indices of several cells, or of the one that the list spells as a whole."""
     try:
-        return np.array([read_index(one) for one in given])
+        return np.array([read_index(item) for item in items])
     except UserError:
         with suppress(UserError):
-            return np.asarray(space.indices()[space.to_code(read_cell(given))])
+            return np.asarray(space.indices()[space.to_code(read_cell(items))])
         raise
 
 
-def _is_of_numbers(given: list[Any]) -> bool:
-    return all(isinstance(one, Number) or (isinstance(one, list) and _is_of_numbers(one)) for one in given)
+def _is_of_numbers(items: list[Any]) -> bool:
+    return all(isinstance(item, Number) or (isinstance(item, list) and _is_of_numbers(item)) for item in items)
 
 
 def _is_number(text: str) -> bool:
@@ -113,8 +117,8 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _told(given: Any) -> str:
-    return " ".join(str(given)[:80].split()) or repr(given)
+def _told(notation: Any) -> str:
+    return " ".join(str(notation)[:80].split()) or repr(notation)
 
 
 def is_naslib(text: str) -> bool:

@@ -68,9 +68,9 @@ CLASSES = 6_466
 
 def coverage(table: Table) -> Coverage:
     """The coverage of `table`."""
-    own = ~table.measured_here
-    classes = CLASSES if own.sum() == space.SIZE else len(np.unique(space.classes()[codes(table.ops[own])]))
-    return Coverage(int(own.sum()), classes, len(table.rows_measured_here))
+    is_own = ~table.measured_here
+    classes = CLASSES if is_own.sum() == space.SIZE else len(np.unique(space.classes()[codes(table.ops[is_own])]))
+    return Coverage(int(is_own.sum()), classes, len(table.rows_measured_here))
 
 
 def spread(table: Table, metric: Metric) -> Spread:
@@ -97,15 +97,15 @@ def cannot_rank(table: Table, metric: Metric) -> str:
     count = int((np.isfinite(table.means[metric]) & ~table.measured_here).sum())
     if count < FEW:
         return f"it holds {count} architectures with {metric}, and rank and percentile among so few say next to nothing"
-    measured = noise(table, metric)
-    if measured is None:
+    figure_noise = noise(table, metric)
+    if figure_noise is None:
         return ""
-    if not measured.tau >= LEAST_TAU:
-        agree = f"two trainings of the same networks agree on their order by tau {measured.tau:.2f} only"
-        return f"{agree} ({measured.trained:,} networks, {metric})"
-    if measured.points >= measured.spread:
-        apart = f"points between training seeds are as many as its networks lie apart ({measured.spread:.2f})"
-        return f"{measured.points:.2f} {apart}, {metric}"
+    if not figure_noise.tau >= LEAST_TAU:
+        agree = f"two trainings of the same networks agree on their order by tau {figure_noise.tau:.2f} only"
+        return f"{agree} ({figure_noise.trained:,} networks, {metric})"
+    if figure_noise.points >= figure_noise.spread:
+        reason = f"points between training seeds are as many as its networks lie apart ({figure_noise.spread:.2f})"
+        return f"{figure_noise.points:.2f} {reason}, {metric}"
     return ""
 
 
@@ -119,8 +119,8 @@ def training_rows(table: Table, metric: Metric) -> Int[np.ndarray, "trainings"]:
     """Rows of the table, one per training behind `metric`: architectures of a class with the same runs count once."""
     if table.complete and metric.dataset in space.NETWORKS and "network" not in table.about:
         return np.arange(len(table))  # the benchmark trained every architecture
-    shared = np.column_stack([space.classes()[codes(table.ops)], np.nan_to_num(_values(table, metric), nan=-1)])
-    return np.sort(np.unique(shared, axis=0, return_index=True)[1])
+    class_and_runs = np.column_stack([space.classes()[codes(table.ops)], np.nan_to_num(_values(table, metric), nan=-1)])
+    return np.sort(np.unique(class_and_runs, axis=0, return_index=True)[1])
 
 
 def _values(table: Table, metric: Metric) -> Float[np.ndarray, "archs values"]:

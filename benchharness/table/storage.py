@@ -96,7 +96,7 @@ def digest(table: Content) -> str:
 
 
 def _arrays(table: Content) -> dict[str, Any]:
-    named: dict[str, Any] = {"ops": table.ops}
+    arrays_by_name: dict[str, Any] = {"ops": table.ops}
     for field in ("means", "by_seed", "times"):
-        named |= {"/".join((field, *map(str, key))): column for key, column in getattr(table, field).items()}
-    return named
+        arrays_by_name |= {"/".join((field, *map(str, key))): column for key, column in getattr(table, field).items()}
+    return arrays_by_name

@@ -15,8 +15,10 @@ from benchharness.table.table import Table
 def info(name: str) -> list[tuple[str, str]]:
     """Description of the installed table `name`, as pairs of label and text; raises `UserError` if there is none."""
     table = load_table(name)
-    about = {key: table.about[key] for key in ("name", "version", "source", "seed_rule", "note") if key in table.about}
-    rows = [(key.replace("_", " "), str(value)) for key, value in about.items()]
+    description = {
+        key: table.about[key] for key in ("name", "version", "source", "seed_rule", "note") if key in table.about
+    }
+    rows = [(key.replace("_", " "), str(value)) for key, value in description.items()]
     rows += [(key, _listed(table.about[key])) for key in ("network", "recipe") if key in table.about]
     rows.append(("coverage", str(quality.coverage(table))))
     for metric in table.figures():
@@ -24,7 +26,7 @@ def info(name: str) -> list[tuple[str, str]]:
         runs = f", {table.by_seed[metric].shape[1]} training runs" if metric in table.by_seed else ""
         rows.append(("figure", f"{metric}: best {best.accuracy:.2f} (index {best.arch_index}){runs}"))
     whys = {metric: quality.cannot_rank(table, metric) for metric in table.figures()}
-    rows += [("cannot rank", f"{metric}: {why}") for metric, why in whys.items() if why]
+    rows += [("cannot rank", f"{metric}: {reason}") for metric, reason in whys.items() if reason]
     rows += [row for metric in table.figures() for row in _worth(table, metric)]
     for seeds in (table.about.get("training_seeds") or {}).items():
         rows.append(("seeds", f"{after(int(seeds[0]))}: {', '.join(map(str, seeds[1]))}"))
@@ -39,8 +41,8 @@ def _worth(table: Table, metric: Metric) -> Iterator[tuple[str, str]]:
     between = f"{tenth:.2f}, {median:.2f}, {ninetieth:.2f}"
     yield "spread", f"{metric}: 10th, 50th, 90th percentile {between}, {spread.points:.2f} points from first to last"
     if (noise := quality.noise(table, metric)) is not None:
-        apart = f"which lie {noise.spread:.2f} points apart from the 10th to the 90th percentile"
-        over = f"over {noise.trained:,} networks trained more than once, {apart}"
+        spread_clause = f"which lie {noise.spread:.2f} points apart from the 10th to the 90th percentile"
+        over = f"over {noise.trained:,} networks trained more than once, {spread_clause}"
         yield "seed noise", f"{metric}: {noise.points:.2f} points between training seeds, {over}"
         yield "tau", f"{metric}: {noise.tau:.3f} between training seeds"
     if metric.split == "test" and (valid := metric._replace(split="valid")) in table.means:
@@ -53,11 +55,13 @@ def _listed(values: Mapping[str, Any]) -> str:
 
 def verify(name: str) -> list[Check]:
     """All checks of the installed table `name`; raises `UserError` if there is none."""
-    counted = "costs are computed in closed form; those a source states beside its accuracies were compared with them"
+    cost_sentence = (
+        "costs are computed in closed form; those a source states beside its accuracies were compared with them"
+    )
     if is_packaged(name):
-        return [*nas_bench_201.checks(load_table(name)), Check(counted, "")]
+        return [*nas_bench_201.checks(load_table(name)), Check(cost_sentence, "")]
     catalog.find_installed(TABLES, name)
     checks = [Check(f"{item.item.path} is as it came", item.problem) for item in catalog.verify((TABLES,), name)]
     if any(check.problem for check in checks):
         return checks
-    return [*checks, *nas_bench_201.checks(load_table(name)), Check(counted, "")]
+    return [*checks, *nas_bench_201.checks(load_table(name)), Check(cost_sentence, "")]

@@ -185,12 +185,12 @@ class Table:
         if name not in self.costs:
             raise unknown("cost", name, self.costs)
         cost, rows = self.costs[name], self.rows(archs)
-        places = self.numbers[rows]
-        values: Float[np.ndarray, "*archs"] = cost.values[places, ...]
+        indices = self.numbers[rows]
+        values: Float[np.ndarray, "*archs"] = cost.values[indices, ...]
         if archs is not None and np.isnan(values).any():
-            first = int(np.ravel(places)[np.isnan(np.ravel(values))][0])
-            why = f"{cost.given[first]:g} is odd: {cost.why(first)}" if cost.odd[first] else "it was not measured"
-            raise UserError(f"no {cost.label} of architecture {first}: {why}")
+            first = int(np.ravel(indices)[np.isnan(np.ravel(values))][0])
+            reason = f"{cost.given[first]:g} is odd: {cost.why(first)}" if cost.odd[first] else "it was not measured"
+            raise UserError(f"no {cost.label} of architecture {first}: {reason}")
         return values
 
     def params_m(self, dataset: str = "cifar10") -> Float[np.ndarray, "archs"]:

@@ -69,12 +69,12 @@ def announced(
     `statuses` are those of `specs` by run id; `runs` are all runs of their folder, None if there is no folder. The
     number is a bound, since every run that is not done yet may derive another cell.
     """
-    unfinished = Counter[str]()
+    counts_by_dataset = Counter[str]()
     for spec in specs:
-        unfinished[spec.dataset] += statuses[spec.run_id] != Status.DONE
+        counts_by_dataset[spec.dataset] += statuses[spec.run_id] != Status.DONE
     lacking_now = {} if runs is None else unmeasured(runs, tables)
     sentences = []
-    for dataset, count in unfinished.items():
+    for dataset, count in counts_by_dataset.items():
         most, table = count + len(lacking_now.get(dataset, [])), tables(dataset)
         if table is not None and "recipe" in table.about and most:
             each = float(np.nanmean(table.train_seconds(dataset)[~table.measured_here]))

@@ -90,8 +90,8 @@ class Journal:
     def __init__(self, images: ImageSet, recipe: TrainConfig) -> None:
         self.images, self.recipe = images, recipe
         # Images that came to be moved otherwise make other trainings.
-        moved = [version(images.name)] if version(images.name) != 1 else []
-        content = canonical([images.name, images.sha256, settings(recipe), *moved])
+        versions = [version(images.name)] if version(images.name) != 1 else []
+        content = canonical([images.name, images.sha256, settings(recipe), *versions])
         key = hashlib.sha256(content.encode()).hexdigest()[:16]
         self.path = catalog.measured_folder() / f"{images.name}-{key}.jsonl"
         self.lock = FileLock(self.path.with_suffix(".lock"))
@@ -102,8 +102,8 @@ class Journal:
 
     def missing(self, codes: Iterable[int], seeds: int) -> list[tuple[int, int]]:
         """Of `codes` with training seeds 0 to `seeds` - 1, the pairs that have not been trained."""
-        trained = self.trainings()
-        return [one for code in codes for seed in range(seeds) if (one := (int(code), seed)) not in trained]
+        trainings = self.trainings()
+        return [training for code in codes for seed in range(seeds) if (training := (int(code), seed)) not in trainings]
 
     def add(self, line: Training) -> None:
         """Append a training; it is on disk when this returns."""
@@ -128,21 +128,21 @@ class Journal:
 
         Raises `UserError` if a training fails; what ended before it is kept.
         """
-        lacking = self.missing(codes, seeds)
+        missing_trainings = self.missing(codes, seeds)
         work = {
             key: TrainTask(
-                *one,
+                *training,
                 self.images.name,
                 self.recipe,
                 options.device,
-                self.unfinished(*one),
-                self.weights(*one) if keep else None,
+                self.unfinished(*training),
+                self.weights(*training) if keep else None,
             )
-            for key, one in enumerate(lacking)
+            for key, training in enumerate(missing_trainings)
         }
         self.ready()
-        done = executors.serial(_try, work) if options.jobs == 1 else executors.processes(_try, work, options.jobs)
-        for key, line in done:
+        results = executors.serial(_try, work) if options.jobs == 1 else executors.processes(_try, work, options.jobs)
+        for key, line in results:
             if isinstance(line, Exception):
                 arch = space.to_string(space.from_code(work[key].code))
                 raise UserError(f"training {arch} on {self.images.name} failed: {line}")
@@ -180,13 +180,13 @@ class Journal:
         names = {"valid": "valid", "test-halftrain" if halved else "test": "test"}
         return {Metric(self.images.name, name, self.recipe.epochs): split for name, split in names.items()}
 
-    def _about(self, name: str, trained: int, seeds: int) -> dict[str, Any]:
-        where = environment.describe()
+    def _about(self, name: str, count: int, seeds: int) -> dict[str, Any]:
+        environment_facts = environment.describe()
         recipe, images = self.recipe, self.images
         return {
             "name": name,
-            "version": f"recipe {recipe.name}, {seeds} training seeds, {trained} of {len(representatives())} classes",
-            "source": f"trained by benchharness {where['packages']['benchharness']} on {images.label}",
+            "version": f"recipe {recipe.name}, {seeds} training seeds, {count} of {len(representatives())} classes",
+            "source": f"trained by benchharness {environment_facts['packages']['benchharness']} on {images.label}",
             "seed_rule": f"mean over {seeds} training seeds",
             "recipe": asdict(recipe),
             "network": {
@@ -196,9 +196,9 @@ class Journal:
                 "classes": len(images.classes),
             },
             "training_seeds": {str(recipe.epochs): list(range(seeds))},
-            "classes_trained": trained,
+            "classes_trained": count,
             "images_sha256": images.sha256,
-            "environment": {key: where[key] for key in ("processor", "packages", "python", "git")},
+            "environment": {key: environment_facts[key] for key in ("processor", "packages", "python", "git")},
         }
 
 
@@ -238,9 +238,11 @@ def complete(table: Table, codes: Sequence[int], suite: Path, options: TrainOpti
     """
     journal, path = journal_of(table), measured_path(suite, table)
     journal.ready()
-    trained = journal.trainings()
+    trainings = journal.trainings()
     _keep(
-        journal, path, [trained[code, seed] for code in codes for seed in range(COMPLETED) if (code, seed) in trained]
+        journal,
+        path,
+        [trainings[code, seed] for code in codes for seed in range(COMPLETED) if (code, seed) in trainings],
     )
     for line in journal.measure(codes, COMPLETED, options, keep=True):
         _keep(journal, path, [line])
@@ -261,9 +263,9 @@ def _try(task: TrainTask) -> Training | Exception:
 
 def _train(task: TrainTask) -> Training:
     trainer = _trainer(task.dataset, task.recipe, task.device)
-    trained = trainer.run(space.from_code(task.code), task.seed, task.keep, task.unfinished)
-    valid, test = (None if np.isnan(value) else value for value in trained[:2])
-    return Training(task.code, task.seed, valid, test, trained.seconds, trained.train_accuracies)
+    result = trainer.run(space.from_code(task.code), task.seed, task.keep, task.unfinished)
+    valid, test = (None if np.isnan(value) else value for value in result[:2])
+    return Training(task.code, task.seed, valid, test, result.seconds, result.train_accuracies)
 
 
 @lru_cache(maxsize=1)

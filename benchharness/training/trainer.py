@@ -111,22 +111,22 @@ class Trainer:
         Its epochs are saved in the file `unfinished`, if one is named, and a training that is saved there goes on; its
         seconds are those of all sittings. Raises `FloatingPointError` if the loss stops being a finite number.
         """
-        started = time.perf_counter()
-        saved = Unfinished(unfinished, f"{to_string(arch)} seed {seed}")
+        start = time.perf_counter()
+        state = Unfinished(unfinished, f"{to_string(arch)} seed {seed}")
         net = self.network(arch, seed)
         optimizer = self.optimizer(net)
-        progress = saved.load(net, optimizer, self.recipe.epochs)
+        progress = state.load(net, optimizer, self.recipe.epochs)
         if progress is None:
             progress, net = TrainProgress(), self.network(arch, seed)
             optimizer = self.optimizer(net)
         with arithmetic("float32", self.device):
-            course = self._fit(net, optimizer, seed, saved, progress)
+            course = self._fit(net, optimizer, seed, state, progress)
             with torch.no_grad(), net.evaluating():
                 valid, test = (self._accuracy_pct(net, pictures) for pictures in self.measured)
         if keep is not None:
             keep.parent.mkdir(parents=True, exist_ok=True)
             save_tensors(keep, net.state_dict())
-        return TrainResult(valid, test, progress.seconds + time.perf_counter() - started, *course)
+        return TrainResult(valid, test, progress.seconds + time.perf_counter() - start, *course)
 
     def fit(self, net: Network, seed: int) -> TrainCurve:
         """Train `net` in place through all epochs; raises `FloatingPointError` as `run` does."""
@@ -144,9 +144,9 @@ class Trainer:
         )
 
     def _fit(
-        self, net: Network, optimizer: torch.optim.SGD, seed: int, saved: Unfinished, progress: TrainProgress
+        self, net: Network, optimizer: torch.optim.SGD, seed: int, state: Unfinished, progress: TrainProgress
     ) -> TrainCurve:
-        started = time.perf_counter()
+        start = time.perf_counter()
         mean = torch.zeros((), device=self.device)
         accuracies = list(progress.train_accuracies)
         for epoch in range(len(accuracies), self.recipe.epochs):
@@ -165,8 +165,8 @@ class Trainer:
             accuracies.append(100 * int(correct) / len(self.train))
             mean = torch.stack(losses).mean()
             if epoch + 1 < self.recipe.epochs:
-                seconds = progress.seconds + time.perf_counter() - started
-                saved.save(net, optimizer, TrainProgress(tuple(accuracies), seconds))
+                seconds = progress.seconds + time.perf_counter() - start
+                state.save(net, optimizer, TrainProgress(tuple(accuracies), seconds))
         if not torch.isfinite(mean):
             raise FloatingPointError(f"the loss of {net.arch} became {mean.item()} in training seed {seed}")
         return TrainCurve(float(mean), tuple(accuracies))
@@ -188,7 +188,7 @@ class Trainer:
     def _accuracy_pct(self, net: Network, pictures: DeviceImages) -> float:
         if not len(pictures):
             return float("nan")
-        right = torch.zeros((), device=self.device)
+        correct = torch.zeros((), device=self.device)
         for batch in pictures.fixed(_EVAL_BATCH):
-            right += (net(batch.images).argmax(-1) == batch.labels).sum()
-        return 100 * float(right) / len(pictures)
+            correct += (net(batch.images).argmax(-1) == batch.labels).sum()
+        return 100 * float(correct) / len(pictures)

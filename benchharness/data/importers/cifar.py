@@ -91,19 +91,21 @@ def _members(path: Path, folder: str, names: set[str]) -> Iterator[tuple[str, by
                 with open_file(path / name, pickles.LIMIT_BYTES) as file:
                     yield name, file.read()
         return
-    for place, read_file in archives.members(path, _MEMBERS_LIMIT, pickles.LIMIT_BYTES):
-        if place.name in names and str(place.parent) != folder:
-            raise UserError(f"{path} is refused: its file {str(place)[:80]!r} does not lie in {folder}")
-        if place.name in names:
-            yield place.name, read_file()
+    for member, read_file in archives.members(path, _MEMBERS_LIMIT, pickles.LIMIT_BYTES):
+        if member.name in names and str(member.parent) != folder:
+            raise UserError(f"{path} is refused: its file {str(member)[:80]!r} does not lie in {folder}")
+        if member.name in names:
+            yield member.name, read_file()
 
 
-def _part(batch: dict[str, Any], labels: str, where: str) -> Part:
+def _part(batch: dict[str, Any], labels: str, source: str) -> Part:
     try:
         return Part(batch["data"].reshape(-1, 3, 32, 32), np.array(batch[labels], np.int64))
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
-        raise UserError(f"{where} is not a batch of CIFAR ({type(error).__name__}: {str(error)[:80]})") from None
+        raise UserError(f"{source} is not a batch of CIFAR ({type(error).__name__}: {str(error)[:80]})") from None
 
 
-def _joined(parts: list[Part]) -> Part:
-    return Part(np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts]))
+def _joined(batches: list[Part]) -> Part:
+    return Part(
+        np.concatenate([batch.images for batch in batches]), np.concatenate([batch.labels for batch in batches])
+    )

@@ -25,7 +25,7 @@ _SHARD: Final = re.compile(r"-(\d{5})-of-(\d{5})\.parquet", re.ASCII)
 
 def recognises(path: Path) -> str | None:
     """`cifar10` or `cifar100` if the folder `path` has this layout, else None."""
-    if not path.is_dir() or not all(_files(path, part) for part in ("train", "test")):
+    if not path.is_dir() or not all(_files(path, split) for split in ("train", "test")):
         return None
     try:
         names = _schema(path).names
@@ -36,19 +36,19 @@ def recognises(path: Path) -> str | None:
 
 def read_source(path: Path) -> ImageSet:
     """The decoded images of the folder `path`; raises `UserError` if files are missing or an image is not 32x32 RGB."""
-    for part in ("train", "test"):
-        _check_shards(_files(path, part))
+    for split in ("train", "test"):
+        _check_shards(_files(path, split))
     schema = _schema(path)
     label = _label(schema.names)
     with arrow.reading():
-        parts = {part: _read(_files(path, part), label) for part in ("train", "test")}
-    formats = {name for _, formats_of_part in parts.values() for name in formats_of_part}
+        splits = {split: _read(_files(path, split), label) for split in ("train", "test")}
+    formats = {name for _, formats_of_part in splits.values() for name in formats_of_part}
     reencoded = "JPEG" if "JPEG" in formats else ""
-    return build_image_set(_LABELS[label], parts["train"][0], parts["test"][0], _classes(schema, label), reencoded)
+    return build_image_set(_LABELS[label], splits["train"][0], splits["test"][0], _classes(schema, label), reencoded)
 
 
-def _files(path: Path, part: str) -> list[Path]:
-    return sorted(path.glob(f"{part}-*.parquet"))
+def _files(path: Path, split: str) -> list[Path]:
+    return sorted(path.glob(f"{split}-*.parquet"))
 
 
 def _check_shards(files: list[Path]) -> None:
@@ -87,28 +87,28 @@ def _read(files: list[Path], label: str) -> tuple[Part, set[str]]:
     import pyarrow.parquet as parquet
 
     with ExitStack() as stack:
-        opened = [parquet.ParquetFile(stack.enter_context(open_file(file, SOURCE_BYTES))) for file in files]
-        rows = sum(file.metadata.num_rows for file in opened)
+        parquet_files = [parquet.ParquetFile(stack.enter_context(open_file(file, SOURCE_BYTES))) for file in files]
+        rows = sum(file.metadata.num_rows for file in parquet_files)
         if rows > _ROWS_LIMIT:
             raise UserError(f"{files[0].parent} has {rows} images; CIFAR has 60,000")
         images = np.empty((rows, 3, _PIXELS, _PIXELS), np.uint8)
         labels, formats, row = np.empty(rows, np.int64), set(), 0
-        for file in opened:
+        for file in parquet_files:
             for batch in file.iter_batches(1024, columns=["img", label]):
                 labels[row : row + len(batch)] = batch.column(label).to_numpy(zero_copy_only=False)
-                for encoded in batch.column("img").field("bytes"):
-                    images[row], kind = _decoded(encoded.as_py(), row)
+                for content in batch.column("img").field("bytes"):
+                    images[row], kind = _decoded(content.as_py(), row)
                     formats.add(kind)
                     row += 1
     return Part(images, labels), formats
 
 
-def _decoded(encoded: bytes | None, row: int) -> tuple[Any, str]:
+def _decoded(content: bytes | None, row: int) -> tuple[Any, str]:
     """One image as (channels, height, width), and the name of its format."""
     from PIL import Image
 
     try:
-        image = Image.open(io.BytesIO(encoded or b""), formats=_FORMATS)
+        image = Image.open(io.BytesIO(content or b""), formats=_FORMATS)
         if image.size != (_PIXELS, _PIXELS) or image.mode != "RGB":
             raise UserError(f"image {row} is {image.size[0]}x{image.size[1]} {image.mode}; expected 32x32 RGB")
         return np.asarray(image).transpose(2, 0, 1), str(image.format)

@@ -63,8 +63,8 @@ class ByClass:
         _limit(path, listing, pixels)
         classes = tuple(listing.train)
         rng = np.random.default_rng(_SEED)
-        bits = depth(file for part in listing[:2] for own in part.values() for file in own)
-        train, test = (_part(part, classes, pixels, bits, rng) for part in listing[:2])
+        bits = depth(file for by_class in listing[:2] for class_files in by_class.values() for file in class_files)
+        train, test = (_part(by_class, classes, pixels, bits, rng) for by_class in listing[:2])
         label = self.name + (f" ({listing.mark})" if listing.mark else "")
         return build_image_set(self.name, train, test, classes, label=label, flip=self.flip, crop=pixels // 8)
 
@@ -89,55 +89,58 @@ def holds(path: Path) -> bool:
 
 def files(path: Path) -> Files:
     """The image files in the folder `path` by class; raises `UserError` if it has another layout."""
-    parts = _parts(path)
-    if not parts:
+    folders = _parts(path)
+    if not folders:
         return _with_drawn_test(path, path, ())
-    train, *others = (parts.get(name) for name in _PARTS)
-    apart = [place for place in others if place]
-    notes = _strangers(path, set(parts.values()))
+    train, *others = (folders.get(name) for name in _PARTS)
+    other_folders = [folder for folder in others if folder]
+    notes = _strangers(path, set(folders.values()))
     if train is None:
-        raise UserError(f"{path} has a folder {apart[0].name!r} but no folder 'train' with training images")
-    if not apart:
+        raise UserError(f"{path} has a folder {other_folders[0].name!r} but no folder 'train' with training images")
+    if not other_folders:
         return _with_drawn_test(path, train, notes)
-    train_files, *rest = (_by_class(place, 2 if place == train else 1) for place in (train, *apart))
-    for place, part in zip(apart, rest, strict=True):
-        if other := sorted(set(part) - set(train_files)):
-            raise UserError(f"{place} has a class {other[0]!r} that {train} lacks")
-    notes += tuple(note for place in (train, *apart) for note in _left_out(place))
-    if len(apart) == 1:
+    train_files, *rest = (_by_class(folder, 2 if folder == train else 1) for folder in (train, *other_folders))
+    for folder, split in zip(other_folders, rest, strict=True):
+        if other := sorted(set(split) - set(train_files)):
+            raise UserError(f"{folder} has a class {other[0]!r} that {train} lacks")
+    notes += tuple(note for folder in (train, *other_folders) for note in _left_out(folder))
+    if len(other_folders) == 1:
         note_on_test = (
-            () if apart[0].name.lower() in _PARTS["test"] else (f"the images in {apart[0].name} are the test images",)
+            ()
+            if other_folders[0].name.lower() in _PARTS["test"]
+            else (f"the images in {other_folders[0].name} are the test images",)
         )
         return Files(train_files, rest[0], notes + note_on_test)
     test, valid = rest
-    joined = {name: own + valid.get(name, []) for name, own in train_files.items()}
-    note = f"the images in {apart[1].name} join those in {train.name}: searches halve the training images themselves"
-    return Files(joined, test, (*notes, note), f"{train.name} and {apart[1].name} joined")
+    all_training = {name: class_files + valid.get(name, []) for name, class_files in train_files.items()}
+    valid_name = other_folders[1].name
+    note = f"the images in {valid_name} join those in {train.name}: searches halve the training images themselves"
+    return Files(all_training, test, (*notes, note), f"{train.name} and {valid_name} joined")
 
 
 def _parts(path: Path) -> dict[str, Path]:
     """The folders in `path` that hold the classes of the training, test or validation images, by part."""
     folders: dict[str, Path] = {}
-    for place in _folders(path) if path.is_dir() else ():
-        part = next((part for part, names in _PARTS.items() if place.name.lower() in names), "")
-        if part and _folders(place):  # without folders in it, it is a class of that name
-            if part in folders:
+    for folder in _folders(path) if path.is_dir() else ():
+        split = next((split for split, names in _PARTS.items() if folder.name.lower() in names), "")
+        if split and _folders(folder):  # without folders in it, it is a class of that name
+            if split in folders:
                 raise UserError(
-                    f"{path} has both {folders[part].name!r} and {place.name!r}; which holds the {part} images?"
+                    f"{path} has both {folders[split].name!r} and {folder.name!r}; which holds the {split} images?"
                 )
-            folders[part] = place
+            folders[split] = folder
     return folders
 
 
 def _with_drawn_test(path: Path, train: Path, notes: tuple[str, ...]) -> Files:
     """The images by class in `train`, with a part of them drawn as test images."""
     rng, training, test = np.random.default_rng(_SEED), {}, {}
-    for name, own in _by_class(train).items():
-        if len(own) < 2:
+    for name, class_files in _by_class(train).items():
+        if len(class_files) < 2:
             raise UserError(f"{train / name} has one image; a class needs one to train on and one to test on")
-        chosen = set(rng.permutation(len(own))[: max(1, len(own) // _SHARE)].tolist())
-        test[name] = [own[place] for place in sorted(chosen)]
-        training[name] = [file for place, file in enumerate(own) if place not in chosen]
+        test_positions = set(rng.permutation(len(class_files))[: max(1, len(class_files) // _SHARE)].tolist())
+        test[name] = [class_files[position] for position in sorted(test_positions)]
+        training[name] = [file for position, file in enumerate(class_files) if position not in test_positions]
     note = f"{path} has no test images apart: a fifth of each class was drawn as such"
     return Files(training, test, (*notes, *_left_out(train), note), "a fifth of the images drawn as test images")
 
@@ -150,7 +153,7 @@ def _by_class(folder: Path, least: int = 2) -> dict[str, list[Path]]:
     if len(inner) > _CLASSES_LIMIT:
         raise UserError(f"{folder} has {len(inner)} folders; at most {_CLASSES_LIMIT} classes are read")
     by_class = {path.name: sorted(filter(_is_image, path.iterdir())) for path in inner}
-    if empty := [name for name, own in by_class.items() if not own]:
+    if empty := [name for name, class_files in by_class.items() if not class_files]:
         raise UserError(f"{folder / empty[0]} holds no images; known endings: {', '.join(SUFFIXES)}")
     if len(by_class) < least:
         raise UserError(f"{folder} has {len(by_class)} folders of images; a data set needs 2 classes or more")
@@ -158,7 +161,7 @@ def _by_class(folder: Path, least: int = 2) -> dict[str, list[Path]]:
 
 
 def _folders(path: Path) -> list[Path]:
-    return sorted(place for place in path.iterdir() if place.is_dir() and not _is_hidden(place))
+    return sorted(folder for folder in path.iterdir() if folder.is_dir() and not _is_hidden(folder))
 
 
 def _is_image(path: Path) -> bool:
@@ -170,23 +173,23 @@ def _is_hidden(path: Path) -> bool:
     return path.name.startswith((".", "__MACOSX")) or path.name.lower() in ("thumbs.db", "desktop.ini")
 
 
-def _strangers(path: Path, parts: set[Path]) -> tuple[str, ...]:
-    """A note on files and folders of `path` that belong to none of its `parts`; empty if there are none."""
-    others = [place.name for place in _folders(path) if place not in parts]
-    others += [place.name for place in sorted(path.iterdir()) if _is_image(place) and place.is_file()]
+def _strangers(path: Path, split_folders: set[Path]) -> tuple[str, ...]:
+    """A note on files and folders of `path` that belong to none of `split_folders`; empty if there are none."""
+    others = [entry.name for entry in _folders(path) if entry not in split_folders]
+    others += [entry.name for entry in sorted(path.iterdir()) if _is_image(entry) and entry.is_file()]
     return (f"left out of {path}: {_listed(others)}",) if others else ()
 
 
 def _left_out(folder: Path) -> tuple[str, ...]:
     """Notes on entries of `folder` that are not classes, and on files in classes that are not images."""
-    beside = [place.name for place in folder.iterdir() if place.is_file() and _is_image(place)]
+    loose_images = [entry.name for entry in folder.iterdir() if entry.is_file() and _is_image(entry)]
     inside = [
-        f"{place.name}/{item.name}"
-        for place in _folders(folder)
-        for item in place.iterdir()
+        f"{entry.name}/{item.name}"
+        for entry in _folders(folder)
+        for item in entry.iterdir()
         if not _is_image(item) and not _is_hidden(item)
     ]
-    others = sorted([*beside, *inside])
+    others = sorted([*loose_images, *inside])
     return (f"left out of {folder}: {_listed(others)}",) if others else ()
 
 
@@ -196,7 +199,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _limit(path: Path, listing: Files, pixels: int) -> None:
-    count = sum(len(own) for part in listing[:2] for own in part.values())
+    count = sum(len(class_files) for by_class in listing[:2] for class_files in by_class.values())
     room = (LIMIT_BYTES - (1 << 24)) // (3 * pixels**2 + 8)
     if count > room:
         raise UserError(
@@ -208,9 +211,9 @@ def _part(
     by_class: Mapping[str, list[Path]], classes: tuple[str, ...], pixels: int, bits: int, rng: np.random.Generator
 ) -> Part:
     """All images of a part, shuffled, as searches train the weights on the first half of the training images."""
-    listed = [(file, classes.index(name)) for name, own in by_class.items() for file in own]
-    listed = [listed[place] for place in rng.permutation(len(listed))]
-    images = np.empty((len(listed), 3, pixels, pixels), np.uint8)
-    for place, (file, _) in enumerate(with_bar(listed, len(listed), "reading images")):
-        images[place] = square(file, pixels, bits)
-    return Part(images, np.array([label for _, label in listed], np.int64))
+    labelled_files = [(file, classes.index(name)) for name, class_files in by_class.items() for file in class_files]
+    labelled_files = [labelled_files[position] for position in rng.permutation(len(labelled_files))]
+    images = np.empty((len(labelled_files), 3, pixels, pixels), np.uint8)
+    for position, (file, _) in enumerate(with_bar(labelled_files, len(labelled_files), "reading images")):
+        images[position] = square(file, pixels, bits)
+    return Part(images, np.array([label for _, label in labelled_files], np.int64))

@@ -29,8 +29,8 @@ def read_source(path: Path) -> ImageSet:
     Raises `UserError` if a batch is missing or damaged, or if its pickle refers to a class.
     """
     train = [_batch(path / name) for name in _TRAIN]
-    images = np.concatenate([part.images for part in train])
-    labels = np.concatenate([part.labels for part in train])
+    images = np.concatenate([batch.images for batch in train])
+    labels = np.concatenate([batch.labels for batch in train])
     return build_image_set(_NAME, Part(images, labels), _batch(path / _TEST))
 
 

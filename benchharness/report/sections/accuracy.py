@@ -25,8 +25,8 @@ def accuracy(evidence: Evidence) -> list[Block]:
     """Our rows, the published ones of the same protocol, trivial baselines, and what chance reaches at equal cost."""
     if not len(evidence.long) or evidence.table is None:
         return [Text("Nothing to look up: this takes finished runs and an installed table.")]
-    ours, known = paper_rows(evidence.long), evidence.benchmark and evidence.protocol
-    theirs = published.by_method(published.comparable(evidence.protocol)) if known else pd.DataFrame()
+    ours, has_published = paper_rows(evidence.long), evidence.benchmark and evidence.protocol
+    theirs = published.by_method(published.comparable(evidence.protocol)) if has_published else pd.DataFrame()
     baselines = pd.DataFrame(_baselines(evidence.table, datasets(evidence)))
     rows = pd.concat([ours, theirs, baselines], ignore_index=True)
     note = (
@@ -35,7 +35,7 @@ def accuracy(evidence: Evidence) -> list[Block]:
         f"{sample_sentence(evidence.table)}"
     )
     name = f"accuracy{evidence.slug}"
-    comparable = published.comparable(evidence.protocol) if known else published.published().iloc[:0]
+    comparable = published.comparable(evidence.protocol) if has_published else published.published().iloc[:0]
     grid = _grid(name, f"Accuracy of the cells found, {evidence.name}", rows, note)
     grid = grid._replace(latex=latex_table(ours, comparable, evidence, name))
     more = [*_elsewhere(evidence), *random_search(evidence, evidence.table), *size(evidence, evidence.table)]
@@ -50,10 +50,10 @@ def datasets(evidence: Evidence) -> tuple[str, ...]:
 def paper_rows(long: pd.DataFrame) -> pd.DataFrame:
     """One row per method of a frame as `lookup` gives it: `n`, and per data set and split a mean and a std (n - 1)."""
     rows = []
-    for name, part in long.groupby("method", observed=True):
-        known = part.loc[part["test"].notna(), "seed"].nunique()
-        row: dict[str, object] = {"method": str(name), "seeds": known, "source": "this report"}
-        for dataset, values in part.groupby("benchmark_dataset"):
+    for name, group in long.groupby("method", observed=True):
+        seed_count = group.loc[group["test"].notna(), "seed"].nunique()
+        row: dict[str, object] = {"method": str(name), "seeds": seed_count, "source": "this report"}
+        for dataset, values in group.groupby("benchmark_dataset"):
             for split in SPLITS:
                 row |= {f"{dataset} {split}": values[split].mean(), f"{dataset} {split} std": values[split].std()}
         rows.append(row)
@@ -86,11 +86,11 @@ def _figures(table: Table, datasets: Sequence[str], code: int) -> dict[str, obje
 def _grid(name: str, title: str, rows: pd.DataFrame, note: str) -> TableBlock:
     keys = [name for name in map(str, rows) if name.endswith(tuple(f" {split}" for split in SPLITS))]
     empty = pd.Series(np.nan, index=rows.index)
-    shown = pd.DataFrame({"method": rows["method"], "seeds": rows.get("seeds", empty).map(_whole)})
+    cells = pd.DataFrame({"method": rows["method"], "seeds": rows.get("seeds", empty).map(_whole)})
     for key in keys:
         pairs = zip(rows[key].astype(float), rows.get(f"{key} std", empty).astype(float), strict=True)
-        shown[key] = [plus_minus(mean, std) for mean, std in pairs]
-    return TableBlock(name, title, rows, shown.assign(source=rows["source"]), note)
+        cells[key] = [plus_minus(mean, std) for mean, std in pairs]
+    return TableBlock(name, title, rows, cells.assign(source=rows["source"]), note)
 
 
 def _whole(value: float) -> str:

@@ -23,12 +23,12 @@ COLUMNS: Final = ("method", "seed", "arch", "valid", "test", "regret", "rank", "
 
 def cells(evidence: Evidence) -> list[Block]:
     """Distinct cells with counts, the cell of every seed, their place in the table, and the cells as graphs."""
-    own = evidence.own().astype({"method": str})
-    if own.empty:
+    own_runs = evidence.own().astype({"method": str})
+    if own_runs.empty:
         return [Text("No finished run yet.")]
-    sentence = f"{own['arch'].nunique()} distinct cells were derived in {count_of(len(own), 'run')}."
-    blocks: list[Block] = [_distinct(evidence, own), _per_seed(evidence, own)]
-    if own["test"].notna().any():
+    sentence = f"{own_runs['arch'].nunique()} distinct cells were derived in {count_of(len(own_runs), 'run')}."
+    blocks: list[Block] = [_distinct(evidence, own_runs), _per_seed(evidence, own_runs)]
+    if own_runs["test"].notna().any():
         column = by_code(evidence.table, evidence.dataset, "test", own=True)
         info = plots.distribution.data(evidence.scores(), column)
         draw = partial(figure_of, plots.distribution.draw, info, 7.5, 1.3 + 0.23 * len(info.runs))
@@ -39,52 +39,54 @@ def cells(evidence: Evidence) -> list[Block]:
                 draw,
             )
         )
-    distinct = own["arch"].nunique()
+    distinct = own_runs["arch"].nunique()
     caption = "The derived cells" + (f", the {DRAWN} most frequent of {distinct}." * (distinct > DRAWN) or ".")
-    infos = most_frequent(own, DRAWN)
+    infos = most_frequent(own_runs, DRAWN)
     blocks.append(FigureBlock(f"cells{evidence.slug}", caption, partial(panels, plots.cell.draw, infos, 3, (3.5, 2.5))))
     return [Text(sentence), *folded("Every cell, by method and by seed", blocks, evidence.slug)]
 
 
-def most_frequent(own: pd.DataFrame, most: int) -> list[plots.cell.Cell]:
+def most_frequent(own_runs: pd.DataFrame, most: int) -> list[plots.cell.Cell]:
     """The cells that runs derived most often, each named after its methods; `most` of them at most."""
-    by_arch = own.groupby("arch", sort=False).size().sort_values(ascending=False, kind="stable")
-    methods = {str(arch): own.loc[own["arch"] == arch, "method"] for arch in by_arch.index[:most]}
+    by_arch = own_runs.groupby("arch", sort=False).size().sort_values(ascending=False, kind="stable")
+    methods = {str(arch): own_runs.loc[own_runs["arch"] == arch, "method"] for arch in by_arch.index[:most]}
     return [plots.cell.data(from_string(arch), _methods(names)) for arch, names in methods.items()]
 
 
-def _distinct(evidence: Evidence, own: pd.DataFrame) -> TableBlock:
+def _distinct(evidence: Evidence, own_runs: pd.DataFrame) -> TableBlock:
     keys, seeds_by_cell = ["method", "arch"], defaultdict[tuple[str, str], list[int]](list)
-    for method, arch, seed in own[[*keys, "seed"]].itertuples(index=False):
+    for method, arch, seed in own_runs[[*keys, "seed"]].itertuples(index=False):
         seeds_by_cell[method, arch].append(seed)
-    data = own.drop_duplicates(keys)[[*keys, "valid", "test", "measured_here"]]
+    data = own_runs.drop_duplicates(keys)[[*keys, "valid", "test", "measured_here"]]
     seeds_of_cell = [seeds_by_cell[method, arch] for method, arch in data[keys].itertuples(index=False)]
     data.insert(2, "count", list(map(len, seeds_of_cell)))
     data.insert(3, "seeds", list(map(seeds, seeds_of_cell)))
     data = data.sort_values(["method", "count", "arch"], ascending=[True, False, True], ignore_index=True)
-    shown = _marked(data.assign(count=data["count"].astype(str)), {"valid": 2, "test": 2})
+    grid = _marked(data.assign(count=data["count"].astype(str)), {"valid": 2, "test": 2})
     after = count_of(evidence.epochs, "epoch")
     note = f"Accuracy in percent on {evidence.dataset} after {after}.{_footnote(evidence, data)}"
-    return TableBlock(f"distinct-cells{evidence.slug}", f"Distinct cells by method, {evidence.name}", data, shown, note)
+    return TableBlock(f"distinct-cells{evidence.slug}", f"Distinct cells by method, {evidence.name}", data, grid, note)
 
 
-def _per_seed(evidence: Evidence, own: pd.DataFrame) -> TableBlock:
-    data = own[list(COLUMNS)].reset_index(drop=True)
+def _per_seed(evidence: Evidence, own_runs: pd.DataFrame) -> TableBlock:
+    data = own_runs[list(COLUMNS)].reset_index(drop=True)
     digits = {"valid": 2, "test": 2, "regret": 2, "rank": 0, "percentile": 1}
-    shown = _marked(data, digits)
+    grid = _marked(data, digits)
     note = (
         f"On {evidence.dataset}, {count_of(evidence.epochs, 'epoch')}; regret, rank (1 is best) and percentile are of "
         f"the test figure.{sample_sentence(evidence.table)}{_footnote(evidence, data)}"
     )
     title = f"The cell of every seed, {evidence.name}"
-    return TableBlock(f"cells{evidence.slug}", title, data, shown.astype({"seed": str}), note)
+    return TableBlock(f"cells{evidence.slug}", title, data, grid.astype({"seed": str}), note)
 
 
 def _marked(data: pd.DataFrame, digits: Mapping[str, int]) -> pd.DataFrame:
     """`data` formatted for readers, with a mark behind accuracies of cells that were added to the table."""
-    shown = data.assign(**{name: data[name].map(partial(number, digits=places)) for name, places in digits.items()})
+    grid = data.assign(
+        **{name: data[name].map(partial(number, digits=digit_count)) for name, digit_count in digits.items()}
+    )
     marks = data["measured_here"].map({True: HERE, False: ""})
-    return shown.assign(**{name: shown[name] + marks for name in ("valid", "test")}).drop(columns="measured_here")
+    return grid.assign(**{name: grid[name] + marks for name in ("valid", "test")}).drop(columns="measured_here")
 
 
 def _footnote(evidence: Evidence, data: pd.DataFrame) -> str:

@@ -34,7 +34,7 @@ def collapse(evidence: Evidence) -> list[Block]:
         return [Text("No finished run yet."), *_curves(evidence)]
     table = verdicts(evidence.runs, evidence.curves)
     bullets = Bullets([f"{row['method']} {row['sentence']}." for row in table.to_dict("records")])
-    shown = pd.DataFrame(
+    cells = pd.DataFrame(
         {
             "method": table["method"],
             "collapsed": [f"{row['collapsed']} of {row['n']}" for row in table.to_dict("records")],
@@ -51,7 +51,7 @@ def collapse(evidence: Evidence) -> list[Block]:
         "validation accuracy of the supernet minus that of its derived one-hot cell, same weights and batch "
         "normalisation, in points."
     )
-    grid = TableBlock(f"collapse{evidence.slug}", f"Collapse, {evidence.name}", table, shown, note)
+    grid = TableBlock(f"collapse{evidence.slug}", f"Collapse, {evidence.name}", table, cells, note)
     every = [bullets, *_curves(evidence), *_weights(evidence)]
     more = folded("Every method over its epochs, and its edge weights", every, evidence.slug)
     return [*paper_figure(evidence, table), grid, *more]
@@ -83,10 +83,10 @@ def paper_curves(evidence: Evidence, fallen: pd.DataFrame) -> plots.collapse.Col
 
 def _columns(evidence: Evidence, fallen: pd.DataFrame) -> list[str]:
     """Methods of the collapse figure: darts, snas and drnas if present, then those that collapsed most often."""
-    known = set(evidence.curves["method"].astype(str))
-    first = [name for name in ("darts", "snas", "drnas") if name in known]
+    method_names = set(evidence.curves["method"].astype(str))
+    first = [name for name in ("darts", "snas", "drnas") if name in method_names]
     rest = fallen.sort_values(["collapsed", "skips"], ascending=False, kind="stable")["method"]
-    return [*first, *(name for name in rest if name in known and name not in first)][:SHOWN]
+    return [*first, *(name for name in rest if name in method_names and name not in first)][:SHOWN]
 
 
 def reference_lines(evidence: Evidence) -> dict[str, float]:
@@ -101,20 +101,20 @@ def reference_lines(evidence: Evidence) -> dict[str, float]:
 def verdicts(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     """One row per method with finished runs: `stats.Verdict`, mean counts, entropy at the end, discretisation gap."""
     firsts = {
-        run_id: stats.first_epoch(part["skips"].to_numpy(), part["epoch"].to_numpy())
-        for run_id, part in curves.groupby("run_id")
+        run_id: stats.first_epoch(group["skips"].to_numpy(), group["epoch"].to_numpy())
+        for run_id, group in curves.groupby("run_id")
     }
     last = curves.sort_values("epoch").groupby("run_id")["entropy"].last() if len(curves) else pd.Series(dtype=float)
     rows = []
-    for name, part in runs[runs["arch"].notna()].groupby("method", observed=True):
-        ops = space.all_ops()[codes_of(part["arch"])]
+    for name, group in runs[runs["arch"].notna()].groupby("method", observed=True):
+        ops = space.all_ops()[codes_of(group["arch"])]
         skips, free = space.parameter_free_counts(ops).values()
-        cut_off = [not space.reaches_output(space.from_string(arch)) for arch in part["arch"]]
-        known = [firsts.get(run_id) for run_id in part["supernet"]]
-        judged = stats.verdict(skips.tolist(), free.tolist(), known, cut_off)
-        gap = (part["mixed_accuracy_pct"] - part["derived_accuracy_pct"])[part["measures_bn"] == "batch"]
-        entropy = part["supernet"].map(last).astype(float).mean()
-        rows.append((str(name), *judged, skips.mean(), free.mean(), entropy, gap.mean(), gap.std()))
+        cut_off = [not space.reaches_output(space.from_string(arch)) for arch in group["arch"]]
+        first_epochs = [firsts.get(run_id) for run_id in group["supernet"]]
+        verdict = stats.verdict(skips.tolist(), free.tolist(), first_epochs, cut_off)
+        gap = (group["mixed_accuracy_pct"] - group["derived_accuracy_pct"])[group["measures_bn"] == "batch"]
+        entropy = group["supernet"].map(last).astype(float).mean()
+        rows.append((str(name), *verdict, skips.mean(), free.mean(), entropy, gap.mean(), gap.std()))
     columns = ["method", "collapsed", "n", "epoch", "sentence", "skips", "parameter_free", "entropy", "gap", "gap_std"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -135,9 +135,9 @@ def _curves(evidence: Evidence) -> list[Block]:
 
 def _weights(evidence: Evidence) -> list[Block]:
     infos = []
-    for name, part in evidence.curves.groupby("method", observed=True):
-        arrays = [evidence.arrays.get(run_id, {}) for run_id in part["run_id"].unique()]
-        expected = [one["expected"] for one in arrays if len(one.get("expected", ()))]
+    for name, group in evidence.curves.groupby("method", observed=True):
+        arrays = [evidence.arrays.get(run_id, {}) for run_id in group["run_id"].unique()]
+        expected = [run_arrays["expected"] for run_arrays in arrays if len(run_arrays.get("expected", ()))]
         if expected:
             infos.append(plots.edge_weights.data(expected, str(name)))
     if not infos:

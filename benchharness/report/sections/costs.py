@@ -23,7 +23,7 @@ def costs(evidence: Evidence) -> list[Block]:
     by_method = runs.groupby("method", observed=True)
     data = by_method[list(MEANS)].mean().assign(n=by_method.size(), device=by_method["device"].agg(_devices))
     data = data.reset_index().astype({"method": str})
-    shown = pd.DataFrame(
+    cells = pd.DataFrame(
         {
             "method": data["method"],
             "seeds": data["n"].astype(str),
@@ -37,7 +37,7 @@ def costs(evidence: Evidence) -> list[Block]:
     note = (
         "Mean wall-clock time over seeds. A method that reads out another's supernet is charged for its training too."
     )
-    grid = TableBlock(f"costs{evidence.slug}", f"Costs, {evidence.name}", data, shown, note)
+    grid = TableBlock(f"costs{evidence.slug}", f"Costs, {evidence.name}", data, cells, note)
     info = plots.cost.data(runs)
     if info.runs.empty:
         return [grid, *device_costs(evidence)]

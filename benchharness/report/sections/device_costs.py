@@ -62,11 +62,11 @@ def _methods(
     fronts: dict[str, np.ndarray],
     accuracies: np.ndarray,
 ) -> TableBlock:
-    parts = [_by_method(runs, cost, fronts[name], accuracies) for name, cost in costs.items()]
-    data = pd.concat(parts, ignore_index=True)
+    frames = [_by_method(runs, cost, fronts[name], accuracies) for name, cost in costs.items()]
+    data = pd.concat(frames, ignore_index=True)
     drawn_costs = [cost.name for cost in representative(costs.values())]
     some = data[data["cost"].isin(drawn_costs)]
-    shown = pd.DataFrame(
+    grid = pd.DataFrame(
         {
             "cost": some["cost"].map(lambda name: costs[name].label),
             "method": some["method"],
@@ -82,7 +82,7 @@ def _methods(
         "positive number, below a twentieth or above five times the median are odd and left out, as are missing ones: "
         "`odd_or_missing` counts them."
     )
-    return TableBlock(f"device-costs{evidence.slug}", f"Derived cells by device, {evidence.name}", data, shown, note)
+    return TableBlock(f"device-costs{evidence.slug}", f"Derived cells by device, {evidence.name}", data, grid, note)
 
 
 def _by_method(runs: pd.DataFrame, cost: Cost, front: np.ndarray, accuracies: np.ndarray) -> pd.DataFrame:
@@ -102,22 +102,22 @@ def _by_method(runs: pd.DataFrame, cost: Cost, front: np.ndarray, accuracies: np
 def _front(
     evidence: Evidence, costs: dict[str, Cost], fronts: dict[str, np.ndarray], accuracies: np.ndarray
 ) -> TableBlock:
-    parts = []
+    frames = []
     for name, cost in costs.items():
-        places = fronts[name]
-        archs = [space.to_string(space.from_code(int(code))) for code in space.order()[places]]
-        part = {"cost": cost.name, "index": places, "arch": archs, "value": cost.values[places]}
-        parts.append(pd.DataFrame({**part, "test": accuracies[places]}))
-    data, best = pd.concat(parts, ignore_index=True), float(np.nanmax(accuracies))
+        front_rows = fronts[name]
+        archs = [space.to_string(space.from_code(int(code))) for code in space.order()[front_rows]]
+        columns = {"cost": cost.name, "index": front_rows, "arch": archs, "value": cost.values[front_rows]}
+        frames.append(pd.DataFrame({**columns, "test": accuracies[front_rows]}))
+    data, best = pd.concat(frames, ignore_index=True), float(np.nanmax(accuracies))
     rows = []
     for cost in representative(costs.values()):
         front = data[data["cost"] == cost.name]
         for points in BELOW:
-            near = front[front["test"] >= best - points]
-            if len(near):
-                cell = near.iloc[0]
+            near_best = front[front["test"] >= best - points]
+            if len(near_best):
+                cell = near_best.iloc[0]
                 figures = (number(cell["test"]), number(cell["value"], digits=3))
                 rows.append((cost.label, f"{points:g}", str(cell["index"]), *figures, cell["arch"]))
-    shown = pd.DataFrame(rows, columns=["cost", "points below the best", "index", "test", "its cost", "cheapest cell"])
+    grid = pd.DataFrame(rows, columns=["cost", "points below the best", "index", "test", "its cost", "cheapest cell"])
     note = "The cheapest cell within so many points of the best; the whole front of every cost is in the CSV file."
-    return TableBlock(f"front{evidence.slug}", f"Pareto front, {evidence.name}", data, shown, note)
+    return TableBlock(f"front{evidence.slug}", f"Pareto front, {evidence.name}", data, grid, note)

@@ -59,8 +59,8 @@ def versions(first: Path, second: Path, out: Path, tables: Tables) -> list[str]:
     """
     frames = [store.read(folder) for folder in (first, second)]
     names = [sorted(frame["method"].unique()) for frame in frames]
-    shared = sorted(set(names[0]) & set(names[1]))
-    pairs = [(name, name) for name in shared] or (
+    common_names = sorted(set(names[0]) & set(names[1]))
+    pairs = [(name, name) for name in common_names] or (
         [(names[0][0], names[1][0])] if list(map(len, names)) == [1, 1] else []
     )
     if not pairs:
@@ -80,15 +80,16 @@ def _tagged(frame: pd.DataFrame, tag: str) -> pd.DataFrame:
     return frame.assign(method=frame["method"] + tag, run_id=frame["run_id"] + tag, supernet=supernet)
 
 
-def verdict(contest: Contest, difference: stats.Interval, holm: float, tests: int) -> str:
+def verdict(pair: Contest, difference: stats.Interval, holm: float, tests: int) -> str:
     """The verdict on a contest among `tests` of them; says if the seeds are too few. `difference` is in points."""
     n = difference.n
-    a, b = contest
+    a, b = pair
     if not n:
         return f"{a} and {b} share no finished seed whose cells a table has, so nothing can be said of them."
     low, value, high = difference.low, difference.value, difference.high
-    around = f" [{low:+.2f}, {high:+.2f}]" if np.isfinite(low) else ""
-    figures = f"{value:+.2f} points{around} over {count_of(n, 'shared seed')}, {p_clause(holm)} after Holm's correction"
+    interval_text = f" [{low:+.2f}, {high:+.2f}]" if np.isfinite(low) else ""
+    over = f"over {count_of(n, 'shared seed')}"
+    figures = f"{value:+.2f} points{interval_text} {over}, {p_clause(holm)} after Holm's correction"
     if holm < LEVEL:
         return f"{a} finds {'better' if value > 0 else 'worse'} cells than {b}: {figures}."
     needed = next(count for count in range(1, 65) if stats.smallest_p(count) * tests < LEVEL)
@@ -102,22 +103,22 @@ def contests_table(evidence: Evidence, contests: Sequence[Contest]) -> pd.DataFr
     seconds = search_seconds(evidence.own()).groupby("method", observed=True)["search_seconds"].mean()
     fallen = verdicts(evidence.runs, evidence.curves).set_index("method")["collapsed"]
     tests = max(1, int(table["holm"].notna().sum()))
-    said = [
-        verdict(contest, stats.Interval(row["difference"], row["low"], row["high"], row["n"]), row["holm"], tests)
-        for contest, row in zip(contests, table.to_dict("records"), strict=True)
+    sentences = [
+        verdict(pair, stats.Interval(row["difference"], row["low"], row["high"], row["n"]), row["holm"], tests)
+        for pair, row in zip(contests, table.to_dict("records"), strict=True)
     ]
     return table.assign(
         cost_ratio=table["method"].map(seconds).astype(float) / table["baseline"].map(seconds).astype(float),
         collapsed=table["method"].map(fallen).fillna(0).astype(int),
         baseline_collapsed=table["baseline"].map(fallen).fillna(0).astype(int),
-        verdict=said,
+        verdict=sentences,
     )
 
 
 def _write(
     runs: pd.DataFrame, out: Path, tables: Tables, contests: Sequence[Contest], title: str, together: bool = False
 ) -> list[str]:
-    names = {name for contest in contests for name in contest}
+    names = {name for pair in contests for name in pair}
     if absent := sorted(names - set(runs["method"])):
         raise UserError(
             f"there are no runs of {enumeration(absent)}; there are of {enumeration(sorted(set(runs['method'])))}"
@@ -134,16 +135,19 @@ def _write(
             bullets, grid = similarity(evidence, contests)
             sentences += bullets.items
             blocks += [bullets, grid]
-    parts = {"Each method": answer, "Collapse": collapse, "Costs": costs, "Cells": cells, "What ran": setting}
+    blocks_by_title = {"Each method": answer, "Collapse": collapse, "Costs": costs, "Cells": cells, "What ran": setting}
     sections = [Section("Verdict", blocks)]
-    sections += [Section(name, [block for one in settings for block in part(one)]) for name, part in parts.items()]
+    sections += [
+        Section(name, [block for setting_evidence in settings for block in part(setting_evidence)])
+        for name, part in blocks_by_title.items()
+    ]
     write_report(Report(title, status_sentence(runs), [*sections, Section("Missing or failed", missing(runs))]), out)
     return sentences
 
 
 def _grid(evidence: Evidence, table: pd.DataFrame) -> TableBlock:
     tests = tests_in_words(table, "method", "baseline", "P(better) [95 %]").drop(columns="Wilcoxon p")
-    shown = tests.assign(
+    grid = tests.assign(
         **{
             "cost ratio": table["cost_ratio"].map(partial(number, digits=2)),
             "collapsed": table["collapsed"].astype(str) + " / " + table["baseline_collapsed"].astype(str),
@@ -154,12 +158,15 @@ def _grid(evidence: Evidence, table: pd.DataFrame) -> TableBlock:
         "over the rows. P(better): probability that a run of the method beats one of the baseline, ties half. Cost "
         "ratio: mean search seconds of the method over the baseline's. Collapsed: seeds with four skips or more."
     )
-    return TableBlock(f"contests{evidence.slug}", f"Against the baselines, {evidence.name}", table, shown, note)
+    return TableBlock(f"contests{evidence.slug}", f"Against the baselines, {evidence.name}", table, grid, note)
 
 
 def _tags(first: Path, second: Path) -> tuple[str, str]:
     """Tags for the methods of two folders: the parts of the folder names that differ, else A and B."""
-    parts = [readable(folder.resolve().name).split("+") for folder in (first, second)]
-    own = ["+".join(part for part in mine if part not in others) for mine, others in (parts, parts[::-1])]
-    names = own if all(own) else ["+".join(part) for part in parts]
+    name_parts = [readable(folder.resolve().name).split("+") for folder in (first, second)]
+    own_tags = [
+        "+".join(name_part for name_part in mine if name_part not in others)
+        for mine, others in (name_parts, name_parts[::-1])
+    ]
+    names = own_tags if all(own_tags) else ["+".join(name_part) for name_part in name_parts]
     return (" (A)", " (B)") if names[0] == names[1] else (f" ({names[0]})", f" ({names[1]})")

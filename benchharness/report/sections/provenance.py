@@ -30,16 +30,16 @@ def title(name: str, runs: pd.DataFrame) -> str:
 def status_sentence(runs: pd.DataFrame) -> str:
     """Sentence under the title: why this data set was chosen, and how complete the folder is."""
     choices = _distinct(str(machine["dataset_choice"]) for machine in runs["machine"] if _chosen(machine))
-    return " ".join([*(f"{why[:1].upper()}{why[1:]}." for why in choices), _standing(runs), *_mixed(runs)])
+    return " ".join([*(f"{reason[:1].upper()}{reason[1:]}." for reason in choices), _standing(runs), *_mixed(runs)])
 
 
 def _mixed(runs: pd.DataFrame) -> list[str]:
     """A warning for each data set that runs of this folder searched on different images of."""
-    done = runs[runs["images_sha256"].notna()]
-    label = done.groupby("images_sha256")["images_label"].transform("first").astype(str)  # one label per digest
-    images = label + " (sha256 " + done["images_sha256"].astype(str).str[:16] + ")"
+    done_runs = runs[runs["images_sha256"].notna()]
+    label = done_runs.groupby("images_sha256")["images_label"].transform("first").astype(str)  # one label per digest
+    images = label + " (sha256 " + done_runs["images_sha256"].astype(str).str[:16] + ")"
     sentences = []
-    for dataset, kinds in images.groupby(done["dataset"]):
+    for dataset, kinds in images.groupby(done_runs["dataset"]):
         if kinds.nunique() > 1:
             each = [f"{count} on {name}" for name, count in kinds.value_counts().items()]
             sentences.append(
@@ -54,38 +54,46 @@ def _chosen(machine: Any) -> bool:
 
 def _standing(runs: pd.DataFrame) -> str:
     counts = runs["status"].value_counts().sort_index()
-    done = int(counts.get(Status.DONE, 0))
-    if done == len(runs):
-        return f"All {count_of(done, 'run')} of this folder are finished." if done else "This folder holds no runs."
+    done_count = int(counts.get(Status.DONE, 0))
+    if done_count == len(runs):
+        return (
+            f"All {count_of(done_count, 'run')} of this folder are finished."
+            if done_count
+            else "This folder holds no runs."
+        )
     rest = enumeration(f"{count} {status}" for status, count in counts.items() if status != Status.DONE)
-    of = f"{done} of {count_of(len(runs), 'run')} finished, {rest}"
+    of = f"{done_count} of {count_of(len(runs), 'run')} finished, {rest}"
     return f"This folder is unfinished: {of}. Every figure below is of the finished runs alone."
 
 
 def setting(evidence: Evidence) -> list[Block]:
     """Protocol, data, seeds and read-outs of one setting, or of each where folders of two are compared."""
-    parts = list(evidence.runs.groupby("setting"))
-    if len(parts) == 1:
+    groups = list(evidence.runs.groupby("setting"))
+    if len(groups) == 1:
         return _setting(evidence)
     run_ids = evidence.long["run_id"]
-    alone = [
+    evidences = [
         replace(
             evidence, name=str(name), slug=f"-{slug(name)}", runs=runs, long=evidence.long[run_ids.isin(runs["run_id"])]
         )
-        for name, runs in parts
+        for name, runs in groups
     ]
-    return [block for one in alone for block in (Text(f"{one.name}:"), *_setting(one))]
+    return [
+        block
+        for evidence_of_group in evidences
+        for block in (Text(f"{evidence_of_group.name}:"), *_setting(evidence_of_group))
+    ]
 
 
 def _setting(evidence: Evidence) -> list[Block]:
     runs, spec = evidence.runs, evidence.runs["spec"].iloc[0]
-    done = runs[runs["status"] == Status.DONE]
-    changed = ", ".join(f"{key}={value}" for key, value in sorted(changes(spec).items()))
+    done_runs = runs[runs["status"] == Status.DONE]
+    changes_text = ", ".join(f"{key}={value}" for key, value in sorted(changes(spec).items()))
     sentences = [
-        f"Protocol {preset(spec)}, " + (f"changed: {changed}." if changed else "unchanged."),
+        f"Protocol {preset(spec)}, " + (f"changed: {changes_text}." if changes_text else "unchanged."),
         *_by_method(runs),
-        *_distinct(_images(record["data"]) for record in done["record"]),
-        *_seeds(done),
+        *_distinct(_images(record["data"]) for record in done_runs["record"]),
+        *_seeds(done_runs),
         *_covered(evidence),
     ]
     settings = pd.DataFrame(sorted(spec["protocol"].items()), columns=["setting", "value"]).astype(str)
@@ -95,14 +103,14 @@ def _setting(evidence: Evidence) -> list[Block]:
     return [Bullets(sentences), *more]
 
 
-def _seeds(done: pd.DataFrame) -> list[str]:
+def _seeds(done_runs: pd.DataFrame) -> list[str]:
     """The seeds of every method; methods with the same ones in one sentence."""
     by_seeds: dict[str, list[str]] = {}
-    for name, part in done.groupby("method", observed=True):
-        by_seeds.setdefault(seeds(part["seed"]), []).append(str(name))
-    if len(by_seeds) == 1 and done["method"].nunique() > 1:
-        return [f"Seeds {given} of every method." for given in by_seeds]
-    return [f"Seeds {given}: {enumeration(names)}." for given, names in by_seeds.items()]
+    for name, group in done_runs.groupby("method", observed=True):
+        by_seeds.setdefault(seeds(group["seed"]), []).append(str(name))
+    if len(by_seeds) == 1 and done_runs["method"].nunique() > 1:
+        return [f"Seeds {seeds_text} of every method." for seeds_text in by_seeds]
+    return [f"Seeds {seeds_text}: {enumeration(names)}." for seeds_text, names in by_seeds.items()]
 
 
 def _by_method(runs: pd.DataFrame) -> list[str]:
@@ -111,8 +119,8 @@ def _by_method(runs: pd.DataFrame) -> list[str]:
     first = specs.iloc[0]["protocol"]
     sentences = []
     for spec in specs:
-        own = {**dict.fromkeys(first, "the default"), **spec["protocol"]}
-        other = [f"{key}={own[key]}" for key in sorted(own) if own[key] != first.get(key)]
+        values = {**dict.fromkeys(first, "the default"), **spec["protocol"]}
+        other = [f"{key}={values[key]}" for key in sorted(values) if values[key] != first.get(key)]
         sentences += [f"The protocol's own for {spec['trains']}: {', '.join(other)}."] if other else []
     return sentences
 
@@ -128,9 +136,9 @@ def method(runs: pd.DataFrame, tables: Iterable[Table | None]) -> list[Block]:
 
 def _ways(machines: Iterable[Mapping[str, Any]]) -> list[str]:
     """Differences in threads, device, compilation or CUDA graphs, which run ids leave out; empty if there are none."""
-    ways = pd.Series([_way(machine) for machine in machines], dtype=str).value_counts()
-    each = enumeration(f"{way} ({count_of(int(number), 'run')})" for way, number in ways.items())
-    return [f"Runs differ in what run ids leave out and last bits depend on: {each}."] if len(ways) > 1 else []
+    way_counts = pd.Series([_way(machine) for machine in machines], dtype=str).value_counts()
+    each = enumeration(f"{way_text} ({count_of(int(number), 'run')})" for way_text, number in way_counts.items())
+    return [f"Runs differ in what run ids leave out and last bits depend on: {each}."] if len(way_counts) > 1 else []
 
 
 def _way(machine: Mapping[str, Any]) -> str:
@@ -152,22 +160,30 @@ def sources(records: "Iterable[Mapping[str, Any] | None]") -> list[str]:
 
 def missing(runs: pd.DataFrame) -> list[Block]:
     """Runs that did not finish, with reasons; and seeds that some methods have and others lack."""
-    done, late = runs[runs["status"] == Status.DONE], runs[runs["status"] != Status.DONE]
-    sentences = [line for name, part in done.groupby("setting") for line in _uneven(str(name), part)]
+    done_runs, other_runs = runs[runs["status"] == Status.DONE], runs[runs["status"] != Status.DONE]
+    sentences = [line for name, group in done_runs.groupby("setting") for line in _uneven(str(name), group)]
     blocks: list[Block] = [Bullets(sentences)] if sentences else []
-    if late.empty:
+    if other_runs.empty:
         return [*blocks, Text("Every run of this folder finished.")]
-    data = late[["setting", "method", "seed", "status", "run_id"]].reset_index(drop=True).astype(str)
-    data["reason"] = [f"{failure['type']}: {failure['message']}" if failure else "" for failure in late["failure"]]
+    data = other_runs[["setting", "method", "seed", "status", "run_id"]].reset_index(drop=True).astype(str)
+    data["reason"] = [
+        f"{failure['type']}: {failure['message']}" if failure else "" for failure in other_runs["failure"]
+    ]
     note = "The command that began them goes on with them."
     return [*blocks, TableBlock("missing", "Runs that are missing or failed", data, data, note)]
 
 
-def _uneven(name: str, done: pd.DataFrame) -> list[str]:
-    by_method = done.groupby("method", observed=True)["seed"].agg(set)
+def _uneven(name: str, done_runs: pd.DataFrame) -> list[str]:
+    by_method = done_runs.groupby("method", observed=True)["seed"].agg(set)
     every: set[int] = set().union(*by_method)
-    lacking = [f"{method} lacks {seeds(every - present)}" for method, present in by_method.items() if present != every]
-    return [f"{name}: seeds differ, {enumeration(lacking)}; paired comparisons use the shared ones."] if lacking else []
+    lack_clauses = [
+        f"{method} lacks {seeds(every - present)}" for method, present in by_method.items() if present != every
+    ]
+    return (
+        [f"{name}: seeds differ, {enumeration(lack_clauses)}; paired comparisons use the shared ones."]
+        if lack_clauses
+        else []
+    )
 
 
 def _covered(evidence: Evidence) -> list[str]:
@@ -198,22 +214,22 @@ def _images(data: Mapping[str, Any]) -> str:
 
 def _read_out(run: Mapping[Any, Any]) -> str:
     options = ", ".join(f"{key}={value}" for key, value in sorted(run["spec"]["selection_options"].items()))
-    trained = "" if run["trains"] == run["method"] else f" is the supernet of {run['trains']}"
-    return f"{run['method']}{trained}, read out by {run['selection']}" + (f" ({options})." if options else ".")
+    supernet_clause = "" if run["trains"] == run["method"] else f" is the supernet of {run['trains']}"
+    return f"{run['method']}{supernet_clause}, read out by {run['selection']}" + (f" ({options})." if options else ".")
 
 
 def _machine(machine: Mapping[str, Any]) -> str:
-    where = machine["environment"]
-    gpus = ", ".join(f"{gpu['name']}, driver {gpu['driver']}" for gpu in where.get("gpus") or []) or "no GPU"
-    return f"Device {machine.get('device')}: {where.get('processor')}, {where.get('cores')} cores, {gpus}."
+    environment = machine["environment"]
+    gpus = ", ".join(f"{gpu['name']}, driver {gpu['driver']}" for gpu in environment.get("gpus") or []) or "no GPU"
+    return f"Device {machine.get('device')}: {environment.get('processor')}, {environment.get('cores')} cores, {gpus}."
 
 
 def _versions(machine: Mapping[str, Any]) -> str:
-    where = machine["environment"]
-    packages = [f"{name} {version}" for name, version in sorted((where.get("packages") or {}).items()) if version]
-    git = where.get("git") or {}
+    environment = machine["environment"]
+    packages = [f"{name} {version}" for name, version in sorted((environment.get("packages") or {}).items()) if version]
+    git = environment.get("git") or {}
     commit = [f"commit {git['commit'][:10]}" + " with changes" * bool(git.get("changed"))] if git.get("commit") else []
-    return ", ".join([f"Python {where.get('python')}", *packages, *commit]) + "."
+    return ", ".join([f"Python {environment.get('python')}", *packages, *commit]) + "."
 
 
 def _distinct(lines: Iterable[str]) -> list[str]:

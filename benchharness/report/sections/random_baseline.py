@@ -48,24 +48,24 @@ def _simulated(evidence: Evidence, table: Table) -> list[Block]:
         return [
             Text(f"The table lacks what a random search at equal cost needs: {FEEDBACK_EPOCHS}-epoch figures, times.")
         ]
-    one = float(np.nanmean(table.train_seconds(dataset, EPOCHS))) * FEEDBACK_EPOCHS / EPOCHS
+    cell_seconds = float(np.nanmean(table.train_seconds(dataset, EPOCHS))) * FEEDBACK_EPOCHS / EPOCHS
     budget = simulated_seconds(epochs, _images(evidence))
-    n = max(1, int(budget / one))
+    n = max(1, int(budget / cell_seconds))
     best, cell = stats.best_of_random(feedback, test, n), stats.best_of_random(feedback, test, 1)
     means = evidence.scores().mean().dropna().sort_values(ascending=False, kind="stable")
     data = pd.DataFrame({"method": [str(name) for name in means.index], "mean": means.to_numpy(float)})
     data["over_random_pct"] = stats.relative_improvement(means.to_numpy(float), cell.mean)
     data["over_best_pct"] = stats.relative_improvement(means.to_numpy(float), best.mean)
-    shown = data.map(lambda value: value if isinstance(value, str) else number(value))
-    shown.columns = pd.Index(["method", "mean test", "over a random cell (%)", f"over the best of {n} (%)"])
+    grid = data.map(lambda value: value if isinstance(value, str) else number(value))
+    grid.columns = pd.Index(["method", "mean test", "over a random cell (%)", f"over the best of {n} (%)"])
     note = (
         f"Relative improvement, 100 (method - random) / random, of mean test accuracy on {dataset}. A random cell: "
         f"{plus_minus(*cell)}. The best of {n} by validation accuracy after {FEEDBACK_EPOCHS} epochs: "
-        f"{plus_minus(*best)}. Both are exact. A random search trains {count_of(n, 'cell')}, at {one:,.0f} s each, one "
-        f"or more, in the {budget:,.0f} s that a first-order search of {epochs} epochs and so many images costs on the "
-        "benchmark's GPU (the published 10,890 s, scaled; the supernet counts as full-sized)."
+        f"{plus_minus(*best)}. Both are exact. A random search trains {count_of(n, 'cell')}, at {cell_seconds:,.0f} s "
+        f"each, one or more, in the {budget:,.0f} s that a first-order search of {epochs} epochs and so many images "
+        "costs on the benchmark's GPU (the published 10,890 s, scaled; the supernet counts as full-sized)."
     )
-    return [TableBlock(f"chance{evidence.slug}", f"Against chance, {evidence.name}", data, shown, note)]
+    return [TableBlock(f"chance{evidence.slug}", f"Against chance, {evidence.name}", data, grid, note)]
 
 
 def _measured(evidence: Evidence, table: Table) -> list[Block]:
@@ -74,26 +74,26 @@ def _measured(evidence: Evidence, table: Table) -> list[Block]:
     test, feedback = by_code(table, dataset, "test", own=True), _single(table, metric)
     if (dataset, evidence.epochs) not in table.times or not np.isfinite(test + feedback).any():
         return [Text("The table lacks what a random search at equal cost needs: validation accuracies, seconds.")]
-    one = float(np.nanmean(table.train_seconds(dataset)))
+    cell_seconds = float(np.nanmean(table.train_seconds(dataset)))
     cell = stats.best_of_random(feedback, test, 1)
     seconds = search_seconds(evidence.own()).groupby("method", observed=True)["search_seconds"].mean()
     means = evidence.scores().mean().dropna().sort_values(ascending=False, kind="stable")
     data = pd.DataFrame({"method": [str(name) for name in means.index], "mean": means.to_numpy(float)})
     data["search_seconds"] = seconds.reindex(means.index).to_numpy(float)
-    data["n"] = (data["search_seconds"].fillna(0) / one).astype(int).clip(lower=1)
+    data["n"] = (data["search_seconds"].fillna(0) / cell_seconds).astype(int).clip(lower=1)
     best = np.array([stats.best_of_random(feedback, test, n).mean for n in data["n"]])
     data["over_random_pct"] = stats.relative_improvement(means.to_numpy(float), cell.mean)
     data["over_best_pct"] = 100 * (data["mean"] - best) / best
-    shown = data.assign(n=data["n"].astype(str), search_seconds=data["search_seconds"].map(in_unit))
-    shown = shown.map(lambda value: value if isinstance(value, str) else number(value))
-    shown.columns = pd.Index(["method", "mean test", "search", "n", "over a random cell (%)", "over the best of n (%)"])
+    grid = data.assign(n=data["n"].astype(str), search_seconds=data["search_seconds"].map(in_unit))
+    grid = grid.map(lambda value: value if isinstance(value, str) else number(value))
+    grid.columns = pd.Index(["method", "mean test", "search", "n", "over a random cell (%)", "over the best of n (%)"])
     note = (
         f"Relative improvement, 100 (method - random) / random, of mean test accuracy on {dataset}. A random cell: "
         f"{plus_minus(*cell)}, among the {cell_count(table)} architectures that the table holds. n: random cells, one "
-        f"at least, that can be trained in the method's own search time, at {one:.1f} s each as the table's took on "
-        "the machine that made it; of these the best by validation accuracy of one training. Both are exact."
+        f"at least, that can be trained in the method's own search time, at {cell_seconds:.1f} s each as the table's "
+        "took on the machine that made it; of these the best by validation accuracy of one training. Both are exact."
     )
-    return [TableBlock(f"chance{evidence.slug}", f"Against chance, {evidence.name}", data, shown, note)]
+    return [TableBlock(f"chance{evidence.slug}", f"Against chance, {evidence.name}", data, grid, note)]
 
 
 def _single(table: Table, metric: Metric) -> Float[np.ndarray, "archs"]:
@@ -107,5 +107,5 @@ def _single(table: Table, metric: Metric) -> Float[np.ndarray, "archs"]:
 
 def _images(evidence: Evidence) -> int:
     """Images of one epoch; 50,000 if no run states it."""
-    about: Mapping[str, int] = next((record["data"] for record in evidence.runs["record"] if record), {})
-    return about.get("train_images", 0) + about.get("valid_images", 0) or 50_000
+    data_facts: Mapping[str, int] = next((record["data"] for record in evidence.runs["record"] if record), {})
+    return data_facts.get("train_images", 0) + data_facts.get("valid_images", 0) or 50_000

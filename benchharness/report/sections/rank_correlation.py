@@ -57,13 +57,13 @@ def taus(evidence: Evidence) -> list[Block]:
 def taus_sentence(overall: pd.DataFrame) -> str:
     """A sentence: do criteria rank operations better than parameter counts do, and which is nearest to the table."""
     wide = overall[overall["with_none"] & (overall["kind"] == "b mean")]
-    own, null = wide[wide["criterion"] != NULL], wide.loc[wide["criterion"] == NULL, "tau"]
-    if own.empty:
+    method_taus, null = wide[wide["criterion"] != NULL], wide.loc[wide["criterion"] == NULL, "tau"]
+    if method_taus.empty:
         return "No criterion could be held against the table."
-    counts, above = number(float(null.mean())), own[own["low"] > float(null.max())]
-    ordered = own.sort_values("tau", kind="stable")
+    counts, above = number(float(null.mean())), method_taus[method_taus["low"] > float(null.max())]
+    ordered = method_taus.sort_values("tau", kind="stable")
     best, worst = ordered.iloc[-1], ordered.iloc[0]
-    near = ", ".join(
+    null_clause = ", ".join(
         f"{word} {row['criterion']} of {row['method']}, {span(stats.Interval(row['tau'], row['low'], row['high'], 0))}"
         for word, row in (("nearest", best), ("farthest", worst))
     )
@@ -73,18 +73,18 @@ def taus_sentence(overall: pd.DataFrame) -> str:
         else f"Better than parameter counts (tau {counts}) on each edge: "
         + few((f"{row['criterion']} of {row['method']}" for row in above.to_dict("records")), 6)
     )
-    strength = own[own["criterion"] == "strength"]
+    strength = method_taus[method_taus["criterion"] == "strength"]
     clauses = "".join(
         f" Operation strength in {row['method']}: "
         f"{span(stats.Interval(row['tau'], row['low'], row['high'], 0))}, magnitude of the same supernets "
-        f"{_of(own, row['method'])}."
+        f"{_of(method_taus, row['method'])}."
         for row in strength.head(2).to_dict("records")
     )
-    return f"{lead}; {near}.{clauses}"
+    return f"{lead}; {null_clause}.{clauses}"
 
 
-def _of(own: pd.DataFrame, method: str) -> str:
-    row = own[(own["method"] == method) & (own["criterion"] == "magnitude")]
+def _of(method_taus: pd.DataFrame, method: str) -> str:
+    row = method_taus[(method_taus["method"] == method) & (method_taus["criterion"] == "magnitude")]
     return spans(row, "tau", "low", "high")[0] if len(row) else MISSING
 
 
@@ -95,11 +95,11 @@ def _coverage(evidence: Evidence) -> list[Block]:
         return []
     truth = np.isfinite(by_code(table, evidence.dataset, "test"))
     behind = [np.bincount(column, weights=truth, minlength=len(OPS)) for column in all_ops().T]
-    own, least, most = coverage(table)._replace(measured_here=0), int(np.min(behind)), int(np.max(behind))
+    own_coverage, least, most = coverage(table)._replace(measured_here=0), int(np.min(behind)), int(np.max(behind))
     return [
         Text(
-            f"The table covers {own}. The truth of an operation on an edge is of {least:,} to {most:,} cells and not "
-            f"of {SIZE // len(OPS):,}; kind c, which narrows them down edge by edge, soon is of few, or "
+            f"The table covers {own_coverage}. The truth of an operation on an edge is of {least:,} to {most:,} cells "
+            f"and not of {SIZE // len(OPS):,}; kind c, which narrows them down edge by edge, soon is of few, or "
             "of none and undefined; kind d ranks the cells that the table holds."
         )
     ]
@@ -126,8 +126,8 @@ def closeness(overall: pd.DataFrame) -> list[str]:
     for row in wide[wide["criterion"] != NULL].to_dict("records"):
         tau = stats.Interval(*(row[name] for name in ("tau", "low", "high", "n")))
         null = float(nulls.get((row["method"], row["kind"]), np.nan))
-        about = f"{row['method']}, kind {row['kind'][0]}: tau of {row['criterion']} is {span(tau)}"
-        sentences.append(f"{about}, {_against(tau, null)} that of parameter counts ({number(null)}).")
+        sentence = f"{row['method']}, kind {row['kind'][0]}: tau of {row['criterion']} is {span(tau)}"
+        sentences.append(f"{sentence}, {_against(tau, null)} that of parameter counts ({number(null)}).")
     return sentences
 
 
@@ -138,31 +138,35 @@ def _against(tau: stats.Interval, null: float) -> str:
 
 
 def _dead(rows: pd.DataFrame) -> str:
-    own = rows[(rows["kind"] == "b mean") & rows["with_none"] & (rows["criterion"] == NULL)]
+    null_rows = rows[(rows["kind"] == "b mean") & rows["with_none"] & (rows["criterion"] == NULL)]
     sentence = "An edge that is dead in any reading of a supernet is left out of every reading of it."
-    return f"{sentence} Edges left out as dead or tied: {own['tau'].isna().sum()} of {len(own)}." if len(own) else ""
+    return (
+        f"{sentence} Edges left out as dead or tied: {null_rows['tau'].isna().sum()} of {len(null_rows)}."
+        if len(null_rows)
+        else ""
+    )
 
 
 def _overall_grid(evidence: Evidence, overall: pd.DataFrame) -> TableBlock:
     values = overall.assign(cell=spans(overall, "tau", "low", "high"))
     values["none"] = np.where(values["with_none"], "with", "without")
     wide = values.pivot(index=["method", "criterion", "none"], columns="kind", values="cell").reset_index()
-    shown = wide[["method", "criterion", "none", *[kind for kind in KINDS if kind in wide]]].fillna(MISSING)
+    grid = wide[["method", "criterion", "none", *[kind for kind in KINDS if kind in wide]]].fillna(MISSING)
     note = "Kinds in the columns, operations with or without 'none' in the rows; value [95 % interval over seeds]."
     return TableBlock(
-        f"taus{evidence.slug}", f"Kendall's tau, {evidence.name}", overall, shown.rename_axis(columns=None), note
+        f"taus{evidence.slug}", f"Kendall's tau, {evidence.name}", overall, grid.rename_axis(columns=None), note
     )
 
 
 def _edge_grid(evidence: Evidence, rows: pd.DataFrame) -> TableBlock:
     keys = ["method", "kind", "criterion", "edge"]
-    own = rows[rows["with_none"] & (rows["edge"] != "") & rows["kind"].isin(["a", "b mean", "c mean"])]
-    groups = own.astype({"method": str}).groupby(keys, sort=False)["tau"]
+    edge_rows = rows[rows["with_none"] & (rows["edge"] != "") & rows["kind"].isin(["a", "b mean", "c mean"])]
+    groups = edge_rows.astype({"method": str}).groupby(keys, sort=False)["tau"]
     data = groups.agg(["mean", "std", "count"]).reset_index()
-    shown = data.assign(cell=[plus_minus(*row) for row in data[["mean", "std"]].to_numpy(float)])
-    shown = shown.pivot(index=keys[:3], columns="edge", values="cell").reset_index().rename_axis(columns=None)
+    grid = data.assign(cell=[plus_minus(*row) for row in data[["mean", "std"]].to_numpy(float)])
+    grid = grid.pivot(index=keys[:3], columns="edge", values="cell").reset_index().rename_axis(columns=None)
     note = "Mean±std over seeds of tau-b, 'none' among the operations; a dash where it is undefined in every run."
-    return TableBlock(f"edge-taus{evidence.slug}", f"Kendall's tau by edge, {evidence.name}", data, shown, note)
+    return TableBlock(f"edge-taus{evidence.slug}", f"Kendall's tau by edge, {evidence.name}", data, grid, note)
 
 
 def _tau_picture(evidence: Evidence, overall: pd.DataFrame) -> FigureBlock:
@@ -179,10 +183,16 @@ def _score_pictures(evidence: Evidence) -> list[Block]:
     runs = evidence.runs[evidence.runs["arch"].notna() & ~evidence.runs["selection"].isin(["magnitude", "uniform"])]
     truth = Truth(by_code(evidence.table, evidence.dataset, "test", own=True)).edges["mean"]
     pictures: list[Block] = []
-    for (name, selection), part in runs.groupby(["method", "selection"], observed=True):
-        run_arrays = [evidence.arrays[run_id] for run_id in part["run_id"]]
-        scores = {str(selection): [one["scores"] for one in run_arrays if "scores" in one]}
-        scores["magnitude"] = [one["magnitude"] for one in run_arrays if "magnitude" in one]
+    for (name, selection), group in runs.groupby(["method", "selection"], observed=True):
+        run_arrays = [evidence.arrays[run_id] for run_id in group["run_id"]]
+        scores = {
+            str(selection): [
+                run_arrays_of_seed["scores"] for run_arrays_of_seed in run_arrays if "scores" in run_arrays_of_seed
+            ]
+        }
+        scores["magnitude"] = [
+            run_arrays_of_seed["magnitude"] for run_arrays_of_seed in run_arrays if "magnitude" in run_arrays_of_seed
+        ]
         if all(scores.values()) and evidence.table is not None:
             draw = partial(_edges, plots.operation_scores.data(scores, truth))
             caption = f"{name}: {selection} and magnitude of every operation beside the table's truth, on each edge."
@@ -207,9 +217,9 @@ def _supernets(evidence: Evidence) -> list[Block]:
     if measures.empty:
         return []
     data = _intervals(measures.groupby(["method", "cells", "measure"], observed=True, sort=False)["value"])
-    shown = data.assign(cell=spans(data, "tau", "low", "high"), supernets=data["n"].astype(str))
-    shown = shown.pivot(index=["method", "supernets", "cells"], columns="measure", values="cell").reset_index()
-    shown = shown.rename(columns={"top_tau": "top", "sparse_tau": "sparse"}).rename_axis(columns=None)
+    grid = data.assign(cell=spans(data, "tau", "low", "high"), supernets=data["n"].astype(str))
+    grid = grid.pivot(index=["method", "supernets", "cells"], columns="measure", values="cell").reset_index()
+    grid = grid.rename(columns={"top_tau": "top", "sparse_tau": "sparse"}).rename_axis(columns=None)
     note = (
         "Tau-b between accuracy of one-hot cells with inherited weights on the validation half and the table's test "
         "accuracy, on a sample of cells drawn by seed, batch normalisation by the batch's own statistics; mean over "
@@ -217,7 +227,7 @@ def _supernets(evidence: Evidence) -> list[Block]:
         "Sparse: the table rounded to 0.1 points."
     )
     title = f"How supernets rank cells, {evidence.name}"
-    return [TableBlock(f"supernets{evidence.slug}", title, data, shown.fillna(MISSING), note + _used(evidence))]
+    return [TableBlock(f"supernets{evidence.slug}", title, data, grid.fillna(MISSING), note + _used(evidence))]
 
 
 def _used(evidence: Evidence) -> str:
@@ -229,6 +239,6 @@ def _used(evidence: Evidence) -> str:
 
 def _intervals(groups: Any) -> pd.DataFrame:
     """Per group of a grouped column: its mean as `tau`, with `low`, `high` (bootstrapped) and `n`, beside its keys."""
-    keys, parts = zip(*((key, part.to_numpy()) for key, part in groups), strict=True)
-    rows = [(*key, *mean) for key, mean in zip(keys, stats.bootstrap_means(parts, SEED), strict=True)]
+    keys, arrays = zip(*((key, part.to_numpy()) for key, part in groups), strict=True)
+    rows = [(*key, *mean) for key, mean in zip(keys, stats.bootstrap_means(arrays, SEED), strict=True)]
     return pd.DataFrame(rows, columns=[*groups.keys, "tau", "low", "high", "n"]).astype({"method": str})

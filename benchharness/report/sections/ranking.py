@@ -34,9 +34,9 @@ def detail(evidence: Evidence) -> list[Block]:
     scores = evidence.scores()
     if scores.isna().to_numpy().all():
         return []
-    ranked, tested = ranking(scores), comparisons(scores)
+    ranked, tests = ranking(scores), comparisons(scores)
     blocks: list[Block] = [_ranking_grid(evidence, ranked)]
-    return [*blocks, *([_test_grid(evidence, tested)] if len(tested) else []), *_pictures(evidence, scores)]
+    return [*blocks, *([_test_grid(evidence, tests)] if len(tests) else []), *_pictures(evidence, scores)]
 
 
 def ranking(scores: pd.DataFrame) -> pd.DataFrame:
@@ -78,21 +78,21 @@ def paired_tests(scores: pd.DataFrame, pairs: Iterable[tuple[str, str]]) -> pd.D
 def unknown_cells(evidence: Evidence) -> str:
     """A sentence on runs whose cells the table lacks; empty if there are none."""
     runs = evidence.own()
-    lacking = int(runs["test"].isna().sum())
-    if not lacking:
+    missing_count = int(runs["test"].isna().sum())
+    if not missing_count:
         return ""
-    of = f" Of {count_of(len(runs), 'run')}, {lacking} derived cells that the table lacks"
+    of = f" Of {count_of(len(runs), 'run')}, {missing_count} derived cells that the table lacks"
     return f"{of}: no accuracy here includes them{trainable(evidence.table)}."
 
 
 def _ranking_grid(evidence: Evidence, ranked: pd.DataFrame) -> TableBlock:
-    own = evidence.own()
-    by_method = own.groupby("method", observed=True)
+    own_runs = evidence.own()
+    by_method = own_runs.groupby("method", observed=True)
     ranked = ranked.join(by_method[["regret", "percentile"]].mean(), on="method")
     cells = by_method["arch"].agg(_distinct)
     certain = ranked.apply(interval_is_told, axis=1)
     mean = pd.Series(spans(ranked, "mean", "mean_low", "mean_high"), index=ranked.index)
-    shown = pd.DataFrame(
+    grid = pd.DataFrame(
         {
             "method": ranked["method"],
             "seeds": ranked["n"].astype(str),
@@ -113,7 +113,7 @@ def _ranking_grid(evidence: Evidence, ranked: pd.DataFrame) -> TableBlock:
         "file alone. IQM: interquartile mean, 95 % percentile bootstrap. Regret: points below the table's optimum. "
         "Percentile: cells of the table that are no better." + sample_sentence(evidence.table)
     )
-    return TableBlock(f"intervals{evidence.slug}", f"Intervals, {evidence.name}", ranked, shown, note)
+    return TableBlock(f"intervals{evidence.slug}", f"Intervals, {evidence.name}", ranked, grid, note)
 
 
 def _distinct(archs: "pd.Series[str]") -> str:
@@ -122,34 +122,42 @@ def _distinct(archs: "pd.Series[str]") -> str:
     return f"{len(counts)} distinct" if most == 1 else f"{most} of {len(archs)} seeds derived the same cell"
 
 
-def tests_in_words(tested: pd.DataFrame, first: str, second: str, better: str) -> pd.DataFrame:
+def tests_in_words(comparisons_table: pd.DataFrame, first: str, second: str, better: str) -> pd.DataFrame:
     """Paired tests formatted for readers; `first` and `second` are columns of method names, `better` a heading."""
     return pd.DataFrame(
         {
-            f"{first} - {second}": tested[first] + " - " + tested[second],
-            "pairs": tested["n"].astype(str),
-            "difference [95 %]": spans(tested, "difference", "low", "high"),
-            "permutation p": tested["permutation_p"].map(p_value),
-            "Holm": tested["holm"].map(p_value),
-            "Wilcoxon p": tested["wilcoxon_p"].map(p_value),
-            "d": tested["effect"].map(number),
-            better: spans(tested, "improvement", "improvement_low", "improvement_high"),
+            f"{first} - {second}": comparisons_table[first] + " - " + comparisons_table[second],
+            "pairs": comparisons_table["n"].astype(str),
+            "difference [95 %]": spans(comparisons_table, "difference", "low", "high"),
+            "permutation p": comparisons_table["permutation_p"].map(p_value),
+            "Holm": comparisons_table["holm"].map(p_value),
+            "Wilcoxon p": comparisons_table["wilcoxon_p"].map(p_value),
+            "d": comparisons_table["effect"].map(number),
+            better: spans(comparisons_table, "improvement", "improvement_low", "improvement_high"),
         }
     )
 
 
-def _test_grid(evidence: Evidence, tested: pd.DataFrame) -> TableBlock:
-    listed = tested if len(tested) <= MANY else tested[(tested["a"] == tested["a"].iloc[0]) | (tested["holm"] < LEVEL)]
-    shown = tests_in_words(listed, "a", "b", "P(a better) [95 %]")
+def _test_grid(evidence: Evidence, comparisons_table: pd.DataFrame) -> TableBlock:
+    rows_shown = (
+        comparisons_table
+        if len(comparisons_table) <= MANY
+        else comparisons_table[
+            (comparisons_table["a"] == comparisons_table["a"].iloc[0]) | (comparisons_table["holm"] < LEVEL)
+        ]
+    )
+    grid = tests_in_words(rows_shown, "a", "b", "P(a better) [95 %]")
     note = (
         "Paired by seed; tests fixed beforehand: sign-flip permutation test of the mean difference (the one that Holm "
         "corrects, over all pairs) and Wilcoxon signed-rank test, two-sided. d: Cohen's d of the paired differences. "
         "P(a better): probability that a run of a beats one of b, ties half."
     )
-    if len(listed) < len(tested):
-        which = "those with the leader and those significant after Holm's correction"
-        note += f" Of {len(tested)} comparisons {which} are shown here, and all are in the CSV file."
-    return TableBlock(f"comparisons{evidence.slug}", f"Paired comparisons, {evidence.name}", tested, shown, note)
+    if len(rows_shown) < len(comparisons_table):
+        scope = "those with the leader and those significant after Holm's correction"
+        note += f" Of {len(comparisons_table)} comparisons {scope} are shown here, and all are in the CSV file."
+    return TableBlock(
+        f"comparisons{evidence.slug}", f"Paired comparisons, {evidence.name}", comparisons_table, grid, note
+    )
 
 
 def _pictures(evidence: Evidence, scores: pd.DataFrame) -> list[Block]:
@@ -183,7 +191,7 @@ def no_ranking(evidence: Evidence) -> str:
         return f"No run of {evidence.name} has finished yet, so there is nothing to rank."
     if evidence.table is None:
         other = f"`benchharness table build --dataset {evidence.dataset}` measures one"
-        brought = "`benchharness data import PATH` installs one" if evidence.benchmark else other
-        return f"No table is installed, so no cell can be looked up: {brought}."
+        remedy = "`benchharness data import PATH` installs one" if evidence.benchmark else other
+        return f"No table is installed, so no cell can be looked up: {remedy}."
     reason = "None of the derived cells is in the installed table, which holds a part of the architectures"
     return f"{reason}{trainable(evidence.table)}."

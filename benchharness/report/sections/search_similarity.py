@@ -33,8 +33,8 @@ def likeness_table(evidence: Evidence, contests: Iterable[Sequence[str]]) -> pd.
     """
     last = evidence.curves.sort_values("epoch").groupby(["method", "seed"], observed=True).tail(1)
     accuracy = by_seed(last.astype({"valid_accuracy_pct": float}), "valid_accuracy_pct")
-    done = evidence.own().drop_duplicates(["method", "seed"])
-    cells = by_seed(done.assign(code=codes_of(done["arch"])), "code")
+    done_runs = evidence.own().drop_duplicates(["method", "seed"])
+    cells = by_seed(done_runs.assign(code=codes_of(done_runs["arch"])), "code")
     rows = [_row(a, b, accuracy, cells) for a, b in contests]
     holm = stats.holm(np.array([[row["valid_p"], row["cells_p"]] for row in rows], float).ravel()).reshape(-1, 2)
     return pd.DataFrame(rows).assign(valid_holm=holm[:, 0], cells_holm=holm[:, 1])
@@ -59,8 +59,8 @@ def _row(a: str, b: str, accuracy: pd.DataFrame, cells: pd.DataFrame) -> dict[st
     rng = np.random.default_rng
     valid = accuracy.reindex(columns=[a, b]).dropna()
     paired = stats.pair(valid[a].to_numpy(float), valid[b].to_numpy(float), rng(SEED))
-    derived = space.all_ops()[cells.reindex(columns=[a, b]).dropna().to_numpy(int)].astype(int)
-    likeness = stats.likeness(derived[:, 0], derived[:, 1], rng(SEED))
+    paired_ops = space.all_ops()[cells.reindex(columns=[a, b]).dropna().to_numpy(int)].astype(int)
+    likeness = stats.likeness(paired_ops[:, 0], paired_ops[:, 1], rng(SEED))
     return {
         "method": a,
         "baseline": b,
@@ -78,7 +78,7 @@ def _row(a: str, b: str, accuracy: pd.DataFrame, cells: pd.DataFrame) -> dict[st
 
 def _grid(evidence: Evidence, table: pd.DataFrame) -> TableBlock:
     edge = partial(number, digits=2)
-    shown = pd.DataFrame(
+    grid = pd.DataFrame(
         {
             "method - baseline": table["method"] + " - " + table["baseline"],
             "seeds": table["n"].astype(str),
@@ -104,4 +104,4 @@ def _grid(evidence: Evidence, table: pd.DataFrame) -> TableBlock:
         "distance between the sides' cells, exchanging the sides within seeds; it sees how often an operation is "
         "chosen on an edge. Holm over both tests of all rows."
     )
-    return TableBlock(f"alike{evidence.slug}", f"Searches alike, {evidence.name}", table, shown, note)
+    return TableBlock(f"alike{evidence.slug}", f"Searches alike, {evidence.name}", table, grid, note)

@@ -20,18 +20,20 @@ SAMPLES: Final = 100
 def size(evidence: Evidence, table: Table) -> list[Block]:
     """The largest of a hundred random cells, and of all, by parameters and by FLOPs: `proxy:params`, `proxy:flops`."""
     accuracy = by_code(table, evidence.dataset, "test", own=True)
-    known = np.isfinite(accuracy)
-    if not known.any():
+    is_known = np.isfinite(accuracy)
+    if not is_known.any():
         return []
     ops, network = space.all_ops(), table.network(evidence.dataset)
     rows = []
     for name, measure in space.SIZES.items():
-        values = np.where(known, measure(ops, network), np.nan)
-        drawn = stats.best_of_random(values, accuracy, SAMPLES)
+        values = np.where(is_known, measure(ops, network), np.nan)
+        expected_best = stats.best_of_random(values, accuracy, SAMPLES)
         largest = accuracy[values == np.nanmax(values)]
-        rows.append((f"proxy:{name}", stats.tau(values[known], accuracy[known]), *drawn, float(np.mean(largest))))
+        rows.append(
+            (f"proxy:{name}", stats.tau(values[is_known], accuracy[is_known]), *expected_best, float(np.mean(largest)))
+        )
     data = pd.DataFrame(rows, columns=["method", "tau", "mean", "std", "largest"])
-    shown = pd.DataFrame(
+    grid = pd.DataFrame(
         {
             "method": data["method"],
             "tau with test accuracy": data["tau"].map(number),
@@ -44,4 +46,4 @@ def size(evidence: Evidence, table: Table) -> list[Block]:
         f"random ones (exact), and among the {cell_count(table)} architectures that the table holds. Nothing is "
         "trained or looked at: a method that does no better has found out nothing but size."
     )
-    return [TableBlock(f"size{evidence.slug}", f"Against size, {evidence.name}", data, shown, note)]
+    return [TableBlock(f"size{evidence.slug}", f"Against size, {evidence.name}", data, grid, note)]

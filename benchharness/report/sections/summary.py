@@ -44,53 +44,55 @@ def summary(evidence: Evidence) -> list[Block]:
     scores = evidence.scores()
     if scores.isna().to_numpy().all():
         return [Text(no_ranking(evidence))]
-    ranked, tested, chance = ranking(scores), comparisons(scores), against_random(evidence)
-    fallen, judged = verdicts(evidence.runs, evidence.curves), decisions.verdicts(evidence.decisions)
-    decided = dict(zip(judged["method"], judged["verdict"], strict=True))
+    ranked, tests, random_tests = ranking(scores), comparisons(scores), against_random(evidence)
+    fallen, decision_verdicts = verdicts(evidence.runs, evidence.curves), decisions.verdicts(evidence.decisions)
+    decided = dict(zip(decision_verdicts["method"], decision_verdicts["verdict"], strict=True))
     answers = {
         "Did the searches decide?": decided_sentence(evidence.decisions),
-        "Which method is better?": better_sentence(ranked, tested) + unknown_cells(evidence),
-        "Which beat a random cell?": random_sentence(chance),
+        "Which method is better?": better_sentence(ranked, tests) + unknown_cells(evidence),
+        "Which beat a random cell?": random_sentence(random_tests),
         "Did DARTS collapse?": collapse_sentence(fallen),
         "Did operation strength rescue it?": rescue_sentence(evidence, fallen),
     }
-    return [Answers(answers), Pair(_picture(evidence, scores), _grid(evidence, ranked, chance, fallen, decided))]
+    return [Answers(answers), Pair(_picture(evidence, scores), _grid(evidence, ranked, random_tests, fallen, decided))]
 
 
-def decided_sentence(judged: pd.DataFrame) -> str:
+def decided_sentence(decision_verdicts: pd.DataFrame) -> str:
     """Sentence on whether the searches decided, from `analysis.decisions` of every run."""
-    reading = [str(name) for name in judged.loc[judged["reads_alpha"].astype(bool), "method"].unique()]
-    chance = undecided(judged)
-    none = [name for name in chance if name in reading]
-    guessing = [name for name in chance if name not in reading]
-    guessed = f" The supernets of {few(guessing, NAMED)} only guess." if guessing else ""
+    reading = [
+        str(name) for name in decision_verdicts.loc[decision_verdicts["reads_alpha"].astype(bool), "method"].unique()
+    ]
+    undecided_methods = undecided(decision_verdicts)
+    none = [name for name in undecided_methods if name in reading]
+    guessing = [name for name in undecided_methods if name not in reading]
+    guess_sentence = f" The supernets of {few(guessing, NAMED)} only guess." if guessing else ""
     if not reading:
-        return f"No method here reads its cells from alphas.{guessed}"
+        return f"No method here reads its cells from alphas.{guess_sentence}"
     noise = "ended as close to each other as noise leaves them: cells read from them are hardly a choice"
     if not none:
-        return f"Yes, in every method that reads its cells from alphas ({few(reading, NAMED)}).{guessed}"
+        return f"Yes, in every method that reads its cells from alphas ({few(reading, NAMED)}).{guess_sentence}"
     if len(none) == len(reading):
-        return f"No: the alphas of every method that reads its cells from them {noise}.{guessed}"
+        return f"No: the alphas of every method that reads its cells from them {noise}.{guess_sentence}"
     sure = [name for name in reading if name not in none]
     return (
         f"In {len(sure)} of {count_of(len(reading), 'method')} that read cells from alphas ({few(sure, NAMED)}); the "
-        f"alphas of {few(none, NAMED)} {noise}.{guessed}"
+        f"alphas of {few(none, NAMED)} {noise}.{guess_sentence}"
     )
 
 
-def better_sentence(ranked: pd.DataFrame, tested: pd.DataFrame) -> str:
+def better_sentence(ranked: pd.DataFrame, tests: pd.DataFrame) -> str:
     """Sentence on which methods are better, by how much and at which p; a method leads only if tests say so."""
     best = ranked.iloc[0]
     highest = f"{best['method']} has the highest mean, {_mean(best)}"
-    if tested.empty:
+    if tests.empty:
         return f"{highest}; it is the only method here whose cells the table holds."
-    clear = tested[tested["holm"] < LEVEL]
-    of = f"{count_of(len(tested), 'paired comparison')}"
+    clear = tests[tests["holm"] < LEVEL]
+    of = f"{count_of(len(tests), 'paired comparison')}"
     if clear.empty:
-        n = int(tested["n"].max())
+        n = int(tests["n"].max())
         none_could = (
             f", and none could be: {count_of(n, 'shared seed')} give {p_clause(stats.smallest_p(n))} at best"
-            if stats.smallest_p(n) * len(tested) >= LEVEL
+            if stats.smallest_p(n) * len(tests) >= LEVEL
             else ""
         )
         none = f"of {of} none is significant at 5 % after Holm's correction{none_could}"
@@ -101,8 +103,8 @@ def better_sentence(ranked: pd.DataFrame, tested: pd.DataFrame) -> str:
         lead_sentence = f"{best['method']} leads ({_mean(best)}): it beats {_wins(lead)}"
         others = [name for name in wins.groups if name != best["method"]]
     else:
-        apart = len(ranked) - 1 - len(lead)
-        lead_sentence = f"No method leads: {highest}, and no test sets it apart from {count_of(apart, 'other')}"
+        beaten_count = len(ranked) - 1 - len(lead)
+        lead_sentence = f"No method leads: {highest}, and no test sets it apart from {count_of(beaten_count, 'other')}"
         others = list(wins.groups)
     rest = "; ".join(f"{name} beats {_wins(wins.get_group(name))}" for name in others[:WINNERS])
     significant = f"{len(clear)} of {of} are significant at 5 % after Holm's correction"
@@ -138,35 +140,35 @@ def against_random(evidence: Evidence) -> pd.DataFrame:
     they were drawn at random, exact (`stats.random_percentile_p`); `holm` over all methods but `random`.
     """
     column = by_code(evidence.table, evidence.dataset, "test", own=True)
-    known = np.sort(column[np.isfinite(column)])
-    own = evidence.own()
+    table_accuracies = np.sort(column[np.isfinite(column)])
+    own_runs = evidence.own()
     rows = []
-    for name, part in own[own["test"].notna()].groupby("method", observed=True):
-        if known.size and not (part["selection"] == "uniform").all():
-            place = stats.percentiles(part["test"].to_numpy(float), known)
-            gain = float(part["test"].mean() - known.mean())
-            rows.append((str(name), len(part), gain, place.mean(), stats.random_percentile_p(place)))
+    for name, group in own_runs[own_runs["test"].notna()].groupby("method", observed=True):
+        if table_accuracies.size and not (group["selection"] == "uniform").all():
+            percentiles = stats.percentiles(group["test"].to_numpy(float), table_accuracies)
+            gain = float(group["test"].mean() - table_accuracies.mean())
+            rows.append((str(name), len(group), gain, percentiles.mean(), stats.random_percentile_p(percentiles)))
     frame = pd.DataFrame(rows, columns=["method", "n", "gain", "percentile", "p"])
     return frame.assign(holm=stats.holm(frame["p"].to_numpy(float))).sort_values("holm", kind="stable")
 
 
-def random_sentence(chance: pd.DataFrame) -> str:
+def random_sentence(random_tests: pd.DataFrame) -> str:
     """Sentence on which methods' cells are significantly better or worse than random cells."""
-    if chance.empty:
+    if random_tests.empty:
         return "Nothing here can be held against random cells."
-    clear = chance[chance["holm"] < LEVEL]
-    rest = len(chance) - len(clear)
+    clear = random_tests[random_tests["holm"] < LEVEL]
+    rest = len(random_tests) - len(clear)
     sides = (("better", clear[clear["percentile"] > 50]), ("worse", clear[clear["percentile"] < 50]))
-    parts = [
-        f"{len(part)} of {count_of(len(chance), 'method')} {'is' if len(part) == 1 else 'are'} {side}: "
-        f"{few(part['method'], NAMED)} ({p_clause(part['holm'].max(), '=' if len(part) == 1 else '≤')}, Holm)"
-        for side, part in sides
-        if len(part)
+    clauses = [
+        f"{len(group)} of {count_of(len(random_tests), 'method')} {'is' if len(group) == 1 else 'are'} {side}: "
+        f"{few(group['method'], NAMED)} ({p_clause(group['holm'].max(), '=' if len(group) == 1 else '≤')}, Holm)"
+        for side, group in sides
+        if len(group)
     ]
-    if not parts:
-        best = chance.iloc[0]
+    if not clauses:
+        best = random_tests.iloc[0]
         return f"Not shown of any: {best['method']} comes nearest, {p_clause(best['holm'])} after Holm's correction."
-    return "; ".join(parts) + (f"; it is shown of none of the other {rest}." if rest else ".")
+    return "; ".join(clauses) + (f"; it is shown of none of the other {rest}." if rest else ".")
 
 
 def collapse_sentence(fallen: pd.DataFrame) -> str:
@@ -199,25 +201,27 @@ def rescue_sentence(evidence: Evidence, fallen: pd.DataFrame) -> str:
     if both.empty:
         return f"{reading} and {base} share no seed whose cells the table holds."
     gap = (both[reading] - both[base]).to_numpy(float)
-    tested = stats.pair(both[reading].to_numpy(float), both[base].to_numpy(float), np.random.default_rng(SEED))
+    pair_test = stats.pair(both[reading].to_numpy(float), both[base].to_numpy(float), np.random.default_rng(SEED))
     row = fallen.set_index("method").loc[base]
-    about = (
+    sentence = (
         f"{reading} is better than {base} on {int((gap > 0).sum())} of {len(gap)} shared supernets, by "
         f"{number(gap.mean())} points on average"
         + (f" ({number(gap.min())} to {number(gap.max())})" if len(gap) > 1 else "")
-        + f", {p_clause(tested.permutation_p)}"
+        + f", {p_clause(pair_test.permutation_p)}"
     )
-    if tested.permutation_p < LEVEL:
-        return f"{'Yes' if gap.mean() > 0 else 'No, it did harm'}: {about}."
+    if pair_test.permutation_p < LEVEL:
+        return f"{'Yes' if gap.mean() > 0 else 'No, it did harm'}: {sentence}."
     nothing_to_rescue = not row["collapsed"] and "nothing passes" not in row["sentence"]
-    return f"{'There was no collapse to rescue' if nothing_to_rescue else 'Not shown'}: {about}."
+    return f"{'There was no collapse to rescue' if nothing_to_rescue else 'Not shown'}: {sentence}."
 
 
 def strength_pair(evidence: Evidence) -> tuple[str, str] | None:
     """A method that derives by operation strength and the one that trained its supernets; of several DARTS's."""
-    own = evidence.own()
-    read = own[(own["selection"] == "strength") & own["trains"].isin(own["method"].astype(str))]
-    pairs = read[["method", "trains"]].astype(str).drop_duplicates().sort_values(["trains", "method"])
+    own_runs = evidence.own()
+    strength_runs = own_runs[
+        (own_runs["selection"] == "strength") & own_runs["trains"].isin(own_runs["method"].astype(str))
+    ]
+    pairs = strength_runs[["method", "trains"]].astype(str).drop_duplicates().sort_values(["trains", "method"])
     ordered = sorted(pairs.itertuples(index=False, name=None), key=lambda pair: (pair[1] != "darts", pair[0] != "ostr"))
     return ordered[0] if ordered else None
 
@@ -231,19 +235,23 @@ def _picture(evidence: Evidence, scores: pd.DataFrame) -> FigureBlock:
 
 
 def _grid(
-    evidence: Evidence, ranked: pd.DataFrame, chance: pd.DataFrame, fallen: pd.DataFrame, decided: Mapping[str, str]
+    evidence: Evidence,
+    ranked: pd.DataFrame,
+    random_tests: pd.DataFrame,
+    fallen: pd.DataFrame,
+    decided: Mapping[str, str],
 ) -> TableBlock:
-    own = evidence.own()
-    means = own.groupby("method", observed=True)[["regret", "percentile"]].mean()
+    own_runs = evidence.own()
+    means = own_runs.groupby("method", observed=True)[["regret", "percentile"]].mean()
     data = ranked.join(means, on="method").merge(
-        chance[["method", "gain", "p", "holm"]].rename(columns={"p": "random_p", "holm": "random_holm"}),
+        random_tests[["method", "gain", "p", "holm"]].rename(columns={"p": "random_p", "holm": "random_holm"}),
         on="method",
         how="left",
     )
     data = data.merge(fallen[["method", "collapsed"]], on="method", how="left")
     data["searches"] = data["method"].map(decided).fillna("")
     reach = "95 % interval or range" if ranked.apply(interval_is_told, axis=1).any() else "range"
-    shown = pd.DataFrame(
+    grid = pd.DataFrame(
         {
             "method": data["method"],
             "seeds": data["n"].astype(str),
@@ -255,23 +263,25 @@ def _grid(
             "decided": data["searches"].replace("", "–"),
         }
     )
-    shown = _with_references(evidence, shown, data["mean"], reach)
+    grid = _with_references(evidence, grid, data["mean"], reach)
     note = (
         f"Mean test accuracy on {evidence.dataset} after {count_of(evidence.epochs, 'epoch')} of the cells derived. "
         "Vs random: points over a random cell; * where random cells would hardly do so (5 %, exact test of the "
         "percentiles, Holm). Percentile: cells of the table that are no better. Collapsed: seeds with four skips or "
         f"more.{sample_sentence(evidence.table)}"
     )
-    return TableBlock(f"ranking{evidence.slug}", f"Ranking, {evidence.name}", data, shown, note)
+    return TableBlock(f"ranking{evidence.slug}", f"Ranking, {evidence.name}", data, grid, note)
 
 
-def _with_references(evidence: Evidence, shown: pd.DataFrame, means: pd.Series, reach: str) -> pd.DataFrame:
-    """`shown` with the random cell and the optimum among the methods, each where its mean belongs."""
+def _with_references(evidence: Evidence, grid: pd.DataFrame, means: pd.Series, reach: str) -> pd.DataFrame:
+    """`grid` with the random cell and the optimum among the methods, each where its mean belongs."""
     lines, names = reference_lines(evidence), {"random cell": "a random cell", "optimum": "optimum"}
-    known = {names[name]: value for name, value in lines.items()}
-    extra = pd.DataFrame([{"method": name, "test (%)": number(value), reach: "exact"} for name, value in known.items()])
-    values = np.concatenate([means.to_numpy(float), list(known.values())])
-    every = pd.concat([shown, extra], ignore_index=True).fillna("–")
+    reference_values = {names[name]: value for name, value in lines.items()}
+    extra = pd.DataFrame(
+        [{"method": name, "test (%)": number(value), reach: "exact"} for name, value in reference_values.items()]
+    )
+    values = np.concatenate([means.to_numpy(float), list(reference_values.values())])
+    every = pd.concat([grid, extra], ignore_index=True).fillna("–")
     return every.iloc[np.argsort(-values, kind="stable")].reset_index(drop=True)
 
 

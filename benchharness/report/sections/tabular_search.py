@@ -48,7 +48,7 @@ def _told(evidence: Evidence, table: Table, feedback: Feedback, budget: float) -
         rows.append((name, SEEDS, visits, curves[name][:, -1].mean(), curves[name][:, -1].std(ddof=1)))
     frame = pd.DataFrame(rows, columns=["method", "n", "cells", "mean", "std"])
     pairs = zip(frame["mean"], frame["std"], strict=True)
-    shown = pd.DataFrame(
+    grid = pd.DataFrame(
         {
             "search": frame["method"],
             "seeds": frame["n"].astype(str),
@@ -64,6 +64,6 @@ def _told(evidence: Evidence, table: Table, feedback: Feedback, budget: float) -
     info = plots.anytime.data(seconds, curves, table.optimum(evidence.dataset, "test").accuracy, evidence.name)
     caption = "What searches of the table alone would derive if stopped then; bands: 10th to 90th percentile of seeds."
     return [
-        TableBlock(f"alone{evidence.slug}", f"Searches of the table alone, {evidence.dataset}", frame, shown, note),
+        TableBlock(f"alone{evidence.slug}", f"Searches of the table alone, {evidence.dataset}", frame, grid, note),
         FigureBlock(f"anytime{evidence.slug}", caption, partial(figure_of, plots.anytime.draw, info)),
     ]

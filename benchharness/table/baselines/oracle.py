@@ -70,7 +70,7 @@ def feedback_of(table: Table, dataset: str) -> Feedback:
     if not table.complete:
         raise UserError(f"table {table.about['name']!r} holds {len(table)} of {SIZE:,} architectures; all are needed")
     by_code = np.argsort(codes(table.ops))
-    whole = table.epochs(dataset)
-    epochs = min((one.epochs for one in table.figures() if one[:2] == (dataset, "valid")), default=whole)
+    full_epochs = table.epochs(dataset)
+    epochs = min((metric.epochs for metric in table.figures() if metric[:2] == (dataset, "valid")), default=full_epochs)
     accuracy = table.accuracy(None, dataset, "valid", epochs)
-    return Feedback(accuracy[by_code], table.train_seconds(dataset)[by_code] * epochs / whole)
+    return Feedback(accuracy[by_code], table.train_seconds(dataset)[by_code] * epochs / full_epochs)

@@ -27,8 +27,8 @@ def evolution(ask: Ask, random: np.random.Generator, population: int = 10, sampl
         if len(living) < population:
             cell = random_cell(random)
         else:
-            drawn = random.choice(population, sample, replace=False)
-            cell = mutated(max(living[int(one)] for one in drawn)[1], random)
+            positions = random.choice(population, sample, replace=False)
+            cell = mutated(max(living[int(position)] for position in positions)[1], random)
         living.append((ask(cell), cell))
         if len(living) > population:
             living.popleft()
@@ -54,22 +54,22 @@ def reinforce(ask: Ask, random: np.random.Generator, rate: float = 0.01, decay: 
 
 def local_search(ask: Ask, random: np.random.Generator) -> None:
     """Hill climbing (White, Nolen & Savani, UAI 2021): to the best neighbour while one is better, then anew."""
-    known: dict[Arch, float] = {}
+    accuracies: dict[Arch, float] = {}
 
     def value(cell: Arch) -> float:
-        if cell not in known:
-            known[cell] = ask(cell)
-        return known[cell]
+        if cell not in accuracies:
+            accuracies[cell] = ask(cell)
+        return accuracies[cell]
 
-    while len(known) < SIZE:
-        here = random_cell(random)
+    while len(accuracies) < SIZE:
+        current = random_cell(random)
         while True:
-            nearby = list(neighbours(here))
+            nearby = list(neighbours(current))
             random.shuffle(nearby)
-            best = max([here, *nearby], key=value)
-            if value(best) <= value(here):
+            best = max([current, *nearby], key=value)
+            if value(best) <= value(current):
                 break
-            here = best
+            current = best
 
 
 SEARCHES: Final[Mapping[str, Search]] = {
@@ -100,5 +100,5 @@ def neighbours(cell: Arch) -> Iterator[Arch]:
 
 def drawn_ops(chances: Float[np.ndarray, "edges ops"], random: np.random.Generator) -> Int[np.ndarray, "edges"]:
     """One operation per edge, drawn with the probabilities `chances`."""
-    passed = random.random((len(chances), 1)) >= chances.cumsum(1)
-    return np.minimum(passed.sum(1), chances.shape[1] - 1)
+    is_above = random.random((len(chances), 1)) >= chances.cumsum(1)
+    return np.minimum(is_above.sum(1), chances.shape[1] - 1)

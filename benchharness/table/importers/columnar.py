@@ -76,7 +76,7 @@ def read_as(path: Path, name: str, columns: Mapping[str, str] | None = None) -> 
     runs = {key: _padded(rows[column]) for key, column in runs_in(names).items()}
     for key, values in (*means.items(), *runs.items()):
         _check_percent(key, values, path)
-    about = {
+    description = {
         "name": name,
         "version": "1.1" if name == nas_bench_201.NAME else "1",
         "source": path.name,
@@ -84,9 +84,9 @@ def read_as(path: Path, name: str, columns: Mapping[str, str] | None = None) -> 
     }
     seconds = {key: floats(rows[column]) for key, column in seconds_in(names).items()}
     if set(COSTS) <= set(names):
-        nas_bench_201.check_costs(ops, about, *(floats(rows[column]) for column in COSTS))
+        nas_bench_201.check_costs(ops, description, *(floats(rows[column]) for column in COSTS))
     notes = [*_numbering(rows, numbers, ops), *_parts(means, runs)]
-    table = build_table(about | ({"note": "; ".join(notes)} if notes else {}), ops, means, runs, seconds)
+    table = build_table(description | ({"note": "; ".join(notes)} if notes else {}), ops, means, runs, seconds)
     return nas_bench_201.checked(table)
 
 
@@ -139,10 +139,12 @@ def _numbering(rows: "pd.DataFrame", numbers: Any, ops: Any) -> list[str]:
     """Notes for the reader on how the file names its architectures."""
     notes = []
     if "arch" in rows and numbers is not None:
-        own = space.indices()[np.ravel_multi_index(tuple(ops.T), (len(space.OPS),) * len(space.EDGES))]
-        if (wrong := int((own != numbers).sum())) > 0:
-            where = f"in {wrong:,} of {len(own):,} rows"
-            notes.append(f"the file's column `index` is not the benchmark's {where}; architectures are numbered anew")
+        own_numbers = space.indices()[np.ravel_multi_index(tuple(ops.T), (len(space.OPS),) * len(space.EDGES))]
+        if (wrong_count := int((own_numbers != numbers).sum())) > 0:
+            rows_text = f"in {wrong_count:,} of {len(own_numbers):,} rows"
+            notes.append(
+                f"the file's column `index` is not the benchmark's {rows_text}; architectures are numbered anew"
+            )
     if "arch" in rows and is_naslib(str(rows["arch"].iloc[0])):
         notes.append("architectures were given as NASLib's operation numbers")
     return notes
@@ -166,12 +168,12 @@ def _padded(column: "pd.Series[Any]") -> Any:
         runs = [np.array(row, float).reshape(-1) for row in lists]
     except (ValueError, TypeError) as error:
         raise UserError(f"column {column.name!r} is not of lists of numbers: {str(error)[:80]}") from None
-    padded = np.full((len(runs), max((len(values) for values in runs), default=0)), np.nan)
-    if padded.shape[1] > _RUNS_LIMIT:
-        raise UserError(f"column {column.name!r} has {padded.shape[1]} training runs; at most {_RUNS_LIMIT} are read")
-    for row, values in zip(padded, runs, strict=True):
+    array = np.full((len(runs), max((len(values) for values in runs), default=0)), np.nan)
+    if array.shape[1] > _RUNS_LIMIT:
+        raise UserError(f"column {column.name!r} has {array.shape[1]} training runs; at most {_RUNS_LIMIT} are read")
+    for row, values in zip(array, runs, strict=True):
         row[: len(values)] = values
-    return padded
+    return array
 
 
 def _parts(means: dict[Metric, Any], by_seed: dict[Metric, Any]) -> list[str]:

@@ -23,8 +23,8 @@ _RUNS: Final = {"run_id", "seed"}
 def recognises(path: Path) -> str | None:
     """The file's own name where `path` has architectures and columns that are called as costs are, else None."""
     names = names_in(path, _known)
-    named = bool(names & set(_OURS)) and not names & _RUNS and any(map(measure_of, names))
-    return frames.stem(path) if named else None
+    is_cost_frame = bool(names & set(_OURS)) and not names & _RUNS and any(map(measure_of, names))
+    return frames.stem(path) if is_cost_frame else None
 
 
 def read_source(path: Path) -> Costs:
@@ -38,21 +38,21 @@ def read_as(path: Path, name: str, unit: str = "") -> Costs:
     Architectures are those of the column `arch`, in any spelling, else those of the column `index`. Raises `UserError`
     if a column is missing or holds nothing positive, a value is no number, or an architecture comes twice.
     """
-    given = measured_in(unit) if unit else None
-    frame = frames.read_frame(path, lambda column: bool(given) or _known(column))
+    stated_measure = measured_in(unit) if unit else None
+    frame = frames.read_frame(path, lambda column: bool(stated_measure) or _known(column))
     if not set(_OURS) & set(frame):
         raise UserError(f"{path} has no column `arch` or `index` that says which architectures the costs are of")
-    measures = _measures({str(name): column.dtype.kind for name, column in frame.items()}, given)
+    measures = _measures({str(name): column.dtype.kind for name, column in frame.items()}, stated_measure)
     if not 0 < len(measures) <= MOST:
         raise UserError(f"{path} has {len(measures) or 'no'} columns of costs; name their unit with `--unit`")
     ops = ops_in(frame, numbers_in(frame, path))
-    places = space.indices()[codes(ops)]
-    if len(np.unique(places)) < len(places):
+    positions = space.indices()[codes(ops)]
+    if len(np.unique(positions)) < len(positions):
         raise UserError(f"{path} has an architecture twice")
     columns = []
     for column, measure in measures.items():
         values = np.full(space.SIZE, np.nan)
-        values[places] = floats(frame[column])
+        values[positions] = floats(frame[column])
         if not (np.isfinite(values) & (values > 0)).any():
             raise UserError(f"column {column!r} of {path} holds no positive number, and so no cost")
         columns.append(Cost(column, measure, path.name, values))
@@ -63,7 +63,7 @@ def _known(column: str) -> bool:
     return column in (*_OURS, *_RUNS) or measure_of(column) is not None
 
 
-def _measures(kinds: Mapping[str, str], given: Measure | None) -> dict[str, Measure]:
-    if given:
-        return {name: given for name, kind in kinds.items() if name not in _OURS and kind in "iuf"}
+def _measures(kinds: Mapping[str, str], stated_measure: Measure | None) -> dict[str, Measure]:
+    if stated_measure:
+        return {name: stated_measure for name, kind in kinds.items() if name not in _OURS and kind in "iuf"}
     return {name: measure for name in kinds if (measure := measure_of(name))}

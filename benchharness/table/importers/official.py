@@ -72,11 +72,11 @@ def read_as(path: Path, name: str) -> Table:
         raise UserError(f"{path} holds no file of an architecture, such as 000000.pickle.pbz2")
     if path.is_dir() and _is_of_sizes(_files(path)):
         raise UserError(f"{path} is NATS-Bench's size search space; the topology space (NATS-tss) is NAS-Bench-201's")
-    gathered = Gathered()
+    gathering = Gathered()
     for index, states in with_bar(entries(path), space.SIZE, f"reading {path.name}"):
-        gathered.add(index, states)
+        gathering.add(index, states)
     version = _VERSION.search(path.name)
-    table = gathered.finish(name, version[0] if version else "unknown", path.name)
+    table = gathering.finish(name, version[0] if version else "unknown", path.name)
     if name == NAME and not table.complete:
         problem = f"{path} holds {len(table)} of the {space.SIZE:,} architectures of NAS-Bench-201"
         raise UserError(f"{problem}; import it under another name (`--name`)")
@@ -115,30 +115,32 @@ def entries(path: Path) -> Iterator[tuple[Any, Any]]:
     elif without_copy_suffix(path.name).lower().endswith(_COMPRESSED):
         yield from _members(path)
     else:
-        with _opened(path) as opened:
-            yield from pickles.stream(opened, path, "arch2infos")
+        with _opened(path) as stream_of_file:
+            yield from pickles.stream(stream_of_file, path, "arch2infos")
             # Other pickles follow the one in an old .pth, so only newer forms have to end here.
-            if not without_copy_suffix(path.name).lower().endswith(".pth") or isinstance(opened, zipfile.ZipExtFile):
-                archives.drain(opened)
+            if not without_copy_suffix(path.name).lower().endswith(".pth") or isinstance(
+                stream_of_file, zipfile.ZipExtFile
+            ):
+                archives.drain(stream_of_file)
 
 
-def _one(packed: io.BufferedIOBase, where: object) -> dict[Any, Any]:
+def _one(compressed: io.BufferedIOBase, source: object) -> dict[Any, Any]:
     """The states of one architecture, unpacked no further than any needs."""
     try:
-        with packed, bz2.BZ2File(packed) as file:
+        with compressed, bz2.BZ2File(compressed) as file:
             data = read_up_to(file, _ONE_FILE_BYTES + 1)
     except (OSError, EOFError, ValueError) as error:
-        raise UserError(f"{where} is no bzip2 file, or a damaged one ({error})") from None
+        raise UserError(f"{source} is no bzip2 file, or a damaged one ({error})") from None
     if len(data) > _ONE_FILE_BYTES:
-        raise UserError(f"{where} unpacks to more than {_ONE_FILE_BYTES} bytes")
-    return pickles.read_pickle(data, where)
+        raise UserError(f"{source} unpacks to more than {_ONE_FILE_BYTES} bytes")
+    return pickles.read_pickle(data, source)
 
 
 def _members(path: Path) -> Iterator[tuple[Any, Any]]:
     """The files of an archive of the folder, in its order; nothing is unpacked to disk."""
-    for place, read_file in archives.members(path, _MEMBERS_LIMIT, _ONE_FILE_BYTES):
-        if match := _FILE.fullmatch(place.name):
-            yield int(match[1]), _one(io.BytesIO(read_file()), f"{path}: {place.name}")
+    for name, read_file in archives.members(path, _MEMBERS_LIMIT, _ONE_FILE_BYTES):
+        if match := _FILE.fullmatch(name.name):
+            yield int(match[1]), _one(io.BytesIO(read_file()), f"{path}: {name.name}")
 
 
 @contextmanager
@@ -147,8 +149,8 @@ def _opened(path: Path) -> Iterator[io.BufferedIOBase]:
     try:
         with open_file(path, SOURCE_BYTES) as file:
             if without_copy_suffix(path.name).lower().endswith(".pbz2"):
-                with bz2.open(file, "rb") as unpacked:
-                    yield unpacked
+                with bz2.open(file, "rb") as stream:
+                    yield stream
             elif zipfile.is_zipfile(file):
                 with zipfile.ZipFile(file) as archive:
                     names = [name for name in archive.namelist() if PurePosixPath(name).name == "data.pkl"]
@@ -168,11 +170,11 @@ def _skip_heads(file: io.BufferedIOBase) -> None:
     if not head.startswith(_MAGIC):
         file.seek(0)
         return
-    places = io.BytesIO(head)
+    heads = io.BytesIO(head)
     try:
         for _ in range(3):
-            for _ in pickletools.genops(places):
+            for _ in pickletools.genops(heads):
                 pass
     except (ValueError, IndexError, UnicodeDecodeError):
         raise UserError("it does not begin like a file that torch wrote") from None
-    file.seek(places.tell())
+    file.seek(heads.tell())

@@ -46,13 +46,13 @@ class Gathered:
         if type(index) is not int or not 0 <= index < space.SIZE or self._held[index]:
             raise UserError(f"architecture {str(index)[:40]!r} is no index of the benchmark, or comes twice")
         try:
-            known = {EPOCHS[name]: state for name, state in states.items() if name in EPOCHS}
-            arch = space.from_string(next(iter(known.values()))["arch_str"])
-            if any(space.from_string(state["arch_str"]) != arch for state in known.values()):
+            states_by_epochs = {EPOCHS[name]: state for name, state in states.items() if name in EPOCHS}
+            arch = space.from_string(next(iter(states_by_epochs.values()))["arch_str"])
+            if any(space.from_string(state["arch_str"]) != arch for state in states_by_epochs.values()):
                 raise UserError("its trainings are of different architectures")
-            if index != (own := int(space.indices()[space.to_code(arch)])):
-                raise UserError(f"{space.to_string(arch)} is architecture {own} of the benchmark")
-            for epochs, state in known.items():
+            if index != (expected_index := int(space.indices()[space.to_code(arch)])):
+                raise UserError(f"{space.to_string(arch)} is architecture {expected_index} of the benchmark")
+            for epochs, state in states_by_epochs.items():
                 self._add(index, arch, epochs, state["all_results"])
         except UserError as error:
             raise UserError(f"architecture {index}: {error}") from None
@@ -67,7 +67,7 @@ class Gathered:
         figures = sorted({metric for metric, _ in self._runs}, key=lambda metric: (-metric.epochs, metric))
         seeds = {epochs: self._seeds(epochs) for epochs in {metric.epochs for metric in figures}}
         by_seed = {metric: self._by_seed(metric, seeds[metric.epochs])[rows] for metric in figures}
-        about = {
+        description = {
             "name": name,
             "version": version,
             "source": source,
@@ -76,7 +76,7 @@ class Gathered:
         }
         means = {metric: _mean(runs) for metric, runs in by_seed.items()}
         times = {key: column[rows] for key, column in self._times.items()}
-        return build_table(about, self._ops[rows], means, by_seed, times)
+        return build_table(description, self._ops[rows], means, by_seed, times)
 
     def _add(self, index: int, arch: space.Arch, epochs: int, trials: Any) -> None:
         for trained_on in _TRAINED_ON:
@@ -92,16 +92,16 @@ class Gathered:
         if type(seed) is not int or trial["epochs"] != epochs:
             raise UserError(f"a training of {str(trial['epochs'])[:20]} epochs, seed {str(seed)[:20]}")
         for measured_on in {key.partition("@")[0] for key in trial["eval_acc1es"]}:
-            place = FIGURES.get((trained_on, measured_on))
+            figure = FIGURES.get((trained_on, measured_on))
             value = trial["eval_acc1es"].get(f"{measured_on}@{epochs - 1}")
-            if place is not None and value is not None:
+            if figure is not None and value is not None:
                 if not 0 <= value <= 100:
                     raise UserError(f"its accuracy on {measured_on} is not in percent, but {value:g}")
-                column = self._runs.setdefault((Metric(*place, epochs), seed), None)
+                column = self._runs.setdefault((Metric(*figure, epochs), seed), None)
                 if column is None:
                     if len(self._seeds(epochs)) > _SEEDS_LIMIT:
                         raise UserError(f"more than {_SEEDS_LIMIT} training seeds")
-                    column = self._runs[Metric(*place, epochs), seed] = _column()
+                    column = self._runs[Metric(*figure, epochs), seed] = _column()
                 column[index] = value
 
     def _add_seconds(self, index: int, epochs: int, trained_on: str, trials: list[Any]) -> None:
@@ -114,7 +114,7 @@ class Gathered:
 
     def _by_seed(self, metric: Metric, seeds: list[int]) -> Any:
         """A column a seed, up to the last one that any architecture was trained with."""
-        last = max(place for place, seed in enumerate(seeds) if (metric, seed) in self._runs)
+        last = max(position for position, seed in enumerate(seeds) if (metric, seed) in self._runs)
         return np.stack([self._runs.get((metric, seed), _column()) for seed in seeds[: last + 1]], axis=1)
 
 
