@@ -159,7 +159,7 @@ _LATER: Final = ("period", "last_affine", "cells_apart", "cell_batch", "cell_aug
 
 
 def for_method(settings: SearchConfig, method: str, changed_keys: Collection[str] = ()) -> SearchConfig:
-    """`settings` for `method`: settings that are neither changed nor in `changed_keys` get the preset's for that method.
+    """`settings` for `method`: those that are neither changed nor in `changed_keys` get the preset's for that method.
 
     The result has the name of the preset that it equals, if there is one. Raises `UserError` if settings contradict
     each other.

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from timing import Figures, medians, parser, told
+from timing import Figures, medians, parser, write_report
 from torch import nn
 from torch.nn import functional as F
 
@@ -28,21 +28,21 @@ PLACES = {".": "xautodl.models.cell_searchs.search_model_darts", "lib": "models.
 
 def main() -> None:
     """Time weight and alpha half-steps of both supernets in turns and print the ratios."""
-    asked = parser(__doc__, 7)
-    asked.add_argument("checkout", type=Path)
-    asked.add_argument("--commit", help="of the checkout, where it is no git repository")
-    asked.add_argument("--channels", type=int, default=16)
-    asked.add_argument("--cells", type=int, default=5)
-    asked.add_argument("--batch", type=int, default=64)
-    asked.add_argument("--threads", type=int, default=torch.get_num_threads())
-    asked.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    args = asked.parse_args()
+    options = parser(__doc__, 7)
+    options.add_argument("checkout", type=Path)
+    options.add_argument("--commit", help="of the checkout, where it is no git repository")
+    options.add_argument("--channels", type=int, default=16)
+    options.add_argument("--cells", type=int, default=5)
+    options.add_argument("--batch", type=int, default=64)
+    options.add_argument("--threads", type=int, default=torch.get_num_threads())
+    options.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    args = options.parse_args()
     args.commit = args.commit or commit_of(args.checkout)
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     theirs = network_of(args.checkout)(args.channels, args.cells, 4, 10, list(OPS), False, True).to(args.device)
     ours = Supernet(10, args.channels, args.cells).to(args.device)
-    told(
+    write_report(
         {**steps(ours, theirs, args), "sizes": sizes(ours, theirs)}.items(),
         {**vars(args), "checkout": "AutoDL-Projects"},
         args.out,
@@ -54,16 +54,16 @@ def network_of(checkout: Path) -> Callable[..., nn.Module]:
     for folder, module in PLACES.items():
         if (checkout / folder / module.replace(".", "/")).with_suffix(".py").is_file():
             sys.path.insert(0, str(checkout / folder))
-            found: Callable[..., nn.Module] = import_module(module).TinyNetworkDarts
-            return found
+            network: Callable[..., nn.Module] = import_module(module).TinyNetworkDarts
+            return network
     sys.exit(f"{checkout} is no checkout of AutoDL-Projects: {' and '.join(PLACES.values())} are missing")
 
 
 def commit_of(checkout: Path) -> str | None:
     """The commit that `checkout` is at, None where git does not know."""
     command = ["git", "-C", str(checkout), "rev-parse", "HEAD"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or None
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    return process.stdout.strip() or None
 
 
 def steps(ours: Supernet, theirs: Any, args: argparse.Namespace) -> dict[str, Figures]:
@@ -71,18 +71,23 @@ def steps(ours: Supernet, theirs: Any, args: argparse.Namespace) -> dict[str, Fi
     images = torch.randn(args.batch, 3, 32, 32, device=args.device)
     labels = torch.randint(10, (args.batch,), device=args.device)
     alpha = torch.zeros(len(EDGES), len(OPS), device=args.device, requires_grad=True)
-    ways: dict[str, Callable[[], object]] = {
+    acts: dict[str, Callable[[], object]] = {
         "weights": lambda: F.cross_entropy(ours(images, alpha.detach().softmax(-1)), labels).backward(),
         "alpha": lambda: torch.autograd.grad(F.cross_entropy(ours(images, alpha.softmax(-1)), labels), alpha),
         "theirs": lambda: F.cross_entropy(theirs(images)[1], labels).backward(),
     }
     with arithmetic("float32", labels.device):  # on a GPU torch by itself would let both fall to TF32
-        seconds = medians(ways, args.repeats, args.clock)
-    one, both = seconds["theirs"], {"ours": seconds["weights"] + seconds["alpha"], "theirs": 2 * seconds["theirs"]}
-    found = {f"{name} half-step": {"ours": seconds[name], "theirs": one} for name in ("weights", "alpha")}
+        seconds = medians(acts, args.repeats, args.clock)
+    their_seconds, step_seconds = (
+        seconds["theirs"],
+        {"ours": seconds["weights"] + seconds["alpha"], "theirs": 2 * seconds["theirs"]},
+    )
+    half_steps = {
+        f"{name} half-step": {"ours": seconds[name], "theirs": their_seconds} for name in ("weights", "alpha")
+    }
     return {
-        name: {**part, "theirs over ours": part["theirs"] / part["ours"]}
-        for name, part in {**found, "step": both}.items()
+        name: {**figures, "theirs over ours": figures["theirs"] / figures["ours"]}
+        for name, figures in {**half_steps, "step": step_seconds}.items()
     }
 
 

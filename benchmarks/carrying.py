@@ -37,7 +37,7 @@ def pack(data: Path | None, archives: Path | None) -> None:
     subprocess.run([*pip, *platforms, "-d", str(first), *WHEELS], check=True)
     room = TRAVELS_BYTES - tree_bytes()
     if data:
-        split(data, room)
+        split_data(data, room)
     for folder in sorted(CARRIED.iterdir()):
         size = size_of(folder)
         print(f"{folder.relative_to(ROOT)}: {size / 2**20:.1f} MiB, to be carried with one command")
@@ -47,8 +47,8 @@ def pack(data: Path | None, archives: Path | None) -> None:
 
 def tree_bytes() -> int:
     """Of the files that travel with every command: those that git knows, and new ones that it does not ignore."""
-    words = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(words, capture_output=True, check=True).stdout.decode().split("\0")
+    command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(command, capture_output=True, check=True).stdout.decode().split("\0")
     return sum((ROOT / name).stat().st_size for name in names if name and (ROOT / name).is_file())
 
 
@@ -57,16 +57,16 @@ def size_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
-def split(data: Path, room: int) -> None:
+def split_data(data: Path, room: int) -> None:
     """The folder `data` in numbered pieces, no folder of which has more than `room` bytes.
 
     Each piece says in its name how many there are.
     """
-    whole = CARRIED / "whole.tar"
-    with tarfile.open(whole, "w", dereference=True) as tar:
+    archive = CARRIED / "whole.tar"
+    with tarfile.open(archive, "w", dereference=True) as tar:
         tar.add(data, arcname=".")
-    content = whole.read_bytes()
-    whole.unlink()
+    content = archive.read_bytes()
+    archive.unlink()
     cuts = [0, *range(max(1, room - size_of(CARRIED / "1")), len(content), room), len(content)]
     for number, (start, stop) in enumerate(pairwise(cuts), 1):
         folder = CARRIED / str(number)
@@ -95,27 +95,27 @@ def unpack(device: str) -> None:
 
 def missing() -> str:
     """Which pieces of the data have not come yet, where some have; else empty."""
-    pieces = sorted(WORK.glob("data.tar.*"))
-    if not pieces:
+    parts = sorted(WORK.glob("data.tar.*"))
+    if not parts:
         return ""
-    here, total = {int(piece.name.split(".")[-2]) for piece in pieces}, int(pieces[0].name.split(".")[-1])
-    return ", ".join(str(number) for number in range(1, total + 1) if number not in here)
+    numbers, total = {int(piece.name.split(".")[-2]) for piece in parts}, int(parts[0].name.split(".")[-1])
+    return ", ".join(str(number) for number in range(1, total + 1) if number not in numbers)
 
 
 def assemble() -> None:
     """The data out of its pieces, as soon as all of them have come."""
-    pieces = sorted(WORK.glob("data.tar.*"))
-    if not pieces or missing():
+    parts = sorted(WORK.glob("data.tar.*"))
+    if not parts or missing():
         return
-    whole, data = WORK / "data.whole", WORK / "data.part"
-    with whole.open("wb") as file:
-        for piece in pieces:
-            file.write(piece.read_bytes())
+    archive, data = WORK / "data.whole", WORK / "data.part"
+    with archive.open("wb") as file:
+        for part in parts:
+            file.write(part.read_bytes())
     shutil.rmtree(data, ignore_errors=True)
-    with tarfile.open(whole) as tar:
+    with tarfile.open(archive) as tar:
         tar.extractall(data, filter="data")
     data.rename(WORK / "data")
-    for path in (whole, *pieces):  # only now, so that a command that is ended before goes on from here
+    for path in (archive, *parts):  # only now, so that a command that is ended before goes on from here
         path.unlink()
 
 
@@ -123,20 +123,20 @@ def archive(out: Path) -> None:
     """Put what there is so far into `out`: all but checkpoints, and the newest checkpoints of unfinished runs."""
     out.mkdir(parents=True, exist_ok=True)
     checkpoints = list((WORK / "results").rglob("checkpoint.pt")) if (WORK / "results").is_dir() else []
-    unfinished = [path for path in checkpoints if not (path.parent / "record.json").exists()]
+    unfinished_checkpoints = [path for path in checkpoints if not (path.parent / "record.json").exists()]
     small = [path for path in WORK.iterdir() if path.suffix in (".json", ".jsonl", ".txt") or path.name == "commit"]
     folders = [WORK / name for name in ("results", "reports") if (WORK / name).is_dir()]
     tarred(out / "evidence.tgz", [*small, *folders])
-    newest = sorted(unfinished, key=written, reverse=True)[:CHECKPOINTS]
+    newest = sorted(unfinished_checkpoints, key=modified_time, reverse=True)[:CHECKPOINTS]
     for number in range(1, CHECKPOINTS + 1):
-        place = out / f"checkpoint-{number}.tgz"
+        archive_path = out / f"checkpoint-{number}.tgz"
         if number <= len(newest):
-            tarred(place, [newest[number - 1]], whole=True)
+            tarred(archive_path, [newest[number - 1]], with_all=True)
         else:
-            place.unlink(missing_ok=True)
+            archive_path.unlink(missing_ok=True)
 
 
-def written(path: Path) -> float:
+def modified_time(path: Path) -> float:
     """When a file was last written to; 0 where it is gone meanwhile, as a run's checkpoint that is replaced."""
     try:
         return path.stat().st_mtime
@@ -144,19 +144,19 @@ def written(path: Path) -> float:
         return 0.0
 
 
-def tarred(archive: Path, paths: Sequence[Path], whole: bool = False) -> None:
-    """An archive of `paths`, named as under runs/gpu; without checkpoints and locks unless `whole`."""
+def tarred(archive: Path, paths: Sequence[Path], with_all: bool = False) -> None:
+    """An archive of `paths`, named as under runs/gpu; without checkpoints and locks unless `with_all`."""
 
-    def wanted(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    def entry_to_pack(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
         name = Path(entry.name).name
         passing = name.startswith("checkpoint") or name.endswith((".tmp", ".lock"))
-        return entry if whole or not passing else None
+        return entry if with_all or not passing else None
 
-    part = archive.with_suffix(".part")
-    with tarfile.open(part, "w:gz") as tar:
+    temporary = archive.with_suffix(".part")
+    with tarfile.open(temporary, "w:gz") as tar:
         for path in paths:
             try:
-                tar.add(path, arcname=str(path.relative_to(WORK)), filter=wanted)
+                tar.add(path, arcname=str(path.relative_to(WORK)), filter=entry_to_pack)
             except FileNotFoundError:  # a search goes on meanwhile, and replaces what it writes
                 continue
-    part.replace(archive)
+    temporary.replace(archive)

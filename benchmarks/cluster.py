@@ -39,26 +39,26 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="also write the figures here, as JSON")
     args = parser.parse_args()
     suite = Suite(args.methods, args.seeds, "cifar10", "cpu", SETTINGS, "speed")
-    found = [measured(suite, workers) for _ in range(args.turns) for workers in (1, 2)]
-    walls = {count: min(one["wall_seconds"] for one in found if one["workers"] == count) for count in (1, 2)}
-    told = {"speed_up": walls[1] / walls[2], "turns": found, "settings": SETTINGS, "searches": args.seeds}
-    print(f"speed-up of two workers over one, best of {args.turns} turns each: {told['speed_up']:.2f}")
+    turns = [measure(suite, workers) for _ in range(args.turns) for workers in (1, 2)]
+    walls = {count: min(turn["wall_seconds"] for turn in turns if turn["workers"] == count) for count in (1, 2)}
+    report = {"speed_up": walls[1] / walls[2], "turns": turns, "settings": SETTINGS, "searches": args.seeds}
+    print(f"speed-up of two workers over one, best of {args.turns} turns each: {report['speed_up']:.2f}")
     if args.out:
-        args.out.write_text(json.dumps({**told, "environment": describe()}, indent=1) + "\n")
+        args.out.write_text(json.dumps({**report, "environment": describe()}, indent=1) + "\n")
 
 
-def measured(suite: Suite, count: int) -> dict[str, float]:
+def measure(suite: Suite, count: int) -> dict[str, float]:
     """Seconds of the wall clock and of the workers' processors for all searches, the workers being warm."""
     with cluster(count) as (address, workers), tempfile.TemporaryDirectory() as scratch:
-        before, started = spent(workers), time.perf_counter()
+        before, start = seconds_spent(workers), time.perf_counter()
         means = RunOptions(executor="dask", scheduler=address, return_results=True)
         outcomes = list(perform(plan_of(suite), Store(Path(scratch), "speed"), means))
-        wall, used = time.perf_counter() - started, spent(workers) - before
+        wall, used = time.perf_counter() - start, seconds_spent(workers) - before
     assert {outcome.state for outcome in outcomes} == {"done"}, outcomes
-    found = {"workers": count, "wall_seconds": wall, "processor_seconds": used, "load_average": os.getloadavg()[0]}
-    found["processors_used"] = used / wall
-    print(", ".join(f"{name} {value:.3g}" for name, value in found.items()), flush=True)
-    return found
+    figures = {"workers": count, "wall_seconds": wall, "processor_seconds": used, "load_average": os.getloadavg()[0]}
+    figures["processors_used"] = used / wall
+    print(", ".join(f"{name} {value:.3g}" for name, value in figures.items()), flush=True)
+    return figures
 
 
 @contextmanager
@@ -66,8 +66,8 @@ def cluster(count: int) -> Iterator[tuple[str, list[psutil.Process]]]:
     """The address of a new scheduler with `count` workers that have loaded torch, and their processes."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "scheduler.json"
-        words = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
-        processes = [started("scheduler", *words)]
+        options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
+        processes = [start_process("scheduler", *options)]
         try:
             while not (file.exists() and file.read_text().endswith("}")):  # it is there before it is written
                 time.sleep(0.1)
@@ -82,7 +82,7 @@ def cluster(count: int) -> Iterator[tuple[str, list[psutil.Process]]]:
                 "--local-directory",
                 folder,
             ]
-            processes += [started("worker", address, *more) for _ in range(count)]
+            processes += [start_process("worker", address, *more) for _ in range(count)]
             with Client(address, set_as_default=False) as client:
                 client.wait_for_workers(count)
                 client.run(_load)
@@ -93,14 +93,14 @@ def cluster(count: int) -> Iterator[tuple[str, list[psutil.Process]]]:
                 process.wait()
 
 
-def started(kind: str, *words: str) -> "subprocess.Popen[bytes]":
+def start_process(kind: str, *options: str) -> "subprocess.Popen[bytes]":
     """`dask scheduler` or `dask worker` as a process of its own, one that knows this repository."""
     path = str(Path(__file__).parents[1])
-    command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *words]
+    command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *options]
     return subprocess.Popen(command, env={**os.environ, **ONE_THREAD, "PYTHONPATH": path}, stderr=subprocess.DEVNULL)
 
 
-def spent(processes: list[psutil.Process]) -> float:
+def seconds_spent(processes: list[psutil.Process]) -> float:
     """Processor seconds of these processes so far."""
     return sum(sum(process.cpu_times()[:2]) for process in processes)
 

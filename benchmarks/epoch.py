@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Iterator
 
 import torch
-from timing import Figures, dataset, of_searches, parser, timed, told
+from timing import Figures, dataset, of_searches, parser, timed, write_report
 
 from benchharness.config import protocol
 from benchharness.data import load_images
@@ -23,11 +23,11 @@ from benchharness.search.loop import Search
 
 def main() -> None:
     """Train every method for some epochs and print seconds an epoch and images a second."""
-    asked = of_searches(parser(__doc__, 5))
-    asked.add_argument("--methods", default="darts,snas,drnas,gdas")
-    asked.add_argument("--threads", type=int, default=torch.get_num_threads())
-    asked.add_argument("--graphs", action="store_true", help="on a GPU: epochs of recorded steps too")
-    args = asked.parse_args()
+    options = of_searches(parser(__doc__, 5))
+    options.add_argument("--methods", default="darts,snas,drnas,gdas")
+    options.add_argument("--threads", type=int, default=torch.get_num_threads())
+    options.add_argument("--graphs", action="store_true", help="on a GPU: epochs of recorded steps too")
+    args = options.parse_args()
     cuda_graphs.check_device(args.graphs, args.device)
     args.dataset = dataset(args.dataset)
     torch.set_num_threads(args.threads)
@@ -37,32 +37,36 @@ def main() -> None:
     device = torch.device(args.device)
     searches = {job.base.method: Search(job.base, images, device) for job in jobs}
     if args.graphs:
-        recorded = {job.base.method: Search(job.base, images, device, recorder=CudaRecorder(device)) for job in jobs}
-        searches |= {f"{name}, graphs": search for name, search in recorded.items()}
-    told(measured(searches, args), vars(args), args.out)
+        graph_searches = {
+            job.base.method: Search(job.base, images, device, recorder=CudaRecorder(device)) for job in jobs
+        }
+        searches |= {f"{name}, graphs": search for name, search in graph_searches.items()}
+    write_report(figures_by_method(searches, args), vars(args), args.out)
 
 
-def measured(searches: dict[str, Search], args: argparse.Namespace) -> Iterator[tuple[str, Figures]]:
+def figures_by_method(searches: dict[str, Search], args: argparse.Namespace) -> Iterator[tuple[str, Figures]]:
     """What is known of each search after each of its epochs but the first."""
-    found: dict[str, Figures] = {}
+    figures_so_far: dict[str, Figures] = {}
     seconds: dict[str, list[float]] = {name: [] for name in searches}
     for turn in range(args.repeats + 1):
         for name, search in searches.items():
-            taken = timed(search.run_epoch, args.clock)
+            epoch_seconds = timed(search.run_epoch, args.clock)
             if not turn:
                 continue
-            seconds[name].append(taken)
-            found[name] = figures(search, seconds[name])
-            if plain := found.get(name.removesuffix(", graphs")) if name.endswith(", graphs") else None:
-                found[name]["times as fast"] = plain["seconds an epoch"] / found[name]["seconds an epoch"]
-            yield name, found[name]
+            seconds[name].append(epoch_seconds)
+            figures_so_far[name] = figures(search, seconds[name])
+            if base := figures_so_far.get(name.removesuffix(", graphs")) if name.endswith(", graphs") else None:
+                figures_so_far[name]["times as fast"] = (
+                    base["seconds an epoch"] / figures_so_far[name]["seconds an epoch"]
+                )
+            yield name, figures_so_far[name]
 
 
 def figures(search: Search, seconds: list[float]) -> Figures:
     """Median seconds an epoch, the spread, and images a second, those met for alpha counted with the others."""
-    median, met = statistics.median(seconds), search.stream.steps * search.settings.batch * 2
+    median, images_seen = statistics.median(seconds), search.stream.steps * search.settings.batch * 2
     spread = {"fastest": min(seconds), "slowest": max(seconds)}
-    return {"seconds an epoch": median, **spread, "images a second": met / median}
+    return {"seconds an epoch": median, **spread, "images a second": images_seen / median}
 
 
 if __name__ == "__main__":

@@ -41,8 +41,8 @@ def main() -> None:
     parser.add_argument("logs", type=Path)
     args = parser.parse_args()
     traces = [published(args.logs), *map(ours, args.runs)]
-    shared = min(len(trace.epochs) for trace in traces)
-    print("\n".join([*by_epoch(traces, shared), "", *by_edge(traces, shared)]))
+    epochs = min(len(trace.epochs) for trace in traces)
+    print("\n".join([*by_epoch(traces, epochs), "", *by_edge(traces, epochs)]))
 
 
 def published(logs: Path) -> Trace:

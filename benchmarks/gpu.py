@@ -27,7 +27,7 @@ from typing import Any, Final, NamedTuple
 
 import carrying
 from carrying import ROOT, WORK
-from gpu_plan import MORE, Step, filled, page, steps_of
+from gpu_plan import MORE, Step, filled_words, page, steps_of
 
 EVERY_SECONDS: Final = 30
 PATIENCE: Final = 4
@@ -37,7 +37,7 @@ ATTEMPTS: Final = 2
 
 def main() -> int:
     """Do what the command line asks for; gives the exit status."""
-    args = parsed()
+    args = arguments()
     patience = PATIENCE if args.small else 1
     if args.part == "pack":
         carrying.pack(args.data, args.archives)
@@ -54,7 +54,7 @@ def main() -> int:
     return all_of(steps, args, until)
 
 
-def parsed() -> argparse.Namespace:
+def arguments() -> argparse.Namespace:
     """What the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=("pack", "plan", "run"))
@@ -72,13 +72,13 @@ def parsed() -> argparse.Namespace:
 
 def all_of(steps: list[Step], args: argparse.Namespace, until: float) -> int:
     """Do what is left of the steps while there is time, first those not tried yet; gives the exit status."""
-    here: Counter[str] = Counter()
-    while step := following(steps, args.device, here, until):
-        if step.name != "device" and (lacking := carrying.missing()):
-            print(f"more to do: the data lacks its pieces {lacking}; carry them, with the same command")
+    attempts_here: Counter[str] = Counter()
+    while step := following(steps, args.device, attempts_here, until):
+        if step.name != "device" and (missing_parts := carrying.missing()):
+            print(f"more to do: the data lacks its pieces {missing_parts}; carry them, with the same command")
             return MORE
-        here[step.name] += 1
-        done(step, args, left(until))
+        attempts_here[step.name] += 1
+        run_step(step, args, seconds_left(until))
     ends = {step.name: attempts(step, args.device) for step in steps}
     for name, end in ends.items():
         print(f"{name}: {'done' if end is None else f'left, {end.failed} of {ATTEMPTS} attempts failed'}")
@@ -88,19 +88,19 @@ def all_of(steps: list[Step], args: argparse.Namespace, until: float) -> int:
     return 1 if any(ends.values()) else 0
 
 
-def left(until: float) -> float:
+def seconds_left(until: float) -> float:
     """Seconds that a step may take."""
     return until - time.monotonic() - 5
 
 
-def following(steps: list[Step], device: str, here: Mapping[str, int], until: float) -> Step | None:
+def following(steps: list[Step], device: str, attempts_here: Mapping[str, int], until: float) -> Step | None:
     """The next step that the time is enough for: of those tried least often the first, and none often in one command.
 
     So a search that has more to do leaves the other steps their turn.
     """
-    tried = [(end.tried, step) for step in steps if (end := attempts(step, device)) and end.failed < ATTEMPTS]
-    fits = [(times, step) for times, step in tried if left(until) >= min(step.least, step.seconds)]
-    fits = [(times, step) for times, step in fits if here.get(step.name, 0) < ATTEMPTS]
+    attempted = [(end.tried, step) for step in steps if (end := attempts(step, device)) and end.failed < ATTEMPTS]
+    fits = [(times, step) for times, step in attempted if seconds_left(until) >= min(step.least, step.seconds)]
+    fits = [(times, step) for times, step in fits if attempts_here.get(step.name, 0) < ATTEMPTS]
     return min(fits, key=lambda pair: pair[0])[1] if fits else None
 
 
@@ -113,40 +113,40 @@ class Attempts(NamedTuple):
 
 def attempts(step: Step, device: str) -> Attempts | None:
     """What steps.jsonl says of a step; None once it is done."""
-    lines = [line for line in noted() if line["step"] == step.name and line["device"] == device]
+    lines = [line for line in notes() if line["step"] == step.name and line["device"] == device]
     if any(line["exit"] in step.done for line in lines):
         return None
     cut_short = sum(line["exit"] is None and line["limit"] < step.seconds - 1 for line in lines)
     return Attempts(len(lines), len(lines) - cut_short - sum(line["exit"] == MORE for line in lines))
 
 
-def noted() -> list[dict[str, Any]]:
+def notes() -> list[dict[str, Any]]:
     """The lines of steps.jsonl; one that a kill has torn does not count."""
-    found = []
+    lines = []
     for line in (WORK / "steps.jsonl").read_text().splitlines() if (WORK / "steps.jsonl").exists() else ():
         with suppress(json.JSONDecodeError):
-            found.append(json.loads(line))
-    return found
+            lines.append(json.loads(line))
+    return lines
 
 
-def done(step: Step, args: argparse.Namespace, most: float) -> int | None:
+def run_step(step: Step, args: argparse.Namespace, most: float) -> int | None:
     """How a step ended; None where it took longer than it may, or than `most` seconds."""
-    limit, started = min(step.seconds, most), time.monotonic()
-    words = filled(step, args.jobs, limit)
+    limit, start = min(step.seconds, most), time.monotonic()
+    command = filled_words(step, args.jobs, limit)
     print(f"{step.name}: begins, for {limit:.0f} s at most", flush=True)
     with (WORK / f"{step.name}.txt").open("ab") as log:
-        log.write(f"$ {' '.join(words)}\n".encode())
+        log.write(f"$ {' '.join(command)}\n".encode())
         log.flush()
         process = subprocess.Popen(
-            words, cwd=ROOT, env=around(args), stdout=log, stderr=subprocess.STDOUT, process_group=0
+            command, cwd=ROOT, env=environment_of(args), stdout=log, stderr=subprocess.STDOUT, process_group=0
         )
     (WORK / "going").write_text(str(process.pid))
     try:
-        code = waited(process, started + limit, args.out)
+        code = wait_for(process, start + limit, args.out)
     finally:
         end(process.pid, process)  # also what it started and left, and where this script is to end itself
         (WORK / "going").unlink()
-    note(step, args.device, limit, code, time.monotonic() - started)
+    note(step, args.device, limit, code, time.monotonic() - start)
     print((WORK / f"{step.name}.txt").read_text(errors="replace")[-1500:], flush=True)
     carrying.archive(args.out)
     if step.name == "device" and code != 0:
@@ -154,7 +154,7 @@ def done(step: Step, args: argparse.Namespace, most: float) -> int | None:
     return code
 
 
-def waited(process: subprocess.Popen[bytes], until: float, out: Path) -> int | None:
+def wait_for(process: subprocess.Popen[bytes], until: float, out: Path) -> int | None:
     """The exit status of `process`, archiving meanwhile; None where its time is up."""
     archived = time.monotonic()
     while time.monotonic() < until:
@@ -182,12 +182,12 @@ def end(group: int, process: subprocess.Popen[bytes] | None = None) -> None:
 
 def end_leftover() -> None:
     """End the step that an earlier command of this script left going when it was killed."""
-    place = WORK / "going"
-    group = int(place.read_text()) if place.exists() and place.read_text().isdigit() else 0
+    note_path = WORK / "going"
+    group = int(note_path.read_text()) if note_path.exists() and note_path.read_text().isdigit() else 0
     if group and str(ROOT).encode() == Path(os.path.realpath(f"/proc/{group}/cwd")).as_posix().encode():
         print(f"ending process {group}, which an earlier command left")
         end(group)
-    place.unlink(missing_ok=True)
+    note_path.unlink(missing_ok=True)
 
 
 def note(step: Step, device: str, limit: float, code: int | None, seconds: float) -> None:
@@ -199,17 +199,17 @@ def note(step: Step, device: str, limit: float, code: int | None, seconds: float
     print(f"{step.name}: exit {code} after {seconds:.1f} of {limit:.0f} s", flush=True)
 
 
-def around(args: argparse.Namespace) -> dict[str, str]:
+def environment_of(args: argparse.Namespace) -> dict[str, str]:
     """The environment of every step: wheels and data that were carried, and the commit that this is of."""
     paths = [str(WORK / "site"), str(ROOT), os.environ.get("PYTHONPATH", "")]
-    given = {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONUNBUFFERED": "1", "DEVICE": args.device}
+    variables = {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONUNBUFFERED": "1", "DEVICE": args.device}
     if args.device == "cpu":
-        given |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}  # threads that wait would take their time
+        variables |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}  # threads that wait would take their time
     if (WORK / "data").is_dir():
-        given["BENCHHARNESS_DATA"] = str(WORK / "data")
+        variables["BENCHHARNESS_DATA"] = str(WORK / "data")
     if (WORK / "commit").is_file():
-        given["BENCHHARNESS_COMMIT"] = (WORK / "commit").read_text().strip()
-    return {**os.environ, **given}
+        variables["BENCHHARNESS_COMMIT"] = (WORK / "commit").read_text().strip()
+    return {**os.environ, **variables}
 
 
 if __name__ == "__main__":

@@ -38,44 +38,47 @@ class Words:
         self.graphs = () if self.cpu else ("--graphs",)
         self.searches = (*self.device, *(("--dataset", "digits", *SMALL) if args.small else ("--protocol", "drnas")))
 
-    def script(self, script: str, name: str, *words: str) -> tuple[str, ...]:
+    def script(self, script: str, name: str, *arguments: str) -> tuple[str, ...]:
         """A timing of the name `name`, whose figures are written under it."""
-        return sys.executable, f"benchmarks/{script}.py", *words, "--out", str(WORK / f"{name}.json")
+        return sys.executable, f"benchmarks/{script}.py", *arguments, "--out", str(WORK / f"{name}.json")
 
-    def step(self, name: str, *words: str) -> tuple[str, ...]:
+    def step(self, name: str, *arguments: str) -> tuple[str, ...]:
         """A timing of half-steps."""
         tiny = ("--channels", "2", "--cells", "1", "--batch", "4", "--threads", "1")
         size = (*tiny, "--repeats", "1") if self.small else ("--repeats", "7")
-        return self.script("step", name, *self.device, *size, *self.graphs, *words)
+        return self.script("step", name, *self.device, *size, *self.graphs, *arguments)
 
-    def run(self, *words: str) -> tuple[str, ...]:
+    def run(self, *arguments: str) -> tuple[str, ...]:
         """Searches of the suite, whose accuracies are looked up elsewhere."""
-        places = ("--out", str(WORK / "results"), "--reports", str(WORK / "reports"), "--no-training")
+        folders = ("--out", str(WORK / "results"), "--reports", str(WORK / "reports"), "--no-training")
         plan = ("--methods", "darts,ostr", "--seeds", "0", "--dataset", "digits", *SMALL, "epochs=3")
         suite = (*(plan if self.small else ()), "--suite", self.suite)
-        return sys.executable, "-m", "benchharness", "run", *suite, *words, *self.device, *self.graphs, *places
+        return sys.executable, "-m", "benchharness", "run", *suite, *arguments, *self.device, *self.graphs, *folders
 
 
 def steps_of(args: argparse.Namespace) -> Iterator[Step]:
     """All steps, the most telling first."""
     of = Words(args)
-    yield from right(of)
+    yield from checks_of_results(of)
     several = (*of.searches, *of.graphs, "--epochs", "1", "--repeats", "1", "--at-a-time")
-    numbers, what = "1,2" if of.small else "1,2,4", "searches an hour with 1, 2 and 4 processes at a time"
-    yield Step("several", of.script("several", "several", *several, numbers), 120, what, 60)
-    what = "the same for 4 under MPS, where there is one; the search takes the best of both"
-    yield Step("several-mps", (*MPS, *of.script("several", "several-mps", *several, numbers[-1])), 80, what, 40)
-    words, what = ("--jobs", "{jobs}", "--for", "{left}s"), f"the runs of {args.suite}; pauses before the time is up"
-    yield Step("search", ("{mps}", *of.run(*words)), args.seconds, what, 90)
+    numbers, purpose = "1,2" if of.small else "1,2,4", "searches an hour with 1, 2 and 4 processes at a time"
+    yield Step("several", of.script("several", "several", *several, numbers), 120, purpose, 60)
+    purpose = "the same for 4 under MPS, where there is one; the search takes the best of both"
+    yield Step("several-mps", (*MPS, *of.script("several", "several-mps", *several, numbers[-1])), 80, purpose, 40)
+    arguments, purpose = (
+        ("--jobs", "{jobs}", "--for", "{left}s"),
+        f"the runs of {args.suite}; pauses before the time is up",
+    )
+    yield Step("search", ("{mps}", *of.run(*arguments)), args.seconds, purpose, 90)
     yield from figures(of)
 
 
-def right(of: Words) -> Iterator[Step]:
+def checks_of_results(of: Words) -> Iterator[Step]:
     """Steps that show whether what is computed there is right, and how fast one step is."""
     yield Step("device", (sys.executable, "-c", SEEN.format(device=of.device[1])), 60, "CUDA is there, or nothing else")
     first = ("--methods", "darts", "--seeds", "0", "--jobs", "1", "--epochs-now", "1" if of.small else "2")
-    what = "two epochs of the first full-size search, to be held beside the published curve"
-    yield Step("first", of.run(*first), 90, what, 40, (0, MORE))
+    purpose = "two epochs of the first full-size search, to be held beside the published curve"
+    yield Step("first", of.run(*first), 90, purpose, 40, (0, MORE))
     more = ("-k", "logits and 1-softmax") if of.small else ("tests/search", "tests/models")
     tests = ("tests/search/test_on_gpu.py", *more)
     yield Step(
@@ -126,16 +129,16 @@ def page(steps: list[Step], seconds: float) -> Iterator[str]:
     """The plan as a table in Markdown: which minutes of which command each step has, at most."""
     yield "| command | minutes | step | what it gives | at most |"
     yield "| --- | --- | --- | --- | --- |"
-    command, begun = 1, 0.0
+    command, begin_seconds = 1, 0.0
     for step in steps:
         limit = min(step.seconds, seconds)
         if step.name == "search":  # it takes what is left of a command, if that is at least half of one
-            limit = seconds - begun if begun <= seconds / 2 else seconds
-        if begun + limit > seconds:
-            command, begun = command + 1, 0.0
-        span = f"{begun / 60:.1f}-{(begun + limit) / 60:.1f}"
+            limit = seconds - begin_seconds if begin_seconds <= seconds / 2 else seconds
+        if begin_seconds + limit > seconds:
+            command, begin_seconds = command + 1, 0.0
+        span = f"{begin_seconds / 60:.1f}-{(begin_seconds + limit) / 60:.1f}"
         yield f"| {command} | {span} | `{step.name}` | {step.what} | {limit:.0f} s |"
-        begun += limit
+        begin_seconds += limit
 
 
 class Way(NamedTuple):
@@ -150,16 +153,17 @@ def best_way() -> Way:
     rates: dict[Way, float] = {}
     for name in ("several", "several-mps"):
         with suppress(OSError, ValueError, KeyError):
-            found = json.loads((WORK / f"{name}.json").read_text())["found"]
+            figures_by_number = json.loads((WORK / f"{name}.json").read_text())["figures"]
             rates |= {
-                Way(int(part.split()[0]), name != "several"): each["epochs an hour"] for part, each in found.items()
+                Way(int(title.split()[0]), name != "several"): figures["epochs an hour"]
+                for title, figures in figures_by_number.items()
             }
     return max(rates, key=lambda way: rates[way], default=Way())
 
 
-def filled(step: Step, jobs: int, limit: float) -> list[str]:
+def filled_words(step: Step, jobs: int, limit: float) -> list[str]:
     """The step's words, with how long it has and how many searches are best made at a time."""
     best = best_way()
-    given = {"{left}s": f"{max(5, limit - _GRACE_SECONDS):.0f}s", "{jobs}": str(jobs or best.jobs)}
-    words = [given.get(word, word) for word in step.words]
-    return [part for word in words for part in ((MPS if best.mps else ()) if word == "{mps}" else (word,))]
+    values = {"{left}s": f"{max(5, limit - _GRACE_SECONDS):.0f}s", "{jobs}": str(jobs or best.jobs)}
+    command = [values.get(word, word) for word in step.words]
+    return [word_part for word in command for word_part in ((MPS if best.mps else ()) if word == "{mps}" else (word,))]

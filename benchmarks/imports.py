@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchharness import space
 from benchharness.compute.environment import describe
-from benchmarks.scale import measured
+from benchmarks.scale import measure
 from tests.support import releases
 from tests.support.official import FORMS, deviation, official_api, read_official
 
@@ -37,64 +37,64 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         deviations = {form: deviation_of(form, Path(scratch)) for form in FORMS}
-        found = of_columns(Path(scratch)) | of_releases(Path(scratch), args.archs)
+        figures = of_columns(Path(scratch)) | of_releases(Path(scratch), args.archs)
     for form, worst in deviations.items():
         print(f"{form}: deviates by {worst:.2g} points at most")
     if args.out:
-        told = {"archs": args.archs, "imports": found, "deviations": deviations, "environment": describe()}
-        args.out.write_text(json.dumps(told, indent=1) + "\n")
+        report = {"archs": args.archs, "imports": figures, "deviations": deviations, "environment": describe()}
+        args.out.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def deviation_of(form: str, scratch: Path) -> float:
     """The largest difference of any figure of a small release from what its package says, in points."""
-    place = scratch / f"small {form}"
-    place.mkdir()
-    release = FORMS[form](place)
+    path = scratch / f"small {form}"
+    path.mkdir()
+    release = FORMS[form](path)
     return deviation(official_api(release), read_official(release), list(releases.ARCHS))
 
 
 def of_columns(scratch: Path) -> dict[str, dict[str, float]]:
     """The whole real table, exported and imported again."""
-    found = {}
+    figures = {}
     for ending in COLUMNS:
         file = scratch / f"whole.{ending}"
-        measured(f"export to {ending}", ["-m", "benchharness", "table", "export", "--out", str(file)])
-        found[ending] = imported(file, scratch, ending)
-    return found
+        measure(f"export to {ending}", ["-m", "benchharness", "table", "export", "--out", str(file)])
+        figures[ending] = measure_import(file, scratch, ending)
+    return figures
 
 
 def of_releases(scratch: Path, archs: int) -> dict[str, dict[str, float]]:
     """Releases of so many architectures: the folder form first, of whose states the others are made."""
     releases.ARCHS.clear()
     releases.ARCHS.update({index: space.from_code(index) for index in range(archs)})
-    found = {"folder": imported(releases.as_folder(scratch / FOLDER), scratch, "folder")}
+    figures = {"folder": measure_import(releases.as_folder(scratch / FOLDER), scratch, "folder")}
     infos = {
         index: pickle.loads(bz2.decompress((scratch / FOLDER / f"{index:06d}.pickle.pbz2").read_bytes()))
         for index in releases.ARCHS
     }
-    whole = {"meta_archs": [space.to_string(arch) for arch in releases.ARCHS.values()], "total_archs": archs}
-    whole |= {"arch2infos": infos, "evaluated_indexes": set(infos)}
+    release = {"meta_archs": [space.to_string(arch) for arch in releases.ARCHS.values()], "total_archs": archs}
+    release |= {"arch2infos": infos, "evaluated_indexes": set(infos)}
     file = scratch / "NATS-tss-v1_0-3ffb9.pickle.pbz2"
-    file.write_bytes(bz2.compress(pickle.dumps(whole, 4)))
-    found["one file"] = imported(file, scratch, "one file")
+    file.write_bytes(bz2.compress(pickle.dumps(release, 4)))
+    figures["one file"] = measure_import(file, scratch, "one file")
     file.unlink()
-    whole["arch2infos"] = {index: {"less": info["12"], "full": info["200"]} for index, info in infos.items()}
+    release["arch2infos"] = {index: {"less": info["12"], "full": info["200"]} for index, info in infos.items()}
     del infos
     for form, zipped in (("pth of then", False), ("pth of now", True)):
         file = scratch / "NAS-Bench-201-v1_1-096897.pth"
-        torch.save(whole, file, _use_new_zipfile_serialization=zipped)
-        found[form] = imported(file, scratch, form)
-    return found
+        torch.save(release, file, _use_new_zipfile_serialization=zipped)
+        figures[form] = measure_import(file, scratch, form)
+    return figures
 
 
-def imported(path: Path, scratch: Path, form: str) -> dict[str, float]:
+def measure_import(path: Path, scratch: Path, form: str) -> dict[str, float]:
     """What the command takes that installs the table at `path` into a data folder of its own."""
-    words = ["-m", "benchharness", "table", "import", str(path), "--name", f"made-up-{form.replace(' ', '-')}"]
+    command = ["-m", "benchharness", "table", "import", str(path), "--name", f"made-up-{form.replace(' ', '-')}"]
     with patch.dict(os.environ, {"BENCHHARNESS_DATA": str(scratch / "data")}):
-        found = measured(form, words)
-    if found["exit_code"]:
-        raise RuntimeError(f"the import of {form} ended with {found['exit_code']}")
-    return found
+        figures = measure(form, command)
+    if figures["exit_code"]:
+        raise RuntimeError(f"the import of {form} ended with {figures['exit_code']}")
+    return figures
 
 
 if __name__ == "__main__":

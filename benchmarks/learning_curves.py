@@ -35,10 +35,10 @@ def main() -> None:
     args = parser.parse_args()
     journal = Journal(load_images("cifar10"), RECIPES["nas-bench-201"])
     released = {index: trainings(states) for index, states in official.entries(args.release) if index in args.archs}
-    sides = [beside(released[index], journal, index) for index in args.archs]
+    sides = [side_by_side(released[index], journal, index) for index in args.archs]
     print("\n".join(lines(sides)))
     if args.out:
-        draw(sides, args.out)
+        draw_curves(sides, args.out)
 
 
 def trainings(states: dict[str, Any]) -> dict[int, dict[str, Any]]:
@@ -47,16 +47,20 @@ def trainings(states: dict[str, Any]) -> dict[int, dict[str, Any]]:
     return {seed: training for (trained_on, seed), training in sorted(results.items()) if trained_on == TRAINED_ON}
 
 
-def beside(released: dict[int, dict[str, Any]], journal: Journal, index: int) -> dict[str, Any]:
+def side_by_side(released: dict[int, dict[str, Any]], journal: Journal, index: int) -> dict[str, Any]:
     """One architecture, on both sides: (name, training accuracies by epoch, validation accuracy) of every training."""
     code = int(space.order()[index])  # of the cell itself, which `table check` trains, not of its functional class
-    ours = [line for (own, _), line in sorted(journal.trainings().items()) if own == code and line.train_accuracies]
-    theirs = [
-        (f"released, seed {seed}", np.array(list(one["train_acc1es"].values())[:EPOCHS]), _validation(one))
-        for seed, one in released.items()
+    ours = [
+        line
+        for (line_code, _), line in sorted(journal.trainings().items())
+        if line_code == code and line.train_accuracies
     ]
-    here = [(f"here, seed {line.seed}", np.array(line.train_accuracies), line.valid) for line in ours]
-    return {"index": index, "released": theirs, "here": here}
+    theirs = [
+        (f"released, seed {seed}", np.array(list(training["train_acc1es"].values())[:EPOCHS]), _validation(training))
+        for seed, training in released.items()
+    ]
+    own_curves = [(f"here, seed {line.seed}", np.array(line.train_accuracies), line.valid) for line in ours]
+    return {"index": index, "released": theirs, "here": own_curves}
 
 
 def _validation(training: dict[str, Any]) -> float:
@@ -68,13 +72,13 @@ def lines(sides: list[dict[str, Any]]) -> list[str]:
     rows = ["| cell | | " + " | ".join(str(epoch + 1) for epoch in range(EPOCHS)) + " | validation |"]
     rows.append("| --- " * (EPOCHS + 3) + "|")
     for side in sides:
-        for place, (name, curve, valid) in enumerate((*side["released"], *side["here"])):
-            index = str(side["index"]) if place == 0 else ""
+        for position, (name, curve, valid) in enumerate((*side["released"], *side["here"])):
+            index = str(side["index"]) if position == 0 else ""
             rows.append("| " + " | ".join([index, name, *(f"{value:.1f}" for value in curve), f"{valid:.2f}"]) + " |")
     return rows
 
 
-def draw(sides: list[dict[str, Any]], path: Path) -> None:
+def draw_curves(sides: list[dict[str, Any]], path: Path) -> None:
     """A panel an architecture: the released trainings as lines, ours as marks."""
     metric, panels = canvas(3.2 * len(sides), 2.8, 1, len(sides))
     epochs = np.arange(1, EPOCHS + 1)

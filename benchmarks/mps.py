@@ -36,9 +36,9 @@ def serving() -> Iterator[dict[str, str]]:
         return
     with tempfile.TemporaryDirectory(prefix="mps-") as folder:
         variables = {f"CUDA_MPS_{name}_DIRECTORY": str(Path(folder) / name.lower()) for name in ("PIPE", "LOG")}
-        for place in variables.values():
-            Path(place).mkdir()
-        if reason := told("-d", variables=variables):
+        for folder_name in variables.values():
+            Path(folder_name).mkdir()
+        if reason := control_output("-d", variables=variables):
             print(f"without MPS: {reason}", flush=True)
             yield {}
             return
@@ -46,15 +46,15 @@ def serving() -> Iterator[dict[str, str]]:
             print("with MPS", flush=True)
             yield variables
         finally:
-            told(words="quit\n", variables=variables)
+            control_output(instructions="quit\n", variables=variables)
 
 
-def told(*options: str, words: str = "", variables: dict[str, str]) -> str:
-    """What went wrong as the daemon was started, or told `words`; empty where nothing did."""
+def control_output(*options: str, instructions: str = "", variables: dict[str, str]) -> str:
+    """What went wrong as the daemon was started, or told `instructions`; empty where nothing did."""
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [CONTROL, *options],
-            input=words,
+            input=instructions,
             env={**os.environ, **variables},
             capture_output=True,
             text=True,
@@ -63,7 +63,9 @@ def told(*options: str, words: str = "", variables: dict[str, str]) -> str:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
-    return "" if done.returncode == 0 else f"{CONTROL} ended with {done.returncode} ({done.stderr.strip()[:200]})"
+    return (
+        "" if process.returncode == 0 else f"{CONTROL} ended with {process.returncode} ({process.stderr.strip()[:200]})"
+    )
 
 
 if __name__ == "__main__":

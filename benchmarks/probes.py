@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from timing import Figures, dataset, medians, of_searches, parser, told
+from timing import Figures, dataset, medians, of_searches, parser, write_report
 from torch import Tensor
 
 from benchharness.config import protocol
@@ -32,28 +32,28 @@ PARTS = ("strength", "ranking", "eigenvalue", "pass")
 
 def main() -> None:
     """Time each part, in turns with the plain way to it, and print a line for it."""
-    asked = of_searches(parser(__doc__, 3))
-    asked.add_argument("--parts", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
-    asked.add_argument("--batches", type=int, default=0, help="evaluation batches; 0 takes the whole validation half")
-    asked.add_argument("--cells", type=int, default=100, help="cells that are ranked")
-    asked.add_argument("--threads", type=int, default=torch.get_num_threads())
-    args = asked.parse_args()
+    options = of_searches(parser(__doc__, 3))
+    options.add_argument("--parts", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
+    options.add_argument("--batches", type=int, default=0, help="evaluation batches; 0 takes the whole validation half")
+    options.add_argument("--cells", type=int, default=100, help="cells that are ranked")
+    options.add_argument("--threads", type=int, default=torch.get_num_threads())
+    args = options.parse_args()
     args.dataset = dataset(args.dataset)
     torch.set_num_threads(args.threads)
-    search = searched(args)
-    told(((part, MEASURED[part](search, args)) for part in args.parts.split(",")), vars(args), args.out)
+    search = trained_search(args)
+    write_report(((name, MEASURED[name](search, args)) for name in args.parts.split(",")), vars(args), args.out)
 
 
 class Plain(Evaluation):
     """Every candidate alone, by the supernet's own passes."""
 
-    def mixes(self, weights: Sequence[Float[Tensor, "edges ops"]], *how: Any) -> list[Score]:
+    def mixes(self, weights: Sequence[Float[Tensor, "edges ops"]], *options: Any) -> list[Score]:
         """Each pair of edge weights on every batch, before the next."""
-        return [self._passes(lambda images, one=one: self.net(images, one), *how) for one in weights]
+        return [self._passes(lambda images, mix=mix: self.net(images, mix), *options) for mix in weights]
 
-    def cells(self, cells: Sequence[Arch], *how: Any) -> list[Score]:
+    def cells(self, cells: Sequence[Arch], *options: Any) -> list[Score]:
         """Each cell on every batch, before the next."""
-        return [self._passes(lambda images, one=one: self.net.one_hot(images, one), *how) for one in cells]
+        return [self._passes(lambda images, cell=cell: self.net.one_hot(images, cell), *options) for cell in cells]
 
     @torch.no_grad()
     def _passes(self, logits: Callable[[Tensor], Tensor], data: str, batches: int, bn: str) -> Score:
@@ -61,26 +61,26 @@ class Plain(Evaluation):
         with self.net.evaluating(bn):
             for batch in self.stream.fixed(data, batches):
                 sums += tally(logits(batch.images), batch)
-        loss, right, count = sums.tolist()
-        return Score(loss / count, 100 * right / count)
+        loss, correct, count = sums.tolist()
+        return Score(loss / count, 100 * correct / count)
 
 
 class Alone(Evaluation):
     """Every candidate alone, but only what it needs."""
 
-    def mixes(self, weights: Sequence[Float[Tensor, "edges ops"]], *how: Any) -> list[Score]:
+    def mixes(self, weights: Sequence[Float[Tensor, "edges ops"]], *options: Any) -> list[Score]:
         """Each pair of edge weights before the next."""
-        return [score for one in weights for score in super(Alone, self).mixes([one], *how)]
+        return [score for mix in weights for score in super(Alone, self).mixes([mix], *options)]
 
-    def cells(self, cells: Sequence[Arch], *how: Any) -> list[Score]:
+    def cells(self, cells: Sequence[Arch], *options: Any) -> list[Score]:
         """Each cell before the next."""
-        return [score for one in cells for score in super(Alone, self).cells([one], *how)]
+        return [score for cell in cells for score in super(Alone, self).cells([cell], *options)]
 
 
 WAYS = {"together": Evaluation, "alone": Alone, "plain": Plain}
 
 
-def searched(args: argparse.Namespace) -> Search:
+def trained_search(args: argparse.Namespace) -> Search:
     """A DARTS search after one epoch."""
     changes = parse_settings(args.set) | {"epochs": 1, "eigenvalue_every": 0}
     (job,) = make_plan(parse_methods("darts"), (0,), args.dataset, protocol(args.protocol, changes))
@@ -91,12 +91,12 @@ def searched(args: argparse.Namespace) -> Search:
 
 def strength(search: Search, args: argparse.Namespace) -> Figures:
     """Operation strength over all five operations, 31 evaluations, on `--batches`."""
-    read = selection.make_selection("strength", {"batches": args.batches})
+    select = selection.make_selection("strength", {"batches": args.batches})
 
-    def ask(way: type[Evaluation]) -> list[float]:
-        return [*read(search.method, way(search.net, search.stream)).scores.flatten()]
+    def losses_of(evaluation_class: type[Evaluation]) -> list[float]:
+        return [*select(search.method, evaluation_class(search.net, search.stream)).scores.flatten()]
 
-    return compared(ask, args)
+    return compared(losses_of, args)
 
 
 def ranking(search: Search, args: argparse.Namespace) -> Figures:
@@ -104,19 +104,19 @@ def ranking(search: Search, args: argparse.Namespace) -> Figures:
     codes = torch.randperm(SIZE, generator=torch.Generator().manual_seed(0))[: args.cells].tolist()
     cells = [from_code(code) for code in codes]
 
-    def ask(way: type[Evaluation]) -> list[float]:
-        found = way(search.net, search.stream).cells(cells, "valid", args.batches, "batch")
-        return [value for score in found for value in score]
+    def accuracies_of(evaluation_class: type[Evaluation]) -> list[float]:
+        scores = evaluation_class(search.net, search.stream).cells(cells, "valid", args.batches, "batch")
+        return [value for score in scores for value in score]
 
-    return {"cells": len(cells), **compared(ask, args)}
+    return {"cells": len(cells), **compared(accuracies_of, args)}
 
 
-def compared(ask: Callable[[type[Evaluation]], list[float]], args: argparse.Namespace) -> Figures:
+def compared(values_of: Callable[[type[Evaluation]], list[float]], args: argparse.Namespace) -> Figures:
     """Medians of the three ways, how many times faster the first is, and whether the figures are the same bits."""
-    found: dict[str, list[float]] = {}
-    ways = {name: lambda name=name: found.__setitem__(name, ask(WAYS[name])) for name in WAYS}
-    seconds = medians(ways, args.repeats, args.clock)
-    same = all(np.array_equal(one, found["plain"], equal_nan=True) for one in found.values())
+    values_by_way: dict[str, list[float]] = {}
+    acts = {name: lambda name=name: values_by_way.__setitem__(name, values_of(WAYS[name])) for name in WAYS}
+    seconds = medians(acts, args.repeats, args.clock)
+    same = all(np.array_equal(values, values_by_way["plain"], equal_nan=True) for values in values_by_way.values())
     times = {f"plain over {name}": seconds["plain"] / seconds[name] for name in ("alone", "together")}
     return {**seconds, **times, "same bits": float(same)}
 
@@ -130,8 +130,8 @@ def eigenvalue(search: Search, args: argparse.Namespace) -> Figures:
             logits = search.net(batch.images, search.method.expected())
             torch.autograd.grad(torch.nn.functional.cross_entropy(logits, batch.labels), search.method.alpha)
 
-    whole = lambda: diagnostics.largest_eigenvalue(search.method, search.net, search.stream)  # noqa: E731
-    seconds = medians({"eigenvalue": whole, "one gradient": slope}, args.repeats, args.clock)
+    all_batches = lambda: diagnostics.largest_eigenvalue(search.method, search.net, search.stream)  # noqa: E731
+    seconds = medians({"eigenvalue": all_batches, "one gradient": slope}, args.repeats, args.clock)
     return {**seconds, "gradients' worth": seconds["eigenvalue"] / seconds["one gradient"]}
 
 
@@ -147,16 +147,16 @@ def a_pass(search: Search, args: argparse.Namespace) -> Figures:
 
         return run
 
-    ways = {
+    acts = {
         "batch": lambda: next(search.stream.fixed("valid", 1)),
         "stem": in_mode(torch.no_grad, lambda: net.begin(batch.images)),
         "no_grad": in_mode(torch.no_grad, lambda: net(batch.images, weights)),
         "inference_mode": in_mode(torch.inference_mode, lambda: net(batch.images, weights)),
     }
-    seconds = medians(ways, 5 * args.repeats, args.clock)
-    whole = seconds["no_grad"]
-    shares = {"batch's share": seconds["batch"] / whole, "stem's share": seconds["stem"] / whole}
-    return {**seconds, **shares, "no_grad over inference_mode": whole / seconds["inference_mode"]}
+    seconds = medians(acts, 5 * args.repeats, args.clock)
+    full_seconds = seconds["no_grad"]
+    shares = {"batch's share": seconds["batch"] / full_seconds, "stem's share": seconds["stem"] / full_seconds}
+    return {**seconds, **shares, "no_grad over inference_mode": full_seconds / seconds["inference_mode"]}
 
 
 MEASURED: dict[str, Callable[[Search, argparse.Namespace], Figures]] = {

@@ -30,8 +30,8 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     table = pd.read_parquet(args.table)
-    drawn = table[table["dataset"] == "cifar10"].reset_index(drop=True).sample(args.cells, random_state=0)
-    cells = [space.from_code(int(space.order()[int(index)])) for index in drawn["index"]]
+    sampled_cells = table[table["dataset"] == "cifar10"].reset_index(drop=True).sample(args.cells, random_state=0)
+    cells = [space.from_code(int(space.order()[int(index)])) for index in sampled_cells["index"]]
     images = load_images("cifar10")
     batches = [
         next(DeviceImages(images, np.arange(first, first + 2 * BATCH), torch.device("cpu")).fixed(BATCH, 1))
@@ -43,7 +43,7 @@ def main() -> None:
             [score(measure, cell, batch, 10, Setting(seed=seed)) for cell in cells]
             for seed, batch in enumerate(batches)
         ]
-        theirs = drawn[THEIRS[measure]].to_numpy(float)
+        theirs = sampled_cells[THEIRS[measure]].to_numpy(float)
         pairs = ((ours[0], ours[1]), (ours[0], theirs), (ours[1], theirs))
         taus = [f"{spearmanr(*pair, nan_policy='omit').statistic:.3f}" for pair in pairs]
         print(measure, *taus, f"undefined {int(np.isnan(ours[0]).sum())}", flush=True)

@@ -32,12 +32,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="also write the figures here, as JSON")
     args = parser.parse_args()
     table = load_table()
-    found = {**of_the_table(table, args.repeats), **of_the_rest(args.repeats)}
-    found |= of_the_report(table, args.runs)
-    for name, figures in found.items():
+    all_figures = {**of_the_table(table, args.repeats), **of_the_rest(args.repeats)}
+    all_figures |= of_the_report(table, args.runs)
+    for name, figures in all_figures.items():
         print(name + ": " + ", ".join(f"{kind} {value:.6g}" for kind, value in figures.items()))
     if args.out:
-        args.out.write_text(json.dumps({"seconds": found, "environment": describe()}, indent=1) + "\n")
+        args.out.write_text(json.dumps({"seconds": all_figures, "environment": describe()}, indent=1) + "\n")
 
 
 def of_the_table(table: Table, repeats: int) -> dict[str, dict[str, float]]:
@@ -66,16 +66,17 @@ def of_the_rest(repeats: int) -> dict[str, dict[str, float]]:
     """`--help` against a bare Python, and 50,000 bootstrap replicates of 4 methods with 10 seeds."""
     methods = np.random.default_rng(0).normal(90, 2, (4, 10))
     start = [sys.executable, "-c", "pass"]
-    told = [sys.executable, "-m", "benchharness", "--help"]
+    command = [sys.executable, "-m", "benchharness", "--help"]
     return {
         "--help": compared(
-            lambda: subprocess.run(told, capture_output=True, check=True),
+            lambda: subprocess.run(command, capture_output=True, check=True),
             lambda: subprocess.run(start, capture_output=True, check=True),
             repeats,
         ),
         "50,000 bootstrap replicates of 4 x 10": {
             "ours": median(
-                lambda: [stats.bootstrap(one, np.random.default_rng(0), replicates=50_000) for one in methods], repeats
+                lambda: [stats.bootstrap(values, np.random.default_rng(0), replicates=50_000) for values in methods],
+                repeats,
             )
         },
     }
@@ -104,9 +105,9 @@ def of_the_report(table: Table, count: int) -> dict[str, dict[str, float]]:
         }
 
 
-def compared(ours: Callable[[], object], plain: Callable[[], object], repeats: int) -> dict[str, float]:
+def compared(ours: Callable[[], object], reference: Callable[[], object], repeats: int) -> dict[str, float]:
     """Medians of both in seconds, taken in turns, and how many times ours is the plain way's."""
-    turns = [(timed(ours), timed(plain)) for _ in range(repeats)]
+    turns = [(timed(ours), timed(reference)) for _ in range(repeats)]
     first, second = (statistics.median(column) for column in zip(*turns, strict=True))
     return {"ours": first, "plain": second, "ours over plain": first / second}
 
@@ -118,9 +119,9 @@ def median(act: Callable[[], object], repeats: int) -> float:
 
 def timed(act: Callable[[], object]) -> float:
     """Seconds that `act` takes."""
-    started = time.perf_counter()
+    start = time.perf_counter()
     act()
-    return time.perf_counter() - started
+    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 import torch
-from timing import Figures, parser, told
+from timing import Figures, parser, write_report
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -27,36 +27,44 @@ CPU, BATCH, CHANNELS = torch.device("cpu"), 30, 4
 
 def main() -> None:
     """Take the steps and print a line for each way after each step that is told."""
-    asked = parser(__doc__, 10)
-    asked.add_argument("--off", default="1e-7,1e-6,1e-5", help="by what share of themselves float64's weights are off")
-    asked.add_argument("--told", default="1,2,3,5,10", help="the steps after which figures are told")
-    asked.add_argument("--smooth", action="store_true", help="softplus instead of ReLU")
-    args = asked.parse_args()
+    options = parser(__doc__, 10)
+    options.add_argument(
+        "--off", default="1e-7,1e-6,1e-5", help="by what share of themselves float64's weights are off"
+    )
+    options.add_argument("--told", default="1,2,3,5,10", help="the steps after which figures are told")
+    options.add_argument("--smooth", action="store_true", help="softplus instead of ReLU")
+    args = options.parse_args()
     if args.smooth:
         F.relu = softplus
     torch.set_num_threads(1)
     telling = {int(step) for step in args.told.split(",")}
-    told(measured(args.repeats, args.off.split(","), telling), vars(args), args.out)
+    write_report(figures_by_way(args.repeats, args.off.split(","), telling), vars(args), args.out)
 
 
-def measured(steps: int, off: list[str], telling: set[int]) -> Iterator[tuple[str, Figures]]:
+def figures_by_way(steps: int, off: list[str], telling: set[int]) -> Iterator[tuple[str, Figures]]:
     """Distances after each step that is told."""
-    ways = {"float32, plain": searched(torch.float32, plain=True), "float32, shared work": searched(torch.float32)}
-    ways |= {f"float64, weights off by {share}": searched(torch.float64, float(share)) for share in off}
-    exact = searched(torch.float64, plain=True)
-    begun = exact.method.alpha.detach().clone()
-    batches = {name: iter(search.stream.epoch(0)) for name, search in {"exact": exact, **ways}.items()}
+    searches = {
+        "float32, plain": search_of(torch.float32, is_plain=True),
+        "float32, shared work": search_of(torch.float32),
+    }
+    searches |= {f"float64, weights off by {share}": search_of(torch.float64, float(share)) for share in off}
+    exact = search_of(torch.float64, is_plain=True)
+    first_alpha = exact.method.alpha.detach().clone()
+    batches = {name: iter(search.stream.epoch(0)) for name, search in {"exact": exact, **searches}.items()}
     for step in range(1, steps + 1):
         alpha, slope = stepped(exact, batches["exact"])
-        for name, search in ways.items():
-            moved, by = stepped(search, batches[name])
-            of_alpha, of_slope = (moved - alpha).norm() / (alpha - begun).norm(), (by - slope).norm() / slope.norm()
+        for name, search in searches.items():
+            distance, by = stepped(search, batches[name])
+            of_alpha, of_slope = (
+                (distance - alpha).norm() / (alpha - first_alpha).norm(),
+                (by - slope).norm() / slope.norm(),
+            )
             if step in telling:
                 yield f"step {step}, {name}", {"alpha": float(of_alpha), "slope": float(of_slope)}
 
 
-def searched(dtype: torch.dtype, off: float = 0.0, plain: bool = False) -> Search:
-    """A search of 16x16 images at its beginning; by the plain formulation with the same weights where `plain`."""
+def search_of(dtype: torch.dtype, off: float = 0.0, is_plain: bool = False) -> Search:
+    """A search of 16x16 images at its beginning; by the plain formulation with the same weights where `is_plain`."""
     settings = protocol("drnas", {"epochs": 2, "channels": CHANNELS, "cells": 1, "batch": BATCH, "eval_batch": 100})
     spec = RunSpec("darts", "darts", "magnitude", "cifar10", 0, asdict(settings))
     search = Search(spec, small_images(2 * BATCH * 20), CPU)
@@ -68,7 +76,7 @@ def searched(dtype: torch.dtype, off: float = 0.0, plain: bool = False) -> Searc
     with torch.no_grad():
         for weight in search.net.parameters():
             weight.mul_(1 + off * torch.randn(weight.shape, dtype=dtype, generator=rng))
-    if plain:
+    if is_plain:
         twin = PlainInSearch(10, CHANNELS, 1).to(dtype)
         for ours, theirs in pairs(search.net, twin):
             theirs.data.copy_(ours.data)

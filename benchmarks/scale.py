@@ -63,46 +63,46 @@ def main() -> None:
         root = args.folder or Path(scratch)
         suite = Suite(METHODS, f"0-{args.runs // A_SEED - 1}", "cifar10", "cpu", given_name="scale")
         if not (root / "scale").exists():
-            made = time.perf_counter()
-            stored(Store(root, "scale"), plan_of(suite))
-            print(f"made in {time.perf_counter() - made:.0f} s", flush=True)
-        found = {part: measured(*commands(root, Path(scratch), suite)[part]) for part in args.parts.split(",")}
+            start = time.perf_counter()
+            store_runs(Store(root, "scale"), plan_of(suite))
+            print(f"made in {time.perf_counter() - start:.0f} s", flush=True)
+        figures = {name: measure(*commands(root, Path(scratch), suite)[name]) for name in args.parts.split(",")}
     if args.out:
         load = {"load_average": os.getloadavg()[0]}
-        told = {"runs": args.runs, "parts": found, **load, "environment": describe()}
-        args.out.write_text(json.dumps(told, indent=1) + "\n")
+        report = {"runs": args.runs, "parts": figures, **load, "environment": describe()}
+        args.out.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def commands(root: Path, scratch: Path, suite: Suite) -> dict[str, tuple[str, list[str]]]:
     """By part: its name, and the words behind `python`."""
     ours = ["-m", "benchharness"]
-    read = f"import benchharness.store; print(len(benchharness.store.read({str(root)!r})))"
-    asked = f"Suite({suite.methods!r}, {suite.seeds!r}, {suite.dataset!r}, {suite.protocol!r})"
+    read_code = f"import benchharness.store; print(len(benchharness.store.read({str(root)!r})))"
+    suite_code = f"Suite({suite.methods!r}, {suite.seeds!r}, {suite.dataset!r}, {suite.protocol!r})"
     imports = "from benchharness.runs.runner import plan_of; from benchharness.runs.suite import Suite"
-    plan = f"{imports}; len(plan_of({asked}))"
-    words = ["--methods", suite.methods, "--seeds", suite.seeds, "--dataset", suite.dataset]
-    words += ["--protocol", suite.protocol, "--suite", suite.name, "--out", str(root)]
-    found = {
+    plan = f"{imports}; len(plan_of({suite_code}))"
+    arguments = ["--methods", suite.methods, "--seeds", suite.seeds, "--dataset", suite.dataset]
+    arguments += ["--protocol", suite.protocol, "--suite", suite.name, "--out", str(root)]
+    commands_by_part = {
         "start": ["-c", "import benchharness.runs.runner, benchharness.cli.console, benchharness.report"],
         "plan": ["-c", plan],
-        "list": [*ours, "run", *words, "--dry-run"],
-        "read": ["-c", read],
+        "list": [*ours, "run", *arguments, "--dry-run"],
+        "read": ["-c", read_code],
         "doctor": [*ours, "doctor", str(root)],
         "export": [*ours, "export", str(root), "--out", str(scratch / "runs.csv")],
         "report": [*ours, "report", str(root / "scale"), "--out", str(scratch / "report")],
     }
-    return {part: (part, words) for part, words in found.items()}
+    return {name: (name, arguments) for name, arguments in commands_by_part.items()}
 
 
-def measured(part: str, words: Sequence[str]) -> dict[str, float]:
+def measure(part: str, words: Sequence[str]) -> dict[str, float]:
     """Wall and processor seconds and peak memory of a Python process given `words`."""
-    told = subprocess.run([sys.executable, "-c", LAUNCH, *words], capture_output=True, text=True, check=True).stdout
-    found: dict[str, float] = json.loads(told)
-    print(part + ": " + ", ".join(f"{name} {value:.3g}" for name, value in found.items()), flush=True)
-    return found
+    output = subprocess.run([sys.executable, "-c", LAUNCH, *words], capture_output=True, text=True, check=True).stdout
+    figures: dict[str, float] = json.loads(output)
+    print(part + ": " + ", ".join(f"{name} {value:.3g}" for name, value in figures.items()), flush=True)
+    return figures
 
 
-def stored(store: Store, jobs: Sequence[Job]) -> None:
+def store_runs(store: Store, jobs: Sequence[Job]) -> None:
     """Write every run of `jobs` as a finished one, with drawn cells and weights."""
     rng = np.random.default_rng(0)
     machine = json.dumps({**_machine(), "environment": describe()}, indent=1)
@@ -113,9 +113,9 @@ def stored(store: Store, jobs: Sequence[Job]) -> None:
             folder.mkdir(parents=True)
             arch = space.to_string(tuple(int(op) for op in rng.integers(0, 5, 6)))
             record = RunRecord(spec.run_id, arch, job.base.run_id, _measures(rng), DATA)
-            own = spec is job.base
-            _npz(folder / "trace.npz", {**_scores(rng, spec), **(_trained(rng, expected) if own else {})})
-            if own:
+            is_supernet = spec is job.base
+            _npz(folder / "trace.npz", {**_scores(rng, spec), **(_trained(rng, expected) if is_supernet else {})})
+            if is_supernet:
                 (folder / "trace.jsonl").write_text("".join(json.dumps(line) + "\n" for line in _lines(rng, expected)))
             for name, text in {"spec": spec.to_json(), "machine": machine, "record": record.to_json()}.items():
                 (folder / f"{name}.json").write_text(text + "\n")
@@ -153,9 +153,9 @@ def _machine() -> dict[str, object]:
 
 
 def _npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    held = io.BytesIO()
-    np.savez(held, allow_pickle=False, **arrays)
-    path.write_bytes(held.getvalue())
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    path.write_bytes(buffer.getvalue())
 
 
 if __name__ == "__main__":

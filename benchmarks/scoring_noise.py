@@ -13,7 +13,7 @@ import copy
 import numpy as np
 import torch
 from jaxtyping import Float
-from timing import dataset, of_searches, parser, told
+from timing import dataset, of_searches, parser, write_report
 
 from benchharness.config import protocol
 from benchharness.data import load_images
@@ -31,27 +31,27 @@ WAYS = {"fixed": False, "augmented": True}
 
 def main() -> None:
     """Train a DARTS supernet a seed, score it both ways, and print a line for each way."""
-    asked = of_searches(parser(__doc__, 4))
-    asked.add_argument("--seeds", type=int, default=3)
-    args = asked.parse_args()
+    options = of_searches(parser(__doc__, 4))
+    options.add_argument("--seeds", type=int, default=3)
+    args = options.parse_args()
     args.dataset = dataset(args.dataset)
-    searches = [searched(args, seed) for seed in range(args.seeds)]
-    found = {}
-    for way, augmented in WAYS.items():
-        scores = np.stack([scored(search, augmented, args.repeats) for search in searches])
-        again = np.stack([scored(search, augmented, args.repeats, 1, 1) for search in searches])
+    searches = [trained_search(args, seed) for seed in range(args.seeds)]
+    figures = {}
+    for name, augmented in WAYS.items():
+        scores = np.stack([scores_of(search, augmented, args.repeats) for search in searches])
+        second_scores = np.stack([scores_of(search, augmented, args.repeats, 1, 1) for search in searches])
         spread = scores.std(1, ddof=1)
         choices = scores.argmax(-1)
-        found[way] = {
+        figures[name] = {
             "noise": float(np.sqrt((spread**2).mean())),
-            "turn": float(np.sqrt(((scores[:, :1] - again) ** 2).mean() / 2)),
+            "turn": float(np.sqrt(((scores[:, :1] - second_scores) ** 2).mean() / 2)),
             "operations": float(scores.mean(1).std(-1, ddof=1).mean()),
             "agree": float(np.mean([choices[:, a] == choices[:, b] for a in range(args.repeats) for b in range(a)])),
         }
-    told(found.items(), vars(args), args.out)
+    write_report(figures.items(), vars(args), args.out)
 
 
-def searched(args: argparse.Namespace, seed: int) -> Search:
+def trained_search(args: argparse.Namespace, seed: int) -> Search:
     """A DARTS search, finished."""
     changes = parse_settings(args.set) | {"eigenvalue_every": 0}
     (job,) = make_plan(parse_methods("darts"), (seed,), args.dataset, protocol(args.protocol, changes))
@@ -61,31 +61,31 @@ def searched(args: argparse.Namespace, seed: int) -> Search:
     return search
 
 
-def scored(
-    search: Search, augmented: bool, parts: int, first: int = 0, turn: int = 0
+def scores_of(
+    search: Search, augmented: bool, portions: int, first: int = 0, turn: int = 0
 ) -> Float[np.ndarray, "scored edges ops"]:
     """Accuracy lost by each operation's removal from the undecided supernet, on each part of the validation images.
 
     Only on the `first` parts, unless that is 0.
     """
-    read = selection.make_selection("prune", {"metric": "accuracy", "augmented": augmented, "order": "margin"})
+    select = selection.make_selection("prune", {"metric": "accuracy", "augmented": augmented, "order": "margin"})
     weights = search.method.expected().detach()
-    trials = [read.trial(weights, edge, op) for edge in range(len(EDGES)) for op in range(weights.shape[1])]  # type: ignore[attr-defined]
-    found = []
-    for part in range(first or parts):
+    trials = [select.trial(weights, edge, op) for edge in range(len(EDGES)) for op in range(weights.shape[1])]  # type: ignore[attr-defined]
+    scores = []
+    for portion in range(first or portions):
         stream = copy.copy(search.stream)
-        stream.valid = of(search.stream.valid, part, parts)
+        stream.valid = of(search.stream.valid, portion, portions)
         evaluation = Evaluation(search.net, stream)
-        with seeded("scoring noise", part, turn):
+        with seeded("scoring noise", portion, turn):
             before, *after = evaluation.mixes([weights, *trials], "valid", 0, "batch", augmented)
-        found.append([before.accuracy_pct - score.accuracy_pct for score in after])
-    return np.array(found).reshape(-1, *weights.shape)
+        scores.append([before.accuracy_pct - score.accuracy_pct for score in after])
+    return np.array(scores).reshape(-1, *weights.shape)
 
 
-def of(whole: DeviceImages, part: int, parts: int) -> DeviceImages:
-    """Every `parts`-th of the pictures."""
-    some = copy.copy(whole)
-    some.padded, some.labels = whole.padded[part::parts], whole.labels[part::parts]
+def of(all_images: DeviceImages, portion: int, portions: int) -> DeviceImages:
+    """Every `portions`-th of the pictures."""
+    some = copy.copy(all_images)
+    some.padded, some.labels = all_images.padded[portion::portions], all_images.labels[portion::portions]
     return some
 
 

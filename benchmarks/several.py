@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 
 import torch
-from timing import Figures, dataset, finish, of_searches, parser, told
+from timing import Figures, dataset, finish, of_searches, parser, write_report
 
 from benchharness.config import protocol
 from benchharness.runs.plan import make_plan, parse_methods
@@ -26,32 +26,34 @@ from benchharness.search import cuda_graphs, diagnostics
 
 def main() -> None:
     """Let every number of searches train at a time, in turns, and print epochs an hour."""
-    asked = of_searches(parser(__doc__, 3))
-    asked.add_argument("--at-a-time", default="1,2,4", help="numbers of searches; the first is what others are held to")
-    asked.add_argument("--method", default="darts")
-    asked.add_argument("--epochs", type=int, default=3, help="epochs that count, of each search")
-    asked.add_argument("--graphs", action="store_true", help="on a GPU: with recorded steps")
-    asked.add_argument("--seed", type=int, help=argparse.SUPPRESS)
-    args = asked.parse_args()
+    options = of_searches(parser(__doc__, 3))
+    options.add_argument(
+        "--at-a-time", default="1,2,4", help="numbers of searches; the first is what others are held to"
+    )
+    options.add_argument("--method", default="darts")
+    options.add_argument("--epochs", type=int, default=3, help="epochs that count, of each search")
+    options.add_argument("--graphs", action="store_true", help="on a GPU: with recorded steps")
+    options.add_argument("--seed", type=int, help=argparse.SUPPRESS)
+    args = options.parse_args()
     cuda_graphs.check_device(args.graphs, args.device)
     args.dataset = dataset(args.dataset)
     if args.seed is not None:
-        print(json.dumps(one(args)))
+        print(json.dumps(run_search(args)))
         return
-    told(measured([int(number) for number in args.at_a_time.split(",")], args), vars(args), args.out)
+    write_report(figures_by_number([int(number) for number in args.at_a_time.split(",")], args), vars(args), args.out)
 
 
-def measured(numbers: list[int], args: argparse.Namespace) -> Iterator[tuple[str, Figures]]:
+def figures_by_number(numbers: list[int], args: argparse.Namespace) -> Iterator[tuple[str, Figures]]:
     """What is known of each number at a time, after each time that it trained."""
-    found: dict[int, list[Figures]] = {}
+    turns_by_number: dict[int, list[Figures]] = {}
     for _ in range(args.repeats):
         for number in numbers:
-            found.setdefault(number, []).append(together(number, args.epochs))
-            part = f"{number} at a time"
-            yield part, compared(found)[part]
+            turns_by_number.setdefault(number, []).append(together(number, args.epochs))
+            title = f"{number} at a time"
+            yield title, compared(turns_by_number)[title]
 
 
-def one(args: argparse.Namespace) -> Figures:
+def run_search(args: argparse.Namespace) -> Figures:
     """One search's epochs, begun when a line comes in: when they began and ended, and the memory at their peak."""
     torch.set_num_threads(1)
     settings = protocol(args.protocol, parse_settings(args.set) | {"eigenvalue_every": 0, "epochs": args.epochs + 1})
@@ -60,18 +62,18 @@ def one(args: argparse.Namespace) -> Figures:
     search.run_epoch()
     print("ready", flush=True)
     sys.stdin.readline()
-    began = time.monotonic()
+    start = time.monotonic()
     for _ in range(args.epochs):
         search.run_epoch()
     finish()
-    return {"began": began, "ended": time.monotonic(), "peak": diagnostics.peak_memory_bytes(torch.device(args.device))}
+    return {"began": start, "ended": time.monotonic(), "peak": diagnostics.peak_memory_bytes(torch.device(args.device))}
 
 
 def together(number: int, epochs: int) -> Figures:
     """Epochs an hour of `number` searches at a time, and the most memory that one of them took."""
-    words = [sys.executable, __file__, *sys.argv[1:], "--seed"]
+    command = [sys.executable, __file__, *sys.argv[1:], "--seed"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    searches = [subprocess.Popen([*words, str(seed)], **pipes) for seed in range(number)]  # type: ignore[call-overload]
+    searches = [subprocess.Popen([*command, str(seed)], **pipes) for seed in range(number)]  # type: ignore[call-overload]
     if [search.stdout.readline() for search in searches] != ["ready\n"] * number:
         for search in searches:
             search.kill()
@@ -80,17 +82,17 @@ def together(number: int, epochs: int) -> Figures:
     for search in searches:
         search.stdin.write("go\n")
         search.stdin.flush()
-    told = [json.loads(search.communicate()[0]) for search in searches]
-    seconds = max(each["ended"] for each in told) - min(each["began"] for each in told)
-    peak = max(each["peak"] for each in told)
+    reports = [json.loads(search.communicate()[0]) for search in searches]
+    seconds = max(each["ended"] for each in reports) - min(each["began"] for each in reports)
+    peak = max(each["peak"] for each in reports)
     return {"epochs an hour": 3600 * number * epochs / seconds, "peak memory of one in MB": peak / 1e6}
 
 
-def compared(found: dict[int, list[Figures]]) -> dict[str, Figures]:
+def compared(turns_by_number: dict[int, list[Figures]]) -> dict[str, Figures]:
     """Medians for every number at a time, and times the epochs an hour of the first."""
     medians = {
         number: {name: statistics.median(each[name] for each in figures) for name in figures[0]}
-        for number, figures in found.items()
+        for number, figures in turns_by_number.items()
     }
     first = next(iter(medians.values()))["epochs an hour"]
     ratios = {number: figures["epochs an hour"] / first if first else 0.0 for number, figures in medians.items()}

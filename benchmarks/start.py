@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from timing import medians, parser, told
+from timing import medians, parser, write_report
 
 COMMANDS = {
     "python": ["-c", "pass"],
@@ -23,25 +23,31 @@ ROOT = Path(__file__).parents[1]
 
 def main() -> None:
     """Time the commands in turns and print one line each."""
-    asked = parser(__doc__, 11)
-    asked.add_argument("--commands", default=",".join(COMMANDS), help=f"of {', '.join(COMMANDS)}")
-    args = asked.parse_args()
+    options = parser(__doc__, 11)
+    options.add_argument("--commands", default=",".join(COMMANDS), help=f"of {', '.join(COMMANDS)}")
+    args = options.parse_args()
     names = list(dict.fromkeys(["python", "import torch", *args.commands.split(",")]))
-    seconds = medians({name: lambda words=COMMANDS[name]: ran(words) for name in names}, args.repeats, args.clock)
-    told(((name, beside(name, seconds)) for name in names), vars(args), args.out)
+    seconds = medians(
+        {name: lambda arguments=COMMANDS[name]: run_command(arguments) for name in names}, args.repeats, args.clock
+    )
+    write_report(((name, ratios(name, seconds)) for name in names), vars(args), args.out)
 
 
-def ran(words: list[str]) -> None:
-    """Run Python with `words`; exits with what it said where it fails."""
-    done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{' '.join(words)} failed: {done.stderr.strip()}")
+def run_command(arguments: list[str]) -> None:
+    """Run Python with `arguments`; exits with what it said where it fails."""
+    process = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    if process.returncode:
+        sys.exit(f"{' '.join(arguments)} failed: {process.stderr.strip()}")
 
 
-def beside(name: str, seconds: dict[str, float]) -> dict[str, float]:
+def ratios(name: str, seconds: dict[str, float]) -> dict[str, float]:
     """A command's seconds, and how many times those of a bare Python and of one with torch."""
-    own = seconds[name]
-    return {"seconds": own, "over python": own / seconds["python"], "over import torch": own / seconds["import torch"]}
+    own_seconds = seconds[name]
+    return {
+        "seconds": own_seconds,
+        "over python": own_seconds / seconds["python"],
+        "over import torch": own_seconds / seconds["import torch"],
+    }
 
 
 if __name__ == "__main__":

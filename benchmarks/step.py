@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from timing import Figures, finish, medians, parser, told
+from timing import Figures, finish, medians, parser, write_report
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -47,27 +47,29 @@ class Way(NamedTuple):
 
 def main() -> None:
     """Time every network's weight and alpha half-steps and print the ratios."""
-    asked = parser(__doc__, 7)
-    asked.add_argument("--channels", type=int, default=16)
-    asked.add_argument("--cells", type=int, default=5)
-    asked.add_argument("--batch", type=int, default=64)
-    asked.add_argument("--threads", type=int, default=torch.get_num_threads())
-    asked.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    asked.add_argument("--numerics", nargs="*", default=[], help="others than float32 to be timed too: bf16 tf32")
-    asked.add_argument("--compile", action="store_true", help="time the compiled cells too")
-    asked.add_argument("--fused", action="store_true", help="on a GPU: time cells mixed by Triton kernels too")
-    asked.add_argument("--before", type=Path, help="another version's module of the supernet, to be timed too")
-    asked.add_argument("--graphs", action="store_true", help="on a GPU: time recorded half-steps too, in each numerics")
-    args = asked.parse_args()
+    options = parser(__doc__, 7)
+    options.add_argument("--channels", type=int, default=16)
+    options.add_argument("--cells", type=int, default=5)
+    options.add_argument("--batch", type=int, default=64)
+    options.add_argument("--threads", type=int, default=torch.get_num_threads())
+    options.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    options.add_argument("--numerics", nargs="*", default=[], help="others than float32 to be timed too: bf16 tf32")
+    options.add_argument("--compile", action="store_true", help="time the compiled cells too")
+    options.add_argument("--fused", action="store_true", help="on a GPU: time cells mixed by Triton kernels too")
+    options.add_argument("--before", type=Path, help="another version's module of the supernet, to be timed too")
+    options.add_argument(
+        "--graphs", action="store_true", help="on a GPU: time recorded half-steps too, in each numerics"
+    )
+    args = options.parse_args()
     cuda_graphs.check_device(args.graphs, args.device)
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     images = torch.randn(args.batch, 3, 32, 32, device=args.device)
     size = (10, args.channels, args.cells)
-    shared = Supernet(*size).to(args.device)
-    ways = {"plain": Way(PlainSupernet(*size).to(args.device), images), "shared work": Way(shared, images)}
+    supernet = Supernet(*size).to(args.device)
+    ways = {"plain": Way(PlainSupernet(*size).to(args.device), images), "shared work": Way(supernet, images)}
     ways |= {"before": Way(supernet_of(args.before)(*size).to(args.device), images)} if args.before else {}
-    ways |= {f"shared work, {name}": Way(shared, images, name) for name in args.numerics}
+    ways |= {f"shared work, {name}": Way(supernet, images, name) for name in args.numerics}
     if args.compile:
         ways["compiled"] = compiled(Supernet(*size).to(args.device), images)
         ways |= {f"compiled, {name}": ways["compiled"]._replace(numerics=name) for name in args.numerics}
@@ -77,7 +79,7 @@ def main() -> None:
     if args.graphs:
         recorder = CudaRecorder(torch.device(args.device))
         ways |= {f"{name}, graphs": way._replace(recorder=recorder) for name, way in ways.items()}
-    told(compared(ways, args.repeats, args.clock), vars(args), args.out)
+    write_report(compared(ways, args.repeats, args.clock), vars(args), args.out)
 
 
 def supernet_of(file: Path) -> Callable[..., nn.Module]:
@@ -87,8 +89,8 @@ def supernet_of(file: Path) -> Callable[..., nn.Module]:
     assert spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
-    made: Callable[..., nn.Module] = module.Supernet
-    return made
+    supernet_class: Callable[..., nn.Module] = module.Supernet
+    return supernet_class
 
 
 def compiled(net: Supernet, images: Tensor) -> Way:
@@ -117,8 +119,8 @@ def compared(ways: dict[str, Way], repeats: int, clock: str) -> Iterator[tuple[s
     def alphas(way: Way) -> None:
         with arithmetic(way.numerics, labels.device):
             with way.net.holding_weights() if isinstance(way.net, Supernet) else nullcontext():
-                found = loss(way, alpha)
-            torch.autograd.grad(found, alpha)
+                value = loss(way, alpha)
+            torch.autograd.grad(value, alpha)
 
     def loss(way: Way, at: Tensor) -> Tensor:
         return F.cross_entropy(way.net(way.images, at.softmax(-1)), labels)
@@ -135,10 +137,14 @@ def raced(step: Callable[[Way], None], ways: dict[str, Way], repeats: int, clock
         with Work() as work:
             step(ways[name])
         first |= {f"{name}, operations": work.operations, f"{name}, GB": work.bytes / 1e9}
-    found = medians(acts, repeats, clock, warm=1)
-    ratios = {f"plain over {name}": found["plain"] / found[name] for name in ways if name != "plain"}
-    ratios |= {"before over shared work": found["before"] / found["shared work"]} if "before" in ways else {}
-    return {**first, **found, **ratios}
+    seconds_by_way = medians(acts, repeats, clock, warm=1)
+    ratios = {f"plain over {name}": seconds_by_way["plain"] / seconds_by_way[name] for name in ways if name != "plain"}
+    ratios |= (
+        {"before over shared work": seconds_by_way["before"] / seconds_by_way["shared work"]}
+        if "before" in ways
+        else {}
+    )
+    return {**first, **seconds_by_way, **ratios}
 
 
 class Work(TorchDispatchMode):
@@ -152,14 +158,14 @@ class Work(TorchDispatchMode):
         self, func: Callable[..., Any], types: Iterable[type], args: Any = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         """Do it and count it, unless all it gives is another view of what it was given."""
-        found = func(*args, **(kwargs or {}))
-        given, made = (tensors(tree) for tree in ((args, kwargs), found))
-        held = {tensor.untyped_storage().data_ptr() for tensor in given}
-        fresh = [tensor for tensor in made if tensor.untyped_storage().data_ptr() not in held]
-        if fresh or func._schema.is_mutable:
+        results = func(*args, **(kwargs or {}))
+        inputs, outputs = (tensors(tree) for tree in ((args, kwargs), results))
+        input_memory = {tensor.untyped_storage().data_ptr() for tensor in inputs}
+        new_outputs = [tensor for tensor in outputs if tensor.untyped_storage().data_ptr() not in input_memory]
+        if new_outputs or func._schema.is_mutable:
             self.operations += 1
-            self.bytes += sum(tensor.nbytes for tensor in (*given, *fresh))
-        return found
+            self.bytes += sum(tensor.nbytes for tensor in (*inputs, *new_outputs))
+        return results
 
 
 def tensors(tree: Any) -> list[Tensor]:
@@ -178,10 +184,10 @@ def act_of(way: Way, step: Callable[[Way], None]) -> Callable[[], None]:
 
 def seconds(act: Callable[[], None]) -> float:
     """Seconds by the clock on the wall that `act` takes, compilers that it starts included."""
-    started = time.perf_counter()
+    start = time.perf_counter()
     act()
     finish()
-    return time.perf_counter() - started
+    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

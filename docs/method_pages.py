@@ -33,14 +33,14 @@ def main() -> None:
     parser.add_argument("--results", type=Path, help="a results folder whose figures the pages quote")
     parser.add_argument("--out", type=Path, default=Path("docs/methods"), help="default docs/methods")
     args = parser.parse_args()
-    write(args.out, args.results, tables_if_installed(args.results) if args.results else None)
+    write_pages(args.out, args.results, tables_if_installed(args.results) if args.results else None)
 
 
-def write(folder: Path, results: Path | None, tables: Tables) -> list[Path]:
+def write_pages(folder: Path, results: Path | None, tables: Tables) -> list[Path]:
     """Write a page for every built-in method and one for the table-only baselines; return the files."""
     frame = store.read(results) if results else None
-    found = lookup(frame, tables) if frame is not None and tables is not None and len(frame) else None
-    texts = {name: page(name, found) for name in methods.names()}
+    runs = lookup(frame, tables) if frame is not None and tables is not None and len(frame) else None
+    texts = {name: page(name, runs) for name in methods.names()}
     texts["table-only"] = table_only()
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
@@ -48,11 +48,11 @@ def write(folder: Path, results: Path | None, tables: Tables) -> list[Path]:
     return [folder / f"{name}.md" for name in texts]
 
 
-def page(name: str, found: pd.DataFrame | None) -> str:
-    """The page of one method; `found` is the frame of `report.lookup`, or None without results."""
+def page(name: str, runs: pd.DataFrame | None) -> str:
+    """The page of one method; `runs` is the frame of `report.lookup`, or None without results."""
     kind = methods.load(name)
     module = inspect.getdoc(inspect.getmodule(kind)) or ""
-    parts = [
+    sections = [
         f"# {name}",
         module,
         "## What is implemented",
@@ -61,21 +61,21 @@ def page(name: str, found: pd.DataFrame | None) -> str:
         "## Options",
         _options(kind),
         "## Expected figures",
-        _figures(name, found),
+        _figures(name, runs),
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(sections) + "\n"
 
 
 def table_only() -> str:
     """The page of the searches that only query the table."""
-    told = [f"- `{name}`: {inspect.getdoc(one)}" for name, one in baselines.SEARCHES.items()]
+    lines = [f"- `{name}`: {inspect.getdoc(one)}" for name, one in baselines.SEARCHES.items()]
     budgets = ", ".join(f"{seconds:,.0f} s ({name})" for name, seconds in baselines.BUDGETS.items())
     return (
         "\n\n".join(
             [
                 "# Table-only baselines",
                 inspect.getdoc(baselines) or "",
-                "\n".join(told),
+                "\n".join(lines),
                 f"Simulated budgets: {budgets}.",
             ]
         )
@@ -91,8 +91,8 @@ def _facts(kind: type[Method]) -> Iterable[str]:
         yield f"Update: {RULES[rule]}."
     else:
         yield f"Update: {(inspect.getdoc(rule) or rule.__name__).splitlines()[0]}"
-    changed = "".join(f", {key}={value}" for key, value in kind.selection_options.items())
-    yield f"Cell derived by: `{selection.name_of(kind.selection)}`{changed}."
+    changes_text = "".join(f", {key}={value}" for key, value in kind.selection_options.items())
+    yield f"Cell derived by: `{selection.name_of(kind.selection)}`{changes_text}."
 
 
 def _options(kind: type[Method]) -> str:
@@ -100,15 +100,15 @@ def _options(kind: type[Method]) -> str:
     return "\n".join(["| option | default |", "| --- | --- |", *rows]) if rows else "None of its own."
 
 
-def _figures(name: str, found: pd.DataFrame | None) -> str:
-    own = None if found is None else found[(found["method"] == name) & found["test"].notna()]
-    if own is None or own.empty:
+def _figures(name: str, runs: pd.DataFrame | None) -> str:
+    own_runs = None if runs is None else runs[(runs["method"] == name) & runs["test"].notna()]
+    if own_runs is None or own_runs.empty:
         return _NO_RESULTS
     keys = ["dataset", "protocol", "images_label", "benchmark_dataset"]
-    rows = [_row(key, group) for key, group in own.groupby(keys, sort=True)]
+    rows = [_row(key, group) for key, group in own_runs.groupby(keys, sort=True)]
     heads = "| searched on | protocol | looked up on | seeds | cells | valid (%) | test (%) |"
-    commands = [_command(name, key, group) for key, group in own.groupby(keys[:2], sort=True)]
-    epochs = " or ".join(map(str, sorted(own["table_epochs"].unique(), reverse=True)))
+    commands = [_command(name, key, group) for key, group in own_runs.groupby(keys[:2], sort=True)]
+    epochs = " or ".join(map(str, sorted(own_runs["table_epochs"].unique(), reverse=True)))
     note = (
         f"Accuracy after {epochs} epochs of training, mean over the table's training seeds; mean±std over search seeds."
     )

@@ -51,7 +51,7 @@ def arguments(tmp_path: Path, **changes: Any) -> argparse.Namespace:
 
 
 def step_exits(gpu: ModuleType) -> list[tuple[str, int | None]]:
-    return [(line["step"], line["exit"]) for line in gpu.noted()]
+    return [(line["step"], line["exit"]) for line in gpu.notes()]
 
 
 def does(gpu: ModuleType, name: str, code: str, seconds: float = 60.0, **more: Any) -> Any:
@@ -169,19 +169,19 @@ def test_without_the_device_nothing_else_is_tried(gpu: ModuleType, tmp_path: Pat
 
 def test_the_search_takes_the_way_that_was_found_best(gpu: ModuleType) -> None:
     step = gpu.Step("search", ("{mps}", "run", "--jobs", "{jobs}", "--for", "{left}s"), 560.0)
-    assert gpu.filled(step, 0, 300.0) == ["run", "--jobs", "3", "--for", "260s"]
+    assert gpu.filled_words(step, 0, 300.0) == ["run", "--jobs", "3", "--for", "260s"]
 
     def write_figures(name: str, **rates: float) -> None:
         figures = {f"{number[1:]} at a time": {"epochs an hour": rate} for number, rate in rates.items()}
-        (gpu.WORK / f"{name}.json").write_text(json.dumps({"found": figures}))
+        (gpu.WORK / f"{name}.json").write_text(json.dumps({"figures": figures}))
 
     write_figures("several", n1=10.0, n2=19.0, n4=18.0)
-    assert gpu.filled(step, 0, 300.0)[:3] == ["run", "--jobs", "2"]
-    assert gpu.filled(step, 5, 300.0)[:3] == ["run", "--jobs", "5"]
+    assert gpu.filled_words(step, 0, 300.0)[:3] == ["run", "--jobs", "2"]
+    assert gpu.filled_words(step, 5, 300.0)[:3] == ["run", "--jobs", "5"]
     write_figures("several-mps", n4=25.0)
-    assert gpu.filled(step, 0, 300.0)[:5] == [*sys.modules["gpu_plan"].MPS, "run", "--jobs", "4"]
+    assert gpu.filled_words(step, 0, 300.0)[:5] == [*sys.modules["gpu_plan"].MPS, "run", "--jobs", "4"]
     (gpu.WORK / "several.json").write_text("torn")
-    assert gpu.filled(step, 0, 300.0)[-3] == "4"
+    assert gpu.filled_words(step, 0, 300.0)[-3] == "4"
 
 
 DAEMON = """#!/bin/sh
@@ -262,7 +262,7 @@ def test_what_is_carried_in_pieces_comes_out_whole(gpu: ModuleType, tmp_path: Pa
     (data / "images" / "some.npz").write_bytes(content)
     (carrying.CARRIED / "1").mkdir(parents=True)
     (carrying.CARRIED / "1" / "commit").write_text("abc\n")
-    carrying.split(data, 30_000)
+    carrying.split_data(data, 30_000)
     assert all(carrying.size_of(folder) <= 30_000 for folder in carrying.CARRIED.iterdir())
     parts = sorted(carrying.CARRIED.rglob("data.tar.*"))
     assert len(parts) == 4
@@ -276,7 +276,7 @@ def test_what_is_carried_in_pieces_comes_out_whole(gpu: ModuleType, tmp_path: Pa
         assert gpu.all_of(steps, args, time.monotonic() + 60) == (0 if part == waiting_parts[-1] else gpu.MORE)
     assert step_exits(gpu) == [("device", 0), ("some", 0)]
     assert (gpu.WORK / "data" / "images" / "some.npz").read_bytes() == content
-    environment = gpu.around(arguments(tmp_path))
+    environment = gpu.environment_of(arguments(tmp_path))
     assert environment["BENCHHARNESS_DATA"] == str(gpu.WORK / "data")
     assert environment["BENCHHARNESS_COMMIT"] == "abc"
 

@@ -74,9 +74,9 @@ def timed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Captur
         assert report["options"]
         assert report["complete"]
         lines = capsys.readouterr().out.splitlines()
-        for title, figures in report["found"].items():
+        for title, figures in report["figures"].items():
             assert f"{title}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()) in lines
-        return report["found"]  # type: ignore[no-any-return]
+        return report["figures"]  # type: ignore[no-any-return]
 
     return run
 
@@ -205,8 +205,8 @@ def test_what_was_measured_so_far_is_written_part_by_part(monkeypatch: pytest.Mo
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        timing.told(figures_so_far(), {"repeats": 3, "out": out}, out)
+        timing.write_report(figures_so_far(), {"repeats": 3, "out": out}, out)
     report = json.loads(out.read_text())
-    assert report["found"] == {"one": {"seconds": 2.0}}
+    assert report["figures"] == {"one": {"seconds": 2.0}}
     assert report["options"] == {"repeats": 3}
     assert not report["complete"]
