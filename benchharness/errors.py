@@ -28,6 +28,15 @@ def unwritable(path: object, error: OSError) -> UnwritableError:
     return UnwritableError(f"{path} cannot be written: {reason}; {remedy}, and give the command again")
 
 
+class SpeedupError(RuntimeError):
+    """What was to make steps faster failed, and perhaps the device with it; runs go on without it in a new process."""
+
+    option = ""
+    """What it was asked for by on the command line."""
+    note = ""
+    """The name under which an attempt in `machine.json` has the reason."""
+
+
 class WorkerError(UserError):
     """Something that the worker's machine lacks; another machine may be able to make the run."""
 

@@ -88,14 +88,15 @@ def checks_of_results(of: Words) -> Iterator[Step]:
         "logits, gradients, ten steps, eigenvalue, selections, kill and resume, against the plain twin in float64",
         60,
     )
-    yield Step("step", of.step("step"), 80, "both half-steps: plain, shared work, recorded; in float32", 40)
+    what = "both half-steps: plain, shared work, padded kernels, recorded; in float32"
+    yield Step("step", of.step("step", "--padded"), 80, what, 40)
 
 
 def figures(of: Words) -> Iterator[Step]:
     """Steps that fill what is left of the table of bounds."""
     for numerics in ("bf16",) if of.cpu else ("bf16", "tf32"):
         name = f"step-{numerics}"
-        yield Step(name, of.step(name, "--numerics", numerics), 80, f"the same in {numerics}", 40)
+        yield Step(name, of.step(name, "--padded", "--numerics", numerics), 80, f"the same in {numerics}", 40)
     if not of.cpu:
         fused = of.step("step-fused", "--fused", "--numerics", "bf16")
         yield Step("step-fused", fused, 120, "cells mixed by Triton kernels, in float32 and bf16", 60)

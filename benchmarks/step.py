@@ -1,12 +1,12 @@
 """One search step of the shared-work supernet against the plain formulation: `python benchmarks/step.py`.
 
 All take turns in one process, so that a drift of the machine's speed meets each; ratios are those of the medians.
-`--numerics`, `--compile`, `--fused` and `--graphs` let more take part: the supernet in other arithmetic, with its cells
-compiled by torch.compile, which takes minutes at first, and on a GPU with cells mixed by Triton kernels, and with
-half-steps recorded as CUDA graphs; the seconds of the first half-step are told apart. `--before FILE` times the
-supernet of another version of that module too, such as one that `git show COMMIT:benchharness/models/supernet.py`
-prints. Counted are the operations of torch's that a half-step is, and the memory that they read and write. Run from the
-repository's root, where the plain twin lies under tests/.
+`--numerics`, `--compile`, `--padded`, `--fused` and `--graphs` let more take part: the supernet in other arithmetic,
+with its cells compiled by torch.compile, which takes minutes at first, with 1x1 kernels padded into 3x3 ones, and on a
+GPU with cells mixed by Triton kernels, and with half-steps recorded as CUDA graphs; the seconds of the first half-step
+are told apart. `--before FILE` times the supernet of another version of that module too, such as one that
+`git show COMMIT:benchharness/models/supernet.py` prints. Counted are the operations of torch's that a half-step is, and
+the memory that they read and write. Run from the repository's root, where the plain twin lies under tests/.
 """
 
 import sys
@@ -26,7 +26,7 @@ from torch.utils._pytree import tree_leaves
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchharness.models import compiled as compiling
+from benchharness.models import formulations
 from benchharness.models.precision import arithmetic
 from benchharness.models.supernet import Supernet
 from benchharness.search import cuda_graphs
@@ -55,6 +55,7 @@ def main() -> None:
     options.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options.add_argument("--numerics", nargs="*", default=[], help="others than float32 to be timed too: bf16 tf32")
     options.add_argument("--compile", action="store_true", help="time the compiled cells too")
+    options.add_argument("--padded", action="store_true", help="time cells with 1x1 kernels padded into 3x3 ones too")
     options.add_argument("--fused", action="store_true", help="on a GPU: time cells mixed by Triton kernels too")
     options.add_argument("--before", type=Path, help="another version's module of the supernet, to be timed too")
     options.add_argument(
@@ -70,12 +71,12 @@ def main() -> None:
     ways = {"plain": Way(PlainSupernet(*size).to(args.device), images), "shared work": Way(supernet, images)}
     ways |= {"before": Way(supernet_of(args.before)(*size).to(args.device), images)} if args.before else {}
     ways |= {f"shared work, {name}": Way(supernet, images, name) for name in args.numerics}
-    if args.compile:
-        ways["compiled"] = compiled(Supernet(*size).to(args.device), images)
-        ways |= {f"compiled, {name}": ways["compiled"]._replace(numerics=name) for name in args.numerics}
-    if args.fused:
-        ways["fused"] = fused(Supernet(*size).to(args.device), images)
-        ways |= {f"fused, {name}": ways["fused"]._replace(numerics=name) for name in args.numerics}
+    for name, batch in {"compiled": args.batch, "padded": 0, "fused": 0}.items():
+        if vars(args)["compile" if batch else name]:
+            net = Supernet(*size).to(args.device)
+            formulations.attach(net, "shared" if batch else name, batch)
+            ways[name] = Way(net, images)
+            ways |= {f"{name}, {numerics}": Way(net, images, numerics) for numerics in args.numerics}
     if args.graphs:
         recorder = CudaRecorder(torch.device(args.device))
         ways |= {f"{name}, graphs": way._replace(recorder=recorder) for name, way in ways.items()}
@@ -91,20 +92,6 @@ def supernet_of(file: Path) -> Callable[..., nn.Module]:
     spec.loader.exec_module(module)
     supernet_class: Callable[..., nn.Module] = module.Supernet
     return supernet_class
-
-
-def compiled(net: Supernet, images: Tensor) -> Way:
-    """`net` as `run --compile on` trains it."""
-    compiling.attach(net, len(images))
-    return Way(net, images)
-
-
-def fused(net: Supernet, images: Tensor) -> Way:
-    """`net` with its cells mixed by Triton kernels."""
-    from benchharness.models import fused as kernels  # which needs triton
-
-    kernels.attach(net)
-    return Way(net, images)
 
 
 def compared(ways: dict[str, Way], repeats: int, clock: str) -> Iterator[tuple[str, Figures]]:
@@ -133,7 +120,7 @@ def raced(step: Callable[[Way], None], ways: dict[str, Way], repeats: int, clock
     """First and median seconds of one half-step by each way, what it asks of the device, and the ratios."""
     acts = {name: act_of(way, step) for name, way in ways.items()}
     first = {f"{name}, first": seconds(act) for name, act in acts.items()}
-    for name in ("plain", "shared work"):
+    for name in filter(ways.__contains__, ("plain", "shared work", "padded")):
         with Work() as work:
             step(ways[name])
         first |= {f"{name}, operations": work.operations, f"{name}, GB": work.bytes / 1e9}

@@ -134,6 +134,7 @@ VALUES: Final[Mapping[str, Callable[[argparse.Namespace], Iterable[str]]]] = {
     "measures": lambda _: PROXIES,
     "device": lambda _: ("auto", "cpu", "cuda"),
     "compile": lambda _: ("auto", "on", "off"),
+    "formulation": lambda _: ("shared", "padded", "fused"),
     "executor": lambda _: ("local", "dask"),
     "figures": lambda _: ("png", "svg", "pdf"),
 }

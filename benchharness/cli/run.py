@@ -171,6 +171,7 @@ def _request(parser: Parser) -> Parser:
     )
     add("--compile", default="auto", help="auto, on or off: compile cells; changes bits (auto: on a CPU, if faster)")
     add("--graphs", action="store_true", help="on a GPU: record whole steps as CUDA graphs and replay them")
+    add("--formulation", default="shared", help="of cells in training: shared, or for GPUs padded, fused; changes bits")
     add("--timeout", type=float, default=0, metavar="SECONDS", help="end a run, or a wait for workers, after this time")
     add("--epochs-now", type=int, default=0, metavar="E", help="pause after E epochs; without this option it goes on")
     add("--for", dest="until", default="", metavar="TIME", help="pause after this time: 540s, 9m, 1h30m, ...")

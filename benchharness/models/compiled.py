@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from benchharness.errors import UserError
-from benchharness.models.supernet import MixedCell, NodeWeights, Supernet
+from benchharness.models.supernet import MixedCell, NodeWeights, Supernet, Trained
 
 CHOICES: Final = ("auto", "on", "off")
 WORTH_SECONDS: Final = 1800.0
@@ -58,25 +58,25 @@ def seconds() -> float:
 
 
 class Compiled:
-    """Runs compiled mixed cells on batches of one size; a batch of another size runs uncompiled."""
+    """Runs mixed cells compiled on batches of one size, and by `trained` uncompiled on batches of another size."""
 
-    def __init__(self, batch: int) -> None:
-        self.batch = batch
+    def __init__(self, batch: int, trained: Trained = MixedCell.trained) -> None:
+        self.batch, self.trained = batch, trained
 
     def __call__(self, cell: MixedCell, x: Tensor, weights: Sequence[NodeWeights]) -> Tensor:
         """The features of the output node of `cell` in training, for channels-last features `x`."""
-        return (_compiled() if len(x) == self.batch else MixedCell.trained)(cell, x, weights)
+        return (_compiled(self.trained) if len(x) == self.batch else self.trained)(cell, x, weights)
 
 
 @cache
-def _compiled() -> Callable[..., Tensor]:
+def _compiled(trained: Trained) -> Callable[..., Tensor]:
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, _GRAPHS)
-    return torch.compile(MixedCell.trained, dynamic=False)
+    return torch.compile(trained, dynamic=False)
 
 
-def attach(net: Supernet, batch: int) -> None:
-    """Make the training steps of `net` run compiled cells on batches of `batch` images."""
+def attach(net: Supernet, batch: int, trained: Trained = MixedCell.trained) -> None:
+    """Make the training steps of `net` compute its cells by `trained`, compiled on batches of `batch` images."""
     if next(net.parameters()).device.type == "cpu":
         # A pool of compiler processes would survive a killed search, and gains little on a laptop's two cores.
         torch._inductor.config.compile_threads = 1
-    net.in_training = Compiled(batch)
+    net.in_training = Compiled(batch, trained)

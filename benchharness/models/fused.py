@@ -1,7 +1,7 @@
-"""Experimental: mixes a cell's operations with four Triton kernels instead of about twenty kernels of torch.
+"""Mixes a cell's operations with four Triton kernels instead of about twenty kernels of torch.
 
-Not measured on any device yet, and used by no run: `benchmarks/step.py --fused` times it. `MixedCell.trained` is the
-reference; the kernels equal it to 1e-10 in float64 under Triton's interpreter (TRITON_INTERPRET=1, on a CPU).
+Not measured on any device yet. `MixedCell.trained` is the reference, which the kernels equal to 1e-10 in float64 under
+Triton's interpreter (TRITON_INTERPRET=1, on a CPU), and the fallback of a search where a kernel fails.
 
 The forward pass takes the outputs of both convolutions on a node's edges, computes their batch statistics, and then the
 features that the node sends along each edge. The backward pass first sums what the normalisations and the edge weights
@@ -10,9 +10,8 @@ image, a column is one channel of one edge.
 """
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator, attr-defined"
-from collections.abc import Sequence
-from functools import reduce
-from typing import Any, Final, NamedTuple, cast
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, cast
 
 import torch
 import triton
@@ -22,12 +21,11 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from benchharness.models.layers import Fan, Norm, pool_in_training
-from benchharness.models.supernet import LEAVING, MixedCell, NodeWeights, Supernet
-from benchharness.space import EDGES
+from benchharness.compute.memory import ran_out
+from benchharness.models.formulations import NotFused
+from benchharness.models.layers import EPS, MOMENTUM, Fan, Norm, pool_in_training
+from benchharness.models.supernet import MixedCell, NodeWeights
 
-EPS: Final = 1e-5
-MOMENTUM: Final = 0.1
 ROWS, COLUMNS, LONG = 64, 32, 1024
 """Rows and columns that one Triton program reads at a time, and rows that one program of a reduction sums."""
 
@@ -215,6 +213,17 @@ class Size(NamedTuple):
         return triton.cdiv(self.rows, LONG), triton.cdiv(self.columns, COLUMNS)
 
 
+def _start(kernel: Any, programs: tuple[int, ...], *given: Any, **sizes: int) -> None:
+    """Run a kernel; raises `NotFused` where Triton cannot compile or start it."""
+    try:
+        kernel[programs](*given, **sizes)
+    except Exception as error:  # of Triton, a C compiler, ptxas or CUDA's driver
+        if ran_out(error):
+            raise
+        said = (str(error).strip() or type(error).__name__).splitlines()[-1][:200]
+        raise NotFused(f"the kernel {kernel.fn.__name__.strip('_')} cannot run ({said})") from error
+
+
 class Mix(torch.autograd.Function):
     """The features that a node sends along its edges, and the batch statistics of both convolutions."""
 
@@ -239,7 +248,8 @@ class Mix(torch.autograd.Function):
         of_column = torch.stack([statistics[:, 0], (statistics[:, 1] + EPS).rsqrt()], 1).contiguous()
         sent = torch.empty_like(narrow)
         blocks = triton.cdiv(size.rows, ROWS), triton.cdiv(size.columns, COLUMNS)
-        _mix[blocks](narrow, wide, node, pooled, of_column, of_edge, sent, *size, tall=ROWS, broad=COLUMNS)
+        mixed = narrow, wide, node, pooled
+        _start(_mix, blocks, *mixed, of_column, of_edge, sent, *size, tall=ROWS, broad=COLUMNS)
         ctx.save_for_backward(narrow, wide, node, pooled, of_column, of_edge)
         ctx.size = size
         ctx.mark_non_differentiable(statistics)
@@ -253,12 +263,12 @@ class Mix(torch.autograd.Function):
         size, slope = ctx.size, _last(slope)
         parts = of_column.new_empty(size.chunks()[0], 5, size.columns)
         given = slope, narrow, wide
-        _sums[size.chunks()](*given, node, pooled, of_column, parts, *size, long=LONG, tall=ROWS, broad=COLUMNS)
+        sizes = {"tall": ROWS, "broad": COLUMNS}
+        _start(_sums, size.chunks(), *given, node, pooled, of_column, parts, *size, long=LONG, **sizes)
         sums = parts.sum(0)
         found = [torch.empty_like(tensor) for tensor in (narrow, wide, node, pooled)]
         blocks = triton.cdiv(size.rows, ROWS), triton.cdiv(size.channels, COLUMNS)
-        edges = {"edges": len(of_edge), "tall": ROWS, "broad": COLUMNS}
-        _slopes[blocks](*given, of_column, of_edge, sums, *found, *size, **edges)
+        _start(_slopes, blocks, *given, of_column, of_edge, sums, *found, *size, edges=len(of_edge), **sizes)
         return *found, sums[1:].unflatten(1, (len(of_edge), -1)).sum(2).T
 
 
@@ -271,7 +281,7 @@ def _statistics(narrow: Tensor, wide: Tensor, size: Size, dtype: torch.dtype) ->
     chunks, blocks = size.chunks()
     means, squares = (torch.empty(2, chunks, size.columns, dtype=dtype, device=narrow.device) for _ in range(2))
     sizes = {"long": LONG, "tall": ROWS, "broad": COLUMNS}
-    _moments[(chunks, blocks, 2)](narrow, wide, means, squares, size.rows, size.columns, **sizes)
+    _start(_moments, (chunks, blocks, 2), narrow, wide, means, squares, size.rows, size.columns, **sizes)
     counts = torch.full((chunks, 1), LONG, dtype=dtype, device=narrow.device)
     counts[-1].fill_(size.rows - (chunks - 1) * LONG)
     mean = (means * counts).sum(1) / size.rows
@@ -280,30 +290,21 @@ def _statistics(narrow: Tensor, wide: Tensor, size: Size, dtype: torch.dtype) ->
 
 
 def trained(cell: MixedCell, x: Tensor, weights: Sequence[NodeWeights]) -> Tensor:
-    """The result of `MixedCell.trained`, up to rounding, for channels-last features `x`."""
-    past: list[Tensor] = []
-    arriving: dict[int, list[Tensor]] = {1: [], 2: [], 3: []}
-    for source, own in enumerate(weights):
-        node = cell._through(x, past)
-        active, fans = F.relu(node), [cast(Fan, kind[source]) for kind in (cell.conv1, cell.conv3)]
-        outputs = [fan.convolution(active) for fan in fans]
-        of_edge = torch.stack([own.conv1, own.conv3, torch.stack(own.skip), torch.stack(own.pool)], 1)
-        sent, statistics = Mix.apply(*outputs, node, pool_in_training(node), of_edge)
-        for fan, (mean, var) in zip(fans, statistics, strict=True):
-            _record(fan.norm, mean, var, sent.numel() // sent.shape[1])
-        for edge, part in zip(LEAVING[source], sent.split(cell.mixed, 1), strict=True):
-            arriving[EDGES[edge][0]].append(part)
-        gains = own.sums if cell.weighs_bypass else None
-        x = cell._joined(reduce(torch.add, arriving[source + 1]), past, gains)
-    return x
+    """The result of `MixedCell.trained`, up to rounding, for channels-last features `x`; raises `NotFused`."""
+    return cell.trained(x, weights, _sent)
+
+
+def _sent(cell: MixedCell, source: int, node: Tensor, own: NodeWeights) -> Iterable[Tensor]:
+    active, fans = F.relu(node), [cast(Fan, kind[source]) for kind in (cell.conv1, cell.conv3)]
+    outputs = [fan.convolution(active) for fan in fans]
+    of_edge = torch.stack([own.conv1, own.conv3, torch.stack(own.skip), torch.stack(own.pool)], 1)
+    sent, statistics = Mix.apply(*outputs, node, pool_in_training(node), of_edge)
+    for fan, (mean, var) in zip(fans, statistics, strict=True):
+        _record(fan.norm, mean, var, sent.numel() // sent.shape[1])
+    return sent.split(cell.mixed, 1)
 
 
 def _record(norm: Norm, mean: Tensor, var: Tensor, count: int) -> None:
     """Move the running statistics towards those of a batch, as `F.batch_norm` does."""
     norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), MOMENTUM)
     norm.running_var.lerp_((var * (count / (count - 1))).to(norm.running_var.dtype), MOMENTUM)
-
-
-def attach(net: Supernet) -> None:
-    """Make the training steps of `net` mix operations with these kernels."""
-    net.in_training = trained

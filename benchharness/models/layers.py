@@ -11,6 +11,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+MOMENTUM: Final = 0.1
+"""The share that a batch has in new running statistics."""
+EPS: Final = 1e-5
+"""What is added to variances that features are divided by."""
+
 
 class Norm(nn.Module):
     """Batch normalisation that takes its gain per call and can use batch statistics without recording them."""
@@ -37,8 +42,8 @@ class Norm(nn.Module):
     def _normalised(self, x: Tensor, channels: slice, gain: Tensor | None) -> Tensor:
         mean, var = self.running_mean[channels], self.running_var[channels]
         if self.batch_statistics and not self.training:
-            return F.batch_norm(x, None, None, gain, self.bias, True, 0.1, 1e-5)
-        return F.batch_norm(x, mean, var, gain, self.bias, self.training, 0.1, 1e-5)
+            return F.batch_norm(x, None, None, gain, self.bias, True, MOMENTUM, EPS)
+        return F.batch_norm(x, mean, var, gain, self.bias, self.training, MOMENTUM, EPS)
 
 
 class Fan(nn.Module):

@@ -40,9 +40,9 @@ def run(
 
     The arguments are those of `benchharness run`. `methods` may be or hold classes derived from `Method`, also such as
     were written in a notebook; `changes` override values of the protocol; `jobs` are one a core, or one a GPU, unless
-    given; `more_options` are the rest of `RunOptions`: threads, timeout, compile, graphs, executor, scheduler,
-    return_results, any_source, epochs_now, until. A failed run is a row with status `failed`, and the same call tries
-    it again. Raises `UserError` on a request that cannot be met.
+    given; `more_options` are the rest of `RunOptions`: threads, timeout, compile, graphs, formulation, executor,
+    scheduler, return_results, any_source, epochs_now, until. A failed run is a row with status `failed`, and the same
+    call tries it again. Raises `UserError` on a request that cannot be met.
     """
     for name in more_options:
         if name not in RunOptions._fields:

@@ -15,7 +15,7 @@ from benchharness.data import load_images
 from benchharness.errors import UserError
 from benchharness.io.files import read_json
 from benchharness.io.progress import clock, with_bar
-from benchharness.models import compiled
+from benchharness.models.formulations import NotFused
 from benchharness.records import RunSpec, Status
 from benchharness.runs.blame import error_line
 from benchharness.runs.options import RunOptions
@@ -156,13 +156,14 @@ class _Costs:
                 machine.get("threads"),
                 bool(machine.get("compiled")),
                 bool(machine.get("graphs")),
+                machine.get("formulation", "shared"),
             )
             and {"train_seconds", "selection_seconds"} <= machine.keys()
         )
 
     def _ways(self, job: Job) -> tuple[object, ...]:
-        compiling = compiled.decided(self.options.compile, job.base.protocol, self.device)
-        own_options = self.options.threads, compiling, self.options.graphs
+        compiled = self.options.compiles(job.base.protocol, self.device)
+        own_options = self.options.threads, compiled, self.options.graphs, self.options.formulation
         return name_of(self.device), self._processor, *own_options
 
     @cached_property
@@ -173,7 +174,7 @@ class _Costs:
         threads = torch.get_num_threads()
         torch.set_num_threads(self.options.threads)
         try:
-            cost = _rehearsed(job, torch.device(self.device))
+            cost = _rehearsed(job, torch.device(self.device), self.options.formulation)
         except UserError:
             raise
         except Exception as error:  # a user's code may raise anything
@@ -186,9 +187,13 @@ class _Costs:
         return cost
 
 
-def _rehearsed(job: Job, device: torch.device) -> Cost:
-    search = Rehearsal(job.base, load_images(job.base.dataset), device, job.source_path, given_split(job.base))
-    epoch = search.epoch_seconds()
+def _rehearsed(job: Job, device: torch.device, formulation: str) -> Cost:
+    images, split = load_images(job.base.dataset), given_split(job.base)
+    search = Rehearsal(job.base, images, device, job.source_path, split, formulation=formulation)
+    try:
+        epoch = search.epoch_seconds()
+    except NotFused:  # the run will go on without, too
+        return _rehearsed(job, device, "shared")
     return Cost(epoch, {spec.method: search.reading_seconds(spec, epoch) for spec in job.specs})
 
 

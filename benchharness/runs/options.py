@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from benchharness.errors import UserError, unknown
-from benchharness.models import compiled
+from benchharness.models import compiled, formulations
 
 EXECUTORS: Final = ("local", "dask")
 
@@ -13,8 +13,8 @@ EXECUTORS: Final = ("local", "dask")
 class RunOptions(NamedTuple):
     """How runs are made, which is no part of a run's identity.
 
-    Only `threads`, `device`, `compile` and `graphs` touch the bits. A run that was begun earlier goes on with the
-    threads, compilation and graphs that it was begun with.
+    Only `threads`, `device`, `compile`, `graphs` and `formulation` touch the bits. A run that was begun earlier goes on
+    with the threads, compilation, graphs and formulation that it was begun with.
     """
 
     jobs: int = 1
@@ -36,6 +36,8 @@ class RunOptions(NamedTuple):
     """Whether the supernet's cells are compiled for training: `on`, `off`, or `auto` (where that pays)."""
     graphs: bool = False
     """Whether steps are recorded as CUDA graphs."""
+    formulation: str = "shared"
+    """How the supernet's cells are computed in training: `shared`, or on GPUs `padded` or `fused`."""
     epochs_now: int = 0
     """Epochs after which every training pauses; the next command goes on from there. 0 trains all epochs."""
     until: float = 0.0
@@ -55,6 +57,10 @@ class RunOptions(NamedTuple):
             raise UserError("--any-source goes with --executor dask: other processes have the source of this one")
         if self.compile not in compiled.CHOICES:
             raise unknown("compile", self.compile, compiled.CHOICES)
+        if self.formulation not in formulations.CHOICES:
+            raise unknown("formulation", self.formulation, formulations.CHOICES)
+        if self.compile == "on" and self.formulation == "fused":
+            raise UserError("--compile on is for torch's cells, and --formulation fused has kernels; leave one out")
         if self.return_results and (self.epochs_now or self.until):
             raise UserError("--return-results leaves checkpoints behind, so that --epochs-now and --for cannot go on")
         for name, least in (("jobs", 1), ("threads", 1), ("timeout", 0), ("epochs_now", 0), ("until", 0)):
@@ -73,16 +79,30 @@ class RunOptions(NamedTuple):
         return self._replace(device=device, jobs=1 if self.executor == "dask" else -(-self.jobs // device_count))
 
     def as_recorded(self, machine: Mapping[str, Any]) -> "RunOptions":
-        """These options with the threads, compilation and CUDA graphs recorded in `machine`; graphs on CUDA only."""
+        """These options with the threads, compilation, graphs and formulation recorded in `machine`.
+
+        Graphs and fused cells only where this device has them.
+        """
+        formulation = machine.get("formulation", "shared")
         return self._replace(
             threads=int(machine.get("threads", self.threads)),
             compile="on" if machine.get("compiled") else "off",
             graphs=machine.get("graphs", False) and self.device.startswith("cuda"),
+            formulation=formulation if formulations.usable(formulation, self.device) else "shared",
         )
 
-    def speedups(self) -> dict[str, bool]:
-        """Compilation and CUDA graphs, where used, by their names in `machine.json`: they touch the last bits."""
-        return {name: True for name, on in (("compiled", self.compile == "on"), ("graphs", self.graphs)) if on}
+    def compiles(self, protocol: Mapping[str, Any], device: str) -> bool:
+        """Whether a search by `protocol` on `device` is compiled."""
+        return self.formulation != "fused" and compiled.decided(self.compile, protocol, device)
+
+    def speedups(self) -> dict[str, Any]:
+        """Compilation, CUDA graphs and another formulation, where used, by their names in `machine.json`.
+
+        They touch the last bits.
+        """
+        each = {"compiled": self.compile == "on", "graphs": self.graphs}
+        other = {} if self.formulation == "shared" else {"formulation": self.formulation}
+        return {**{name: on for name, on in each.items() if on}, **other}
 
     def pauses(self, epochs: int = 0, seconds: float = 0.0) -> bool:
         """Whether to stop after `epochs` epochs rather than begin work that takes `seconds` seconds."""

@@ -52,8 +52,8 @@ def perform(plan: Iterable[Job], store: Store, options: RunOptions = RunOptions(
 
     Returns once every run is done or has failed. Runs that other processes are working on are waited for, and taken
     over if those processes die. If runs that share a GPU exhaust its memory, they go on from where they stopped with
-    half as many at a time, down to one per GPU. A run whose steps cannot be recorded as a CUDA graph goes on without
-    graphs in a new process.
+    half as many at a time, down to one per GPU. A run whose steps cannot be recorded as a CUDA graph, or fused, goes on
+    without that in a new process.
     """
     store = Store(store.root.absolute(), store.suite)  # workers may be elsewhere
     elsewhere = options.executor == "dask"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from benchharness.compute.devices import devices
 from benchharness.data import load_images
 from benchharness.errors import UserError, WorkerError
-from benchharness.models import compiled, precision
+from benchharness.models import compiled, formulations, precision
 from benchharness.runs.options import RunOptions
 from benchharness.runs.plan import Job
 from benchharness.runs.remote import RemoteResult, execute_remotely
@@ -62,6 +62,7 @@ def check_job(job: Job, options: RunOptions) -> None:
     """Raise `UserError` if this machine cannot make `job` with these options, whose device is a single one."""
     compiled.check_choice(options.compile)
     cuda_graphs.check_device(options.graphs, options.device)
+    formulations.check_choice(options.formulation, options.device)
     precision.check_numerics(job.base.protocol["numerics"], options.device)
 
 

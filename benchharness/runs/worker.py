@@ -16,16 +16,15 @@ from benchharness.compute.devices import devices, name_of
 from benchharness.compute.watchdog import time_limit
 from benchharness.data import benchmark_split, load_images
 from benchharness.data.splits import Split
-from benchharness.errors import UnwritableError, UserError
+from benchharness.errors import SpeedupError, UnwritableError, UserError
 from benchharness.io.catalog import data_folder
-from benchharness.models import compiled as compiling
 from benchharness.records import RunSpec, Status
 from benchharness.runs.blame import advice, error_line
 from benchharness.runs.checkpoint import Searcher, check_same, checkpoints, resume
 from benchharness.runs.options import RunOptions
 from benchharness.runs.plan import Job
 from benchharness.search import diagnostics
-from benchharness.search.cuda_graphs import CudaRecorder, NotRecorded, check_device
+from benchharness.search.cuda_graphs import CudaRecorder, check_device
 from benchharness.search.loop import Search
 from benchharness.store import Run, Store
 
@@ -36,7 +35,9 @@ _DISKS: Final = {
 
 
 _UNFIT: Final[list[str]] = []
-"""Why recording CUDA graphs failed in this process, if it did: later runs then need a new process."""
+"""Why CUDA graphs or fused cells failed in this process, if they did: later runs then need a new process."""
+_WITHOUT: Final[dict[str, dict[str, Any]]] = {"not_recorded": {"graphs": False}, "not_fused": {"formulation": "shared"}}
+"""What a run goes on with after an attempt that says so in `machine.json`."""
 
 Open = Callable[[Job, torch.device], Searcher]
 
@@ -48,14 +49,16 @@ class Outcome(NamedTuple):
     state: Literal["done", "failed", "busy", "crowded", "paused", "afresh"]
     """`busy`: another process works on it. `crowded`: the shared GPU ran out of memory. `paused`: it goes on another
     time, since the epochs or the time for now are used up. `afresh`: it has to be made in a new process, since
-    recording failed in this one."""
+    CUDA graphs or fused cells failed in this one."""
     message: str = ""
     """Why it failed, or how far it is; for a finished run, a warning or nothing."""
     spoilt: bool = False
     """Whether it failed because the disk is full, broken or read-only, so that another machine could make it."""
 
 
-def open_search(job: Job, device: torch.device, compiled: bool = False, graphs: bool = False) -> Searcher:
+def open_search(
+    job: Job, device: torch.device, compiled: bool = False, graphs: bool = False, formulation: str = "shared"
+) -> Searcher:
     """The real search of a job's supernet, at its beginning."""
     if device.type == "cuda":
         torch.cuda.set_device(device)
@@ -63,7 +66,7 @@ def open_search(job: Job, device: torch.device, compiled: bool = False, graphs: 
     images = load_images(job.base.dataset)
     check_device(graphs, device.type)
     recorder = CudaRecorder(device) if graphs else None
-    return Search(job.base, images, device, job.source_path, given_split(job.base), compiled, recorder)
+    return Search(job.base, images, device, job.source_path, given_split(job.base), compiled, recorder, formulation)
 
 
 def given_split(spec: RunSpec) -> Split | None:
@@ -96,7 +99,7 @@ def execute(
     if options.pauses() and not is_finished(store, job):
         return [Outcome(spec, "paused", "the time is up") for spec in job.specs]
     if _UNFIT:
-        return [Outcome(spec, "afresh", "its process could not record another run's steps") for spec in job.specs]
+        return [Outcome(spec, "afresh", "its process could not speed another run up") for spec in job.specs]
     with store.claim(job.base) as base:
         if base is None:
             return [Outcome(spec, "busy") for spec in job.specs]
@@ -108,8 +111,8 @@ def execute(
             job = job._replace(source_path=base.method_file(source)) if source else job
             begin = partial(make, job, torch.device(options.device), **options.speedups())
             anew, pause = _train(base, begin, options)
-        except NotRecorded as error:
-            return _unrecorded(job, base, error)
+        except SpeedupError as error:
+            return _without(job, base, error)
         except Exception as error:
             if not _crowds(error, options):
                 return _untrained(job, base, error)
@@ -124,13 +127,13 @@ def execute(
         return [own_outcome._replace(message=own_outcome.message or anew), *others]
 
 
-def _unrecorded(job: Job, base: Run, error: NotRecorded) -> list[Outcome]:
-    """The outcomes if a job's steps cannot be recorded: it goes on without recording in a new process."""
+def _without(job: Job, base: Run, error: SpeedupError) -> list[Outcome]:
+    """The outcomes if a job's steps cannot be recorded or fused: it goes on without that in a new process."""
     _UNFIT.append(str(error))
-    if base.done:  # its checkpoint is gone, and without recording it would not come out the same
+    if base.done:  # its checkpoint is gone, and without recording or fusing it would not come out the same
         return _untrained(job, base, error)
-    base.begin(epoch=len(base.lines()), not_recorded=str(error))
-    return [Outcome(spec, "afresh", f"{error}; it goes on without --graphs") for spec in job.specs]
+    base.begin(epoch=len(base.lines()), **{error.note: str(error)})
+    return [Outcome(spec, "afresh", f"{error}; it goes on without {error.option}") for spec in job.specs]
 
 
 def _crowds(error: Exception, options: RunOptions) -> bool:
@@ -147,17 +150,17 @@ def _crowded(run: Run, options: RunOptions) -> Outcome:
 
 
 def _as_begun(base: Run, options: RunOptions) -> RunOptions:
-    """`options` with the threads, compilation and graphs that the run was begun with, if it was begun earlier."""
+    """`options` with the threads and what speeds it up that the run was begun with, if it was begun earlier."""
     attempts = base.machine().get("attempts")
     if attempts:
-        return options.as_recorded({**attempts[0], **({"graphs": False} if _unrecordable(base) else {})})
-    compiled = compiling.decided(options.compile, base.spec.protocol, options.device)
-    return options._replace(compile="on" if compiled else "off")
+        return options.as_recorded({**attempts[0], **_failed_speedups(base)})
+    return options._replace(compile="on" if options.compiles(base.spec.protocol, options.device) else "off")
 
 
-def _unrecordable(run: Run) -> bool:
-    """Whether recording failed in an earlier attempt."""
-    return any("not_recorded" in attempt for attempt in run.machine().get("attempts", ()))
+def _failed_speedups(run: Run) -> dict[str, Any]:
+    """What the run goes on with, by its name in `RunOptions`, in place of what failed in earlier attempts."""
+    notes = {note for attempt in run.machine().get("attempts", ()) for note in attempt}
+    return {name: value for note in _WITHOUT.keys() & notes for name, value in _WITHOUT[note].items()}
 
 
 def _attempt_facts(options: RunOptions) -> dict[str, Any]:
@@ -221,14 +224,14 @@ def _read_out(base: Run, spec: RunSpec, begin: Callable[[], Searcher], store: St
 def _record(run: Run, base: Run, begin: Callable[[], Searcher], options: RunOptions) -> Outcome:
     if run.done:
         return Outcome(run.spec, "done")
-    if options.graphs and _unrecordable(run):
-        begin = partial(begin, graphs=False)  # type: ignore[call-arg]
+    lost = {name: value for name, value in _failed_speedups(run).items() if name in options.speedups()}
+    begin = partial(begin, **lost) if lost else begin
     try:
         _finish(run, base, begin, options)
-    except NotRecorded as error:
+    except SpeedupError as error:
         _UNFIT.append(str(error))
-        run.begin(epoch=0, not_recorded=str(error))
-        return Outcome(run.spec, "afresh", f"{error}; it goes on without --graphs")
+        run.begin(epoch=0, **{error.note: str(error)})
+        return Outcome(run.spec, "afresh", f"{error}; it goes on without {error.option}")
     except Exception as error:
         if not _crowds(error, options):
             return _failed(run, base, error)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from benchharness.compute.memory import ran_out
 from benchharness.data.device_images import Batch
-from benchharness.errors import UserError
+from benchharness.errors import SpeedupError, UserError
 from benchharness.methods import Method, _updates
 from benchharness.methods._updates import StepContext, Update
 from benchharness.search.host_sync import Reads
@@ -32,8 +32,10 @@ _PLAIN: Final = (bool, int, float, str)
 _HOLDING: Final = (list, tuple, dict, set)
 
 
-class NotRecorded(RuntimeError):  # noqa: N818
+class NotRecorded(SpeedupError):  # noqa: N818
     """Recording failed; the device may be unusable in this process afterwards."""
+
+    option, note = "--graphs", "not_recorded"
 
 
 def check_device(requested: bool, device: str) -> None:
@@ -184,7 +186,7 @@ class RecordedSteps(Steps):
         try:
             again = self.recorder.record(lambda: self._take(train, valid, when))
         except RuntimeError as error:
-            if ran_out(error):
+            if ran_out(error) or isinstance(error, SpeedupError):
                 raise
             name = type(self.update.method).__name__
             raise NotRecorded(f"no CUDA graph can hold a step of {name} ({error})") from error

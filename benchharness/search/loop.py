@@ -20,7 +20,7 @@ from benchharness.errors import UserError
 from benchharness.methods import _updates
 from benchharness.methods._updates import Parts, StepContext
 from benchharness.models import compiled as compiling
-from benchharness.models import precision
+from benchharness.models import formulations, precision
 from benchharness.models.supernet import Supernet, widen
 from benchharness.records import RunRecord, RunSpec
 from benchharness.search import cuda_graphs, diagnostics, selection
@@ -51,9 +51,11 @@ class Search:
         split: Split | None = None,
         compiled: bool = False,
         recorder: Recorder | None = None,
+        formulation: str = "shared",
     ) -> None:
         self.spec, self.device, self.classes = spec, device, len(images.classes)
-        self.settings, self.compiled, self.recorder = SearchConfig(**spec.protocol), compiled, recorder
+        self.settings, self.recorder = SearchConfig(**spec.protocol), recorder
+        self.compiled, self.formulation = compiled, formulation
         precision.check_numerics(self.settings.numerics, device.type)
         self.stream = Stream(images, self.settings, spec.seed, device, split)
         kind = methods.configured(methods.load(method_path or spec.trains), spec.train_options)
@@ -182,8 +184,7 @@ class Search:
     def _hold(self, net: Supernet) -> None:
         """Make `net` the supernet to train, with a new optimiser for its weights."""
         self.net = net
-        if self.compiled:
-            compiling.attach(net, self.settings.batch)
+        formulations.attach(net, self.formulation, self.settings.batch if self.compiled else 0)
         self.weight_optimizer = _weight_optimizer(net, self.settings)
         parts = Parts(net, self.method, self.weight_optimizer, self.alpha_optimizer, self.stream)
         self.update = _updates.make_update(self.method.update, parts) if self.epochs else None

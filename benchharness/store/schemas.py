@@ -44,6 +44,7 @@ class Attempt(TypedDict, total=False):
     threads: int
     compiled: bool
     graphs: bool
+    formulation: str
     anew: str
 
 
@@ -56,6 +57,7 @@ class Machine(TypedDict, total=False):
     threads: int
     compiled: bool
     graphs: bool
+    formulation: str
     train_seconds: float
     selection_seconds: float
     compile_seconds: float

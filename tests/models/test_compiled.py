@@ -15,7 +15,7 @@ from benchharness.config import PROTOCOLS
 from benchharness.errors import UserError
 from benchharness.io import files
 from benchharness.models import compiled as compiling
-from benchharness.models.supernet import MixedCell, Supernet, apart
+from benchharness.models.supernet import MixedCell, Supernet, Trained, apart
 from benchharness.runs import reproduce
 from benchharness.runs.options import RunOptions
 from benchharness.runs.worker import execute
@@ -40,7 +40,7 @@ needs_compiler = pytest.mark.skipif(not compiling.compiler(), reason="no C++ com
 @pytest.fixture
 def spelt(monkeypatch: pytest.MonkeyPatch) -> None:
     """What would be compiled is run as Python."""
-    monkeypatch.setattr(compiling, "_compiled", lambda: MixedCell.trained)
+    monkeypatch.setattr(compiling, "_compiled", lambda trained: trained)
 
 
 def images(count: int = BATCH) -> Tensor:
@@ -65,7 +65,7 @@ def found(net: Supernet, kind: str, count: int = BATCH) -> list[Tensor]:
 
 
 def test_evaluations_and_batches_of_other_sizes_are_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    def never() -> None:
+    def never(trained: Trained) -> None:
         raise AssertionError("compiled")
 
     monkeypatch.setattr(compiling, "_compiled", never)

@@ -4,9 +4,13 @@ They run where triton is installed, which this project's tests do not ask for: o
 `benchmarks/gpu.py` (compiled, `-m gpu`), and by hand with `pip install triton` (interpreted).
 """
 
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -17,12 +21,22 @@ if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"  # before triton is loaded, which asks for it then
 pytest.importorskip("triton")
 
-from benchharness.models import fused
+from benchharness.io import files
+from benchharness.models import formulations, fused
 from benchharness.models.supernet import Supernet
+from benchharness.runs import reproduce, worker
+from benchharness.runs.options import RunOptions
+from benchharness.runs.worker import execute
+from benchharness.store import Store
+from benchharness.store.schemas import Machine
 from tests.support.gpu import gpu
 from tests.support.plain import pairs, twins, weights_of
+from tests.support.stepping import plain_in, search_on, stepped
+from tests.support.tiny import install_images, jobs
 
+CPU = torch.device("cpu")
 NEAR = {"rtol": 1e-10, "atol": 1e-10}
+interpreted = pytest.mark.skipif(torch.cuda.is_available(), reason="of Triton's interpreter on a processor")
 
 
 def slopes(net: torch.nn.Module, images: Tensor, weights: Tensor) -> list[Tensor]:
@@ -43,7 +57,7 @@ def copies(partial: int, weighs_bypass: bool = False) -> tuple[Supernet, Superne
     for _ in range(2):
         torch.manual_seed(0)
         made.append(Supernet(10, 4, 1, partial, weighs_bypass).double())
-    fused.attach(made[0])
+    formulations.attach(made[0], "fused")
     return made[0], made[1]
 
 
@@ -59,7 +73,7 @@ def test_fused_cells_give_the_same_slopes_and_statistics(kind: str, partial: int
 
 def test_fused_cells_are_those_of_the_plain_formulation() -> None:
     net, plain = twins()
-    fused.attach(net)
+    formulations.attach(net, "fused")
     found = []
     for module in (net, plain):
         logits, of_weights, *_ = slopes(module, images_of(), weights_of("softmax"))
@@ -102,6 +116,102 @@ def test_bfloat16_is_mixed_in_float32() -> None:
     assert statistics.dtype == torch.float32
     # One unit in the last place, since the interpreter cuts off what it should round.
     torch.testing.assert_close(sent.double(), precise, rtol=2**-7, atol=1e-6)
+
+
+@pytest.fixture
+def tall(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs that read many rows at a time, of which the interpreter has fewer to go through."""
+    monkeypatch.setattr(fused, "ROWS", 4096)
+    monkeypatch.setattr(fused, "LONG", 4096)
+
+
+@pytest.fixture
+def random_images(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A data folder of our own with random images."""
+    monkeypatch.setenv("BENCHHARNESS_DATA", str(own_home / "data"))
+    install_images(own_home / "data")
+
+
+@interpreted
+@pytest.mark.slow
+@pytest.mark.usefixtures("tall")
+def test_ten_steps_of_a_search_are_those_of_the_plain_formulation() -> None:
+    search, reference = (search_on(CPU, torch.float64, formulation=choice, batch=8) for choice in ("fused", "shared"))
+    plain = plain_in(reference)
+    torch.testing.assert_close(stepped(search), stepped(reference), **NEAR)
+    for ours, theirs in pairs(search.net, plain):
+        torch.testing.assert_close(ours, theirs, **NEAR)
+
+
+@interpreted
+@pytest.mark.slow
+@pytest.mark.usefixtures("tall")
+@pytest.mark.parametrize("method", ["darts2", "snas", "drnas-progressive"])
+def test_every_kind_of_update_goes_the_same_way(method: str) -> None:
+    short: Any = {"steps": 2, "batch": 4, "epochs": 1}
+    searches = [search_on(CPU, torch.float64, method, formulation=choice, **short) for choice in ("fused", "shared")]
+    for search in searches:
+        search.run_epoch()
+    ours, theirs = (search.state() for search in searches)
+    for part in ("net", "method"):
+        torch.testing.assert_close(ours[part], theirs[part], rtol=1e-8, atol=1e-8)
+
+
+@interpreted
+@pytest.mark.slow
+@pytest.mark.usefixtures("tall", "random_images")
+def test_a_run_with_fused_cells_goes_on_with_them_is_repeated_and_learns_what_others_do(tmp_path: Path) -> None:
+    (job,), store = jobs(epochs=2, images=32, batch=8), Store(tmp_path / "results", "mine")
+    begun = RunOptions(device="cpu", formulation="fused", epochs_now=1)
+    assert [outcome.state for outcome in execute(job, store, begun)] == ["paused"]
+    assert [outcome.state for outcome in execute(job, store, RunOptions(device="cpu"))] == ["done"]
+    machine = files.read_json(store.folder(job.base) / "machine.json", Machine) or {}
+    assert [attempt["formulation"] for attempt in machine["attempts"]] == ["fused", "fused"]
+    assert reproduce.repeat(store.folder(job.base), tmp_path / "again", "cpu").differences == ()
+    other = Store(tmp_path / "shared", "mine")
+    execute(job, other, RunOptions(device="cpu", epochs_now=1))
+    first, second = (
+        json.loads((at.folder(job.base) / "trace.jsonl").read_text().splitlines()[0]) for at in (store, other)
+    )
+    assert first["train_loss"] == pytest.approx(second["train_loss"], rel=1e-4)
+
+
+@interpreted
+@pytest.mark.usefixtures("tall", "random_images")
+@pytest.mark.parametrize("kernel", ["_mix", "_slopes"])
+def test_a_run_goes_on_without_a_kernel_that_cannot_be_compiled(
+    kernel: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_UNFIT", [])
+    monkeypatch.setattr(fused, kernel, Broken(kernel, RuntimeError("at 3:4:\n\nPassManager::run failed")))
+    (job,), store = jobs(epochs=1, images=32, batch=8), Store(tmp_path / "results", "mine")
+    (first,) = execute(job, store, RunOptions(device="cpu", formulation="fused"))
+    assert first.state == "afresh"
+    said = f"the kernel {kernel[1:]} cannot run (PassManager::run failed); it goes on without --formulation fused"
+    assert first.message == said
+    worker._UNFIT.clear()  # another process
+    assert [outcome.state for outcome in execute(job, store, RunOptions(device="cpu", formulation="fused"))] == ["done"]
+    machine = files.read_json(store.folder(job.base) / "machine.json", Machine) or {}
+    assert "formulation" not in machine
+
+
+def test_a_device_without_memory_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fused, "_moments", Broken("_moments", torch.OutOfMemoryError("CUDA out of memory")))
+    with pytest.raises(torch.OutOfMemoryError):
+        slopes(copies(1)[0], images_of(), weights_of("softmax"))
+
+
+class Broken:
+    """A kernel that raises an error when it is started."""
+
+    def __init__(self, name: str, error: Exception) -> None:
+        self.fn, self.error = SimpleNamespace(__name__=name), error
+
+    def __getitem__(self, programs: Any) -> Any:
+        return self
+
+    def __call__(self, *given: Any, **sizes: int) -> None:
+        raise self.error
 
 
 COMPILED = """

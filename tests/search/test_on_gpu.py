@@ -5,7 +5,6 @@
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import asdict
 from io import BytesIO
 from typing import Any, Final
 
@@ -14,59 +13,26 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from benchharness import methods
-from benchharness.config import protocol
-from benchharness.methods._updates import StepContext
+from benchharness.models import formulations
 from benchharness.models.precision import arithmetic
 from benchharness.models.supernet import Supernet
-from benchharness.records import RunSpec
 from benchharness.search import diagnostics, selection
 from benchharness.search.evaluation import Evaluation
 from benchharness.search.loop import Search
 from tests.support.emulated import adam_on_the_device
 from tests.support.gpu import gpu, recorder
-from tests.support.plain import PlainInSearch, pairs, softplus, twins, weights_of
-from tests.support.sets import as_doubles, small_images
+from tests.support.plain import pairs, softplus, twins, weights_of
+from tests.support.stepping import plain_in, search_on, stepped
 
 pytestmark = pytest.mark.gpu
 NEAR: Final = {torch.float64: 1e-8, torch.float32: 1e-3}
 """By how much results may differ from those of the plain formulation; CUDA sums in an order of its own."""
-STEPS: Final = 10
 
 
 @pytest.fixture(autouse=True)
 def as_on_a_gpu() -> Iterator[None]:
     with adam_on_the_device() if gpu().type == "cpu" else nullcontext():
         yield
-
-
-def search_on(
-    device: torch.device, dtype: torch.dtype, method: str = "darts", graphs: bool = False, **changes: Any
-) -> Search:
-    """A search of ten steps an epoch, of 16x16 images."""
-    settings = protocol("drnas", {"epochs": 2, "channels": 4, "cells": 1, "batch": 30, "eval_batch": 100, **changes})
-    kind = methods.load(method)
-    spec = RunSpec(method, kind.trains_as or method, kind.selection, "cifar10", 0, asdict(settings))
-    search = Search(spec, small_images(2 * 30 * STEPS), device, recorder=recorder(device) if graphs else None)
-    for group in search.alpha_optimizer.param_groups:
-        group["capturable"] = graphs
-    search.net.to(dtype)
-    search.method.to(dtype)
-    if dtype == torch.float64:
-        as_doubles(search.stream)
-    return search
-
-
-def stepped(search: Search) -> list[torch.Tensor]:
-    """The search's alphas and tallies after an epoch of ten steps."""
-    assert search.steps is not None
-    search.steps.set_rate(0.025)
-    search.net.train()
-    when = StepContext(0.0, alpha=search.method.moves_alpha(0.0))
-    with arithmetic("float32", search.device), search.steps.epoch(when) as step:
-        for train, valid in search.stream.epoch(0):
-            step(train, valid)
-    return [search.method.alpha.detach().cpu().double(), search.steps.sums.cpu()]
 
 
 @pytest.mark.parametrize("dtype", NEAR, ids=str)
@@ -96,19 +62,18 @@ def test_logits_and_gradients_are_those_of_the_plain_formulation(
 
 @pytest.mark.parametrize("graphs", [False, True], ids=["steps", "graphs"])
 @pytest.mark.parametrize("dtype", NEAR, ids=str)
+@pytest.mark.parametrize("formulation", formulations.CHOICES)
 def test_ten_steps_are_those_of_the_plain_formulation(
-    dtype: torch.dtype, graphs: bool, monkeypatch: pytest.MonkeyPatch
+    formulation: str, dtype: torch.dtype, graphs: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In float32 without ReLU's kinks, where rounding flips units and grows to a fifth of how far alpha moves."""
+    if formulation == "fused" and gpu().type == "cpu":
+        pytest.skip("kernels are for CUDA; tests/models/test_fused.py has their interpreter take the steps")
     if dtype == torch.float32:
         monkeypatch.setattr(F, "relu", softplus)
-    reference = search_on(torch.device("cpu"), torch.float64, graphs=False)
-    plain = PlainInSearch(10, 4, 1).double()
-    search = search_on(gpu(), dtype, graphs=graphs)
-    with torch.no_grad():
-        for ours, theirs in pairs(reference.net, plain):
-            theirs.data.copy_(ours)
-    reference._hold(plain)  # type: ignore[arg-type]
+    reference = search_on(torch.device("cpu"), torch.float64)
+    search = search_on(gpu(), dtype, recorder=recorder(gpu()) if graphs else None, formulation=formulation)
+    plain = plain_in(reference)
     begun = search.method.alpha.detach().cpu().double().clone()
     alpha, sums = stepped(search)
     expected, expected_sums = stepped(reference)
@@ -125,7 +90,7 @@ def test_ten_steps_are_those_of_the_plain_formulation(
 def trained_twins(device: torch.device, method: str = "darts", graphs: bool = False) -> tuple[Search, Search]:
     """The same trained search in double precision on `device` and on the processor."""
     there, here = (
-        search_on(device, torch.float64, method, graphs),
+        search_on(device, torch.float64, method, recorder(device) if graphs else None),
         search_on(torch.device("cpu"), torch.float64, method),
     )
     stepped(here)
@@ -180,7 +145,9 @@ def test_selections_derive_what_they_derive_on_the_processor(name: str, changes:
 @pytest.mark.parametrize("graphs", [False, True], ids=["steps", "graphs"])
 @pytest.mark.parametrize("method", ["snas", "drnas", "gdas"])
 def test_a_search_that_was_ended_goes_on_and_one_seed_gives_one_search(method: str, graphs: bool) -> None:
-    whole, again, begun, late = (search_on(gpu(), torch.float32, method, graphs) for _ in range(4))
+    whole, again, begun, late = (
+        search_on(gpu(), torch.float32, method, recorder(gpu()) if graphs else None) for _ in range(4)
+    )
     lines = [[search.run_epoch() for _ in range(2)] for search in (whole, again)]
     begun.run_epoch()
     late.load(stored(begun))

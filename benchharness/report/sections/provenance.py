@@ -135,7 +135,7 @@ def method(runs: pd.DataFrame, tables: Iterable[Table | None]) -> list[Block]:
 
 
 def _ways(machines: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Differences in threads, device, compilation or CUDA graphs, which run ids leave out; empty if there are none."""
+    """Differences in threads, device, compilation, graphs or formulation, which run ids leave out; often empty."""
     way_counts = pd.Series([_way(machine) for machine in machines], dtype=str).value_counts()
     each = enumeration(f"{way_text} ({count_of(int(number), 'run')})" for way_text, number in way_counts.items())
     return [f"Runs differ in what run ids leave out and last bits depend on: {each}."] if len(way_counts) > 1 else []
@@ -143,6 +143,7 @@ def _ways(machines: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def _way(machine: Mapping[str, Any]) -> str:
     extras = [name for key, name in (("compiled", "compiled"), ("graphs", "CUDA graphs")) if machine.get(key)]
+    extras += [f"{machine['formulation']} cells"] if machine.get("formulation") else []
     threads = [count_of(int(machine["threads"]), "thread")] if machine.get("threads") else ["unknown threads"]
     return f"{str(machine.get('device', 'cpu')).partition(':')[0]} with {' and '.join([*threads, *extras])}"
 
