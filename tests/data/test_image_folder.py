@@ -160,8 +160,8 @@ def test_what_is_wrong_is_one_sentence(own_home: Path, pets_folder: Path, spoil,
         ({"name": "auto"}, "'auto' is the name of another"),
         ({"name": "../x"}, "'../x' is no name"),
         ({"size": 30}, "images cannot have 30x30 pixels; take a multiple of 4 from 8 to 224"),
-        ({"size": 0}, "images of 0 pixels"),
-        ({"size": 256}, "images of 256 pixels"),
+        ({"size": 0}, "images cannot have 0x0 pixels"),
+        ({"size": 256}, "images cannot have 256x256 pixels"),
     ],
 )
 def test_names_and_sizes_that_cannot_be(own_home: Path, pets_folder: Path, options, sentence: str) -> None:  # type: ignore[no-untyped-def]

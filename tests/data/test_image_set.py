@@ -187,7 +187,7 @@ def test_a_set_that_says_what_none_can_be_is_damaged(tmp_path: Path, change: dic
     ("sizes", "sentence"),
     [
         ({"pixels": 30}, "images cannot have 30x30 pixels; take a multiple of 4 from 8 to 224"),
-        ({"pixels": 4}, "images of 4 pixels"),
+        ({"pixels": 4}, "images cannot have 4x4 pixels"),
         ({"classes": 1}, "pets has 1 classes; a data set needs 2 or more"),
     ],
 )
