@@ -235,6 +235,20 @@ EXACT: Final = 2.0**53
 """The largest float whose neighbours are still whole numbers."""
 
 
+def parse_pairs(texts: Iterable[str], noun: str, form: str) -> dict[str, str]:
+    """`epochs=2 images=256` as a mapping; a `UserError` names `noun` and `form` if one is not key=value."""
+    pairs = [text.partition("=") for text in texts]
+    for pair in pairs:
+        if not all(pair):
+            raise UserError(f"{''.join(pair)[:80]!r} is no {noun}; write {form}")
+    return {key: value for key, _, value in pairs}
+
+
+def pairs_text(values: Mapping[str, Any], separator: str = ", ") -> str:
+    """`epochs=2, images=256`."""
+    return separator.join(f"{key}={value}" for key, value in values.items())
+
+
 def coerce(key: str, value: Any, kind: type) -> Any:
     """`value`, often a string from the command line, as a `kind` (bool, int, float or str)."""
     truth = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}

@@ -122,11 +122,7 @@ class RunSpec(_Document):
     @property
     def label(self) -> str:
         """`method` as a folder name, shortened if necessary."""
-        return (
-            "".join(c if c.isalnum() or c in "+-_.=" else "_" for c in self.method)
-            .encode()[:80]
-            .decode(errors="ignore")
-        )
+        return folder_name(self.method).encode()[:80].decode(errors="ignore")
 
     def read_out_as(self, method: str, selection: str, options: Mapping[str, Any]) -> "RunSpec":
         """The spec of the same supernet with the cell derived by another selection."""
@@ -168,6 +164,11 @@ class RunRecord(_Document):
 def canonical(value: Any) -> str:
     """Canonical JSON: sorted keys, no spaces and no NaN, so that equal values have equal bytes."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def folder_name(name: str) -> str:
+    """`name` with every character that not all file systems allow replaced by an underscore."""
+    return "".join(c if c.isalnum() or c in "+-_.=" else "_" for c in name)
 
 
 def digest(value: Any) -> str:

@@ -5,7 +5,7 @@ tuple read as a base-5 number; its `index` is its position in the benchmark's or
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import product
 from typing import Final, NamedTuple
@@ -237,8 +237,15 @@ def _constant(values: ArrayLike) -> Integer[np.ndarray, "archs"]:
 
 def reaches_output(arch: Arch) -> bool:
     """Whether a path without `none` leads from the cell's input to its output."""
-    alive = {0}
-    for op, (target, source) in zip(arch, EDGES, strict=True):
-        if op != NONE and source in alive:
-            alive.add(target)
-    return 3 in alive
+    live = live_edges([op != NONE for op in arch])
+    return any(is_live and source == 0 for is_live, (_, source) in zip(live, EDGES, strict=True))
+
+
+def live_edges(carries: Sequence[bool]) -> list[bool]:
+    """For each edge, whether its features reach the cell's output; `carries` says which edges pass any on."""
+    needed, live = {3}, [False] * len(EDGES)
+    for edge in reversed(range(len(EDGES))):
+        target, source = EDGES[edge]
+        live[edge] = target in needed and carries[edge]
+        needed |= {source} if live[edge] else set()
+    return live

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -68,6 +70,16 @@ def test_classes_resolve_skips_and_zeroed_paths() -> None:
     assert space.class_string(by_skip) != space.class_string((1, *by_skip[1:]))
     assert space.reaches_output(direct)
     assert not space.reaches_output((1, 1, 1, 0, 0, 0))
+
+
+def test_live_edges_are_those_on_a_path_to_the_output() -> None:
+    """Against every path: an edge is live where it and a way from its target to the output carry features."""
+    for carries in itertools.product([False, True], repeat=6):
+        carried = {pair for pair, carry in zip(space.EDGES, carries, strict=True) if carry}
+        paths = [[*inner, 3] for count in range(4) for inner in itertools.combinations(range(3), count)]
+        open_paths = [path for path in paths if {pair[::-1] for pair in itertools.pairwise(path)} <= carried]
+        starts = {path[0] for path in open_paths}
+        assert space.live_edges(carries) == [pair in carried and pair[0] in starts for pair in space.EDGES]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from benchharness.analysis.decisions import decisions
 from benchharness.analysis.lookup import epochs_of, lookup
 from benchharness.analysis.rank_correlation import agreement, supernet_ranking
 from benchharness.analysis.search_curves import curves
-from benchharness.config import departures, preset_name
+from benchharness.config import departures, pairs_text, preset_name
 from benchharness.io.files import slug
 from benchharness.records import Status
 from benchharness.table import DATASETS, Table, Tables, table_of
@@ -139,7 +139,7 @@ def preset(spec: Mapping[str, Any]) -> str:
 
 def setting(spec: Mapping[str, Any]) -> str:
     """Name of a run's setting: data set, protocol, and the values that differ from the preset."""
-    changes_text = ", ".join(f"{key}={value}" for key, value in sorted(changes(spec).items()))
+    changes_text = pairs_text(dict(sorted(changes(spec).items())))
     suffix = ", on the benchmark's split file" if spec.get("split_sha256") else ""
     suffix += f", images version {images}" if (images := spec.get("versions", {}).get("images")) else ""
     return f"{spec['dataset']}, protocol {preset(spec)}" + (f" ({changes_text})" if changes_text else "") + suffix

@@ -11,6 +11,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table as Columns
 
+from benchharness.config import pairs_text
 from benchharness.data.image_set import ImageSet
 from benchharness.io.catalog import Installed
 from benchharness.records import named_apart
@@ -126,9 +127,7 @@ def run_details(facts: dict[str, Any]) -> None:
 
 
 def _pairs(values: dict[str, Any]) -> str:
-    return ", ".join(
-        f"{key}={value:.5g}" if isinstance(value, float) else f"{key}={value}" for key, value in values.items()
-    )
+    return pairs_text({key: f"{value:.5g}" if isinstance(value, float) else value for key, value in values.items()})
 
 
 def protocols(presets: dict[str, dict[str, Any]], as_json: bool) -> None:
@@ -219,7 +218,7 @@ def _cost(item: dict[str, Any]) -> tuple[object, ...]:
 
 def _described(summary: str, options: dict[str, Any]) -> str:
     """A summary, and below it the options."""
-    return "\n".join(filter(None, (summary, " ".join(f"{key}={value}" for key, value in options.items()))))
+    return "\n".join(filter(None, (summary, pairs_text(options, " "))))
 
 
 def _print(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
@@ -266,5 +265,5 @@ def comparisons(compared: "Iterable[Comparison]", table: Table, recipe: "TrainCo
         rows.append((comparison.arch_index, arch, *figures, noise, equal))
     titles = "index", "architecture", "figure", "here", "table", "difference", "the table's seed noise", "equal cells"
     _print(titles, rows)
-    settings = ", ".join(f"{key}={value}" for key, value in asdict(recipe).items() if key != "name")
+    settings = pairs_text({key: value for key, value in asdict(recipe).items() if key != "name"})
     print(f"here: recipe {recipe.name} ({settings})")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchharness.cli import table_build
 from benchharness.cli.parser import DONE, FAILED, Parser, call_action
-from benchharness.errors import UserError
+from benchharness.config import parse_pairs
 
 _USAGE = """usage: benchharness table import PATH | info [NAME] | export [NAME] --out FILE | verify [NAME]
                          | build --dataset NAME [--sample N | --all] [--seeds K] | check [ARCH ...] --dataset NAME"""
@@ -50,10 +50,7 @@ def _import(arguments: list[str]) -> int:
 
 
 def _mapping(pairs: Sequence[str]) -> dict[str, str]:
-    for pair in pairs:
-        if not all(pair.partition("=")):
-            raise UserError(f"--map {pair[:80]!r} is not of the form OURS=THEIRS")
-    return {ours: theirs for ours, _, theirs in (pair.partition("=") for pair in pairs)}
+    return parse_pairs(pairs, "mapping of a column", "--map OURS=THEIRS")
 
 
 def _info(arguments: list[str]) -> int:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, TypedDict
 from filelock import FileLock
 
 from benchharness.errors import UserError
-from benchharness.io.files import SOURCE_BYTES, open_file, path_of, read_json, write_json
+from benchharness.io.files import file_sha256, path_of, read_json, write_json
 from benchharness.io.sources import (
     Importer,
     Kind,
@@ -252,8 +252,7 @@ def _sha256(path: Path) -> str:
         items = [item for item in sorted(path.iterdir()) if item.is_file() or _is_visible_folder(item)]
         lines = [f"{item.name} {_sha256(item)}" for item in items]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-    with open_file(path, SOURCE_BYTES) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_sha256(path)
 
 
 def _is_visible_folder(path: Path) -> bool:

@@ -5,7 +5,6 @@ which command imports it.
 """
 
 import asyncio
-import hashlib
 import re
 import ssl
 import sys
@@ -21,7 +20,7 @@ from filelock import FileLock
 from benchharness.errors import UserError, unknown
 from benchharness.io import catalog
 from benchharness.io.catalog import Installed
-from benchharness.io.files import path_of
+from benchharness.io.files import file_sha256, path_of
 
 ATTEMPTS: Final = 6
 WAIT_SECONDS: Final = 1.0
@@ -130,7 +129,7 @@ def _masked(text: str) -> str:
 def _checked(path: Path, public: Public) -> Path:
     if not path.is_file():
         raise UserError(f"{path} is no file; give one, or a URL")
-    if (sha256 := _sha256(path)) != public.sha256:
+    if (sha256 := file_sha256(path)) != public.sha256:
         problem = f"{path} is not {public.file}: sha256 {sha256[:16]}... where it should be {public.sha256[:16]}..."
         raise UserError(f"{problem}; `benchharness data import {path}` takes it as what it is")
     return path
@@ -175,7 +174,7 @@ def _attempt(public: Public, partial_path: Path) -> None:
     bytes_there = partial_path.stat().st_size
     if bytes_there < public.bytes:
         raise _BrokenError(f"the connection ended after {bytes_there} of {public.bytes} bytes")
-    if (sha256 := _sha256(partial_path)) != public.sha256:
+    if (sha256 := file_sha256(partial_path)) != public.sha256:
         partial_path.unlink()
         raise _BrokenError(f"what arrived has sha256 {sha256[:16]}... where it should be {public.sha256[:16]}...")
 
@@ -275,8 +274,3 @@ def _begin(answer: httpx.Response, partial_path: Path, bytes_there: int) -> int:
         raise _BrokenError("the server sends a web page and not the file")
     content_range = answer.headers.get("Content-Range", "")
     return bytes_there if answer.status_code == 206 and content_range.startswith(f"bytes {bytes_there}-") else 0
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

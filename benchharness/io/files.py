@@ -111,6 +111,12 @@ def replacing(path: Path) -> Iterator[Path]:
         _sync_folder(path.parent)
 
 
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal digits."""
+    with open_file(path, SOURCE_BYTES) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path`, atomically."""
     write_bytes(path, text.encode("utf-8", "replace"))

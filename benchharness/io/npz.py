@@ -47,6 +47,12 @@ def header(path: Path, kind: str) -> dict[str, Any]:
     return content if _is(content, kind) else {}
 
 
+def name_in(path: Path, kind: str) -> str | None:
+    """The name in the header of the file at `path`; None if it is not of this `kind` or has none."""
+    name = header(path, kind).get("about", {}).get("name")
+    return name if name and isinstance(name, str) else None
+
+
 def read_arrays(path: Path, kind: str, limit_bytes: int) -> tuple[dict[str, Any], Arrays]:
     """The header and arrays of the file of this `kind` at `path`; never unpickles.
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from benchharness.models.layers import Fan, pool
 from benchharness.models.supernet import LEAVING, MixedCell, Supernet
-from benchharness.space import CONV1, CONV3, EDGES, NONE, POOL, SKIP, Arch
+from benchharness.space import CONV1, CONV3, EDGES, NONE, POOL, SKIP, Arch, live_edges
 
 Candidate = Float[Tensor, "edges ops"] | Arch
 
@@ -43,7 +43,7 @@ class _Mixture:
         self.weights = weights
         self.rows = [[0.0 if op == NONE else weight for op, weight in enumerate(row)] for row in weights.tolist()]
         """Every edge's weights, with those of `none` set to zero, since `none` adds nothing at any weight."""
-        self.used = _used(self.rows)
+        self.live = live_edges([any(row) for row in self.rows])
 
     def output(self, cell: nn.Module, x: Tensor) -> Tensor:
         """The features of the cell's output node."""
@@ -56,7 +56,7 @@ class _Mixture:
         """A node's features: the sum over the edges that enter it; zeros if all of these are zero."""
         if number == 0:
             return x
-        edges = [(edge, source) for edge, (target, source) in enumerate(EDGES) if target == number and self.used[edge]]
+        edges = [(edge, source) for edge, (target, source) in enumerate(EDGES) if target == number and self.live[edge]]
         sums = [nodes[source].along(edge) for edge, source in edges]
         if len(sums) == 1 and number > 1:
             return sums[0].clone(memory_format=torch.contiguous_format)  # a sum's layout: rounding depends on it
@@ -108,16 +108,6 @@ class _Node:
         if self.number != 1:
             return pool(self.features)
         return pool(self.features.unsqueeze(1).expand(-1, len(LEAVING[0]), -1, -1, -1).contiguous()[:, 0])
-
-
-def _used(rows: Sequence[Sequence[float]]) -> list[bool]:
-    """For each edge, whether its features reach the cell's output."""
-    needed, used = {3}, [False] * len(EDGES)
-    for edge in reversed(range(len(EDGES))):
-        target, source = EDGES[edge]
-        used[edge] = target in needed and any(rows[edge])
-        needed |= {source} if used[edge] else set()
-    return used
 
 
 def _plus(total: Tensor | None, features: Tensor, weight: Tensor | None) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchharness.models.layers import Norm, Skeleton
-from benchharness.space import CONV1, CONV3, EDGES, NONE, POOL, SKIP, Arch
+from benchharness.space import CONV1, CONV3, EDGES, NONE, POOL, SKIP, Arch, live_edges
 
 Node = Tensor | None
 """Features of a node; None stands for zeros, if no edge carries features into it."""
@@ -110,12 +110,8 @@ class Network(Skeleton):
 
 def _used(arch: Arch) -> set[int]:
     """The nodes from which a path without `none` leads to the output node."""
-    used = {3}
-    for edge in reversed(range(len(EDGES))):
-        target, source = EDGES[edge]
-        if target in used and arch[edge] != NONE:
-            used.add(source)
-    return used
+    live = live_edges([op != NONE for op in arch])
+    return {3, *(source for is_live, (_, source) in zip(live, EDGES, strict=True) if is_live)}
 
 
 def _alike(arch: Arch, source: int, op: int, used: set[int]) -> Iterator[list[int]]:

@@ -1,7 +1,6 @@
 """Writes a report's folder beside its place and swaps it in; files that no report wrote are never lost."""
 
 import errno
-import hashlib
 import json
 import os
 import secrets
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from benchharness.errors import UserError
-from benchharness.io.files import check_folder
+from benchharness.io.files import check_folder, file_sha256
 
 LIST: Final = "report.files.json"
 """The files of a report and their digests, in its own folder: these alone may be replaced."""
@@ -107,8 +106,8 @@ def _clear(parent: Path) -> None:
 def _digest(path: Path) -> str:
     """The sha256 of a regular file; empty for anything else."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() and not path.is_symlink() else ""
-    except OSError:
+        return file_sha256(path) if path.is_file() and not path.is_symlink() else ""
+    except (OSError, UserError):
         return ""
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from benchharness.analysis.lookup import epochs_of
+from benchharness.config import pairs_text
 from benchharness.report.formatting import count_of, enumeration
 from benchharness.space import SIZE
 from benchharness.table import DATASETS, SPLITS, Table
@@ -97,12 +98,12 @@ def table_sentences(table: Table | None) -> list[str]:
 def _recipe(table: Table) -> list[str]:
     sentences = []
     if "recipe" in table.about:
-        settings = ", ".join(f"{key}={value}" for key, value in table.about["recipe"].items() if key != "name")
+        settings = pairs_text({key: value for key, value in table.about["recipe"].items() if key != "name"})
         sentences.append(
             f"Recipe {table.about['recipe'].get('name', 'of its own')} of table {table.about['name']}: {settings}."
         )
     if "network" in table.about:
-        sizes = ", ".join(f"{key}={value}" for key, value in table.about["network"].items())
+        sizes = pairs_text(table.about["network"])
         sentences.append(f"Networks of table {table.about['name']}: {sizes} (cells in each of three stages).")
     return sentences
 

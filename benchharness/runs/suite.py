@@ -6,11 +6,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from benchharness.config import parse_pairs
 from benchharness.data.importers import IMAGES
 from benchharness.data.kinds import KNOWN, canonical
 from benchharness.errors import UserError, unknown
 from benchharness.io import catalog
 from benchharness.io.files import open_file, shortened
+from benchharness.records import folder_name
 from benchharness.runs import data_sets
 from benchharness.table.importers import TABLES
 
@@ -103,10 +105,7 @@ def with_name(suite: Suite, name: str) -> Suite:
 
 def parse_settings(pairs: list[str]) -> dict[str, str]:
     """`--set epochs=2 images=256` as a mapping; raises `UserError` on what is not key=value."""
-    for pair in pairs:
-        if not all(pair.partition("=")):
-            raise UserError(f"{pair[:80]!r} is no setting; write --set key=value")
-    return {key: value for key, _, value in (pair.partition("=") for pair in pairs)}
+    return parse_pairs(pairs, "setting", "--set key=value")
 
 
 def _text(path: Path, key: str, value: Any) -> str:
@@ -119,5 +118,4 @@ def _text(path: Path, key: str, value: Any) -> str:
 
 def _folder(name: str) -> str:
     """`name` as a valid folder name; one that is too long is shortened and stays unique."""
-    folder_name = "".join(c if c.isalnum() or c in "+-_.=" else "_" for c in name)
-    return shortened(folder_name)
+    return shortened(folder_name(name))

@@ -1,8 +1,8 @@
 """Descriptions and checks of a table for `table info` and `table verify`."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
+from benchharness.config import pairs_text
 from benchharness.io import catalog
 from benchharness.table import nas_bench_201, quality
 from benchharness.table.importers import TABLES
@@ -19,7 +19,7 @@ def info(name: str) -> list[tuple[str, str]]:
         key: table.about[key] for key in ("name", "version", "source", "seed_rule", "note") if key in table.about
     }
     rows = [(key.replace("_", " "), str(value)) for key, value in description.items()]
-    rows += [(key, _listed(table.about[key])) for key in ("network", "recipe") if key in table.about]
+    rows += [(key, pairs_text(table.about[key])) for key in ("network", "recipe") if key in table.about]
     rows.append(("coverage", str(quality.coverage(table))))
     for metric in table.figures():
         best = table.optimum(*metric)
@@ -47,10 +47,6 @@ def _worth(table: Table, metric: Metric) -> Iterator[tuple[str, str]]:
         yield "tau", f"{metric}: {noise.tau:.3f} between training seeds"
     if metric.split == "test" and (valid := metric._replace(split="valid")) in table.means:
         yield "tau", f"{metric}: {quality.tau_between(table, valid, metric):.3f} with validation accuracy"
-
-
-def _listed(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key}={value}" for key, value in values.items())
 
 
 def verify(name: str) -> list[Check]:

@@ -72,7 +72,7 @@ def test_verify_tells_what_is_wrong(work: Path, capsys: pytest.CaptureFixture[st
         (("table", "imprt"), "unknown table command 'imprt'; did you mean 'import'?"),
         (("table", "info", "nothing"), "no table 'nothing' in"),
         (("table", "import", "mine.csv"), "it needs `arch` and a figure such as `cifar10_test_200`"),
-        (("table", "import", "mine.csv", "--map", "arch"), "--map 'arch' is not of the form OURS=THEIRS"),
+        (("table", "import", "mine.csv", "--map", "arch"), "'arch' is no mapping of a column; write --map OURS=THEIRS"),
         (("table", "import", "mine.csv", "--map", "arhc=cell"), "unknown column 'arhc'; did you mean 'arch'?"),
         (
             ("table", "import", "mine.csv", "--map", "arch=cel"),

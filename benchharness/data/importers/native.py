@@ -12,8 +12,8 @@ LAYOUT: Final = "images in the format of benchharness (.npz)"
 
 def recognises(path: Path) -> str | None:
     """The name of the image set in the file at `path`; None if it is not such a file, or holds `digits`."""
-    name = npz.header(path, KIND).get("about", {}).get("name")
-    return name if isinstance(name, str) and name != DIGITS else None
+    name = npz.name_in(path, KIND)
+    return None if name == DIGITS else name
 
 
 def read_source(path: Path) -> ImageSet:

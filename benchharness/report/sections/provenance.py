@@ -7,6 +7,7 @@ from typing import Any, Final
 import pandas as pd
 
 from benchharness.analysis.experiment import Evidence, changes, preset
+from benchharness.config import pairs_text
 from benchharness.io.files import slug
 from benchharness.records import Status
 from benchharness.report.blocks import Block, Bullets, TableBlock, Text, folded
@@ -88,7 +89,7 @@ def setting(evidence: Evidence) -> list[Block]:
 def _setting(evidence: Evidence) -> list[Block]:
     runs, spec = evidence.runs, evidence.runs["spec"].iloc[0]
     done_runs = runs[runs["status"] == Status.DONE]
-    changes_text = ", ".join(f"{key}={value}" for key, value in sorted(changes(spec).items()))
+    changes_text = pairs_text(dict(sorted(changes(spec).items())))
     sentences = [
         f"Protocol {preset(spec)}, " + (f"changed: {changes_text}." if changes_text else "unchanged."),
         *_by_method(runs),
@@ -214,7 +215,7 @@ def _images(data: Mapping[str, Any]) -> str:
 
 
 def _read_out(run: Mapping[Any, Any]) -> str:
-    options = ", ".join(f"{key}={value}" for key, value in sorted(run["spec"]["selection_options"].items()))
+    options = pairs_text(dict(sorted(run["spec"]["selection_options"].items())))
     supernet_clause = "" if run["trains"] == run["method"] else f" is the supernet of {run['trains']}"
     return f"{run['method']}{supernet_clause}, read out by {run['selection']}" + (f" ({options})." if options else ".")
 

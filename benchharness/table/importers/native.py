@@ -14,8 +14,7 @@ LAYOUT: Final = "a table in the format of benchharness (.npz)"
 
 def recognises(path: Path) -> str | None:
     """The name the table gives itself, None if `path` is no such file."""
-    name = npz.header(path, KIND).get("about", {}).get("name")
-    return str(name) if name else None
+    return npz.name_in(path, KIND)
 
 
 def read_source(path: Path) -> Table:

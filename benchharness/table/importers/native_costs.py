@@ -11,8 +11,7 @@ LAYOUT: Final = "costs in the format of benchharness (.npz)"
 
 def recognises(path: Path) -> str | None:
     """The name the costs give themselves, None if `path` is no such file."""
-    name = npz.header(path, KIND).get("about", {}).get("name")
-    return str(name) if name else None
+    return npz.name_in(path, KIND)
 
 
 def read_source(path: Path) -> Costs:
