@@ -43,7 +43,7 @@ Differentiable architecture searches on NAS-Bench-201, run for real and compared
 Exit codes: 0 all done, 1 something failed, 2 bad request, 75 told to pause with more to do, 130 interrupted.
 """
 _SPELT: Final = str.maketrans({"±": "+-", "–": "-", "…": "...", "×": "x", "→": "->", "†": "*", "·": "*", "∞": "inf"})
-"""ASCII spellings of the signs that we print, for encodings that lack them."""
+"""ASCII spellings of the characters that we print, for encodings that lack them."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,7 +73,7 @@ def _called(arguments: list[str]) -> int:
 
 
 class _Lasting(io.FileIO):
-    """Standard output that drops what it cannot write, so that a closed pipe or a full disk does not end the runs."""
+    """Standard output that ignores write errors, so that a closed pipe or a full disk does not end the runs."""
 
     broken: OSError | None = None
 
@@ -91,7 +91,7 @@ class _Lasting(io.FileIO):
         return lasting
 
     def write(self, content: Any) -> int:
-        """Write `content`; after the first failure nothing more is written."""
+        """Write `content`; nothing is written after the first failure."""
         try:
             return super().write(content) if self.broken is None else len(content)
         except OSError as error:
@@ -99,13 +99,13 @@ class _Lasting(io.FileIO):
             return len(content)
 
     def ended(self) -> OSError | None:
-        """Flush, and give the first error, if any."""
+        """Flush, and return the first error, if any."""
         sys.stdout.flush()
         return self.broken
 
 
 def print_anyway() -> None:
-    """Let stdout and stderr print any text: signs that their encoding lacks are spelt in ASCII."""
+    """Let stdout and stderr print any text; characters that their encoding lacks are spelt in ASCII."""
     codecs.register_error("spelt", _spelt)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -147,9 +147,10 @@ def _suggest() -> int:
 
 
 def _later(module: str, name: str) -> Callable[[list[str]], int]:
-    """The command `name` of a module that is imported at the first call."""
+    """The command `name` of a module; the module is imported when the command is called."""
 
     def call(arguments: list[str]) -> int:
+        """Import the module and call its command."""
         command: Callable[[list[str]], int] = getattr(import_module(f"benchharness.cli.{module}"), name)
         return command(arguments)
 

@@ -63,6 +63,7 @@ def completer(action: argparse.Action) -> Callable[..., Iterable[str]]:
     files = completers.FilesCompleter() if metavar.startswith(("FILE", "PATH", "URL|PATH")) else None
 
     def values(prefix: str, parsed_args: argparse.Namespace, **_: object) -> Iterable[str]:
+        """The values that can follow `prefix`."""
         known = VALUES[action.dest](parsed_args) if action.dest in VALUES else action.choices or ()
         start, options = _last_item(prefix, known) if action.dest in _LISTS else ("", known)
         return [*(start + option for option in options), *(files(prefix) if files else ())]

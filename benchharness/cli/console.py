@@ -1,4 +1,4 @@
-"""Prints what commands tell people: the plan, the summary, one architecture, the methods, the data."""
+"""Prints the output of commands: the plan, the summary, an architecture, the methods, the data."""
 
 import json
 import sys
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MANY: Final = 500
 """Rows above which a table is printed without wrapping."""
 WIDER: Final = ("percentile", "collapsed")
-"""Columns of the report's ranking that are left out, since 80 characters have no room."""
+"""Columns of the report's ranking that are not printed, to fit into 80 characters."""
 VERDICT: Final = ("Which method is better?", "Did the searches decide?")
 WIDE: Final = 200
 """Width in characters if stdout is not a terminal, so that logs have no wrapped lines."""
@@ -41,7 +41,7 @@ WIDE: Final = 200
 def plan(
     jobs: "list[Job]", store: Store, statuses: "Mapping[str, Status]", every_run: bool, epochs_now: int = 0
 ) -> None:
-    """Print what will be run, what is done already, and what the plan cannot show.
+    """Print the plan, the runs that are done, and the questions that the plan cannot answer.
 
     `every_run` prints a line per run; `epochs_now` is the number of epochs after which training pauses, 0 for none.
     """
@@ -168,7 +168,7 @@ def methods(as_json: bool = False) -> None:
 
 
 def imported_items(items: "list[Installed]", before: Iterable[Installed]) -> None:
-    """Print what was imported, what it holds, and what it replaced."""
+    """Print the imported data, their contents, and the data that they replaced."""
     installed(items)
     items_before = {other[:2]: other for other in before}
     for item in items:

@@ -1,4 +1,4 @@
-"""What all commands share: exit codes, the argument parser, the installed tables."""
+"""Shared by all commands: exit codes, the argument parser, the installed tables."""
 
 import argparse
 import os
@@ -21,17 +21,17 @@ COMPLETING: Final = "_ARGCOMPLETE"
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with our errors: one sentence, with the nearest right name."""
+    """argparse with our errors: one sentence with the most similar known name."""
 
     def __init__(self, command: str, description: str) -> None:
         super().__init__(f"benchharness {command}", description=description, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
-        """Refuse a command line with argparse's own reason."""
+        """Raise `UserError` with argparse's message."""
         raise UserError(f"{message}; `{self.prog} --help` lists the options")
 
     def with_json(self) -> "Parser":
-        """This parser, with `--json`."""
+        """Add `--json`, and return this parser."""
         self.add_argument("--json", action="store_true", help="print JSON")
         return self
 
@@ -88,6 +88,7 @@ def tables_if_installed(*results: Path, quiet: bool = False) -> "Callable[[str],
     from benchharness.table.measurements import tables_of
 
     def missing(error: UserError) -> None:
+        """Report once why a table is missing."""
         if not quiet:
             complain(f"without the accuracies of cells: {error}", DONE)
 
@@ -95,9 +96,9 @@ def tables_if_installed(*results: Path, quiet: bool = False) -> "Callable[[str],
 
 
 def report_place(results: Path, name: str) -> Path:
-    """The folder `reports/<name>` beside a suite's results, as seen from here where it lies below.
+    """The folder `reports/<name>` beside a suite's results; a relative path if it lies below the working directory.
 
-    It is `reports/<folder>/<name>` where the folder that holds the suite is not called `results`.
+    If the folder that holds the suite is not called `results`, it is `reports/<folder>/<name>`.
     """
     out = results.resolve().parent
     parent_name = "" if out.name == "results" else out.name  # two results folders have separate reports

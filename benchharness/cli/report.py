@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def report(arguments: list[str]) -> int:
-    """Write the report of a results folder anew, or of every suite in a folder of several."""
+    """Write the report of a results folder, or of every suite in a folder of suites."""
     parser = Parser("report", "Write the report of a results folder anew; the same results give the same bytes.")
     parser.add_argument(
         "results", metavar="RESULTS", help="a suite's folder, as results/cifar10-cpu, or one of several"
@@ -36,7 +36,7 @@ def report(arguments: list[str]) -> int:
 
 
 def _formats(text: str) -> list[str]:
-    """The formats of figures that `text` names; raises `UserError` if no page could show any of them."""
+    """The figure formats in `text`; raises `UserError` if pages could show none of them."""
     from benchharness.plots.style import FORMATS
 
     names = [name.strip().lower() for name in text.split(",")]
@@ -49,7 +49,7 @@ def _formats(text: str) -> list[str]:
 
 
 def suites(results: Path) -> list[Path]:
-    """The suites at `results`: itself, or those it holds at any depth. Raises `UserError` if it is a part of one."""
+    """The suites at `results`: the folder itself, or the suites in it. Raises `UserError` for a part of a suite."""
     if any(results.glob("*/*/seed-*/spec.json")):
         return [results]
     for depth in range(3):
@@ -72,7 +72,7 @@ def build_report(
     formats: Sequence[str] = ("png", "svg", "pdf"),
     runs: "pd.DataFrame | None" = None,
 ) -> Path:
-    """Write the report of `results` into `out`, by default into its place beside the results."""
+    """Write the report of `results` into `out` (default: `beside` the results)."""
     from benchharness import report
 
     report_folder = Path(out) if out else report_place(results, results.resolve().name)
@@ -80,7 +80,7 @@ def build_report(
 
 
 def paper(results: Path, out: str | None, tables: "Tables", formats: Sequence[str]) -> Path:
-    """Write the table and the figure for a paper into `out`, by default beside the report's place."""
+    """Write the table and the figure for a paper into `out` (default: beside the report)."""
     from benchharness.report import paper
 
     paper_folder = Path(out) if out else report_place(results, f"{results.resolve().name}-paper")

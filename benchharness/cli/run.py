@@ -74,7 +74,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def compare(arguments: list[str]) -> int:
-    """A method against its baselines, or one results folder against another; prints the verdicts."""
+    """Compare a method with its baselines, or one results folder with another, and print the verdicts."""
     parser = Parser("compare", "Compare a method with its baselines: makes missing runs, then prints the verdicts.")
     parser.add_argument("folders", nargs="*", metavar="RESULTS", help="two results folders to compare with each other")
     parser.add_argument("--method", help="the method, spelt as for `run`")
@@ -274,7 +274,7 @@ def _run_options(plan: "list[Job]", args: argparse.Namespace) -> "RunOptions":
 
 
 def _checked(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> int:
-    """Refuse what the run would refuse, and print its estimated time; the rest of a dry run."""
+    """End of a dry run: raise the errors that the run would raise, and print its estimated time."""
     from benchharness.runs.estimate import estimate
     from benchharness.runs.runner import check_plan
 
@@ -301,9 +301,9 @@ def _say_repeated(suite: "Suite") -> None:
 
 
 def _requested(suite: "Suite") -> "list[tuple[str, RunSpec]]":
-    """Every method as it is spelt in `suite`, and its run with the first seed.
+    """Every method as spelt in `suite`, with its run for the first seed.
 
-    Of the runs of a method that is planned alone it is the last: others only train the supernet that it reads out.
+    If a method is planned alone, its run is the last; earlier ones only train the supernet from which it derives.
     """
     from benchharness.runs.runner import plan_of
 

@@ -147,6 +147,7 @@ class _Reader(pickle._Unpickler):
         return self._raw.readline(_NAME_BYTES)
 
     def spend(self, size: int) -> None:
+        """Count `size` bytes against the memory of the entry; raises `UserError` if it is used up."""
         self._left -= size
         if self._left < 0:
             raise UserError(_TOO_MUCH)
@@ -214,6 +215,7 @@ class _Reader(pickle._Unpickler):
 
 def _counted(load: Callable[[Any], None]) -> Callable[[Any], None]:
     def counted(reader: _Reader) -> None:
+        """Load a tuple, which counts for `_TUPLE_BYTES`."""
         reader.spend(_TUPLE_BYTES)
         load(reader)
 

@@ -28,10 +28,17 @@ Loss = Callable[[Weights], Float[Tensor, ""]]
 class Distribution(Protocol):
     """The part of a method's interface that updates use: see `Method`."""
 
-    def draw(self, progress: float) -> Weights: ...
-    def draw_for_weights(self, progress: float, loss: Loss) -> Weights | Arch: ...
-    def penalty(self, drawn: Weights, progress: float) -> Float[Tensor, ""]: ...
-    def parameters(self) -> Iterator[nn.Parameter]: ...
+    def draw(self, progress: float) -> Weights:
+        """See `Method.draw`."""
+
+    def draw_for_weights(self, progress: float, loss: Loss) -> Weights | Arch:
+        """See `Method.draw_for_weights`."""
+
+    def penalty(self, drawn: Weights, progress: float) -> Float[Tensor, ""]:
+        """See `Method.penalty`."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """The parameters, alpha among them."""
 
 
 class Parts(NamedTuple):
@@ -114,6 +121,7 @@ class Update:
 
     def _loss(self, batch: Batch) -> Loss:
         def at(weights: Weights) -> Float[Tensor, ""]:
+            """The training loss of `batch` at these edge weights."""
             with self.net.evaluating():
                 return F.cross_entropy(self.net(batch.images, weights), batch.labels)
 
@@ -265,6 +273,7 @@ def judging(net: Supernet, stream: Stream) -> Iterator[Callable[[Arch], Tally]]:
     settings = stream.settings
 
     def batches() -> Iterator[Batch]:
+        """Batches for sampled cells: augmented ones of `cell_batch` images, or those of a step in fixed order."""
         if settings.cell_batch:
             return stream.shuffled("valid", settings.cell_batch, settings.cell_augmented)
         return stream.fixed("valid", size=settings.batch)
@@ -273,6 +282,7 @@ def judging(net: Supernet, stream: Stream) -> Iterator[Callable[[Arch], Tally]]:
 
     @torch.no_grad()
     def judge(cell: Arch) -> Tally:
+        """The tally of one cell on the next batch."""
         batch = next(endless)
         return tally(net.one_hot(batch.images, cell), batch)
 

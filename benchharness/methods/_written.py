@@ -119,6 +119,7 @@ def _globals(source: str) -> set[str]:
     """The global names that `source` uses."""
 
     def names(scope: symtable.SymbolTable) -> Iterator[str]:
+        """The global names in this scope and in those inside it."""
         for symbol in scope.get_symbols():
             if symbol.is_referenced() and (symbol.is_global() or scope.get_type() == "module"):
                 yield symbol.get_name()

@@ -31,6 +31,7 @@ class Sampled(Update):
         with judging(self.net, self.parts.stream) as judge:
 
             def reward(cell: Arch) -> float:
+                """The accuracy (0 to 1) of one cell on the next validation batch."""
                 _, correct, count = judge(cell).tolist()  # sync: the controller's baseline follows every reward
                 return float(correct / count)
 

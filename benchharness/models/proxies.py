@@ -207,6 +207,7 @@ def _outputs(net: nn.Module) -> Iterator[list[tuple[int, Tensor]]]:
     outputs: list[tuple[int, Tensor]] = []
 
     def note(module: nn.Module, _given: object, out: Tensor) -> None:
+        """Store what the module computed."""
         assert isinstance(module.weight, Tensor)
         outputs.append((module.weight[0].numel(), out))
 
@@ -225,6 +226,7 @@ def _deviations(net: nn.Module) -> Iterator[list[float]]:
     deviations: list[float] = []
 
     def note(_module: nn.Module, given: tuple[Tensor, ...], _out: Tensor) -> None:
+        """Store what the module was given."""
         variance = given[0].var((0, 2, 3)).mean()
         deviations.append(0.5 * float((variance + _JITTER).log()))
 

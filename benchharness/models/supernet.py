@@ -270,6 +270,7 @@ def widen(net: Supernet, trained_by: torch.optim.Optimizer, wider: Supernet, opt
     fans = [(f"{name}.", module) for name, module in net.named_modules() if isinstance(module, Fan)]
 
     def repeated(name: str, tensor: Tensor) -> Tensor:
+        """`tensor` with its channels repeated for `wider`."""
         fan = next((fan for prefix, fan in fans if name.startswith(prefix)), None)
         return tensor.clone() if fan is None else fan.repeated(tensor, times)
 

@@ -20,7 +20,7 @@ _TICKS: Final = (0, 10, 30, 50, 70, 80, 85, 90, 92, 93, 94, 95, 96, 97, 98, 99)
 class Accuracy(NamedTuple):
     """By method, best mean first: the runs' accuracies and their mean with t interval, in percent.
 
-    `methods` are all methods of the folder, which decide on the colours, here as in the other figures.
+    `methods` are all methods of the folder; they determine the colours in all figures.
     """
 
     title: str
@@ -97,9 +97,11 @@ def _scale(info: Accuracy, ax: Axes, lowest: float, highest: float) -> None:
     best = max(info.optimum, highest) + _SHIFT
 
     def forward(x: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+        """Position on the axis: minus the logarithm of the distance to the optimum."""
         return -np.log(np.maximum(best - np.asarray(x, float), 1e-3))
 
     def inverse(y: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+        """The accuracy at a position on the axis."""
         return best - np.exp(-np.asarray(y, float))
 
     ax.set_xscale("function", functions=(forward, inverse))

@@ -31,7 +31,7 @@ class Anytime(NamedTuple):
 def data(
     seconds: Float[np.ndarray, "times"], runs: Mapping[str, Float[np.ndarray, "runs times"]], optimum: float, title: str
 ) -> Anytime:
-    """From accuracies by search, a row a seed; NaN before a seed's first answer, and there no mean is drawn."""
+    """From accuracies by search (runs, times); NaN before a seed's first evaluation, where no mean is drawn."""
     return Anytime(seconds, {name: _band(accuracies) for name, accuracies in runs.items()}, optimum, title)
 
 

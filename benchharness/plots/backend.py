@@ -1,6 +1,6 @@
-"""Loads matplotlib whatever backend the environment names; our figures belong to no window.
+"""Loads matplotlib with any backend named in the environment; our figures need no window.
 
-A notebook passes its backend on to every command that it starts, and matplotlib does not load if the command's
+A notebook passes its backend to every command that it starts, and matplotlib cannot be loaded if the command's
 environment lacks that backend.
 """
 
@@ -14,7 +14,7 @@ try:
     import matplotlib
 except UnicodeDecodeError as error:
     raise UserError(
-        f"matplotlib cannot be loaded, as the matplotlibrc that it reads is not UTF-8 ({error}); save that file as "
+        f"matplotlib cannot be loaded, since its matplotlibrc file is not UTF-8 ({error}); save that file as "
         "UTF-8, or name another in MATPLOTLIBRC"
     ) from None
 

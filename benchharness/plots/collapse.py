@@ -1,4 +1,4 @@
-"""Collapse as a paper prints it: skips, parameter-free operations, table accuracy and entropy over epochs."""
+"""The collapse figure of papers: skips, parameter-free operations, table accuracy and entropy over epochs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple

@@ -1,4 +1,4 @@
-"""Accuracy against what the search cost."""
+"""Accuracy against the cost of the search."""
 
 from typing import NamedTuple
 

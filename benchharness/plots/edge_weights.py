@@ -1,4 +1,4 @@
-"""The expected edge weights over a search's epochs, minus uniform: a heat map with a row per edge and operation."""
+"""Mean edge weights over a search's epochs, minus the uniform weight: a heat map, a row per edge and operation."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -15,7 +15,7 @@ from benchharness.plots.style import canvas, styled
 from benchharness.space import EDGE_NAMES
 
 _NORM: Final = SymLogNorm(linthresh=0.01, vmin=-0.8, vmax=0.8, base=10)
-"""Linear up to 0.01, logarithmic above, so that small leanings are visible beside decided edges."""
+"""Linear up to 0.01 and logarithmic above, so that small differences are visible beside decided edges."""
 _SHORT: Final = ("none", "skip", "1x1", "3x3", "pool")
 
 

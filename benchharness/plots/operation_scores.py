@@ -1,4 +1,4 @@
-"""Scores of the operations on each edge by two criteria, beside the table's."""
+"""Scores of the operations on each edge by several criteria, beside the table's ground truth."""
 
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple

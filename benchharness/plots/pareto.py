@@ -1,4 +1,4 @@
-"""Accuracy against what a network costs on a device: all cells, their Pareto front, and the derived ones among them."""
+"""Accuracy against a network's cost on a device: all cells, their Pareto front, and the derived cells."""
 
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ class Pareto(NamedTuple):
 
     title: str
     label: str
-    """Label of the axis of costs."""
+    """Label of the cost axis."""
     methods: list[str]
     costs: Float[np.ndarray, "archs"]
     accuracies: Float[np.ndarray, "archs"]

@@ -39,11 +39,12 @@ def data(scores: pd.DataFrame, rng: np.random.Generator, title: str = "") -> Pro
 def figure(info: Profile) -> Figure:
     """A panel per method with its band, the other methods grey behind it.
 
-    Higher is better everywhere; where lines cross, which method is better depends on the accuracy that one asks for.
+    Higher is better. If lines cross, the better method depends on the accuracy that is required.
     """
     look_by_method = looks(info.methods)
 
     def panel(name: str, ax: Axes) -> None:
+        """Draw the profile of one method."""
         for other, (share, _, _) in info.shares.items():
             if other != name:
                 ax.step(info.thresholds, share, where="mid", color="#BBBBBB", linewidth=0.6)

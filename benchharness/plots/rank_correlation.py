@@ -1,4 +1,4 @@
-"""Kendall's tau: methods in rows, kinds in columns, beside what parameter counts alone reach."""
+"""Kendall's tau: methods in rows, kinds in columns, beside the tau of parameter counts."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -62,7 +62,7 @@ def size(info: Taus) -> tuple[float, float]:
 
 
 def draw(info: Taus, axes: Sequence[Axes]) -> Sequence[Axes]:
-    """An axes per kind: points are criteria with intervals over seeds, the grey line is what parameter counts reach."""
+    """One panel per kind: points are criteria with intervals over seeds, the grey line is the parameter counts' tau."""
     for kind, ax in zip(info.kinds, axes, strict=True):
         for row, method in enumerate(info.methods):
             _row(info.by_kind[kind].get(method, {}), row, ax)

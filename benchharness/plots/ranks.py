@@ -1,4 +1,4 @@
-"""Critical-difference diagram: mean ranks over seeds, and which do not differ significantly (Demsar 2006)."""
+"""Critical-difference diagram (Demsar 2006): mean ranks over seeds, and groups without significant differences."""
 
 from typing import NamedTuple
 
@@ -57,7 +57,7 @@ def draw(info: Ranks, ax: Axes) -> Axes:
 
 
 def _groups(names: list[str], distinct_pairs: set[frozenset[str]]) -> list[tuple[int, int]]:
-    """Longest ranges of two or more neighbours of which no two differ significantly."""
+    """The longest ranges of neighbours, two or more, without a significantly different pair."""
     groups: list[tuple[int, int]] = []
     for first in range(len(names)):
         last = first

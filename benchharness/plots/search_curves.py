@@ -34,7 +34,7 @@ class Curve(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """A figure over epochs by method, and all methods, which decide on the colours."""
+    """A quantity over epochs by method; all `methods` of the folder determine the colours."""
 
     column: str
     title: str
@@ -45,10 +45,10 @@ class Curves(NamedTuple):
 
 
 def data(curves: pd.DataFrame, column: str, title: str = "", lines: Mapping[str, float] | None = None) -> Curves:
-    """From the frame that `report.curves` gives; runs and methods without any value of `column` are left out.
+    """From the frame of `report.curves`; runs and methods without any value of `column` are left out.
 
-    So is an epoch at which a run of the method has none, as where a table of a part of the space lacks its cell: every
-    point of a median is over the same runs.
+    Also left out are epochs at which a run of the method has no value (an incomplete table may lack its cell), so that
+    all points of a median are over the same runs.
     """
     is_known = curves[column].notna()
     known_curves = curves[is_known.groupby(curves["run_id"]).transform("any")]
@@ -68,6 +68,7 @@ def figure(info: Curves) -> Figure:
     look_by_method = looks(info.methods)
 
     def panel(name: str, ax: Axes) -> None:
+        """Draw the curves of one method."""
         for other, curve in info.by_method.items():
             if other != name:
                 ax.plot(curve.epochs, median(curve), color="#BBBBBB", linewidth=0.6, zorder=1)

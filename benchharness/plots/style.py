@@ -1,4 +1,4 @@
-"""Style of all figures: a fixed colour, marker and dash per method, readable in grey, the same bytes every time."""
+"""Style of all figures: fixed colour, marker and dash per method, readable in greyscale, with reproducible bytes."""
 
 from collections.abc import Callable, Iterable, Sequence, Sized
 from contextlib import AbstractContextManager
@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 Dash = str | tuple[int, tuple[int, ...]]
 
 MANY: Final = 500
-"""Number of marks from which SVG files hold them as an image; as vectors they would take megabytes."""
+"""With at least this many marks, SVG files hold them as an image, since vectors would take megabytes."""
 
 
 INSIDE: Final = 7
@@ -103,13 +103,13 @@ def _turned(look: Look, turn: int) -> Look:
 
 
 def methods_of(frame: pd.DataFrame) -> list[str]:
-    """All categories of the column `method`, so that a part of a frame has the colours of the whole."""
+    """All categories of the column `method`, so that a part of a frame has the same colours as the whole."""
     column = frame["method"]
     return list(column.cat.categories) if isinstance(column.dtype, pd.CategoricalDtype) else sorted(column.unique())
 
 
 def styled() -> AbstractContextManager[None]:
-    """A context with our style, whatever the user's own matplotlibrc says."""
+    """A context with our style; the user's matplotlibrc has no effect."""
     return style.context(["default", {**sns.axes_style("whitegrid"), **_STYLE}])
 
 
@@ -169,7 +169,7 @@ def panels(draw: Callable[[Any, Axes], Axes], infos: Sequence[Any], columns: int
 def save_figure(figure: Figure, stem: Path, formats: Sequence[str] = FORMATS) -> None:
     """Write `stem`.png, .svg and .pdf, or those of the `formats`; without dates, so that equal figures are equal bytes.
 
-    Nothing that reaches over the figure's edge, such as a long legend, is cut off.
+    Parts that extend beyond the figure's edge, such as a long legend, are not cut off.
     """
     with styled():
         # The layout takes most of the time, so it is made once for all formats.
@@ -182,7 +182,7 @@ def save_figure(figure: Figure, stem: Path, formats: Sequence[str] = FORMATS) ->
 
 
 def is_crowded(marks: Sized) -> bool:
-    """Whether there are so many marks that SVG files should hold them as an image."""
+    """Whether SVG files should hold these marks as an image."""
     return len(marks) >= MANY
 
 

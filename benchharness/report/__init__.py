@@ -1,4 +1,4 @@
-"""Reports: a results folder and a table in, evidence out, as a folder of files or as tidy frames for a notebook."""
+"""Reports on a results folder and a table: a folder of files, or tidy frames for a notebook."""
 
 from benchharness.analysis.experiment import Evidence, gather
 from benchharness.analysis.lookup import by_code, lookup

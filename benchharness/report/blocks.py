@@ -33,7 +33,7 @@ class Answers(NamedTuple):
 
 
 class TableBlock(NamedTuple):
-    """A table: `data` with raw numbers goes to CSV; `shown`, its rows (or the few that matter) in words, to readers."""
+    """A table: `data` holds raw numbers for CSV; `shown` holds the formatted rows, or the important ones."""
 
     name: str
     title: str
@@ -53,7 +53,7 @@ class FigureBlock(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """A figure and a table of the same rows, beside each other where there is room."""
+    """A figure and a table of the same rows, shown side by side if there is room."""
 
     picture: FigureBlock
     grid: TableBlock
@@ -77,7 +77,7 @@ Block = Text | Bullets | Answers | TableBlock | FigureBlock | Pair | Folded
 
 
 class Section(NamedTuple):
-    """A heading and what stands under it."""
+    """A heading and its blocks."""
 
     title: str
     blocks: list[Block]
@@ -92,7 +92,7 @@ class Report(NamedTuple):
 
 
 def flat(blocks: Iterable[Block]) -> Iterator[Block]:
-    """All blocks in reading order, nested ones included."""
+    """All blocks in reading order, including nested ones."""
     for block in blocks:
         if isinstance(block, Folded):
             yield from flat(block.blocks)

@@ -45,14 +45,14 @@ def build(
 ) -> Path:
     """Write the report on the runs in `results` into the folder `out` and return the path of its `report.md`.
 
-    `tables` is the ground truth: one table, or, as runs may have been made on several data sets, a mapping or function
-    that gives each of these its own. `tell_report` gets the report before it is written.
-    `runs` are what `store.read` gives for `results`, for a caller that has read them already.
+    `tables` is the ground truth: one table, or a mapping or function that gives the table of each data set.
+    `tell_report` is called with the report before it is written. `runs` is the result of `store.read(results)`, if it
+    is known already.
 
-    Beside it: `report.html`, one file with everything in it; `figures/` in these `formats`; `tables/` as CSV and LaTeX;
-    the list of these files. An earlier report there is replaced in whole. The same results and table give the same
-    bytes. Raises `UserError` if `results` is not a folder or holds no run, and if `out` holds files that no report
-    wrote.
+    The folder also has `report.html`, a single file with everything; `figures/` in these `formats`; `tables/` as CSV
+    and LaTeX; and the list of these files. An earlier report there is replaced as a whole. The same results and table
+    give the same bytes. Raises `UserError` if `results` is not a folder or holds no run, and if `out` holds files that
+    no report wrote.
     """
     out, results = path_of(out), path_of(results)
     check_place(out)
@@ -65,7 +65,7 @@ def build(
 
 
 def compose(results: Path, tables: Tables, runs: pd.DataFrame | None = None) -> Report:
-    """The report as sections of text, tables and figures, none drawn yet; `runs` as in `build`."""
+    """The report as sections of text, tables and undrawn figures; `runs` as in `build`."""
     runs, settings = gather_runs(store.read(results) if runs is None else runs, tables)
     sections = [
         Section(title, [block for evidence in settings for block in blocks_of(evidence)])

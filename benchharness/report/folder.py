@@ -1,4 +1,4 @@
-"""Writes a report's folder beside its place and swaps it in; files that no report wrote are never lost."""
+"""Writes a report into a new folder and swaps it with the old one; files that no report wrote are never lost."""
 
 import errno
 import json
@@ -15,12 +15,12 @@ from benchharness.errors import UserError
 from benchharness.io.files import check_folder, file_sha256
 
 LIST: Final = "report.files.json"
-"""The files of a report and their digests, in its own folder: these alone may be replaced."""
+"""File in a report's folder that lists its files with digests; only these files may be replaced."""
 _WRITER: Final = "benchharness report"
 _LITTER: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 """Files that file managers create."""
 _LEFT_SECONDS: Final = 3600
-"""Age from which an unfinished report beside `out` is taken to be a killed process's."""
+"""An unfinished report older than this is taken for one of a killed process."""
 _TAKEN: Final = (errno.ENOTEMPTY, errno.EEXIST)
 """Errors of renaming onto a folder that another report has just written."""
 _ATTEMPTS: Final = 100
@@ -29,10 +29,10 @@ _ATTEMPTS: Final = 100
 
 @contextmanager
 def swapped(out: Path) -> Iterator[Path]:
-    """An empty folder to write a report into; on leaving it takes the place of `out`, on an error it is removed.
+    """Yields an empty folder for a report, which replaces `out` when the block ends, or is removed on an error.
 
-    Of two reports at once the later one stays, whole. Raises `UserError` if `out` holds what no report wrote, and
-    if it cannot be written.
+    If two reports are written at once, the later one stays, complete. Raises `UserError` if `out` holds files that no
+    report wrote, or cannot be written.
     """
     out = out.resolve()
     check_place(out)
@@ -52,19 +52,19 @@ def swapped(out: Path) -> Iterator[Path]:
 
 
 def check_place(out: Path) -> None:
-    """Raise `UserError` if a report written to `out` would lose what no report wrote there."""
+    """Raise `UserError` if `out` is a file, or holds files that no report wrote, which a report would delete."""
     check_folder(out, "report")
     foreign_names = foreign(out)
     if foreign_names:
         more = f" and {len(foreign_names) - 3} more" if len(foreign_names) > 3 else ""
         raise UserError(
-            f"{out} holds files that no report wrote, or that were changed since, and a report there would lose them: "
+            f"{out} holds files that no report wrote, or that were changed since; a report there would delete them: "
             f"{', '.join(foreign_names[:3])}{more}; move them, or name another folder"
         )
 
 
 def foreign(folder: Path) -> list[str]:
-    """The files under `folder`, by path from there, that are not on its list as they are now; none without a folder."""
+    """Relative paths of the files under `folder` that are not on its list with their digest; none without a folder."""
     while True:
         identity, known_digests = _identity(folder), _listed(folder)
         foreign_names = [name for name, path in _files(folder) if known_digests.get(name) != _digest(path)]
@@ -76,7 +76,7 @@ def foreign(folder: Path) -> list[str]:
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:
-    """What another folder of that name, with the same list perhaps, does not share; None without a folder."""
+    """Inode and change time, which identify the folder even if another one takes its name; None without a folder."""
     try:
         status = folder.stat()
     except OSError:
@@ -85,7 +85,7 @@ def _identity(folder: Path) -> tuple[int, int] | None:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Every file and link under `folder` but its list and what file managers leave."""
+    """Every file and link under `folder`, except its list and the files of file managers."""
     for root, folders, names in os.walk(folder):
         links = [name for name in folders if Path(root, name).is_symlink()]
         for name in sorted([*names, *links]):
@@ -95,7 +95,7 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _clear(parent: Path) -> None:
-    """Remove what killed reports left in `parent`."""
+    """Remove the folders that killed reports left in `parent`."""
     for leftover in [*parent.glob(".report-*.new"), *parent.glob(".report-*.old")]:
         with suppress(FileNotFoundError):  # that report has just been finished
             foreign_names = leftover.suffix == ".old" and foreign(leftover)
@@ -112,7 +112,7 @@ def _digest(path: Path) -> str:
 
 
 def _list(folder: Path) -> None:
-    """Put the list of what is in `folder` there."""
+    """Write the list of the files in `folder` into it."""
     files = {name: _digest(path) for name, path in _files(folder)}
     (folder / LIST).write_text(json.dumps({"written by": _WRITER, "files": files}, indent=1) + "\n", encoding="utf-8")
 
@@ -135,7 +135,7 @@ def _fixed(out: Path) -> bool:
 
 
 def _swap(new_folder: Path, out: Path) -> None:
-    """Put `new_folder` in the place of `out`; entry by entry if `out` cannot be renamed."""
+    """Replace `out` by `new_folder`; entry by entry if `out` cannot be renamed."""
     old_folder = new_folder.with_suffix(".old")
     if new_folder.parent == out:
         old_folder.mkdir()
@@ -149,7 +149,7 @@ def _swap(new_folder: Path, out: Path) -> None:
 
 
 def _swap_whole(new_folder: Path, out: Path, old_folder: Path) -> None:
-    """Swap by two renamings; begins again if another report came in between."""
+    """Swap by two renamings; start again if another report interferes."""
     for attempt in range(_ATTEMPTS):
         with suppress(FileNotFoundError):
             out.rename(old_folder)

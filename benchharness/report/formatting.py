@@ -1,4 +1,4 @@
-"""Numbers as a report prints them."""
+"""Formats numbers for reports."""
 
 from collections.abc import Iterable
 
@@ -18,12 +18,12 @@ def number(value: float, digits: int = 2) -> str:
 
 
 def plus_minus(mean: float, std: float, digits: int = 2) -> str:
-    """`mean±std`, the mean alone where one run gives no deviation."""
+    """`mean±std`; only the mean if there is no deviation, as for one run."""
     return number(mean, digits) + (f"±{number(std, digits)}" if np.isfinite(std) else "")
 
 
 def span(interval: Interval, digits: int = 2) -> str:
-    """`value [low, high]`, the value alone where there is no interval."""
+    """`value [low, high]`; only the value if there is no interval."""
     if not np.isfinite(interval.low):
         return number(interval.value, digits)
     return f"{number(interval.value, digits)} [{number(interval.low, digits)}, {number(interval.high, digits)}]"
@@ -40,7 +40,7 @@ def p_clause(p: float, sign: str = "=") -> str:
 
 
 def seconds(value: float) -> str:
-    """A duration in the unit that suits it."""
+    """A duration in a suitable unit."""
     if not np.isfinite(value):
         return MISSING
     for unit, size in (("h", 3600), ("min", 60)):

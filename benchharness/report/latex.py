@@ -82,7 +82,7 @@ def latex(grid: TableBlock) -> str:
 
 
 def tex(text: object) -> str:
-    """`text` with everything escaped that means something to LaTeX."""
+    """`text` with LaTeX's special characters escaped."""
     return _MINUS.sub("$-$", str(text).translate(_TEX))
 
 
@@ -95,8 +95,8 @@ def cell(text: object) -> str:
 def table(ours: pd.DataFrame, theirs: pd.DataFrame, evidence: Evidence, label: str) -> str:
     """LaTeX of `ours`, rows as `paper_rows` gives them, and of published figures, rows as `published` gives them.
 
-    Two columns a data set; of our rows, and published ones of the same protocol, the best of each column is bold and
-    the second underlined.
+    There are two columns per data set. Among our rows and published ones of the same protocol, the best value of each
+    column is bold and the second best underlined.
     """
     datasets = [name for name in _DATASETS if f"{name} test" in ours] or [evidence.dataset]
     columns = [f"{dataset} {split}" for dataset in datasets for split in SPLITS if f"{dataset} {split}" in ours]
@@ -137,7 +137,7 @@ def table(ours: pd.DataFrame, theirs: pd.DataFrame, evidence: Evidence, label: s
 
 
 def printed_name(method: str) -> str:
-    """A method's name as papers print it, in LaTeX; options and another selection are put behind it."""
+    """A method's name as papers print it, in LaTeX, followed by its options and its selection if not the default."""
     base, plus, selection = method.partition("+")
     terms = [_NAMES.get(name, tex(name)) + _options(options) for name, options in (_split(base),)]
     terms += [_SELECTIONS.get(name, tex(name)) + _options(options) for name, options in (_split(selection),) if plus]
@@ -145,7 +145,7 @@ def printed_name(method: str) -> str:
 
 
 def _split(spelling: str) -> tuple[str, str]:
-    """A name, and the options behind it."""
+    """A name, and the options after it."""
     name, _, options = spelling.partition(":")
     return name, options
 

@@ -1,4 +1,4 @@
-"""Every two methods of a results folder against each other, as a tidy frame."""
+"""Compares every pair of methods of a results folder, as a tidy frame."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from benchharness.table import Tables, load_for
 def compare(results: str | Path, tables: Tables = load_for) -> pd.DataFrame:
     """One row per pair of methods and setting: the report's paired tests (see `comparisons`) of test accuracy.
 
-    `difference` is in percentage points, the better mean first. Raises `UserError` if there is no such folder, or
-    no table of what was searched.
+    `difference` is in percentage points; the method with the better mean is first. Raises `UserError` if there is no
+    such folder, or no table of the data set searched.
     """
     _, settings = gather(path_of(results), tables)
     tests_by_setting = [comparisons(evidence.scores()).assign(setting=evidence.name) for evidence in settings]

@@ -23,8 +23,8 @@ BESIDE: Final = ("DARTS", "SNAS", "DrNAS")
 def write_paper(results: Path, out: Path, tables: Tables, formats: Sequence[str] = FORMATS) -> Path:
     """Write the table and the figure of every setting in `results`, with the bibliography, into the folder `out`.
 
-    The figure is written in each of the `formats`. Returns `out`. Raises `UserError` if nothing is finished or
-    looked up, and if `out` holds what no report wrote.
+    The figure is written in each of the `formats`. Returns `out`. Raises `UserError` if no finished run has a cell in
+    the table, or if `out` holds files that no report wrote.
     """
     check_place(out)
     settings = [setting for setting in gather(results, tables)[1] if len(setting.long) and setting.table is not None]

@@ -19,7 +19,7 @@ _BLANK: Final = re.compile(r"\n{3,}")
 
 
 def write_report(report: Report, out: Path, formats: Sequence[str] = FORMATS) -> Path:
-    """Write everything into the folder `out`, in whole or not at all; returns the Markdown's path. See `swapped`.
+    """Write the whole report into the folder `out`, or nothing; returns the path of the Markdown. See `swapped`.
 
     Every figure is written in each of the `formats`; the pages need png or svg among them.
     """

@@ -1,1 +1,1 @@
-"""Planning, running and repeating searches."""
+"""Plans searches, runs them, and repeats them."""

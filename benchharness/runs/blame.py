@@ -1,4 +1,4 @@
-"""Finds the line of a user's own method in which an error arose, and says what checks that method."""
+"""Finds the line of a user's method in which an error occurred, and names the command that checks the method."""
 
 import traceback
 from pathlib import Path
@@ -12,8 +12,8 @@ _PACKAGE: Final = Path(__file__).resolve().parents[1]
 def error_line(error: BaseException, method: Path | None, name: str = "") -> str:
     """The innermost line of the file `method`, or of one beside it, in the traceback of `error`: `(mine.py:12)`.
 
-    Empty if there is none. `name` is the user's name for the file, where `method` is a copy. For a class written in a
-    notebook, whose file nobody has seen, it is the line itself: `(in Mine: return self.alpha / 0)`.
+    Empty if there is none. `name` is the user's name for the file if `method` is a copy. For a class written in a
+    notebook, whose file the user does not know, it is the line itself: `(in Mine: return self.alpha / 0)`.
     """
     method = method and method.resolve()
     for frame in reversed(traceback.extract_tb(error.__traceback__) if method else []):
@@ -27,7 +27,7 @@ def error_line(error: BaseException, method: Path | None, name: str = "") -> str
 
 
 def advice(method: Path, name: str) -> str:
-    """How the method in the file `method`, which its user calls `name`, is checked."""
+    """The command or call that checks the method in the file `method`, which the user calls `name`."""
     class_name = class_in(method)
     return f"call `benchharness.check({class_name})`" if class_name else f"run `benchharness check {name}`"
 

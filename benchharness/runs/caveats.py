@@ -9,12 +9,12 @@ from benchharness.runs.plan import Job
 from benchharness.stats import smallest_p
 
 REACH: Final = 1.0
-"""Rate times steps of alpha below which a search cannot decide.
+"""Smallest product of alpha's learning rate and number of steps with which a search can decide.
 
-Adam moves an alpha by about its rate a step at most. The papers' 100 epochs of CIFAR-10 reach 11.7; a public full-size
-search was ahead by 0.02 on most edges after seven epochs, 0.8."""
+Adam moves an alpha by at most about its learning rate per step. The papers' 100 epochs of CIFAR-10 have 11.7; a public
+full-size search had a lead of 0.02 on most edges after seven epochs, which is 0.8."""
 PAIRED_SEEDS: Final = 6
-"""Seeds from which a paired sign-flip test can reach 5 %: with five the smallest p is 1/16."""
+"""Fewest seeds with which a paired sign-flip test can reach 5 %; with five the smallest p is 1/16."""
 _PAPERS: Final = 11.7
 
 
@@ -24,12 +24,12 @@ def cannot_show(plan: Sequence[Job]) -> list[str]:
 
 
 def alpha_reach(settings: SearchConfig, train_images: int) -> float:
-    """How far alpha can move in a search on `train_images` images an epoch: its learning rate times its steps."""
+    """The distance that alpha can move in a search on `train_images` images per epoch: learning rate times steps."""
     return settings.alpha_learning_rate * settings.epochs * -(-train_images // settings.batch)
 
 
 def _immovable(plan: Iterable[Job]) -> list[str]:
-    """A sentence if alpha can move too little. One job is enough: within a plan, settings differ by method alone."""
+    """A sentence if alpha can move too little. Checks one job, since settings in a plan differ only by method."""
     for job in plan:
         settings, images = SearchConfig(**job.base.protocol), _train_images(job)
         reach = alpha_reach(settings, images) if images else REACH

@@ -25,9 +25,9 @@ from benchharness.space import EDGES, OPS
 
 SHAPE: Final = (len(EDGES), len(OPS))
 EXTREME: Final = 40.0
-"""An alpha at which exponentials and their inverses get close to the ends of float32."""
+"""An alpha whose exponential and its inverse are close to the limits of float32."""
 SLOW: Final = 300.0
-"""Times as long as a draw of DARTS that a draw may take: about 1 ms on a CPU, where the smallest steps take 30 ms.
+"""A draw may take this many times as long as DARTS's: about 1 ms on a CPU, where the smallest steps take 30 ms.
 
 The slowest built-in method, drnas-progressive, takes 21 (one core of an AMD EPYC, shortest of 20 draws)."""
 TINY: Final = {
@@ -41,7 +41,7 @@ TINY: Final = {
     "ranking": 0,
 }
 CHEAP: Final = {"tuning": 1, "batches": 1, "samples": 4, "controller_steps": 2, "controller_samples": 2}
-"""Options that would make a check slow, where a method or a selection has them."""
+"""Values for options of methods and selections that would otherwise make checks slow."""
 
 
 class Finding(NamedTuple):
@@ -177,9 +177,9 @@ def options_round_trip(kind: type[Method]) -> None:
 
 
 def reads_nothing_back(kind: type[Method]) -> None:
-    """A draw, its mean and its penalty read no number back into Python and send none."""
+    """A draw, its mean and its penalty do not copy numbers between Python and the device."""
     method = method_with_alphas(kind)
-    method.draw(0.5)  # what is made once and kept may be sent
+    method.draw(0.5)  # a tensor that is made once and kept may be copied
     with Reads() as reads:
         weights = method.draw(0.5)
         method.penalty(weights, 0.5)
@@ -200,7 +200,7 @@ def draws_take_little_time(kind: type[Method]) -> None:
 
 
 def runs_on_cuda(kind: type[Method]) -> None:
-    """A draw waits for no GPU and can be captured in a CUDA graph."""
+    """A draw does not wait for the GPU, and can be captured in a CUDA graph."""
     if not torch.cuda.is_available():
         raise Skipped("no CUDA device here")
     method = method_with_alphas(kind).cuda()
@@ -255,14 +255,14 @@ CHECKS: Final[tuple[Callable[[type[Method]], None], ...]] = (
 
 
 def method_with_alphas(kind: type[Method]) -> Method:
-    """A method with alphas that differ."""
+    """A method whose alphas all differ."""
     method = kind(*SHAPE)
     _set(method, torch.randn(SHAPE))
     return method
 
 
 def images() -> ImageSet:
-    """Forty images of noise a class, its brightness the class, at 16x16."""
+    """Forty images of noise per class at 16x16; the brightness depends on the class."""
     random = np.random.default_rng(0)
     labels = np.arange(120) % 10
     pixels = (random.integers(0, 120, (120, 3, 16, 16)) + 12 * labels[:, None, None, None]).astype(np.uint8)

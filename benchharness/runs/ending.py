@@ -1,4 +1,4 @@
-"""Performs a plan with a progress display, and prints one line per run that ends."""
+"""Performs a plan with a progress display, and prints a line for every run that ends."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
@@ -28,10 +28,10 @@ def perform_with_progress(
     quiet: bool = False,
     verbose: bool = False,
 ) -> Iterator[Outcome]:
-    """What `perform` yields, with a progress display meanwhile and a line for every run that ends.
+    """Like `perform`, with a progress display and a printed line for every run that ends.
 
-    `statuses` are those of all runs of the plan, by run id; jobs whose runs are all done are not looked at again.
-    `quiet` leaves only lines of runs that failed.
+    `statuses` has the status of every run of the plan, by run id; jobs whose runs are all done are skipped. With
+    `quiet` only lines of failed runs are printed.
     """
     runs_left = sum(status != Status.DONE for status in statuses.values())
     jobs_left = [job for job in plan if any(statuses[spec.run_id] != Status.DONE for spec in job.specs)]
@@ -47,7 +47,7 @@ def perform_with_progress(
 
 
 def line(outcome: Outcome, store: Store, tables: Tables, verbose: bool = False) -> str:
-    """One line on a run that has ended: who, the derived cell, its accuracy in the table, the time it took.
+    """One line on a run that has ended: method and seed, derived cell, its accuracy in the table, and the time.
 
     `verbose` adds the cell and its accuracy with inherited weights.
     """
@@ -63,7 +63,7 @@ def line(outcome: Outcome, store: Store, tables: Tables, verbose: bool = False) 
 
 
 def _reached(row: "pd.Series[Any]", tables: Tables) -> str:
-    """The table's test accuracy and rank of a run's cell, in short."""
+    """The table's test accuracy and rank of a run's cell, as a short text."""
     table = table_of(tables, row["dataset"])
     if table is None:
         return "no table"

@@ -1,4 +1,4 @@
-"""How long the searches of a plan will take: as finished runs of the same settings took, or as timed steps foretell."""
+"""Estimates how long the searches of a plan take, from finished runs with the same settings or from timed steps."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -28,34 +28,34 @@ from benchharness.store.run_folder import read_spec
 from benchharness.store.schemas import Machine
 
 RECORDS: Final = 20
-"""Finished runs of the same settings that are read, at most."""
+"""Most finished runs with the same settings that are read."""
 PATIENCE: Final = 30.0
 """Seconds after which no further supernet is timed."""
 
 
 class Cost(NamedTuple):
-    """Seconds that one supernet takes one worker."""
+    """Seconds that one worker needs for one supernet and its derivations."""
 
     epoch: float
     readings: Mapping[str, float]
-    """By the method of each run that is read out of it."""
+    """Seconds of the derivation, by method of the run."""
 
 
 class Estimate(NamedTuple):
-    """What the runs that a plan lacks will take, in seconds."""
+    """Estimated seconds for the runs of a plan that are not done."""
 
     one: float
-    """With one at a time."""
+    """Seconds with one run at a time."""
     several: float
-    """With `ways` at a time."""
+    """Seconds with `ways` runs at a time."""
     ways: int
     recorded: int
-    """Methods that train, in their settings, whose times are those of finished runs; of `timed` ones, steps were
-    made; `assumed` ones are taken for as long as those are on average."""
+    """Number of trained methods whose times come from finished runs; steps of `timed` ones were timed; `assumed` ones
+    get the average of the others."""
     timed: int
     assumed: int
     failures: tuple[str, ...]
-    """Methods with whose first step something is wrong, and what."""
+    """A sentence for every method whose first step fails."""
 
     def __str__(self) -> str:
         sources = (
@@ -68,10 +68,10 @@ class Estimate(NamedTuple):
 
 
 def estimate(plan: Iterable[Job], store: Store, options: RunOptions, timing: bool) -> Estimate | None:
-    """What the runs of `plan` that are not done will take; None if none is left, or nothing can be told of them.
+    """The estimated time of the runs of `plan` that are not done; None if there are none, or no estimate is possible.
 
-    With `timing`, steps are made where no run tells. Left out are the start of processes, checkpoints and compiling.
-    Raises `UserError` if the images are missing that a search would be timed on.
+    With `timing`, steps are timed for settings without a finished run. Not included: the start of processes,
+    checkpoints and compiling. Raises `UserError` if the images for timing are missing.
     """
     jobs = list(plan)
     statuses = store.statuses({spec.run_id: spec for job in jobs for spec in (job.base, *job.specs)}.values())
@@ -104,7 +104,7 @@ def estimate(plan: Iterable[Job], store: Store, options: RunOptions, timing: boo
 
 
 def _left(job: Job, cost: Cost, store: Store, statuses: Mapping[str, Status], options: RunOptions) -> float:
-    """Seconds of what is left of a job, one worker."""
+    """Seconds that one worker needs for the rest of a job."""
     epochs, sight = int(job.base.protocol["epochs"]), run_progress(job, store)
     epochs_now = min(epochs, options.epochs_now or epochs)
     epochs_done = epochs if statuses[job.base.run_id] == Status.DONE else sight.epoch if sight else 0
@@ -115,7 +115,7 @@ def _left(job: Job, cost: Cost, store: Store, statuses: Mapping[str, Status], op
 
 
 class _Costs:
-    """Looks up, or times until the clock says `until`, what supernets take on one device."""
+    """Looks up the time of supernets on one device, or measures it until the time `until`."""
 
     def __init__(self, store: Store, options: RunOptions, until: float) -> None:
         self.store, self.options, self.until = store, options, until
@@ -125,7 +125,7 @@ class _Costs:
         self.failures: dict[str, str] = {}
 
     def of(self, jobs: list[Job]) -> Cost | None:
-        """What each of `jobs`, alike but for their seeds, takes; None if neither runs nor time tell."""
+        """The cost of each of `jobs`, which differ only by seed; None if unknown and not measurable in time."""
         return self._recorded(jobs[0]) or (self._timed(jobs[0]) if time.monotonic() < self.until else None)
 
     def _recorded(self, job: Job) -> Cost | None:
@@ -137,7 +137,7 @@ class _Costs:
         return Cost(fmean(training) / int(job.base.protocol["epochs"]), readings)
 
     def _machines(self, job: Job, spec: RunSpec) -> list[Machine]:
-        """What finished runs like `spec`, of other seeds, tell of their making in the ways and the place of now."""
+        """`machine.json` of finished runs like `spec` with other seeds and the same options and machine."""
         machines = list[Machine]()
         for folder in sorted(self.store.folder(spec).parent.glob("seed-*")):
             other = read_spec(folder) if (folder / "record.json").exists() else None

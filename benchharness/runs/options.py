@@ -1,4 +1,4 @@
-"""How runs are made: one class for the command line, the workers and `machine.json`."""
+"""Options for making runs: one class for the command line, the workers and `machine.json`."""
 
 import time
 from collections.abc import Mapping
@@ -11,25 +11,25 @@ EXECUTORS: Final = ("local", "dask")
 
 
 class RunOptions(NamedTuple):
-    """How runs are made, which is no part of a run's identity.
+    """Options for making runs; they are not part of the run id.
 
-    Only `threads`, `device`, `compile`, `graphs` and `formulation` touch the bits. A run that was begun earlier goes on
-    with the threads, compilation, graphs and formulation that it was begun with.
+    Only `threads`, `device`, `compile`, `graphs` and `formulation` affect the bits. An interrupted run is resumed with
+    the threads, compilation, graphs and formulation with which it began.
     """
 
     jobs: int = 1
     """Runs at a time, each in a process of its own: on this machine, or in a worker's options on its device."""
     device: str = "auto"
-    """A device that `compute.devices` knows; a worker takes the first that the name stands for."""
+    """`auto`, `cpu`, `cuda` or `cuda:N`; a worker uses the first device that the name stands for."""
     threads: int = 1
-    """torch's threads per run on the CPU; one, so that bits depend neither on the cores nor on `jobs`."""
+    """torch's threads per run on the CPU. With one, bits depend neither on the number of cores nor on `jobs`."""
     timeout: float = 0.0
-    """Seconds after which an epoch or a derivation counts as hung, and the wait for a dask worker ends; 0 never."""
+    """Seconds after which an epoch or a derivation counts as hung, and waiting for a dask worker ends; 0 for never."""
     executor: str = "local"
     scheduler: str = ""
     """Address of the dask scheduler."""
     return_results: bool = False
-    """Whether dask's workers send back their results, so that they need not share the results folder."""
+    """Whether dask's workers send results back, so that they do not need to share the results folder."""
     any_source: bool = False
     """Whether dask's workers may run another source of this package; each run's record names its source."""
     compile: str = "auto"
@@ -39,9 +39,9 @@ class RunOptions(NamedTuple):
     formulation: str = "shared"
     """How the supernet's cells are computed in training: `shared`, or on GPUs `padded` or `fused`."""
     epochs_now: int = 0
-    """Epochs after which every training pauses; the next command goes on from there. 0 trains all epochs."""
+    """Every training pauses after this many epochs, and the next command resumes it; 0 for no pause."""
     until: float = 0.0
-    """Time, in seconds since 1970, at which trainings pause at the end of an epoch; 0 never."""
+    """Time, in seconds since 1970, from which trainings pause at the end of an epoch; 0 for never."""
     choice: str = ""
     """Why `auto` chose this data set, for `machine.json`; empty if the user named one."""
 
@@ -71,7 +71,7 @@ class RunOptions(NamedTuple):
 
     @property
     def shares_device(self) -> bool:
-        """Whether a worker with these options shares its device, so that a run without memory is no failure yet."""
+        """Whether a worker shares its device with others; a run without memory is then tried again."""
         return self.jobs > 1
 
     def for_worker(self, device: str, device_count: int) -> "RunOptions":
@@ -96,14 +96,11 @@ class RunOptions(NamedTuple):
         return self.formulation != "fused" and compiled.decided(self.compile, protocol, device)
 
     def speedups(self) -> dict[str, Any]:
-        """Compilation, CUDA graphs and another formulation, where used, by their names in `machine.json`.
-
-        They touch the last bits.
-        """
+        """Compilation, CUDA graphs and another formulation, if used, by name in `machine.json`; they affect bits."""
         each = {"compiled": self.compile == "on", "graphs": self.graphs}
         other = {} if self.formulation == "shared" else {"formulation": self.formulation}
         return {**{name: on for name, on in each.items() if on}, **other}
 
     def pauses(self, epochs: int = 0, seconds: float = 0.0) -> bool:
-        """Whether to stop after `epochs` epochs rather than begin work that takes `seconds` seconds."""
+        """Whether to pause after `epochs` epochs, instead of beginning work of `seconds` seconds."""
         return 0 < self.epochs_now <= epochs or 0 < self.until < time.time() + seconds

@@ -1,4 +1,4 @@
-"""Turns `--methods darts,snas+ostr --seeds 0-4` into jobs: each supernet once, with all cells derived from it."""
+"""Turns `--methods darts,snas+ostr --seeds 0-4` into jobs: each supernet once, with all runs that derive from it."""
 
 import hashlib
 import re
@@ -24,7 +24,7 @@ _METHOD: Final = re.compile(rf"(.+?\.py|[^:+]*){_OPTIONS}(?:\+([^:+]*){_OPTIONS}
 class MethodRequest(NamedTuple):
     """A method as the user wrote it: `NAME[:key=value]*[+SELECTION[:key=value]*]`.
 
-    A value without a key, which is of the method's main option, is stored under the empty key.
+    A value without a key, which belongs to the method's main option, is stored under the empty key.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Job(NamedTuple):
     readouts: tuple[RunSpec, ...]
     """Further runs, which derive their cells from the same supernet."""
     source_path: Path | None = None
-    """The user's file, absolute, where the trained method is not built in."""
+    """Absolute path of the user's file; None for a built-in method."""
 
     @property
     def specs(self) -> tuple[RunSpec, ...]:
@@ -52,7 +52,7 @@ class Job(NamedTuple):
 class _Supernet(NamedTuple):
     label: str
     source: str
-    """SHA-256 of the user's file, empty for a built-in method: files of one name are told apart by their content."""
+    """SHA-256 of the user's file, which distinguishes files of one name; empty for a built-in method."""
     trains: str
     options: dict[str, Any]
     selection: str
@@ -95,9 +95,9 @@ def make_plan(
 ) -> list[Job]:
     """The jobs of a request, seed by seed; raises `UserError` on an unknown method, selection, option or data set.
 
-    A supernet's own run is always planned: `ostr` alone also plans `darts`, which costs no further training. A
-    protocol with `split=benchmark` uses the split file in the data folder if there is one, and the run records its
-    digest. Settings that the protocol has for a method apply unless their names are in `changed_keys`.
+    A supernet's own run is always planned: `ostr` alone also plans `darts`, which needs no further training. A protocol
+    with `split=benchmark` uses the split file in the data folder if there is one, and the run records its digest. The
+    protocol's settings for single methods apply unless their names are in `changed_keys`.
     """
     data.canonical_name(dataset)
     groups: dict[tuple[str, str], tuple[_Supernet, dict[str, _Reading]]] = {}

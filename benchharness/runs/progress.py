@@ -1,4 +1,4 @@
-"""Progress of runs, read from their folders so that it works with every executor."""
+"""Progress of runs, read from their folders, so that it works with every executor."""
 
 import threading
 import time
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 REFRESH_SECONDS: Final = 1.0
 PLAIN_SHARES: Final = 5
-"""Lines per search if stdout is no terminal: one for each fifth of its epochs, and of its derivation."""
+"""Lines per search if stdout is not a terminal: one for each fifth of its epochs, and of its derivation."""
 
 
 class RunProgress(NamedTuple):
-    """How far one search is."""
+    """Progress of one search."""
 
     method: str
     seed: int
@@ -57,10 +57,10 @@ class RunProgress(NamedTuple):
 
 
 class PlanProgress(NamedTuple):
-    """How far a plan is."""
+    """Progress of a plan."""
 
     done: float
-    """Finished epochs of all supernets, plus one for each derived cell, and more where a derivation tunes."""
+    """Finished epochs of all supernets, plus one for each derived cell, and more for derivations that tune."""
     total: float
     running: tuple[RunProgress, ...]
 
@@ -71,7 +71,7 @@ class PlanProgress(NamedTuple):
 
 
 def plan_progress(plan: "Iterable[Job]", store: Store, finished_ids: set[str]) -> PlanProgress:
-    """How far the runs of `plan` are, read from their folders.
+    """Progress of the runs of `plan`, read from their folders.
 
     `finished_ids` collects the ids of finished runs from one call to the next; their folders are not read again.
     """
@@ -96,7 +96,7 @@ def plan_progress(plan: "Iterable[Job]", store: Store, finished_ids: set[str]) -
 
 
 def run_progress(job: "Job", store: Store) -> RunProgress | None:
-    """The job's search, read from its trace; None if it has not begun."""
+    """Progress of the job's search, read from its trace; None if it has not begun."""
     folder = store.folder(job.base)
     if not folder.is_dir():
         return None
@@ -168,7 +168,7 @@ class Pace:
         return max(0.0, self.end - clock_seconds) if self.done > before else None
 
     def words(self, progress: PlanProgress) -> str:
-        """The same in words, at this moment."""
+        """The time left, as text."""
         seconds = self.left(progress, time.monotonic())
         return "" if seconds is None else f"{clock(seconds)} left"
 

@@ -32,8 +32,8 @@ def repeat(folder: Path, scratch: Path, device: str, make: Open = open_search) -
     """Repeat the finished run in `folder` from its beginning, in the folder `scratch`.
 
     Threads, compilation and formulation are those of the first time, and so are CUDA graphs and fused cells if `device`
-    has them; a user's method is run from the copy beside its supernet. Raises `UserError` if the run is not finished,
-    if its supernet's folder is missing, or if it fails this time.
+    supports them; a user's method is loaded from the copy beside its supernet. Raises `UserError` if the run is not
+    finished, if its supernet's folder is missing, or if the repetition fails.
     """
     job, base = job_of(folder)
     store = Store(scratch.absolute(), "again")

@@ -1,4 +1,4 @@
-"""Runs a plan: hands its jobs to an executor until every run is done or has failed, each made once."""
+"""Runs a plan: gives its jobs to an executor until every run is done or has failed; each run is made once."""
 
 import re
 import time
@@ -37,7 +37,7 @@ def plan_of(suite: Suite) -> list[Job]:
 
 
 def share(plan: list[Job], shard: str) -> list[Job]:
-    """Part `i/n` of a plan: every n-th supernet from the i-th on (1 to n), so that the parts together are the plan.
+    """Part `i/n` of a plan: every n-th supernet, starting from the i-th (1 to n). Together the parts are the plan.
 
     Raises `UserError` if `shard` is not of that form.
     """
@@ -168,7 +168,7 @@ def _fetch(jobs: Iterable[Job]) -> None:
 
 
 def _digests(jobs: Iterable[Job]) -> dict[str, str]:
-    """The digest of every data set that is here: where others make the runs, none need be."""
+    """The digest of every data set that is installed; none need be if other machines make the runs."""
     digests = {}
     for name in sorted({job.base.dataset for job in jobs}):
         with suppress(UserError):

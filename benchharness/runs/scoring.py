@@ -30,7 +30,7 @@ from benchharness.store.run_folder import Run
 _PORTION: Final = 10
 """Cells that a worker scores at a time."""
 _VERSION: Final = 1
-"""Of how a supernet scores cells; scores of another version are not gone on with."""
+"""Version of the scoring by a supernet; stored scores of other versions are not used."""
 
 
 class ScoreRequest(NamedTuple):
@@ -41,14 +41,14 @@ class ScoreRequest(NamedTuple):
     images_sha256: str
     setting: Setting
     batch: int
-    """Images, drawn by the setting's seed."""
+    """Number of images, drawn with the setting's seed."""
 
 
 class SupernetRequest(NamedTuple):
     """The accuracy of some cells with weights inherited from a supernet."""
 
     folder: Path
-    """Of a finished run, which may have been read out of another's supernet."""
+    """Folder of a finished run, which may share another run's supernet."""
     batches: int
     """First evaluation batches of the validation half; 0 for all."""
 
@@ -69,7 +69,7 @@ class Scored(TypedDict):
 
 
 class ScoreJournal:
-    """Scores of cells on disk; each is there once it is known, so that the same request goes on where it stopped."""
+    """A file of scores of cells, to which each score is appended, so that an interrupted request can be resumed."""
 
     def __init__(self, name: str, depends_on: str) -> None:
         key = hashlib.sha256(depends_on.encode()).hexdigest()[:16]
@@ -77,7 +77,7 @@ class ScoreJournal:
         self.lock = FileLock(self.path.with_suffix(".lock"))
 
     def scores(self) -> dict[int, float]:
-        """By architecture code; NaN if one is undefined."""
+        """The scores by architecture code; NaN if undefined."""
         lines = files.read_lines(self.path, Scored)
         pairs = [pair for line in lines for pair in zip(line["codes"], line["scores"], strict=False)]
         return {code: np.nan if score is None else score for code, score in pairs}
@@ -88,13 +88,13 @@ class ScoreJournal:
         return np.array([saved_scores.get(code, np.nan) for code in codes.tolist()], float)
 
     def missing(self, codes: Int[np.ndarray, "archs"]) -> list[int]:
-        """Those of `codes` that have not been scored, each once, in order."""
+        """The `codes` that have not been scored, each once, in order."""
         return sorted(set(codes.tolist()) - set(self.scores()))
 
     def complete(
         self, request: ScoreRequest | SupernetRequest, missing_codes: list[int], jobs: int, devices: list[str]
     ) -> Iterator[int]:
-        """Score the cells of `missing_codes`, yielding how many more are done; raises `UserError` if one fails."""
+        """Score the `missing_codes`, yielding the size of each finished part; raises `UserError` if one fails."""
         portions = [tuple(missing_codes[start : start + _PORTION]) for start in range(0, len(missing_codes), _PORTION)]
         work = {key: ScoreTask(request, portion, devices[key % len(devices)]) for key, portion in enumerate(portions)}
         self._ready()
@@ -115,9 +115,9 @@ class ScoreJournal:
 
 
 class ProxyScores:
-    """What a proxy says of cells.
+    """Scores of cells by a proxy.
 
-    Cells of one functional class are one network, whose score they share; parameters and FLOPs are each cell's own.
+    Cells of one functional class are one network and share its score, except for parameters and FLOPs.
     """
 
     def __init__(self, request: ScoreRequest, device: str = "cpu") -> None:
@@ -151,11 +151,11 @@ class ProxyScores:
 class SupernetScores:
     """Accuracy in percent of cells with weights inherited from the supernet of a finished run.
 
-    It is that on the first `batches` evaluation batches of the validation half, by batch statistics.
+    Measured on the first `batches` evaluation batches of the validation half, with batch statistics.
     """
 
     def __init__(self, folder: Path, batches: int, device: str = "cpu") -> None:
-        """Raises `UserError` if the run is not finished, its checkpoint is gone, or its images are others now."""
+        """Raises `UserError` if the run is not finished, its checkpoint is missing, or its images have changed."""
         if batches < 0:
             raise UserError(f"batches={batches} is out of range; it must be 1 or more, or 0 for all")
         self.request = SupernetRequest(folder.absolute(), batches)
@@ -181,7 +181,7 @@ class SupernetScores:
 
 
 def _rounding(device: str) -> str:
-    """What the device adds to that on which a score depends: a GPU rounds otherwise than a processor."""
+    """The part of the file's key that depends on the device, since a GPU rounds differently from a processor."""
     kind = device.partition(":")[0]
     return "" if kind == "cpu" else f" on {kind}"
 

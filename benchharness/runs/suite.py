@@ -41,12 +41,12 @@ class Suite:
 
     @property
     def name(self) -> str:
-        """Folder under `results/`: the given name, or one that lists all changed settings, so that rows never mix."""
+        """Folder under `results/`: the given name, or one with all changed settings, so that settings never mix."""
         changes_text = "".join(f"+{key}={value}" for key, value in sorted(self.settings.items()))
         return self.given_name or _folder(f"{self.dataset}-{self.protocol}{changes_text}")
 
     def resolved(self) -> tuple["Suite", str]:
-        """This suite with `auto` replaced by a data set and a protocol; and why that data set, empty if named."""
+        """This suite with `auto` replaced by a data set and a protocol; and why, empty if a data set is named."""
         dataset, reason = _dataset() if self.dataset == AUTO else (self.dataset, "")
         fitting = "cpu" if dataset in KNOWN else "small"
         return replace(self, dataset=dataset, protocol=fitting if self.protocol == AUTO else self.protocol), reason
@@ -64,7 +64,7 @@ _KEYS: Final = ("methods", "seeds", "dataset", "protocol", "settings")
 
 
 def load_suite(path: Path) -> Suite:
-    """The suite in the TOML file at `path`, named after the file; raises `UserError` if it is none."""
+    """The suite in the TOML file at `path`, named after the file; raises `UserError` if it is not a suite file."""
     try:
         with open_file(path) as file:
             content = tomllib.loads(file.read().decode("utf-8-sig"))  # Windows editors begin files with a mark
@@ -104,7 +104,7 @@ def with_name(suite: Suite, name: str) -> Suite:
 
 
 def parse_settings(pairs: list[str]) -> dict[str, str]:
-    """`--set epochs=2 images=256` as a mapping; raises `UserError` on what is not key=value."""
+    """`--set epochs=2 images=256` as a mapping; raises `UserError` unless all are key=value."""
     return parse_pairs(pairs, "setting", "--set key=value")
 
 

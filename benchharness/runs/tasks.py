@@ -1,4 +1,4 @@
-"""Hands a job to a worker: a process of this machine, or one of a dask scheduler."""
+"""Gives a job to a worker: a process of this machine, or one of a dask scheduler."""
 
 import threading
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _alone = threading.Lock()
 
 
 class RunTask(NamedTuple):
-    """A job with all that its worker needs."""
+    """A job with everything that its worker needs."""
 
     job: Job
     store: Store
@@ -31,7 +31,7 @@ class RunTask(NamedTuple):
     known: Mapping[str, RunFiles] = {}
     """Files of the job's finished runs by run id, for a worker that cannot read the results folder."""
     images_sha256: str = ""
-    """Digest that the worker's images must have; empty if this machine has none to compare with."""
+    """Digest that the worker's images must have; empty if the images are not installed on this machine."""
 
 
 def start_task(task: RunTask) -> list[Outcome]:
@@ -41,13 +41,13 @@ def start_task(task: RunTask) -> list[Outcome]:
 
 
 def start_on_shared(task: RunTask) -> list[Outcome]:
-    """Make the job on a dask worker that shares the results folder; raises `WorkerError` for what is its fault."""
+    """Make the job on a dask worker that shares the results folder; raises `WorkerError` if the worker is at fault."""
     _check_worker(task)
     return _none_spoilt(start_task(task))
 
 
 def start_remote(task: RunTask) -> RemoteResult:
-    """Make the job on a dask worker that shares nothing; raises `WorkerError` for what is its fault."""
+    """Make the job on a dask worker without a shared folder; raises `WorkerError` if the worker is at fault."""
     _check_worker(task)
     scratch = (
         import_module("distributed").get_worker().local_directory
@@ -59,7 +59,7 @@ def start_remote(task: RunTask) -> RemoteResult:
 
 
 def check_job(job: Job, options: RunOptions) -> None:
-    """Raise `UserError` if this machine cannot make `job` with these options, whose device is a single one."""
+    """Raise `UserError` if this machine cannot make `job` with these options, which name a single device."""
     compiled.check_choice(options.compile)
     cuda_graphs.check_device(options.graphs, options.device)
     formulations.check_choice(options.formulation, options.device)
@@ -67,7 +67,7 @@ def check_job(job: Job, options: RunOptions) -> None:
 
 
 def _check_worker(task: RunTask) -> None:
-    """Raise `WorkerError` if this worker lacks something: else it would fail run after run, faster than others work."""
+    """Raise `WorkerError` if this worker lacks something; otherwise it would fail run after run."""
     try:
         check_job(task.job, task.options._replace(device=devices(task.options.device, 1)[0]))
         images = load_images(task.job.base.dataset)
@@ -76,7 +76,7 @@ def _check_worker(task: RunTask) -> None:
         raise WorkerError(f"cannot make them: {error}") from None
     if task.images_sha256 not in ("", images.sha256):
         raise WorkerError(
-            f"has other images called {task.job.base.dataset!r} (sha256 {images.sha256[:16]}) than are here "
+            f"has other images of {task.job.base.dataset!r} (sha256 {images.sha256[:16]}) than this machine "
             f"({task.images_sha256[:16]})"
         )
 

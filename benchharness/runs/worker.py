@@ -43,17 +43,17 @@ Open = Callable[[Job, torch.device], Searcher]
 
 
 class Outcome(NamedTuple):
-    """How one run of a job ended this time."""
+    """Outcome of one run of a job."""
 
     spec: RunSpec
     state: Literal["done", "failed", "busy", "crowded", "paused", "afresh"]
-    """`busy`: another process works on it. `crowded`: the shared GPU ran out of memory. `paused`: it goes on another
-    time, since the epochs or the time for now are used up. `afresh`: it has to be made in a new process, since
-    CUDA graphs or fused cells failed in this one."""
+    """`busy`: another process works on it. `crowded`: the shared GPU ran out of memory. `paused`: the epochs or the
+    time for this command are used up. `afresh`: it needs a new process, since CUDA graphs or fused cells failed in
+    this one."""
     message: str = ""
-    """Why it failed, or how far it is; for a finished run, a warning or nothing."""
+    """Why it failed, or its progress; for a finished run, a warning or nothing."""
     spoilt: bool = False
-    """Whether it failed because the disk is full, broken or read-only, so that another machine could make it."""
+    """Whether it failed because of the disk (full, broken or read-only), so that another machine could make it."""
 
 
 def open_search(
@@ -172,8 +172,8 @@ def _train(base: Run, begin: Callable[[], Searcher], options: RunOptions) -> tup
     """Train the supernet to its last epoch, from its checkpoint if there is one.
 
     Returns two texts, often empty: why a checkpoint was not used and training began anew, and at which epoch it
-    pauses. It pauses after an epoch if the next would take longer than there is time, and then writes the arrays so
-    far to `trace.npz`.
+    pauses. It pauses after an epoch if there is no time for the next one, and then writes the arrays so far to
+    `trace.npz`.
     """
     with time_limit(base.hung, options.timeout):
         search, anew = resume(base, begin)
@@ -258,6 +258,7 @@ def _teller(run: Run) -> Callable[[float], None]:
     last = time.monotonic()
 
     def tell(share: float) -> None:
+        """Write the share, unless one was written in the last second."""
         nonlocal last
         if time.monotonic() - last >= 1:
             last = time.monotonic()
@@ -268,7 +269,7 @@ def _teller(run: Run) -> Callable[[float], None]:
 
 
 def _machine(base: Run, options: RunOptions, selection_seconds: float) -> dict[str, Any]:
-    """Content of `machine.json`: costs, device and versions; `train_seconds` are the supernet's, whoever trained it."""
+    """Content of `machine.json`: costs, device and versions; `train_seconds` are the supernet's, even if shared."""
     lines = base.lines()
     compiling_seconds = sum(line.get("compile_seconds", 0.0) for line in lines)
     peaks = [line.get("peak_memory_bytes", 0) for line in lines]
@@ -305,7 +306,7 @@ def _is_disks(error: BaseException | None) -> bool:
 
 
 def _plainly(error: Exception) -> str:
-    """The error in words; if memory ran out, with what to do about it, which torch does not say."""
+    """The error as text; for lack of memory, with a remedy."""
     message = str(error) if isinstance(error, UnwritableError) else f"{type(error).__name__}: {error}"
     if memory.ran_out(error):
         return f"no memory left; take fewer --jobs, or a smaller batch with --set batch=N ({message})"

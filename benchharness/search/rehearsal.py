@@ -159,6 +159,7 @@ class Counted(Evaluation):
         batch = next(self.stream.fixed(data, 1, min(self.images, size)))
 
         def measure() -> None:
+            """Evaluate one candidate on the first images."""
             with self.net.evaluating(bn):
                 for outputs in logits(self.net, batch.images, few):
                     outputs.argmax(1).tolist()  # sync

@@ -56,6 +56,7 @@ def _p(in_a: Equal, in_b: Equal, between: Equal, rng: np.random.Generator) -> fl
     least = kernel.sum() - 0.5  # sums are whole numbers
 
     def as_far(flips: Flips) -> int:
+        """The number of exchanges with at least the observed distance."""
         signs = 1.0 - 2.0 * flips
         return int((((signs @ kernel) * signs).sum(-1) >= least).sum())
 

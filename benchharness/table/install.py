@@ -21,9 +21,11 @@ class _Named:
         self.LAYOUT, self._reading = layout, reading
 
     def recognises(self, path: Path) -> str | None:
+        """The given name."""
         return path.name
 
     def read_source(self, path: Path) -> Any:
+        """The data at `path` under the given name."""
         return self._reading(path)
 
 

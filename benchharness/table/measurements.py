@@ -38,6 +38,7 @@ def tables_of(*results: Path, missing: Callable[[UserError], object] = lambda _:
 
     @cache
     def table(dataset: str) -> Table | None:
+        """The table of one data set."""
         try:
             return with_measured(load_for(dataset), *results)
         except UserError as error:

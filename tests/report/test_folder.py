@@ -74,7 +74,7 @@ def test_what_no_report_wrote_is_never_lost(tmp_path: Path, name: str, after: bo
     (out / name).parent.mkdir(parents=True, exist_ok=True)
     (out / name).write_text("hours of work")
     before = contents(out)
-    with pytest.raises(UserError, match=r"report there would lose them: .*name another folder"):
+    with pytest.raises(UserError, match=r"report there would delete them: .*name another folder"):
         write_report(report("another"), out)
     assert contents(out) == before
     assert names_in(tmp_path) == {"paper"}
@@ -87,7 +87,7 @@ def test_links_and_files_are_not_followed_away(tmp_path: Path) -> None:
     write_report(report(), out)
     (out / "link").symlink_to(tmp_path / "elsewhere")
     assert foreign(out) == ["link"]
-    with pytest.raises(UserError, match="would lose them: link"):
+    with pytest.raises(UserError, match="would delete them: link"):
         write_report(report(), out)
     (out / "link").unlink()
     folder = tmp_path / "place"

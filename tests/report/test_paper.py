@@ -105,7 +105,7 @@ def test_without_anything_to_print_it_says_so(tmp_path: Path, table: Table, suit
         paper.write_paper(tmp_path / "s", tmp_path / "out", table)
     (tmp_path / "out").mkdir()
     (tmp_path / "out/draft.tex").write_text("mine")
-    with pytest.raises(UserError, match=r"would lose them: draft\.tex"):
+    with pytest.raises(UserError, match=r"would delete them: draft\.tex"):
         paper.write_paper(suite, tmp_path / "out", table)
 
 

@@ -1,4 +1,4 @@
-"""Table of valid and test accuracy on the three data sets, beside published figures and chance."""
+"""Table of validation and test accuracy on the three data sets, beside published figures and random baselines."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -22,7 +22,7 @@ SPLITS: Final = ("valid", "test")
 
 
 def accuracy(evidence: Evidence) -> list[Block]:
-    """Our rows, the published ones of the same protocol, trivial baselines, and what chance reaches at equal cost."""
+    """Our rows, published rows of the same protocol, trivial baselines, and random search at equal cost."""
     if not len(evidence.long) or evidence.table is None:
         return [Text("Nothing to look up: this takes finished runs and an installed table.")]
     ours, has_published = paper_rows(evidence.long), evidence.benchmark and evidence.protocol

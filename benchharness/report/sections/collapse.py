@@ -29,7 +29,7 @@ _PARTLY: Final = " Epochs at which the table lacks the cell of a seed are left o
 
 
 def collapse(evidence: Evidence) -> list[Block]:
-    """The figure a paper would print and the numbers; folded, a sentence per method and all curves and weights."""
+    """The collapse figure and its numbers; folded: a sentence per method, all curves and edge weights."""
     if not len(evidence.long):
         return [Text("No finished run yet."), *_curves(evidence)]
     table = verdicts(evidence.runs, evidence.curves)

@@ -16,7 +16,7 @@ MEANS: Final = ("train_seconds", "selection_seconds", "search_seconds", "peak_me
 
 
 def costs(evidence: Evidence) -> list[Block]:
-    """Seconds and memory by method, accuracy against seconds, and against what the cells cost where they run."""
+    """Seconds and memory by method, accuracy against seconds, and against the cells' latency and energy."""
     runs = search_seconds(evidence.own())
     if runs.empty:
         return [Text("No finished run yet.")]
@@ -48,7 +48,7 @@ def costs(evidence: Evidence) -> list[Block]:
 
 
 def search_seconds(runs: pd.DataFrame) -> pd.DataFrame:
-    """`runs` with `search_seconds`: training of the supernet, even where another run shares it, plus the selection."""
+    """`runs` with `search_seconds`: training of the supernet (also if another run shares it) plus selection."""
     return runs.assign(search_seconds=runs["train_seconds"] + runs["selection_seconds"])
 
 

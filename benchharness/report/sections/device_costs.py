@@ -16,11 +16,11 @@ from benchharness.report.formatting import number
 from benchharness.table import Cost
 
 BELOW: Final = (0.0, 0.5, 1.0, 2.0, 5.0)
-"""Points below the best accuracy at which the table of the front says what is cheapest."""
+"""Percentage points below the best accuracy for which the table lists the cheapest cell."""
 
 
 def device_costs(evidence: Evidence) -> list[Block]:
-    """A figure for each file's latencies and energies, what each method's cells cost, and the cheapest of all cells."""
+    """A figure per file of latencies and energies, the costs of each method's cells, and the cheapest of all cells."""
     costs = dict(evidence.table.costs) if evidence.table is not None and evidence.benchmark else {}
     runs = evidence.own().dropna(subset=["arch", "test"])
     if not costs or runs.empty:

@@ -43,8 +43,7 @@ def against(
 ) -> list[str]:
     """Report `method` against each of `baselines`, all in the folder `results`; returns the verdicts.
 
-    The report goes to the folder `out`, as `build` writes one; `runs` are as there. Raises `UserError` if `results`
-    has no such method.
+    The report is written to the folder `out`; `runs` as in `build`. Raises `UserError` if `results` lacks a method.
     """
     contests = [Contest(method, baseline) for baseline in baselines]
     runs = store.read(results) if runs is None else runs
@@ -54,8 +53,8 @@ def against(
 def versions(first: Path, second: Path, out: Path, tables: Tables) -> list[str]:
     """Report every method that two folders of results share, the first folder's runs against the second's.
 
-    Their settings may differ: what the difference does is then what the report tells. Where they share no method but
-    hold one each, these two are compared. Raises `UserError` if that fails too.
+    Their settings may differ; the report then shows the effect of that difference. If they share no method but hold one
+    method each, these two are compared; otherwise `UserError` is raised.
     """
     frames = [store.read(folder) for folder in (first, second)]
     names = [sorted(frame["method"].unique()) for frame in frames]
@@ -75,7 +74,7 @@ def versions(first: Path, second: Path, out: Path, tables: Tables) -> list[str]:
 
 
 def _tagged(frame: pd.DataFrame, tag: str) -> pd.DataFrame:
-    """`frame` with `tag` behind methods and run ids: both folders may hold a run, the same one made by other code."""
+    """`frame` with `tag` appended to methods and run ids, since both folders may hold a run with one id."""
     supernet = frame["supernet"].where(frame["supernet"].isna() | (frame["supernet"] == ""), frame["supernet"] + tag)
     return frame.assign(method=frame["method"] + tag, run_id=frame["run_id"] + tag, supernet=supernet)
 

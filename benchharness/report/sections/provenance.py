@@ -22,20 +22,20 @@ RULE: Final = (
 
 
 def title(name: str, runs: pd.DataFrame) -> str:
-    """The report's title: the folder's name, and what was searched on, as the images are labelled."""
+    """The report's title: the folder's name and the labels of the images."""
     labels = _distinct(record["data"]["label"] for record in runs["record"] if record and record["data"].get("label"))
     datasets = labels or _distinct(runs["dataset"])
     return f"{name}: searches on {enumeration(datasets)}" if datasets else name
 
 
 def status_sentence(runs: pd.DataFrame) -> str:
-    """Sentence under the title: why this data set was chosen, and how complete the folder is."""
+    """Sentence below the title: why this data set was chosen, and how complete the folder is."""
     choices = _distinct(str(machine["dataset_choice"]) for machine in runs["machine"] if _chosen(machine))
     return " ".join([*(f"{reason[:1].upper()}{reason[1:]}." for reason in choices), _standing(runs), *_mixed(runs)])
 
 
 def _mixed(runs: pd.DataFrame) -> list[str]:
-    """A warning for each data set that runs of this folder searched on different images of."""
+    """A warning for each data set of which the runs in this folder used different images."""
     done_runs = runs[runs["images_sha256"].notna()]
     label = done_runs.groupby("images_sha256")["images_label"].transform("first").astype(str)  # one label per digest
     images = label + " (sha256 " + done_runs["images_sha256"].astype(str).str[:16] + ")"
@@ -68,7 +68,7 @@ def _standing(runs: pd.DataFrame) -> str:
 
 
 def setting(evidence: Evidence) -> list[Block]:
-    """Protocol, data, seeds and read-outs of one setting, or of each where folders of two are compared."""
+    """Protocol, data, seeds and selections of one setting, or of both if two folders are compared."""
     groups = list(evidence.runs.groupby("setting"))
     if len(groups) == 1:
         return _setting(evidence)

@@ -1,4 +1,4 @@
-"""Compares with chance: a random cell, and the best of the random cells that the search's time would have trained."""
+"""Random baselines: a random cell, and the best of as many random cells as could be trained in the search's time."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -25,10 +25,10 @@ FEEDBACK_EPOCHS: Final = 12
 
 
 def random_search(evidence: Evidence, table: Table) -> list[Block]:
-    """Improvement over a random cell, and over the best of as many as a random search could have trained meanwhile.
+    """Improvement over a random cell, and over the best of the cells that random search could train in equal time.
 
-    On a data set of NAS-Bench-201 its cost is simulated from published ones; on any other it is the search's own
-    against what the table says its trainings took.
+    On NAS-Bench-201's data sets the search's cost is simulated from published figures; on others the measured search
+    time is compared with the training times in the table.
     """
     return _simulated(evidence, table) if evidence.benchmark else _measured(evidence, table)
 
@@ -36,7 +36,7 @@ def random_search(evidence: Evidence, table: Table) -> list[Block]:
 def simulated_seconds(epochs: int, images: int) -> float:
     """Simulated cost of a first-order search on the benchmark's GPU, in proportion to epochs times images.
 
-    The supernet counts as full-sized even if it was smaller, which gives chance more time rather than less.
+    The supernet counts as full-sized even if it was smaller, which favours random search.
     """
     return FIRST_ORDER_SECONDS * (epochs / 50) * (images / 50_000)
 

@@ -1,4 +1,4 @@
-"""Kendall's tau: whether operation strength ranks operations better than magnitude does, beside its null."""
+"""Kendall's tau: whether operation strength ranks operations better than magnitude and than parameter counts."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -55,7 +55,7 @@ def taus(evidence: Evidence) -> list[Block]:
 
 
 def taus_sentence(overall: pd.DataFrame) -> str:
-    """A sentence: do criteria rank operations better than parameter counts do, and which is nearest to the table."""
+    """A sentence: whether criteria rank operations better than parameter counts, and which is closest to the table."""
     wide = overall[overall["with_none"] & (overall["kind"] == "b mean")]
     method_taus, null = wide[wide["criterion"] != NULL], wide.loc[wide["criterion"] == NULL, "tau"]
     if method_taus.empty:
@@ -89,7 +89,7 @@ def _of(method_taus: pd.DataFrame, method: str) -> str:
 
 
 def _coverage(evidence: Evidence) -> list[Block]:
-    """How many cells each truth is computed from if the table holds a part of them; empty if it is complete."""
+    """The number of cells behind each ground truth for an incomplete table; empty for a complete one."""
     table = evidence.table
     if table is None or table.complete:
         return []
@@ -119,7 +119,7 @@ def overall_taus(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def closeness(overall: pd.DataFrame) -> list[str]:
-    """Per method and criterion how near it comes to the table (kinds b and c), and whether that beats the null."""
+    """Per method and criterion: its tau with the table (kinds b and c), and whether it beats parameter counts."""
     wide = overall[overall["with_none"] & overall["kind"].isin(["b mean", "c mean"])]
     nulls = wide[wide["criterion"] == NULL].set_index(["method", "kind"])["tau"]
     sentences = []

@@ -21,7 +21,7 @@ MANY: Final = 30
 FEW: Final = 10
 """Seeds below which a report warns."""
 SEED: Final = 0
-"""Every interval and drawn permutation of a report comes from a generator seeded with this."""
+"""Seed of the generators of all intervals and permutations of a report."""
 _SUMMARY: Final = ("mean", "mean_low", "mean_high", "std", "median", "iqm", "iqm_low", "iqm_high", "low", "high")
 _PAIRED: Final = (
     *("difference", "low", "high", "permutation_p", "wilcoxon_p", "effect"),
@@ -30,7 +30,7 @@ _PAIRED: Final = (
 
 
 def detail(evidence: Evidence) -> list[Block]:
-    """All intervals, the pairwise tests in full, and the figures that go with them."""
+    """All intervals, all pairwise tests, and their figures."""
     scores = evidence.scores()
     if scores.isna().to_numpy().all():
         return []

@@ -40,7 +40,7 @@ def answer(evidence: Evidence) -> list[Block]:
 
 
 def summary(evidence: Evidence) -> list[Block]:
-    """Did the searches decide, who is better, who beats chance, did DARTS collapse, did operation strength help."""
+    """The five answers: did searches decide, which method is better, which beats random cells, collapse, rescue."""
     scores = evidence.scores()
     if scores.isna().to_numpy().all():
         return [Text(no_ranking(evidence))]

@@ -1,4 +1,4 @@
-"""Searches that query the table on simulated budgets: what a search without a supernet reaches, and how soon."""
+"""Searches that query the table on simulated budgets: the accuracy of a search without a supernet over time."""
 
 from functools import partial
 from typing import Final

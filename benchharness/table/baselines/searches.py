@@ -57,6 +57,7 @@ def local_search(ask: Ask, random: np.random.Generator) -> None:
     accuracies: dict[Arch, float] = {}
 
     def value(cell: Arch) -> float:
+        """The validation accuracy of a cell."""
         if cell not in accuracies:
             accuracies[cell] = ask(cell)
         return accuracies[cell]
