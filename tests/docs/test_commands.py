@@ -48,6 +48,17 @@ def blocks(page: Path = ROOT / "README.md") -> list[tuple[str, str]]:
     return code_blocks(page)
 
 
+def all_commands() -> list[tuple[str, str]]:
+    """The blocks of the quickstart's section of that name."""
+    page = (ROOT / "docs" / "quickstart.md").read_text()
+    section = page.partition("## All commands")[2].partition("\n## ")[0]
+    return [block for block in blocks(ROOT / "docs" / "quickstart.md") if block[1] in section]
+
+
+def test_the_readme_has_at_most_a_thousand_words() -> None:
+    assert len((ROOT / "README.md").read_text().split()) <= 1000
+
+
 def test_there_are_commands_to_look_at() -> None:
     assert len(EVERY) > 30
     assert {"run", "compare", "report", "export", "doctor", "rerun", "check", "new"} <= {
@@ -75,7 +86,7 @@ def test_a_command_is_spelt_right(
 def test_the_readmes_examples_run(
     work: Path, data_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """From its own method on, in their order, on tiny searches of one seed; all in one suite, the one that it names.
+    """From its own method on, in their order, then the quickstart's; tiny searches of one seed in the README's suite.
 
     Reports are composed and not drawn, which would take most of the time.
     """
@@ -85,7 +96,7 @@ def test_the_readmes_examples_run(
             import_module(f"benchharness.report.{module}"), "write_report", lambda _, out, *formats: out / "report.md"
         )
     first = next(index for index, (_, text) in enumerate(blocks()) if "class Mine" in text)
-    for language, text in blocks()[first + 1 :]:
+    for language, text in [*blocks()[first + 1 :], *all_commands()]:
         if language == "sh" and "birds" not in text:
             for line in COMMAND.findall(text):
                 run(work, shlex.split(plain_line(line)))
