@@ -65,7 +65,7 @@ def _pool(
     """Run all jobs in `jobs_left`; `jobs_begun` holds the jobs that are under way."""
 
     def handed_out() -> Iterator[Any]:
-        """The jobs one by one, each noted in `started` when it is dispatched."""
+        """The jobs one by one, each moved to `jobs_begun` when it is dispatched."""
         while jobs_left:
             key = next(iter(jobs_left))
             jobs_begun[key] = jobs_left.pop(key)

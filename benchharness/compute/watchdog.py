@@ -26,5 +26,5 @@ def time_limit(note: Path, seconds: float) -> Iterator[None]:
 
 
 def stacks(note: Path) -> str:
-    """The stacks that `watched` wrote to `note`; empty if it did not end the process."""
+    """The stacks that `time_limit` wrote to `note`; empty if it did not end the process."""
     return note.read_text(encoding="utf-8", errors="replace") if note.is_file() else ""

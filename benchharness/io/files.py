@@ -180,7 +180,7 @@ def decode(content: bytes | None, kind: type[T]) -> T | None:
 
 
 def read_json(path: Path, kind: type[T]) -> T | None:
-    """Like `decoded`, for the JSON file at `path`; None also if the file is missing."""
+    """Like `decode`, for the JSON file at `path`; None also if the file is missing."""
     return decode(read_bytes(path), kind)
 
 

@@ -158,7 +158,7 @@ def test_what_is_wrong_is_one_sentence(own_home: Path, pets_folder: Path, spoil,
     [
         ({"name": "cifar10"}, "'cifar10' is the name of another data set or table; give this one its own with --name"),
         ({"name": "auto"}, "'auto' is the name of another"),
-        ({"name": "../x"}, "'../x' is no name"),
+        ({"name": "../x"}, "'../x' is not a valid name"),
         ({"size": 30}, "images cannot have 30x30 pixels; take a multiple of 4 from 8 to 224"),
         ({"size": 0}, "images cannot have 0x0 pixels"),
         ({"size": 256}, "images cannot have 256x256 pixels"),

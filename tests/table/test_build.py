@@ -18,7 +18,7 @@ OPS = space.all_ops()[:3]
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"ops": OPS[[0, 1, 1]]}, "comes twice"),
+        ({"ops": OPS[[0, 1, 1]]}, "occurs twice"),
         ({"ops": OPS[:, :5]}, "6 operations of 0 to 4"),
         ({"ops": OPS + 5}, "6 operations of 0 to 4"),
         ({"means": {VALID: np.array([50.0, 60.0, 100.1])}}, "not in percent: 50 to 100.1"),
