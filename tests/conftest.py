@@ -4,8 +4,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
+hypothesis.settings.register_profile("benchharness", deadline=None)  # a busy machine must not fail a test
+hypothesis.settings.load_profile("benchharness")
 REAL_DATA = os.environ.get("BENCHHARNESS_DATA")
 
 

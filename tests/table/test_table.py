@@ -150,7 +150,7 @@ def test_what_is_not_held_is_refused(toy_table: Table, question: tuple[str, str,
         "nan",
     ],
 )
-@pytest.mark.parametrize("name", ["made", "sample"])
+@pytest.mark.parametrize("name", ["toy_table", "sample"])
 def test_what_is_no_index_is_refused_and_never_counted_from_the_end(
     request: pytest.FixtureRequest, name: str, index: int
 ) -> None:
