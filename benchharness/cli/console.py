@@ -52,7 +52,7 @@ def plan(
     print(f"{store.path}: {len(statuses)} runs from {len(jobs)} supernets ({by_state})")
     epochs = {int(job.base.protocol["epochs"]) for job in jobs}
     if 0 < epochs_now < max(epochs, default=0):
-        print(f"of each supernet the first {epochs_now} of {max(epochs)} epochs are trained, to go on another time")
+        print(f"each supernet pauses after the first {epochs_now} of {max(epochs)} epochs, and can be resumed later")
     if every_run:
         specs = [spec for job in jobs for spec in job.specs]
         names = {spec.run_id: name for spec, name in zip(specs, named_apart(specs), strict=True)}
@@ -178,7 +178,7 @@ def imported_items(items: "list[Installed]", before: Iterable[Installed]) -> Non
             print(f"{item.kind} {item.name}: the same as before")
         elif other:
             replacement = f"took the place of what {other.source} had given (sha256 {other.sha256[:16]}...)"
-            print(f"{item.kind} {item.name}: {replacement}; what was begun with that starts anew")
+            print(f"{item.kind} {item.name}: {replacement}; unfinished searches on the old data start again")
 
 
 def _contents(images: ImageSet) -> str:

@@ -26,7 +26,11 @@ def _import(arguments: list[str]) -> int:
     add("path", metavar="PATH", help="a file or folder in a known layout, or a folder of images by class")
     add("--name", default="", help="name of images by class (default: the folder's name in lower case)")
     add("--size", type=int, metavar="N", help="height and width in pixels to which images are resized (default 32)")
-    add("--no-flip", action="store_true", help="do not mirror images in training: mirrored they are of another class")
+    add(
+        "--no-flip",
+        action="store_true",
+        help="do not mirror images in training, if mirrored images belong to other classes",
+    )
     args = parser.read(arguments)
     from benchharness.cli import console
     from benchharness.data.importers import image_folder
@@ -56,7 +60,7 @@ def _install(path: Path) -> None:
 
 def _fetch(arguments: list[str]) -> int:
     parser = Parser(
-        "data fetch", "Download a public data set, check it and install it; the same command again goes on."
+        "data fetch", "Download a public data set, check it and install it; the same command resumes a download."
     )
     parser.add_argument("name", metavar="NAME", help="nas-bench-201, cifar10 or cifar100")
     parser.add_argument(

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 def report(arguments: list[str]) -> int:
     """Write the report of a results folder, or of every suite in a folder of suites."""
-    parser = Parser("report", "Write the report of a results folder anew; the same results give the same bytes.")
+    parser = Parser("report", "Write the report of a results folder; the same results give the same bytes.")
     parser.add_argument(
-        "results", metavar="RESULTS", help="a suite's folder, as results/cifar10-cpu, or one of several"
+        "results", metavar="RESULTS", help="a suite's folder, such as results/cifar10-cpu, or a folder of suites"
     )
     parser.add_argument("--out", metavar="FOLDER", help="where to write (default: reports/SUITE beside results)")
-    parser.add_argument("--paper", action="store_true", help="only table and figure of a paper, to reports/SUITE-paper")
+    parser.add_argument(
+        "--paper", action="store_true", help="write only a paper's table and figure, to reports/SUITE-paper"
+    )
     parser.add_argument("--figures", default="png,svg,pdf", metavar="LIST", help="some of png,svg,pdf (default all)")
     args = parser.read(arguments)
     formats = _formats(args.figures)
@@ -94,7 +96,7 @@ def query(arguments: list[str]) -> int:
     parser.add_argument(
         "--dataset", type=dataset_name, default="cifar10", help="the data set whose table is used (default cifar10)"
     )
-    parser.add_argument("--results", metavar="RESULTS", help="use the cells trained for these results, too")
+    parser.add_argument("--results", metavar="RESULTS", help="also use the cells that were trained for these results")
     args = parser.with_json().read(arguments)
     from benchharness.table import load_for
     from benchharness.table.measurements import with_measured

@@ -96,7 +96,7 @@ def _until_stopped(arguments: list[str], work: Callable[[], int]) -> int:
         return work()
     except KeyboardInterrupt:
         command = shlex.join(["benchharness", *arguments])
-        sentence = f"interrupted; nothing finished is lost, and this goes on from here: {command}"
+        sentence = f"interrupted; nothing finished is lost, and this command resumes: {command}"
         return complain(sentence, INTERRUPTED)
 
 
@@ -173,8 +173,14 @@ def _request(parser: Parser) -> Parser:
     add("--graphs", action="store_true", help="on a GPU: record whole steps as CUDA graphs and replay them")
     add("--formulation", default="shared", help="of cells in training: shared, or for GPUs padded, fused; changes bits")
     add("--timeout", type=float, default=0, metavar="SECONDS", help="end a run, or a wait for workers, after this time")
-    add("--epochs-now", type=int, default=0, metavar="E", help="pause after E epochs; without this option it goes on")
-    add("--for", dest="until", default="", metavar="TIME", help="pause after this time: 540s, 9m, 1h30m, ...")
+    add(
+        "--epochs-now",
+        type=int,
+        default=0,
+        metavar="E",
+        help="pause after E epochs; the same command without this option resumes",
+    )
+    add("--for", dest="until", default="", metavar="TIME", help="pause after this time: 540s, 9m or 1h30m")
     add("--executor", default="local", help="local, or dask with --scheduler (default local)")
     add("--scheduler", default="", metavar="tcp://HOST:PORT", help="the dask scheduler whose workers make the runs")
     add("--any-source", action="store_true", help="with dask: accept workers with another source of benchharness")
@@ -191,7 +197,7 @@ def _request(parser: Parser) -> Parser:
         "--no-training",
         dest="training",
         action="store_false",
-        help="do not train cells that a measured table lacks; they have no accuracy then",
+        help="do not train derived cells that a measured table lacks; they then have no accuracy",
     )
     add(
         "--fast",
@@ -249,7 +255,7 @@ def _perform(plan: "list[Job]", store: "Store", statuses: "dict[str, Status]", a
         pauses += outcome.state == "paused"
     if pauses:
         reason = f"{pauses} of {sum(len(job.specs) for job in plan)} runs pause"
-        turn = "without --epochs-now it goes on with them" if args.epochs_now else "the same command goes on with them"
+        turn = "the command without --epochs-now resumes them" if args.epochs_now else "the same command resumes them"
         return complain(f"more to do: {reason}; {turn}", MORE)
     return FAILED if args.failed else DONE
 

@@ -18,7 +18,7 @@ SUFFIXES = (".csv", ".parquet")
 def score(arguments: list[str]) -> int:
     """Score cells without training them, and print how the scores rank them against the table."""
     purpose = "Score cells without training them: by zero-cost proxies, or with the weights of a finished supernet."
-    parser = Parser("score", f"{purpose} The same command goes on where it stopped.")
+    parser = Parser("score", f"{purpose} The same command resumes after an interruption.")
     add = parser.add_argument
     add("measures", nargs="?", metavar="PROXY,...", help="synflow, snip, grasp, fisher, jacob_cov, zen, params, flops")
     add("--run", metavar="ID", help="a finished run whose supernet scores the cells, instead of proxies")
@@ -35,7 +35,7 @@ def score(arguments: list[str]) -> int:
     add("--out", required=True, metavar="FILE", help="file to write, a row per cell: ends in .csv or .parquet")
     args = parser.read(arguments)
     if bool(args.measures) == bool(args.run):
-        raise UserError("score takes proxies (such as synflow,snip) or --run ID, one of them")
+        raise UserError("score takes either proxies (such as synflow,snip) or --run ID")
     if Path(args.out).suffix not in SUFFIXES:
         raise UserError(f"{args.out!r} ends in neither {' nor '.join(SUFFIXES)}")
     stoppable()
@@ -43,7 +43,7 @@ def score(arguments: list[str]) -> int:
     try:
         scores, dataset = _of_supernet(args, codes) if args.run else (_of_proxies(args, codes), args.dataset)
     except KeyboardInterrupt:
-        return complain("interrupted; what is scored is kept, and the same command goes on from here", INTERRUPTED)
+        return complain("interrupted; all scores so far are kept, and the same command resumes", INTERRUPTED)
     _write(codes, scores, Path(args.out))
     _tell(codes, scores, dataset)
     print(f"{len(codes)} rows in {args.out}")

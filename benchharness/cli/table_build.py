@@ -19,8 +19,8 @@ SAMPLE: Final = 500
 
 def build(arguments: list[str]) -> int:
     """Train a sample of architectures, or all, on a data set, and install the table."""
-    purpose = "Measure a table by training one architecture of every functional class asked for."
-    parser = Parser("table build", f"{purpose} The same command goes on where it stopped.")
+    purpose = "Measure a table by training one architecture of each functional class."
+    parser = Parser("table build", f"{purpose} The same command resumes after an interruption.")
     add = parser.add_argument
     add("--dataset", type=dataset_name, required=True, help="a data set that `benchharness data list` shows, or digits")
     size_options = parser.add_mutually_exclusive_group()
@@ -113,7 +113,7 @@ def _trained_all(journal: "Journal", codes: "list[int]", args: argparse.Namespac
         ):
             pass
     except KeyboardInterrupt:
-        complain("interrupted; what is trained is kept, and the same command goes on from here", INTERRUPTED)
+        complain("interrupted; all trainings so far are kept, and the same command resumes", INTERRUPTED)
         return False
     return True
 

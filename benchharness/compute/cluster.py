@@ -37,7 +37,7 @@ DEATHS: Final = 3
 """Number of workers that die with a job before the job is blamed."""
 _FAULTS: Final = (WorkerError, OSError, ImportError, AttributeError)
 """Exceptions that a worker raises if its disk, its network or its package is at fault; errors of runs are results."""
-_GOES_ON: Final = "nothing finished is lost, and the same command goes on"
+_GOES_ON: Final = "nothing finished is lost, and the same command resumes"
 
 
 def say(sentence: str) -> None:
@@ -260,7 +260,7 @@ class _Dispatch(Generic[Job, Result]):
         if self.workers and len(self.unfit) == len(self.workers) and idle > UNFIT_SECONDS:
             raise UserError(f"no dask worker can make these runs: {'; '.join(self.unfit.values())}; {_GOES_ON}")
         if self.rules.patience and idle > self.rules.patience:
-            raise UserError(f"{self._situation()}, for {self.rules.patience:g} s in vain (--timeout); {_GOES_ON}")
+            raise UserError(f"{self._situation()}, and none within {self.rules.patience:g} s (--timeout); {_GOES_ON}")
         if idle > SAY_SECONDS and self._situation() != self.said:
             self.said = self._situation()
             self.rules.tell(self.said)

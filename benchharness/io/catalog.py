@@ -276,7 +276,7 @@ def _standing_problem(item: Installed, path: Path) -> str:
     """What has changed in a source or in its conversion since the conversion was made; empty if nothing."""
     sums = _read_sums(path)
     if _sha256(path) != sums["sha256"]:
-        return f"{path} has changed since it was made of {item.path}; delete it, and it is made anew"
+        return f"{path} has changed since it was made from {item.path}; delete it, and it will be made again"
     if _sha256(item.path) != sums["source_sha256"]:
         return f"{item.path} has changed, keeping its size and time, since {path} was made of it; delete that"
     return ""

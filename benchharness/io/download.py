@@ -155,7 +155,7 @@ def _download(public: Public, path: Path, command: str) -> None:
             time.sleep(wait)
     problem = f"cannot download {public.file} from {httpx.URL(public.url).netloc.decode()} ({reason[:160]})"
     by_hand = f"download it by hand from {public.page} and run `{command}`, or put it into {catalog.data_folder()}"
-    raise UserError(f"{problem}; the same command goes on from what arrived; or {by_hand}")
+    raise UserError(f"{problem}; the same command resumes the download; or {by_hand}")
 
 
 def _attempt(public: Public, partial_path: Path) -> None:

@@ -33,7 +33,7 @@ with and without recorded statistics."""
 def check_choice(choice: str) -> None:
     """Raise `UserError` if `choice` is not one of `CHOICES`, or is `on` where no C++ compiler is installed."""
     if choice == "on" and not compiler():
-        raise UserError("compile=on needs a C++ compiler, and there is none; install g++, or set CXX to one")
+        raise UserError("compile=on needs a C++ compiler, and none was found; install g++, or set CXX to one")
 
 
 def decided(choice: str, protocol: Mapping[str, Any], device: str) -> bool:

@@ -131,7 +131,7 @@ class Results:
         """The derived cells as graphs, `most` at most, those derived most often first."""
         infos = most_frequent(self._setting().own().astype({"method": str}), most)
         if not infos:
-            raise UserError("no run here has derived a cell yet, so there is none to draw")
+            raise UserError("no run here has derived a cell yet, so there is no cell to draw")
         columns = min(3, len(infos))
         rows = -(-len(infos) // columns)
         axes = place.grid(ax, Size(3.5 * columns, 2.5 * rows), rows, columns)

@@ -46,7 +46,7 @@ def swapped(out: Path) -> Iterator[Path]:
         _list(new_folder)
         _swap(new_folder, out)
     except OSError as error:
-        raise UserError(f"no report is written to {out}, what was there is untouched: {error}") from error
+        raise UserError(f"the report could not be written to {out}, and files there are unchanged: {error}") from error
     finally:
         shutil.rmtree(new_folder, ignore_errors=True)
 

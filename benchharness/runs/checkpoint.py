@@ -126,7 +126,7 @@ def restored(base: Run, search: Searcher) -> None:
     """Give `search` the state of the finished run `base`; raises `UserError` if its checkpoint cannot be used."""
     _check_images(base, search.images_sha256)
     if not os.path.lexists(base.checkpoint):
-        raise UserError(f"{base.checkpoint} is gone; `benchharness run` with the run's own settings makes it anew")
+        raise UserError(f"{base.checkpoint} is missing; `benchharness run` with the run's settings makes it again")
     try:
         search.load(_state(base, search))
     except UserError as error:

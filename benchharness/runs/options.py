@@ -62,7 +62,9 @@ class RunOptions(NamedTuple):
         if self.compile == "on" and self.formulation == "fused":
             raise UserError("--compile on is for torch's cells, and --formulation fused has kernels; leave one out")
         if self.return_results and (self.epochs_now or self.until):
-            raise UserError("--return-results leaves checkpoints behind, so that --epochs-now and --for cannot go on")
+            raise UserError(
+                "--return-results does not keep checkpoints, so runs paused by --epochs-now or --for cannot resume"
+            )
         for name, least in (("jobs", 1), ("threads", 1), ("timeout", 0), ("epochs_now", 0), ("until", 0)):
             value = getattr(self, name)
             if not least <= value < float("inf"):

@@ -85,7 +85,7 @@ def perform(plan: Iterable[Job], store: Store, options: RunOptions = RunOptions(
                     busy.add(key)
                     continue
                 if outcome.state == "afresh" and elsewhere:
-                    outcome = outcome._replace(state="failed", message=f"{outcome.message}, on a worker started anew")
+                    outcome = outcome._replace(state="failed", message=f"{outcome.message}, on a new worker")
                 if outcome.state in ("crowded", "afresh"):
                     retry_keys.add(key)
                     crowded |= outcome.state == "crowded"

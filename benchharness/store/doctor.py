@@ -30,7 +30,7 @@ from benchharness.store.run_folder import (
 from benchharness.store.schemas import Failure, Line, Machine
 
 AGAIN: Final = "the command that made it, given again, puts it right"
-UNDO: Final = "delete record.json there; the command that made it, given again, then makes the run anew"
+UNDO: Final = "delete record.json there; the command that made the run then makes it again"
 APART: Final = "comparing them compares images too; move one kind to a suite of its own"
 _KNOWN: Final = (
     *("spec.json", "record.json", "machine.json", "failure.json", "trace.jsonl", "trace.npz"),
@@ -197,7 +197,7 @@ def _strangers(folder: Path) -> Iterator[Finding]:
         if path.suffix == ".tmp":
             yield Finding(folder, f"{path.name} was left by a process that was killed", "delete it, or leave it")
         elif path.name == UNSOUND:
-            yield Finding(folder, f"{path.name} was set aside, as no search could go on from it", "delete it")
+            yield Finding(folder, f"{path.name} was set aside, since no search could resume from it", "delete it")
         elif path.name not in _KNOWN:
             yield Finding(folder, f"{path.name} is not ours", "it does no harm; delete it if you do not need it")
 

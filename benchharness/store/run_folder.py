@@ -57,7 +57,9 @@ class Run:
         """Path of the copy of the user's method file; raises `UserError` if `source` does not have the spec's hash."""
         path = self.folder / "method.py"
         if hashlib.sha256(source).hexdigest() != self.spec.source:
-            raise UserError(f"the method file of {self.spec.method} was changed after the plan was made; plan anew")
+            raise UserError(
+                f"the method file of {self.spec.method} has changed since the plan was made; give the command again"
+            )
         if files.read_bytes(path) != source:
             files.write_bytes(path, source)
         return path
@@ -66,7 +68,7 @@ class Run:
         """Rename a checkpoint that the search cannot resume from; returns a sentence with the `reason`."""
         aside = self.checkpoint.with_name(UNSOUND)
         self.checkpoint.replace(aside)
-        return f"searched anew: {self.checkpoint} {reason}, and was set aside as {aside.name}"
+        return f"the search started again: {self.checkpoint} {reason}, and was renamed to {aside.name}"
 
     def lines(self) -> list[Line]:
         """The trace so far, one dictionary per epoch."""

@@ -282,7 +282,7 @@ def test_an_interruption_says_how_to_go_on(
     monkeypatch.setattr("benchharness.search.loop.Search.run_epoch", interrupted)
     arguments = ["run", "--methods", "darts", "--seeds", "0", *SET]
     assert cli.main(arguments) == cli.INTERRUPTED
-    assert f"this goes on from here: benchharness {' '.join(arguments)}" in capsys.readouterr().err
+    assert f"this command resumes: benchharness {' '.join(arguments)}" in capsys.readouterr().err
     assert Store(work / "results", SUITE).status(jobs("darts")[0].base) == "stale"
     assert not list((work / "results").rglob("heartbeat"))
 

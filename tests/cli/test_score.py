@@ -115,7 +115,7 @@ def test_scoring_by_a_supernet_goes_on_where_it_was_interrupted(
     portions.done, portions.most = 0, 2
     capsys.readouterr()
     assert cli.main([*command, "--out", "again.csv"]) == cli.INTERRUPTED
-    message = "benchharness: interrupted; what is scored is kept, and the same command goes on from here\n"
+    message = "benchharness: interrupted; all scores so far are kept, and the same command resumes\n"
     assert capsys.readouterr().err.endswith(message)
     assert not Path("again.csv").exists()
     assert journal.read_text() == "".join(lines[:3])
@@ -157,8 +157,8 @@ def test_scores_of_a_supernet_are_those_of_its_weights_and_batches(
 @pytest.mark.parametrize(
     ("command_line", "sentence"),
     [
-        (["--out", "a.csv"], "score takes proxies (such as synflow,snip) or --run ID, one of them"),
-        (["snip", "--run", "abcd", "--out", "a.csv"], "one of them"),
+        (["--out", "a.csv"], "score takes either proxies (such as synflow,snip) or --run ID"),
+        (["snip", "--run", "abcd", "--out", "a.csv"], "score takes either"),
         (["snip", "--out", "a.txt"], "ends in neither .csv nor .parquet"),
         (["snipe", *SMALL, "--out", "a.csv"], "unknown proxy 'snipe'; did you mean 'snip'"),
         (["snip", *SMALL, "--sample", "20000", "--out", "a.csv"], "sample=20000 is out of range"),

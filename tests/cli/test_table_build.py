@@ -159,7 +159,7 @@ def test_an_interruption_keeps_what_is_trained(
     with monkeypatch.context() as patch:
         patch.setattr(journal, "_train", interrupted)
         assert cli.main([*BUILD, "--sample", "2", "--seeds", "1"]) == cli.INTERRUPTED
-    assert "the same command goes on from here" in capsys.readouterr().err
+    assert "all trainings so far are kept, and the same command resumes" in capsys.readouterr().err
     assert cli.main([*BUILD, "--sample", "2", "--seeds", "1"]) == cli.DONE
     assert "1 trainings to make" in capsys.readouterr().out
 
@@ -184,4 +184,4 @@ def test_a_background_job_is_interrupted_too(
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
-    assert "what is trained is kept" in capsys.readouterr().err
+    assert "all trainings so far are kept" in capsys.readouterr().err

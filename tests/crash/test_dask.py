@@ -58,7 +58,7 @@ def test_without_its_scheduler_a_command_ends_with_a_sentence_alone(home: Path, 
     wait_for_epoch(home / "results", 1)
     dask.scheduler.kill()
     output = finish(runner, code=2)
-    assert "the dask scheduler went away; nothing finished is lost, and the same command goes on" in output
+    assert "the dask scheduler went away; nothing finished is lost, and the same command resumes" in output
     assert "Traceback" not in output
     assert "distributed." not in output
 

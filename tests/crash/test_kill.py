@@ -104,7 +104,7 @@ def test_an_interruption_ends_the_workers_and_leaves_a_resumable_folder(
     killed_group(process.pid, number) if whole_group else os.kill(process.pid, number)
     _, err = process.communicate(timeout=10)
     assert process.returncode == 130
-    assert "goes on from here: benchharness run" in err
+    assert "this command resumes: benchharness run" in err
     assert "Traceback" not in err
     assert list((home / "results").rglob("checkpoint.pt"))
     deadline = time.monotonic() + 10

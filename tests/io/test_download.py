@@ -260,7 +260,7 @@ def test_what_arrived_stays_for_the_next_command(
 ) -> None:
     monkeypatch.setattr(download, "ATTEMPTS", 1)
     url, ranges = serve(truncated, ranged)
-    with pytest.raises(UserError, match="the same command goes on from what arrived"):
+    with pytest.raises(UserError, match="the same command resumes the download"):
         data_sets.fetch("small", url)
     data_sets.fetch("small", url)
     assert ranges[1] == f"bytes={len(content) // 3}-"

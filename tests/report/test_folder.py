@@ -104,7 +104,10 @@ def test_a_full_disk_leaves_the_report_that_was_there(tmp_path: Path, size: int)
     out = tmp_path / "paper"
     write_report(report("one"), out)
     before = contents(out)
-    with no_file_above(size), pytest.raises(UserError, match=r"no report is written to .*paper, what was there is"):
+    with (
+        no_file_above(size),
+        pytest.raises(UserError, match=r"the report could not be written to .*paper, and files there are"),
+    ):
         write_report(report("two", rows=1000), out)
     assert contents(out) == before
     assert names_in(tmp_path) == {"paper"}

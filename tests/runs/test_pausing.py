@@ -102,7 +102,7 @@ def test_when_the_time_is_up_nothing_more_is_begun(suite_store: Store) -> None:
 
 def test_a_pause_needs_the_checkpoint_here() -> None:
     means = RunOptions(executor="dask", scheduler="tcp://x:1", return_results=True, epochs_now=2)
-    with pytest.raises(UserError, match="so that --epochs-now and --for cannot go on"):
+    with pytest.raises(UserError, match="does not keep checkpoints, so runs paused"):
         means.checked()
     with pytest.raises(UserError, match="epochs_now=-1 is out of range"):
         RunOptions(epochs_now=-1).checked()
@@ -119,11 +119,11 @@ def work(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_commands_tell_of_a_pause_and_go_on(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = ["run", "--methods", "darts", "--seeds", "0", "--dataset", "cifar10", "--jobs", "1", "--set", *SMALL]
     assert cli.main([*line, "--epochs-now", "1", "--dry-run"]) == cli.DONE
-    assert "of each supernet the first 1 of 3 epochs are trained, to go on another time" in capsys.readouterr().out
+    assert "each supernet pauses after the first 1 of 3 epochs, and can be resumed later" in capsys.readouterr().out
     assert cli.main([*line, "--epochs-now", "1"]) == cli.MORE == 75
     streams = capsys.readouterr()
     assert "darts seed 0  PAUSED  1 of 3 epochs are trained" in streams.out
-    assert "more to do: 1 of 1 runs pause; without --epochs-now it goes on with them" in streams.err
+    assert "more to do: 1 of 1 runs pause; the command without --epochs-now resumes them" in streams.err
     assert not (work / "reports").exists()
     assert cli.main([*line, "--dry-run"]) == cli.DONE
     assert " 1/3" in capsys.readouterr().out

@@ -129,7 +129,7 @@ def test_a_users_method_is_repeated_from_its_copy(tmp_path: Path) -> None:
         return Walk(job, device)
 
     (outcome,) = execute(job, suite_store, ON_CPU, make, b"class Changed: ...\n")
-    assert "was changed after the plan was made" in outcome.message
+    assert "has changed since the plan was made" in outcome.message
     execute(job, suite_store, ON_CPU, make, source)
     assert set(paths) == {suite_store.folder(base) / "method.py"}
     assert reproduce.repeat(suite_store.folder(base), tmp_path / "again", "cpu", make).differences == ()

@@ -168,8 +168,8 @@ def test_what_is_no_checkpoint_of_the_run_is_set_aside_and_the_run_begins_anew(
     unsound = path.read_bytes()
     (outcome,) = execute(job, suite_store, ON_CPU, Walk)
     assert outcome.state == "done"
-    assert f"searched anew: {path} " in outcome.message
-    assert outcome.message.endswith("was set aside as checkpoint.pt.unsound")
+    assert f"the search started again: {path} " in outcome.message
+    assert outcome.message.endswith("was renamed to checkpoint.pt.unsound")
     assert path.with_name("checkpoint.pt.unsound").read_bytes() == unsound
     assert results_of(suite_store, job) == results_of(undisturbed, job)
     attempts = json.loads(path.with_name("machine.json").read_text())["attempts"]

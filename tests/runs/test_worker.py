@@ -80,8 +80,8 @@ def test_a_run_begun_on_other_images_is_searched_anew_and_says_so(tmp_path: Path
     assert outcome.state == "done"
     folder = suite_store.folder(job.base)
     assert outcome.message == (
-        f"searched anew: {folder / 'checkpoint.pt'} is of images_sha256 aaaaaaaaaaaaaaaa, not bbbbbbbbbbbbbbbb, "
-        "and was set aside as checkpoint.pt.unsound"
+        f"the search started again: {folder / 'checkpoint.pt'} is of images_sha256 aaaaaaaaaaaaaaaa, "
+        "not bbbbbbbbbbbbbbbb, and was renamed to checkpoint.pt.unsound"
     )
     record = read_record(folder)
     assert record is not None
@@ -192,7 +192,7 @@ def test_whatever_is_changed_in_the_images_a_run_begun_is_searched_anew(data: Pa
     pets(data, **OTHER_IMAGES[name])
     (outcome,) = execute(job, suite_store, ON_CPU, on_pets)
     assert outcome.state == "done"
-    assert outcome.message.startswith("searched anew: ")
+    assert outcome.message.startswith("the search started again: ")
     assert attempts_of(suite_store, job) == [0, 0]
 
 

@@ -108,7 +108,7 @@ def _comparability(evidence: Evidence, any_published: bool) -> str:
         return "Nobody has published figures of this protocol, so no row of another one stands here."
     if evidence.protocol == "nb201":
         return "Published rows are of the same protocol, cells searched on cifar10 and transferred."
-    return "Published rows searched on each data set anew: only the columns of the data set searched here compare."
+    return "Published methods searched on each data set separately: only the columns of this data set are comparable."
 
 
 def _elsewhere(evidence: Evidence) -> list[Block]:

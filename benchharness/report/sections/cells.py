@@ -35,7 +35,7 @@ def cells(evidence: Evidence) -> list[Block]:
         blocks.append(
             FigureBlock(
                 f"distribution{evidence.slug}",
-                "Where the derived cells stand among the table's, of which random cells would be spread evenly.",
+                "Percentiles of the derived cells among the table's cells; random cells would be spread evenly.",
                 draw,
             )
         )

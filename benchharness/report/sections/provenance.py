@@ -171,7 +171,7 @@ def missing(runs: pd.DataFrame) -> list[Block]:
     data["reason"] = [
         f"{failure['type']}: {failure['message']}" if failure else "" for failure in other_runs["failure"]
     ]
-    note = "The command that began them goes on with them."
+    note = "The command that began them resumes them."
     return [*blocks, TableBlock("missing", "Runs that are missing or failed", data, data, note)]
 
 
