@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from benchharness.models import formulations
 from benchharness.models.layers import Norm, pool, pool_in_training
 from benchharness.models.supernet import MixedCell, Supernet
 from benchharness.space import EDGES, from_code
@@ -174,9 +175,11 @@ class Scaled(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def test_in_bf16_nothing_widens_the_features() -> None:
+@pytest.mark.parametrize("formulation", ["shared", "padded"])
+def test_in_bf16_nothing_widens_the_features(formulation: str) -> None:
     """CUDA's autocast takes `addcmul` in the widest type of what takes part, even of one number."""
     net, alpha = Supernet(10, 4, 1), weights_of("softmax").float().requires_grad_()
+    formulations.attach(net, formulation)
     with torch.autocast("cpu", torch.bfloat16, cache_enabled=False), Scaled() as scaled:
         F.cross_entropy(net(images().float(), alpha), torch.arange(6)).backward()
     assert scaled.types == [{torch.bfloat16}] * 2 * len(EDGES) * 3

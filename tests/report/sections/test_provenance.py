@@ -95,9 +95,16 @@ def test_what_run_ids_leave_out_is_told_where_runs_differ_in_it(evidence: report
     runs = evidence.runs
     machines = [{**machine, "device": "cuda:0", "threads": 1, "compiled": False} for machine in runs["machine"]]
     assert "run ids leave out" not in text_of(method(runs.assign(machine=machines), [table]))
-    others = [{**machines[0], "threads": 2, "compiled": True}, *machines[1:-1], {**machines[-1], "device": "cuda:1"}]
+    others = [
+        {**machines[0], "threads": 2, "compiled": True, "formulation": "padded"},
+        *machines[1:-1],
+        {**machines[-1], "device": "cuda:1"},
+    ]
     text = text_of(method(runs.assign(machine=others), [table]))
-    assert f"cuda with 1 thread ({len(runs) - 1} runs) and cuda with 2 threads and compiled (1 run)" in text
+    assert (
+        f"cuda with 1 thread ({len(runs) - 1} runs) and cuda with 2 threads and compiled and padded cells (1 run)"
+        in text
+    )
 
 
 def test_a_table_that_holds_a_part_says_how_much(evidence: report.Evidence, sample: Table) -> None:
