@@ -15,6 +15,7 @@ from benchharness.config import PROTOCOLS
 from benchharness.errors import UserError
 from benchharness.io import files
 from benchharness.models import compiled as compiling
+from benchharness.models import padded
 from benchharness.models.supernet import MixedCell, Supernet, Trained, apart
 from benchharness.runs import reproduce
 from benchharness.runs.options import RunOptions
@@ -94,7 +95,8 @@ def test_where_weights_are_held_their_gradients_are_left_out_and_asked_for_again
 
 
 @needs_compiler
-def test_a_cell_really_compiles() -> None:
+@pytest.mark.parametrize("uncompiled", [MixedCell.trained, pytest.param(padded.trained, marks=pytest.mark.slow)])
+def test_a_cell_really_compiles(uncompiled: Trained) -> None:
     torch.manual_seed(0)
     net, plain = Supernet(10, 2, 1), Supernet(10, 2, 1)
     plain.load_state_dict(net.state_dict())
@@ -102,7 +104,7 @@ def test_a_cell_really_compiles() -> None:
     x = torch.randn(4, 2, 6, 6).contiguous(memory_format=torch.channels_last)
     weights, before = weights_of("softmax").float(), compiling.seconds()
     results = []
-    for y_of, cell in zip((compiling.Compiled(4), MixedCell.trained), cells, strict=True):
+    for y_of, cell in zip((compiling.Compiled(4, uncompiled), MixedCell.trained), cells, strict=True):
         y = y_of(cell, x, apart(weights, x.dtype))
         (y * torch.linspace(-1, 1, y.numel()).view_as(y)).sum().backward()
         results.append([y, *(weight.grad for weight in cell.parameters())])

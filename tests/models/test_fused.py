@@ -134,6 +134,7 @@ def random_images(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @interpreted
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 @pytest.mark.usefixtures("tall")
 def test_ten_steps_of_a_search_are_those_of_the_plain_formulation() -> None:
     search, reference = (search_on(CPU, torch.float64, formulation=choice, batch=8) for choice in ("fused", "shared"))
@@ -145,6 +146,7 @@ def test_ten_steps_of_a_search_are_those_of_the_plain_formulation() -> None:
 
 @interpreted
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 @pytest.mark.usefixtures("tall")
 @pytest.mark.parametrize("method", ["darts2", "snas", "drnas-progressive"])
 def test_every_kind_of_update_goes_the_same_way(method: str) -> None:
@@ -159,6 +161,7 @@ def test_every_kind_of_update_goes_the_same_way(method: str) -> None:
 
 @interpreted
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 @pytest.mark.usefixtures("tall", "random_images")
 def test_a_run_with_fused_cells_goes_on_with_them_is_repeated_and_learns_what_others_do(tmp_path: Path) -> None:
     (job,), store = jobs(epochs=2, images=32, batch=8), Store(tmp_path / "results", "mine")
