@@ -74,41 +74,41 @@ class Update:
         self.parts, self.net, self.method = parts, parts.net, parts.method
         self.settings = parts.stream.settings
 
-    def step(self, train: Batch, valid: Batch, when: StepContext) -> Tallies:
+    def step(self, train: Batch, valid: Batch, context: StepContext) -> Tallies:
         """Update weights and alpha once; returns the tallies of both batches, measured before the update."""
         raise NotImplementedError
 
-    def finish(self, when: StepContext) -> None:
+    def finish(self, context: StepContext) -> None:
         """Called once at the end of every epoch; does nothing by default."""
 
     def alphas(self) -> list[nn.Parameter]:
         """The method's parameters that require a gradient."""
         return [parameter for parameter in self.method.parameters() if parameter.requires_grad]
 
-    def drawn(self, when: StepContext) -> Weights:
+    def drawn(self, context: StepContext) -> Weights:
         """Edge weights for the update of alpha, differentiable in alpha."""
-        return with_decided(self.method.draw(when.progress), when.decided)
+        return with_decided(self.method.draw(context.progress), context.decided)
 
-    def step_weights(self, batch: Batch, when: StepContext) -> Tally:
+    def step_weights(self, batch: Batch, context: StepContext) -> Tally:
         """One optimiser step on the supernet's weights, at the edge weights or cell from `draw_for_weights`."""
         with torch.no_grad():
-            drawn = self.method.draw_for_weights(when.progress, self._loss(batch))
+            drawn = self.method.draw_for_weights(context.progress, self._loss(batch))
         if isinstance(drawn, tuple):
-            logits = self.net.one_hot(batch.images, self._cells(drawn, batch, when))
+            logits = self.net.one_hot(batch.images, self._cells(drawn, batch, context))
         else:
-            logits = self.net(batch.images, with_decided(drawn, when.decided))
+            logits = self.net(batch.images, with_decided(drawn, context.decided))
         self.parts.weight_optimizer.zero_grad(set_to_none=True)
         F.cross_entropy(logits, batch.labels).backward()
         self.descend()
         return tally(logits, batch)
 
-    def _cells(self, first: Arch, batch: Batch, when: StepContext) -> Arch | list[Arch]:
+    def _cells(self, first: Arch, batch: Batch, context: StepContext) -> Arch | list[Arch]:
         """The cell to train; with the protocol's `cells_apart`, one cell for each cell of the network."""
         if not self.settings.cells_apart:
-            return _as_decided(first, when)
-        draws = chain([first], (self.method.draw_for_weights(when.progress, self._loss(batch)) for _ in count()))
+            return _as_decided(first, context)
+        draws = chain([first], (self.method.draw_for_weights(context.progress, self._loss(batch)) for _ in count()))
         cells_fed = (cell for cell in draws if isinstance(cell, tuple) and not _starves(cell))
-        return [_as_decided(cell, when) for _, cell in zip(self.net.mixed_cells(), cells_fed, strict=False)]
+        return [_as_decided(cell, context) for _, cell in zip(self.net.mixed_cells(), cells_fed, strict=False)]
 
     def descend(self) -> None:
         """Clip the weights' gradient and step. Weights that a sampled cell does not use move by decay and momentum."""
@@ -131,22 +131,22 @@ class Update:
 class FirstOrder(Update):
     """First order: weights follow the training batch's loss, alpha the validation batch's, in the protocol's order."""
 
-    def step(self, train: Batch, valid: Batch, when: StepContext) -> Tallies:
+    def step(self, train: Batch, valid: Batch, context: StepContext) -> Tallies:
         """One step on weights and one on alpha; the second of the two sees the result of the first."""
         tallies = [unmet(train), unmet(valid)]
         for turn in (1, 0) if self.settings.order == "alpha-first" else (0, 1):
             if turn == 0:
-                tallies[0] = self.step_weights(train, when)
-            elif when.alpha:
-                tallies[1] = self.step_alpha(train, valid, when)
+                tallies[0] = self.step_weights(train, context)
+            elif context.alpha:
+                tallies[1] = self.step_alpha(train, valid, context)
         return torch.stack(tallies)
 
-    def step_alpha(self, train: Batch, valid: Batch, when: StepContext) -> Tally:  # noqa: ARG002
+    def step_alpha(self, train: Batch, valid: Batch, context: StepContext) -> Tally:  # noqa: ARG002
         """One step on alpha along the gradient of validation loss plus penalty; the weights do not change."""
-        drawn = self.drawn(when)
+        drawn = self.drawn(context)
         with self.net.holding_weights():
             logits = self.logits(valid, drawn)
-        loss = F.cross_entropy(logits, valid.labels) + self.method.penalty(drawn, when.progress)
+        loss = F.cross_entropy(logits, valid.labels) + self.method.penalty(drawn, context.progress)
         self.follow(loss)
         return tally(logits, valid)
 
@@ -175,11 +175,11 @@ class SecondOrder(FirstOrder):
     radius: ClassVar[float] = 1e-2
     """Length of the finite difference's step in weight space, whatever its direction."""
 
-    def step_alpha(self, train: Batch, valid: Batch, when: StepContext) -> Tally:
+    def step_alpha(self, train: Batch, valid: Batch, context: StepContext) -> Tally:
         """One step on alpha along the implicit gradient."""
-        drawn = self.drawn(when)
+        drawn = self.drawn(context)
         slope, logits = self.implicit(train, valid, drawn.detach())
-        self.follow((drawn * slope).sum() + self.method.penalty(drawn, when.progress))
+        self.follow((drawn * slope).sum() + self.method.penalty(drawn, context.progress))
         return tally(logits, valid)
 
     def implicit(self, train: Batch, valid: Batch, at: Weights) -> tuple[Weights, Float[Tensor, "batch classes"]]:
@@ -222,15 +222,15 @@ class SecondOrder(FirstOrder):
 class SingleLevel(Update):
     """Single level, as in SNAS: one batch, one draw, one loss and one backward pass for weights and alpha."""
 
-    def step(self, train: Batch, valid: Batch, when: StepContext) -> Tallies:
+    def step(self, train: Batch, valid: Batch, context: StepContext) -> Tallies:
         """One step on weights and alpha by the training batch; the validation batch is not used."""
-        drawn = self.drawn(when)
+        drawn = self.drawn(context)
         logits = self.net(train.images, drawn)
         self.parts.weight_optimizer.zero_grad(set_to_none=True)
         self.parts.alpha_optimizer.zero_grad(set_to_none=True)
-        (F.cross_entropy(logits, train.labels) + self.method.penalty(drawn, when.progress)).backward()
+        (F.cross_entropy(logits, train.labels) + self.method.penalty(drawn, context.progress)).backward()
         self.descend()
-        if when.alpha:
+        if context.alpha:
             self.parts.alpha_optimizer.step()
         return torch.stack([tally(logits, train), unmet(valid)])
 
@@ -290,8 +290,8 @@ def judging(net: Supernet, stream: Stream) -> Iterator[Callable[[Arch], Tally]]:
         yield judge
 
 
-def _as_decided(cell: Arch, when: StepContext) -> Arch:
-    return tuple(when.decided.get(edge, op) for edge, op in enumerate(cell))
+def _as_decided(cell: Arch, context: StepContext) -> Arch:
+    return tuple(context.decided.get(edge, op) for edge, op in enumerate(cell))
 
 
 def _starves(cell: Arch) -> bool:

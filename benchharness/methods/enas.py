@@ -19,14 +19,14 @@ Reward = Callable[[Arch], float]
 class Sampled(Update):
     """Weights learn on cells that the controller samples; after each epoch the controller learns from accuracies."""
 
-    def step(self, train: Batch, valid: Batch, when: StepContext) -> Tallies:
+    def step(self, train: Batch, valid: Batch, context: StepContext) -> Tallies:
         """One step of the weights on one sampled cell."""
-        return torch.stack([self.step_weights(train, when), unmet(valid)])
+        return torch.stack([self.step_weights(train, context), unmet(valid)])
 
-    def finish(self, when: StepContext) -> None:
+    def finish(self, context: StepContext) -> None:
         """Train the controller; a reward is the accuracy (0 to 1) of a sampled cell on the next validation batch."""
         assert isinstance(self.method, Enas)
-        if not when.alpha:
+        if not context.alpha:
             return
         with judging(self.net, self.parts.stream) as judge:
 

@@ -45,8 +45,8 @@ def attach(net: Supernet, choice: str, batch: int = 0) -> None:
 
         net.in_training = fused.trained
         return
-    trained = padded.trained if choice == "padded" else MixedCell.trained
+    cell_forward = padded.trained if choice == "padded" else MixedCell.trained
     if batch:
-        compiled.attach(net, batch, trained)
+        compiled.attach(net, batch, cell_forward)
     elif choice == "padded":
-        net.in_training = trained
+        net.in_training = cell_forward

@@ -67,16 +67,18 @@ class Fan(nn.Module):
 
     def one(self, active: Tensor, place: int) -> Tensor:
         """The output of one edge; `place` is its position among the fan's edges."""
-        own = slice(place * self.channels, (place + 1) * self.channels)
-        features = F.conv2d(active, self.convolution.weight[own], padding=self.convolution.kernel_size[0] // 2)
-        return self.norm.part(features, own)
+        channels_of_edge = slice(place * self.channels, (place + 1) * self.channels)
+        features = F.conv2d(
+            active, self.convolution.weight[channels_of_edge], padding=self.convolution.kernel_size[0] // 2
+        )
+        return self.norm.part(features, channels_of_edge)
 
 
 @lru_cache(maxsize=16)
 def band(size: int, dtype: torch.dtype, device: torch.device | None = None) -> Float[Tensor, "size size"]:
     """The matrix that averages each entry with its neighbours; at both ends over the entries that exist."""
-    near = torch.ones(size, size, dtype=dtype, device=device).tril(1).triu(-1)
-    return near / near.sum(1, keepdim=True)
+    neighbours = torch.ones(size, size, dtype=dtype, device=device).tril(1).triu(-1)
+    return neighbours / neighbours.sum(1, keepdim=True)
 
 
 def pool(x: Float[Tensor, "*batch height width"]) -> Float[Tensor, "*batch height width"]:
@@ -137,8 +139,8 @@ def pool_in_training(x: Float[Tensor, "batch channels height width"]) -> Float[T
     height, width = x.shape[-2:]
     dtype = torch.promote_types(x.dtype, torch.float32)  # sums of nine in bfloat16 would lose half its bits
     share = (shares if compiling else _SHARES)(height, width, dtype, x.device)  # the compiler warns of caches
-    averaged: Tensor = Taps.apply(x, share)  # type: ignore[no-untyped-call]
-    return averaged
+    pooled: Tensor = Taps.apply(x, share)  # type: ignore[no-untyped-call]
+    return pooled
 
 
 class ResidualBlock(nn.Module):
@@ -207,8 +209,8 @@ class Skeleton(nn.Module):
     def _set(self, training: bool, bn: str) -> None:
         self.train(training)
         choices: dict[str, list[nn.Module]] = {"running": [], "batch": [self], "cells": [self.stages, self.last_norm]}
-        parts = choices[bn]
-        own = {module for part in parts for module in part.modules()}
+        modules = choices[bn]
+        own_modules = {module for part in modules for module in part.modules()}
         for module in self.modules():
             if isinstance(module, Norm):
-                module.batch_statistics = module in own
+                module.batch_statistics = module in own_modules

@@ -77,7 +77,7 @@ def _grasp(net: Network, batch: Batch) -> float:
 
     Wang, Zhang & Grosse (ICLR 2020)."""
     weights = _weights(net)
-    slopes = _slopes(net, batch, weights, again=True)
+    slopes = _slopes(net, batch, weights, twice_differentiable=True)
     product = sum(((slope * slope.detach()).sum() for slope in slopes), torch.zeros(()))
     if not product.requires_grad:
         return math.nan
@@ -93,13 +93,13 @@ def _fisher(net: Network, batch: Batch) -> float:
     with _outputs(net) as outputs:
         loss = F.cross_entropy(net(batch.images), batch.labels)
         slopes = torch.autograd.grad(loss, [out for _, out in outputs], allow_unused=True)
-    parts = []
+    saliencies = []
     for (weights, out), slope in zip(outputs, slopes, strict=True):
         if slope is not None:
             # A classifier's outputs have no positions to sum over.
             product = (out.detach() * slope).flatten(2).sum(-1) if out.ndim > 2 else out.detach() * slope
-            parts.append(weights * product.square().mean(0) / 2)
-    return _total(iter(parts))
+            saliencies.append(weights * product.square().mean(0) / 2)
+    return _total(iter(saliencies))
 
 
 def _synflow(net: Network, batch: Batch) -> float:
@@ -150,8 +150,8 @@ def _zen(net: Network, batch: Batch) -> float:
         start, move = torch.randn_like(batch.images), torch.randn_like(batch.images)
         with _deviations(net) as deviations:
             before = _features(net, start)
-        moved = (before - _features(net, start + _GAMMA * move)).abs().sum((1, 2, 3)).mean()
-        scores.append(float(moved.log()) + sum(deviations))
+        change = (before - _features(net, start + _GAMMA * move)).abs().sum((1, 2, 3)).mean()
+        scores.append(float(change.log()) + sum(deviations))
     return sum(scores) / len(scores)
 
 
@@ -177,15 +177,15 @@ def _weights(net: nn.Module) -> list[Tensor]:
     return [module.weight for module in net.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
 
 
-def _slopes(net: Network, batch: Batch, weights: list[Tensor], again: bool = False) -> list[Tensor]:
-    """Gradients of the loss, zeros for weights that do not affect it; differentiable themselves if `again`."""
+def _slopes(net: Network, batch: Batch, weights: list[Tensor], twice_differentiable: bool = False) -> list[Tensor]:
+    """Gradients of the loss, zeros for weights that do not affect it; differentiable themselves if `twice_differentiable`."""
     loss = F.cross_entropy(net(batch.images), batch.labels)
-    slopes = torch.autograd.grad(loss, weights, create_graph=again, allow_unused=True)
+    slopes = torch.autograd.grad(loss, weights, create_graph=twice_differentiable, allow_unused=True)
     return [torch.zeros_like(w) if slope is None else slope for w, slope in zip(weights, slopes, strict=True)]
 
 
-def _total(parts: Iterator[Tensor]) -> float:
-    return float(sum((part.detach().double().sum() for part in parts), torch.zeros((), dtype=torch.float64)))
+def _total(tensors: Iterator[Tensor]) -> float:
+    return float(sum((tensor.detach().double().sum() for tensor in tensors), torch.zeros((), dtype=torch.float64)))
 
 
 def _features(net: Network, images: Tensor) -> Float[Tensor, "batch channels height width"]:
@@ -225,9 +225,9 @@ def _deviations(net: nn.Module) -> Iterator[list[float]]:
     """Within a `with` block, collects the logarithm of the standard deviation that every normalisation divides by."""
     deviations: list[float] = []
 
-    def note(_module: nn.Module, given: tuple[Tensor, ...], _out: Tensor) -> None:
+    def note(_module: nn.Module, inputs: tuple[Tensor, ...], _out: Tensor) -> None:
         """Store what the module was given."""
-        variance = given[0].var((0, 2, 3)).mean()
+        variance = inputs[0].var((0, 2, 3)).mean()
         deviations.append(0.5 * float((variance + _JITTER).log()))
 
     handles = [module.register_forward_hook(note) for module in net.modules() if isinstance(module, Norm)]

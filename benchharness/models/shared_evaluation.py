@@ -78,8 +78,8 @@ class _Node:
             if weight == 0:
                 continue
             if op in (CONV1, CONV3):
-                part = self._convolution(op)[:, LEAVING[self.number].index(edge)]
-                total = part if total is None else total + part
+                features_of_edge = self._convolution(op)[:, LEAVING[self.number].index(edge)]
+                total = features_of_edge if total is None else total + features_of_edge
             else:
                 features = self.features if op == SKIP else self._pooled
                 total = _plus(total, features, None if weight == 1 else self.mixture.weights[edge, op])

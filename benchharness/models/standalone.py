@@ -56,21 +56,21 @@ class Cell(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features of the output node, same shape as `x` (batch, channels, height, width)."""
-        arriving: dict[int, list[Tensor]] = {1: [], 2: [], 3: []}
+        inputs: dict[int, list[Tensor]] = {1: [], 2: [], 3: []}
         for source in range(3):
             if source in self.used:
-                self._send(source, x if source == 0 else _sum(arriving[source]), x, arriving)
-        total = _sum(arriving[3])
+                self._send(source, x if source == 0 else _sum(inputs[source]), x, inputs)
+        total = _sum(inputs[3])
         return torch.zeros_like(x) if total is None else total
 
-    def _send(self, source: int, node: Node, like: Tensor, arriving: dict[int, list[Tensor]]) -> None:
-        """Append to `arriving` what node `source` sends along its edges that lead to the output."""
+    def _send(self, source: int, node: Node, like: Tensor, inputs: dict[int, list[Tensor]]) -> None:
+        """Append to `inputs` what node `source` sends along its edges that lead to the output."""
         bundles = list(self._leaving(source))
         active = F.relu(node) if bundles and node is not None else None
         for bundle in bundles:
             outputs = bundle.silent(like) if active is None else bundle(active)
             for edge, output in zip(bundle.edges, outputs, strict=True):
-                arriving[EDGES[edge][0]].append(output)
+                inputs[EDGES[edge][0]].append(output)
         if node is None:
             return
         pooled = None
@@ -78,10 +78,10 @@ class Cell(nn.Module):
             if start != source or target not in self.used:
                 continue
             if self.arch[edge] == SKIP:
-                arriving[target].append(node)
+                inputs[target].append(node)
             elif self.arch[edge] == POOL:
                 pooled = F.avg_pool2d(node, 3, 1, 1, count_include_pad=False) if pooled is None else pooled
-                arriving[target].append(pooled)
+                inputs[target].append(pooled)
 
     def _leaving(self, source: int) -> Iterator[Bundle]:
         for bundle in self.bundles:

@@ -48,10 +48,16 @@ def apart(weights: Float[Tensor, "edges ops"], dtype: torch.dtype) -> tuple[Node
     Split once for all cells, since on a GPU every small slice costs as much time as a layer. With another dtype,
     autocast would widen the features that they scale.
     """
-    sums, parts = weights.sum(-1).to(dtype).unbind(), [leaving(node, weights).unbind(1) for node in range(3)]
+    sums, by_node = weights.sum(-1).to(dtype).unbind(), [leaving(node, weights).unbind(1) for node in range(3)]
     return tuple(
-        NodeWeights(own[CONV1], own[CONV3], own[SKIP].to(dtype).unbind(), own[POOL].to(dtype).unbind(), sums)
-        for own in parts
+        NodeWeights(
+            weights_of_node[CONV1],
+            weights_of_node[CONV3],
+            weights_of_node[SKIP].to(dtype).unbind(),
+            weights_of_node[POOL].to(dtype).unbind(),
+            sums,
+        )
+        for weights_of_node in by_node
     )
 
 
@@ -71,14 +77,14 @@ class MixedCell(nn.Module):
     def forward(self, x: Tensor, weights: Float[Tensor, "edges ops"]) -> Tensor:
         """Features of the output node, same shape as `x` (batch, channels, height, width)."""
         past: list[Tensor] = []
-        arriving: dict[int, list[Tensor]] = {1: [], 2: [], 3: []}
+        inputs: dict[int, list[Tensor]] = {1: [], 2: [], 3: []}
         gains = weights.sum(-1).unbind() if self.weighs_bypass else None
         for source in range(3):
             node = self._through(x, past)
             spread = self._spread(source, node, leaving(source, weights).unbind(1))
-            for edge, part in zip(LEAVING[source], spread.unbind(1), strict=True):
-                arriving[EDGES[edge][0]].append(part)
-            x = self._joined(reduce(torch.add, arriving[source + 1]), past, gains)
+            for edge, edge_features in zip(LEAVING[source], spread.unbind(1), strict=True):
+                inputs[EDGES[edge][0]].append(edge_features)
+            x = self._joined(reduce(torch.add, inputs[source + 1]), past, gains)
         return x
 
     def trained(self, x: Tensor, weights: Sequence[NodeWeights], sent: "Sent | None" = None) -> Tensor:
@@ -89,33 +95,33 @@ class MixedCell(nn.Module):
         thread of an AMD EPYC, torch 2.13).
         """
         past: list[Tensor] = []
-        arriving: dict[int, list[Tensor]] = {1: [], 2: [], 3: []}
-        for source, own in enumerate(weights):
+        inputs: dict[int, list[Tensor]] = {1: [], 2: [], 3: []}
+        for source, node_weights in enumerate(weights):
             node = self._through(x, past)
-            parts = (sent or MixedCell.sent)(self, source, node, own)
-            for edge, part in zip(LEAVING[source], parts, strict=True):
-                arriving[EDGES[edge][0]].append(part)
-            gains = own.sums if self.weighs_bypass else None
-            x = self._joined(reduce(torch.add, arriving[source + 1]), past, gains)
+            edge_outputs = (sent or MixedCell.sent)(self, source, node, node_weights)
+            for edge, edge_output in zip(LEAVING[source], edge_outputs, strict=True):
+                inputs[EDGES[edge][0]].append(edge_output)
+            gains = node_weights.sums if self.weighs_bypass else None
+            x = self._joined(reduce(torch.add, inputs[source + 1]), past, gains)
         return x
 
     def sent(
-        self, source: int, node: Tensor, own: NodeWeights, convolved: "Convolved | None" = None
+        self, source: int, node: Tensor, node_weights: NodeWeights, convolved: "Convolved | None" = None
     ) -> Iterable[Tensor]:
         """What node `source` sends along each of its edges in training, from its features that are mixed.
 
         `convolved` stands in for the method of that name.
         """
         active, pooled = F.relu(node), pool_in_training(node)
-        parts = (convolved or MixedCell.convolved)(self, source, active, own).split(self.mixed, 1)
+        convolutions = (convolved or MixedCell.convolved)(self, source, active, node_weights).split(self.mixed, 1)
         return [
-            torch.addcmul(torch.addcmul(part, node, skip), pooled, pooling)
-            for part, skip, pooling in zip(parts, own.skip, own.pool, strict=True)
+            torch.addcmul(torch.addcmul(convolution, node, skip), pooled, pooling)
+            for convolution, skip, pooling in zip(convolutions, node_weights.skip, node_weights.pool, strict=True)
         ]
 
-    def convolved(self, source: int, active: Tensor, own: NodeWeights) -> Tensor:
+    def convolved(self, source: int, active: Tensor, node_weights: NodeWeights) -> Tensor:
         """Both weighted convolutions of the rectified features, added, with the edges' outputs side by side."""
-        sums: Tensor = self.conv1[source](active, own.conv1) + self.conv3[source](active, own.conv3)
+        sums: Tensor = self.conv1[source](active, node_weights.conv1) + self.conv3[source](active, node_weights.conv3)
         return sums
 
     def one_hot(self, x: Tensor, cell: Sequence[int], weights: Float[Tensor, "edges ops"] | None = None) -> Tensor:
@@ -127,12 +133,12 @@ class MixedCell(nn.Module):
         nodes: list[Tensor] = []
         for target in (1, 2, 3):
             nodes.append(self._through(x, past))
-            arriving = []
+            inputs = []
             for edge, (node, source) in enumerate(EDGES):
                 if node == target and cell[edge] != NONE:
                     output = self._operation(edge, cell[edge], nodes[source])
-                    arriving.append(output if weights is None else output * weights[edge, cell[edge]])
-            total = reduce(torch.add, arriving) if arriving else torch.zeros_like(nodes[0])
+                    inputs.append(output if weights is None else output * weights[edge, cell[edge]])
+            total = reduce(torch.add, inputs) if inputs else torch.zeros_like(nodes[0])
             if weights is not None:
                 into = [edge for edge, (node, _) in enumerate(EDGES) if node == target]
                 total = total + sum(weights[edge, op] for edge in into for op in range(len(OPS)) if op != cell[edge])
@@ -148,14 +154,14 @@ class MixedCell(nn.Module):
         tensors = {"weight": fan.convolution.weight, "mean": fan.norm.running_mean, "var": fan.norm.running_var}
         return {name: tensor.detach()[span] for name, tensor in tensors.items()}
 
-    def _spread(self, source: int, x: Tensor, own: tuple[Tensor, ...]) -> Tensor:
+    def _spread(self, source: int, x: Tensor, columns: tuple[Tensor, ...]) -> Tensor:
         """The features that node `source` sends along each of its edges: (batch, edges, channels, height, width)."""
         active = F.relu(x)
-        sent = self.conv1[source](active, own[CONV1]) + self.conv3[source](active, own[CONV3])
+        outputs = self.conv1[source](active, columns[CONV1]) + self.conv3[source](active, columns[CONV3])
         shape = (1, -1, 1, 1, 1)
-        sent = sent.unflatten(1, (len(LEAVING[source]), -1))
-        sent = torch.addcmul(sent, x.unsqueeze(1), own[SKIP].view(shape))
-        return torch.addcmul(sent, pool(x).unsqueeze(1), own[POOL].view(shape))
+        outputs = outputs.unflatten(1, (len(LEAVING[source]), -1))
+        outputs = torch.addcmul(outputs, x.unsqueeze(1), columns[SKIP].view(shape))
+        return torch.addcmul(outputs, pool(x).unsqueeze(1), columns[POOL].view(shape))
 
     def _through(self, node: Tensor, past: list[Tensor]) -> Tensor:
         """The channels of `node` that pass through operations; bypassing channels, if any, are appended to `past`."""
@@ -218,8 +224,8 @@ class Supernet(Skeleton):
         if not self.training:
             return self.through(images, lambda cell, x: cell(x, weights))
         stem = self.begin(_channels_last(images))
-        run, own = self.in_training or MixedCell.trained, apart(weights, stem.dtype)
-        return self.onward(stem, lambda cell, x: run(cell, x, own))  # type: ignore[arg-type]
+        run, node_weights = self.in_training or MixedCell.trained, apart(weights, stem.dtype)
+        return self.onward(stem, lambda cell, x: run(cell, x, node_weights))  # type: ignore[arg-type]
 
     def one_hot(
         self,

@@ -66,13 +66,13 @@ class CudaRecorder:
     @contextmanager
     def lane(self) -> Iterator[None]:
         """A `with` block whose work runs on that stream: after work launched before, and before work launched later."""
-        around = torch.cuda.current_stream(self.stream.device)
-        self.stream.wait_stream(around)
+        outer_stream = torch.cuda.current_stream(self.stream.device)
+        self.stream.wait_stream(outer_stream)
         try:
             with torch.cuda.stream(self.stream):
                 yield
         finally:
-            around.wait_stream(self.stream)
+            outer_stream.wait_stream(self.stream)
 
     def record(self, act: Callable[[], None]) -> Callable[[], None]:
         """A function that replays the graph of `act`; raises `RuntimeError` if a graph cannot contain its work."""
@@ -86,7 +86,7 @@ class CudaRecorder:
 class Recorded(NamedTuple):
     """A recorded step, which can be replayed on other batches."""
 
-    when: StepContext
+    context: StepContext
     places: tuple[int, ...]
     """Memory addresses of all tensors that the step changes."""
     batches: tuple[Batch, Batch]
@@ -108,17 +108,17 @@ class Steps:
             group["lr"] = rate
 
     @contextmanager
-    def epoch(self, when: StepContext) -> Iterator[Step]:
+    def epoch(self, context: StepContext) -> Iterator[Step]:
         """Within a `with` block, a function that runs one step of the new epoch."""
         self.sums.zero_()
-        yield lambda train, valid: self._take(train, valid, when)
+        yield lambda train, valid: self._take(train, valid, context)
 
     def trace_fields(self) -> dict[str, Any]:
         """Fields of the trace's line that tell how the last epoch's steps were run."""
         return {}
 
-    def _take(self, train: Batch, valid: Batch, when: StepContext) -> None:
-        self.sums += self.update.step(train, valid, when)
+    def _take(self, train: Batch, valid: Batch, context: StepContext) -> None:
+        self.sums += self.update.step(train, valid, context)
 
 
 class RecordedSteps(Steps):
@@ -143,65 +143,65 @@ class RecordedSteps(Steps):
         super().set_rate(self.rate.fill_(rate))  # type: ignore[arg-type]
 
     @contextmanager
-    def epoch(self, when: StepContext) -> Iterator[Step]:
+    def epoch(self, context: StepContext) -> Iterator[Step]:
         """Within a `with` block, a function that runs one step; it raises `NotRecorded` if recording fails."""
         self.replayed = 0
-        if not (self.recorded and self._fits(self.recorded, when)):
+        if not (self.recorded and self._fits(self.recorded, context)):
             self.recorded = self.sizes = None
-        elif not alike(self.update, self.recorded.when.progress, when.progress):
+        elif not alike(self.update, self.recorded.context.progress, context.progress):
             self.recorded = None
         with self.recorder.lane():
             self.sums.zero_()
-            yield lambda train, valid: self._step(train, valid, when)
+            yield lambda train, valid: self._step(train, valid, context)
 
     def trace_fields(self) -> dict[str, Any]:
         """The number of steps that the last epoch replayed, and the decision, if any, that prevents recording."""
         return {"replayed_steps": self.replayed, **({"not_recorded": self.deciding} if self.deciding else {})}
 
-    def _step(self, train: Batch, valid: Batch, when: StepContext) -> None:
+    def _step(self, train: Batch, valid: Batch, context: StepContext) -> None:
         sizes = (train.images.shape, valid.images.shape)
         if not self.deciding and self.sizes is None:
-            self._watched(train, valid, when)
+            self._watched(train, valid, context)
             self.sizes = sizes
         elif not self.deciding and self.sizes == sizes:
-            self.recorded = self.recorded or self._record((train, valid), when)
+            self.recorded = self.recorded or self._record((train, valid), context)
             self._replay(self.recorded, (train, valid))
         else:
-            self._take(train, valid, when)
+            self._take(train, valid, context)
 
-    def _watched(self, train: Batch, valid: Batch, when: StepContext) -> None:
+    def _watched(self, train: Batch, valid: Batch, context: StepContext) -> None:
         """Run one step normally and find out whether Python makes a decision in it."""
         before = _decided(self.update)
         with Reads() as reads:
-            self._take(train, valid, when)
+            self._take(train, valid, context)
         if reads.found:
             name, file, line = reads.found[0]
             self.deciding = f"{name} in line {line} of {Path(file).name}"
         elif _decided(self.update) != before:
             self.deciding = "random numbers of the CPU's, or attributes of the method that change"
 
-    def _record(self, batches: tuple[Batch, Batch], when: StepContext) -> Recorded:
+    def _record(self, batches: tuple[Batch, Batch], context: StepContext) -> Recorded:
         train, valid = (Batch(*(tensor.clone() for tensor in batch)) for batch in batches)
-        places = self._places()
+        addresses = self._places()
         try:
-            again = self.recorder.record(lambda: self._take(train, valid, when))
+            replay = self.recorder.record(lambda: self._take(train, valid, context))
         except RuntimeError as error:
             if ran_out(error) or isinstance(error, SpeedupError):
                 raise
             name = type(self.update.method).__name__
             raise NotRecorded(f"no CUDA graph can hold a step of {name} ({error})") from error
-        return Recorded(when, places, (train, valid), again)
+        return Recorded(context, addresses, (train, valid), replay)
 
     def _replay(self, recorded: Recorded, batches: tuple[Batch, Batch]) -> None:
-        for here, there in zip(batches, recorded.batches, strict=True):
-            there.images.copy_(here.images)
-            there.labels.copy_(here.labels)
+        for batch, recorded_batch in zip(batches, recorded.batches, strict=True):
+            recorded_batch.images.copy_(batch.images)
+            recorded_batch.labels.copy_(batch.labels)
         recorded.again()
         self.replayed += 1
 
-    def _fits(self, recorded: Recorded, when: StepContext) -> bool:
+    def _fits(self, recorded: Recorded, context: StepContext) -> bool:
         """Whether a normal step would change the same tensors and do the same work as the recorded step."""
-        return recorded.when._replace(progress=when.progress) == when and recorded.places == self._places()
+        return recorded.context._replace(progress=context.progress) == context and recorded.places == self._places()
 
     def _places(self) -> tuple[int, ...]:
         parts = self.update.parts
@@ -218,47 +218,47 @@ def steps(update: Update, device: torch.device, recorder: Recorder | None) -> St
     return RecordedSteps(update, device, recorder) if recorder else Steps(update, device)
 
 
-def alike(update: Update, one: float, other: float) -> bool:
+def alike(update: Update, first: float, second: float) -> bool:
     """Whether a step does the same at two values of progress: equal draws, penalties and gradients.
 
     A method's own `draw_for_weights` and a user's own update rule are not compared.
     """
-    if one == other:
+    if first == second:
         return True
     if type(_method(update)).draw_for_weights is not Method.draw_for_weights or type(update) not in _KNOWN:
         return False
     return all(
         torch.equal(*pair)
-        for pair in zip(_draw_with_slopes(update, one), _draw_with_slopes(update, other), strict=True)
+        for pair in zip(_draw_with_slopes(update, first), _draw_with_slopes(update, second), strict=True)
     )
 
 
 def _draw_with_slopes(update: Update, progress: float) -> list[Tensor]:
     """A draw, a penalty, and the gradients of a function of both; always with the same random numbers."""
     with seeded("alike"):
-        drawn = update.method.draw(progress)
-        penalty = update.method.penalty(drawn, progress)
-    value = (drawn * torch.linspace(-1, 1, drawn.numel()).view_as(drawn).to(drawn)).sum() + penalty
+        weights = update.method.draw(progress)
+        penalty = update.method.penalty(weights, progress)
+    value = (weights * torch.linspace(-1, 1, weights.numel()).view_as(weights).to(weights)).sum() + penalty
     slopes = torch.autograd.grad(value, update.alphas(), allow_unused=True) if value.requires_grad else ()
-    return [drawn.detach(), penalty.detach(), *(slope for slope in slopes if slope is not None)]
+    return [weights.detach(), penalty.detach(), *(slope for slope in slopes if slope is not None)]
 
 
 def _decided(update: Update) -> list[Any]:
     """State that only changes if Python makes a decision in a step: the CPU's random state, the method's attributes."""
     method, numbers = _method(update), np.random.get_state(legacy=False)
-    drawn = [random.getstate(), str(numbers)]
+    states = [random.getstate(), str(numbers)]
     if method.alpha.device.type != "cpu":
-        drawn.append(torch.get_rng_state().tolist())
+        states.append(torch.get_rng_state().tolist())
     attributes = [value for module in method.modules() for value in vars(module).values()]
-    plain = [value for value in attributes if isinstance(value, _PLAIN)]
+    plain_values = [value for value in attributes if isinstance(value, _PLAIN)]
     sizes = [len(value) for value in attributes if isinstance(value, _HOLDING)]
-    return [drawn, plain, sizes, [tensor.data_ptr() for tensor in _tensors(method)]]
+    return [states, plain_values, sizes, [tensor.data_ptr() for tensor in _tensors(method)]]
 
 
 def _tensors(method: Method) -> list[Tensor]:
     """All tensors of a method, including those not registered with torch."""
-    own = [value for module in method.modules() for value in vars(module).values() if torch.is_tensor(value)]
-    return [*method.parameters(), *method.buffers(), *own]
+    buffers = [value for module in method.modules() for value in vars(module).values() if torch.is_tensor(value)]
+    return [*method.parameters(), *method.buffers(), *buffers]
 
 
 def _method(update: Update) -> Method:

@@ -71,7 +71,7 @@ class Evaluation:
         """
         if not augmented:
             return self._measured(weights, data, batches, bn)
-        return [self._measured([one], data, batches, bn, augmented)[0] for one in weights]
+        return [self._measured([mix], data, batches, bn, augmented)[0] for mix in weights]
 
     def one_hot(self, cell: Sequence[int], data: str = "valid", batches: int = 0, bn: str = "running") -> Score:
         """Loss and accuracy of one architecture with inherited weights."""
@@ -92,7 +92,7 @@ class Evaluation:
             return self.cells(cells, "valid", batches, bn)
         with judging(self.net, self.stream) as judge:
             sums = torch.stack([self._stepped(judge(cell)) for cell in cells]).tolist()  # sync: once
-        return [Score(loss / count, 100 * right / count) for loss, right, count in sums]
+        return [Score(loss / count, 100 * correct / count) for loss, correct, count in sums]
 
     def _stepped(self, sums: Tensor) -> Tensor:
         self.step()
@@ -128,9 +128,9 @@ class Evaluation:
     ) -> list[Score]:
         sums = torch.zeros(len(candidates), 3, dtype=torch.float64, device=self.stream.valid.device)
         with self.net.evaluating(bn):
-            shuffled = self.stream.shuffled(data) if augmented else self.stream.fixed(data, batches)
-            for batch in islice(shuffled, batches or None):
+            batches_of_half = self.stream.shuffled(data) if augmented else self.stream.fixed(data, batches)
+            for batch in islice(batches_of_half, batches or None):
                 for total, outputs in zip(sums, logits(self.net, batch.images, candidates), strict=True):
                     total += tally(outputs, batch)
-        means = [(loss / count, 100 * right / count) for loss, right, count in sums.tolist()]  # sync: once
+        means = [(loss / count, 100 * correct / count) for loss, correct, count in sums.tolist()]  # sync: once
         return [Score(*mean) for mean in means]

@@ -53,8 +53,8 @@ class Reads(TorchFunctionMode):
 
 def _waits(index: Any) -> bool:
     """Whether indexing with `index` waits for the device."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return any(isinstance(part, list) or (torch.is_tensor(part) and part.dtype == torch.bool) for part in parts)
+    indices = index if isinstance(index, tuple) else (index,)
+    return any(isinstance(item, list) or (torch.is_tensor(item) and item.dtype == torch.bool) for item in indices)
 
 
 @contextmanager

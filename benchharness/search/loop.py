@@ -92,7 +92,7 @@ class Search:
             return self._run_epoch()
 
     def _run_epoch(self) -> dict[str, Any]:
-        started, before = time.perf_counter(), compiling.seconds() if self.compiled else 0.0
+        start, before = time.perf_counter(), compiling.seconds() if self.compiled else 0.0
         rate = _cosine(self.settings, self.epoch, self._restarted())
         progress = self.epoch / max(1, self.epochs - 1)
         self._enter_stage()
@@ -104,11 +104,11 @@ class Search:
         self._remember()
         line |= {**diagnostics.state_of(self.method), **(self.steps.trace_fields() if self.steps else {})}
         self._stop()
-        spent = time.perf_counter() - started
+        seconds = time.perf_counter() - start
         if self.compiled:
             line["compile_seconds"] = compiling.seconds() - before
-            spent -= line["compile_seconds"]
-        return line | {"seconds": spent, "peak_memory_bytes": diagnostics.peak_memory_bytes(self.device)}
+            seconds -= line["compile_seconds"]
+        return line | {"seconds": seconds, "peak_memory_bytes": diagnostics.peak_memory_bytes(self.device)}
 
     def state(self) -> dict[str, Any]:
         """Everything on which the next epoch depends, in types that `torch.load(weights_only=True)` can read."""
@@ -143,9 +143,9 @@ class Search:
     def arrays(self) -> dict[str, np.ndarray]:
         """For all epochs so far: `alphas`, `expected` (epochs, edges, ops), and `eigenvalue` (epochs,) if measured."""
         shape = (0, len(EDGES), len(OPS))
-        recorded = {name: torch.stack(all_).numpy() for name, all_ in self.history.items() if all_}
+        arrays = {name: torch.stack(all_).numpy() for name, all_ in self.history.items() if all_}
         empty = {name: np.zeros(shape, np.float32) for name in ("alphas", "expected")}
-        return {**empty, **recorded}
+        return {**empty, **arrays}
 
     def read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]:
         """Derive a cell by the selection of `spec`; returns its record and arrays. May train the supernet further."""
@@ -154,10 +154,10 @@ class Search:
 
     def _read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]:
         evaluation = Evaluation(self.net, self.stream, self._tune, self.tell)
-        chosen = selection.make_selection(selection.of(type(self.method), spec.selection), spec.selection_options)
+        rule = selection.make_selection(selection.of(type(self.method), spec.selection), spec.selection_options)
         magnitude = self.method.expected().detach().cpu().numpy()
         with self._random("selection", spec.method):
-            selected = chosen(self.method, evaluation)
+            selected = rule(self.method, evaluation)
         record = RunRecord(
             run_id=spec.run_id,
             arch=to_string(selected.arch),
@@ -207,20 +207,20 @@ class Search:
             widen(net, before, self.net, self.weight_optimizer)
             self.method.narrow()
 
-    def _train(self, epoch: int, rate: float, when: StepContext) -> dict[str, float]:
+    def _train(self, epoch: int, rate: float, context: StepContext) -> dict[str, float]:
         """One pass over the training half; returns mean loss and accuracy of both halves, measured during training."""
         assert self.update is not None
         assert self.steps is not None
         self.steps.set_rate(rate)
         self.net.train()
-        with self.steps.epoch(when) as step:
+        with self.steps.epoch(context) as step:
             for train, valid in self.stream.epoch(epoch):
                 step(train, valid)
-        self.update.finish(when)
+        self.update.finish(context)
         means: dict[str, float] = {}
-        for name, (loss, right, count) in zip(("train", "valid"), self.steps.sums.tolist(), strict=True):  # sync
+        for name, (loss, correct, count) in zip(("train", "valid"), self.steps.sums.tolist(), strict=True):  # sync
             if count:
-                means |= {f"{name}_loss": loss / count, f"{name}_accuracy_pct": 100 * right / count}
+                means |= {f"{name}_loss": loss / count, f"{name}_accuracy_pct": 100 * correct / count}
         return means
 
     def _tune(self, decided: Mapping[int, int], epochs: int, alpha: bool) -> None:
@@ -231,10 +231,10 @@ class Search:
         if not self.tuned:
             self.weight_optimizer.state.clear()
         self.tuned = True
-        when = StepContext(1.0, dict(decided), alpha and self.method.moves_alpha(1.0))
+        context = StepContext(1.0, dict(decided), alpha and self.method.moves_alpha(1.0))
         for _ in range(epochs):
             with self._random("tuning", self.epoch):
-                self._check_finite(self._train(self.epoch, self.settings.learning_rate / 10, when))
+                self._check_finite(self._train(self.epoch, self.settings.learning_rate / 10, context))
             self.epoch += 1
 
     def _arithmetic(self) -> AbstractContextManager[None]:
@@ -263,10 +263,10 @@ class Search:
         self.history["alphas"].append(self.method.alpha.detach().cpu().clone())
         self.history["expected"].append(self.method.expected().detach().cpu().clone())
         if every := self._eigenvalue_every:
-            due = self.epoch % every == 0 or self.finished
+            is_due = self.epoch % every == 0 or self.finished
             value = (
                 diagnostics.largest_eigenvalue(self.method, self.net, self.stream, self.settings.bn_eval)
-                if due
+                if is_due
                 else None
             )
             self.history["eigenvalue"].append(torch.tensor(float("nan") if value is None else value))
@@ -286,8 +286,8 @@ class Search:
         # Running statistics are those of the mixture. With them a one-hot cell is at chance level, and the gap between
         # mixed and derived accuracy would only show that.
         mixed = evaluation.mixed(self.method.expected().detach(), bn="batch")
-        derived = evaluation.one_hot(tuple(arch), bn="batch")
-        pairs = {"mixed_batch": mixed, "derived_batch": derived}.items()
+        derived_score = evaluation.one_hot(tuple(arch), bn="batch")
+        pairs = {"mixed_batch": mixed, "derived_batch": derived_score}.items()
         return {f"{name}_{key}": value for name, score in pairs for key, value in score._asdict().items()}
 
     def _ranking(self, evaluation: Evaluation) -> dict[str, np.ndarray]:
@@ -317,5 +317,5 @@ def _cosine(settings: SearchConfig, epoch: int, start: int = 0) -> float:
     After a restart at epoch `start`, the cosine is scaled so that it has the largest rate at `start`.
     """
     low, high = settings.learning_rate_min, settings.learning_rate
-    now, first = (1 + cos(pi * at / (settings.period or settings.epochs)) for at in (epoch, start))
-    return low + (high - low) * now / first
+    value, first = (1 + cos(pi * at / (settings.period or settings.epochs)) for at in (epoch, start))
+    return low + (high - low) * value / first

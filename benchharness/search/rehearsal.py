@@ -50,15 +50,15 @@ class Rehearsal(Search):
 
     def reading_seconds(self, spec: RunSpec, epoch_seconds: float) -> float:
         """Seconds to derive the cell of `spec`, if an epoch of tuning takes `epoch_seconds`."""
-        counted = Counted(self.net, self.stream)
-        counted.images = FEW if epoch_seconds > self.stream.steps else IMAGES
-        chosen = selection.make_selection(selection.of(type(self.method), spec.selection), spec.selection_options)
+        evaluation = Counted(self.net, self.stream)
+        evaluation.images = FEW if epoch_seconds > self.stream.steps else IMAGES
+        rule = selection.make_selection(selection.of(type(self.method), spec.selection), spec.selection_options)
         with self._arithmetic(), self._random("selection", spec.method):
-            own = counted.own_seconds(lambda: chosen(self.method, counted))
-            self._measures(counted, _ANY)
+            own_seconds = evaluation.own_seconds(lambda: rule(self.method, evaluation))
+            self._measures(evaluation, _ANY)
             if spec.run_id == self.spec.run_id:
-                self._ranking(counted)
-        return own + counted.seconds + counted.tuned * epoch_seconds
+                self._ranking(evaluation)
+        return own_seconds + evaluation.seconds + evaluation.tuned * epoch_seconds
 
     def _step_seconds(self, partial: int) -> float:
         """Seconds of one step on weights and alpha, in the middle of the search."""
@@ -66,15 +66,15 @@ class Rehearsal(Search):
             self._hold(self._supernet(partial))
         assert self.update is not None
         self.net.train()
-        when = StepContext(0.5, alpha=self.method.moves_alpha(0.5))
-        spent = list[float]()
+        context = StepContext(0.5, alpha=self.method.moves_alpha(0.5))
+        durations = list[float]()
         for train, valid in self.stream.epoch(0):
-            started = perf_counter()
-            self.update.step(train, valid, when).tolist()  # sync
-            spent.append(perf_counter() - started)
-            if len(spent) > STEPS or (len(spent) > 1 and sum(spent) > PATIENCE):
+            start = perf_counter()
+            self.update.step(train, valid, context).tolist()  # sync
+            durations.append(perf_counter() - start)
+            if len(durations) > STEPS or (len(durations) > 1 and sum(durations) > PATIENCE):
                 break
-        return fmean(spent[1:] or spent)
+        return fmean(durations[1:] or durations)
 
     def _eigenvalues(self) -> int:
         every = self._eigenvalue_every
@@ -84,12 +84,12 @@ class Rehearsal(Search):
         if not self._eigenvalues():
             return 0.0
         rows = diagnostics.hessian_rows(self.method, self.net, self.stream, self.settings.bn_eval)
-        spent = list[float]()
+        durations = list[float]()
         for _ in range(1 + ROWS):
-            started = perf_counter()
+            start = perf_counter()
             next(rows).tolist()  # sync
-            spent.append(perf_counter() - started)
-        return spent[0] + (self.method.alpha.numel() - 1) * fmean(spent[1:])
+            durations.append(perf_counter() - start)
+        return durations[0] + (self.method.alpha.numel() - 1) * fmean(durations[1:])
 
 
 class _Enough(Exception):  # noqa: N818
@@ -114,8 +114,8 @@ class Counted(Evaluation):
 
     def own_seconds(self, select: Callable[[], object]) -> float:
         """Seconds that `select` takes besides evaluations; a long one is ended and extrapolated from its steps."""
-        started = perf_counter()
-        self._until = started + PATIENCE
+        start = perf_counter()
+        self._until = start + PATIENCE
         share = 1.0
         try:
             select()
@@ -123,7 +123,7 @@ class Counted(Evaluation):
             share = self._steps / max(self._steps, self._total)
         self._until = float("inf")
         self.seconds /= share
-        return (perf_counter() - started - self._made) / share
+        return (perf_counter() - start - self._made) / share
 
     def step(self) -> None:
         """Count a step; raises `_Enough` once the selection has been timed for long enough."""
@@ -147,8 +147,8 @@ class Counted(Evaluation):
         self, weights: Float[Tensor, "edges ops"], data: str = "valid", batches: int = 0, bn: str = "batch"
     ) -> Float[Tensor, "edges ops"]:
         """The gradient on the first batch; counts the seconds of the gradient on all batches."""
-        whole = self._images(data, batches) / min(self._images(data, 0), self.stream.settings.eval_batch)
-        return self._count(lambda: Evaluation.gradient(self, weights, data, 1, bn), whole)
+        chunks = self._images(data, batches) / min(self._images(data, 0), self.stream.settings.eval_batch)
+        return self._count(lambda: Evaluation.gradient(self, weights, data, 1, bn), chunks)
 
     @torch.no_grad()
     def _measured(
@@ -164,8 +164,8 @@ class Counted(Evaluation):
                 for outputs in logits(self.net, batch.images, few):
                     outputs.argmax(1).tolist()  # sync
 
-        whole = self._images(data, batches, size) / len(batch.images)
-        self._count(measure, whole * len(candidates) / len(few))
+        factor = self._images(data, batches, size) / len(batch.images)
+        self._count(measure, factor * len(candidates) / len(few))
         return _scores(len(candidates))
 
     def _images(self, data: str, batches: int, size: int = 0) -> int:
@@ -173,15 +173,15 @@ class Counted(Evaluation):
         half = len(self.stream.valid if data == "valid" else self.stream.train)
         return min(half, batches * (size or self.stream.settings.eval_batch)) if batches else half
 
-    def _count(self, part: Callable[[], T], times: float) -> T:
-        """Execute `part`, and count its seconds `times` times."""
-        started = perf_counter()
-        made = part()
-        spent = perf_counter() - started
-        self._made += spent
-        self.seconds += times * spent
-        return made
+    def _count(self, work: Callable[[], T], times: float) -> T:
+        """Execute `work`, and count its seconds `times` times."""
+        start = perf_counter()
+        result = work()
+        seconds = perf_counter() - start
+        self._made += seconds
+        self.seconds += times * seconds
+        return result
 
 
 def _scores(count: int) -> list[Score]:
-    return [Score(1.0 + (place == 2) - (place == 3), 50.0 - (place == 2) + (place == 3)) for place in range(count)]
+    return [Score(1.0 + (index == 2) - (index == 3), 50.0 - (index == 2) + (index == 3)) for index in range(count)]

@@ -44,9 +44,9 @@ def check_state(content: Mapping[str, Any], epochs: int, alpha: torch.Size) -> N
         raise UserError(f"is of epoch {epoch}, stopped at {state['stopped']}, of {epochs}")
     shapes = {"alphas": alpha, "expected": (len(EDGES), len(OPS)), "eigenvalue": ()}
     lengths = {"alphas": {epoch}, "expected": {epoch}, "eigenvalue": {0, epoch}}
-    parts: Mapping[str, Any] = history
+    arrays: Mapping[str, Any] = history
     if any(
-        len(parts[name]) not in lengths[name] or any(one.shape != shape for one in parts[name])
+        len(arrays[name]) not in lengths[name] or any(array.shape != shape for array in arrays[name])
         for name, shape in shapes.items()
     ):
         raise UserError(f"has a history that is not one of {epoch} epochs")
@@ -55,5 +55,7 @@ def check_state(content: Mapping[str, Any], epochs: int, alpha: torch.Size) -> N
 def check_fit(optimizer: torch.optim.Optimizer) -> None:
     """Raise `UserError` if the state loaded into `optimizer` has other shapes than its parameters (torch takes it)."""
     for parameter, state in optimizer.state.items():
-        if any(isinstance(part, Tensor) and part.dim() and part.shape != parameter.shape for part in state.values()):
+        if any(
+            isinstance(value, Tensor) and value.dim() and value.shape != parameter.shape for value in state.values()
+        ):
             raise UserError("has an optimiser's state of other shapes")

@@ -187,8 +187,8 @@ def test_a_rule_of_ones_own_in_the_methods_file(tmp_path: Path) -> None:
     file = tmp_path / "still.py"
     file.write_text(
         "from benchharness import Method\nfrom benchharness.methods._updates import FirstOrder\n"
-        "class Still(FirstOrder):\n    def step_alpha(self, train, valid, when):\n"
-        "        return super().step_alpha(train, train, when)\n"
+        "class Still(FirstOrder):\n    def step_alpha(self, train, valid, context):\n"
+        "        return super().step_alpha(train, train, context)\n"
         "class Mine(Method):\n    '''Alpha by the training batch.'''\n    update = Still\n"
     )
     spec = replace(search_of(epochs=1).spec, method="still", trains="still")

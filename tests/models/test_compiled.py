@@ -39,9 +39,9 @@ needs_compiler = pytest.mark.skipif(not compiling.compiler(), reason="no C++ com
 
 
 @pytest.fixture
-def spelt(monkeypatch: pytest.MonkeyPatch) -> None:
+def use_python_spelling(monkeypatch: pytest.MonkeyPatch) -> None:
     """What would be compiled is run as Python."""
-    monkeypatch.setattr(compiling, "_compiled", lambda trained: trained)
+    monkeypatch.setattr(compiling, "_compiled", lambda train_epochs: train_epochs)
 
 
 def images(count: int = BATCH) -> Tensor:
@@ -56,7 +56,7 @@ def twins(**options: Any) -> tuple[Supernet, Supernet]:
     return nets[0], nets[1]
 
 
-def found(net: Supernet, kind: str, count: int = BATCH) -> list[Tensor]:
+def outputs_and_slopes(net: Supernet, kind: str, count: int = BATCH) -> list[Tensor]:
     """Logits, the gradient of the edge weights, and those of the supernet's weights."""
     weights = weights_of(kind).requires_grad_()
     logits = net(images(count), weights)
@@ -66,17 +66,19 @@ def found(net: Supernet, kind: str, count: int = BATCH) -> list[Tensor]:
 
 
 def test_evaluations_and_batches_of_other_sizes_are_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    def never(trained: Trained) -> None:
+    def never(train_epochs: Trained) -> None:
         raise AssertionError("compiled")
 
     monkeypatch.setattr(compiling, "_compiled", never)
-    net, plain = twins()
-    torch.testing.assert_close(found(net, "softmax", 5), found(plain, "softmax", 5), rtol=1e-10, atol=1e-10)
+    net, reference = twins()
+    torch.testing.assert_close(
+        outputs_and_slopes(net, "softmax", 5), outputs_and_slopes(reference, "softmax", 5), rtol=1e-10, atol=1e-10
+    )
     with pytest.raises(AssertionError, match="compiled"):
-        found(net, "softmax")
-    plain.load_state_dict(net.state_dict())
-    with net.evaluating(), plain.evaluating(), torch.no_grad():
-        assert torch.equal(net(images(), weights_of("softmax")), plain(images(), weights_of("softmax")))
+        outputs_and_slopes(net, "softmax")
+    reference.load_state_dict(net.state_dict())
+    with net.evaluating(), reference.evaluating(), torch.no_grad():
+        assert torch.equal(net(images(), weights_of("softmax")), reference(images(), weights_of("softmax")))
 
 
 @pytest.mark.usefixtures("spelt")
@@ -98,9 +100,9 @@ def test_where_weights_are_held_their_gradients_are_left_out_and_asked_for_again
 @pytest.mark.parametrize("uncompiled", [MixedCell.trained, pytest.param(padded.trained, marks=pytest.mark.slow)])
 def test_a_cell_really_compiles(uncompiled: Trained) -> None:
     torch.manual_seed(0)
-    net, plain = Supernet(10, 2, 1), Supernet(10, 2, 1)
-    plain.load_state_dict(net.state_dict())
-    cells = [next(each.mixed_cells()) for each in (net, plain)]
+    net, reference = Supernet(10, 2, 1), Supernet(10, 2, 1)
+    reference.load_state_dict(net.state_dict())
+    cells = [next(each.mixed_cells()) for each in (net, reference)]
     x = torch.randn(4, 2, 6, 6).contiguous(memory_format=torch.channels_last)
     weights, before = weights_of("softmax").float(), compiling.seconds()
     results = []
@@ -124,28 +126,28 @@ def search_of(compiled: bool, numerics: str = "float32") -> Search:
     return Search(job.base, small_images(), CPU, compiled=compiled)
 
 
-def trained(search: Search, epochs: int = 2) -> list[dict[str, Any]]:
+def train_epochs(search: Search, epochs: int = 2) -> list[dict[str, Any]]:
     return [search.run_epoch() for _ in range(epochs)]
 
 
 @needs_compiler
 @pytest.mark.slow
-@pytest.mark.parametrize(("numerics", "near"), [("float32", 1e-3), ("bf16", 2e-2)])
-def test_a_compiled_search_goes_as_the_other_does_and_is_resumed_bit_for_bit(numerics: str, near: float) -> None:
-    whole, plain, part = (search_of(compiled, numerics) for compiled in (True, False, True))
-    for ours, theirs in zip(trained(whole), trained(plain), strict=True):
-        assert ours["train_loss"] == pytest.approx(theirs["train_loss"], rel=near)
-        assert ours["valid_loss"] == pytest.approx(theirs["valid_loss"], rel=near)
+@pytest.mark.parametrize(("numerics", "tolerance"), [("float32", 1e-3), ("bf16", 2e-2)])
+def test_a_compiled_search_goes_as_the_other_does_and_is_resumed_bit_for_bit(numerics: str, tolerance: float) -> None:
+    undisturbed, uncompiled, partial = (search_of(compiled, numerics) for compiled in (True, False, True))
+    for ours, theirs in zip(train_epochs(undisturbed), train_epochs(uncompiled), strict=True):
+        assert ours["train_loss"] == pytest.approx(theirs["train_loss"], rel=tolerance)
+        assert ours["valid_loss"] == pytest.approx(theirs["valid_loss"], rel=tolerance)
         assert ours["seconds"] > 0
         assert "compile_seconds" not in theirs
-    trained(part, 1)
-    torch.save(part.state(), file := BytesIO())
+    train_epochs(partial, 1)
+    torch.save(partial.state(), file := BytesIO())
     file.seek(0)
-    resumed = search_of(True, numerics)
-    resumed.load(torch.load(file, weights_only=True))
-    trained(resumed, 1)
-    assert all(map(torch.equal, whole.net.state_dict().values(), resumed.net.state_dict().values()))
-    assert torch.equal(whole.method.alpha, resumed.method.alpha)
+    resumed_search = search_of(True, numerics)
+    resumed_search.load(torch.load(file, weights_only=True))
+    train_epochs(resumed_search, 1)
+    assert all(map(torch.equal, undisturbed.net.state_dict().values(), resumed_search.net.state_dict().values()))
+    assert torch.equal(undisturbed.method.alpha, resumed_search.method.alpha)
 
 
 @needs_compiler
@@ -154,7 +156,7 @@ def test_a_compiled_search_goes_as_the_other_does_and_is_resumed_bit_for_bit(num
 def test_every_kind_of_update_can_be_compiled(method: str) -> None:
     (job,) = jobs(method, epochs=2, images=64, batch=16, channels=8)
     searches = [Search(job.base, small_images(), CPU, compiled=compiled) for compiled in (True, False)]
-    for ours, theirs in zip(*map(trained, searches), strict=True):
+    for ours, theirs in zip(*map(train_epochs, searches), strict=True):
         assert ours["train_loss"] == pytest.approx(theirs["train_loss"], rel=0.05)
 
 
@@ -199,28 +201,30 @@ def test_what_cannot_be_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> N
 class Told(Walk):
     """A search that notes whether it was to be compiled."""
 
-    asked: list[bool]
+    compile_requests: list[bool]
 
     def __init__(self, job: Any, device: torch.device, broken: int = -1, compiled: bool = False) -> None:
         super().__init__(job, device, broken)
-        Told.asked.append(compiled)
+        Told.compile_requests.append(compiled)
 
 
 @pytest.fixture
-def asked() -> list[bool]:
-    Told.asked = []
-    return Told.asked
+def compile_requests() -> list[bool]:
+    Told.compile_requests = []
+    return Told.compile_requests
 
 
 @pytest.mark.parametrize("first", ["on", "off"])
-def test_a_run_goes_on_as_it_was_begun_and_is_repeated_so(tmp_path: Path, asked: list[bool], first: str) -> None:
+def test_a_run_goes_on_as_it_was_begun_and_is_repeated_so(
+    tmp_path: Path, compile_requests: list[bool], first: str
+) -> None:
     (job,) = jobs("darts", (1,))
-    suite_store, begun = Store(tmp_path / "results", "mine"), RunOptions(device="cpu", compile=first)
-    other = begun._replace(compile="off" if first == "on" else "on")
-    execute(job, suite_store, begun, partial(Told, broken=2))
-    (done,) = execute(job, suite_store, other, Told)
-    assert done.state == "done"
+    suite_store, first_options = Store(tmp_path / "results", "mine"), RunOptions(device="cpu", compile=first)
+    other = first_options._replace(compile="off" if first == "on" else "on")
+    execute(job, suite_store, first_options, partial(Told, broken=2))
+    (outcome,) = execute(job, suite_store, other, Told)
+    assert outcome.state == "done"
     machine = files.read_json(suite_store.folder(job.base) / "machine.json", Machine) or {}
     assert machine.get("compiled", False) is (first == "on")
     reproduce.repeat(suite_store.folder(job.base), tmp_path / "again", "cpu", Told)
-    assert set(asked) == {first == "on"}
+    assert set(compile_requests) == {first == "on"}

@@ -53,45 +53,47 @@ def images_of(size: int = 8) -> Tensor:
 
 
 def copies(partial: int, weighs_bypass: bool = False) -> tuple[Supernet, Supernet]:
-    made = []
+    nets = []
     for _ in range(2):
         torch.manual_seed(0)
-        made.append(Supernet(10, 4, 1, partial, weighs_bypass).double())
-    formulations.attach(made[0], "fused")
-    return made[0], made[1]
+        nets.append(Supernet(10, 4, 1, partial, weighs_bypass).double())
+    formulations.attach(nets[0], "fused")
+    return nets[0], nets[1]
 
 
 @pytest.mark.parametrize("kind", ["softmax", "one zero"])
 @pytest.mark.parametrize(("partial", "weighs_bypass"), [(1, False), (2, False), (2, True)])
 def test_fused_cells_give_the_same_slopes_and_statistics(kind: str, partial: int, weighs_bypass: bool) -> None:
-    ours, own = copies(partial, weighs_bypass)
-    for one, other in zip(*(slopes(net, images_of(), weights_of(kind)) for net in (ours, own)), strict=True):
-        torch.testing.assert_close(one, other, **NEAR)
-    for name, buffer in own.named_buffers():
+    ours, reference = copies(partial, weighs_bypass)
+    for slope, expected_slope in zip(
+        *(slopes(net, images_of(), weights_of(kind)) for net in (ours, reference)), strict=True
+    ):
+        torch.testing.assert_close(slope, expected_slope, **NEAR)
+    for name, buffer in reference.named_buffers():
         torch.testing.assert_close(ours.get_buffer(name), buffer, **NEAR)
 
 
 def test_fused_cells_are_those_of_the_plain_formulation() -> None:
-    net, plain = twins()
+    net, reference = twins()
     formulations.attach(net, "fused")
-    found = []
-    for module in (net, plain):
+    slopes_of_nets = []
+    for module in (net, reference):
         logits, of_weights, *_ = slopes(module, images_of(), weights_of("softmax"))
-        found.append((logits, of_weights))
-    torch.testing.assert_close(*found, **NEAR)
-    for ours, theirs in pairs(net, plain):
+        slopes_of_nets.append((logits, of_weights))
+    torch.testing.assert_close(*slopes_of_nets, **NEAR)
+    for ours, theirs in pairs(net, reference):
         torch.testing.assert_close(ours.detach(), theirs.detach(), **NEAR)
 
 
 def test_the_alphas_step_needs_no_slopes_of_weights() -> None:
-    ours, own = copies(1)
-    found = []
-    for net in (ours, own):
+    ours, reference = copies(1)
+    slopes_of_nets = []
+    for net in (ours, reference):
         at = weights_of("softmax").requires_grad_()
         with net.holding_weights():
             logits = net(images_of(), at)
-        found.append(torch.autograd.grad(F.cross_entropy(logits, torch.arange(3)), at)[0])
-    torch.testing.assert_close(*found, **NEAR)
+        slopes_of_nets.append(torch.autograd.grad(F.cross_entropy(logits, torch.arange(3)), at)[0])
+    torch.testing.assert_close(*slopes_of_nets, **NEAR)
 
 
 @pytest.mark.parametrize("rows", [1, 5, 1100])
@@ -100,8 +102,8 @@ def test_statistics_of_few_and_of_many_rows(rows: int) -> None:
     rng = torch.Generator().manual_seed(2)
     narrow, wide = (1e4 + torch.randn(rows, 6, 1, 1, generator=rng, dtype=torch.float64) for _ in range(2))
     size = fused.Size(rows, 6, 2)
-    found = fused._statistics(narrow, wide, size, torch.float64)
-    for (mean, var), features in zip(found, (narrow, wide), strict=True):
+    statistics = fused._statistics(narrow, wide, size, torch.float64)
+    for (mean, var), features in zip(statistics, (narrow, wide), strict=True):
         torch.testing.assert_close(mean, features.mean((0, 2, 3)), **NEAR)
         torch.testing.assert_close(var, features.var((0, 2, 3), correction=0), **NEAR)
 
@@ -110,12 +112,12 @@ def test_bfloat16_is_mixed_in_float32() -> None:
     rng = torch.Generator().manual_seed(3)
     shapes = [(2, 6, 4, 4), (2, 6, 4, 4), (2, 2, 4, 4), (2, 2, 4, 4), (3, 4)]
     exact = [torch.randn(shape, generator=rng).bfloat16() for shape in shapes]
-    sent, statistics = fused.Mix.apply(*exact)
+    outputs, statistics = fused.Mix.apply(*exact)
     precise, _ = fused.Mix.apply(*(tensor.double() for tensor in exact))
-    assert sent.dtype == torch.bfloat16
+    assert outputs.dtype == torch.bfloat16
     assert statistics.dtype == torch.float32
     # One unit in the last place, since the interpreter cuts off what it should round.
-    torch.testing.assert_close(sent.double(), precise, rtol=2**-7, atol=1e-6)
+    torch.testing.assert_close(outputs.double(), precise, rtol=2**-7, atol=1e-6)
 
 
 @pytest.fixture
@@ -138,9 +140,9 @@ def random_images(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("tall")
 def test_ten_steps_of_a_search_are_those_of_the_plain_formulation() -> None:
     search, reference = (search_on(CPU, torch.float64, formulation=choice, batch=8) for choice in ("fused", "shared"))
-    plain = plain_in(reference)
+    reference_search = plain_in(reference)
     torch.testing.assert_close(stepped(search), stepped(reference), **NEAR)
-    for ours, theirs in pairs(search.net, plain):
+    for ours, theirs in pairs(search.net, reference_search):
         torch.testing.assert_close(ours, theirs, **NEAR)
 
 
@@ -155,8 +157,8 @@ def test_every_kind_of_update_goes_the_same_way(method: str) -> None:
     for search in searches:
         search.run_epoch()
     ours, theirs = (search.state() for search in searches)
-    for part in ("net", "method"):
-        torch.testing.assert_close(ours[part], theirs[part], rtol=1e-8, atol=1e-8)
+    for module in ("net", "method"):
+        torch.testing.assert_close(ours[module], theirs[module], rtol=1e-8, atol=1e-8)
 
 
 @interpreted
@@ -165,8 +167,8 @@ def test_every_kind_of_update_goes_the_same_way(method: str) -> None:
 @pytest.mark.usefixtures("tall", "random_images")
 def test_a_run_with_fused_cells_goes_on_with_them_is_repeated_and_learns_what_others_do(tmp_path: Path) -> None:
     (job,), store = jobs(epochs=2, images=32, batch=8), Store(tmp_path / "results", "mine")
-    begun = RunOptions(device="cpu", formulation="fused", epochs_now=1)
-    assert [outcome.state for outcome in execute(job, store, begun)] == ["paused"]
+    first_options = RunOptions(device="cpu", formulation="fused", epochs_now=1)
+    assert [outcome.state for outcome in execute(job, store, first_options)] == ["paused"]
     assert [outcome.state for outcome in execute(job, store, RunOptions(device="cpu"))] == ["done"]
     machine = files.read_json(store.folder(job.base) / "machine.json", Machine) or {}
     assert [attempt["formulation"] for attempt in machine["attempts"]] == ["fused", "fused"]
@@ -190,8 +192,8 @@ def test_a_run_goes_on_without_a_kernel_that_cannot_be_compiled(
     (job,), store = jobs(epochs=1, images=32, batch=8), Store(tmp_path / "results", "mine")
     (first,) = execute(job, store, RunOptions(device="cpu", formulation="fused"))
     assert first.state == "afresh"
-    said = f"the kernel {kernel[1:]} cannot run (PassManager::run failed); it goes on without --formulation fused"
-    assert first.message == said
+    sentence = f"the kernel {kernel[1:]} cannot run (PassManager::run failed); it goes on without --formulation fused"
+    assert first.message == sentence
     worker._UNFIT.clear()  # another process
     assert [outcome.state for outcome in execute(job, store, RunOptions(device="cpu", formulation="fused"))] == ["done"]
     machine = files.read_json(store.folder(job.base) / "machine.json", Machine) or {}
@@ -240,19 +242,21 @@ for narrow, wide in (("fp32", "fp32"), ("bf16", "fp32"), ("fp64", "fp64")):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="triton compiles for CUDA on Linux")
 def test_all_kernels_compile_for_an_h100() -> None:
-    around = {**os.environ, "TRITON_INTERPRET": "0"}
-    done = subprocess.run([sys.executable, "-c", COMPILED], env=around, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    environment = {**os.environ, "TRITON_INTERPRET": "0"}
+    process = subprocess.run(
+        [sys.executable, "-c", COMPILED], env=environment, capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 0, process.stderr
 
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
 def test_kernels_on_a_gpu_give_what_torch_gives_there(dtype: torch.dtype) -> None:
-    device, (ours, own) = gpu(), copies(1)
-    found = []
-    for net in (ours, own):
+    device, (ours, reference) = gpu(), copies(1)
+    slopes_of_nets = []
+    for net in (ours, reference):
         net.to(device, dtype)
         weights = weights_of("softmax").to(device, dtype)
-        found.append(slopes(net, images_of(32).to(device, dtype), weights))
-    near = 1e-8 if dtype == torch.float64 else 1e-3
-    torch.testing.assert_close(*found, rtol=near, atol=near)
+        slopes_of_nets.append(slopes(net, images_of(32).to(device, dtype), weights))
+    tolerance = 1e-8 if dtype == torch.float64 else 1e-3
+    torch.testing.assert_close(*slopes_of_nets, rtol=tolerance, atol=tolerance)

@@ -47,20 +47,20 @@ def test_bf16_computes_with_weights_as_they_are_and_not_as_they_were_when_the_bl
 
 
 def test_a_search_in_bf16_learns_as_one_in_float32_does_and_resumes_bit_for_bit() -> None:
-    whole, exact, part = search_in("bf16"), search_in("float32"), search_in("bf16")
-    lines = [(whole.run_epoch(), exact.run_epoch()) for _ in range(2)]
+    undisturbed, exact, partial = search_in("bf16"), search_in("float32"), search_in("bf16")
+    lines = [(undisturbed.run_epoch(), exact.run_epoch()) for _ in range(2)]
     for rounded, true in lines:
         assert rounded["train_loss"] == pytest.approx(true["train_loss"], rel=0.1)
         assert rounded["train_loss"] != true["train_loss"]
-    assert {weight.dtype for weight in [*whole.net.parameters(), whole.method.alpha]} == {torch.float32}
-    part.run_epoch()
-    resumed = search_in("bf16")
-    resumed.load(part.state())
-    resumed.run_epoch()
-    assert torch.equal(resumed.method.alpha, whole.method.alpha)
-    pairs = zip(resumed.net.parameters(), whole.net.parameters(), strict=True)
-    assert all(torch.equal(one, other) for one, other in pairs)
-    record, _ = whole.read_out(whole.spec)
+    assert {weight.dtype for weight in [*undisturbed.net.parameters(), undisturbed.method.alpha]} == {torch.float32}
+    partial.run_epoch()
+    resumed_search = search_in("bf16")
+    resumed_search.load(partial.state())
+    resumed_search.run_epoch()
+    assert torch.equal(resumed_search.method.alpha, undisturbed.method.alpha)
+    pairs = zip(resumed_search.net.parameters(), undisturbed.net.parameters(), strict=True)
+    assert all(torch.equal(value, other_value) for value, other_value in pairs)
+    record, _ = undisturbed.read_out(undisturbed.spec)
     assert record.measures["mixed_batch_loss"] == pytest.approx(lines[-1][0]["valid_loss"], rel=0.5)
 
 

@@ -81,13 +81,13 @@ def test_snip_by_central_differences(batch: Batch) -> None:
     expected = 0.0
     with torch.no_grad():
         for weight in weights:
-            for place in range(weight.numel()):
-                value = weight.view(-1)[place].item()
+            for index in range(weight.numel()):
+                value = weight.view(-1)[index].item()
                 both = []
                 for factor in (1 + 1e-5, 1 - 1e-5):
-                    weight.view(-1)[place] = value * factor
+                    weight.view(-1)[index] = value * factor
                     both.append(loss())
-                weight.view(-1)[place] = value
+                weight.view(-1)[index] = value
                 expected += abs(both[0] - both[1]) / 2e-5
     assert proxies.PROXIES["snip"](net, Batch(images, labels)) == pytest.approx(expected, rel=1e-3)
 
@@ -96,15 +96,15 @@ def test_synflow_conserves_what_flows_through_every_layer(batch: Batch) -> None:
     """R is linear in each layer's |w|: of the all-skip cell every layer on the only path has the sum R itself."""
     torch.manual_seed(0)
     net = Network((space.NONE, space.NONE, space.NONE, space.SKIP, space.NONE, space.NONE), 10, 4, 1).train()
-    found = proxies.PROXIES["synflow"](net, batch)
+    total = proxies.PROXIES["synflow"](net, batch)
     ones = torch.ones(1, 3, 16, 16, dtype=torch.float64)
     flow = float((net(ones).sum() - net.classifier.bias.sum()).detach())
-    parts = []
+    layer_totals = []
     for weight in (net.stem.weight, net.classifier.weight):
         (slope,) = torch.autograd.grad(net(ones).sum(), weight)
-        parts.append(float((weight * slope).sum().detach()))
-    assert parts == pytest.approx([flow, flow])
-    assert found > math.log(2 * flow)
+        layer_totals.append(float((weight * slope).sum().detach()))
+    assert layer_totals == pytest.approx([flow, flow])
+    assert total > math.log(2 * flow)
 
 
 def test_grasp_is_minus_the_weights_times_the_curvature_of_the_slopes(batch: Batch) -> None:
@@ -114,24 +114,25 @@ def test_grasp_is_minus_the_weights_times_the_curvature_of_the_slopes(batch: Bat
     weights = proxies._weights(net)
     loss = torch.nn.functional.cross_entropy(net(images), batch.labels)
     slopes = torch.autograd.grad(loss, weights, allow_unused=True)
-    fixed = [torch.zeros_like(w) if s is None else s.detach() for w, s in zip(weights, slopes, strict=True)]
-    step, moved = 1e-5, []
+    direction = [torch.zeros_like(w) if s is None else s.detach() for w, s in zip(weights, slopes, strict=True)]
+    step, shifted_slopes = 1e-5, []
     for sign in (1, -1):
         with torch.no_grad():
-            for weight, slope in zip(weights, fixed, strict=True):
+            for weight, slope in zip(weights, direction, strict=True):
                 weight.add_(sign * step * slope)
         loss = torch.nn.functional.cross_entropy(net(images), batch.labels)
-        moved.append(
+        shifted_slopes.append(
             [
                 torch.zeros_like(w) if s is None else s
                 for w, s in zip(weights, torch.autograd.grad(loss, weights, allow_unused=True), strict=True)
             ]
         )
         with torch.no_grad():
-            for weight, slope in zip(weights, fixed, strict=True):
+            for weight, slope in zip(weights, direction, strict=True):
                 weight.sub_(sign * step * slope)
     expected = -sum(
-        float((w * (up - down)).sum().detach()) / (2 * step) for w, up, down in zip(weights, *moved, strict=True)
+        float((w * (up - down)).sum().detach()) / (2 * step)
+        for w, up, down in zip(weights, *shifted_slopes, strict=True)
     )
     assert proxies.PROXIES["grasp"](net, Batch(images, batch.labels)) == pytest.approx(expected, rel=1e-3)
 
@@ -195,5 +196,5 @@ def test_scores_rank_cells_as_naslibs_do(data_folder: Path, measure: str, column
     images = DeviceImages(load_images("cifar10"), np.arange(64), torch.device("cpu"))
     batch = next(images.fixed(32, 1))
     cells = [space.from_code(int(space.order()[int(index)])) for index in naslib[:, 0]]
-    found = [score(measure, cell, batch, 10) for cell in cells]
-    assert spearmanr(found, naslib[:, column]).statistic > least
+    scores = [score(measure, cell, batch, 10) for cell in cells]
+    assert spearmanr(scores, naslib[:, column]).statistic > least

@@ -39,14 +39,14 @@ class PlainCell(nn.Module):
         for bundle in cell.bundles:
             assert isinstance(bundle, Bundle)
             kernel = bundle.convolution.kernel_size[0]
-            for place, edge in enumerate(bundle.edges):
-                own, plain = slice(place * channels, (place + 1) * channels), PlainConv(channels, kernel)
-                plain.conv.weight = nn.Parameter(bundle.convolution.weight[own].detach().clone())
+            for index, edge in enumerate(bundle.edges):
+                own_channels, plain_conv = slice(index * channels, (index + 1) * channels), PlainConv(channels, kernel)
+                plain_conv.conv.weight = nn.Parameter(bundle.convolution.weight[own_channels].detach().clone())
                 assert bundle.norm.weight is not None
                 assert bundle.norm.bias is not None
-                plain.norm.weight = nn.Parameter(bundle.norm.weight[own].detach().clone())
-                plain.norm.bias = nn.Parameter(bundle.norm.bias[own].detach().clone())
-                self.convs[str(edge)] = plain
+                plain_conv.norm.weight = nn.Parameter(bundle.norm.weight[own_channels].detach().clone())
+                plain_conv.norm.bias = nn.Parameter(bundle.norm.bias[own_channels].detach().clone())
+                self.convs[str(edge)] = plain_conv
 
     def forward(self, x: Tensor) -> Tensor:
         nodes = [x]
@@ -83,14 +83,14 @@ def cell_of(arch: Arch, channels: int = 3) -> Cell:
 @given(ARCHS)
 def test_the_same_function_as_the_plain_formulation(arch: Arch) -> None:
     cell = cell_of(arch)
-    plain = PlainCell(cell, 3).double()
+    reference = PlainCell(cell, 3).double()
     x = torch.randn(4, 3, 6, 6, dtype=torch.float64)
     for _ in range(2):  # the second time with statistics that have moved
-        assert torch.allclose(cell(x), plain(x), atol=1e-10)
-    cell.eval(), plain.eval()
+        assert torch.allclose(cell(x), reference(x), atol=1e-10)
+    cell.eval(), reference.eval()
     for bundle in cell.bundles:
         bundle.norm.batch_statistics = False  # type: ignore[union-attr]
-    assert torch.allclose(cell(x), plain(x), atol=1e-10)
+    assert torch.allclose(cell(x), reference(x), atol=1e-10)
 
 
 def test_convolutions_of_zeros_add_their_bias() -> None:
@@ -104,22 +104,22 @@ def test_convolutions_of_zeros_add_their_bias() -> None:
 @given(ARCHS)
 def test_the_same_gradients_as_the_plain_formulation(arch: Arch) -> None:
     cell = cell_of(arch)
-    plain = PlainCell(cell, 3).double()
+    reference = PlainCell(cell, 3).double()
     x = torch.randn(4, 3, 5, 5, dtype=torch.float64)
-    one, other = x.clone().requires_grad_(), x.clone().requires_grad_()
-    (cell(one) * x).sum().backward() if cell(one).requires_grad else None
-    (plain(other) * x).sum().backward()
-    assert other.grad is not None
-    mine = torch.zeros_like(x) if one.grad is None else one.grad
-    assert torch.allclose(mine, other.grad, atol=1e-9)
+    images, same_images = x.clone().requires_grad_(), x.clone().requires_grad_()
+    (cell(images) * x).sum().backward() if cell(images).requires_grad else None
+    (reference(same_images) * x).sum().backward()
+    assert same_images.grad is not None
+    mine = torch.zeros_like(x) if images.grad is None else images.grad
+    assert torch.allclose(mine, same_images.grad, atol=1e-9)
 
 
 @pytest.mark.parametrize("arch", [(CONV3,) * 6, (SKIP,) * 6, (3, 3, 3, 1, 3, 2), (0, 2, 3, 4, 1, 2), DEAD_INPUT])
 def test_the_benchmarks_parameter_counts(arch: Arch) -> None:
-    fixed = 73_306 + 28_000 * arch.count(CONV1) + 243_040 * arch.count(CONV3)
-    assert Network(arch).parameter_count == fixed
-    assert Network(arch, classes=100).parameter_count == fixed + 5_850
-    assert Network(arch, classes=120).parameter_count == fixed + 7_150
+    expected = 73_306 + 28_000 * arch.count(CONV1) + 243_040 * arch.count(CONV3)
+    assert Network(arch).parameter_count == expected
+    assert Network(arch, classes=100).parameter_count == expected + 5_850
+    assert Network(arch, classes=120).parameter_count == expected + 7_150
     assert Network(arch).parameter_count == round(1e6 * float(space.params_m(np.array(arch))))
 
 

@@ -52,24 +52,26 @@ def search_of(method: str, recorder: Recorder | None = None, device: str = "cpu"
     return search
 
 
-def held(search: Search) -> list[Tensor]:
+def tensors_of(search: Search) -> list[Tensor]:
     """All that a search learns, and the momentum by which it does."""
     optimizers = (search.weight_optimizer, search.alpha_optimizer)
-    kept = [value for optimizer in optimizers for state in optimizer.state.values() for value in state.values()]
-    return [*search.net.state_dict().values(), *search.method.state_dict().values(), *kept]
+    optimizer_state = [
+        value for optimizer in optimizers for state in optimizer.state.values() for value in state.values()
+    ]
+    return [*search.net.state_dict().values(), *search.method.state_dict().values(), *optimizer_state]
 
 
-def same(one: Search, other: Search) -> bool:
-    pairs = zip(held(one), held(other), strict=True)
+def are_equal(first: Search, second: Search) -> bool:
+    pairs = zip(tensors_of(first), tensors_of(second), strict=True)
     return all(torch.equal(*pair) if torch.is_tensor(pair[0]) else pair[0] == pair[1] for pair in pairs)
 
 
-def recorded(search: Search) -> RecordedSteps:
+def with_recorder(search: Search) -> RecordedSteps:
     assert isinstance(search.steps, RecordedSteps)
     return search.steps
 
 
-def stored(search: Search) -> dict[str, Any]:
+def stored_state(search: Search) -> dict[str, Any]:
     """The search's state, out of a file."""
     file = BytesIO()
     torch.save(search.state(), file)
@@ -84,10 +86,10 @@ def losses(line: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("method", TRAINED)
 def test_replayed_steps_do_what_steps_do(method: str) -> None:
-    one, other = search_of(method, Emulated()), search_of(method)
-    lines = [(one.run_epoch(), other.run_epoch()) for _ in range(2)]
+    replayed, stepped = search_of(method, Emulated()), search_of(method)
+    lines = [(replayed.run_epoch(), stepped.run_epoch()) for _ in range(2)]
     assert all(losses(first) == losses(second) for first, second in lines)
-    assert same(one, other)
+    assert are_equal(replayed, stepped)
     assert [first["replayed_steps"] for first, _ in lines] == REPLAYED.get(method, [2, 3])
     assert all(("not_recorded" in first) == (method in ON_THE_HOST) for first, _ in lines)
     assert not any("replayed_steps" in second for _, second in lines)
@@ -99,11 +101,11 @@ def test_replayed_steps_do_what_steps_do(method: str) -> None:
     ids=lambda changes: next(iter(changes)),
 )
 def test_replayed_steps_by_other_protocols(changes: dict[str, Any]) -> None:
-    one, other = search_of("drnas", Emulated(), **changes), search_of("drnas", **changes)
-    for search in (one, other, one, other):
+    replayed, stepped = search_of("drnas", Emulated(), **changes), search_of("drnas", **changes)
+    for search in (replayed, stepped, replayed, stepped):
         search.run_epoch()
-    assert same(one, other)
-    assert recorded(one).replayed == STEPS - 1
+    assert are_equal(replayed, stepped)
+    assert with_recorder(replayed).replayed == STEPS - 1
 
 
 @pytest.mark.parametrize(("method", "times"), [("darts", 1), ("pc-darts", 1), ("snas", 2), ("beta-darts", 2)])
@@ -116,12 +118,12 @@ def test_a_step_is_recorded_anew_where_the_method_has_a_schedule(method: str, ti
 
 
 def test_a_recorded_search_goes_on_from_its_checkpoint() -> None:
-    whole, part, late = (search_of("snas", Emulated()) for _ in range(3))
-    for search in (whole, whole, part):
+    undisturbed, partial, resumed_search = (search_of("snas", Emulated()) for _ in range(3))
+    for search in (undisturbed, undisturbed, partial):
         search.run_epoch()
-    late.load(stored(part))
-    late.run_epoch()
-    assert same(whole, late)
+    resumed_search.load(stored_state(partial))
+    resumed_search.run_epoch()
+    assert are_equal(undisturbed, resumed_search)
 
 
 def test_going_back_to_a_checkpoint_records_anew() -> None:
@@ -133,29 +135,29 @@ def test_going_back_to_a_checkpoint_records_anew() -> None:
     search.load(state)
     search.run_epoch()
     other.run_epoch()
-    assert same(search, other)
+    assert are_equal(search, other)
     assert recorder.count == 2
 
 
 def test_a_checkpoint_of_recorded_steps_goes_on_without_recording() -> None:
     """On a device where Adam cannot count its steps in a tensor, too."""
-    search, plain = search_of("darts", Emulated()), search_of("darts")
-    for group in plain.alpha_optimizer.param_groups:
+    search, unrecorded = search_of("darts", Emulated()), search_of("darts")
+    for group in unrecorded.alpha_optimizer.param_groups:
         group["capturable"] = False
     search.run_epoch()
-    plain.load(stored(search))
-    assert [group["capturable"] for group in plain.alpha_optimizer.param_groups] == [False]
-    assert plain.run_epoch()["train_loss"] == pytest.approx(search.run_epoch()["train_loss"], rel=1e-5)
+    unrecorded.load(stored_state(search))
+    assert [group["capturable"] for group in unrecorded.alpha_optimizer.param_groups] == [False]
+    assert unrecorded.run_epoch()["train_loss"] == pytest.approx(search.run_epoch()["train_loss"], rel=1e-5)
 
 
 def test_tuning_with_decided_edges_is_recorded_too() -> None:
-    one, other = search_of("darts-pt", Emulated(), epochs=1), search_of("darts-pt", epochs=1)
-    for search in (one, other):
+    replayed, stepped = search_of("darts-pt", Emulated(), epochs=1), search_of("darts-pt", epochs=1)
+    for search in (replayed, stepped):
         search.run_epoch()
         for decided in ({}, {0: 3}, {0: 3, 4: 1}):
             search._tune(decided, 1, alpha=False)
-    assert same(one, other)
-    assert recorded(one).replayed > 0
+    assert are_equal(replayed, stepped)
+    assert with_recorder(replayed).replayed > 0
 
 
 class Counting(Method):
@@ -181,10 +183,10 @@ class Replacing(Method):
     last: Tensor | None = None
 
     def draw(self, progress: float) -> Tensor:
-        drawn = self.alpha.softmax(-1)
-        drawn = drawn if self.last is None else (drawn + self.last) / 2
-        self.last = drawn.detach()
-        return drawn
+        weights = self.alpha.softmax(-1)
+        weights = weights if self.last is None else (weights + self.last) / 2
+        self.last = weights.detach()
+        return weights
 
 
 class Judging(Method):
@@ -198,12 +200,12 @@ class Judging(Method):
 def test_steps_in_which_python_decides_are_done_as_ever(kind: type[Method], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(methods, "load", lambda name: kind)
     recorder = Emulated()
-    one, other = search_of("darts", recorder), search_of("darts")
-    for search in (one, other, one, other):
+    replayed, stepped = search_of("darts", recorder), search_of("darts")
+    for search in (replayed, stepped, replayed, stepped):
         search.run_epoch()
-    assert same(one, other)
-    assert recorded(one).deciding
-    assert recorder.count == recorded(one).replayed == 0
+    assert are_equal(replayed, stepped)
+    assert with_recorder(replayed).deciding
+    assert recorder.count == with_recorder(replayed).replayed == 0
 
 
 def test_what_reads_only_later_cannot_be_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,40 +233,40 @@ def test_a_device_without_memory_is_told_as_such(monkeypatch: pytest.MonkeyPatch
 def test_graphs_are_refused_without_cuda(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cuda_graphs.check_device(True, "cuda:1")
     cuda_graphs.check_device(False, "cpu")
-    words = ["run", "--graphs", "--device", "cpu", "--dataset", "digits", "--seeds", "0", "--out", str(tmp_path)]
-    assert main(words) == 2
+    command = ["run", "--graphs", "--device", "cpu", "--dataset", "digits", "--seeds", "0", "--out", str(tmp_path)]
+    assert main(command) == 2
     assert "--graphs records CUDA graphs, and device 'cpu' is not a CUDA device" in capsys.readouterr().err
 
 
 class Begun:
     """A run as its folder tells of it."""
 
-    def __init__(self, **told: Any) -> None:
+    def __init__(self, **options: Any) -> None:
         self.spec = search_of("darts").spec
-        self.told = told
+        self.told = options
 
     def machine(self) -> dict[str, Any]:
         return {"attempts": [self.told]} if self.told else {}
 
 
-@pytest.mark.parametrize("begun", [True, False])
-def test_a_run_goes_on_as_it_was_begun(begun: bool, tmp_path: Path) -> None:
-    options = RunOptions(device="cuda:0", graphs=not begun)
-    run: Any = Begun(threads=1, **({"graphs": True} if begun else {}))
-    assert worker._as_begun(run, options).graphs is begun
+@pytest.mark.parametrize("first_graphs", [True, False])
+def test_a_run_goes_on_as_it_was_begun(first_graphs: bool, tmp_path: Path) -> None:
+    options = RunOptions(device="cuda:0", graphs=not first_graphs)
+    run: Any = Begun(threads=1, **({"graphs": True} if first_graphs else {}))
+    assert worker._as_begun(run, options).graphs is first_graphs
     assert worker._as_begun(run, options._replace(device="cpu")).graphs is False
-    new: Any = Begun()
-    assert worker._as_begun(new, options).graphs is not begun
-    assert options.speedups() == ({} if begun else {"graphs": True})
+    new_search: Any = Begun()
+    assert worker._as_begun(new_search, options).graphs is not first_graphs
+    assert options.speedups() == ({} if first_graphs else {"graphs": True})
 
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("method", TRAINED)
 def test_cuda_graphs_do_what_steps_do(method: str) -> None:
     device = gpu()
-    one, other = search_of(method, recorder(device), device.type), search_of(method, None, device.type)
-    lines = [(one.run_epoch(), other.run_epoch()) for _ in range(2)]
+    replayed, stepped = search_of(method, recorder(device), device.type), search_of(method, None, device.type)
+    lines = [(replayed.run_epoch(), stepped.run_epoch()) for _ in range(2)]
     for first, second in lines:
         assert first["train_loss"] == pytest.approx(second["train_loss"], rel=1e-3)
-    torch.testing.assert_close(one.method.alpha, other.method.alpha, rtol=1e-2, atol=1e-4)
+    torch.testing.assert_close(replayed.method.alpha, stepped.method.alpha, rtol=1e-2, atol=1e-4)
     assert [first["replayed_steps"] for first, _ in lines] == REPLAYED.get(method, [2, 3])

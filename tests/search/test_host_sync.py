@@ -30,7 +30,11 @@ def search_of(method: str, device: torch.device, batch: int = 50) -> Search:
 
 def outside_optimisers(reads: Reads) -> list[str]:
     """Reads but for those of counters that torch's optimisers keep on the CPU."""
-    return [f"{read.name} at {read.file}:{read.line}" for read in reads.found if "optim" not in Path(read.file).parts]
+    return [
+        f"{host_read.name} at {host_read.file}:{host_read.line}"
+        for host_read in reads.found
+        if "optim" not in Path(host_read.file).parts
+    ]
 
 
 @pytest.mark.parametrize("method", TRAINED)
@@ -38,12 +42,12 @@ def test_a_step_reads_nothing_back_and_sends_nothing(method: str) -> None:
     search = search_of(method, torch.device("cpu"))
     assert search.update is not None
     search.net.train()
-    steps, when = search.stream.epoch(0), StepContext(0.5, alpha=search.method.moves_alpha(0.5))
-    search.update.step(*next(steps), when)
+    steps, context = search.stream.epoch(0), StepContext(0.5, alpha=search.method.moves_alpha(0.5))
+    search.update.step(*next(steps), context)
     with Reads() as reads:
-        search.update.step(*next(steps), when)
-    found = outside_optimisers(reads)
-    assert bool(found) == (method in ON_THE_HOST), found
+        search.update.step(*next(steps), context)
+    read_places = outside_optimisers(reads)
+    assert bool(read_places) == (method in ON_THE_HOST), read_places
 
 
 def test_a_step_with_decided_edges_sends_nothing() -> None:
@@ -60,9 +64,13 @@ def test_an_epoch_on_a_device_without_numbers(method: str, numberless: torch.dev
     search = search_of(method, numberless, batch=100)
     search.net.train()
     assert search.update is not None
-    sums, steps, when = torch.zeros(2, 3, device=numberless), 0, StepContext(0.5, alpha=search.method.moves_alpha(0.5))
+    sums, steps, context = (
+        torch.zeros(2, 3, device=numberless),
+        0,
+        StepContext(0.5, alpha=search.method.moves_alpha(0.5)),
+    )
     for train, valid in search.stream.epoch(0):
-        sums, steps = sums + search.update.step(train, valid, when), steps + 1
+        sums, steps = sums + search.update.step(train, valid, context), steps + 1
     assert steps == search.stream.steps
     assert {tensor.device for tensor in (sums, *search.net.state_dict().values())} == {numberless}
 
@@ -87,7 +95,9 @@ def test_what_is_read_is_seen_with_its_place() -> None:
 
     with Reads() as reads:
         Careless(6, 5).draw(0.5)
-    assert [(read.name, Path(read.file).name) for read in reads.found] == [("__bool__", Path(__file__).name)]
+    assert [(host_read.name, Path(host_read.file).name) for host_read in reads.found] == [
+        ("__bool__", Path(__file__).name)
+    ]
 
 
 def test_what_is_sent_is_seen() -> None:
@@ -98,7 +108,13 @@ def test_what_is_sent_is_seen() -> None:
         weights[2].zero_()
         weights[2, 1] = 1
         weights[3] = 0.0
-    assert [read.name for read in reads.found] == ["__getitem__", "tensor", "__getitem__", "__setitem__", "__setitem__"]
+    assert [host_read.name for host_read in reads.found] == [
+        "__getitem__",
+        "tensor",
+        "__getitem__",
+        "__setitem__",
+        "__setitem__",
+    ]
 
 
 @pytest.mark.gpu
@@ -108,9 +124,9 @@ def test_an_epoch_waits_for_no_gpu(method: str) -> None:
     search.run_epoch()
     assert search.update is not None
     search.net.train()
-    steps, when = search.stream.epoch(1), StepContext(1.0, alpha=search.method.moves_alpha(1.0))
+    steps, context = search.stream.epoch(1), StepContext(1.0, alpha=search.method.moves_alpha(1.0))
     first = next(steps)
     with no_sync() if gpu().type == "cuda" else nullcontext():
-        search.update.step(*first, when)
+        search.update.step(*first, context)
         for train, valid in steps:
-            search.update.step(train, valid, when)
+            search.update.step(train, valid, context)

@@ -22,19 +22,19 @@ from tests.support.sets import as_doubles, small_images
 @pytest.mark.parametrize("method", ["darts", "snas", "drnas"])
 @pytest.mark.parametrize("preset", ["drnas", "nb201"])
 def test_a_resumed_search_equals_an_uninterrupted_one_bit_for_bit(method: str, preset: str) -> None:
-    whole = run_to_end(search_of(method, preset=preset))
-    part = search_of(method, preset=preset)
-    part.run_epoch()
+    undisturbed = run_to_end(search_of(method, preset=preset))
+    partial = search_of(method, preset=preset)
+    partial.run_epoch()
     torch.manual_seed(123)
-    resumed = run_to_end(reload(part))
-    assert equal(whole.net.state_dict(), resumed.net.state_dict())
-    assert equal(whole.method.state_dict(), resumed.method.state_dict())
-    assert np.array_equal(whole.arrays()["alphas"], resumed.arrays()["alphas"])
-    assert whole.read_out(whole.spec)[0] == resumed.read_out(resumed.spec)[0]
+    resumed_search = run_to_end(reload(partial))
+    assert equal(undisturbed.net.state_dict(), resumed_search.net.state_dict())
+    assert equal(undisturbed.method.state_dict(), resumed_search.method.state_dict())
+    assert np.array_equal(undisturbed.arrays()["alphas"], resumed_search.arrays()["alphas"])
+    assert undisturbed.read_out(undisturbed.spec)[0] == resumed_search.read_out(resumed_search.spec)[0]
 
 
-def changed(part: str, value: Any) -> Callable[[dict[str, Any]], Any]:
-    return lambda state: state | {part: value}
+def change_part(key: str, value: Any) -> Callable[[dict[str, Any]], Any]:
+    return lambda state: state | {key: value}
 
 
 def of_other_weights(state: dict[str, Any]) -> dict[str, Any]:
@@ -48,10 +48,10 @@ UNSOUND: dict[str, Callable[[dict[str, Any]], Any]] = {
     "None": lambda state: None,
     "a tensor": lambda state: torch.zeros(3),
     "nothing": lambda state: {},
-    **{f"epoch {value!r}": changed("epoch", value) for value in ("x", 1.5, -1, True, None, 2, 99, 2**70)},
-    **{f"stopped {value!r}": changed("stopped", value) for value in (-1, 2, "1")},
-    **{f"partial {value!r}": changed("partial", value) for value in (0, -2, 3, 64, "1", 1.0)},
-    **{f"history {value!r}": changed("history", value) for value in ([], {}, {"alphas": 3}, None)},
+    **{f"epoch {value!r}": change_part("epoch", value) for value in ("x", 1.5, -1, True, None, 2, 99, 2**70)},
+    **{f"stopped {value!r}": change_part("stopped", value) for value in (-1, 2, "1")},
+    **{f"partial {value!r}": change_part("partial", value) for value in (0, -2, 3, 64, "1", 1.0)},
+    **{f"history {value!r}": change_part("history", value) for value in ([], {}, {"alphas": 3}, None)},
     "a history of other shapes": lambda state: (
         state | {"history": state["history"] | {"alphas": [torch.zeros(3)], "expected": [torch.zeros(3)]}}
     ),
@@ -61,21 +61,21 @@ UNSOUND: dict[str, Callable[[dict[str, Any]], Any]] = {
     "weights of other shapes": lambda state: state | {"net": {key: torch.zeros(1, 2, 3) for key in state["net"]}},
     "another method's alphas": lambda state: state | {"method": {"beta": torch.zeros(6, 5)}},
     "momentum of other shapes": of_other_weights,
-    "an optimiser of no groups": changed("alpha_optimizer", {"state": {}, "param_groups": []}),
+    "an optimiser of no groups": change_part("alpha_optimizer", {"state": {}, "param_groups": []}),
 }
 
 
 @pytest.mark.parametrize("name", UNSOUND)
 def test_what_is_no_state_of_this_search_is_refused_before_anything_is_trained(name: str) -> None:
-    part = search_of()
-    part.run_epoch()
+    partial = search_of()
+    partial.run_epoch()
     with pytest.raises(Exception):  # noqa: B017  of which kind is of no interest: the worker begins anew
-        search_of().load(UNSOUND[name](part.state()))
+        search_of().load(UNSOUND[name](partial.state()))
 
 
 def test_the_same_seed_gives_the_same_alphas_and_another_seed_others() -> None:
-    first, again, other = (run_to_end(search_of(seed=seed)).arrays()["alphas"] for seed in (1, 1, 2))
-    assert np.array_equal(first, again)
+    first, repeat, other = (run_to_end(search_of(seed=seed)).arrays()["alphas"] for seed in (1, 1, 2))
+    assert np.array_equal(first, repeat)
     assert not np.array_equal(first, other)
 
 
@@ -93,8 +93,8 @@ def test_methods_of_one_seed_start_from_the_same_supernet_and_see_the_same_image
     darts, snas = search_of("darts"), search_of("snas")
     assert equal(darts.net.state_dict(), snas.net.state_dict())
     assert torch.equal(darts.method.alpha, snas.method.alpha)
-    for one, two in zip(darts.stream.epoch(0), snas.stream.epoch(0), strict=True):
-        assert torch.equal(one[0].images, two[0].images)
+    for batches, other_batches in zip(darts.stream.epoch(0), snas.stream.epoch(0), strict=True):
+        assert torch.equal(batches[0].images, other_batches[0].images)
 
 
 @pytest.mark.parametrize("preset", ["drnas", "nb201"])
@@ -173,8 +173,8 @@ def test_strength_on_a_real_supernet_is_the_change_of_its_loss() -> None:
     evaluation = Evaluation(search.net, search.stream)
     weights = search.method.expected().detach()
     mixed = evaluation.mixed(weights, bn="batch").loss
-    alone = evaluation.mixed(with_decided(weights, {0: 3}), bn="batch").loss
-    assert arrays["scores"][0, 3] == pytest.approx(mixed - alone)
+    loss_alone = evaluation.mixed(with_decided(weights, {0: 3}), bn="batch").loss
+    assert arrays["scores"][0, 3] == pytest.approx(mixed - loss_alone)
 
 
 def test_tuning_between_decisions_trains_and_is_repeatable() -> None:
@@ -206,7 +206,7 @@ def test_the_eigenvalue_is_that_of_the_hessian_by_finite_differences() -> None:
     search.net.double()
     search.method.double()
     as_doubles(search.stream)
-    found = diagnostics.largest_eigenvalue(search.method, search.net, search.stream)
+    eigenvalue = diagnostics.largest_eigenvalue(search.method, search.net, search.stream)
     batch = next(search.stream.fixed("valid", 1, 50))
 
     def slope(alpha: torch.Tensor) -> torch.Tensor:
@@ -218,7 +218,7 @@ def test_the_eigenvalue_is_that_of_the_hessian_by_finite_differences() -> None:
     alpha = search.method.alpha.detach()
     steps = 1e-5 * torch.eye(30, dtype=torch.float64).view(30, 6, 5)
     hessian = torch.stack([(slope(alpha + step) - slope(alpha - step)) / 2e-5 for step in steps])
-    assert found == pytest.approx(float(torch.linalg.eigvalsh((hessian + hessian.T) / 2)[-1]), rel=1e-4)
+    assert eigenvalue == pytest.approx(float(torch.linalg.eigvalsh((hessian + hessian.T) / 2)[-1]), rel=1e-4)
 
 
 def test_probes_that_are_asked_for_are_recorded() -> None:
@@ -258,8 +258,8 @@ def test_the_searching_side_cannot_reach_the_table() -> None:
         "import sys, benchharness.search.loop;"
         "print(sorted(m for m in sys.modules if m.startswith(('benchharness.table', 'benchharness.store'))))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("preset", ["drnas", "nats"])
@@ -268,11 +268,11 @@ def test_the_gap_is_measured_by_batch_statistics_under_every_protocol(preset: st
     record, _ = search.read_out(search.spec)
     evaluation = Evaluation(search.net, search.stream)
     mixed = evaluation.mixed(search.method.expected().detach(), bn="batch")
-    derived = evaluation.one_hot(from_string(record.arch), bn="batch")
+    derived_score = evaluation.one_hot(from_string(record.arch), bn="batch")
     assert record.measures == {
         "mixed_batch_loss": mixed.loss,
         "mixed_batch_accuracy_pct": mixed.accuracy_pct,
-        "derived_batch_loss": derived.loss,
-        "derived_batch_accuracy_pct": derived.accuracy_pct,
+        "derived_batch_loss": derived_score.loss,
+        "derived_batch_accuracy_pct": derived_score.accuracy_pct,
     }
-    assert derived != evaluation.one_hot(from_string(record.arch), bn="running"), "they do differ"
+    assert derived_score != evaluation.one_hot(from_string(record.arch), bn="running"), "they do differ"

@@ -43,20 +43,20 @@ def test_logits_and_gradients_are_those_of_the_plain_formulation(
 ) -> None:
     if dtype == torch.float32:
         monkeypatch.setattr(F, "relu", softplus)
-    device, (net, plain) = gpu(), twins(partial=partial)
+    device, (net, reference) = gpu(), twins(partial=partial)
     images = torch.randn(6, 3, 16, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     net.to(device, dtype)
-    found = []
-    for module, where, of in ((net, device, dtype), (plain, torch.device("cpu"), torch.float64)):
-        weights = weights_of(kind).to(where, of).requires_grad_()
-        with arithmetic("float32", where):
-            logits = module(images.to(where, of), weights)
-            F.cross_entropy(logits, torch.arange(6, device=where)).backward()
+    outputs = []
+    for module, module_device, of in ((net, device, dtype), (reference, torch.device("cpu"), torch.float64)):
+        weights = weights_of(kind).to(module_device, of).requires_grad_()
+        with arithmetic("float32", module_device):
+            logits = module(images.to(module_device, of), weights)
+            F.cross_entropy(logits, torch.arange(6, device=module_device)).backward()
         assert weights.grad is not None
         stem = module.stem.weight.grad if isinstance(module, Supernet) else module.stem[0].weight.grad
-        found.append([each.detach().cpu().double() for each in (logits, weights.grad, stem)])
-    torch.testing.assert_close(*found, rtol=NEAR[dtype], atol=NEAR[dtype])
-    for ours, theirs in pairs(net, plain):
+        outputs.append([each.detach().cpu().double() for each in (logits, weights.grad, stem)])
+    torch.testing.assert_close(*outputs, rtol=NEAR[dtype], atol=NEAR[dtype])
+    for ours, theirs in pairs(net, reference):
         torch.testing.assert_close(ours.detach().cpu().double(), theirs.detach(), rtol=NEAR[dtype], atol=NEAR[dtype])
 
 
@@ -73,32 +73,32 @@ def test_ten_steps_are_those_of_the_plain_formulation(
         monkeypatch.setattr(F, "relu", softplus)
     reference = search_on(torch.device("cpu"), torch.float64)
     search = search_on(gpu(), dtype, recorder=recorder(gpu()) if graphs else None, formulation=formulation)
-    plain = plain_in(reference)
-    begun = search.method.alpha.detach().cpu().double().clone()
+    reference_search = plain_in(reference)
+    first_alpha = search.method.alpha.detach().cpu().double().clone()
     alpha, sums = stepped(search)
     expected, expected_sums = stepped(reference)
-    near = max(NEAR[dtype], 1e-6 if graphs else 0.0)  # recorded steps read the learning rate in float32
-    loss, right, count = (sums - expected_sums).abs().unbind(1)
-    assert (loss < near * expected_sums[:, 0]).all()
-    assert (right <= (0 if dtype == torch.float64 else 1)).all(), "a logit beside its equal may win"
+    tolerance = max(NEAR[dtype], 1e-6 if graphs else 0.0)  # recorded steps read the learning rate in float32
+    loss, correct, count = (sums - expected_sums).abs().unbind(1)
+    assert (loss < tolerance * expected_sums[:, 0]).all()
+    assert (correct <= (0 if dtype == torch.float64 else 1)).all(), "a logit beside its equal may win"
     assert not count.any()
-    assert (alpha - expected).norm() < 50 * near * (expected - begun).norm()
-    for ours, theirs in pairs(search.net, plain):
-        torch.testing.assert_close(ours.detach().cpu().double(), theirs.detach(), rtol=near, atol=near)
+    assert (alpha - expected).norm() < 50 * tolerance * (expected - first_alpha).norm()
+    for ours, theirs in pairs(search.net, reference_search):
+        torch.testing.assert_close(ours.detach().cpu().double(), theirs.detach(), rtol=tolerance, atol=tolerance)
 
 
 def trained_twins(device: torch.device, method: str = "darts", graphs: bool = False) -> tuple[Search, Search]:
     """The same trained search in double precision on `device` and on the processor."""
-    there, here = (
+    on_gpu, on_cpu = (
         search_on(device, torch.float64, method, recorder(device) if graphs else None),
         search_on(torch.device("cpu"), torch.float64, method),
     )
-    stepped(here)
-    there.load(stored(here))
-    return there, here
+    stepped(on_cpu)
+    on_gpu.load(stored_state(on_cpu))
+    return on_gpu, on_cpu
 
 
-def stored(search: Search) -> dict[str, Any]:
+def stored_state(search: Search) -> dict[str, Any]:
     """The search's state, out of a file."""
     torch.save(search.state(), file := BytesIO())
     file.seek(0)
@@ -107,8 +107,8 @@ def stored(search: Search) -> dict[str, Any]:
 
 
 def test_the_eigenvalue_is_that_of_the_processor() -> None:
-    there, here = trained_twins(gpu())
-    values = [diagnostics.largest_eigenvalue(search.method, search.net, search.stream) for search in (there, here)]
+    on_gpu, on_cpu = trained_twins(gpu())
+    values = [diagnostics.largest_eigenvalue(search.method, search.net, search.stream) for search in (on_gpu, on_cpu)]
     assert values[0] == pytest.approx(values[1], rel=1e-8)
 
 
@@ -129,32 +129,32 @@ def test_the_eigenvalue_is_that_of_the_processor() -> None:
 def test_selections_derive_what_they_derive_on_the_processor(name: str, changes: dict[str, Any], graphs: bool) -> None:
     if graphs and "tuning" not in changes:
         pytest.skip("trains nothing, so that there is nothing to record")
-    there, here = trained_twins(gpu(), "rsps" if name == "best" else "darts", graphs)
-    derived = []
-    for search in (there, here):
+    on_gpu, on_cpu = trained_twins(gpu(), "rsps" if name == "best" else "darts", graphs)
+    archs = []
+    for search in (on_gpu, on_cpu):
         with search._random("selection", name):
-            read = selection.make_selection(name, changes)
-            derived.append(read(search.method, Evaluation(search.net, search.stream, search._tune)))
-    assert derived[0].arch == derived[1].arch
-    np.testing.assert_allclose(derived[0].scores, derived[1].scores, rtol=1e-6, atol=1e-8)
+            select = selection.make_selection(name, changes)
+            archs.append(select(search.method, Evaluation(search.net, search.stream, search._tune)))
+    assert archs[0].arch == archs[1].arch
+    np.testing.assert_allclose(archs[0].scores, archs[1].scores, rtol=1e-6, atol=1e-8)
     if graphs:
-        assert there.steps is not None
-        assert there.steps.trace_fields()["replayed_steps"] > 0
+        assert on_gpu.steps is not None
+        assert on_gpu.steps.trace_fields()["replayed_steps"] > 0
 
 
 @pytest.mark.parametrize("graphs", [False, True], ids=["steps", "graphs"])
 @pytest.mark.parametrize("method", ["snas", "drnas", "gdas"])
 def test_a_search_that_was_ended_goes_on_and_one_seed_gives_one_search(method: str, graphs: bool) -> None:
-    whole, again, begun, late = (
+    undisturbed, repeat, partial, resumed_search = (
         search_on(gpu(), torch.float32, method, recorder(gpu()) if graphs else None) for _ in range(4)
     )
-    lines = [[search.run_epoch() for _ in range(2)] for search in (whole, again)]
-    begun.run_epoch()
-    late.load(stored(begun))
-    went_on = late.run_epoch()
+    lines = [[search.run_epoch() for _ in range(2)] for search in (undisturbed, repeat)]
+    partial.run_epoch()
+    resumed_search.load(stored_state(partial))
+    went_on = resumed_search.run_epoch()
     for line in (lines[1][1], went_on):
         assert line["train_loss"] == pytest.approx(lines[0][1]["train_loss"], rel=2e-3)
-    for search in (again, late):
-        torch.testing.assert_close(search.method.alpha, whole.method.alpha, rtol=1e-2, atol=1e-4)
+    for search in (repeat, resumed_search):
+        torch.testing.assert_close(search.method.alpha, undisturbed.method.alpha, rtol=1e-2, atol=1e-4)
     if gpu().type == "cpu":
-        assert torch.equal(late.method.alpha, whole.method.alpha)
+        assert torch.equal(resumed_search.method.alpha, undisturbed.method.alpha)

@@ -34,21 +34,25 @@ class Operations(TorchDispatchMode):
     ) -> Any:
         if func is torch.ops.aten._local_scalar_dense.default:
             raise RuntimeError("operation not permitted when stream is capturing")
-        found = func(*args, **(kwargs or {}))
-        given = {tensor.untyped_storage().data_ptr() for tensor in _tensors((args, kwargs))}
-        made = [tensor for tensor in _tensors(found) if tensor.untyped_storage().data_ptr() not in given]
-        self.kept.append((func, args, dict(kwargs or {}), made))
-        return found
+        results = func(*args, **(kwargs or {}))
+        input_memory = {tensor.untyped_storage().data_ptr() for tensor in _tensors((args, kwargs))}
+        new_outputs = [
+            tensor for tensor in _tensors(results) if tensor.untyped_storage().data_ptr() not in input_memory
+        ]
+        self.kept.append((func, args, dict(kwargs or {}), new_outputs))
+        return results
 
     def again(self) -> None:
         """Do all of them once more."""
         with torch.no_grad():
-            for func, args, kwargs, made in self.kept:
-                given = {tensor.untyped_storage().data_ptr() for tensor in _tensors((args, kwargs))}
-                found = [t for t in _tensors(func(*args, **kwargs)) if t.untyped_storage().data_ptr() not in given]
-                for there, here in zip(made, found, strict=True):
-                    there.set_(there.untyped_storage(), there.storage_offset(), there.shape, there.stride())
-                    there.copy_(here)
+            for func, args, kwargs, new_outputs in self.kept:
+                input_memory = {tensor.untyped_storage().data_ptr() for tensor in _tensors((args, kwargs))}
+                repeated_outputs = [
+                    t for t in _tensors(func(*args, **kwargs)) if t.untyped_storage().data_ptr() not in input_memory
+                ]
+                for output, repeated in zip(new_outputs, repeated_outputs, strict=True):
+                    output.set_(output.untyped_storage(), output.storage_offset(), output.shape, output.stride())
+                    output.copy_(repeated)
 
 
 class Emulated:
@@ -67,13 +71,13 @@ class Emulated:
             act()
         first = True
 
-        def again() -> None:
+        def replay() -> None:
             nonlocal first
             if not first:
                 operations.again()
             first = False
 
-        return again
+        return replay
 
 
 @contextmanager

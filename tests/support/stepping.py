@@ -48,8 +48,8 @@ def stepped(search: Search) -> list[Tensor]:
     assert search.steps is not None
     search.steps.set_rate(0.025)
     search.net.train()
-    when = StepContext(0.0, alpha=search.method.moves_alpha(0.0))
-    with arithmetic("float32", search.device), search.steps.epoch(when) as step:
+    context = StepContext(0.0, alpha=search.method.moves_alpha(0.0))
+    with arithmetic("float32", search.device), search.steps.epoch(context) as step:
         for train, valid in search.stream.epoch(0):
             step(train, valid)
     return [search.method.alpha.detach().cpu().double(), search.steps.sums.cpu()]
@@ -57,9 +57,9 @@ def stepped(search: Search) -> list[Tensor]:
 
 def plain_in(search: Search) -> PlainInSearch:
     """The plain twin of the search's supernet, which it trains from now on."""
-    plain = PlainInSearch(10, search.settings.channels, search.settings.cells).to(search.method.alpha.dtype)
+    reference = PlainInSearch(10, search.settings.channels, search.settings.cells).to(search.method.alpha.dtype)
     with torch.no_grad():
-        for ours, theirs in pairs(search.net, plain):
+        for ours, theirs in pairs(search.net, reference):
             theirs.data.copy_(ours)
-    search._hold(plain)  # type: ignore[arg-type]
-    return plain
+    search._hold(reference)  # type: ignore[arg-type]
+    return reference

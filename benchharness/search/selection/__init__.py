@@ -58,19 +58,19 @@ def recorded(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def make_selection(kind: str | type, changes: Mapping[str, Any]) -> Selection:
     """The selection `kind` with changed options; raises `UserError` on an unknown name or option, or a bad value."""
-    known = options(kind)
+    defaults = options(kind)
     for key in changes:
-        if key not in known:
-            raise unknown_option(name_of(kind), key, known)
-    values = {key: coerce(key, value, type(known[key])) for key, value in changes.items()}
+        if key not in defaults:
+            raise unknown_option(name_of(kind), key, defaults)
+    values = {key: coerce(key, value, type(defaults[key])) for key, value in changes.items()}
     build: Callable[..., Selection] = _class(kind)
     return build(**values)
 
 
 def of(method: type[Method], name: str) -> str | type:
     """The selection that a run of `method` records as `name`: the method's own class if it has that name."""
-    own = method.selection
-    return own if name_of(own) == name else name
+    default = method.selection
+    return default if name_of(default) == name else name
 
 
 def _class(kind: str | type) -> type[Selection]:

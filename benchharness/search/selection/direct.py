@@ -32,9 +32,9 @@ class Uniform(Selection):
     def __call__(self, method: Method, evaluation: Evaluation) -> Selected:  # noqa: ARG002
         """Draw a cell with torch's global generator; all scores are equal."""
         allowed = self.candidates()
-        drawn = torch.randint(len(allowed), (len(EDGES),)).tolist()
+        indices = torch.randint(len(allowed), (len(EDGES),)).tolist()
         flat = self.restricted(np.full((len(EDGES), len(OPS)), 1 / len(allowed)))
-        return Selected(tuple(allowed[choice] for choice in drawn), flat, tuple(range(len(EDGES))))
+        return Selected(tuple(allowed[choice] for choice in indices), flat, tuple(range(len(EDGES))))
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class Best(Selection):
         """Derive the most accurate cell (the first of equals); an operation's score is its cells' mean accuracy."""
         cells = self.drawn(method) if self.pool == "drawn" else self.likely(method)
         evaluation.expect(len(cells))
-        judged = evaluation.judged(cells, self.batches, self.bn)
-        accuracy = np.array([score.accuracy_pct for score in judged])
+        scores_of_cells = evaluation.judged(cells, self.batches, self.bn)
+        accuracy = np.array([score.accuracy_pct for score in scores_of_cells])
         scores = self.restricted(mean_scores(cells, accuracy))
         return Selected(cells[int(accuracy.argmax())], scores, tuple(range(len(EDGES))))
 
@@ -91,8 +91,8 @@ class Best(Selection):
 
 def mean_scores(cells: Sequence[Arch], values: Float[np.ndarray, " archs"]) -> Float[np.ndarray, "edges ops"]:
     """For every edge and operation, the mean of `values` over the cells that have it; NaN values are left out."""
-    known = np.isfinite(values)
-    carried = np.eye(len(OPS), dtype=bool)[np.array(cells)[known]]
+    is_known = np.isfinite(values)
+    carried = np.eye(len(OPS), dtype=bool)[np.array(cells)[is_known]]
     count = carried.sum(0)
-    total = (carried * values[known, None, None]).sum(0)
+    total = (carried * values[is_known, None, None]).sum(0)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)

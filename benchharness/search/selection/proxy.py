@@ -32,8 +32,8 @@ class Proxy(Selection):
         classes = int(stream.about["classes"])
         evaluation.expect(len(cells))
         values = np.full(len(cells), np.nan)
-        for place, cell in enumerate(cells):
-            values[place] = proxies.score(method.measure, cell, batch, classes, setting)
+        for index, cell in enumerate(cells):
+            values[index] = proxies.score(method.measure, cell, batch, classes, setting)
             evaluation.step()
         if np.isnan(values).all():
             raise UserError(f"{method.measure} is undefined for all of {len(cells)} cells; take more samples")

@@ -14,7 +14,7 @@ from benchharness.methods import Method
 from benchharness.methods._updates import with_decided
 from benchharness.search.evaluation import Evaluation
 from benchharness.search.selection._base import Selected, Selection, mean_weights
-from benchharness.space import EDGES, NONE, OPS
+from benchharness.space import EDGES, NONE, OPS, live_edges
 
 Scores = Float[np.ndarray, " ops"]
 
@@ -97,10 +97,10 @@ class Strength(Selection):
 
     def _tuning_after(self, decided: int) -> int:
         """Number of epochs of tuning after `decided` decisions."""
-        early = min(self.early, self.tuning)
+        early_steps = min(self.early, self.tuning)
         if decided == len(EDGES):
-            return early
-        return self.tuning - (early if decided == len(EDGES) - 1 else 0)
+            return early_steps
+        return self.tuning - (early_steps if decided == len(EDGES) - 1 else 0)
 
     def trial(self, weights: Float[Tensor, "edges ops"], edge: int, op: int) -> Float[Tensor, "edges ops"]:
         """The edge weights that try operation `op` on `edge`: it replaces the mixture there."""
@@ -117,8 +117,8 @@ class Strength(Selection):
             open_edges = [open_edges[int(torch.randint(len(open_edges), ()))]]
         elif self.order == "topological":
             open_edges = open_edges[:1]
-        scored = {edge: self._scores(weights, edge, decided, losses) for edge in open_edges}
-        return max(scored.items(), key=lambda item: _margin(item[1]))
+        scores_by_edge = {edge: self._scores(weights, edge, decided, losses) for edge in open_edges}
+        return max(scores_by_edge.items(), key=lambda item: _margin(item[1]))
 
     def _scores(self, weights: Tensor, edge: int, decided: dict[int, int], losses: "_Losses") -> Scores | None:
         if is_dead(edge, decided):
@@ -130,7 +130,7 @@ class Strength(Selection):
             gains = {op: self.gain(before, score) for op, score in zip(trials, after, strict=True)}
         else:
             slope = losses.slope(base)
-            gains = {op: self.gain(0.0, float((slope * (tried - base)).sum())) for op, tried in trials.items()}
+            gains = {op: self.gain(0.0, float((slope * (trial - base)).sum())) for op, trial in trials.items()}
         return np.array([gains.get(op, np.nan) for op in range(len(OPS))])
 
     def _discrete(self, weights: Tensor, decided: Mapping[int, int]) -> Tensor:
@@ -152,12 +152,12 @@ class _Losses:
 
     def scores(self, weights: Sequence[Float[Tensor, "edges ops"]]) -> list[float]:
         """The losses, or negative accuracies, at these edge weights; unknown ones are measured in one call."""
-        keys = [one.cpu().numpy().tobytes() for one in weights]
-        new = {key: one for key, one in zip(keys, weights, strict=True) if key not in self.seen}
-        if new:
-            measured = self.evaluation.mixes(list(new.values()), *self.how, *([True] * self.augmented))
-            values = [score.loss if self.metric == "loss" else -score.accuracy_pct for score in measured]
-            self.seen |= dict(zip(new, values, strict=True))
+        keys = [mix.cpu().numpy().tobytes() for mix in weights]
+        new_mixes = {key: mix for key, mix in zip(keys, weights, strict=True) if key not in self.seen}
+        if new_mixes:
+            scores_measured = self.evaluation.mixes(list(new_mixes.values()), *self.how, *([True] * self.augmented))
+            values = [score.loss if self.metric == "loss" else -score.accuracy_pct for score in scores_measured]
+            self.seen |= dict(zip(new_mixes, values, strict=True))
         return [self.seen[key] for key in keys]
 
     def slope(self, weights: Float[Tensor, "edges ops"]) -> Float[Tensor, "edges ops"]:
@@ -174,9 +174,9 @@ class Prune(Strength):
 
     def trial(self, weights: Float[Tensor, "edges ops"], edge: int, op: int) -> Float[Tensor, "edges ops"]:
         """The edge weights with operation `op` of `edge` removed."""
-        tried = weights.clone()
-        tried[edge, op].zero_()
-        return tried
+        pruned = weights.clone()
+        pruned[edge, op].zero_()
+        return pruned
 
     def gain(self, before: float, after: float) -> float:
         """The increase of the loss when the operation is removed."""
@@ -185,16 +185,12 @@ class Prune(Strength):
 
 def is_dead(edge: int, decided: Mapping[int, int]) -> bool:
     """Whether the decided edges leave `edge` without a path from the cell's input, or without one to its output."""
-    target, source = EDGES[edge]
-    open_edges = [pair for e, pair in enumerate(EDGES) if decided.get(e) != NONE]
-    fed, used = {0}, {3}
-    for to, start in open_edges:
-        if start in fed:
-            fed.add(to)
-    for to, start in reversed(open_edges):
-        if to in used:
-            used.add(start)
-    return source not in fed or target not in used
+    carries = [e == edge or decided.get(e) != NONE for e in range(len(EDGES))]
+    fed = {0}
+    for (target, start), carry in zip(EDGES, carries, strict=True):
+        if carry and start in fed:
+            fed.add(target)
+    return EDGES[edge][1] not in fed or not live_edges(carries)[edge]
 
 
 def _margin(scores: Scores | None) -> float:

@@ -35,12 +35,12 @@ def test_the_most_accurate_of_the_drawn_cells_wins() -> None:
     best = max(cells, key=lambda cell: float(COST[torch.arange(6), list(cell)].sum()))
     torch.manual_seed(3)
     evaluation = Additive()
-    found = selection.make_selection("best", {})(method, evaluation)
-    assert found.arch == best
+    selected = selection.make_selection("best", {})(method, evaluation)
+    assert selected.arch == best
     assert evaluation.asked == [("valid", 1, "batch")], "all cells are measured together, as they always were"
     carrying = [cell for cell in cells if cell[2] == 3]
     expected = np.mean([50 + float(COST[torch.arange(6), list(cell)].sum()) for cell in carrying])
-    assert found.scores[2, 3] == pytest.approx(expected)
+    assert selected.scores[2, 3] == pytest.approx(expected)
 
 
 def test_the_likeliest_cells_are_those_of_largest_product() -> None:
@@ -48,21 +48,21 @@ def test_the_likeliest_cells_are_those_of_largest_product() -> None:
     cells = selection.make_selection("best", {"pool": "likely", "samples": 50}).likely(method_with())  # type: ignore[attr-defined]
     products = probabilities[torch.arange(6), torch.tensor(space.all_ops().astype(np.int64))].prod(1)
     expected = sorted(products.tolist(), reverse=True)[:50]
-    found = [float(probabilities[torch.arange(6), list(cell)].prod()) for cell in cells]
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    cell_products = [float(probabilities[torch.arange(6), list(cell)].prod()) for cell in cells]
+    np.testing.assert_allclose(cell_products, expected, rtol=1e-5)
     assert cells[0] == tuple(ALPHA.argmax(-1).tolist())
 
 
 @pytest.mark.parametrize("pool", ["drawn", "likely"])
 def test_none_is_left_out_where_it_may_not_be_chosen(pool: str) -> None:
-    found = selection.make_selection("best", {"pool": pool, "none": False})(method_with(), Additive())
-    assert NONE not in found.arch
-    assert np.isnan(found.scores[:, NONE]).all()
+    selected = selection.make_selection("best", {"pool": pool, "none": False})(method_with(), Additive())
+    assert NONE not in selected.arch
+    assert np.isnan(selected.scores[:, NONE]).all()
 
 
 def test_bad_options_are_named_and_a_hopeless_draw_ends() -> None:
-    for changes, said in (({"pool": "likly"}, "did you mean 'likely'"), ({"samples": 0}, "take 1 or more")):
-        with pytest.raises(UserError, match=said):
+    for changes, sentence in (({"pool": "likly"}, "did you mean 'likely'"), ({"samples": 0}, "take 1 or more")):
+        with pytest.raises(UserError, match=sentence):
             selection.make_selection("best", changes)
     with pytest.raises(UserError, match="almost decided on none"):
         selection.make_selection("best", {"none": False, "samples": 1})(

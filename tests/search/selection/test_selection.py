@@ -10,87 +10,87 @@ from benchharness.space import NONE
 from tests.support.selections import ALPHA, COST, Linear, method_with
 
 
-def chosen(name: str, evaluation: Evaluation | None = None, **options: object) -> Selected:
+def select(name: str, evaluation: Evaluation | None = None, **options: object) -> Selected:
     return selection.make_selection(name, options)(method_with(), evaluation or Linear())
 
 
 def test_magnitude_is_the_argmax_over_all_five_operations() -> None:
-    found = chosen("magnitude")
-    assert found.arch == tuple(ALPHA.argmax(-1).tolist())
-    np.testing.assert_allclose(found.scores, ALPHA.softmax(-1).numpy(), rtol=1e-6)
+    selected = select("magnitude")
+    assert selected.arch == tuple(ALPHA.argmax(-1).tolist())
+    np.testing.assert_allclose(selected.scores, ALPHA.softmax(-1).numpy(), rtol=1e-6)
 
 
 @pytest.mark.parametrize(("options", "steps"), [({}, 6), ({"tuning": 3}, 6 + 5 * 3), ({"tuning": 3, "early": 1}, 21)])
 def test_a_reading_tells_how_much_of_it_is_done(options: dict[str, int], steps: int) -> None:
     evaluation = Linear()
-    chosen("strength", evaluation, **options)
+    select("strength", evaluation, **options)
     np.testing.assert_allclose(evaluation.shares, np.arange(1, steps + 1) / steps)
 
 
 @pytest.mark.parametrize("name", ["magnitude", "strength", "prune", "uniform"])
 def test_none_can_be_ruled_out(name: str) -> None:
-    found = chosen(name, none=False)
-    assert NONE not in found.arch
-    assert np.isnan(found.scores[:, NONE]).all()
+    selected = select(name, none=False)
+    assert NONE not in selected.arch
+    assert np.isnan(selected.scores[:, NONE]).all()
 
 
 def test_strength_is_the_loss_saved_by_the_operation_alone() -> None:
-    found = chosen("strength", none=False)
+    selected = select("strength", none=False)
     beta = ALPHA.softmax(-1).double()
-    saved = (COST * beta).sum(-1, keepdim=True) - COST
-    np.testing.assert_allclose(found.scores[:, 1:], saved[:, 1:].numpy(), atol=1e-6)
-    assert found.arch == tuple((1 + COST[:, 1:].argmin(-1)).tolist())
-    assert found.order == (0, 1, 2, 3, 4, 5)
+    expected = (COST * beta).sum(-1, keepdim=True) - COST
+    np.testing.assert_allclose(selected.scores[:, 1:], expected[:, 1:].numpy(), atol=1e-6)
+    assert selected.arch == tuple((1 + COST[:, 1:].argmin(-1)).tolist())
+    assert selected.order == (0, 1, 2, 3, 4, 5)
 
 
 def test_surviving_at_beta_keeps_the_mixing_weight() -> None:
-    found = chosen("strength", none=False, surviving="beta")
+    selected = select("strength", none=False, surviving="beta")
     beta = ALPHA.softmax(-1).double()
-    saved = (COST * beta).sum(-1, keepdim=True) - COST * beta
-    np.testing.assert_allclose(found.scores[:, 1:], saved[:, 1:].numpy(), atol=1e-6)
+    expected = (COST * beta).sum(-1, keepdim=True) - COST * beta
+    np.testing.assert_allclose(selected.scores[:, 1:], expected[:, 1:].numpy(), atol=1e-6)
 
 
 def test_prune_is_the_loss_added_by_the_removal() -> None:
-    found = chosen("prune", none=False)
-    np.testing.assert_allclose(found.scores[:, 1:], -(COST * ALPHA.softmax(-1).double())[:, 1:].numpy(), atol=1e-6)
+    selected = select("prune", none=False)
+    np.testing.assert_allclose(selected.scores[:, 1:], -(COST * ALPHA.softmax(-1).double())[:, 1:].numpy(), atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["strength", "prune"])
 def test_taylor_equals_exact_on_a_linear_loss(name: str) -> None:
-    np.testing.assert_allclose(chosen(name, exact=False).scores, chosen(name).scores, atol=1e-6)
+    np.testing.assert_allclose(select(name, exact=False).scores, select(name).scores, atol=1e-6)
 
 
 def test_accuracy_can_take_the_place_of_the_loss() -> None:
-    by_loss, by_accuracy = chosen("strength", none=False), chosen("strength", none=False, metric="accuracy")
+    by_loss, by_accuracy = select("strength", none=False), select("strength", none=False, metric="accuracy")
     np.testing.assert_allclose(by_accuracy.scores, 3 * by_loss.scores, atol=1e-6)
 
 
 def test_the_largest_margin_comes_first() -> None:
-    found = chosen("strength", none=False, order="margin")
+    selected = select("strength", none=False, order="margin")
     two = COST[:, 1:].sort(-1).values[:, :2]
-    assert list(found.order) == (two[:, 1] - two[:, 0]).argsort(descending=True).tolist()
+    assert list(selected.order) == (two[:, 1] - two[:, 0]).argsort(descending=True).tolist()
 
 
 def test_random_order_follows_the_global_generator() -> None:
     orders = set()
     for seed in range(8):
         torch.manual_seed(seed)
-        orders.add(chosen("strength", order="random", none=False).order)
+        orders.add(select("strength", order="random", none=False).order)
     assert len(orders) > 4
     torch.manual_seed(0)
-    again = chosen("strength", order="random", none=False).order
+    repeat = select("strength", order="random", none=False).order
     torch.manual_seed(0)
-    assert chosen("strength", order="random", none=False).order == again
+    assert select("strength", order="random", none=False).order == repeat
 
 
 def test_the_last_decision_may_come_early_and_training_goes_on_after_it() -> None:
     evaluation = Linear()
-    found = chosen("strength", evaluation, none=False, tuning=5, early=1)
+    selected = select("strength", evaluation, none=False, tuning=5, early=1)
     assert [epochs for _, epochs, _ in evaluation.tuned] == [5, 5, 5, 5, 4, 1]
     assert [len(decided) for decided, _, _ in evaluation.tuned] == [1, 2, 3, 4, 5, 6]
-    assert evaluation.tuned[-1][0] == dict(enumerate(found.arch))
+    assert evaluation.tuned[-1][0] == dict(enumerate(selected.arch))
     evaluation = Linear()
-    chosen("strength", evaluation, none=False, tuning=5)
+    select("strength", evaluation, none=False, tuning=5)
     assert [epochs for _, epochs, _ in evaluation.tuned] == [5] * 5
 
 
@@ -103,22 +103,22 @@ def test_options_that_came_later_are_recorded_only_where_they_are_set() -> None:
 
 def test_scoring_uses_the_data_batches_and_statistics_asked_for() -> None:
     evaluation = Linear()
-    chosen("strength", evaluation, data="train", batches=3, bn="running")
+    select("strength", evaluation, data="train", batches=3, bn="running")
     assert set(evaluation.asked) == {("train", 3, "running")}
 
 
 def test_nothing_is_measured_twice() -> None:
     evaluation = Linear()
-    chosen("strength", evaluation, none=False)
+    select("strength", evaluation, none=False)
     assert len(evaluation.asked) == 1 + 6 * 4, "each trial once; a winner's loss is the next edge's starting point"
 
 
 def test_tuning_happens_between_decisions_only() -> None:
     evaluation = Linear()
-    found = chosen("strength", evaluation, tuning=5, tune_alpha=False, none=False)
+    selected = select("strength", evaluation, tuning=5, tune_alpha=False, none=False)
     assert [len(decided) for decided, _, _ in evaluation.tuned] == [1, 2, 3, 4, 5]
     assert {(epochs, alpha) for _, epochs, alpha in evaluation.tuned} == {(5, False)}
-    assert evaluation.tuned[-1][0] == {edge: found.arch[edge] for edge in range(5)}
+    assert evaluation.tuned[-1][0] == {edge: selected.arch[edge] for edge in range(5)}
 
 
 def test_decided_edges_are_discrete_while_others_are_scored_unless_asked_otherwise() -> None:
@@ -126,7 +126,7 @@ def test_decided_edges_are_discrete_while_others_are_scored_unless_asked_otherwi
         def mixed(self, weights: torch.Tensor, *rest: object, **more: object) -> Score:
             return Score(float((COST * weights).sum() * weights[0].max()), 0.0)
 
-    discrete, mixed = (chosen("strength", Coupled(), discretise=flag, none=False) for flag in (True, False))
+    discrete, mixed = (select("strength", Coupled(), discretise=flag, none=False) for flag in (True, False))
     assert np.allclose(discrete.scores[0], mixed.scores[0], equal_nan=True)
     assert not np.allclose(discrete.scores[1], mixed.scores[1], equal_nan=True)
 
@@ -135,11 +135,11 @@ def test_a_dead_edge_is_decided_by_magnitude_marked_and_unscored(monkeypatch: py
     cost = COST.clone()
     cost[1:3, NONE] = -100.0
     monkeypatch.setattr("tests.support.selections.COST", cost)
-    found = chosen("strength")
-    assert found.arch[1:3] == (NONE, NONE)
-    assert found.dead == (5,)
-    assert np.isnan(found.scores[5]).all()
-    assert found.arch[5] == int(ALPHA[5].argmax())
+    selected = select("strength")
+    assert selected.arch[1:3] == (NONE, NONE)
+    assert selected.dead == (5,)
+    assert np.isnan(selected.scores[5]).all()
+    assert selected.arch[5] == int(ALPHA[5].argmax())
 
 
 @pytest.mark.parametrize(
@@ -162,14 +162,14 @@ def test_dead_edges_have_no_path_from_the_input_or_to_the_output(
 
 def test_uniform_draws_every_operation_on_every_edge() -> None:
     torch.manual_seed(0)
-    drawn = np.array([chosen("uniform").arch for _ in range(2000)])
-    counts = np.array([np.bincount(drawn[:, edge], minlength=5) for edge in range(6)])
+    archs = np.array([select("uniform").arch for _ in range(2000)])
+    counts = np.array([np.bincount(archs[:, edge], minlength=5) for edge in range(6)])
     assert counts.min() > 320
     assert counts.max() < 480
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "said"),
+    ("name", "options", "sentence"),
     [
         ("strenght", {}, "did you mean 'strength'"),
         ("strength", {"metrics": "loss"}, "did you mean 'metric'"),
@@ -179,8 +179,8 @@ def test_uniform_draws_every_operation_on_every_edge() -> None:
         ("magnitude", {"none": "perhaps"}, "is not yes or no"),
     ],
 )
-def test_bad_options_are_named(name: str, options: dict[str, object], said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_bad_options_are_named(name: str, options: dict[str, object], sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
         selection.make_selection(name, options)
 
 
