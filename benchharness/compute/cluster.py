@@ -86,9 +86,9 @@ class _Dispatch(Generic[Job, Result]):
 
     client: Any
     work: Callable[[Job], Result]
-    waiting: dict[int, Job]
+    queued: dict[int, Job]
     rules: Rules
-    given: dict[int, Job] = field(default_factory=dict)
+    running: dict[int, Job] = field(default_factory=dict)
     workers: dict[str, str] = field(default_factory=dict)
     """Names, by address, of the workers that the scheduler lists and that are not silent."""
     fit: set[str] = field(default_factory=set)
@@ -96,18 +96,18 @@ class _Dispatch(Generic[Job, Result]):
     """Workers that cannot work, and why."""
     errands: dict[str, Errand] = field(default_factory=dict)
     """Jobs under way, by dask's key."""
-    ended: "queue.SimpleQueue[str]" = field(default_factory=queue.SimpleQueue)
+    finished_keys: "queue.SimpleQueue[str]" = field(default_factory=queue.SimpleQueue)
     deaths: Counter[int] = field(default_factory=Counter)
     pulses: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Every worker's last heartbeat, and the time on our own clock at which we first saw it."""
     answering: bool = True
     """Whether the scheduler answers."""
     idle_since: float | None = None
-    said: str = ""
+    last_sentence: str = ""
 
     def results(self) -> Iterator[tuple[int, Result | Exception]]:
         """Each job's key and result."""
-        while self.waiting or self.given:
+        while self.queued or self.running:
             yield from self._look()
             self._hand_out()
             for errand in list(self._returned()):
@@ -163,10 +163,10 @@ class _Dispatch(Generic[Job, Result]):
     def _bereave(self, key: int, name: str) -> Iterator[tuple[int, Exception]]:
         self.deaths[key] += 1
         if self.deaths[key] >= DEATHS:
-            del self.given[key]
+            del self.running[key]
             yield key, RuntimeError(f"its process died, with each of the {DEATHS} dask workers that it was given to")
         else:
-            self.waiting[key] = self.given.pop(key)
+            self.queued[key] = self.running.pop(key)
             self.rules.tell(
                 f"the dask worker {name} is gone, or silent for {SILENT_SECONDS:g} s; its run goes to another"
             )
@@ -175,11 +175,11 @@ class _Dispatch(Generic[Job, Result]):
         """Give a job to every usable worker that has none."""
         busy = {errand.address for errand in self.errands.values()}
         for address in sorted(self.fit - busy):
-            if not self.waiting:
+            if not self.queued:
                 return
-            key = next(iter(self.waiting))
-            self.given[key] = self.waiting.pop(key)
-            self._send(address, key, self.work, self.given[key])
+            key = next(iter(self.queued))
+            self.running[key] = self.queued.pop(key)
+            self._send(address, key, self.work, self.running[key])
 
     def _send(self, address: str, key: int | None, task: Callable[..., Any], *args: Any) -> None:
         name = f"benchharness-{uuid4().hex}"
@@ -188,7 +188,7 @@ class _Dispatch(Generic[Job, Result]):
             task, *args, key=name, workers=[address], allow_other_workers=False, pure=False, retries=0
         )
         self.errands[name] = Errand(future, address, key)
-        future.add_done_callback(lambda finished_future: self.ended.put(finished_future.key))
+        future.add_done_callback(lambda finished_future: self.finished_keys.put(finished_future.key))
 
     def _recall(self, errand: Errand) -> None:
         del self.errands[errand.future.key]
@@ -197,10 +197,10 @@ class _Dispatch(Generic[Job, Result]):
     def _returned(self) -> Iterator[Errand]:
         """The jobs that ended since the last call or end within the next second, without recalled ones."""
         with suppress(queue.Empty):
-            names = [self.ended.get(timeout=POLL_SECONDS)]
+            names = [self.finished_keys.get(timeout=POLL_SECONDS)]
             while True:
                 yield from (self.errands[name] for name in names if name in self.errands)
-                names = [self.ended.get_nowait()]
+                names = [self.finished_keys.get_nowait()]
 
     def _take(self, errand: Errand) -> Iterator[tuple[int, Result | Exception]]:
         """Process the outcome of a job."""
@@ -209,7 +209,7 @@ class _Dispatch(Generic[Job, Result]):
             error = errand.future.exception(timeout=ANSWER_SECONDS)
             answer: Any = errand.future.result(timeout=ANSWER_SECONDS) if error is None else None
         except TimeoutError:  # the worker stopped, or died, before it handed it over: `_look` finds that out
-            self.ended.put(errand.future.key)
+            self.finished_keys.put(errand.future.key)
             return
         except CancelledError:
             raise _gone() from None
@@ -221,7 +221,7 @@ class _Dispatch(Generic[Job, Result]):
         elif key is None:
             self._judge(errand.address, answer)
         else:
-            del self.given[key]
+            del self.running[key]
             yield key, answer
 
     def _fail(self, address: str, key: int | None, error: BaseException) -> None:
@@ -229,7 +229,7 @@ class _Dispatch(Generic[Job, Result]):
         if not isinstance(error, _FAULTS):
             raise error
         if key is not None:
-            self.waiting[key] = self.given.pop(key)
+            self.queued[key] = self.running.pop(key)
         self._exclude(address, str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}")
 
     def _judge(self, address: str, answer: Mapping[str, str]) -> None:
@@ -251,7 +251,7 @@ class _Dispatch(Generic[Job, Result]):
 
     def _mind_idleness(self) -> None:
         """Print what the command waits for if no worker is usable; raise `UserError` if that takes too long."""
-        if self.answering and (self.fit or self.given or not self.waiting):
+        if self.answering and (self.fit or self.running or not self.queued):
             self.idle_since = None
             return
         seconds_now = time.monotonic()
@@ -261,9 +261,9 @@ class _Dispatch(Generic[Job, Result]):
             raise UserError(f"no dask worker can make these runs: {'; '.join(self.unfit.values())}; {_GOES_ON}")
         if self.rules.patience and idle > self.rules.patience:
             raise UserError(f"{self._situation()}, and none within {self.rules.patience:g} s (--timeout); {_GOES_ON}")
-        if idle > SAY_SECONDS and self._situation() != self.said:
-            self.said = self._situation()
-            self.rules.tell(self.said)
+        if idle > SAY_SECONDS and self._situation() != self.last_sentence:
+            self.last_sentence = self._situation()
+            self.rules.tell(self.last_sentence)
 
     def _situation(self) -> str:
         """One sentence: how many workers there are, and what the command waits for."""

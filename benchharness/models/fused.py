@@ -213,15 +213,15 @@ class Size(NamedTuple):
         return triton.cdiv(self.rows, LONG), triton.cdiv(self.columns, COLUMNS)
 
 
-def _start(kernel: Any, programs: tuple[int, ...], *given: Any, **sizes: int) -> None:
+def _start(kernel: Any, programs: tuple[int, ...], *arguments: Any, **sizes: int) -> None:
     """Run a kernel; raises `NotFused` where Triton cannot compile or start it."""
     try:
-        kernel[programs](*given, **sizes)
+        kernel[programs](*arguments, **sizes)
     except Exception as error:  # of Triton, a C compiler, ptxas or CUDA's driver
         if ran_out(error):
             raise
-        said = (str(error).strip() or type(error).__name__).splitlines()[-1][:200]
-        raise NotFused(f"the kernel {kernel.fn.__name__.strip('_')} cannot run ({said})") from error
+        message = (str(error).strip() or type(error).__name__).splitlines()[-1][:200]
+        raise NotFused(f"the kernel {kernel.fn.__name__.strip('_')} cannot run ({message})") from error
 
 
 class Mix(torch.autograd.Function):
@@ -262,14 +262,16 @@ class Mix(torch.autograd.Function):
         narrow, wide, node, pooled, of_column, of_edge = ctx.saved_tensors
         size, slope = ctx.size, _last(slope)
         parts = of_column.new_empty(size.chunks()[0], 5, size.columns)
-        given = slope, narrow, wide
+        tensors = slope, narrow, wide
         sizes = {"tall": ROWS, "broad": COLUMNS}
-        _start(_sums, size.chunks(), *given, node, pooled, of_column, parts, *size, long=LONG, **sizes)
+        _start(_sums, size.chunks(), *tensors, node, pooled, of_column, parts, *size, long=LONG, **sizes)
         sums = parts.sum(0)
-        found = [torch.empty_like(tensor) for tensor in (narrow, wide, node, pooled)]
+        slopes_of_inputs = [torch.empty_like(tensor) for tensor in (narrow, wide, node, pooled)]
         blocks = triton.cdiv(size.rows, ROWS), triton.cdiv(size.channels, COLUMNS)
-        _start(_slopes, blocks, *given, of_column, of_edge, sums, *found, *size, edges=len(of_edge), **sizes)
-        return *found, sums[1:].unflatten(1, (len(of_edge), -1)).sum(2).T
+        _start(
+            _slopes, blocks, *tensors, of_column, of_edge, sums, *slopes_of_inputs, *size, edges=len(of_edge), **sizes
+        )
+        return *slopes_of_inputs, sums[1:].unflatten(1, (len(of_edge), -1)).sum(2).T
 
 
 def _last(features: Tensor) -> Tensor:

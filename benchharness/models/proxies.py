@@ -178,7 +178,7 @@ def _weights(net: nn.Module) -> list[Tensor]:
 
 
 def _slopes(net: Network, batch: Batch, weights: list[Tensor], twice_differentiable: bool = False) -> list[Tensor]:
-    """Gradients of the loss, zeros for weights that do not affect it; differentiable themselves if `twice_differentiable`."""
+    """Gradients of the loss, zeros for weights that do not affect it; differentiable if `twice_differentiable`."""
     loss = F.cross_entropy(net(batch.images), batch.labels)
     slopes = torch.autograd.grad(loss, weights, create_graph=twice_differentiable, allow_unused=True)
     return [torch.zeros_like(w) if slope is None else slope for w, slope in zip(weights, slopes, strict=True)]

@@ -57,7 +57,7 @@ class Cost:
     measure: Measure
     source: str
     """Name of the file."""
-    given: Float[np.ndarray, "indices"]
+    stated: Float[np.ndarray, "indices"]
     """Values of the file, by the benchmark's index; NaN if missing."""
 
     @property
@@ -68,22 +68,22 @@ class Cost:
     @cached_property
     def median(self) -> float:
         """Median of the positive finite values."""
-        return float(np.median(self.given[np.isfinite(self.given) & (self.given > 0)]))
+        return float(np.median(self.stated[np.isfinite(self.stated) & (self.stated > 0)]))
 
     @cached_property
     def impossible(self) -> Bool[np.ndarray, "indices"]:
         """Mask of zeros, negative and infinite values."""
-        return ~np.isnan(self.given) & ~((self.given > 0) & np.isfinite(self.given))
+        return ~np.isnan(self.stated) & ~((self.stated > 0) & np.isfinite(self.stated))
 
     @cached_property
     def small(self) -> Bool[np.ndarray, "indices"]:
         """Mask of values below a twentieth of the median."""
-        return ~self.impossible & (self.given < LEAST * self.median)
+        return ~self.impossible & (self.stated < LEAST * self.median)
 
     @cached_property
     def large(self) -> Bool[np.ndarray, "indices"]:
         """Mask of values above five times the median."""
-        return ~self.impossible & (self.given > MOST_TIMES * self.median)
+        return ~self.impossible & (self.stated > MOST_TIMES * self.median)
 
     @cached_property
     def odd(self) -> Bool[np.ndarray, "indices"]:
@@ -93,7 +93,7 @@ class Cost:
     @cached_property
     def values(self) -> Float[np.ndarray, "indices"]:
         """Values by the benchmark's index; NaN if odd or missing."""
-        return np.where(self.odd, np.nan, self.given)
+        return np.where(self.odd, np.nan, self.stated)
 
     def why(self, index: int) -> str:
         """Why the value of an architecture is odd; empty if it is not."""
@@ -111,7 +111,7 @@ class Cost:
             "above five times it": self.large,
         }
         odd_counts = ", ".join(f"{int(mask.sum()):,} {kind}" for kind, mask in kinds.items() if mask.any()) or "none"
-        measured_count = int((~np.isnan(self.given)).sum())
+        measured_count = int((~np.isnan(self.stated)).sum())
         numbers = f"{measured_count:,} architectures, median {self.median:.4g}, odd: {odd_counts}"
         return f"{self.label}, {self.source}: {numbers}"
 
@@ -145,7 +145,7 @@ class Costs:
         """Write the costs to `path`, replacing what is there only once they are written whole."""
         measures = {cost.name: list(cost.measure) for cost in self.columns}
         header = {"kind": KIND, "format": FORMAT, "about": dict(self.about), "measures": measures}
-        npz.write_arrays(path_of(path), header, {cost.name: cost.given for cost in self.columns})
+        npz.write_arrays(path_of(path), header, {cost.name: cost.stated for cost in self.columns})
 
 
 def measure_of(column: str) -> Measure | None:

@@ -189,7 +189,7 @@ class Table:
         values: Float[np.ndarray, "*archs"] = cost.values[indices, ...]
         if archs is not None and np.isnan(values).any():
             first = int(np.ravel(indices)[np.isnan(np.ravel(values))][0])
-            reason = f"{cost.given[first]:g} is odd: {cost.why(first)}" if cost.odd[first] else "it was not measured"
+            reason = f"{cost.stated[first]:g} is odd: {cost.why(first)}" if cost.odd[first] else "it was not measured"
             raise UserError(f"no {cost.label} of architecture {first}: {reason}")
         return values
 
@@ -243,9 +243,14 @@ class Table:
                 for (dataset, epochs), seconds in self.times.items()
             ],
             "costs": [
-                {"name": cost.name, **cost.measure._asdict(), "value": float(cost.given[index]), "odd": cost.why(index)}
+                {
+                    "name": cost.name,
+                    **cost.measure._asdict(),
+                    "value": float(cost.stated[index]),
+                    "odd": cost.why(index),
+                }
                 for cost in self.costs.values()
-                if not np.isnan(cost.given[index])
+                if not np.isnan(cost.stated[index])
             ],
             "table": dict(self.about),
         }

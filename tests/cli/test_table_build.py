@@ -29,9 +29,9 @@ def work(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_table_is_built_then_looked_up_in_and_grown(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([*BUILD, "--sample", "2", "--seeds", "2"]) == cli.DONE
-    told = capsys.readouterr().out
-    assert "2 functional classes x 2 seeds on Digits in clutter: 4 trainings to make" in told
-    assert "trained  4/4" in told
+    output = capsys.readouterr().out
+    assert "2 functional classes x 2 seeds on Digits in clutter: 4 trainings to make" in output
+    assert "trained  4/4" in output
     first = load_for("digits")
     assert first.about["classes_trained"] == 2
     assert recipe_of(first) == recipe("digits", parse_settings(TINY[1:]))
@@ -42,10 +42,10 @@ def test_a_table_is_built_then_looked_up_in_and_grown(work: Path, capsys: pytest
 
     run = ["run", "--methods", "random", "--seeds", "0-1", "--dataset", "digits", "--jobs", "1", *SEARCH]
     assert cli.main(run) == cli.DONE
-    told = capsys.readouterr()
-    assert re.search(r"once each: up to 2 trainings of about \d+ s of one core, \d+:\d\d with 1 at a time", told.out)
-    assert "are not in table 'digits': training them once each, 2 trainings to make" in told.out
-    assert "no table" not in told.out
+    streams = capsys.readouterr()
+    assert re.search(r"once each: up to 2 trainings of about \d+ s of one core, \d+:\d\d with 1 at a time", streams.out)
+    assert "are not in table 'digits': training them once each, 2 trainings to make" in streams.out
+    assert "no table" not in streams.out
     report = next((work / "reports").rglob("report.md")).read_text()
     assert "trained besides" in report
     assert cli.main(run) == cli.DONE

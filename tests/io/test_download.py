@@ -27,11 +27,11 @@ class Server(BaseHTTPRequestHandler):
 
     content: bytes
     answers: tuple[Answer, ...]
-    asked: list[str | None]
+    ranges: list[str | None]
 
     def do_GET(self) -> None:
-        self.asked.append(self.headers.get("Range"))
-        self.answers[min(len(self.asked), len(self.answers)) - 1](self, len(self.asked))
+        self.ranges.append(self.headers.get("Range"))
+        self.answers[min(len(self.ranges), len(self.answers)) - 1](self, len(self.ranges))
 
     def log_message(self, *_: object) -> None:
         pass
@@ -200,7 +200,7 @@ def serve(content: bytes) -> Iterator[Callable[..., tuple[str, list[str | None]]
 
     def start(*answers: Answer) -> tuple[str, list[str | None]]:
         ranges: list[str | None] = []
-        kind = type("Told", (Server,), {"content": content, "answers": answers, "asked": ranges})
+        kind = type("AnsweringServer", (Server,), {"content": content, "answers": answers, "ranges": ranges})
         servers.append(ThreadingHTTPServer(("127.0.0.1", 0), kind))
         threading.Thread(target=servers[-1].serve_forever, args=(0.01,), daemon=True).start()
         return f"http://127.0.0.1:{servers[-1].server_port}/small", ranges

@@ -34,7 +34,7 @@ NEAR = {"rtol": 1e-10, "atol": 1e-10}
 SHORT: Any = {"steps": 3, "batch": 8}
 
 
-def found(net: torch.nn.Module, kind: str) -> list[Tensor]:
+def outputs_and_slopes(net: torch.nn.Module, kind: str) -> list[Tensor]:
     """Logits, and slopes of a loss in the edge weights."""
     weights = weights_of(kind).requires_grad_()
     images = torch.randn(6, 3, 8, 12, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
@@ -49,7 +49,7 @@ def found(net: torch.nn.Module, kind: str) -> list[Tensor]:
 def test_padded_cells_are_those_of_the_plain_formulation(kind: str, channels: int) -> None:
     net, plain = twins(partial=channels)
     formulations.attach(net, "padded")
-    torch.testing.assert_close(found(net, kind), found(plain, kind), **NEAR)
+    torch.testing.assert_close(outputs_and_slopes(net, kind), outputs_and_slopes(plain, kind), **NEAR)
     for ours, theirs in pairs(net, plain):
         torch.testing.assert_close(ours, theirs, **NEAR)
 
@@ -61,7 +61,7 @@ def test_padded_cells_give_every_weight_the_slope_that_shared_ones_give(options:
         torch.manual_seed(0)
         nets.append(Supernet(10, 4, 2, **options).double())
         formulations.attach(nets[-1], choice)
-    torch.testing.assert_close(*(found(net, "softmax") for net in nets), **NEAR)
+    torch.testing.assert_close(*(outputs_and_slopes(net, "softmax") for net in nets), **NEAR)
     for (name, ours), theirs in zip(nets[0].named_parameters(), nets[1].parameters(), strict=True):
         torch.testing.assert_close(ours.grad, theirs.grad, **NEAR, msg=name)
     torch.testing.assert_close(nets[0].state_dict(), nets[1].state_dict(), **NEAR)
@@ -82,7 +82,7 @@ def test_padded_cells_start_half_as_many_convolutions(monkeypatch: pytest.Monkey
         net, _ = twins(cells=1)
         formulations.attach(net, choice)
         with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
-            found(net, "softmax")
+            outputs_and_slopes(net, "softmax")
         calls = {event.key: event.count for event in profile.key_averages()}
         counted[choice] = calls["aten::convolution"], calls["aten::native_batch_norm"]
     cells, others = 3 * 3, (1 + 2 * 3, 1 + 2 * 2 + 1)
@@ -129,12 +129,12 @@ def test_checkpoints_go_from_either_formulation_to_the_other() -> None:
 
 
 def test_compiled_cells_may_be_padded(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Any] = []
-    monkeypatch.setattr(compiling, "_compiled", lambda trained: asked.append(trained) or trained)
+    attached: list[Any] = []
+    monkeypatch.setattr(compiling, "_compiled", lambda trained: attached.append(trained) or trained)
     nets = [twins()[0] for _ in range(2)]
     formulations.attach(nets[0], "padded", batch=6)
-    torch.testing.assert_close(*(found(net, "softmax") for net in nets), **NEAR)
-    assert set(asked) == {padded.trained}
+    torch.testing.assert_close(*(outputs_and_slopes(net, "softmax") for net in nets), **NEAR)
+    assert set(attached) == {padded.trained}
 
 
 @pytest.fixture
@@ -173,9 +173,9 @@ def test_other_formulations_are_timed_and_told_apart(tmp_path: Path) -> None:
     assert foretold.timed == 1
     execute(first, store, options)
     for formulation, recorded in (("padded", 1), ("shared", 0)):
-        told = estimate([second], store, options._replace(formulation=formulation), timing=True)
-        assert told is not None
-        assert (told.recorded, told.timed) == (recorded, 1 - recorded)
+        forecast = estimate([second], store, options._replace(formulation=formulation), timing=True)
+        assert forecast is not None
+        assert (forecast.recorded, forecast.timed) == (recorded, 1 - recorded)
 
 
 @pytest.fixture

@@ -215,7 +215,7 @@ class Broken:
     def __getitem__(self, programs: Any) -> Any:
         return self
 
-    def __call__(self, *given: Any, **sizes: int) -> None:
+    def __call__(self, *arguments: Any, **sizes: int) -> None:
         raise self.error
 
 

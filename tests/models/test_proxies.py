@@ -23,8 +23,8 @@ MEASURED = list(proxies.PROXIES)
 
 @pytest.fixture(scope="module")
 def batch() -> Batch:
-    drawn = torch.Generator().manual_seed(0)
-    return Batch(torch.randn(8, 3, 16, 16, generator=drawn), torch.arange(8) % 10)
+    rng = torch.Generator().manual_seed(0)
+    return Batch(torch.randn(8, 3, 16, 16, generator=rng), torch.arange(8) % 10)
 
 
 @pytest.mark.parametrize("measure", proxies.NAMES)

@@ -142,15 +142,15 @@ def test_a_damaged_checkpoint_costs_time_and_nothing_else(suite_store: Store, tm
 
 
 UNSOUND: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "a list": lambda held: [held],
-    "None": lambda held: None,
-    "a tensor": lambda held: torch.zeros(3),
-    "no run id": lambda held: held["state"],
-    "a state that is none": lambda held: held | {"state": 3},
-    "nothing trained": lambda held: held | {"state": {}},
-    "a run id of another type": lambda held: held | {"run_id": [1]},
-    "another run's": lambda held: held | {"run_id": "0" * 16},
-    "more than a checkpoint": lambda held: held | {"more": 1},
+    "a list": lambda content: [content],
+    "None": lambda content: None,
+    "a tensor": lambda content: torch.zeros(3),
+    "no run id": lambda content: content["state"],
+    "a state that is none": lambda content: content | {"state": 3},
+    "nothing trained": lambda content: content | {"state": {}},
+    "a run id of another type": lambda content: content | {"run_id": [1]},
+    "another run's": lambda content: content | {"run_id": "0" * 16},
+    "more than a checkpoint": lambda content: content | {"more": 1},
 }
 
 
