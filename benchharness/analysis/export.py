@@ -1,5 +1,6 @@
 """Exports all runs as one tidy table."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -51,6 +52,13 @@ def write_frame(frame: pd.DataFrame, out: Path) -> None:
             frame.to_parquet(temporary, index=False)
         else:
             frame.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def write_scores(codes: np.ndarray, scores: Mapping[str, np.ndarray], out: Path) -> None:
+    """Write the scores of the cells `codes` to `out`, a row per cell in the order of the benchmark's index."""
+    archs = [space.to_string(space.from_code(int(code))) for code in codes]
+    frame = pd.DataFrame({"index": space.indices()[codes], "arch": archs, **scores})
+    write_frame(frame.sort_values("index"), out)
 
 
 def write_runs(results: Path, out: Path, tables: Tables) -> Written:

@@ -29,6 +29,8 @@ def report(arguments: list[str]) -> int:
     parser.add_argument("--figures", default="png,svg,pdf", metavar="LIST", help="some of png,svg,pdf (default all)")
     args = parser.read(arguments)
     formats = _formats(args.figures)
+    from benchharness.store.listing import suites
+
     folders = suites(results := Path(args.results))
     for folder in folders:
         tables = tables_if_installed(folder)
@@ -48,22 +50,6 @@ def _formats(text: str) -> list[str]:
     if not {"png", "svg"} & set(names):
         raise UserError("--figures has to name png or svg, which the report's pages show")
     return [name for name in FORMATS if name in names]
-
-
-def suites(results: Path) -> list[Path]:
-    """The suites at `results`: the folder itself, or the suites in it. Raises `UserError` for a part of a suite."""
-    if any(results.glob("*/*/seed-*/spec.json")):
-        return [results]
-    for depth in range(3):
-        if any(results.glob("*/" * depth + "spec.json")):
-            ancestor = Path(results.resolve(), *[".."] * (3 - depth)).resolve()
-            raise UserError(f"{str(results)!r} is a part of the suite {str(ancestor)!r}; name that")
-    from benchharness.store.listing import run_folders
-
-    folders = run_folders(results) if results.is_dir() else []
-    runs = [path for folder in folders if (path := Path(folder)).name.startswith("seed-")]
-    suite_folders = {run.parents[2] for run in runs if len(run.parts) > 3}
-    return sorted(results / folder for folder in suite_folders if suite_folders.isdisjoint(folder.parents)) or [results]
 
 
 def build_report(

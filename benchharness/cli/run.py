@@ -29,7 +29,7 @@ from benchharness.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from benchharness.records import RunSpec, Status
+    from benchharness.records import Status
     from benchharness.runs.options import RunOptions
     from benchharness.runs.plan import Job
     from benchharness.runs.suite import Suite
@@ -117,15 +117,16 @@ def _contest(args: argparse.Namespace) -> int:
     wait_passively()
     from benchharness import report
     from benchharness.report.folder import check_place
+    from benchharness.runs.requests import methods_in, shared_seeds
     from benchharness.runs.runner import plan_of
     from benchharness.store import Store
 
     store = Store(Path(args.out), suite.name)
     store.check_place()
     if not (args.seeds or args.suite):
-        suite = replace(suite, seeds=_shared_seeds(suite, store))
+        suite = replace(suite, seeds=shared_seeds(suite, store))
     plan = plan_of(suite)
-    method, *baselines = [spec for _, spec in _requested(suite)]
+    method, *baselines = [spec for _, spec in methods_in(suite)]
     if same := [baseline.method for baseline in baselines if baseline.run_id == method.run_id]:
         raise UserError(f"{args.method} and its baseline {same[0]} are one method, of the same content and options")
     out = Path(args.reports) if args.reports else report_place(store.path, f"{suite.name}-{method.label}")
@@ -297,37 +298,10 @@ def _checked(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> int
 
 
 def _say_repeated(suite: "Suite") -> None:
-    """Print a note for each method that is named twice, in whatever spelling; it is run once."""
-    spelt_first: dict[str, str] = {}
-    for spelling, spec in _requested(suite):
-        if spec.run_id in spelt_first:
-            first = spelt_first[spec.run_id]
-            complain(f"note: {spelling.strip()} is asked for twice, also as {first}; it is run once", DONE)
-        spelt_first.setdefault(spec.run_id, spelling.strip())
+    from benchharness.runs.requests import repeated
 
-
-def _requested(suite: "Suite") -> "list[tuple[str, RunSpec]]":
-    """Every method as spelt in `suite`, with its run for the first seed.
-
-    If a method is planned alone, its run is the last; earlier ones only train the supernet from which it derives.
-    """
-    from benchharness.runs.runner import plan_of
-
-    return [(method, plan_of(replace(suite, methods=method))[0].specs[-1]) for method in suite.methods.split(",")]
-
-
-def _shared_seeds(suite: "Suite", store: "Store") -> str:
-    """The seeds that all methods of `suite` have finished; the suite's own seeds if there are none."""
-    from benchharness.runs.runner import plan_of
-    from benchharness.store import read
-
-    seeds = set(map(int, read(store.path)["seed"])) if store.path.is_dir() else set()
-    for spelling in suite.methods.split(",") if seeds else ():
-        jobs = plan_of(replace(suite, methods=spelling, seeds=",".join(map(str, sorted(seeds)))))
-        seeds = {job.base.seed for job in jobs if store.status(job.specs[-1]) == "done"}
-        if not seeds:
-            break
-    return ",".join(map(str, sorted(seeds))) or suite.seeds
+    for sentence in repeated(suite):
+        complain(f"note: {sentence}", DONE)
 
 
 def _say_failed(args: argparse.Namespace) -> None:

@@ -39,26 +39,19 @@ def score(arguments: list[str]) -> int:
     if Path(args.out).suffix not in SUFFIXES:
         raise UserError(f"{args.out!r} ends in neither {' nor '.join(SUFFIXES)}")
     stoppable()
-    codes = _codes(args.sample, args.seed)
+    from benchharness.runs.scoring import sample_codes
+
+    codes = sample_codes(args.sample, args.seed)
     try:
         scores, dataset = _of_supernet(args, codes) if args.run else (_of_proxies(args, codes), args.dataset)
     except KeyboardInterrupt:
         return complain("interrupted; all scores so far are kept, and the same command resumes", INTERRUPTED)
-    _write(codes, scores, Path(args.out))
+    from benchharness.analysis.export import write_scores
+
+    write_scores(codes, scores, Path(args.out))
     _tell(codes, scores, dataset)
     print(f"{len(codes)} rows in {args.out}")
     return DONE
-
-
-def _codes(sample: int, seed: int) -> "np.ndarray":
-    import numpy as np
-
-    from benchharness.seeding import seed_for
-    from benchharness.space import SIZE
-
-    if not 0 <= sample <= SIZE:
-        raise UserError(f"sample={sample} is out of range; there are 1 to {SIZE} cells")
-    return np.sort(np.random.default_rng(seed_for("score sample", seed)).permutation(SIZE)[: sample or SIZE])
 
 
 def _of_proxies(args: argparse.Namespace, codes: "np.ndarray") -> "dict[str, np.ndarray]":
@@ -107,17 +100,6 @@ def _completed(
     for _ in with_counts((cell for count in counts for cell in range(count)), missing_count, name):
         pass
     return scores.values(codes)
-
-
-def _write(codes: "np.ndarray", scores: "dict[str, np.ndarray]", out: Path) -> None:
-    import pandas as pd
-
-    from benchharness import space
-    from benchharness.analysis.export import write_frame
-
-    archs = [space.to_string(space.from_code(int(code))) for code in codes]
-    frame = pd.DataFrame({"index": space.indices()[codes], "arch": archs, **scores}).sort_values("index")
-    write_frame(frame, out)
 
 
 def _tell(codes: "np.ndarray", scores: "dict[str, np.ndarray]", dataset: str) -> None:

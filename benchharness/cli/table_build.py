@@ -144,11 +144,6 @@ def _kept(table: "Table", out: str | None) -> Path:
     if out:
         table.save(out)
         return Path(out)
-    from tempfile import TemporaryDirectory
+    from benchharness.table.install import install_table
 
-    from benchharness.io import catalog
-    from benchharness.table.importers import TABLES, native
-
-    with TemporaryDirectory() as scratch:
-        table.save(path := Path(scratch) / f"{table.about['name']}.npz")
-        return catalog.install_with(TABLES, str(table.about["name"]), path, native).path
+    return install_table(table)

@@ -12,6 +12,7 @@ from benchharness.notebook.results import Results
 from benchharness.runs.caveats import cannot_show
 from benchharness.runs.ending import perform_with_progress
 from benchharness.runs.options import RunOptions
+from benchharness.runs.requests import repeated
 from benchharness.runs.runner import plan_of
 from benchharness.runs.suite import Suite
 from benchharness.store import Store, read
@@ -58,7 +59,7 @@ def run(
     if training:
         runs = read(store.path) if store.path.is_dir() else None
         sentences += announced(specs, statuses, runs, tables, jobs, device)
-    sentences += [f"note: {sentence}" for sentence in cannot_show(plan)]
+    sentences += [f"note: {sentence}" for sentence in (*repeated(request), *cannot_show(plan))]
     if sentences and not quiet:
         print("\n".join(sentences), flush=True)
     options = options._replace(**more_options)

@@ -24,13 +24,24 @@ from benchharness.runs.reproduce import job_of
 from benchharness.runs.worker import open_search
 from benchharness.search.evaluation import Evaluation
 from benchharness.search.loop import Search
-from benchharness.seeding import generator
+from benchharness.seeding import generator, seed_for
 from benchharness.store.run_folder import Run
 
 _PORTION: Final = 10
 """Cells that a worker scores at a time."""
 _VERSION: Final = 1
 """Version of the scoring by a supernet; stored scores of other versions are not used."""
+
+
+def sample_codes(sample: int, seed: int) -> Int[np.ndarray, "archs"]:
+    """Sorted codes of `sample` cells, drawn by `seed`; all 15,625 if `sample` is 0.
+
+    Raises `UserError` if there are not so many cells.
+    """
+    if not 0 <= sample <= space.SIZE:
+        raise UserError(f"sample={sample} is out of range; there are 1 to {space.SIZE} cells")
+    rng = np.random.default_rng(seed_for("score sample", seed))
+    return np.sort(rng.permutation(space.SIZE)[: sample or space.SIZE])
 
 
 class ScoreRequest(NamedTuple):

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from benchharness.errors import UserError
 from benchharness.records import RunSpec
 from benchharness.store import parallel_read
 
@@ -31,6 +32,20 @@ def run_folders(root: Path) -> list[str]:
             f"{run_path}/{name}" if run_path else name for run_path, (_, names) in entries_of_level for name in names
         ]
     return sorted(run_paths, key=lambda run_path: run_path.split("/"))
+
+
+def suites(results: Path) -> list[Path]:
+    """The suites at `results`: the folder itself, or the suites in it. Raises `UserError` for a part of a suite."""
+    if any(results.glob("*/*/seed-*/spec.json")):
+        return [results]
+    for depth in range(3):
+        if any(results.glob("*/" * depth + "spec.json")):
+            ancestor = Path(results.resolve(), *[".."] * (3 - depth)).resolve()
+            raise UserError(f"{str(results)!r} is a part of the suite {str(ancestor)!r}; name that")
+    folders = run_folders(results) if results.is_dir() else []
+    runs = [path for folder in folders if (path := Path(folder)).name.startswith("seed-")]
+    suite_folders = {run.parents[2] for run in runs if len(run.parts) > 3}
+    return sorted(results / folder for folder in suite_folders if suite_folders.isdisjoint(folder.parents)) or [results]
 
 
 def misplaced(root: Path, runs: Mapping[str, tuple[str, RunSpec]]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchharness.errors import UserError
@@ -12,6 +13,7 @@ from benchharness.io.files import path_of
 from benchharness.table import frames
 from benchharness.table.columns import SUFFIXES
 from benchharness.table.importers import COSTS, TABLES, columnar, cost_frame, native, official
+from benchharness.table.table import Table
 
 
 class _Named:
@@ -44,6 +46,14 @@ def import_any(
     if costs and columnar.recognises(path) is None:
         return costs
     return [import_table(path, name, mapping), *costs]
+
+
+def install_table(table: Table) -> Path:
+    """Install `table` in the data folder under its own name; returns its path there."""
+    name = str(table.about["name"])
+    with TemporaryDirectory() as scratch:
+        table.save(path := Path(scratch) / f"{name}.npz")
+        return catalog.install_with(TABLES, name, path, native).path
 
 
 def import_costs(path: Path | str, name: str = "", unit: str = "") -> Installed:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchharness.cli import main, print_anyway
-from benchharness.cli.report import suites
 from benchharness.errors import UserError
+from benchharness.store.listing import suites
 from tests.support import report_folder
 
 
