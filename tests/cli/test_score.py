@@ -151,7 +151,7 @@ def test_scores_of_a_supernet_are_those_of_its_weights_and_batches(
     capsys.readouterr()
     scoring._evaluation.cache_clear()
     assert cli.main([*command, "--out", "a.csv"]) == cli.REFUSED
-    assert "checkpoint.pt is gone" in capsys.readouterr().err
+    assert "checkpoint.pt is missing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ pytest.importorskip("distributed")
 
 NUMBERS = {number: number for number in range(6)}
 SQUARES = {number: number * number for number in NUMBERS}
-CHANGED = ("errors.py", "nearest right name", "nearest  right name")
+CHANGED = ("errors.py", "class UserError", "class  UserError")
 
 
 @pytest.fixture
