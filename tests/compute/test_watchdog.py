@@ -11,10 +11,10 @@ from benchharness.compute.watchdog import stacks, time_limit
 HOLDS_THE_INTERPRETER = """
 import ctypes, sys
 from pathlib import Path
-from benchharness.compute.watchdog import watched
+from benchharness.compute.watchdog import time_limit
 def stuck():
     ctypes.PyDLL(None).sleep(60)  # PyDLL keeps Python's lock while it sleeps
-with watched(Path(sys.argv[1]), 0.5):
+with time_limit(Path(sys.argv[1]), 0.5):
     stuck()
 """
 

@@ -253,7 +253,7 @@ def test_a_conversion_that_changed_is_noticed(data: Path, table: Path) -> None:
     path = catalog.find_installed(TABLES, "two")
     with path.open("ab") as file:
         file.write(b"x")
-    assert "has changed since it was made of" in data_sets.verify()[0].problem
+    assert "has changed since it was made from" in data_sets.verify()[0].problem
     path.unlink()
     assert [checked.problem for checked in data_sets.verify()] == [""]
 

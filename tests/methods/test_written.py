@@ -112,7 +112,7 @@ def test_what_cannot_travel_is_refused(notebook: Notebook) -> None:
     with pytest.raises(UserError, match="defined in a function"):
         _written.spelling(kind)
     for other in (int, methods.Method, "darts"):
-        with pytest.raises(UserError, match="is no method"):
+        with pytest.raises(UserError, match="is not a method"):
             _written.spelling(other)  # type: ignore[arg-type]
     kind = notebook(SECOND)
     linecache.clearcache()

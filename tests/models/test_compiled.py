@@ -81,7 +81,7 @@ def test_evaluations_and_batches_of_other_sizes_are_not_compiled(monkeypatch: py
         assert torch.equal(net(images(), weights_of("softmax")), reference(images(), weights_of("softmax")))
 
 
-@pytest.mark.usefixtures("spelt")
+@pytest.mark.usefixtures("use_python_spelling")
 def test_where_weights_are_held_their_gradients_are_left_out_and_asked_for_again_after() -> None:
     net, _ = twins()
     alpha = weights_of("softmax").requires_grad_()

@@ -20,6 +20,6 @@ def test_without_kinks_a_search_in_float32_is_that_of_float64(
     rounding: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(F, "relu", softplus)
-    for figures in dict(rounding.measured(3, [], {1, 2, 3})).values():
+    for figures in dict(rounding.figures_by_way(3, [], {1, 2, 3})).values():
         assert figures["alpha"] < 1e-4
         assert figures["slope"] < 1e-4

@@ -43,7 +43,7 @@ def test_published_rows_are_of_the_same_protocol_or_absent(
     assert ("Nobody has published" in grid.note) != published
     if preset == "drnas":
         assert "SNAS" in set(grid.data["method"])
-        assert "searched on each data set anew" in grid.note
+        assert "searched on each data set separately" in grid.note
 
 
 def test_a_changed_protocol_compares_with_nothing_published(tmp_path: Path, table: Table) -> None:
