@@ -79,7 +79,10 @@ def test_verify_tells_what_is_wrong(work: Path, capsys: pytest.CaptureFixture[st
             "unknown column of mine.csv 'cel'; did you mean 'cell'?",
         ),
         (("table", "import", "nothing.csv"), "nothing.csv does not exist"),
-        (("table", "import", "mine.csv", "--name", "../x", "--map", "arch=cell", "cifar10_test_200=acc"), "is not a valid name"),
+        (
+            ("table", "import", "mine.csv", "--name", "../x", "--map", "arch=cell", "cifar10_test_200=acc"),
+            "not a valid name",
+        ),
         (("table", "export", "--out", "x.txt"), "no table 'nas-bench-201'"),
         (("data", "fetch", "cifar11"), "unknown data set to fetch 'cifar11'; did you mean 'cifar1"),
         (("data", "fetch", "cifar10", "--from", "mine.csv"), "mine.csv is not cifar-10-python.tar.gz: sha256"),
