@@ -16,7 +16,6 @@ from benchharness.space import EDGE_NAMES
 
 _NORM: Final = SymLogNorm(linthresh=0.01, vmin=-0.8, vmax=0.8, base=10)
 """Linear up to 0.01 and logarithmic above, so that small differences are visible beside decided edges."""
-_SHORT: Final = ("none", "skip", "1x1", "3x3", "pool")
 
 
 class Weights(NamedTuple):

@@ -9,10 +9,9 @@ import seaborn as sns
 from jaxtyping import Float
 from matplotlib.axes import Axes
 
-from benchharness.plots.style import labelled
+from benchharness.plots.style import OP_LABELS, labelled
 from benchharness.space import EDGE_NAMES
 
-_SHORT: Final = ("none", "skip", "1x1", "3x3", "pool")
 """The operations in the order of `space.OPS`."""
 _COLOURS: Final = ("#D55E00", "#0072B2", "#009E73")
 _MARKERS: Final[tuple[Any, ...]] = ("D", "o", "s")
@@ -50,11 +49,11 @@ def draw(info: EdgeScores, axes: Sequence[Axes]) -> Sequence[Axes]:
     count = len(info.criteria)
     for edge, ax in enumerate(axes):
         sns.barplot(
-            x=_SHORT, y=info.truth[edge], width=0.75, color="#D9D9D9", edgecolor="#8A8A8A", linewidth=1,
+            x=OP_LABELS, y=info.truth[edge], width=0.75, color="#D9D9D9", edgecolor="#8A8A8A", linewidth=1,
             saturation=1, errorbar=None, label="table's truth", ax=ax,
         )  # fmt: skip
         sns.pointplot(
-            _long(info, edge), x="op", y="score", hue="criterion", hue_order=list(info.criteria), order=_SHORT,
+            _long(info, edge), x="op", y="score", hue="criterion", hue_order=list(info.criteria), order=OP_LABELS,
             palette=list(_COLOURS[:count]), **_POINTS, markers=list(_MARKERS[:count]), ax=ax,
         )  # fmt: skip
         ax.axhline(0, color="#444444", linewidth=0.8)
@@ -77,7 +76,7 @@ def _long(info: EdgeScores, edge: int) -> pd.DataFrame:
         (name, op, score)
         for name, runs in info.criteria.items()
         for scores in runs[:, edge]
-        for op, score in zip(_SHORT, scores, strict=True)
+        for op, score in zip(OP_LABELS, scores, strict=True)
     ]
     return pd.DataFrame(rows, columns=["criterion", "op", "score"])
 

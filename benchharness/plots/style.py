@@ -18,8 +18,8 @@ Dash = str | tuple[int, tuple[int, ...]]
 
 MANY: Final = 500
 """With at least this many marks, SVG files hold them as an image, since vectors would take megabytes."""
-
-
+OP_LABELS: Final = ("none", "skip", "1x1", "3x3", "pool")
+"""Operations as they are named on axes."""
 INSIDE: Final = 7
 """Most entries of a legend inside the axes."""
 
