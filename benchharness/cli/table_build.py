@@ -46,9 +46,7 @@ def build(arguments: list[str]) -> int:
     if args.seeds < 1:
         raise UserError(f"seeds={args.seeds} is out of range; it must be 1 or more")
     codes, journal = all_codes[:number].tolist(), measuring.Journal(images, recipe)
-    missing_count = len(journal.missing(codes, args.seeds))
-    _announce(f"{number} functional classes x {args.seeds} seeds on {images.label}", journal, codes, args.seeds)
-    if not _trained_all(journal, codes, args, missing_count):
+    if not _trained_all(journal, codes, args, f"{number} functional classes x {args.seeds} seeds on {images.label}"):
         return INTERRUPTED
     name = args.name or (f"{images.name}-measured" if images.name in DATASETS else images.name)
     table = journal.table(codes, args.seeds, name)
@@ -84,33 +82,25 @@ def check(arguments: list[str]) -> int:
         )
     indices = table_check.rows_to_compare(table, args.archs, args.sample, shared_figures[0])
     codes = order()[indices].tolist()
-    total = len(journal.missing(codes, args.seeds))
-    _announce(f"{len(indices)} architectures x {args.seeds} seeds on {images.label}", journal, codes, args.seeds)
-    if not _trained_all(journal, codes, args, total):
+    if not _trained_all(journal, codes, args, f"{len(indices)} architectures x {args.seeds} seeds on {images.label}"):
         return INTERRUPTED
     comparisons(table_check.compare(table, indices, journal, args.seeds), table, recipe)
     return DONE
 
 
-def _announce(title: str, journal: "Journal", codes: "list[int]", seeds: int) -> None:
-    missing = journal.missing(codes, seeds)
-    begun_count = sum(journal.unfinished(*training).exists() for training in missing)
-    goes_on = f", {begun_count} of them begun" if begun_count else ""
-    print(f"{title}: {len(missing)} trainings to make{goes_on}", flush=True)
-
-
-def _trained_all(journal: "Journal", codes: "list[int]", args: argparse.Namespace, missing_count: int) -> bool:
-    """Make the `missing_count` trainings that a journal lacks; False if Ctrl-C or SIGTERM stopped them."""
+def _trained_all(journal: "Journal", codes: "list[int]", args: argparse.Namespace, title: str) -> bool:
+    """Say what a journal lacks of `codes`, and train it; False if Ctrl-C or SIGTERM stopped the trainings."""
     from benchharness.io.progress import with_counts
     from benchharness.training.completion import train_options
 
+    missing = journal.missing(codes, args.seeds)
+    begun_count = sum(journal.unfinished(*training).exists() for training in missing)
+    goes_on = f", {begun_count} of them begun" if begun_count else ""
+    print(f"{title}: {len(missing)} trainings to make{goes_on}", flush=True)
+    options = train_options(args.jobs, args.device, len(missing))
     stoppable()
     try:
-        for _ in with_counts(
-            journal.measure(codes, args.seeds, train_options(args.jobs, args.device, missing_count)),
-            missing_count,
-            "trained",
-        ):
+        for _ in with_counts(journal.measure(codes, args.seeds, options), len(missing), "trained"):
             pass
     except KeyboardInterrupt:
         complain("interrupted; all trainings so far are kept, and the same command resumes", INTERRUPTED)

@@ -72,8 +72,8 @@ def compare(table: Table, indices: Sequence[int], journal: Journal, seeds: int) 
             code = int(space.order()[index])
             ours = np.array([getattr(trainings[code, seed], split) for seed in range(seeds)], float)
             theirs = float(table.accuracy(index, *metric))
-            noise = _noise(table, index, metric, equal_cells)
-            comparisons.append(Comparison(index, metric, ours, theirs, *noise, equal_cells.of(index)))
+            noise = _noise(table, index, metric, equal_cells.noise(theirs))
+            comparisons.append(Comparison(index, metric, ours, theirs, *noise, equal_cells.of(code)))
     return comparisons
 
 
@@ -85,15 +85,13 @@ class EqualCells:
     """
 
     def __init__(self, table: Table, metric: Metric) -> None:
-        self._table = table
         self._figures = pd.Series(table.accuracy(None, *metric), space.classes()[codes_of(table.ops)]).dropna()
         if "recipe" in table.about:
             self._figures = self._figures.iloc[:0]
         self._classes = self._figures.groupby(level=0).agg(["mean", "var", "count"])
 
-    def of(self, index: int) -> Float[np.ndarray, "archs"]:
-        """The figures of all cells that compute what cell `index` computes."""
-        code = space.to_code(self._table.arch(index))
+    def of(self, code: int) -> Float[np.ndarray, "archs"]:
+        """The figures of all cells that compute what the cell of this code computes."""
         return self._figures[self._figures.index == space.classes()[code]].to_numpy()
 
     def noise(self, accuracy: float) -> float:
@@ -108,12 +106,11 @@ class EqualCells:
         return float(np.sqrt((near["var"].fillna(0) * freedom).sum() / freedom.sum()))
 
 
-def _noise(table: Table, index: int, metric: Metric, equal_cells: EqualCells) -> tuple[float, str]:
+def _noise(table: Table, index: int, metric: Metric, among_equals: float) -> tuple[float, str]:
     """The seed noise of a figure: of the cell's own trainings, else of equal cells, else of longer trainings."""
     longer = sorted(other for other in table.by_seed if other[:2] == metric[:2] and other.epochs > metric.epochs)
     own = {other: _own_noise(table, index, other) for other in (metric, *longer) if other in table.by_seed}
-    named = [(own.pop(metric, float("nan")), "")]
-    named.append((equal_cells.noise(float(table.accuracy(index, *metric))), "equal cells"))
+    named = [(own.pop(metric, float("nan")), ""), (among_equals, "equal cells")]
     named += [(noise, f"after {other.epochs} epochs") for other, noise in own.items()]
     return next(((noise, name) for noise, name in named if not np.isnan(noise)), (float("nan"), ""))
 

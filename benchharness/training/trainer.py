@@ -115,10 +115,12 @@ class Trainer:
         state = Unfinished(unfinished, f"{to_string(arch)} seed {seed}")
         net = self.network(arch, seed)
         optimizer = self.optimizer(net)
-        progress = state.load(net, optimizer, self.recipe.epochs)
-        if progress is None:
-            progress, net = TrainProgress(), self.network(arch, seed)
-            optimizer = self.optimizer(net)
+        progress = TrainProgress()
+        if state.exists():
+            progress = state.load(net, optimizer, self.recipe.epochs)
+            if not progress.train_accuracies:  # the file may have changed some of the weights
+                net = self.network(arch, seed)
+                optimizer = self.optimizer(net)
         with arithmetic("float32", self.device):
             course = self._fit(net, optimizer, seed, state, progress)
             with torch.no_grad(), net.evaluating():

@@ -30,25 +30,29 @@ class Unfinished:
         self.path, self.label = path, label
         self._saved = time.perf_counter()
 
-    def load(self, net: nn.Module, optimizer: torch.optim.Optimizer, epochs: int) -> TrainProgress | None:
+    def exists(self) -> bool:
+        """Whether there is a file, whatever it holds."""
+        return self.path is not None and self.path.exists()
+
+    def load(self, net: nn.Module, optimizer: torch.optim.Optimizer, epochs: int) -> TrainProgress:
         """Give `net` and `optimizer` the saved state of this training of `epochs` epochs, and tell how far it is.
 
-        None if nothing usable is saved; `net` and `optimizer` are then to be made anew.
+        No epoch is finished if the file is not usable; `net` and `optimizer` are then to be made anew.
         """
         if self.path is None or not files.is_sound(self.path):
-            return None
+            return TrainProgress()
         try:
             content = torch.load(self.path, map_location="cpu", weights_only=True)
             progress = TrainProgress(tuple(map(float, content["train_accuracies"])), float(content["seconds"]))
             if content["label"] != self.label or not 0 < len(progress.train_accuracies) < epochs:
-                return None
+                return TrainProgress()
             net.load_state_dict(content["net"])
             optimizer.load_state_dict(content["optimizer"])
         except Exception as error:  # as many kinds of error as there are ways to be no state of this training
             if memory.ran_out(error):
                 raise
-            return None
-        return progress if _fits(optimizer) else None
+            return TrainProgress()
+        return progress if _fits(optimizer) else TrainProgress()
 
     def save(self, net: nn.Module, optimizer: torch.optim.Optimizer, progress: TrainProgress) -> None:
         """Save the state after an epoch, if the last one was saved `EVERY_S` ago or more.

@@ -85,7 +85,7 @@ def test_equal_cells_tell_nothing_where_they_are_few_or_share_a_training() -> No
     measured = equal_cells_table(0.0, recipe={"epochs": 12})
     trained_once = table_check.EqualCells(measured, SHORT)
     assert np.isnan(trained_once.noise(60.0))
-    assert len(trained_once.of(int(measured.numbers[0]))) == 0
+    assert len(trained_once.of(space.to_code(measured.arch(int(measured.numbers[0]))))) == 0
 
 
 def test_rows_are_named_or_drawn(own_home: Path) -> None:
