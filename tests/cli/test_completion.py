@@ -13,7 +13,7 @@ from benchharness import cli, methods
 from benchharness.cli import completion
 from benchharness.config import PROTOCOLS
 from benchharness.data.load import names as datasets
-from benchharness.models import proxies
+from benchharness.models import compiled, formulations, proxies
 from benchharness.search import selection
 
 pytest.importorskip("argcomplete")
@@ -69,6 +69,8 @@ def test_names_are_the_real_ones() -> None:
     assert suggested("measures", "snip,") == [f"snip,{name}" for name in completion.PROXIES]
     assert sorted(completion.PROXIES) == sorted(proxies.NAMES)
     assert suggested("protocol") == list(PROTOCOLS)
+    assert suggested("compile") == list(compiled.CHOICES)
+    assert suggested("formulation") == list(formulations.CHOICES)
     assert suggested("dataset") == list(datasets())
     assert "epochs=" in suggested("set")
     assert "rate_by=" in suggested("set", recipe="small")
