@@ -1,9 +1,8 @@
 """Compiles the mixed cells with torch.compile for the training steps of a search; evaluations are not compiled.
 
-The compiled function is `MixedCell.trained`, which adds in another order than `MixedCell.forward`: last bits differ.
-Two choices make it fast under the compiler: the memory layout is channels-last throughout (five-dimensional stacks made
-the compiler transpose every gradient twice), and the backward pass of pooling is written by hand (the generated one for
-`avg_pool2d` divides by the window size entry by entry).
+Two choices make `MixedCell.forward` fast under the compiler: the memory layout is channels-last throughout, and the
+backward pass of pooling is written by hand (the generated one for `avg_pool2d` divides by the window size entry by
+entry).
 """
 
 import os
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor
 
 from benchharness.errors import UserError
-from benchharness.models.supernet import MixedCell, NodeWeights, Supernet, Trained
+from benchharness.models.supernet import Forward, MixedCell, NodeWeights, Supernet
 
 CHOICES: Final = ("auto", "on", "off")
 WORTH_SECONDS: Final = 1800.0
@@ -58,25 +57,25 @@ def seconds() -> float:
 
 
 class Compiled:
-    """Runs mixed cells compiled on batches of one size, and by `trained` uncompiled on batches of another size."""
+    """Runs mixed cells compiled on batches of one size, and by `forward` uncompiled on batches of another size."""
 
-    def __init__(self, batch: int, trained: Trained = MixedCell.trained) -> None:
-        self.batch, self.trained = batch, trained
+    def __init__(self, batch: int, forward: Forward = MixedCell.forward) -> None:
+        self.batch, self.cell_forward = batch, forward
 
     def __call__(self, cell: MixedCell, x: Tensor, weights: Sequence[NodeWeights]) -> Tensor:
         """The features of the output node of `cell` in training, for channels-last features `x`."""
-        return (_compiled(self.trained) if len(x) == self.batch else self.trained)(cell, x, weights)
+        return (_compiled(self.cell_forward) if len(x) == self.batch else self.cell_forward)(cell, x, weights)
 
 
 @cache
-def _compiled(trained: Trained) -> Callable[..., Tensor]:
+def _compiled(forward: Forward) -> Callable[..., Tensor]:
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, _GRAPHS)
-    return torch.compile(trained, dynamic=False)
+    return torch.compile(forward, dynamic=False)
 
 
-def attach(net: Supernet, batch: int, trained: Trained = MixedCell.trained) -> None:
-    """Make the training steps of `net` compute its cells by `trained`, compiled on batches of `batch` images."""
+def attach(net: Supernet, batch: int, forward: Forward = MixedCell.forward) -> None:
+    """Make the training steps of `net` compute its cells by `forward`, compiled on batches of `batch` images."""
     if next(net.parameters()).device.type == "cpu":
         # A pool of compiler processes would survive a killed search, and gains little on a laptop's two cores.
         torch._inductor.config.compile_threads = 1
-    net.in_training = Compiled(batch, trained)
+    net.in_training = Compiled(batch, forward)

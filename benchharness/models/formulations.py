@@ -1,6 +1,6 @@
 """The formulations of a mixed cell's training step: the same function in other last bits, as fast as the device has it.
 
-`shared` is `MixedCell.trained`. `padded` and `fused` are for GPUs and were measured on none yet.
+`shared` is `MixedCell.forward`. `padded` and `fused` are for GPUs and were measured on none yet.
 """
 
 import os
@@ -43,9 +43,9 @@ def attach(net: Supernet, choice: str, batch: int = 0) -> None:
     if choice == "fused":
         from benchharness.models import fused  # which needs triton
 
-        net.in_training = fused.trained
+        net.in_training = fused.forward
         return
-    cell_forward = padded.trained if choice == "padded" else MixedCell.trained
+    cell_forward = padded.forward if choice == "padded" else MixedCell.forward
     if batch:
         compiled.attach(net, batch, cell_forward)
     elif choice == "padded":

@@ -1,6 +1,6 @@
 """Mixes a cell's operations with four Triton kernels instead of about twenty kernels of torch.
 
-Not measured on any device yet. `MixedCell.trained` is the reference, which the kernels equal to 1e-10 in float64 under
+Not measured on any device yet. `MixedCell.forward` is the reference, which the kernels equal to 1e-10 in float64 under
 Triton's interpreter (TRITON_INTERPRET=1, on a CPU), and the fallback of a search where a kernel fails.
 
 The forward pass takes the outputs of both convolutions on a node's edges, computes their batch statistics, and then the
@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from benchharness.compute.memory import ran_out
 from benchharness.models.formulations import NotFused
-from benchharness.models.layers import EPS, MOMENTUM, Fan, Norm, pool_in_training
+from benchharness.models.layers import EPS, MOMENTUM, Fan, Norm, pool
 from benchharness.models.supernet import MixedCell, NodeWeights
 
 ROWS, COLUMNS, LONG = 64, 32, 1024
@@ -291,16 +291,16 @@ def _statistics(narrow: Tensor, wide: Tensor, size: Size, dtype: torch.dtype) ->
     return torch.stack([mean, around / size.rows], 1)
 
 
-def trained(cell: MixedCell, x: Tensor, weights: Sequence[NodeWeights]) -> Tensor:
-    """The result of `MixedCell.trained`, up to rounding, for channels-last features `x`; raises `NotFused`."""
-    return cell.trained(x, weights, _sent)
+def forward(cell: MixedCell, x: Tensor, weights: Sequence[NodeWeights]) -> Tensor:
+    """The result of `MixedCell.forward`, up to rounding, for channels-last features `x`; raises `NotFused`."""
+    return cell(x, weights, _sent)
 
 
 def _sent(cell: MixedCell, source: int, node: Tensor, own: NodeWeights) -> Iterable[Tensor]:
     active, fans = F.relu(node), [cast(Fan, kind[source]) for kind in (cell.conv1, cell.conv3)]
     outputs = [fan.convolution(active) for fan in fans]
     of_edge = torch.stack([own.conv1, own.conv3, torch.stack(own.skip), torch.stack(own.pool)], 1)
-    sent, statistics = Mix.apply(*outputs, node, pool_in_training(node), of_edge)
+    sent, statistics = Mix.apply(*outputs, node, pool(node), of_edge)
     for fan, (mean, var) in zip(fans, statistics, strict=True):
         _record(fan.norm, mean, var, sent.numel() // sent.shape[1])
     return sent.split(cell.mixed, 1)

@@ -74,24 +74,6 @@ class Fan(nn.Module):
         return self.norm.part(features, channels_of_edge)
 
 
-@lru_cache(maxsize=16)
-def band(size: int, dtype: torch.dtype, device: torch.device | None = None) -> Float[Tensor, "size size"]:
-    """The matrix that averages each entry with its neighbours; at both ends over the entries that exist."""
-    neighbours = torch.ones(size, size, dtype=dtype, device=device).tril(1).triu(-1)
-    return neighbours / neighbours.sum(1, keepdim=True)
-
-
-def pool(x: Float[Tensor, "*batch height width"]) -> Float[Tensor, "*batch height width"]:
-    """The space's 3x3 average pooling: stride 1, padding not counted, so border windows average fewer entries.
-
-    On a CPU it is two products with band matrices, since rows and columns average independently: forward and backward
-    took 4.0 ms where `avg_pool2d` took 12.9 (64x8x32x32, float32, one thread of an AMD EPYC, torch 2.13).
-    """
-    if x.device.type != "cpu":
-        return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
-    return band(x.shape[-2], x.dtype) @ (x @ band(x.shape[-1], x.dtype).T)
-
-
 def shares(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "height width"]:
     """1 / (number of entries of the 3x3 window) at each position; windows at the borders have fewer entries."""
     rows, columns = (torch.ones(n, n, dtype=dtype, device=device).tril(1).triu(-1).sum(1) for n in (height, width))
@@ -102,23 +84,25 @@ _SHARES: Final = lru_cache(maxsize=16)(shares)
 
 
 class Taps(torch.autograd.Function):
-    """`pool` as sums of shifted features, for channels-last features, which band products would have to transpose.
+    """`pool` as sums of shifted features, with a derivative written by hand.
 
-    Forward and backward took 1.1 ms where `avg_pool2d` took 4.4 and the band products 5.7 (64x8x32x32, channels last,
-    float32, one thread of an AMD EPYC, torch 2.13).
+    Forward and backward took 1.1 ms where `avg_pool2d` took 4.4 (64x8x32x32, channels last, float32, one thread of an
+    AMD EPYC, torch 2.13).
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, share: Float[Tensor, "height width"]) -> Tensor:
-        """The mean of each 3x3 window of `x`: the window's sum times `share`."""
+    def forward(ctx: Any, x: Tensor, share: Float[Tensor, "height width"], transposed: bool) -> Tensor:
+        """The mean of each 3x3 window of `x`: the window's sum times `share`; `transposed`: the sum of `x * share`."""
         ctx.save_for_backward(share)
-        return _window(x.to(share.dtype)).mul_(share).to(x.dtype)
+        ctx.transposed = transposed
+        sums = _window(x * share) if transposed else _window(x.to(share.dtype)).mul_(share)
+        return sums.to(x.dtype)
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:
-        """The gradient of `x`: the window sum of `slope * share`, as windows are symmetric."""
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None, None]:
+        """The gradient of `x`: as windows are symmetric, the same sums with `share` at their other end."""
         (share,) = ctx.saved_tensors
-        return _window(slope * share).to(slope.dtype), None
+        return Taps.apply(slope, share, not ctx.transposed), None, None  # type: ignore[no-untyped-call]
 
 
 def _window(x: Float[Tensor, "*batch height width"]) -> Float[Tensor, "*batch height width"]:
@@ -131,15 +115,15 @@ def _window(x: Float[Tensor, "*batch height width"]) -> Float[Tensor, "*batch he
     return x
 
 
-def pool_in_training(x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels height width"]:
-    """The result of `pool` for channels-last features; one kernel on a GPU, or part of a compiled kernel."""
+def pool(x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels height width"]:
+    """The space's 3x3 average pooling: stride 1, padding not counted, so border windows average fewer entries."""
     compiling = torch.compiler.is_compiling()
     if x.is_cuda and not compiling:
         return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
     height, width = x.shape[-2:]
     dtype = torch.promote_types(x.dtype, torch.float32)  # sums of nine in bfloat16 would lose half its bits
     share = (shares if compiling else _SHARES)(height, width, dtype, x.device)  # the compiler warns of caches
-    pooled: Tensor = Taps.apply(x, share)  # type: ignore[no-untyped-call]
+    pooled: Tensor = Taps.apply(x, share, False)  # type: ignore[no-untyped-call]
     return pooled
 
 

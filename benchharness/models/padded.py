@@ -16,9 +16,9 @@ from benchharness.models.layers import EPS, MOMENTUM, Fan
 from benchharness.models.supernet import MixedCell, NodeWeights
 
 
-def trained(cell: MixedCell, x: Tensor, weights: Sequence[NodeWeights]) -> Tensor:
-    """What `MixedCell.trained` gives, up to rounding."""
-    return cell.trained(x, weights, _sent)
+def forward(cell: MixedCell, x: Tensor, weights: Sequence[NodeWeights]) -> Tensor:
+    """What `MixedCell.forward` gives, up to rounding."""
+    return cell(x, weights, _sent)
 
 
 def _sent(cell: MixedCell, source: int, node: Tensor, own: NodeWeights) -> Iterable[Tensor]:

@@ -1,8 +1,8 @@
 """Logits of many candidates (edge weights or cells) on the same images, with shared work computed once.
 
-Each candidate's logits equal, bit for bit, those of `Supernet.forward` or, for a cell, of `Supernet.one_hot`. The edge
-weights that selections evaluate hold many zeros; operations of zero weight, and edges from which no path leads to the
-output, are not computed.
+Each candidate's logits are, up to rounding, those of `Supernet.forward` or, for a cell, of `Supernet.one_hot`, and the
+same whichever candidates are evaluated with it. The edge weights that selections evaluate hold many zeros; operations
+of zero weight, and edges from which no path leads to the output, are not computed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchharness.models.layers import Fan, pool
-from benchharness.models.supernet import LEAVING, MixedCell, Supernet
+from benchharness.models.supernet import LEAVING, MixedCell, Supernet, apart
 from benchharness.space import CONV1, CONV3, EDGES, NONE, POOL, SKIP, Arch, live_edges
 
 Candidate = Float[Tensor, "edges ops"] | Arch
@@ -25,12 +25,13 @@ def logits(
     net: Supernet, images: Float[Tensor, "batch 3 height width"], candidates: Sequence[Candidate]
 ) -> Iterator[Float[Tensor, "batch classes"]]:
     """Each candidate's logits in turn, for a `net` in evaluation mode."""
-    stem = net.begin(images)
+    stem = net.begin(images.contiguous(memory_format=torch.channels_last))
     for candidate in candidates:
         if isinstance(candidate, tuple):
             yield net.onward(stem, lambda cell, x, arch=candidate: cell.one_hot(x, arch))  # type: ignore[misc]
         elif net.partial > 1:
-            yield net.onward(stem, lambda cell, x, weights=candidate: cell(x, weights))  # type: ignore[misc]
+            weights = apart(candidate, stem.dtype)
+            yield net.onward(stem, lambda cell, x, weights=weights: cell(x, weights))  # type: ignore[misc]
         else:
             mixture = _Mixture(candidate)
             yield net.onward(stem, lambda cell, x, mixture=mixture: mixture.output(cell, x))  # type: ignore[misc]
@@ -58,8 +59,6 @@ class _Mixture:
             return x
         edges = [(edge, source) for edge, (target, source) in enumerate(EDGES) if target == number and self.live[edge]]
         sums = [nodes[source].along(edge) for edge, source in edges]
-        if len(sums) == 1 and number > 1:
-            return sums[0].clone(memory_format=torch.contiguous_format)  # a sum's layout: rounding depends on it
         return reduce(torch.add, sums) if sums else torch.zeros_like(x)
 
 
@@ -68,34 +67,31 @@ class _Node:
 
     def __init__(self, cell: MixedCell, number: int, features: Tensor, mixture: _Mixture) -> None:
         self.cell, self.number, self.features, self.mixture = cell, number, features, mixture
-        self.convolved: dict[int, Tensor] = {}
+        self.convolved: dict[int, tuple[Tensor, ...]] = {}
 
     def along(self, edge: int) -> Tensor:
-        """The features sent along `edge`: the weighted sum of its operations, added in the supernet's order."""
+        """The features sent along `edge`: the weighted sum of its operations."""
+        row, weights = self.mixture.rows[edge], self.mixture.weights[edge]
         total = None
-        for op in (CONV1, CONV3, SKIP, POOL):
-            weight = self.mixture.rows[edge][op]
-            if weight == 0:
-                continue
+        for op in (op for op in (CONV1, CONV3, SKIP, POOL) if row[op] != 0):
             if op in (CONV1, CONV3):
-                features_of_edge = self._convolution(op)[:, LEAVING[self.number].index(edge)]
-                total = features_of_edge if total is None else total + features_of_edge
+                features, weight = self._convolution(op)[LEAVING[self.number].index(edge)], None
             else:
-                features = self.features if op == SKIP else self._pooled
-                total = _plus(total, features, None if weight == 1 else self.mixture.weights[edge, op])
+                features, weight = self.features if op == SKIP else self._pooled, weights[op].to(self.features.dtype)
+            if total is None:
+                total = features if weight is None else features * weight
+            else:
+                total = total + features if weight is None else torch.addcmul(total, features, weight)
         assert total is not None
         return total
 
-    def _convolution(self, op: int) -> Tensor:
-        """The weighted convolutions of one kind on all edges that leave this node.
-
-        As wide as in the supernet, since the bits of a convolution depend on its width."""
+    def _convolution(self, op: int) -> tuple[Tensor, ...]:
+        """The weighted convolutions of one kind on all edges that leave this node."""
         if op not in self.convolved:
             fan = (self.cell.conv1 if op == CONV1 else self.cell.conv3)[self.number]
             assert isinstance(fan, Fan)
-            edges = LEAVING[self.number]
-            gains = torch.stack([self.mixture.weights[edge, op] for edge in edges])
-            self.convolved[op] = fan(self._active, gains).unflatten(1, (len(edges), -1))
+            gains = torch.stack([self.mixture.weights[edge, op] for edge in LEAVING[self.number]])
+            self.convolved[op] = fan(self._active, gains).split(self.cell.mixed, 1)
         return self.convolved[op]
 
     @cached_property
@@ -104,14 +100,4 @@ class _Node:
 
     @cached_property
     def _pooled(self) -> Tensor:
-        """The pooled features, in the supernet's memory layout, on which the rounding of products depends."""
-        if self.number != 1:
-            return pool(self.features)
-        return pool(self.features.unsqueeze(1).expand(-1, len(LEAVING[0]), -1, -1, -1).contiguous()[:, 0])
-
-
-def _plus(total: Tensor | None, features: Tensor, weight: Tensor | None) -> Tensor:
-    """`total` plus the weighted features, rounded as in `MixedCell`."""
-    if total is None:
-        return features if weight is None else features * weight
-    return total + features if weight is None else torch.addcmul(total, features, weight)
+        return pool(self.features)

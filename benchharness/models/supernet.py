@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchharness.models.layers import Fan, Skeleton, pool, pool_in_training
+from benchharness.models.layers import Fan, Skeleton, pool
 from benchharness.space import CONV1, CONV3, EDGES, NONE, OPS, POOL, SKIP, Arch
 
 LEAVING: Final = tuple(tuple(e for e, (_, source) in enumerate(EDGES) if source == node) for node in range(3))
@@ -27,7 +27,7 @@ _KERNEL: Final = {CONV1: 1, CONV3: 3}
 
 
 class NodeWeights(NamedTuple):
-    """The weights of the edges that leave one node, split up as a cell in training uses them."""
+    """The weights of the edges that leave one node, split up as a cell uses them."""
 
     conv1: Float[Tensor, " leaving"]
     conv3: Float[Tensor, " leaving"]
@@ -37,18 +37,14 @@ class NodeWeights(NamedTuple):
     """Each edge's sum of weights over its operations, by which bypassing channels may be scaled."""
 
 
-def leaving(node: int, weights: Float[Tensor, "edges ops"]) -> Float[Tensor, "leaving ops"]:
-    """The rows of the edges that leave `node`; slices, since an index list would be copied to the device every time."""
-    return torch.stack([weights[edge] for edge in LEAVING[node]])
-
-
 def apart(weights: Float[Tensor, "edges ops"], dtype: torch.dtype) -> tuple[NodeWeights, ...]:
     """The weights of the edges that leave nodes 0, 1 and 2; weights that scale features have the features' `dtype`.
 
     Split once for all cells, since on a GPU every small slice costs as much time as a layer. With another dtype,
     autocast would widen the features that they scale.
     """
-    sums, by_node = weights.sum(-1).to(dtype).unbind(), [leaving(node, weights).unbind(1) for node in range(3)]
+    sums = weights.sum(-1).to(dtype).unbind()
+    by_node = [torch.stack([weights[edge] for edge in edges]).unbind(1) for edges in LEAVING]  # no index list to copy
     return tuple(
         NodeWeights(
             weights_of_node[CONV1],
@@ -74,25 +70,10 @@ class MixedCell(nn.Module):
         self.conv1 = nn.ModuleList(Fan(self.mixed, len(edges), 1) for edges in LEAVING)
         self.conv3 = nn.ModuleList(Fan(self.mixed, len(edges), 3) for edges in LEAVING)
 
-    def forward(self, x: Tensor, weights: Float[Tensor, "edges ops"]) -> Tensor:
-        """Features of the output node, same shape as `x` (batch, channels, height, width)."""
-        past: list[Tensor] = []
-        inputs: dict[int, list[Tensor]] = {1: [], 2: [], 3: []}
-        gains = weights.sum(-1).unbind() if self.weighs_bypass else None
-        for source in range(3):
-            node = self._through(x, past)
-            spread = self._spread(source, node, leaving(source, weights).unbind(1))
-            for edge, edge_features in zip(LEAVING[source], spread.unbind(1), strict=True):
-                inputs[EDGES[edge][0]].append(edge_features)
-            x = self._joined(reduce(torch.add, inputs[source + 1]), past, gains)
-        return x
+    def forward(self, x: Tensor, weights: Sequence[NodeWeights], sent: "Sent | None" = None) -> Tensor:
+        """Features of the output node, same shape as `x` (batch, channels, height, width), laid out as `x` is.
 
-    def trained(self, x: Tensor, weights: Sequence[NodeWeights], sent: "Sent | None" = None) -> Tensor:
-        """The result of `forward` up to rounding, computed faster for training steps, channels-last throughout.
-
-        `sent` replaces the method of that name. The five-dimensional stacks of `forward` make autograd transpose every
-        gradient: forward and backward pass of a whole step took 1.45 times as long with them (C=8, N=1 and 3, one
-        thread of an AMD EPYC, torch 2.13).
+        `sent` replaces the method of that name.
         """
         past: list[Tensor] = []
         inputs: dict[int, list[Tensor]] = {1: [], 2: [], 3: []}
@@ -108,11 +89,11 @@ class MixedCell(nn.Module):
     def sent(
         self, source: int, node: Tensor, node_weights: NodeWeights, convolved: "Convolved | None" = None
     ) -> Iterable[Tensor]:
-        """What node `source` sends along each of its edges in training, from its features that are mixed.
+        """What node `source` sends along each of its edges, from its features that are mixed.
 
         `convolved` stands in for the method of that name.
         """
-        active, pooled = F.relu(node), pool_in_training(node)
+        active, pooled = F.relu(node), pool(node)
         convolutions = (convolved or MixedCell.convolved)(self, source, active, node_weights).split(self.mixed, 1)
         return [
             torch.addcmul(torch.addcmul(convolution, node, skip), pooled, pooling)
@@ -154,15 +135,6 @@ class MixedCell(nn.Module):
         tensors = {"weight": fan.convolution.weight, "mean": fan.norm.running_mean, "var": fan.norm.running_var}
         return {name: tensor.detach()[span] for name, tensor in tensors.items()}
 
-    def _spread(self, source: int, x: Tensor, columns: tuple[Tensor, ...]) -> Tensor:
-        """The features that node `source` sends along each of its edges: (batch, edges, channels, height, width)."""
-        active = F.relu(x)
-        outputs = self.conv1[source](active, columns[CONV1]) + self.conv3[source](active, columns[CONV3])
-        shape = (1, -1, 1, 1, 1)
-        outputs = outputs.unflatten(1, (len(LEAVING[source]), -1))
-        outputs = torch.addcmul(outputs, x.unsqueeze(1), columns[SKIP].view(shape))
-        return torch.addcmul(outputs, pool(x).unsqueeze(1), columns[POOL].view(shape))
-
     def _through(self, node: Tensor, past: list[Tensor]) -> Tensor:
         """The channels of `node` that pass through operations; bypassing channels, if any, are appended to `past`."""
         if self.partial == 1:
@@ -184,7 +156,7 @@ class MixedCell(nn.Module):
         if op == SKIP:
             return x
         if op == POOL:
-            return pool_in_training(x) if self.training else pool(x)
+            return pool(x)
         fan, place = self._fan(edge, op)
         return fan.one(F.relu(x), place)
 
@@ -197,7 +169,7 @@ class MixedCell(nn.Module):
 
 Sent = Callable[[MixedCell, int, Tensor, NodeWeights], Iterable[Tensor]]
 Convolved = Callable[[MixedCell, int, Tensor, NodeWeights], Tensor]
-Trained = Callable[[MixedCell, Tensor, Sequence[NodeWeights]], Tensor]
+Forward = Callable[[MixedCell, Tensor, Sequence[NodeWeights]], Tensor]
 
 
 class Supernet(Skeleton):
@@ -214,17 +186,16 @@ class Supernet(Skeleton):
     ) -> None:
         super().__init__(lambda width: MixedCell(width, partial, weighs_bypass), classes, channels, cells, last_affine)
         self.partial, self.weighs_bypass = partial, weighs_bypass
-        self.in_training: Trained | None = None
-        """Replaces `MixedCell.trained` in training mode, such as by its compiled version; None for no replacement."""
+        self.in_training: Forward | None = None
+        """Replaces `MixedCell.forward` in training mode, such as by its compiled version; None for no replacement."""
 
     def forward(
         self, images: Float[Tensor, "batch 3 height width"], weights: Float[Tensor, "edges ops"]
     ) -> Float[Tensor, "batch classes"]:
         """Logits with every cell's edges mixed by `weights`."""
-        if not self.training:
-            return self.through(images, lambda cell, x: cell(x, weights))
-        stem = self.begin(_channels_last(images))
-        run, node_weights = self.in_training or MixedCell.trained, apart(weights, stem.dtype)
+        stem = self.begin(self._laid_out(images))
+        node_weights = apart(weights, stem.dtype)
+        run = (self.in_training if self.training else None) or MixedCell.forward
         return self.onward(stem, lambda cell, x: run(cell, x, node_weights))  # type: ignore[arg-type]
 
     def one_hot(
@@ -238,9 +209,8 @@ class Supernet(Skeleton):
         A list gives one architecture per cell of the network. With `weights`, each operation is scaled by its weight,
         and the other operations' weights are added as numbers, so that they get a gradient without being computed.
         """
-        images = _channels_last(images) if self.training else images
         each = iter(cell) if isinstance(cell, list) else repeat(cell)
-        return self.through(images, lambda mixed, x: mixed.one_hot(x, next(each), weights))  # type: ignore[operator]
+        return self.through(self._laid_out(images), lambda mixed, x: mixed.one_hot(x, next(each), weights))  # type: ignore[operator]
 
     @contextmanager
     def holding_weights(self) -> Iterator[None]:
@@ -261,9 +231,15 @@ class Supernet(Skeleton):
         """The cells from input to output."""
         yield from (module for module in self.modules() if isinstance(module, MixedCell))
 
+    def _laid_out(self, images: Tensor) -> Tensor:
+        """`images` channels-last, except for evaluations with gradients, which the Hessian in alpha is made of.
 
-def _channels_last(images: Tensor) -> Tensor:
-    return images.contiguous(memory_format=torch.channels_last)
+        A row of it took 1.4 times as long with channels-last images (C=8, N=1, 64 images, one thread of an Intel Xeon,
+        torch 2.13, 12 rows each); evaluations without gradients took 0.9 of the time.
+        """
+        if torch.is_grad_enabled() and not self.training:
+            return images
+        return images.contiguous(memory_format=torch.channels_last)
 
 
 def widen(net: Supernet, trained_by: torch.optim.Optimizer, wider: Supernet, optimizer: torch.optim.Optimizer) -> None:

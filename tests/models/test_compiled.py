@@ -16,7 +16,7 @@ from benchharness.errors import UserError
 from benchharness.io import files
 from benchharness.models import compiled as compiling
 from benchharness.models import padded
-from benchharness.models.supernet import MixedCell, Supernet, Trained, apart
+from benchharness.models.supernet import Forward, MixedCell, Supernet, apart
 from benchharness.runs import reproduce
 from benchharness.runs.options import RunOptions
 from benchharness.runs.worker import execute
@@ -66,7 +66,7 @@ def outputs_and_slopes(net: Supernet, kind: str, count: int = BATCH) -> list[Ten
 
 
 def test_evaluations_and_batches_of_other_sizes_are_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    def never(train_epochs: Trained) -> None:
+    def never(forward: Forward) -> None:
         raise AssertionError("compiled")
 
     monkeypatch.setattr(compiling, "_compiled", never)
@@ -97,8 +97,8 @@ def test_where_weights_are_held_their_gradients_are_left_out_and_asked_for_again
 
 
 @needs_compiler
-@pytest.mark.parametrize("uncompiled", [MixedCell.trained, pytest.param(padded.trained, marks=pytest.mark.slow)])
-def test_a_cell_really_compiles(uncompiled: Trained) -> None:
+@pytest.mark.parametrize("uncompiled", [MixedCell.forward, pytest.param(padded.forward, marks=pytest.mark.slow)])
+def test_a_cell_really_compiles(uncompiled: Forward) -> None:
     torch.manual_seed(0)
     net, reference = Supernet(10, 2, 1), Supernet(10, 2, 1)
     reference.load_state_dict(net.state_dict())
@@ -106,7 +106,7 @@ def test_a_cell_really_compiles(uncompiled: Trained) -> None:
     x = torch.randn(4, 2, 6, 6).contiguous(memory_format=torch.channels_last)
     weights, before = weights_of("softmax").float(), compiling.seconds()
     results = []
-    for y_of, cell in zip((compiling.Compiled(4, uncompiled), MixedCell.trained), cells, strict=True):
+    for y_of, cell in zip((compiling.Compiled(4, uncompiled), MixedCell.forward), cells, strict=True):
         y = y_of(cell, x, apart(weights, x.dtype))
         (y * torch.linspace(-1, 1, y.numel()).view_as(y)).sum().backward()
         results.append([y, *(weight.grad for weight in cell.parameters())])

@@ -134,7 +134,7 @@ def test_compiled_cells_may_be_padded(monkeypatch: pytest.MonkeyPatch) -> None:
     nets = [twins()[0] for _ in range(2)]
     formulations.attach(nets[0], "padded", batch=6)
     torch.testing.assert_close(*(outputs_and_slopes(net, "softmax") for net in nets), **NEAR)
-    assert set(attached) == {padded.trained}
+    assert set(attached) == {padded.forward}
 
 
 @pytest.fixture

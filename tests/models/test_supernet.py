@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchharness.models import formulations
-from benchharness.models.layers import Norm, pool, pool_in_training
+from benchharness.models.layers import Norm, pool
 from benchharness.models.supernet import MixedCell, Supernet
 from benchharness.space import EDGES, from_code
 from tests.support.plain import one_hot, pairs, twins, weights_of
@@ -102,40 +102,33 @@ def test_training_one_cell_leaves_other_operations_alone() -> None:
     assert all(torch.equal(cell.operation(*pair)["mean"], mean) for pair, mean in before.items())
 
 
-@pytest.mark.parametrize("size", [(8, 8), (5, 7), (1, 1)])
-def test_pool_is_average_pooling_without_counting_the_border(size: tuple[int, int]) -> None:
-    x = torch.randn(2, 3, *size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    expected = F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
-    torch.testing.assert_close(pool(x), expected)
-
-
 def test_operations_without_weights_hold_none() -> None:
     assert MixedCell(4).operation(0, 1) == {}
     assert Norm(3, affine=False).weight is None
 
 
 @pytest.mark.parametrize("size", [(8, 8), (5, 7), (2, 1), (1, 1)])
-def test_pooling_in_training_is_the_same_with_both_derivatives(size: tuple[int, int]) -> None:
+def test_pool_is_average_pooling_without_counting_the_border(size: tuple[int, int]) -> None:
     x = torch.randn(2, 4, *size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    for layout in (x, x.contiguous(memory_format=torch.channels_last).requires_grad_(), x[:, :2]):
+        expected = F.avg_pool2d(layout, 3, stride=1, padding=1, count_include_pad=False)
+        torch.testing.assert_close(pool(layout), expected)
     x = x.contiguous(memory_format=torch.channels_last).requires_grad_()
-    torch.testing.assert_close(pool_in_training(x), pool(x))
-    assert torch.autograd.gradcheck(pool_in_training, x)
-    assert torch.autograd.gradgradcheck(pool_in_training, x)
-    half = x[:, :2]
-    torch.testing.assert_close(pool_in_training(half), pool(half))
+    assert torch.autograd.gradcheck(pool, x)
+    assert torch.autograd.gradgradcheck(pool, x)
 
 
 @pytest.mark.parametrize("options", [{}, {"partial": 2}, {"partial": 2, "weighs_bypass": True}], ids=str)
-def test_a_training_step_agrees_with_the_cells_of_evaluation(options: dict[str, Any]) -> None:
-    torch.manual_seed(0)
-    net, labels = Supernet(10, 4, 2, **options).double(), torch.arange(6)
-    found = []
-    for logits_of in (net, lambda x, weights: net.through(x, lambda cell, y: cell(y, weights))):
+def test_second_derivatives_agree_with_the_plain_twin(options: dict[str, Any]) -> None:
+    net, plain = twins(**options)
+    derivatives = []
+    for module, stem in ((net, net.stem), (plain, plain.stem[0])):
         weights = weights_of("unnormalised").requires_grad_()
-        loss = F.cross_entropy(logits_of(images(), weights), labels)
+        loss = F.cross_entropy(module(images(), weights), torch.arange(6))
         (slopes,) = torch.autograd.grad(loss, weights, create_graph=True)
-        found.append([loss, slopes, *torch.autograd.grad(slopes[2].sum(), [weights, *net.parameters()])])
-    torch.testing.assert_close(*found, rtol=1e-9, atol=1e-9)
+        inputs = [weights, stem.weight, module.classifier.weight]
+        derivatives.append([loss, slopes, *torch.autograd.grad(slopes[2].sum(), inputs)])
+    torch.testing.assert_close(*derivatives, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("partial", [1, 2])

@@ -41,25 +41,25 @@ def operation(name: str, channels: int) -> nn.Module:
 
 
 class MixedEdge(nn.Module):
-    def __init__(self, channels: int, partial: int) -> None:
+    def __init__(self, channels: int, partial: int, weighs_bypass: bool = False) -> None:
         super().__init__()
-        self.partial = partial
+        self.partial, self.weighs_bypass = partial, weighs_bypass
         self.mixed = channels // partial
         self.ops = nn.ModuleList(operation(name, self.mixed) for name in OPS)
 
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
         through, bypass = x[:, : self.mixed], x[:, self.mixed :]
         total = sum(weight * op(through) for weight, op in zip(weights, self.ops, strict=True))
-        outputs = torch.cat([total, bypass], dim=1)
+        outputs = torch.cat([total, bypass * weights.sum() if self.weighs_bypass else bypass], dim=1)
         batch, channels, height, width = outputs.shape
         interleaved = outputs.reshape(batch, self.partial, channels // self.partial, height, width).transpose(1, 2)
         return interleaved.reshape(batch, channels, height, width)
 
 
 class PlainCell(nn.Module):
-    def __init__(self, channels: int, partial: int) -> None:
+    def __init__(self, channels: int, partial: int, weighs_bypass: bool = False) -> None:
         super().__init__()
-        self.edges = nn.ModuleList(MixedEdge(channels, partial) for _ in EDGES)
+        self.edges = nn.ModuleList(MixedEdge(channels, partial, weighs_bypass) for _ in EDGES)
 
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
         nodes = [x]
@@ -85,11 +85,13 @@ class PlainResidual(nn.Module):
 
 
 class PlainSupernet(nn.Module):
-    def __init__(self, classes: int, channels: int, cells: int, partial: int = 1) -> None:
+    def __init__(self, classes: int, channels: int, cells: int, partial: int = 1, weighs_bypass: bool = False) -> None:
         super().__init__()
         widths = (channels, 2 * channels, 4 * channels)
         self.stem = nn.Sequential(nn.Conv2d(3, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
-        self.stages = nn.ModuleList(nn.ModuleList(PlainCell(width, partial) for _ in range(cells)) for width in widths)
+        self.stages = nn.ModuleList(
+            nn.ModuleList(PlainCell(width, partial, weighs_bypass) for _ in range(cells)) for width in widths
+        )
         self.blocks = nn.ModuleList([PlainResidual(widths[0], widths[1]), PlainResidual(widths[1], widths[2])])
         self.last = nn.Sequential(nn.BatchNorm2d(widths[2]), nn.ReLU())
         self.classifier = nn.Linear(widths[2], classes)
@@ -135,11 +137,13 @@ def _norms(ours: nn.Module, theirs: nn.Module) -> list[tuple[Tensor, Tensor]]:
     return [(getattr(ours, name), getattr(theirs, name)) for name in ("weight", "bias", "running_mean", "running_var")]
 
 
-def twins(classes: int = 10, channels: int = 4, cells: int = 2, partial: int = 1) -> tuple[Supernet, PlainSupernet]:
+def twins(
+    classes: int = 10, channels: int = 4, cells: int = 2, partial: int = 1, weighs_bypass: bool = False
+) -> tuple[Supernet, PlainSupernet]:
     """A shared-work supernet and its plain twin with the same float64 weights and non-trivial statistics."""
     torch.manual_seed(0)
-    net = Supernet(classes, channels, cells, partial).double()
-    reference = PlainSupernet(classes, channels, cells, partial).double()
+    net = Supernet(classes, channels, cells, partial, weighs_bypass).double()
+    reference = PlainSupernet(classes, channels, cells, partial, weighs_bypass).double()
     with torch.no_grad():
         for ours, theirs in pairs(net, reference):
             if not isinstance(theirs, nn.Parameter):
