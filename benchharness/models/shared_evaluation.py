@@ -25,7 +25,7 @@ def logits(
     net: Supernet, images: Float[Tensor, "batch 3 height width"], candidates: Sequence[Candidate]
 ) -> Iterator[Float[Tensor, "batch classes"]]:
     """Each candidate's logits in turn, for a `net` in evaluation mode."""
-    stem = net.begin(images.contiguous(memory_format=torch.channels_last))
+    stem = net.begin(images)
     for candidate in candidates:
         if isinstance(candidate, tuple):
             yield net.onward(stem, lambda cell, x, arch=candidate: cell.one_hot(x, arch))  # type: ignore[misc]

@@ -189,11 +189,21 @@ class Supernet(Skeleton):
         self.in_training: Forward | None = None
         """Replaces `MixedCell.forward` in training mode, such as by its compiled version; None for no replacement."""
 
+    def begin(self, images: Float[Tensor, "batch 3 height width"]) -> Tensor:
+        """The stem's features, channels-last except for evaluations with gradients, as for the Hessian in alpha.
+
+        A row of it took 1.4 times as long with channels-last images (C=8, N=1, 64 images, one thread of an Intel Xeon,
+        torch 2.13, 12 rows each); evaluations without gradients took 0.9 of the time.
+        """
+        if torch.is_grad_enabled() and not self.training:
+            return super().begin(images)
+        return super().begin(images.contiguous(memory_format=torch.channels_last))
+
     def forward(
         self, images: Float[Tensor, "batch 3 height width"], weights: Float[Tensor, "edges ops"]
     ) -> Float[Tensor, "batch classes"]:
         """Logits with every cell's edges mixed by `weights`."""
-        stem = self.begin(self._laid_out(images))
+        stem = self.begin(images)
         node_weights = apart(weights, stem.dtype)
         run = (self.in_training if self.training else None) or MixedCell.forward
         return self.onward(stem, lambda cell, x: run(cell, x, node_weights))  # type: ignore[arg-type]
@@ -210,7 +220,7 @@ class Supernet(Skeleton):
         and the other operations' weights are added as numbers, so that they get a gradient without being computed.
         """
         each = iter(cell) if isinstance(cell, list) else repeat(cell)
-        return self.through(self._laid_out(images), lambda mixed, x: mixed.one_hot(x, next(each), weights))  # type: ignore[operator]
+        return self.through(images, lambda mixed, x: mixed.one_hot(x, next(each), weights))  # type: ignore[operator]
 
     @contextmanager
     def holding_weights(self) -> Iterator[None]:
@@ -230,16 +240,6 @@ class Supernet(Skeleton):
     def mixed_cells(self) -> Iterator[MixedCell]:
         """The cells from input to output."""
         yield from (module for module in self.modules() if isinstance(module, MixedCell))
-
-    def _laid_out(self, images: Tensor) -> Tensor:
-        """`images` channels-last, except for evaluations with gradients, which the Hessian in alpha is made of.
-
-        A row of it took 1.4 times as long with channels-last images (C=8, N=1, 64 images, one thread of an Intel Xeon,
-        torch 2.13, 12 rows each); evaluations without gradients took 0.9 of the time.
-        """
-        if torch.is_grad_enabled() and not self.training:
-            return images
-        return images.contiguous(memory_format=torch.channels_last)
 
 
 def widen(net: Supernet, trained_by: torch.optim.Optimizer, wider: Supernet, optimizer: torch.optim.Optimizer) -> None:
