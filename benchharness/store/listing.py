@@ -17,6 +17,11 @@ DEPTH: Final = 8
 """Number of folder levels that are searched; more than any results folder has."""
 
 
+def place(spec: RunSpec, run_id: str) -> tuple[str, str, str]:
+    """Names of the folders from a suite's folder to that of the run with this spec and id."""
+    return spec.dataset, spec.label, f"seed-{spec.seed:03d}-{run_id}"
+
+
 def run_folders(root: Path) -> list[str]:
     """Every folder at or under `root` that is named like a run or holds a spec: sorted paths relative to `root`.
 
@@ -58,14 +63,12 @@ def misplaced(root: Path, runs: Mapping[str, tuple[str, RunSpec]]) -> dict[str, 
     places_by_id: dict[str, list[tuple[str, ...]]] = {}
     above = root.absolute().parts
     path_parts = {run_path: (*above, *filter(None, run_path.split("/"))) for run_path in runs}
-    names = {run_path: f"seed-{spec.seed:03d}-{run_id}" for run_path, (run_id, spec) in runs.items()}
-    is_misplaced = {
-        run_path: path_parts[run_path][-3:] != (spec.dataset, spec.label, names[run_path])
-        for run_path, (_, spec) in runs.items()
-    }
+    places = {run_path: place(spec, run_id) for run_path, (run_id, spec) in runs.items()}
+    is_misplaced = {run_path: path_parts[run_path][-3:] != places[run_path] for run_path in runs}
     for run_path in sorted(runs, key=lambda run_path: (is_misplaced[run_path], len(path_parts[run_path]), run_path)):
         run_id, own_parts = runs[run_path][0], path_parts[run_path]
-        if own_parts[-1] != names[run_path] and (root / run_path).resolve().name != names[run_path]:
+        name = places[run_path][-1]
+        if own_parts[-1] != name and (root / run_path).resolve().name != name:
             reasons[run_path] = f"its spec.json belongs to run {run_id}, but the folder is not named after that run"
             continue
         twins = places_by_id.setdefault(run_id, [])

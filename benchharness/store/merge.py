@@ -10,7 +10,7 @@ from benchharness.errors import UserError
 from benchharness.io import files, ground_truth
 from benchharness.records import RunRecord, RunSpec, Status
 from benchharness.store.differences import differences
-from benchharness.store.listing import run_folders
+from benchharness.store.listing import place, run_folders
 from benchharness.store.lock import alive
 from benchharness.store.run_folder import not_counted, read_record, read_spec, status
 from benchharness.store.schemas import Line
@@ -107,7 +107,7 @@ class _Source:
 
     def _take(self, folder: Path, spec: RunSpec, record: RunRecord | None) -> None:
         suite = folder.resolve().parts[-4]
-        relative = Path(suite, spec.dataset, spec.label, f"seed-{spec.seed:03d}-{spec.run_id}")
+        relative = Path(suite, *place(spec, spec.run_id))
         target = self.out / relative
         if alive(target):
             self.merged.left.append(f"{folder}: somebody is working on {target}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchharness.io.files import check_folder
 from benchharness.records import RunSpec, Status
+from benchharness.store.listing import place
 from benchharness.store.run_folder import Run, claimed, status
 
 
@@ -28,7 +29,7 @@ class Store:
 
     def folder(self, spec: RunSpec) -> Path:
         """The folder of the run, whether or not it exists."""
-        return self.path / spec.dataset / spec.label / f"seed-{spec.seed:03d}-{spec.run_id}"
+        return self.path.joinpath(*place(spec, spec.run_id))
 
     def status(self, spec: RunSpec) -> Status:
         """Status of the run; raises `UserError` if another version wrote it."""
