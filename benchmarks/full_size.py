@@ -1,16 +1,18 @@
-"""The first epochs of our full-size DARTS beside a published search: `python benchmarks/full_size.py RUN ... LOGS`.
+"""Searches by our DARTS beside a published search of the full size: `python benchmarks/full_size.py RUN ... LOGS`.
 
-RUN is the folder of a run made by `run --protocol drnas --methods darts --epochs-now E`, finished or not. LOGS holds
-`asquaredm_epochs.csv` (accuracies, argmax cells) and `asquaredm_softmax_alphas.csv` (edge weights, four digits) of one
-first-order search of 100 epochs with DARTS-PT's code on CIFAR-10. Prints tables in Markdown: accuracies and argmax
-cells epoch by epoch, and every edge's weights after the last epoch that all have, less uniform's, in units of 0.0001.
+RUN is the folder of a run by DARTS, finished or not, such as `run --protocol drnas --methods darts --epochs-now E`
+makes. LOGS holds `asquaredm_epochs.csv` (accuracies, argmax cells) and `asquaredm_softmax_alphas.csv` (edge weights,
+four digits) of one first-order search of 100 epochs with DARTS-PT's code on CIFAR-10. Prints tables in Markdown:
+accuracies and argmax cells epoch by epoch; every edge's weights after the last epoch that all have, less uniform's, in
+units of 0.0001; and how far each of our searches leans the same way, at its own last epoch.
 """
 
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,6 +25,10 @@ from benchharness import space, stats
 
 SEARCH = "darts-first-order-pt_seed0_100ep+projection"
 UNIFORM = 1 / len(space.OPS)
+SETTINGS = ("channels", "images", "epochs", "learning_rate_min", "alpha_learning_rate")
+"""The settings in which short searches differ from the full size."""
+REFERENCE = 10
+"""Epochs after which the published weights are taken to tell where searches lean: five edges have a decided lead."""
 
 
 class Trace(NamedTuple):
@@ -32,6 +38,7 @@ class Trace(NamedTuple):
     epochs: pd.DataFrame
     """Train and validation accuracy in percent and the argmax cell, a row an epoch."""
     weights: Float[np.ndarray, "epochs edges ops"]
+    settings: Mapping[str, Any] = {}
 
 
 def main() -> None:
@@ -42,7 +49,7 @@ def main() -> None:
     args = parser.parse_args()
     traces = [published(args.logs), *map(ours, args.runs)]
     epochs = min(len(trace.epochs) for trace in traces)
-    print("\n".join([*by_epoch(traces, epochs), "", *by_edge(traces, epochs)]))
+    print("\n".join([*by_epoch(traces, epochs), "", *by_edge(traces, epochs), "", *by_lean(*traces)]))
 
 
 def published(logs: Path) -> Trace:
@@ -57,10 +64,15 @@ def published(logs: Path) -> Trace:
 def ours(run: Path) -> Trace:
     """The run in the folder `run`, as far as it has come."""
     epochs = pd.DataFrame([json.loads(line) for line in (run / "trace.jsonl").read_text().splitlines()])
-    state = torch.load(run / "checkpoint.pt", weights_only=True)["state"]
     frame = epochs[["train_accuracy_pct", "valid_accuracy_pct", "arch"]].set_axis(["train", "valid", "arch"], axis=1)
-    seed = json.loads((run / "spec.json").read_text())["seed"]
-    return Trace(f"seed {seed}", frame, torch.stack(state["history"]["expected"]).numpy())
+    spec = json.loads((run / "spec.json").read_text())
+    if (run / "trace.npz").exists():
+        with np.load(run / "trace.npz") as arrays:
+            weights = arrays["expected"]
+    else:
+        state = torch.load(run / "checkpoint.pt", weights_only=True)["state"]
+        weights = torch.stack(state["history"]["expected"]).numpy()
+    return Trace(f"seed {spec['seed']}", frame, weights, spec["protocol"])
 
 
 def by_epoch(traces: list[Trace], epochs: int) -> list[str]:
@@ -89,6 +101,27 @@ def by_edge(traces: list[Trace], epochs: int) -> list[str]:
         for trace in traces:
             shifts = 1e4 * (trace.weights[epochs - 1, edge] - UNIFORM)
             rows.append(f"| {target}<-{source} | {trace.name} | " + " | ".join(f"{s:+.0f}" for s in shifts) + " |")
+    return rows
+
+
+def by_lean(reference: Trace, *traces: Trace) -> list[str]:
+    """How far each search leans as the published one does after `REFERENCE` epochs, and whether it decided."""
+    columns = ["search", *SETTINGS, "epoch", "train (%)", "skip leads on", "mean lead", "correlation", "verdict"]
+    rows = ["| " + " | ".join(columns) + " |", "| --- " * len(columns) + "|"]
+    published = reference.weights[min(REFERENCE, len(reference.weights)) - 1].ravel()
+    for trace in traces:
+        weights, figures = trace.weights[-1], stats.decision(trace.weights)
+        cells = [
+            trace.name,
+            *(f"{trace.settings[name]:g}" for name in SETTINGS),
+            len(trace.weights),
+            f"{trace.epochs['train'].iloc[-1]:.1f}",
+            f"{int((weights.argmax(-1) == space.SKIP).sum())} of 6 edges",
+            f"{figures.lead.mean():.3f}",
+            f"{np.corrcoef(weights.ravel(), published)[0, 1]:.2f}",
+            f"{figures.verdict} (p={figures.search_p:.3f})",
+        ]
+        rows.append("| " + " | ".join(map(str, cells)) + " |")
     return rows
 
 

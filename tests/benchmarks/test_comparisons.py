@@ -68,7 +68,8 @@ def write_run(folder: Path, seed: int, weights: np.ndarray) -> Path:
         for epoch, arch in enumerate(weights.argmax(-1).tolist())
     ]
     (folder / "trace.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (folder / "spec.json").write_text(json.dumps({"seed": seed}))
+    settings = {"channels": 8, "images": 0, "epochs": 3, "learning_rate_min": 0.001, "alpha_learning_rate": 3e-4}
+    (folder / "spec.json").write_text(json.dumps({"seed": seed, "protocol": settings}))
     torch.save({"state": {"history": {"expected": list(torch.tensor(weights))}}}, folder / "checkpoint.pt")
     return folder
 
@@ -111,7 +112,19 @@ def test_a_full_size_search_stands_beside_the_published_one(
     ]
     assert "| 2 | seed 7 | 31.0 | 21.0 |" in out[5]
     assert "| 5 of 6 edges |" in out[5]
-    assert out[-2:] == [
+    assert out[-6:-3] == [
         "| 3<-2 | published | -100 | +400 | -100 | -100 | -100 |",
         "| 3<-2 | seed 7 | -100 | +100 | +0 | +500 | -500 |",
+        "",
     ]
+    lean = np.corrcoef(weights[-1].ravel(), np.tile([0.19, 0.24, 0.19, 0.19, 0.19], 6))[0, 1]
+    assert out[-1].startswith(
+        f"| seed 7 | 8 | 0 | 3 | 0.001 | 0.0003 | 3 | 32.0 | 0 of 6 edges | 0.008 | {lean:.2f} | "
+    )
+
+
+def test_a_finished_search_is_read_from_its_trace(tmp_path: Path) -> None:
+    weights = np.random.default_rng(0).dirichlet(np.ones(5), (4, 6))
+    folder = write_run(tmp_path / "run", 7, np.full((4, 6, 5), 0.2))
+    np.savez(folder / "trace.npz", expected=weights)
+    assert np.array_equal(script("full_size").ours(folder).weights, weights)
