@@ -27,6 +27,11 @@ def test_the_papers_protocol_reaches_what_it_is_compared_with():
     assert cannot_show(plan(images=0, epochs=5, alpha_learning_rate=3e-4))
 
 
+@pytest.mark.parametrize("name", ["cpu", "cpu-deep"])
+def test_the_protocols_for_cpus_move_alpha(name):
+    assert cannot_show(make_plan(parse_methods("darts,drnas"), range(6), "cifar10", protocol(name))) == []
+
+
 def test_methods_that_do_not_read_alpha_are_not_warned_of():
     assert cannot_show(plan("rsps,darts-pt-fixed", alpha_learning_rate=3e-4)) == []
 
