@@ -107,8 +107,8 @@ PROTOCOLS: Final = {
         ranking=100,
         ranking_batches=2,
     ),
-    # As deep as the papers' supernets, half as wide, the weights' rate constant as in the first epochs of their schedule:
-    # leans to skip connections as full-size searches do.
+    # As deep as the papers' supernets and half as wide, with the constant rate of weights of the first epochs of their
+    # schedule. It leans to skip connections as full-size searches do.
     "cpu-deep": SearchConfig(
         name="cpu-deep",
         epochs=10,
