@@ -108,7 +108,7 @@ PROTOCOLS: Final = {
         ranking_batches=2,
     ),
     # As deep as the papers' supernets and half as wide, with the constant rate of weights of the first epochs of their
-    # schedule. It leans to skip connections as full-size searches do.
+    # schedule. It leans to skip connections as full-size searches do. `ranking_batches` acts only if `ranking` is set.
     "cpu-deep": SearchConfig(
         name="cpu-deep",
         epochs=10,

@@ -22,6 +22,7 @@ from jaxtyping import Float
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchharness import space, stats
+from benchharness.store.run_folder import read_arrays
 
 SEARCH = "darts-first-order-pt_seed0_100ep+projection"
 UNIFORM = 1 / len(space.OPS)
@@ -66,10 +67,8 @@ def ours(run: Path) -> Trace:
     epochs = pd.DataFrame([json.loads(line) for line in (run / "trace.jsonl").read_text().splitlines()])
     frame = epochs[["train_accuracy_pct", "valid_accuracy_pct", "arch"]].set_axis(["train", "valid", "arch"], axis=1)
     spec = json.loads((run / "spec.json").read_text())
-    if (run / "trace.npz").exists():
-        with np.load(run / "trace.npz") as arrays:
-            weights = arrays["expected"]
-    else:
+    weights = read_arrays(run).get("expected")
+    if weights is None:
         state = torch.load(run / "checkpoint.pt", weights_only=True)["state"]
         weights = torch.stack(state["history"]["expected"]).numpy()
     return Trace(f"seed {spec['seed']}", frame, weights, spec["protocol"])
@@ -84,12 +83,11 @@ def by_epoch(traces: list[Trace], epochs: int) -> list[str]:
     for epoch in range(epochs):
         for trace in traces:
             line, weights = trace.epochs.iloc[epoch], trace.weights[epoch]
-            skips = int((weights.argmax(-1) == space.SKIP).sum())
             entropy = float(stats.entropy(weights))
             cell = line["arch"].replace("|", "\\|")
             rows.append(
                 f"| {epoch + 1} | {trace.name} | {line['train']:.1f} | {line['valid']:.1f} | {entropy:.4f} "
-                f"| {skips} of 6 edges | {cell} |"
+                f"| {skip_leads(weights)} | {cell} |"
             )
     return rows
 
@@ -116,13 +114,18 @@ def by_lean(reference: Trace, *traces: Trace) -> list[str]:
             *(f"{trace.settings[name]:g}" for name in SETTINGS),
             len(trace.weights),
             f"{trace.epochs['train'].iloc[-1]:.1f}",
-            f"{int((weights.argmax(-1) == space.SKIP).sum())} of 6 edges",
+            skip_leads(weights),
             f"{figures.lead.mean():.3f}",
             f"{np.corrcoef(weights.ravel(), published)[0, 1]:.2f}",
             f"{figures.verdict} (p={figures.search_p:.3f})",
         ]
         rows.append("| " + " | ".join(map(str, cells)) + " |")
     return rows
+
+
+def skip_leads(weights: Float[np.ndarray, "edges ops"]) -> str:
+    """On how many edges the skip connection has the largest weight."""
+    return f"{int((weights.argmax(-1) == space.SKIP).sum())} of {len(weights)} edges"
 
 
 if __name__ == "__main__":
