@@ -3,18 +3,18 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from benchharness.analysis.planned import CONTROL, planned_pairs
 from benchharness.config import SearchConfig
 from benchharness.data.kinds import KNOWN
+from benchharness.records import named_apart
 from benchharness.runs.plan import Job
-from benchharness.stats import smallest_p
+from benchharness.stats import seeds_needed, smallest_p
 
 REACH: Final = 1.0
 """Smallest product of alpha's learning rate and number of steps with which a search can decide.
 
 Adam moves an alpha by at most about its learning rate per step. The papers' 100 epochs of CIFAR-10 have 11.7; a public
 full-size search had a lead of 0.02 on most edges after seven epochs, which is 0.8."""
-PAIRED_SEEDS: Final = 6
-"""Fewest seeds with which a paired sign-flip test can reach 5 %; with five the smallest p is 1/16."""
 _PAPERS: Final = 11.7
 
 
@@ -51,10 +51,18 @@ def _train_images(job: Job) -> int:
 
 def _few_seeds(plan: Iterable[Job]) -> list[str]:
     specs = [spec for job in plan for spec in job.specs]
-    seeds = len({spec.seed for spec in specs})
-    if len({spec.method for spec in specs}) < 2 or seeds >= PAIRED_SEEDS:
+    seeds, methods = len({spec.seed for spec in specs}), sorted(set(named_apart(specs)))
+    tests = len(planned_pairs(methods))
+    if not tests or seeds >= seeds_needed(tests):
         return []
+    smallest, for_a_pair, for_all = smallest_p(seeds), seeds_needed(1), seeds_needed(tests)
+    if seeds < for_a_pair:
+        return [
+            f"{seeds} seed{'s' * (seeds != 1)} cannot show that one method beats another: the smallest p of a paired "
+            f"test is {smallest:.3g}; {for_a_pair} seeds can reach 5 %, 10 are usual"
+        ]
+    family = f"the {tests} comparisons with {CONTROL}" if CONTROL in methods else f"{tests} comparisons"
     return [
-        f"{seeds} seed{'s' * (seeds != 1)} cannot show that one method beats another: the smallest p of a paired test "
-        f"is {smallest_p(seeds):.3g}; {PAIRED_SEEDS} seeds can reach 5 %, 10 are usual"
+        f"with {seeds} seeds none of {family} can be significant at 5 % after Holm's correction: the smallest p of a "
+        f"paired test is {smallest:.3g}; it takes {for_all} seeds"
     ]

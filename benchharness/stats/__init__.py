@@ -37,7 +37,7 @@ from benchharness.stats.decision import (
 from benchharness.stats.interval import Interval, Summary, bootstrap, bootstrap_means, iqm, mean_interval, summarise
 from benchharness.stats.likeness import Likeness, likeness
 from benchharness.stats.pareto import excess, front
-from benchharness.stats.significance import effect_size, holm, permutation_p, smallest_p, wilcoxon_p
+from benchharness.stats.significance import effect_size, holm, permutation_p, seeds_needed, smallest_p, wilcoxon_p
 from benchharness.stats.truth import Reduce, cell_scores, conditional_truth, edge_truth, parameter_counts
 
 __all__ = [
@@ -81,6 +81,7 @@ __all__ = [
     "profile",
     "random_percentile_p",
     "relative_improvement",
+    "seeds_needed",
     "skip_margin",
     "smallest_p",
     "sparse",

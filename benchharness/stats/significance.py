@@ -1,6 +1,7 @@
 """Tests between methods, paired by seed, chosen before any result was seen."""
 
 from collections.abc import Callable
+from itertools import count
 
 import numpy as np
 from jaxtyping import Float, Integer
@@ -63,6 +64,11 @@ def wilcoxon_p(differences: Float[np.ndarray, "runs"]) -> float:
 def smallest_p(n: int) -> float:
     """The smallest two-sided p that a sign-flip or signed-rank test of `n` pairs can give: 2 of 2^n patterns."""
     return min(1.0, 2.0 ** (1 - n))
+
+
+def seeds_needed(tests: int, level: float = 0.05) -> int:
+    """The fewest seeds with which one of `tests` comparisons can be below `level` after Holm's correction."""
+    return next(n for n in count(1) if smallest_p(n) * tests < level)
 
 
 def holm(p_values: Float[np.ndarray, "tests"]) -> Float[np.ndarray, "tests"]:

@@ -59,8 +59,21 @@ def test_comparisons(report_path: Path, tests_by_method: dict[str, dict[int, flo
         assert float(row["improvement"]) == pytest.approx(statistics.mean(wins))
 
 
-def test_holms_correction(report_path: Path) -> None:
-    comparisons = sorted(rows(report_path / "tables/comparisons.csv"), key=lambda row: float(row["permutation_p"]))
+def test_planned_comparisons_are_those_with_darts(
+    report_path: Path, tests_by_method: dict[str, dict[int, float]]
+) -> None:
+    every = {frozenset((row["a"], row["b"])): row for row in rows(report_path / "tables/comparisons.csv")}
+    planned = rows(report_path / "tables/planned.csv")
+    assert [row["b"] for row in planned] == ["darts"] * (len(tests_by_method) - 1)
+    for row in planned:
+        assert row["permutation_p"] == every[frozenset((row["a"], "darts"))]["permutation_p"]
+        means = [statistics.mean(tests_by_method[name].values()) for name in (row["a"], "darts")]
+        assert float(row["difference"]) == pytest.approx(means[0] - means[1])
+
+
+@pytest.mark.parametrize("name", ["comparisons", "planned"])
+def test_holms_correction(report_path: Path, name: str) -> None:
+    comparisons = sorted(rows(report_path / f"tables/{name}.csv"), key=lambda row: float(row["permutation_p"]))
     adjusted = 0.0
     for index, row in enumerate(comparisons):
         adjusted = max(adjusted, min(1.0, (len(comparisons) - index) * float(row["permutation_p"])))

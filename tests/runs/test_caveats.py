@@ -45,3 +45,17 @@ def test_seeds_too_few_for_a_test_are_told(seeds, p):
 
 def test_one_method_alone_needs_no_test():
     assert cannot_show(plan("darts", range(2))) == []
+
+
+@pytest.mark.parametrize(
+    ("methods", "seeds", "family", "needed"),
+    [
+        ("darts,snas,drnas,ostr", 6, "the 3 comparisons with darts", 7),
+        ("snas,drnas,gdas,random", 7, "6 comparisons", 8),
+    ],
+)
+def test_seeds_that_reach_five_percent_in_no_comparison_of_many_are_told(methods, seeds, family, needed):
+    (sentence,) = cannot_show(plan(methods, range(seeds)))
+    assert f"none of {family} can be significant" in sentence
+    assert f"it takes {needed} seeds" in sentence
+    assert cannot_show(plan(methods, range(needed))) == []

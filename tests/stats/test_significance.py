@@ -64,6 +64,14 @@ def test_few_seeds_cannot_reach_five_percent() -> None:
     assert stats.smallest_p(1) == stats.smallest_p(0) == 1
 
 
+def test_the_fewest_seeds_are_those_of_the_first_step_of_holms_correction() -> None:
+    for tests in (1, 3, 10, 55):
+        needed = stats.seeds_needed(tests)
+        all_win = [np.array([stats.smallest_p(n)] + [1.0] * (tests - 1)) for n in (needed - 1, needed)]
+        assert stats.holm(all_win[0])[0] >= 0.05 > stats.holm(all_win[1])[0]
+    assert stats.seeds_needed(1) == 6
+
+
 def test_holm_steps_down_and_leaves_missing_tests_out() -> None:
     assert stats.holm(np.array([0.01, 0.04, 0.03])) == pytest.approx([0.03, 0.06, 0.06])
     assert stats.holm(np.array([0.01, np.nan, 0.04])) == pytest.approx([0.02, np.nan, 0.04], nan_ok=True)

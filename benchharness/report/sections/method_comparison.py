@@ -91,7 +91,7 @@ def verdict(pair: Contest, difference: stats.Interval, holm: float, tests: int) 
     figures = f"{value:+.2f} points{interval_text} {over}, {p_clause(holm)} after Holm's correction"
     if holm < LEVEL:
         return f"{a} finds {'better' if value > 0 else 'worse'} cells than {b}: {figures}."
-    needed = next(count for count in range(1, 65) if stats.smallest_p(count) * tests < LEVEL)
+    needed = stats.seeds_needed(tests, LEVEL)
     few = f" With so few seeds none could be: it takes {needed} or more." if n < needed else ""
     return f"No difference between {a} and {b} is shown: {figures}.{few}"
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from benchharness import plots, stats
 from benchharness.analysis.experiment import Evidence
+from benchharness.analysis.planned import CONTROL, planned_pairs
 from benchharness.plots.style import figure_of
 from benchharness.report.blocks import Block, FigureBlock, TableBlock
 from benchharness.report.formatting import count_of, number, p_value, spans
@@ -23,6 +24,10 @@ FEW: Final = 10
 SEED: Final = 0
 """Seed of the generators of all intervals and permutations of a report."""
 _SUMMARY: Final = ("mean", "mean_low", "mean_high", "std", "median", "iqm", "iqm_low", "iqm_high", "low", "high")
+_PAIRED_TESTS: Final = (
+    "paired by seed: sign-flip permutation test of the mean difference (the one that Holm corrects, {}) and Wilcoxon "
+    "signed-rank test, two-sided, fixed beforehand. d: Cohen's d of the paired differences."
+)
 _PAIRED: Final = (
     *("difference", "low", "high", "permutation_p", "wilcoxon_p", "effect"),
     *("improvement", "improvement_low", "improvement_high"),
@@ -34,8 +39,10 @@ def detail(evidence: Evidence) -> list[Block]:
     scores = evidence.scores()
     if scores.isna().to_numpy().all():
         return []
-    ranked, tests = ranking(scores), comparisons(scores)
+    ranked, tests, planned = ranking(scores), comparisons(scores), planned_comparisons(scores)
     blocks: list[Block] = [_ranking_grid(evidence, ranked)]
+    if len(planned) < len(tests):
+        blocks.append(_planned_grid(evidence, planned))
     return [*blocks, *([_test_grid(evidence, tests)] if len(tests) else []), *_pictures(evidence, scores)]
 
 
@@ -61,12 +68,21 @@ def interval_is_told(row: Mapping[Any, Any] | pd.Series) -> bool:
 
 def comparisons(scores: pd.DataFrame) -> pd.DataFrame:
     """`paired_tests` of every pair of methods, the better mean first."""
-    best_first = scores.mean().dropna().sort_index().sort_values(ascending=False, kind="stable").index
-    return paired_tests(scores, combinations(map(str, best_first), 2))
+    return paired_tests(scores, combinations(_best_first(scores), 2))
+
+
+def planned_comparisons(scores: pd.DataFrame) -> pd.DataFrame:
+    """`paired_tests` of the planned pairs (`analysis.planned`), the better mean first."""
+    return paired_tests(scores, planned_pairs(_best_first(scores)))
+
+
+def _best_first(scores: pd.DataFrame) -> list[str]:
+    means = scores.mean().dropna().sort_index().sort_values(ascending=False, kind="stable")
+    return [str(name) for name in means.index]
 
 
 def paired_tests(scores: pd.DataFrame, pairs: Iterable[tuple[str, str]]) -> pd.DataFrame:
-    """One row per pair `a`, `b` of columns of `scores`: `stats.Paired`, and `holm` over all pairs."""
+    """One row per pair `a`, `b` of columns of `scores`: `stats.Paired`, and `holm` over all of `pairs`."""
     rows = []
     for a, b in pairs:
         paired = stats.pair(scores[a].to_numpy(), scores[b].to_numpy(), np.random.default_rng(SEED))
@@ -138,6 +154,15 @@ def tests_in_words(comparisons_table: pd.DataFrame, first: str, second: str, bet
     )
 
 
+def _planned_grid(evidence: Evidence, planned: pd.DataFrame) -> TableBlock:
+    note = (
+        f"Planned comparisons: every method with {CONTROL}, {_PAIRED_TESTS.format('over these rows')} P(better): "
+        f"probability that a run of the method beats one of {CONTROL}, ties half."
+    )
+    grid = tests_in_words(planned, "a", "b", "P(better) [95 %]")
+    return TableBlock(f"planned{evidence.slug}", f"Against {CONTROL}, {evidence.name}", planned, grid, note)
+
+
 def _test_grid(evidence: Evidence, comparisons_table: pd.DataFrame) -> TableBlock:
     rows_shown = (
         comparisons_table
@@ -147,11 +172,8 @@ def _test_grid(evidence: Evidence, comparisons_table: pd.DataFrame) -> TableBloc
         ]
     )
     grid = tests_in_words(rows_shown, "a", "b", "P(a better) [95 %]")
-    note = (
-        "Paired by seed; tests fixed beforehand: sign-flip permutation test of the mean difference (the one that Holm "
-        "corrects, over all pairs) and Wilcoxon signed-rank test, two-sided. d: Cohen's d of the paired differences. "
-        "P(a better): probability that a run of a beats one of b, ties half."
-    )
+    tests = _PAIRED_TESTS.format("over all pairs")
+    note = f"All pairs, {tests} P(a better): probability that a run of a beats one of b, ties half."
     if len(rows_shown) < len(comparisons_table):
         scope = "those with the leader and those significant after Holm's correction"
         note += f" Of {len(comparisons_table)} comparisons {scope} are shown here, and all are in the CSV file."

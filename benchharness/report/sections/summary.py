@@ -12,6 +12,7 @@ from benchharness.analysis import decisions
 from benchharness.analysis.decisions import undecided
 from benchharness.analysis.experiment import Evidence
 from benchharness.analysis.lookup import by_code
+from benchharness.analysis.planned import CONTROL
 from benchharness.plots.style import figure_of
 from benchharness.report.blocks import Answers, Block, FigureBlock, Pair, TableBlock, Text, folded
 from benchharness.report.formatting import count_of, few, number, p_clause, span
@@ -24,6 +25,7 @@ from benchharness.report.sections.ranking import (
     detail,
     interval_is_told,
     no_ranking,
+    planned_comparisons,
     ranking,
     unknown_cells,
 )
@@ -44,17 +46,19 @@ def summary(evidence: Evidence) -> list[Block]:
     scores = evidence.scores()
     if scores.isna().to_numpy().all():
         return [Text(no_ranking(evidence))]
-    ranked, tests, random_tests = ranking(scores), comparisons(scores), against_random(evidence)
+    ranked, random_tests = ranking(scores), against_random(evidence)
+    planned, tests = planned_comparisons(scores), comparisons(scores)
     fallen, decision_verdicts = verdicts(evidence.runs, evidence.curves), decisions.verdicts(evidence.decisions)
     decided = dict(zip(decision_verdicts["method"], decision_verdicts["verdict"], strict=True))
     answers = {
         "Did the searches decide?": decided_sentence(evidence.decisions),
-        "Which method is better?": better_sentence(ranked, tests) + unknown_cells(evidence),
+        "Which method is better?": better_sentence(ranked, planned, tests) + unknown_cells(evidence),
         "Which beat a random cell?": random_sentence(random_tests),
         "Did DARTS collapse?": collapse_sentence(fallen),
         "Did operation strength rescue it?": rescue_sentence(evidence, fallen),
     }
-    return [Answers(answers), Pair(_picture(evidence, scores), _grid(evidence, ranked, random_tests, fallen, decided))]
+    grid = _grid(evidence, ranked, planned, random_tests, fallen, decided)
+    return [Answers(answers), Pair(_picture(evidence, scores), grid)]
 
 
 def decided_sentence(decision_verdicts: pd.DataFrame) -> str:
@@ -80,23 +84,56 @@ def decided_sentence(decision_verdicts: pd.DataFrame) -> str:
     )
 
 
-def better_sentence(ranked: pd.DataFrame, tests: pd.DataFrame) -> str:
-    """Sentence on which methods are better, by how much and at which p; a method leads only if tests say so."""
+def better_sentence(ranked: pd.DataFrame, planned: pd.DataFrame, tests: pd.DataFrame) -> str:
+    """Sentence on which methods are better, by how much and at which p.
+
+    From the `planned` comparisons; where those are with a control, also from `tests` of all pairs, if any of the others
+    is significant. A method leads only if tests say so.
+    """
     best = ranked.iloc[0]
     highest = f"{best['method']} has the highest mean, {_mean(best)}"
     if tests.empty:
         return f"{highest}; it is the only method here whose cells the table holds."
-    clear = tests[tests["holm"] < LEVEL]
-    of = f"{count_of(len(tests), 'paired comparison')}"
+    if len(planned) == len(tests):
+        return _all_pairs(ranked, tests) or f"No difference is shown: {_none_significant(tests)}. {highest}."
+    others = tests[(tests["a"] != CONTROL) & (tests["b"] != CONTROL)]
+    among = _all_pairs(ranked, tests) if (others["holm"] < LEVEL).any() else f"{highest}."
+    return f"{_with_control(planned)} {among}"
+
+
+def _with_control(planned: pd.DataFrame) -> str:
+    """Sentence on which methods are better or worse than the control."""
+    clear = planned[planned["holm"] < LEVEL]
+    sides = {"better": clear[clear["difference"] > 0], "worse": clear[clear["difference"] < 0]}
     if clear.empty:
-        n = int(tests["n"].max())
-        none_could = (
-            f", and none could be: {count_of(n, 'shared seed')} give {p_clause(stats.smallest_p(n))} at best"
-            if stats.smallest_p(n) * len(tests) >= LEVEL
-            else ""
-        )
-        none = f"of {of} none is significant at 5 % after Holm's correction{none_could}"
-        return f"No difference is shown: {none}. {highest}."
+        return f"None is shown to be better than {CONTROL}: {_none_significant(planned)}."
+    clauses = [f"{side} than {CONTROL}: {_by_how_much(won)}" for side, won in sides.items() if len(won)]
+    none = "" if len(sides["better"]) else f"None is shown to be better than {CONTROL}; "
+    of = f"{len(clear)} of {count_of(len(planned), 'comparison')} with {CONTROL}"
+    verb = "is" if len(clear) == 1 else "are"
+    sentence = f"{none}{'; '.join(clauses)}. {of} {verb} significant at 5 % after Holm's correction."
+    return sentence[0].upper() + sentence[1:]
+
+
+def _none_significant(tests: pd.DataFrame) -> str:
+    """That no test is significant, and whether one could have been."""
+    n = int(tests["n"].max())
+    none_could = (
+        f", and none could be: {count_of(n, 'shared seed')} give {p_clause(stats.smallest_p(n))} at best, and it takes "
+        f"{stats.seeds_needed(len(tests), LEVEL)}"
+        if stats.smallest_p(n) * len(tests) >= LEVEL
+        else ""
+    )
+    of, smallest = count_of(len(tests), "paired comparison"), p_clause(float(tests["holm"].min()))
+    return f"of {of} none is significant at 5 % after Holm's correction (smallest {smallest}){none_could}"
+
+
+def _all_pairs(ranked: pd.DataFrame, tests: pd.DataFrame) -> str:
+    """Sentence on the significant ones of all pairs, and whether one method leads; empty if none is."""
+    best = ranked.iloc[0]
+    clear = tests[tests["holm"] < LEVEL]
+    if clear.empty:
+        return ""
     wins = clear.groupby("a", sort=False)
     lead = wins.get_group(best["method"]) if best["method"] in wins.groups else clear.iloc[:0]
     if len(lead) == len(ranked) - 1:
@@ -104,11 +141,27 @@ def better_sentence(ranked: pd.DataFrame, tests: pd.DataFrame) -> str:
         others = [name for name in wins.groups if name != best["method"]]
     else:
         beaten_count = len(ranked) - 1 - len(lead)
-        lead_sentence = f"No method leads: {highest}, and no test sets it apart from {count_of(beaten_count, 'other')}"
+        lead_sentence = (
+            f"No method leads: {best['method']} has the highest mean, {_mean(best)}, and no test sets it apart from "
+            f"{count_of(beaten_count, 'other')}"
+        )
         others = list(wins.groups)
     rest = "; ".join(f"{name} beats {_wins(wins.get_group(name))}" for name in others[:WINNERS])
-    significant = f"{len(clear)} of {of} are significant at 5 % after Holm's correction"
+    significant = (
+        f"{len(clear)} of {count_of(len(tests), 'paired comparison')} are significant at 5 % after Holm's correction"
+    )
     return f"{lead_sentence}{'; ' * bool(rest)}{rest}. {significant}."
+
+
+def _by_how_much(won: pd.DataFrame) -> str:
+    """The methods `a` of `won`, each with its difference and p."""
+    return few(
+        [
+            f"{row['a']} by {number(abs(row['difference']))} points ({p_clause(row['holm'])})"
+            for row in won.to_dict("records")
+        ],
+        NAMED,
+    )
 
 
 def _wins(won: pd.DataFrame) -> str:
@@ -237,6 +290,7 @@ def _picture(evidence: Evidence, scores: pd.DataFrame) -> FigureBlock:
 def _grid(
     evidence: Evidence,
     ranked: pd.DataFrame,
+    planned: pd.DataFrame,
     random_tests: pd.DataFrame,
     fallen: pd.DataFrame,
     decided: Mapping[str, str],
@@ -248,7 +302,13 @@ def _grid(
         on="method",
         how="left",
     )
-    data = data.merge(fallen[["method", "collapsed"]], on="method", how="left")
+    to_control = planned.loc[planned["b"] == CONTROL, ["a", "difference", "n", "permutation_p", "holm"]]
+    to_control = to_control.set_axis(
+        ["method", *(f"control_{name}" for name in to_control.columns[1:])], axis="columns"
+    )
+    data = data.merge(to_control, on="method", how="left").merge(
+        fallen[["method", "collapsed"]], on="method", how="left"
+    )
     data["searches"] = data["method"].map(decided).fillna("")
     reach = "95 % interval or range" if ranked.apply(interval_is_told, axis=1).any() else "range"
     grid = pd.DataFrame(
@@ -257,15 +317,23 @@ def _grid(
             "seeds": data["n"].astype(str),
             "test (%)": data["mean"].map(number),
             reach: [_reach(row) for row in data.to_dict("records")],
-            "vs random": [_gain(row) for row in data.to_dict("records")],
+            f"vs {CONTROL}": _points(data["control_difference"], data["control_holm"]),
+            "vs random": _points(data["gain"], data["random_holm"]),
             "percentile": data["percentile"].map(partial(number, digits=0)),
             "collapsed": [_count(row) for row in data.to_dict("records")],
             "decided": data["searches"].replace("", "–"),
         }
     )
+    if to_control.empty:
+        grid = grid.drop(columns=f"vs {CONTROL}")
     grid = _with_references(evidence, grid, data["mean"], reach)
-    note = (
-        f"Mean test accuracy on {evidence.dataset} after {count_of(evidence.epochs, 'epoch')} of the cells derived. "
+    note = f"Mean test accuracy on {evidence.dataset} after {count_of(evidence.epochs, 'epoch')} of the cells derived. "
+    if len(to_control):
+        note += (
+            f"Vs {CONTROL}: points over {CONTROL} on the seeds that both have; * significant (5 %, paired permutation "
+            "test, Holm). "
+        )
+    note += (
         "Vs random: points over a random cell; * where random cells would hardly do so (5 %, exact test of the "
         "percentiles, Holm). Percentile: cells of the table that are no better. Collapsed: seeds with four skips or "
         f"more.{sample_sentence(evidence.table)}"
@@ -291,8 +359,12 @@ def _reach(row: Mapping[Any, Any]) -> str:
     return span(stats.Interval(row["mean"], row["mean_low"], row["mean_high"], 0)).partition(" ")[2]
 
 
-def _gain(row: Mapping[Any, Any]) -> str:
-    return "–" if np.isnan(row["gain"]) else f"{row['gain']:+.2f}" + "*" * bool(row["random_holm"] < LEVEL)
+def _points(differences: pd.Series, p_values: pd.Series) -> list[str]:
+    """Differences in points with their sign, a star where the corrected p is significant; a dash for a missing one."""
+    return [
+        "–" if np.isnan(value) else f"{value:+.2f}" + "*" * bool(p < LEVEL)
+        for value, p in zip(differences, p_values, strict=True)
+    ]
 
 
 def _count(row: Mapping[Any, Any]) -> str:

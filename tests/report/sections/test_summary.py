@@ -10,7 +10,7 @@ import pytest
 from benchharness import report, stats
 from benchharness.report.blocks import Answers, Pair
 from benchharness.report.sections import summary
-from benchharness.report.sections.ranking import interval_is_told, ranking
+from benchharness.report.sections.ranking import interval_is_told, planned_comparisons, ranking
 from benchharness.table import Table
 from tests.support import report_folder
 
@@ -22,7 +22,7 @@ QUESTIONS = [
 
 
 def better(scores: pd.DataFrame) -> str:
-    return summary.better_sentence(report.ranking(scores), report.comparisons(scores))
+    return summary.better_sentence(report.ranking(scores), planned_comparisons(scores), report.comparisons(scores))
 
 
 def answers(results: Path, table: Table | None) -> dict[str, str]:
@@ -33,9 +33,9 @@ def answers(results: Path, table: Table | None) -> dict[str, str]:
 
 def test_three_seeds_can_never_be_significant_and_the_answer_says_so() -> None:
     assert better(THREE) == (
-        "No difference is shown: of 1 paired comparison none is significant at 5 % after Holm's correction, and none "
-        "could be: 3 shared seeds give p=0.250 at best. good has the highest mean, 93.77 % (93.50 to 94.00 over 3 "
-        "seeds)."
+        "No difference is shown: of 1 paired comparison none is significant at 5 % after Holm's correction (smallest "
+        "p=0.250), and none could be: 3 shared seeds give p=0.250 at best, and it takes 6. good has the highest "
+        "mean, 93.77 % (93.50 to 94.00 over 3 seeds)."
     )
 
 
@@ -51,6 +51,51 @@ def test_a_method_leads_only_where_tests_say_so() -> None:
     without_ties = better(scores.assign(same=good - 0.5))
     assert without_ties.startswith("good leads (")
     assert "it beats same by 0.50 points (p=0.006) and bad by 1.00 points (p=0.006)" in without_ties
+
+
+def many(rng: np.random.Generator) -> pd.DataFrame:
+    """Ten seeds of `darts` and nine methods as good as it."""
+    return pd.DataFrame({name: rng.normal(90, 1, 10) for name in ("darts", *map(str, range(9)))})
+
+
+def test_with_darts_among_many_methods_a_better_one_can_be_shown() -> None:
+    """Among 55 pairs ten seeds could show nothing: their smallest p is 0.002."""
+    scores = many(np.random.default_rng(0)).assign(mine=lambda frame: frame["darts"] + np.linspace(1, 2, 10))
+    assert stats.smallest_p(10) * len(report.comparisons(scores)) > 0.05
+    assert better(scores).startswith(
+        "Better than darts: mine by 1.50 points (p=0.020). 1 of 10 comparisons with darts is significant at 5 % after "
+        "Holm's correction. mine has the highest mean, "
+    )
+
+
+def test_a_worse_method_is_told_as_such() -> None:
+    scores = many(np.random.default_rng(0)).assign(mine=lambda frame: frame["darts"] - np.linspace(1, 2, 10))
+    assert better(scores).startswith(
+        "None is shown to be better than darts; worse than darts: mine by 1.50 points (p=0.020). 1 of 10 comparisons "
+    )
+
+
+def test_of_equal_methods_none_is_shown_to_be_better_than_darts() -> None:
+    sentence = better(many(np.random.default_rng(0)))
+    assert sentence.startswith("None is shown to be better than darts: of 9 paired comparisons none is significant")
+    assert "could be" not in sentence, "ten seeds would do"
+
+
+def test_all_pairs_speak_where_others_than_darts_differ() -> None:
+    rng = np.random.default_rng(0)
+    scores = pd.DataFrame({"darts": rng.normal(90, 1, 13)}).assign(
+        good=lambda frame: frame["darts"] + rng.normal(3, 0.1, 13), bad=lambda frame: frame["darts"] - 1
+    )
+    sentence = better(scores)
+    assert "2 of 2 comparisons with darts are significant" in sentence
+    assert "good leads (" in sentence
+
+
+def test_the_ranking_holds_differences_from_darts(evidence: report.Evidence) -> None:
+    (pair,) = [block for block in summary.summary(evidence) if isinstance(block, Pair)]
+    rows, scores = pair.grid.shown.set_index("method"), evidence.scores()
+    assert rows.loc["ostr", "vs darts"] == f"{(scores['ostr'] - scores['darts']).mean():+.2f}"
+    assert set(rows.loc[["darts", "optimum", "a random cell"], "vs darts"]) == {"–"}
 
 
 def test_equal_methods_with_enough_seeds_are_not_excused() -> None:
