@@ -52,7 +52,7 @@ def build(
     The folder also has `report.html`, a single file with everything; `figures/` in these `formats`; `tables/` as CSV
     and LaTeX; and the list of these files. An earlier report there is replaced as a whole. The same results and table
     give the same bytes. Raises `UserError` if `results` is not a folder or holds no run, and if `out` holds files that
-    no report wrote.
+    no report wrote, or a report with the accuracies of cells where `tables` has none for this one.
     """
     out, results = path_of(out), path_of(results)
     check_place(out)

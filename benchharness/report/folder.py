@@ -66,11 +66,11 @@ def check_place(out: Path) -> None:
 def foreign(folder: Path) -> list[str]:
     """Relative paths of the files under `folder` that are not on its list with their digest; none without a folder."""
     while True:
-        identity, known_digests = _identity(folder), _listed(folder)
+        identity, known_digests = _identity(folder), listed(folder)
         foreign_names = [name for name, path in _files(folder) if known_digests.get(name) != _digest(path)]
         if (identity, known_digests) == (
             _identity(folder),
-            _listed(folder),
+            listed(folder),
         ):  # otherwise a report was swapped in meanwhile
             return foreign_names if identity else []
 
@@ -90,7 +90,7 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
         links = [name for name in folders if Path(root, name).is_symlink()]
         for name in sorted([*names, *links]):
             path = Path(root, name)
-            if name not in _LITTER and not (path == folder / LIST and _listed(folder)):
+            if name not in _LITTER and not (path == folder / LIST and listed(folder)):
                 yield path.relative_to(folder).as_posix(), path
 
 
@@ -117,8 +117,8 @@ def _list(folder: Path) -> None:
     (folder / LIST).write_text(json.dumps({"written by": _WRITER, "files": files}, indent=1) + "\n", encoding="utf-8")
 
 
-def _listed(folder: Path) -> dict[str, str]:
-    """Files and digests in the list of `folder`; empty if there is no list of ours."""
+def listed(folder: Path) -> dict[str, str]:
+    """Files of the report in `folder` and their digests, from its list; empty if there is no list of ours."""
     try:
         listing = json.loads((folder / LIST).read_bytes())
         return dict(listing["files"]) if listing["written by"] == _WRITER else {}

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from benchharness.errors import UserError
+from benchharness.io.files import readable
 from benchharness.plots.style import FORMATS, save_figure, styled
 from benchharness.report.blocks import Block, FigureBlock, Folded, Report, TableBlock, flat, with_integers
-from benchharness.report.folder import swapped
+from benchharness.report.folder import listed, swapped
 from benchharness.report.latex import environment, latex
 
 ROWS: Final = 100
@@ -21,11 +23,22 @@ _BLANK: Final = re.compile(r"\n{3,}")
 def write_report(report: Report, out: Path, formats: Sequence[str] = FORMATS) -> Path:
     """Write the whole report into the folder `out`, or nothing; returns the path of the Markdown. See `swapped`.
 
-    Every figure is written in each of the `formats`; the pages need png or svg among them.
+    Every figure is written in each of the `formats`; the pages need png or svg among them. Raises `UserError` also if
+    `out` holds a report that ranks methods by the accuracies of their cells and `report` does not, for want of a table.
     """
+    _check_ranking_stays(report, out)
     with swapped(out) as new_folder:
         _write(report, new_folder, formats)
     return out / "report.md"
+
+
+def _check_ranking_stays(report: Report, out: Path) -> None:
+    ranks = any(isinstance(block, TableBlock) and block.name.startswith("ranking") for block in _blocks(report))
+    if not ranks and any(name.startswith("tables/ranking") for name in listed(out)):
+        raise UserError(
+            f"the report in {readable(out)!r} has the accuracies of cells, which cannot be looked up here now; it is "
+            "left as it is: `benchharness data import PATH` installs a table, or name another folder"
+        )
 
 
 def _write(report: Report, out: Path, formats: Sequence[str]) -> None:

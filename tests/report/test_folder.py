@@ -62,6 +62,19 @@ def test_a_report_replaces_an_earlier_one_in_whole(tmp_path: Path) -> None:
     assert names_in(tmp_path) == {"paper"}, "nothing is left beside it"
 
 
+def test_a_report_without_a_table_leaves_one_with_accuracies(tmp_path: Path) -> None:
+    """As where `report` is given in a clone, which has reports but no table."""
+    out, data = tmp_path / "paper", pd.DataFrame({"method": ["darts"]})
+    ranked = Report("suite", "one", [Section("Answer", [TableBlock("ranking-birds", "Ranking", data, data)])])
+    write_report(ranked, out)
+    before = contents(out)
+    with pytest.raises(UserError, match=r"paper' has the accuracies of cells, .*installs a table, or name another"):
+        write_report(report(), out)
+    assert contents(out) == before
+    assert names_in(tmp_path) == {"paper"}
+    write_report(ranked, out)
+
+
 @pytest.mark.parametrize(
     "name", ["notes.txt", "figures/mine.svg", "tables/old.csv", "report.md", "deep/er/x.bin", LIST, ".hidden"]
 )
