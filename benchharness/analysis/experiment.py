@@ -1,6 +1,6 @@
 """Collects what a report is made from: all runs and their look-ups, read once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -125,6 +125,11 @@ def _evidence(name: str, runs: pd.DataFrame, tables: Tables, several: bool) -> E
         ranking=supernet_ranking(done_runs, tables, arrays),
         decisions=decisions(done_runs, arrays),
     )
+
+
+def lacks_table(settings: Iterable[Evidence]) -> bool:
+    """Whether runs of one of `settings` have derived cells that no table is installed for."""
+    return any(len(evidence.long) and evidence.table is None for evidence in settings)
 
 
 def changes(spec: Mapping[str, Any]) -> dict[str, Any]:

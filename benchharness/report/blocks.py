@@ -89,6 +89,8 @@ class Report(NamedTuple):
     title: str
     standing: str
     sections: list[Section]
+    lacks_table: bool = False
+    """Whether there are cells whose accuracies no installed table could give."""
 
 
 def flat(blocks: Iterable[Block]) -> Iterator[Block]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchharness import store
-from benchharness.analysis.experiment import Evidence, gather_runs
+from benchharness.analysis.experiment import Evidence, gather_runs, lacks_table
 from benchharness.errors import UserError
 from benchharness.io.files import path_of, readable
 from benchharness.plots.style import FORMATS
@@ -74,4 +74,5 @@ def compose(results: Path, tables: Tables, runs: pd.DataFrame | None = None) -> 
     sections[-1].blocks.extend(method(runs, [evidence.table for evidence in settings]))
     sections.append(Section("Missing or failed", missing(runs)))
     filled_sections = [section for section in sections if section.blocks] if settings else sections[-1:]
-    return Report(title(readable(results.resolve().name), runs), status_sentence(runs), filled_sections)
+    heading = title(readable(results.resolve().name), runs)
+    return Report(heading, status_sentence(runs), filled_sections, lacks_table(settings))

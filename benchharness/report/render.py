@@ -34,7 +34,7 @@ def write_report(report: Report, out: Path, formats: Sequence[str] = FORMATS) ->
 
 def _check_ranking_stays(report: Report, out: Path) -> None:
     ranks = any(isinstance(block, TableBlock) and block.name.startswith("ranking") for block in _blocks(report))
-    if not ranks and any(name.startswith("tables/ranking") for name in listed(out)):
+    if report.lacks_table and not ranks and any(name.startswith("tables/ranking") for name in listed(out)):
         raise UserError(
             f"the report in {readable(out)!r} has the accuracies of cells, which cannot be looked up here now; it is "
             "left as it is: `benchharness data import PATH` installs a table, or name another folder"

@@ -85,6 +85,7 @@ def test_the_same_results_give_the_same_bytes(report_path: Path, suite: Path, ta
 
 def test_without_a_table_the_report_has_what_needs_none(suite: Path) -> None:
     page = report.compose(suite, None)
+    assert page.lacks_table
     assert {"collapse", "taus", "costs", "cells", "parameter-free"} <= set(names(page))
     assert not {"ranking", "accuracy", "degeneration", "distribution"} & set(figure_names(page))
     first = page.sections[0].blocks[0]
@@ -137,6 +138,8 @@ def test_a_folder_where_nothing_finished_yet(tmp_path: Path, table: Table) -> No
     report_folder.add(tmp_path / "s", report_folder.spec("darts", 0), None)
     page = report.compose(tmp_path / "s", table)
     assert page.standing.startswith("This folder is unfinished: 0 of 1 run finished, 1 stale.")
+    assert not page.lacks_table
+    assert not report.compose(tmp_path / "s", None).lacks_table, "there is no cell to look up"
     assert set(figure_names(page)) == {"degeneration", "parameter-free", "entropy"}
 
 

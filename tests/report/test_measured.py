@@ -49,7 +49,7 @@ def text(pet_suite: Path, pets: Table, tmp_path_factory: pytest.TempPathFactory)
 
 def test_the_markdown_prints_no_missing_number_as_one(text: str) -> None:
     assert not MISSING.findall(text)
-    assert not re.search(r"[|\[ ]None[|\] ,]", text.replace("None could have been", ""))
+    assert not re.search(r"[|\[ ]None[|\] ,]", text)
     assert "cifar100" not in text
     assert "imagenet16" not in text
     assert "200 epochs" not in text

@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchharness import stats, store
 from benchharness.analysis.decisions import warning
-from benchharness.analysis.experiment import Evidence, gather_runs
+from benchharness.analysis.experiment import Evidence, gather_runs, lacks_table
 from benchharness.errors import UserError
 from benchharness.io.files import readable
 from benchharness.report.blocks import Block, Bullets, Report, Section, TableBlock
@@ -140,7 +140,8 @@ def _write(
         Section(name, [block for setting_evidence in settings for block in part(setting_evidence)])
         for name, part in blocks_by_title.items()
     ]
-    write_report(Report(title, status_sentence(runs), [*sections, Section("Missing or failed", missing(runs))]), out)
+    sections.append(Section("Missing or failed", missing(runs)))
+    write_report(Report(title, status_sentence(runs), sections, lacks_table(settings)), out)
     return sentences
 
 

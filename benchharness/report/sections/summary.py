@@ -106,9 +106,9 @@ def _with_control(planned: pd.DataFrame) -> str:
     clear = planned[planned["holm"] < LEVEL]
     sides = {"better": clear[clear["difference"] > 0], "worse": clear[clear["difference"] < 0]}
     if clear.empty:
-        return f"None is shown to be better than {CONTROL}: {_none_significant(planned)}."
+        return f"No method is shown to be better than {CONTROL}: {_none_significant(planned)}."
     clauses = [f"{side} than {CONTROL}: {_by_how_much(won)}" for side, won in sides.items() if len(won)]
-    none = "" if len(sides["better"]) else f"None is shown to be better than {CONTROL}; "
+    none = "" if len(sides["better"]) else f"No method is shown to be better than {CONTROL}; "
     of = f"{len(clear)} of {count_of(len(planned), 'comparison')} with {CONTROL}"
     verb = "is" if len(clear) == 1 else "are"
     sentence = f"{none}{'; '.join(clauses)}. {of} {verb} significant at 5 % after Holm's correction."

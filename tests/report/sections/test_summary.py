@@ -71,13 +71,15 @@ def test_with_darts_among_many_methods_a_better_one_can_be_shown() -> None:
 def test_a_worse_method_is_told_as_such() -> None:
     scores = many(np.random.default_rng(0)).assign(mine=lambda frame: frame["darts"] - np.linspace(1, 2, 10))
     assert better(scores).startswith(
-        "None is shown to be better than darts; worse than darts: mine by 1.50 points (p=0.020). 1 of 10 comparisons "
+        "No method is shown to be better than darts; worse than darts: mine by 1.50 points (p=0.020). 1 of 10 "
     )
 
 
 def test_of_equal_methods_none_is_shown_to_be_better_than_darts() -> None:
     sentence = better(many(np.random.default_rng(0)))
-    assert sentence.startswith("None is shown to be better than darts: of 9 paired comparisons none is significant")
+    assert sentence.startswith(
+        "No method is shown to be better than darts: of 9 paired comparisons none is significant"
+    )
     assert "could be" not in sentence, "ten seeds would do"
 
 
