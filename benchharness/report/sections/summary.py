@@ -124,8 +124,9 @@ def _none_significant(tests: pd.DataFrame) -> str:
         if stats.smallest_p(n) * len(tests) >= LEVEL
         else ""
     )
-    of, smallest = count_of(len(tests), "paired comparison"), p_clause(float(tests["holm"].min()))
-    return f"of {of} none is significant at 5 % after Holm's correction (smallest {smallest}){none_could}"
+    smallest = f" (smallest {p_clause(float(tests['holm'].min()))})" if tests["holm"].notna().any() else ""
+    of = count_of(len(tests), "paired comparison")
+    return f"of {of} none is significant at 5 % after Holm's correction{smallest}{none_could}"
 
 
 def _all_pairs(ranked: pd.DataFrame, tests: pd.DataFrame) -> str:

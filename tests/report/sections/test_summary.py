@@ -39,6 +39,12 @@ def test_three_seeds_can_never_be_significant_and_the_answer_says_so() -> None:
     )
 
 
+def test_methods_without_a_shared_seed_have_no_p() -> None:
+    assert "after Holm's correction, and none could be: 0 shared seeds" in better(
+        pd.DataFrame({"darts": [90.0, np.nan], "ostr": [np.nan, 91.0]})
+    )
+
+
 def test_a_method_leads_only_where_tests_say_so() -> None:
     rng = np.random.default_rng(0)
     good = rng.normal(94, 0.1, 10)
