@@ -8,6 +8,8 @@ import pandas as pd
 from benchharness.stats import Interval
 
 MISSING = "–"
+NAMED = 6
+"""Most names that a sentence lists."""
 
 
 def number(value: float, digits: int = 2) -> str:
@@ -78,7 +80,7 @@ def count_of(n: int, noun: str) -> str:
     return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
-def few(names: Iterable[str], most: int) -> str:
+def few(names: Iterable[str], most: int = NAMED) -> str:
     """`a, b and c`; if there are more than `most` names, the first ones and the number of others."""
     every = list(map(str, names))
     if len(every) <= most:

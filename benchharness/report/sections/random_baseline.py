@@ -11,10 +11,11 @@ from benchharness import stats
 from benchharness.analysis.experiment import Evidence
 from benchharness.analysis.lookup import EPOCHS, by_code
 from benchharness.report.blocks import Block, TableBlock, Text
-from benchharness.report.formatting import count_of, number, plus_minus
+from benchharness.report.formatting import count_of, few, number, p_clause, plus_minus
 from benchharness.report.formatting import seconds as in_unit
 from benchharness.report.ground_truth import cell_count
 from benchharness.report.sections.costs import search_seconds
+from benchharness.report.sections.ranking import LEVEL
 from benchharness.space import SIZE
 from benchharness.table import Metric, Table
 from benchharness.table.table import codes
@@ -39,6 +40,44 @@ def simulated_seconds(epochs: int, images: int) -> float:
     The supernet counts as full-sized even if it was smaller, which favours random search.
     """
     return FIRST_ORDER_SECONDS * (epochs / 50) * (images / 50_000)
+
+
+def against_random(evidence: Evidence) -> pd.DataFrame:
+    """One row per method: its cells compared with uniformly random ones.
+
+    `gain`: mean test accuracy minus a random cell's, points. `p`: two-sided, of the mean percentile of `n` cells if
+    they were drawn at random, exact (`stats.random_percentile_p`); `holm` over all methods but `random`.
+    """
+    column = by_code(evidence.table, evidence.dataset, "test", own=True)
+    table_accuracies = np.sort(column[np.isfinite(column)])
+    own_runs = evidence.own()
+    rows = []
+    for name, group in own_runs[own_runs["test"].notna()].groupby("method", observed=True):
+        if table_accuracies.size and not (group["selection"] == "uniform").all():
+            percentiles = stats.percentiles(group["test"].to_numpy(float), table_accuracies)
+            gain = float(group["test"].mean() - table_accuracies.mean())
+            rows.append((str(name), len(group), gain, percentiles.mean(), stats.random_percentile_p(percentiles)))
+    frame = pd.DataFrame(rows, columns=["method", "n", "gain", "percentile", "p"])
+    return frame.assign(holm=stats.holm(frame["p"].to_numpy(float))).sort_values("holm", kind="stable")
+
+
+def random_sentence(random_tests: pd.DataFrame) -> str:
+    """Sentence on which methods' cells are significantly better or worse than random cells."""
+    if random_tests.empty:
+        return "Nothing here can be held against random cells."
+    clear = random_tests[random_tests["holm"] < LEVEL]
+    rest = len(random_tests) - len(clear)
+    sides = (("better", clear[clear["percentile"] > 50]), ("worse", clear[clear["percentile"] < 50]))
+    clauses = [
+        f"{len(group)} of {count_of(len(random_tests), 'method')} {'is' if len(group) == 1 else 'are'} {side}: "
+        f"{few(group['method'])} ({p_clause(group['holm'].max(), '=' if len(group) == 1 else '≤')}, Holm)"
+        for side, group in sides
+        if len(group)
+    ]
+    if not clauses:
+        best = random_tests.iloc[0]
+        return f"Not shown of any: {best['method']} comes nearest, {p_clause(best['holm'])} after Holm's correction."
+    return "; ".join(clauses) + (f"; it is shown of none of the other {rest}." if rest else ".")
 
 
 def _simulated(evidence: Evidence, table: Table) -> list[Block]:

@@ -71,7 +71,7 @@ def taus_sentence(overall: pd.DataFrame) -> str:
         f"No criterion ranks the operations of an edge better than their parameter counts do (tau {counts})"
         if above.empty
         else f"Better than parameter counts (tau {counts}) on each edge: "
-        + few((f"{row['criterion']} of {row['method']}" for row in above.to_dict("records")), 6)
+        + few(f"{row['criterion']} of {row['method']}" for row in above.to_dict("records"))
     )
     strength = method_taus[method_taus["criterion"] == "strength"]
     clauses = "".join(

@@ -43,7 +43,7 @@ def detail(evidence: Evidence) -> list[Block]:
     blocks: list[Block] = [_ranking_grid(evidence, ranked)]
     if len(planned) < len(tests):
         blocks.append(_planned_grid(evidence, planned))
-    return [*blocks, *([_test_grid(evidence, tests)] if len(tests) else []), *_pictures(evidence, scores)]
+    return [*blocks, *([_test_grid(evidence, tests)] if len(tests) else []), *_pictures(evidence, scores, tests)]
 
 
 def ranking(scores: pd.DataFrame) -> pd.DataFrame:
@@ -182,12 +182,12 @@ def _test_grid(evidence: Evidence, comparisons_table: pd.DataFrame) -> TableBloc
     )
 
 
-def _pictures(evidence: Evidence, scores: pd.DataFrame) -> list[Block]:
+def _pictures(evidence: Evidence, scores: pd.DataFrame, tests: pd.DataFrame) -> list[Block]:
     n = int(scores.notna().any().sum())
     if n < 2:
         return []
     pictures: list[Block] = []
-    ranks = plots.ranks.data(scores, comparisons(scores))
+    ranks = plots.ranks.data(scores, tests)
     if ranks.seeds > 1:
         caption = (
             "Critical-difference diagram: mean rank over the seeds that all methods have (1 is best). A bar joins "

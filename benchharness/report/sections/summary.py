@@ -11,13 +11,13 @@ from benchharness import plots, stats
 from benchharness.analysis import decisions
 from benchharness.analysis.decisions import undecided
 from benchharness.analysis.experiment import Evidence
-from benchharness.analysis.lookup import by_code
 from benchharness.analysis.planned import CONTROL
 from benchharness.plots.style import figure_of
 from benchharness.report.blocks import Answers, Block, FigureBlock, Pair, TableBlock, Text, folded
 from benchharness.report.formatting import count_of, few, number, p_clause, span
 from benchharness.report.ground_truth import sample_sentence
 from benchharness.report.sections.collapse import reference_lines, verdicts
+from benchharness.report.sections.random_baseline import against_random, random_sentence
 from benchharness.report.sections.ranking import (
     LEVEL,
     SEED,
@@ -30,8 +30,6 @@ from benchharness.report.sections.ranking import (
     unknown_cells,
 )
 
-NAMED: Final = 6
-"""Most methods that a sentence names."""
 WINNERS: Final = 3
 """Most methods whose significant wins are listed."""
 
@@ -69,18 +67,18 @@ def decided_sentence(decision_verdicts: pd.DataFrame) -> str:
     undecided_methods = undecided(decision_verdicts)
     none = [name for name in undecided_methods if name in reading]
     guessing = [name for name in undecided_methods if name not in reading]
-    guess_sentence = f" The supernets of {few(guessing, NAMED)} only guess." if guessing else ""
+    guess_sentence = f" The supernets of {few(guessing)} only guess." if guessing else ""
     if not reading:
         return f"No method here reads its cells from alphas.{guess_sentence}"
     noise = "ended as close to each other as noise leaves them: cells read from them are hardly a choice"
     if not none:
-        return f"Yes, in every method that reads its cells from alphas ({few(reading, NAMED)}).{guess_sentence}"
+        return f"Yes, in every method that reads its cells from alphas ({few(reading)}).{guess_sentence}"
     if len(none) == len(reading):
         return f"No: the alphas of every method that reads its cells from them {noise}.{guess_sentence}"
     sure = [name for name in reading if name not in none]
     return (
-        f"In {len(sure)} of {count_of(len(reading), 'method')} that read cells from alphas ({few(sure, NAMED)}); the "
-        f"alphas of {few(none, NAMED)} {noise}.{guess_sentence}"
+        f"In {len(sure)} of {count_of(len(reading), 'method')} that read cells from alphas ({few(sure)}); the "
+        f"alphas of {few(none)} {noise}.{guess_sentence}"
     )
 
 
@@ -95,19 +93,20 @@ def better_sentence(ranked: pd.DataFrame, planned: pd.DataFrame, tests: pd.DataF
     if tests.empty:
         return f"{highest}; it is the only method here whose cells the table holds."
     if len(planned) == len(tests):
-        return _all_pairs(ranked, tests) or f"No difference is shown: {_none_significant(tests)}. {highest}."
+        return _all_pairs(ranked, tests, highest) or f"No difference is shown: {_none_significant(tests)}. {highest}."
     others = tests[(tests["a"] != CONTROL) & (tests["b"] != CONTROL)]
-    among = _all_pairs(ranked, tests) if (others["holm"] < LEVEL).any() else f"{highest}."
+    among = _all_pairs(ranked, tests, highest) if (others["holm"] < LEVEL).any() else f"{highest}."
     return f"{_with_control(planned)} {among}"
 
 
 def _with_control(planned: pd.DataFrame) -> str:
     """Sentence on which methods are better or worse than the control."""
     clear = planned[planned["holm"] < LEVEL]
-    sides = {"better": clear[clear["difference"] > 0], "worse": clear[clear["difference"] < 0]}
     if clear.empty:
         return f"No method is shown to be better than {CONTROL}: {_none_significant(planned)}."
-    clauses = [f"{side} than {CONTROL}: {_by_how_much(won)}" for side, won in sides.items() if len(won)]
+    gains, margins = clear["difference"], clear.assign(difference=clear["difference"].abs())
+    sides = {"better": margins[gains > 0], "worse": margins[gains < 0]}
+    clauses = [f"{side} than {CONTROL}: {few(_margins(won, 'a'))}" for side, won in sides.items() if len(won)]
     none = "" if len(sides["better"]) else f"No method is shown to be better than {CONTROL}; "
     of = f"{len(clear)} of {count_of(len(planned), 'comparison')} with {CONTROL}"
     verb = "is" if len(clear) == 1 else "are"
@@ -117,11 +116,11 @@ def _with_control(planned: pd.DataFrame) -> str:
 
 def _none_significant(tests: pd.DataFrame) -> str:
     """That no test is significant, and whether one could have been."""
-    n = int(tests["n"].max())
+    n, needed = int(tests["n"].max()), stats.seeds_needed(len(tests), LEVEL)
     none_could = (
         f", and none could be: {count_of(n, 'shared seed')} give {p_clause(stats.smallest_p(n))} at best, and it takes "
-        f"{stats.seeds_needed(len(tests), LEVEL)}"
-        if stats.smallest_p(n) * len(tests) >= LEVEL
+        f"{needed}"
+        if n < needed
         else ""
     )
     smallest = f" (smallest {p_clause(float(tests['holm'].min()))})" if tests["holm"].notna().any() else ""
@@ -129,8 +128,11 @@ def _none_significant(tests: pd.DataFrame) -> str:
     return f"of {of} none is significant at 5 % after Holm's correction{smallest}{none_could}"
 
 
-def _all_pairs(ranked: pd.DataFrame, tests: pd.DataFrame) -> str:
-    """Sentence on the significant ones of all pairs, and whether one method leads; empty if none is."""
+def _all_pairs(ranked: pd.DataFrame, tests: pd.DataFrame, highest: str) -> str:
+    """Sentence on the significant ones of all pairs, and whether one method leads; empty if none is.
+
+    `highest` states which method has the highest mean.
+    """
     best = ranked.iloc[0]
     clear = tests[tests["holm"] < LEVEL]
     if clear.empty:
@@ -142,10 +144,7 @@ def _all_pairs(ranked: pd.DataFrame, tests: pd.DataFrame) -> str:
         others = [name for name in wins.groups if name != best["method"]]
     else:
         beaten_count = len(ranked) - 1 - len(lead)
-        lead_sentence = (
-            f"No method leads: {best['method']} has the highest mean, {_mean(best)}, and no test sets it apart from "
-            f"{count_of(beaten_count, 'other')}"
-        )
+        lead_sentence = f"No method leads: {highest}, and no test sets it apart from {count_of(beaten_count, 'other')}"
         others = list(wins.groups)
     rest = "; ".join(f"{name} beats {_wins(wins.get_group(name))}" for name in others[:WINNERS])
     significant = (
@@ -154,25 +153,17 @@ def _all_pairs(ranked: pd.DataFrame, tests: pd.DataFrame) -> str:
     return f"{lead_sentence}{'; ' * bool(rest)}{rest}. {significant}."
 
 
-def _by_how_much(won: pd.DataFrame) -> str:
-    """The methods `a` of `won`, each with its difference and p."""
-    return few(
-        [
-            f"{row['a']} by {number(abs(row['difference']))} points ({p_clause(row['holm'])})"
-            for row in won.to_dict("records")
-        ],
-        NAMED,
-    )
-
-
 def _wins(won: pd.DataFrame) -> str:
-    names = [
-        f"{row['b']} by {number(row['difference'])} points ({p_clause(row['holm'])})" for row in won.to_dict("records")
-    ]
-    if len(names) <= 2:
-        return " and ".join(names)
+    if len(won) <= 2:
+        return " and ".join(_margins(won, "b"))
     low, high = won["difference"].min(), won["difference"].max()
-    return f"{len(names)} methods by {number(low)} to {number(high)} points ({p_clause(won['holm'].max(), '≤')})"
+    return f"{len(won)} methods by {number(low)} to {number(high)} points ({p_clause(won['holm'].max(), '≤')})"
+
+
+def _margins(tests: pd.DataFrame, side: str) -> list[str]:
+    """The method of each test in the column `side`, with the difference and p."""
+    rows = zip(tests[side], tests["difference"], tests["holm"], strict=True)
+    return [f"{name} by {number(difference)} points ({p_clause(holm)})" for name, difference, holm in rows]
 
 
 def _mean(row: Mapping[Any, Any] | pd.Series) -> str:
@@ -187,44 +178,6 @@ def _spread(row: Mapping[Any, Any] | pd.Series) -> str:
     return f"95 % interval {number(row['mean_low'])} to {number(row['mean_high'])}"
 
 
-def against_random(evidence: Evidence) -> pd.DataFrame:
-    """One row per method: its cells compared with uniformly random ones.
-
-    `gain`: mean test accuracy minus a random cell's, points. `p`: two-sided, of the mean percentile of `n` cells if
-    they were drawn at random, exact (`stats.random_percentile_p`); `holm` over all methods but `random`.
-    """
-    column = by_code(evidence.table, evidence.dataset, "test", own=True)
-    table_accuracies = np.sort(column[np.isfinite(column)])
-    own_runs = evidence.own()
-    rows = []
-    for name, group in own_runs[own_runs["test"].notna()].groupby("method", observed=True):
-        if table_accuracies.size and not (group["selection"] == "uniform").all():
-            percentiles = stats.percentiles(group["test"].to_numpy(float), table_accuracies)
-            gain = float(group["test"].mean() - table_accuracies.mean())
-            rows.append((str(name), len(group), gain, percentiles.mean(), stats.random_percentile_p(percentiles)))
-    frame = pd.DataFrame(rows, columns=["method", "n", "gain", "percentile", "p"])
-    return frame.assign(holm=stats.holm(frame["p"].to_numpy(float))).sort_values("holm", kind="stable")
-
-
-def random_sentence(random_tests: pd.DataFrame) -> str:
-    """Sentence on which methods' cells are significantly better or worse than random cells."""
-    if random_tests.empty:
-        return "Nothing here can be held against random cells."
-    clear = random_tests[random_tests["holm"] < LEVEL]
-    rest = len(random_tests) - len(clear)
-    sides = (("better", clear[clear["percentile"] > 50]), ("worse", clear[clear["percentile"] < 50]))
-    clauses = [
-        f"{len(group)} of {count_of(len(random_tests), 'method')} {'is' if len(group) == 1 else 'are'} {side}: "
-        f"{few(group['method'], NAMED)} ({p_clause(group['holm'].max(), '=' if len(group) == 1 else '≤')}, Holm)"
-        for side, group in sides
-        if len(group)
-    ]
-    if not clauses:
-        best = random_tests.iloc[0]
-        return f"Not shown of any: {best['method']} comes nearest, {p_clause(best['holm'])} after Holm's correction."
-    return "; ".join(clauses) + (f"; it is shown of none of the other {rest}." if rest else ".")
-
-
 def collapse_sentence(fallen: pd.DataFrame) -> str:
     """Sentence on whether plain DARTS collapsed, and which other methods did."""
     by_name = fallen.set_index("method")
@@ -233,7 +186,7 @@ def collapse_sentence(fallen: pd.DataFrame) -> str:
         for row in fallen.to_dict("records")
         if row["collapsed"] and row["method"] != "darts"
     ]
-    also = f" Collapsed to four skips or more: {few(others, NAMED)} seeds." if others else " No other method did."
+    also = f" Collapsed to four skips or more: {few(others)} seeds." if others else " No other method did."
     if "darts" not in by_name.index:
         return f"No run of darts is here.{also if others else ' Nothing here collapsed.'}"
     row = by_name.loc["darts"]
@@ -303,33 +256,28 @@ def _grid(
         on="method",
         how="left",
     )
-    to_control = planned.loc[planned["b"] == CONTROL, ["a", "difference", "n", "permutation_p", "holm"]]
-    to_control = to_control.set_axis(
-        ["method", *(f"control_{name}" for name in to_control.columns[1:])], axis="columns"
-    )
-    data = data.merge(to_control, on="method", how="left").merge(
-        fallen[["method", "collapsed"]], on="method", how="left"
-    )
+    to_control = planned[planned["b"] == CONTROL].set_index("a")[["difference", "n", "permutation_p", "holm"]]
+    data = data.join(to_control.add_prefix("control_"), on="method")
+    data = data.merge(fallen[["method", "collapsed"]], on="method", how="left")
     data["searches"] = data["method"].map(decided).fillna("")
     reach = "95 % interval or range" if ranked.apply(interval_is_told, axis=1).any() else "range"
+    vs_control = {f"vs {CONTROL}": _points(data["control_difference"], data["control_holm"])} if len(to_control) else {}
     grid = pd.DataFrame(
         {
             "method": data["method"],
             "seeds": data["n"].astype(str),
             "test (%)": data["mean"].map(number),
             reach: [_reach(row) for row in data.to_dict("records")],
-            f"vs {CONTROL}": _points(data["control_difference"], data["control_holm"]),
+            **vs_control,
             "vs random": _points(data["gain"], data["random_holm"]),
             "percentile": data["percentile"].map(partial(number, digits=0)),
             "collapsed": [_count(row) for row in data.to_dict("records")],
             "decided": data["searches"].replace("", "–"),
         }
     )
-    if to_control.empty:
-        grid = grid.drop(columns=f"vs {CONTROL}")
     grid = _with_references(evidence, grid, data["mean"], reach)
     note = f"Mean test accuracy on {evidence.dataset} after {count_of(evidence.epochs, 'epoch')} of the cells derived. "
-    if len(to_control):
+    if vs_control:
         note += (
             f"Vs {CONTROL}: points over {CONTROL} on the seeds that both have; * significant (5 %, paired permutation "
             "test, Holm). "

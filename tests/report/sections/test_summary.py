@@ -9,7 +9,7 @@ import pytest
 
 from benchharness import report, stats
 from benchharness.report.blocks import Answers, Pair
-from benchharness.report.sections import summary
+from benchharness.report.sections import random_baseline, summary
 from benchharness.report.sections.ranking import interval_is_told, planned_comparisons, ranking
 from benchharness.table import Table
 from tests.support import report_folder
@@ -154,13 +154,13 @@ def test_the_random_cell_and_the_optimum_stand_in_the_ranking(evidence: report.E
 
 
 def test_against_random_cells_even_three_seeds_have_power(evidence: report.Evidence) -> None:
-    tests = summary.against_random(evidence).set_index("method")
+    tests = random_baseline.against_random(evidence).set_index("method")
     assert set(tests.index) == {"darts", "ostr"}, "random cells are not held against themselves"
     column = np.sort(report.by_code(evidence.table, "cifar10", "test"))
     own_runs = evidence.own()
     percentiles = stats.percentiles(own_runs.loc[own_runs["method"] == "ostr", "test"].to_numpy(float), column)
     assert tests.loc["ostr", "p"] == pytest.approx(stats.random_percentile_p(percentiles))
-    sentence = summary.random_sentence(tests.reset_index())
+    sentence = random_baseline.random_sentence(tests.reset_index())
     assert "1 of 2 methods is better: ostr (p" in sentence
     assert "is worse: darts (p" in sentence
 
