@@ -94,6 +94,16 @@ def test_a_step_that_takes_too_long_is_ended_with_all_it_started_and_the_next_go
     assert has_ended(int((tmp_path / "child").read_text()))
 
 
+def test_a_step_hears_the_word_to_end_also_where_a_shell_let_this_job_ignore_it(gpu: ModuleType, tmp_path: Path) -> None:
+    """As background jobs of shells without job control do: what ends in its own way writes down what it has."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        gpu.all_of([does(gpu, "slow", FORKS, 2.0)], arguments(tmp_path), time.monotonic() + 60)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert "KeyboardInterrupt" in (gpu.WORK / "slow.txt").read_text()
+
+
 def test_a_step_that_fails_takes_none_along_and_is_tried_twice_alone(gpu: ModuleType, tmp_path: Path) -> None:
     steps = [does(gpu, "bad", "raise SystemExit(3)"), does(gpu, "good", "")]
     for _ in range(2):

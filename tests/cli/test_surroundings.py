@@ -16,13 +16,16 @@ from benchharness.config import coerce, protocol
 from benchharness.errors import UserError
 from benchharness.io.catalog import data_folder
 from benchharness.io.files import readable, shortened, slug
+from benchharness.io.ground_truth import Training, add_trainings
 from benchharness.records import RunSpec
 from benchharness.runs import suite
 from benchharness.runs.plan import make_plan, parse_methods
-from benchharness.space import from_code, to_string
+from benchharness.space import classes, from_code, from_string, to_code, to_string
 from benchharness.store import read
 from benchharness.table import Table, install
 from benchharness.table.importers import columnar
+from benchharness.table.load import load_for
+from benchharness.table.measurements import measured_path
 from tests.support import report_folder
 from tests.support.tiny import SETTINGS
 
@@ -63,7 +66,9 @@ def test_home_is_home_in_options(own_home: Path, option: str) -> None:
 def test_home_is_home_in_python(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(own_home))
     monkeypatch.chdir(own_home)
-    runs = benchharness.run("random", [0], dataset="digits", protocol="small", changes=SETTINGS, out="~/x")
+    runs = benchharness.run(
+        "random", [0], dataset="digits", protocol="small", changes=SETTINGS, out="~/x", training=False
+    )
     assert runs.frame["path"][0].is_relative_to(own_home / "x")
     assert len(benchharness.results("~/x")) == 1
     (own_home / "mine.py").write_text("from benchharness import Method\nclass Mine(Method): ...\n")
@@ -212,15 +217,21 @@ def test_bytes_that_are_no_text_are_spelt_out(
         "from benchharness import Method\nclass Mine(Method):\n    update = 'none'\n    selection = 'uniform'\n"
     )
     out = tmp_path / name
-    runs = benchharness.run(str(path), [0], dataset="digits", protocol="small", changes=SETTINGS, out=out, suite="s")
+    runs = benchharness.run(
+        str(path), [0], dataset="digits", protocol="small", changes=SETTINGS, out=out, suite="s", training=False
+    )
     assert runs.frame["method"].tolist() == ["caf\\xe9"]
+    code = int(classes()[to_code(from_string(runs.frame["arch"][0]))])
+    add_trainings(measured_path(out / "s", load_for("digits")), [Training(code, 0, 81.25, 80.0, 9.0)])
     (out / "s").rename(out / name)
     assert read(out / name)["suite"].tolist() == ["caf\\xe9"]
     assert main(["doctor", str(out / name)]) == 0
     assert main(["export", str(out / name), "--out", str(tmp_path / "x.csv")]) == 0
     assert "caf\\xe9" in (tmp_path / "x.csv").read_text()
     assert main(["report", str(out / name), "--out", str(tmp_path / "report")]) == 0
-    assert (tmp_path / "report" / "report.md").read_text().startswith("# caf")
+    report = (tmp_path / "report" / "report.md").read_text()
+    assert report.startswith("# caf")
+    assert "81.25" in report, "the ground truth beside the runs is found too"
     assert readable("plain") == "plain"
 
 
