@@ -131,7 +131,7 @@ def notes() -> list[dict[str, Any]]:
 
 def run_step(step: Step, args: argparse.Namespace, most: float) -> int | None:
     """How a step ended; None where it took longer than it may, or than `most` seconds."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # steps would not hear it where a shell let a job ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # else steps ignore it too where a shell lets a job do so
     limit, start = min(step.seconds, most), time.monotonic()
     command = filled_words(step, args.jobs, limit)
     print(f"{step.name}: begins, for {limit:.0f} s at most", flush=True)

@@ -94,7 +94,9 @@ def test_a_step_that_takes_too_long_is_ended_with_all_it_started_and_the_next_go
     assert has_ended(int((tmp_path / "child").read_text()))
 
 
-def test_a_step_hears_the_word_to_end_also_where_a_shell_let_this_job_ignore_it(gpu: ModuleType, tmp_path: Path) -> None:
+def test_a_step_hears_the_word_to_end_also_where_a_shell_let_this_job_ignore_it(
+    gpu: ModuleType, tmp_path: Path
+) -> None:
     """As background jobs of shells without job control do: what ends in its own way writes down what it has."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

@@ -109,8 +109,7 @@ def _with_control(planned: pd.DataFrame) -> str:
     clauses = [f"{side} than {CONTROL}: {few(_margins(won, 'a'))}" for side, won in sides.items() if len(won)]
     none = "" if len(sides["better"]) else f"No method is shown to be better than {CONTROL}; "
     of = f"{len(clear)} of {count_of(len(planned), 'comparison')} with {CONTROL}"
-    verb = "is" if len(clear) == 1 else "are"
-    sentence = f"{none}{'; '.join(clauses)}. {of} {verb} significant at 5 % after Holm's correction."
+    sentence = f"{none}{'; '.join(clauses)}. {of} {_are(clear)} significant at 5 % after Holm's correction."
     return sentence[0].upper() + sentence[1:]
 
 
@@ -134,7 +133,7 @@ def _all_pairs(ranked: pd.DataFrame, tests: pd.DataFrame, highest: str) -> str:
     `highest` states which method has the highest mean.
     """
     best = ranked.iloc[0]
-    clear = tests[tests["holm"] < LEVEL]
+    clear = _winner_first(tests[tests["holm"] < LEVEL])
     if clear.empty:
         return ""
     wins = clear.groupby("a", sort=False)
@@ -144,13 +143,26 @@ def _all_pairs(ranked: pd.DataFrame, tests: pd.DataFrame, highest: str) -> str:
         others = [name for name in wins.groups if name != best["method"]]
     else:
         beaten_count = len(ranked) - 1 - len(lead)
-        lead_sentence = f"No method leads: {highest}, and no test sets it apart from {count_of(beaten_count, 'other')}"
+        lead_sentence = f"No method leads: {highest}, and no test sets it above {count_of(beaten_count, 'other')}"
         others = list(wins.groups)
     rest = "; ".join(f"{name} beats {_wins(wins.get_group(name))}" for name in others[:WINNERS])
-    significant = (
-        f"{len(clear)} of {count_of(len(tests), 'paired comparison')} are significant at 5 % after Holm's correction"
-    )
+    of = f"{len(clear)} of {count_of(len(tests), 'paired comparison')}"
+    significant = f"{of} {_are(clear)} significant at 5 % after Holm's correction"
     return f"{lead_sentence}{'; ' * bool(rest)}{rest}. {significant}."
+
+
+def _are(rows: pd.DataFrame) -> str:
+    return "is" if len(rows) == 1 else "are"
+
+
+def _winner_first(tests: pd.DataFrame) -> pd.DataFrame:
+    """`tests` with the better method of each pair as `a`: the better one on the seeds of both, on which they are made.
+
+    Over all its seeds, by which pairs are ordered, it can have the lower mean.
+    """
+    lost = tests["difference"] < 0
+    better, worse = (tests[name].mask(lost, tests[other]) for name, other in ("ab", "ba"))
+    return tests.assign(a=better, b=worse, difference=tests["difference"].abs())
 
 
 def _wins(won: pd.DataFrame) -> str:

@@ -50,13 +50,24 @@ def test_a_method_leads_only_where_tests_say_so() -> None:
     good = rng.normal(94, 0.1, 10)
     scores = pd.DataFrame({"good": good, "same": good + rng.normal(0, 0.01, 10), "bad": good - 1})
     assert "No method leads: " in better(scores)
-    assert "no test sets it apart from 1 other" in better(scores)
+    assert "no test sets it above 1 other" in better(scores)
     assert "good beats bad by 1.00 points (p=0.006)" in better(scores)
     assert "2 of 3 paired comparisons are significant at 5 %" in better(scores)
     assert "95 % interval" in better(scores), "ten seeds allow one"
     without_ties = better(scores.assign(same=good - 0.5))
     assert without_ties.startswith("good leads (")
     assert "it beats same by 0.50 points (p=0.006) and bad by 1.00 points (p=0.006)" in without_ties
+
+
+def test_who_is_better_on_shared_seeds_beats_a_method_with_the_higher_mean() -> None:
+    """`lucky` has six seeds more than the others, on which every cell is good."""
+    lower = np.linspace(80, 81, 10)
+    scores = pd.DataFrame({"lucky": [*lower, *[95.0] * 6], "sure": [*(lower + 1), *[np.nan] * 6]})
+    assert scores["lucky"].mean() > scores["sure"].mean()
+    sentence = better(scores)
+    assert sentence.startswith("No method leads: lucky has the highest mean, ")
+    assert "no test sets it above 1 other; sure beats lucky by 1.00 points (p=0.002). " in sentence
+    assert "1 of 1 paired comparison is significant" in sentence
 
 
 def many(rng: np.random.Generator) -> pd.DataFrame:
