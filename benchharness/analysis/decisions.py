@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from benchharness import stats
-from benchharness.analysis.search_curves import Arrays
+from benchharness.analysis.search_curves import Arrays, stopped_epoch
 from benchharness.data.kinds import DIGITS, KNOWN
 
 COLUMNS = ("verdict", "decided_edges", "leaning_edges", "lead", "relative_entropy")
@@ -20,7 +20,8 @@ def decisions(runs: pd.DataFrame, arrays: Mapping[str, Arrays]) -> pd.DataFrame:
     """One row per finished run with `method`, `seed`, `run_id`, `reads_alpha`, `above_chance` and `COLUMNS`.
 
     `above_chance`: whether the supernet classifies the validation images better than guessing; None if unknown.
-    A run that reads another's supernet gets that supernet's verdict. `reads_alpha` tells whether the run's cell is the
+    A run that reads another's supernet gets that supernet's verdict. A search that was stopped early is judged by the
+    epochs up to the one whose alphas it goes back to. `reads_alpha` tells whether the run's cell is the
     argmax of alpha, so that an undecided alpha means an undecided cell. NaN if a run recorded no weights.
     """
     rows = []
@@ -74,7 +75,7 @@ def warning(decisions: pd.DataFrame) -> str:
 def _judged(arrays: Mapping[str, Arrays], run: Mapping[Hashable, object]) -> "stats.Decision | None":
     run_arrays = arrays.get(str(run.get("supernet") or run["run_id"])) or arrays.get(str(run["run_id"]), {})
     expected = run_arrays.get("expected")
-    return stats.decision(expected) if expected is not None and len(expected) else None
+    return stats.decision(expected[: stopped_epoch(run)]) if expected is not None and len(expected) else None
 
 
 def _above_chance(run: Mapping[Hashable, object]) -> bool | None:

@@ -1,7 +1,8 @@
 """Per-epoch curves of every supernet, with the table's accuracy of its argmax cell."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,12 @@ def supernets(frame: pd.DataFrame) -> pd.DataFrame:
     supernet_ids = frame["supernet"].fillna("").where(lambda ids: ids != "", frame["run_id"])
     is_shared = (supernet_ids != frame["run_id"]) & supernet_ids.isin(frame["run_id"])
     return frame[~is_shared & ~supernet_ids.duplicated()]
+
+
+def stopped_epoch(run: Mapping[Hashable, Any]) -> int | None:
+    """The epoch, from 1, whose alphas a run reads if its search was stopped early and went back to them; else None."""
+    record = run.get("record")
+    return record["notes"].get("stopped_epoch") if isinstance(record, dict) else None
 
 
 def curves(frame: pd.DataFrame, tables: Tables = None, arrays: Mapping[str, Arrays] | None = None) -> pd.DataFrame:

@@ -54,6 +54,14 @@ def test_every_finished_run_has_the_verdict_of_its_supernet(frame, arrays):
     assert verdicts.loc["a0", "lead"] == pytest.approx(0.2 * 0.02, rel=0.1)
 
 
+def test_a_search_that_went_back_is_judged_by_the_alphas_it_went_back_to(frame, arrays):
+    late = {**arrays, "c0": {"expected": np.concatenate([weights(0.001), weights(0.1)])}}
+    notes = {"c0": {"stopped_epoch": EPOCHS}}
+    records = [{"data": {}, "notes": notes.get(run_id, {})} for run_id in frame["run_id"]]
+    assert decisions(frame, late).set_index("run_id").loc["c0", "verdict"] == "decided"
+    assert decisions(frame.assign(record=records), late).set_index("run_id").loc["c0", "verdict"] == "undecided"
+
+
 def test_only_methods_that_read_undecided_alphas_do_not_rank(frame, arrays):
     table = verdicts(decisions(frame, arrays)).set_index("method")
     assert table["ranks"].to_dict() == {"darts": False, "ostr": True, "random": True, "rsps": True, "snas": True}
@@ -69,7 +77,7 @@ def test_the_warning_names_whom_it_concerns(frame, arrays):
 
 
 def test_supernets_that_only_guess_do_not_rank(frame, arrays):
-    record = {"data": {"valid_images": 2500, "classes": 10}}
+    record = {"data": {"valid_images": 2500, "classes": 10}, "notes": {}}
     accuracies = [10.2, 10.4, 10.2, 40.0, np.nan, 9.8, np.nan]
     probed = frame.assign(mixed_accuracy_pct=accuracies, record=[record] * len(frame))
     verdict_rows = decisions(probed, arrays).set_index("run_id")

@@ -259,22 +259,35 @@ def test_the_attack_raises_a_real_loss_more_than_noise_and_records_nothing() -> 
 
 
 @pytest.mark.parametrize(
-    ("eigenvalues", "back"),
+    ("eigenvalues", "epoch"),
     [
         ([1.0] * 9, None),
         ([1.0] * 20, None),
         ([1.0] * 5 + [1.3] * 5, None),
-        ([1.0] * 5 + [1.4] * 5, 5),
-        ([1.0] * 8 + [1.0, 1.0, 1.1, 1.5, 2.2], 8),
+        ([1.0] * 5 + [1.4] * 5, 3),
+        ([1.0] * 8 + [1.0, 1.0, 1.1, 1.5, 2.2], 6),
         ([-1.0] * 5 + [-5.0] * 5, None),
     ],
 )
-def test_early_stopping_compares_averages_of_five_epochs(eigenvalues: list[float], back: int | None) -> None:
-    assert make_method("darts-es").stop(eigenvalues) == back
+def test_early_stopping_compares_averages_of_five_epochs_around_epochs_five_apart(
+    eigenvalues: list[float], epoch: int | None
+) -> None:
+    assert make_method("darts-es").stop(eigenvalues) == epoch
+
+
+def test_early_stopping_as_in_the_authors_code() -> None:
+    """Measured after epochs 1, 3, 5 and so on; the first decision is after epoch 23, for epoch 11."""
+    method = make_method("darts-es", every=2, back=4, ratio=0.7692, earliest=11)
+    grown = [1.1**epoch for epoch in range(60)]
+    assert [method.stop(grown[:epochs]) for epochs in (*range(10, 23), 24)] == [None] * 14
+    assert [method.stop(grown[:epochs]) for epochs in (23, 25)] == [11, 13]
+    assert method.stop([1.02**epoch for epoch in range(23)]) is None, "1.02^8 is below 1.3"
 
 
 def test_a_stopped_search_goes_back_to_earlier_alphas_and_stays_stopped() -> None:
-    spec = replace(search_of("darts-es", epochs=6, images=100).spec, train_options={"window": 1, "ratio": 50.0})
+    spec = replace(
+        search_of("darts-es", epochs=6, images=100).spec, train_options={"window": 1, "back": 1, "ratio": 50.0}
+    )
     search = run_to_end(Search(spec, small_images(), CPU))
     assert search.stopped > 0
     assert search.epoch == search.stopped + 1 < 6

@@ -10,6 +10,7 @@ from benchharness import plots, space, stats
 from benchharness.analysis import published
 from benchharness.analysis.experiment import Evidence
 from benchharness.analysis.lookup import by_code, codes_of
+from benchharness.analysis.search_curves import stopped_epoch
 from benchharness.io.files import slug
 from benchharness.report.blocks import Block, Bullets, FigureBlock, TableBlock, Text, folded
 from benchharness.report.formatting import count_of, number, plus_minus
@@ -99,12 +100,17 @@ def reference_lines(evidence: Evidence) -> dict[str, float]:
 
 
 def verdicts(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
-    """One row per method with finished runs: `stats.Verdict`, mean counts, entropy at the end, discretisation gap."""
+    """One row per method with finished runs: `stats.Verdict`, mean counts, entropy at the end, discretisation gap.
+
+    The end of a search that was stopped early is the epoch whose alphas it goes back to.
+    """
     firsts = {
         run_id: stats.first_epoch(group["skips"].to_numpy(), group["epoch"].to_numpy())
         for run_id, group in curves.groupby("run_id")
     }
-    last = curves.sort_values("epoch").groupby("run_id")["entropy"].last() if len(curves) else pd.Series(dtype=float)
+    ends = {run["supernet"]: stopped_epoch(run) for run in runs.to_dict("records")}
+    is_past = curves["epoch"] > curves["run_id"].map(ends).astype(float).fillna(np.inf)
+    last = curves[~is_past].sort_values("epoch").groupby("run_id")["entropy"].last()
     rows = []
     for name, group in runs[runs["arch"].notna()].groupby("method", observed=True):
         ops = space.all_ops()[codes_of(group["arch"])]

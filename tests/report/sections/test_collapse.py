@@ -25,6 +25,15 @@ def test_gap_and_entropy_are_those_of_the_supernet(evidence: report.Evidence) ->
     assert np.isnan(verdicts.loc["random", "entropy"])
 
 
+def test_the_entropy_of_a_search_that_went_back_is_that_of_the_epoch_it_went_back_to(evidence: report.Evidence) -> None:
+    record = {**evidence.runs["record"].iloc[0], "notes": {"stopped_epoch": 2}}
+    stopped = evidence.runs.assign(record=[record] * len(evidence.runs))
+    entropy = report.verdicts(stopped, evidence.curves).set_index("method").loc["darts", "entropy"]
+    rows = evidence.curves[(evidence.curves["method"] == "darts") & (evidence.curves["epoch"] == 2)]
+    assert entropy == pytest.approx(rows["entropy"].mean())
+    assert entropy > report.verdicts(evidence.runs, evidence.curves).set_index("method").loc["darts", "entropy"]
+
+
 def test_a_gap_by_the_mixtures_running_statistics_is_left_out(evidence: report.Evidence) -> None:
     older = evidence.runs.assign(measures_bn="running")
     assert np.isnan(report.verdicts(older, evidence.curves)["gap"].astype(float)).all()
