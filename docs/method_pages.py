@@ -69,14 +69,17 @@ def page(name: str, runs: pd.DataFrame | None) -> str:
 def table_only() -> str:
     """The page of the searches that only query the table."""
     lines = [f"- `{name}`: {inspect.getdoc(one)}" for name, one in baselines.SEARCHES.items()]
-    budgets = ", ".join(f"{seconds:,.0f} s ({name})" for name, seconds in baselines.BUDGETS.items())
+    budgets = "; ".join(
+        f"`{protocol}`: " + ", ".join(f"{seconds:,.0f} s on {dataset}" for dataset, seconds in by_dataset.items())
+        for protocol, by_dataset in baselines.BUDGETS.items()
+    )
     return (
         "\n\n".join(
             [
                 "# Table-only baselines",
                 inspect.getdoc(baselines) or "",
                 "\n".join(lines),
-                f"Simulated budgets: {budgets}.",
+                f"Simulated budgets: {budgets}. Reports take those of `nats` for that protocol, and else those of `nb201`.",
             ]
         )
         + "\n"

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -52,8 +53,43 @@ def test_learning_searches_find_a_known_optimum_and_beat_random_search(name: str
     )
 
 
+@pytest.mark.parametrize(
+    ("protocol", "dataset", "seconds"),
+    [("nats", "cifar10", 20_000), ("nats", "cifar100", 40_000), ("nats", "imagenet16-120", 120_000)]
+    + [(protocol, "imagenet16-120", 12_000) for protocol in ("nb201", "cpu")],
+)
+def test_budgets_are_those_of_the_benchmarks_code(protocol: str, dataset: str, seconds: int) -> None:
+    assert baselines.budget_seconds(protocol, dataset) == seconds
+
+
+def test_evolution_samples_with_replacement_as_in_the_benchmarks_code() -> None:
+    """Of a population of two, one being better: the worse is the parent if drawn twice, in a quarter of the cases."""
+
+    class Ended(Exception):
+        pass
+
+    def is_child_of_the_worse(seed: int) -> bool:
+        asked: list[Arch] = []
+
+        def answer(cell: Arch) -> float:
+            asked.append(cell)
+            if len(asked) == 3:
+                raise Ended
+            return float(len(asked))
+
+        with suppress(Ended):
+            searches.evolution(answer, np.random.default_rng(seed), population=2, sample=2)
+        worse, better, child = (np.array(cell) for cell in asked)
+        return bool((child != better).sum() > 1 >= (child != worse).sum())
+
+    assert 0.1 < np.mean([is_child_of_the_worse(seed) for seed in range(200)]) < 0.4
+
+
 def test_evolution_kills_the_oldest_and_not_the_worst() -> None:
-    """Every accuracy is lower than the one before, so the best of the living is the oldest, until it dies."""
+    """Every accuracy is lower than the one before, so the best of the living is the oldest, until it dies.
+
+    Of 80 draws among four, the oldest is one.
+    """
     cells: list[Arch] = []
 
     def answer(cell: Arch) -> float:
@@ -63,7 +99,7 @@ def test_evolution_kills_the_oldest_and_not_the_worst() -> None:
         return -float(len(cells))
 
     with pytest.raises(Spent):
-        searches.evolution(answer, np.random.default_rng(0), population=4, sample=4)
+        searches.evolution(answer, np.random.default_rng(0), population=4, sample=80)
     for index in range(4, 400):
         differing = [edge for edge in range(6) if cells[index][edge] != cells[index - 4][edge]]
         assert len(differing) == 1, "each child is a mutant of the oldest living, which dies at its birth"

@@ -32,8 +32,7 @@ def table_searches(evidence: Evidence) -> list[Block]:
         feedback = baselines.feedback_of(table, evidence.dataset)
     except UserError as error:
         return [Text(f"No search of the table alone: {error}.")]
-    budget = baselines.BUDGETS["nats" if evidence.protocol == "nats" else "nb201"]
-    return _told(evidence, table, feedback, budget)
+    return _told(evidence, table, feedback, baselines.budget_seconds(evidence.protocol, evidence.dataset))
 
 
 def _told(evidence: Evidence, table: Table, feedback: Feedback, budget: float) -> list[Block]:

@@ -4,7 +4,7 @@ In NAS-Bench-201 these are 12 epochs. The cell with the best such accuracy is de
 after all epochs, 200 there, mean over seeds.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from benchharness.errors import UserError, unknown
 from benchharness.space import from_code, indices, to_string
-from benchharness.table import Table
+from benchharness.table import DATASETS, Table
 from benchharness.table.baselines.oracle import Feedback, History, Oracle, Spent, feedback_of
 from benchharness.table.baselines.searches import SEARCHES
 
@@ -25,14 +25,23 @@ __all__ = [
     "History",
     "Oracle",
     "anytime",
+    "budget_seconds",
     "feedback_of",
     "names",
     "simulate",
     "trials",
 ]
 
-BUDGETS: Final = {"nb201": 12_000.0, "nats": 20_000.0}
-"""Simulated seconds that the benchmark's papers give these searches on CIFAR-10."""
+BUDGETS: Final[Mapping[str, Mapping[str, float]]] = {
+    "nb201": dict.fromkeys(DATASETS, 12_000.0),
+    "nats": {"cifar10": 20_000.0, "cifar100": 40_000.0, "imagenet16-120": 120_000.0},
+}
+"""Simulated seconds of these searches, by protocol and data set, in the code of the benchmark's two papers."""
+
+
+def budget_seconds(protocol: str, dataset: str) -> float:
+    """The budget beside searches of a data set of NAS-Bench-201: that of the protocol `nats`, for others `nb201`'s."""
+    return BUDGETS["nats" if protocol == "nats" else "nb201"][dataset]
 
 
 def names() -> list[str]:
@@ -53,7 +62,11 @@ def simulate(name: str, feedback: Feedback, budget_seconds: float, seed: int) ->
 
 
 def trials(
-    name: str, table: Table, seeds: Iterable[int], dataset: str = "cifar10", budget_seconds: float = BUDGETS["nb201"]
+    name: str,
+    table: Table,
+    seeds: Iterable[int],
+    dataset: str = "cifar10",
+    budget_seconds: float = BUDGETS["nb201"]["cifar10"],
 ) -> pd.DataFrame:
     """One row per seed: `method`, `dataset`, `seed`, `arch`, `visits`, `seconds`, and `valid` and `test` in percent.
 

@@ -21,13 +21,16 @@ def random_search(ask: Ask, random: np.random.Generator) -> None:
 
 
 def evolution(ask: Ask, random: np.random.Generator, population: int = 10, sample: int = 3) -> None:
-    """Regularised evolution (Real et al., AAAI 2019): the best of a sample has a mutant child, and the oldest dies."""
+    """Regularised evolution (Real et al., AAAI 2019): the best of a sample has a mutant child, and the oldest dies.
+
+    The sample is drawn with replacement, as in the benchmark's code.
+    """
     living: deque[tuple[float, Arch]] = deque()
     while True:
         if len(living) < population:
             cell = random_cell(random)
         else:
-            positions = random.choice(population, sample, replace=False)
+            positions = random.choice(population, sample)
             cell = mutated(max(living[int(position)] for position in positions)[1], random)
         living.append((ask(cell), cell))
         if len(living) > population:
