@@ -143,10 +143,15 @@ def _dead(supernets: "pd.Series[str]", arrays: Sequence[Mapping[str, np.ndarray]
 
 
 def _criteria(selection: str, arrays: Mapping[str, np.ndarray], dead: Dead | bool) -> dict[str, Scores]:
-    """A run's scores by criterion, its own selection's first, and the null; NaN on dead edges."""
+    """A run's scores by criterion, its own selection's first, and the null; NaN on dead edges.
+
+    Of alphas that no epoch trained, as beside zero-cost proxies, magnitude is no criterion.
+    """
     if selection == "uniform" or "scores" not in arrays:
         return {}
-    criteria = {selection: arrays["scores"], "magnitude": arrays.get("magnitude", arrays["scores"])}
+    criteria = {selection: arrays["scores"]}
+    if "expected" not in arrays or len(arrays["expected"]):
+        criteria["magnitude"] = arrays.get("magnitude", arrays["scores"])
     return {
         name: np.where(dead, np.nan, scores) for name, scores in (criteria | {NULL: stats.parameter_counts()}).items()
     }
@@ -176,7 +181,7 @@ def _pairings(
     if not criteria:
         return
     run_id, selection = str(run["run_id"]), str(run["selection"])
-    if selection != "magnitude":
+    if selection != "magnitude" and "magnitude" in criteria:
         yield Pairing(run_id, "a", selection, criteria[selection], criteria["magnitude"])
     for reduce in REDUCES:
         for name, scores in criteria.items():

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,17 @@ def test_magnitude_is_judged_alone_and_random_not_at_all(suite: Path, table: Tab
     assert set(taus.query("method == 'darts'")["criterion"]) == {"magnitude", NULL}
     assert "a" not in set(taus.query("method == 'darts'")["kind"])
     assert "random" not in set(taus["method"])
+
+
+def test_a_proxy_is_judged_alone_and_not_beside_alphas_that_nothing_trained(tmp_path: Path, table: Table) -> None:
+    random = np.random.default_rng(0)
+    no_epoch, noise = np.zeros((0, 6, 5)), 0.2 + 1e-4 * random.normal(size=(6, 5))
+    arrays = {"alphas": no_epoch, "expected": no_epoch, "scores": random.normal(size=(6, 5)), "magnitude": noise}
+    spec = replace(report_folder.spec("proxy", 0), selection="proxy")
+    report_folder.add(tmp_path / "s", spec, report_folder.GOOD, None, arrays)
+    taus = report.agreement(store.read(tmp_path / "s"), table)
+    assert set(taus["criterion"]) == {"proxy", NULL}
+    assert "a" not in set(taus["kind"])
 
 
 def test_without_a_table_only_kind_a_is_defined(suite: Path) -> None:
