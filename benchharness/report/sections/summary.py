@@ -295,7 +295,7 @@ def _grid(
             "test, Holm). "
         )
     note += (
-        "Vs random: points over a random cell; * where random cells would hardly do so (5 %, exact test of the "
+        "Vs random: points over a random cell; * where random cells would hardly do so (5 %, test of the "
         "percentiles, Holm). Percentile: cells of the table that are no better. Collapsed: seeds with four skips or "
         f"more.{sample_sentence(evidence.table)}"
     )
