@@ -23,6 +23,7 @@ from benchharness.table.table import codes
 FIRST_ORDER_SECONDS: Final = 10_890
 """Cost of 50 epochs of first-order DARTS on 50,000 images on a GPU of 2019 (Dong & Yang, ICLR 2020, table 5)."""
 FEEDBACK_EPOCHS: Final = 12
+_RELATIVE: Final = "Relative improvement, 100 (method - random) / random, of mean test accuracy on"
 
 
 def random_search(evidence: Evidence, table: Table) -> list[Block]:
@@ -34,19 +35,19 @@ def random_search(evidence: Evidence, table: Table) -> list[Block]:
     return _simulated(evidence, table) if evidence.benchmark else _measured(evidence, table)
 
 
-def simulated_seconds(epochs: int, images: int) -> float:
-    """Simulated cost of a first-order search on the benchmark's GPU, in proportion to epochs times images.
+def simulated_seconds(epochs: Float[np.ndarray, "*searches"], images: int) -> Float[np.ndarray, "*searches"]:
+    """Simulated cost of a first-order search on the benchmark's GPU, in proportion to epochs times images per epoch.
 
     The supernet counts as full-sized even if it was smaller, which favours random search.
     """
-    return FIRST_ORDER_SECONDS * (epochs / 50) * (images / 50_000)
+    return np.asarray(FIRST_ORDER_SECONDS * (epochs / 50) * (images / 50_000))
 
 
 def against_random(evidence: Evidence) -> pd.DataFrame:
     """One row per method: its cells compared with uniformly random ones.
 
     `gain`: mean test accuracy minus a random cell's, points. `p`: two-sided, of the mean percentile of `n` cells if
-    they were drawn at random, exact (`stats.random_percentile_p`); `holm` over all methods but `random`.
+    they were drawn at random (`stats.random_percentile_p`); `holm` over all methods but `random`.
     """
     column = by_code(evidence.table, evidence.dataset, "test", own=True)
     table_accuracies = np.sort(column[np.isfinite(column)])
@@ -54,9 +55,11 @@ def against_random(evidence: Evidence) -> pd.DataFrame:
     rows = []
     for name, group in own_runs[own_runs["test"].notna()].groupby("method", observed=True):
         if table_accuracies.size and not (group["selection"] == "uniform").all():
-            percentiles = stats.percentiles(group["test"].to_numpy(float), table_accuracies)
-            gain = float(group["test"].mean() - table_accuracies.mean())
-            rows.append((str(name), len(group), gain, percentiles.mean(), stats.random_percentile_p(percentiles)))
+            accuracies = group["test"].to_numpy(float)
+            gain = float(accuracies.mean() - table_accuracies.mean())
+            percentile = stats.percentiles(accuracies, table_accuracies).mean()
+            p = stats.random_percentile_p(accuracies, table_accuracies)
+            rows.append((str(name), len(group), gain, percentile, p))
     frame = pd.DataFrame(rows, columns=["method", "n", "gain", "percentile", "p"])
     return frame.assign(holm=stats.holm(frame["p"].to_numpy(float))).sort_values("holm", kind="stable")
 
@@ -81,30 +84,26 @@ def random_sentence(random_tests: pd.DataFrame) -> str:
 
 
 def _simulated(evidence: Evidence, table: Table) -> list[Block]:
-    dataset, epochs = evidence.dataset, max(int(spec["protocol"]["epochs"]) for spec in evidence.runs["spec"])
+    """Every method against a random search of its simulated cost."""
+    dataset = evidence.dataset
     test, feedback = by_code(table, dataset, "test", EPOCHS), by_code(table, dataset, "valid", FEEDBACK_EPOCHS)
     if (dataset, EPOCHS) not in table.times or not np.isfinite(test).any() or not np.isfinite(feedback).any():
         return [
             Text(f"The table lacks what a random search at equal cost needs: {FEEDBACK_EPOCHS}-epoch figures, times.")
         ]
     cell_seconds = float(np.nanmean(table.train_seconds(dataset, EPOCHS))) * FEEDBACK_EPOCHS / EPOCHS
-    budget = simulated_seconds(epochs, _images(evidence))
-    n = max(1, int(budget / cell_seconds))
-    best, cell = stats.best_of_random(feedback, test, n), stats.best_of_random(feedback, test, 1)
-    means = evidence.scores().mean().dropna().sort_values(ascending=False, kind="stable")
-    data = pd.DataFrame({"method": [str(name) for name in means.index], "mean": means.to_numpy(float)})
-    data["over_random_pct"] = stats.relative_improvement(means.to_numpy(float), cell.mean)
-    data["over_best_pct"] = stats.relative_improvement(means.to_numpy(float), best.mean)
-    grid = data.map(lambda value: value if isinstance(value, str) else number(value))
-    grid.columns = pd.Index(["method", "mean test", "over a random cell (%)", f"over the best of {n} (%)"])
+    data = _means(evidence)
+    runs = evidence.own()
+    epochs = runs["spec"].map(lambda spec: int(spec["protocol"]["epochs"])).where(runs["selection"] != "uniform", 0)
+    epochs = epochs.groupby(runs["method"].astype(str)).max()
+    data["search_seconds"] = simulated_seconds(epochs.reindex(data["method"]).to_numpy(float), _images(evidence))
     note = (
-        f"Relative improvement, 100 (method - random) / random, of mean test accuracy on {dataset}. A random cell: "
-        f"{plus_minus(*cell)}. The best of {n} by validation accuracy after {FEEDBACK_EPOCHS} epochs: "
-        f"{plus_minus(*best)}. Both are exact. A random search trains {count_of(n, 'cell')}, at {cell_seconds:,.0f} s "
-        f"each, one or more, in the {budget:,.0f} s that a first-order search of {epochs} epochs and so many images "
-        "costs on the benchmark's GPU (the published 10,890 s, scaled; the supernet counts as full-sized)."
+        f"{_RELATIVE} {dataset}. A random cell: {plus_minus(*stats.best_of_random(feedback, test, 1))}. n: random cells, "
+        f"one at least, that can be trained for {FEEDBACK_EPOCHS} epochs, at {cell_seconds:,.0f} s each, in the time "
+        "that a first-order search of the method's epochs and images costs on the benchmark's GPU (the published "
+        "10,890 s, scaled; the supernet counts as full-sized); of these the best by validation accuracy. Both are exact."
     )
-    return [TableBlock(f"chance{evidence.slug}", f"Against chance, {evidence.name}", data, grid, note)]
+    return [_against(evidence, data, test, feedback, cell_seconds, note)]
 
 
 def _measured(evidence: Evidence, table: Table) -> list[Block]:
@@ -114,25 +113,42 @@ def _measured(evidence: Evidence, table: Table) -> list[Block]:
     if (dataset, evidence.epochs) not in table.times or not np.isfinite(test + feedback).any():
         return [Text("The table lacks what a random search at equal cost needs: validation accuracies, seconds.")]
     cell_seconds = float(np.nanmean(table.train_seconds(dataset)))
-    cell = stats.best_of_random(feedback, test, 1)
     seconds = search_seconds(evidence.own()).groupby("method", observed=True)["search_seconds"].mean()
+    data = _means(evidence)
+    data["search_seconds"] = seconds.reindex(data["method"]).to_numpy(float)
+    note = (
+        f"{_RELATIVE} {dataset}. A random cell: {plus_minus(*stats.best_of_random(feedback, test, 1))}, among the "
+        f"{cell_count(table)} architectures that the table holds. n: random cells, one at least, that can be trained in "
+        f"the method's own search time, at {cell_seconds:.1f} s each as the table's took on the machine that made it; of "
+        "these the best by validation accuracy of one training. Both are exact."
+    )
+    return [_against(evidence, data, test, feedback, cell_seconds, note)]
+
+
+def _means(evidence: Evidence) -> pd.DataFrame:
+    """Mean test accuracy of every method, the best first."""
     means = evidence.scores().mean().dropna().sort_values(ascending=False, kind="stable")
-    data = pd.DataFrame({"method": [str(name) for name in means.index], "mean": means.to_numpy(float)})
-    data["search_seconds"] = seconds.reindex(means.index).to_numpy(float)
+    return pd.DataFrame({"method": [str(name) for name in means.index], "mean": means.to_numpy(float)})
+
+
+def _against(
+    evidence: Evidence,
+    data: pd.DataFrame,
+    test: Float[np.ndarray, "archs"],
+    feedback: Float[np.ndarray, "archs"],
+    cell_seconds: float,
+    note: str,
+) -> TableBlock:
+    """The table of `data`'s means against a random cell and the best of the n trained in each `search_seconds`."""
+    means = data["mean"].to_numpy(float)
     data["n"] = (data["search_seconds"].fillna(0) / cell_seconds).astype(int).clip(lower=1)
     best = np.array([stats.best_of_random(feedback, test, n).mean for n in data["n"]])
-    data["over_random_pct"] = stats.relative_improvement(means.to_numpy(float), cell.mean)
-    data["over_best_pct"] = 100 * (data["mean"] - best) / best
+    data["over_random_pct"] = stats.relative_improvement(means, stats.best_of_random(feedback, test, 1).mean)
+    data["over_best_pct"] = 100 * (means - best) / best
     grid = data.assign(n=data["n"].astype(str), search_seconds=data["search_seconds"].map(in_unit))
     grid = grid.map(lambda value: value if isinstance(value, str) else number(value))
     grid.columns = pd.Index(["method", "mean test", "search", "n", "over a random cell (%)", "over the best of n (%)"])
-    note = (
-        f"Relative improvement, 100 (method - random) / random, of mean test accuracy on {dataset}. A random cell: "
-        f"{plus_minus(*cell)}, among the {cell_count(table)} architectures that the table holds. n: random cells, one "
-        f"at least, that can be trained in the method's own search time, at {cell_seconds:.1f} s each as the table's "
-        "took on the machine that made it; of these the best by validation accuracy of one training. Both are exact."
-    )
-    return [TableBlock(f"chance{evidence.slug}", f"Against chance, {evidence.name}", data, grid, note)]
+    return TableBlock(f"chance{evidence.slug}", f"Against chance, {evidence.name}", data, grid, note)
 
 
 def _single(table: Table, metric: Metric) -> Float[np.ndarray, "archs"]:
@@ -145,6 +161,6 @@ def _single(table: Table, metric: Metric) -> Float[np.ndarray, "archs"]:
 
 
 def _images(evidence: Evidence) -> int:
-    """Images of one epoch; 50,000 if no run states it."""
+    """Images that one epoch takes, for every one of training one of validation; 50,000 if no run states it."""
     data_facts: Mapping[str, int] = next((record["data"] for record in evidence.runs["record"] if record), {})
-    return data_facts.get("train_images", 0) + data_facts.get("valid_images", 0) or 50_000
+    return 2 * data_facts.get("train_images", 0) or 50_000

@@ -1,6 +1,9 @@
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchharness import report, stats
@@ -67,15 +70,34 @@ def test_trivial_baselines_come_from_the_table(evidence: report.Evidence, table:
 
 
 def test_chance_gets_the_searchs_simulated_cost(evidence: report.Evidence, table: Table) -> None:
-    assert simulated_seconds(50, 50_000) == 10_890
-    block = next(b for b in flat(accuracy(evidence)) if isinstance(b, TableBlock) and b.name == "chance")
-    n = int(simulated_seconds(report_folder.EPOCHS, 5000) / (1800 * 12 / 200))
-    assert n == 1
+    assert simulated_seconds(np.array([50]), 50_000) == [10_890]
+    rows = chance(evidence)
     test, feedback = report.by_code(table, "cifar10", "test"), report.by_code(table, "cifar10", "valid", 12)
-    best = stats.best_of_random(feedback, test, n).mean
-    row = block.data.iloc[0]
-    assert row["method"] == "ostr"
-    assert row["over_best_pct"] == pytest.approx(100 * (row["mean"] - best) / best)
+    best = stats.best_of_random(feedback, test, 1).mean
+    assert rows["n"].to_dict() == {"ostr": 1, "random": 1, "darts": 1}
+    mean, over_best = rows.loc["ostr", ["mean", "over_best_pct"]].astype(float)
+    assert over_best == pytest.approx(100 * (mean - best) / best)
+
+
+def test_chance_gets_each_methods_own_epochs_and_an_image_of_validation_for_each_of_training(
+    evidence: report.Evidence,
+) -> None:
+    """As under `nb201`, where sampling methods take five times the epochs, and `nats`, where training takes all."""
+    data = {"train_images": 25_000, "valid_images": 5_000}
+
+    def with_epochs(spec: dict[str, Any], method: str) -> dict[str, Any]:
+        return {**spec, "protocol": {**spec["protocol"], "epochs": 250 if method == "ostr" else 50}}
+
+    specs = [with_epochs(*pair) for pair in zip(evidence.long["spec"], evidence.long["method"], strict=True)]
+    records = [{**record, "data": data} for record in evidence.runs["record"]]
+    changed = replace(evidence, long=evidence.long.assign(spec=specs), runs=evidence.runs.assign(record=records))
+    n = int(10_890 / (1800 * 12 / 200))
+    assert chance(changed)["n"].to_dict() == {"ostr": int(5 * 10_890 / 108), "random": 1, "darts": n}
+
+
+def chance(evidence: report.Evidence) -> pd.DataFrame:
+    block = next(b for b in flat(accuracy(evidence)) if isinstance(b, TableBlock) and b.name == "chance")
+    return block.data.set_index("method")
 
 
 def test_no_row_of_ostr_is_printed_as_published(evidence: report.Evidence) -> None:
