@@ -67,6 +67,9 @@ class SearchConfig:
     one."""
     cell_augmented: bool = False
     """Whether those images are augmented."""
+    controller: str = "nb201"
+    """As in which paper's code ENAS's controller learns: in `nats` with momentum 0.5 instead of none, and with the
+    mean of an epoch's baselines as the next one's instead of the last."""
 
 
 _CHOICES: Final = {
@@ -75,6 +78,7 @@ _CHOICES: Final = {
     "alpha_batch": ("fresh", "paired"),
     "bn_eval": ("running", "batch", "cells"),
     "numerics": ("float32", "tf32", "bf16"),
+    "controller": ("nb201", "nats"),
 }
 _POSITIVE: Final = ("epochs", "channels", "cells", "partial", "batch", "eval_batch", "learning_rate")
 
@@ -151,10 +155,10 @@ BY_METHOD: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
         },
         "darts2": {"order": "alpha-first"},
     },
-    "nats": {"rsps": {"cells_apart": True}},
+    "nats": {"rsps": {"cells_apart": True}, "enas": {"controller": "nats"}},
 }
 """Settings of a preset for single methods, by the method that is trained."""
-_LATER: Final = ("period", "last_affine", "cells_apart", "cell_batch", "cell_augmented")
+_LATER: Final = ("period", "last_affine", "cells_apart", "cell_batch", "cell_augmented", "controller")
 """Settings added later. Older runs, which had the defaults, do not record them; run ids leave their defaults out."""
 
 

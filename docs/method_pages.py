@@ -79,7 +79,7 @@ def table_only() -> str:
                 "# Table-only baselines",
                 inspect.getdoc(baselines) or "",
                 "\n".join(lines),
-                f"Simulated budgets: {budgets}. Reports take those of `nats` for that protocol, and else those of `nb201`.",
+                f"Simulated budgets: {budgets}. Reports take those of `nats` under that protocol, else `nb201`'s.",
             ]
         )
         + "\n"

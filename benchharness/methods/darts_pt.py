@@ -14,8 +14,8 @@ class DartsPt(Darts):
     was less noisy: between four disjoint parts of the validation images, scores of one operation differed by 1.6 points
     on fixed and 2.8 on augmented images, scores of one edge's operations by 0.8 and 1.0 (standard deviations; three
     supernets, CIFAR-10, 160 images a part; `benchmarks/scoring_noise.py --set images=1280 channels=4 epochs=4`). The
-    authors' tuning draws each training batch at random; here each epoch uses every image once. If decided edges cut an
-    edge off, magnitude decides it.
+    authors' search before it draws each training batch anew; here, as in their tuning, each epoch uses every image
+    once. If decided edges cut an edge off, magnitude decides it.
     """
 
     trains_as: ClassVar[str | None] = "darts"

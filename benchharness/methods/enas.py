@@ -1,6 +1,7 @@
 """ENAS: an LSTM controller over cells with shared weights (Pham, Guan, Zoph, Le & Dean, ICML 2018)."""
 
 from collections.abc import Callable
+from statistics import fmean
 
 import torch
 from jaxtyping import Float, Integer
@@ -35,7 +36,7 @@ class Sampled(Update):
                 _, correct, count = judge(cell).tolist()  # sync: the controller's baseline follows every reward
                 return float(correct / count)
 
-            self.method.learn(reward, self.parts.alpha_optimizer)
+            self.method.learn(reward, self.parts.alpha_optimizer, to_mean=self.settings.controller == "nats")
 
 
 class Enas(Method):
@@ -43,9 +44,9 @@ class Enas(Method):
 
     After each epoch the controller takes `controller_steps` steps on `controller_samples` cells each. An operation's
     embedding is the same on all edges. `baseline_moves` chooses REINFORCE's baseline. `epoch`, as in the authors' code
-    for the benchmark: the reward blended into the last baseline of the previous epoch (in the first epoch, the accuracy
-    alone). `reward`, as in the paper: a moving average over all rewards. `alpha` is not trained; it records the
-    logarithm of every operation's exact marginal probability.
+    for the benchmark: the reward blended into the previous epoch's baseline (in the first epoch, the accuracy alone);
+    an epoch's is its last, in the protocol `nats` its mean. `reward`, as in the paper: a moving average over all
+    rewards. `alpha` is not trained; it records the logarithm of every operation's exact marginal probability.
     """
 
     version = 2
@@ -117,9 +118,12 @@ class Enas(Method):
         """Write the logarithms of the marginals into alpha."""
         self.alpha.copy_(self.marginals().log())
 
-    def learn(self, reward: Reward, optimizer: torch.optim.Optimizer) -> None:
-        """Train the controller by REINFORCE with a baseline; a step uses the mean loss of several cells."""
-        before = float(self.baseline)
+    def learn(self, reward: Reward, optimizer: torch.optim.Optimizer, to_mean: bool = False) -> None:
+        """Train the controller by REINFORCE with a baseline; a step uses the mean loss of several cells.
+
+        `to_mean`: whether the baseline of an epoch ends as the mean of those of its cells and not as the last of them.
+        """
+        before, baselines = float(self.baseline), []
         for _ in range(self.controller_steps):
             cells, chances, entropies = self.sampled(self.controller_samples)
             gains = []
@@ -129,16 +133,20 @@ class Enas(Method):
                 baseline = before if self.baseline_moves == "epoch" else float(self.baseline)
                 updated = baseline - (1 - self.baseline_decay) * (baseline - bonus) if baseline >= 0 else accuracy
                 self.baseline.fill_(updated)
+                baselines.append(updated)
                 gains.append(bonus - updated)
             optimizer.zero_grad(set_to_none=True)
             (-chances * torch.tensor(gains).to(chances)).mean().backward()
             nn.utils.clip_grad_norm_(self.parameters(), 5.0)
             optimizer.step()
+        if to_mean and self.baseline_moves == "epoch":
+            self.baseline.fill_(fmean(baselines))
         self.record()
 
-    def optimizer(self, settings: SearchConfig) -> torch.optim.Optimizer:  # noqa: ARG002
+    def optimizer(self, settings: SearchConfig) -> torch.optim.Optimizer:
         """The controller's Adam with the method's own settings; the protocol's settings for alpha are not used."""
-        return torch.optim.Adam(self.parameters(), 1e-3, (0.0, 0.999), eps=1e-3)
+        momentum = 0.5 if settings.controller == "nats" else 0.0
+        return torch.optim.Adam(self.parameters(), 1e-3, (momentum, 0.999), eps=1e-3)
 
     def _logits(
         self, inputs: Float[Tensor, "batch hidden"], state: tuple[Tensor, Tensor] | None

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
-from benchharness.config import protocol
+from benchharness.config import for_method, protocol
 from benchharness.methods.enas import Enas
 from benchharness.search.loop import Search
 from tests.support.methods import make_method
@@ -70,7 +71,7 @@ def test_an_operation_has_one_embedding_on_all_edges() -> None:
     assert controller().embedding.weight.shape == (5, 32)
 
 
-def learn_from(moves: str, rewards: list[float], before: float) -> tuple[list[float], float]:
+def learn_from(moves: str, rewards: list[float], before: float, to_mean: bool = False) -> tuple[list[float], float]:
     """What REINFORCE weighs each of six cells by, two a step, and the baseline afterwards."""
     method = controller(controller_steps=3, controller_samples=2, entropy_weight=0.0, baseline_moves=moves)
     method.baseline.fill_(before)
@@ -83,7 +84,7 @@ def learn_from(moves: str, rewards: list[float], before: float) -> tuple[list[fl
         return cells, chances, entropies
 
     method.sampled = recording_sample  # type: ignore[method-assign]
-    method.learn(lambda cell: next(rewards_left), torch.optim.SGD(method.parameters(), 0.0))
+    method.learn(lambda cell: next(rewards_left), torch.optim.SGD(method.parameters(), 0.0), to_mean)
     return advantages, float(method.baseline)
 
 
@@ -92,6 +93,32 @@ def test_the_baseline_of_an_epoch_is_the_last_of_the_one_before_blended_with_eac
     advantages, after = learn_from("epoch", rewards, 0.4)
     np.testing.assert_allclose(advantages, [0.99 * (reward - 0.4) for reward in rewards], rtol=1e-5)
     np.testing.assert_allclose(after, 0.4 + 0.01 * (0.7 - 0.4))
+
+
+@pytest.mark.parametrize(("moves", "before"), [("epoch", 0.4), ("epoch", -1.0), ("reward", 0.4)])
+def test_the_baseline_of_an_epoch_can_be_the_mean_over_its_cells_as_in_nats_benchs_code(
+    moves: str, before: float
+) -> None:
+    """The advantages of the epoch itself stay the same; a moving average over all rewards has no epochs."""
+    rewards = [0.1, 0.5, 0.3, 0.9, 0.2, 0.7]
+    advantages, after = learn_from(moves, rewards, before, to_mean=True)
+    expected_advantages, last = learn_from(moves, rewards, before)
+    assert advantages == expected_advantages
+    mean = 0.45 if before < 0 else 0.4 + 0.01 * (0.45 - 0.4)
+    np.testing.assert_allclose(after, last if moves == "reward" else mean)
+
+
+@pytest.mark.parametrize(("name", "momentum", "after"), [("nats", 0.5, "mean"), ("nb201", 0.0, "last")])
+def test_the_controller_learns_as_in_the_protocols_code(
+    name: str, momentum: float, after: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = for_method(protocol(name), "enas")
+    assert controller().optimizer(settings).param_groups[0]["betas"] == (momentum, 0.999)
+    seen: list[bool] = []
+    monkeypatch.setattr(Enas, "learn", lambda _, __, ___, to_mean: seen.append(to_mean))
+    search = search_of("enas", epochs=1, images=100, controller=settings.controller)
+    run_to_end(search)
+    assert seen == [after == "mean"]
 
 
 def test_the_first_epoch_has_each_cells_accuracy_as_baseline() -> None:

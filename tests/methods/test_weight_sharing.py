@@ -137,6 +137,16 @@ def test_pc_darts_edge_weights_are_a_softmax_per_node() -> None:
     assert bool((slopes[1][1:] != 0).all())
 
 
+def test_pc_darts_without_edge_weights_is_darts_on_partial_channels() -> None:
+    torch.testing.assert_close(make_method("pc-darts", FULL, weigh_edges=False).expected(), FULL.softmax(-1))
+    spec = replace(search_of("pc-darts", epochs=1, channels=4, images=100).spec, train_options={"weigh_edges": False})
+    search = Search(spec, small_images(), CPU)
+    before = search.method.state_dict()["beta"].clone()
+    run_to_end(search)
+    assert equal({"beta": before}, {"beta": search.method.state_dict()["beta"]}), "no gradient and no decay"
+    assert float(search.method.alpha.detach().std()) > 0
+
+
 def test_pc_darts_mixes_a_quarter_of_the_channels() -> None:
     search = search_of("pc-darts", channels=4)
     assert search.net.partial == 4

@@ -65,19 +65,16 @@ def test_budgets_are_those_of_the_benchmarks_code(protocol: str, dataset: str, s
 def test_evolution_samples_with_replacement_as_in_the_benchmarks_code() -> None:
     """Of a population of two, one being better: the worse is the parent if drawn twice, in a quarter of the cases."""
 
-    class Ended(Exception):
-        pass
-
     def is_child_of_the_worse(seed: int) -> bool:
         asked: list[Arch] = []
 
         def answer(cell: Arch) -> float:
             asked.append(cell)
             if len(asked) == 3:
-                raise Ended
+                raise Spent
             return float(len(asked))
 
-        with suppress(Ended):
+        with suppress(Spent):
             searches.evolution(answer, np.random.default_rng(seed), population=2, sample=2)
         worse, better, child = (np.array(cell) for cell in asked)
         return bool((child != better).sum() > 1 >= (child != worse).sum())

@@ -98,10 +98,11 @@ def _simulated(evidence: Evidence, table: Table) -> list[Block]:
     epochs = epochs.groupby(runs["method"].astype(str)).max()
     data["search_seconds"] = simulated_seconds(epochs.reindex(data["method"]).to_numpy(float), _images(evidence))
     note = (
-        f"{_RELATIVE} {dataset}. A random cell: {plus_minus(*stats.best_of_random(feedback, test, 1))}. n: random cells, "
-        f"one at least, that can be trained for {FEEDBACK_EPOCHS} epochs, at {cell_seconds:,.0f} s each, in the time "
-        "that a first-order search of the method's epochs and images costs on the benchmark's GPU (the published "
-        "10,890 s, scaled; the supernet counts as full-sized); of these the best by validation accuracy. Both are exact."
+        f"{_RELATIVE} {dataset}. A random cell: {plus_minus(*stats.best_of_random(feedback, test, 1))}. n: random "
+        f"cells, one at least, that can be trained for {FEEDBACK_EPOCHS} epochs, at {cell_seconds:,.0f} s each, in the "
+        "time that a first-order search of the method's epochs and images costs on the benchmark's GPU (the published "
+        "10,890 s, scaled; the supernet counts as full-sized); of these the best by validation accuracy. Both are "
+        "exact."
     )
     return [_against(evidence, data, test, feedback, cell_seconds, note)]
 
@@ -118,9 +119,9 @@ def _measured(evidence: Evidence, table: Table) -> list[Block]:
     data["search_seconds"] = seconds.reindex(data["method"]).to_numpy(float)
     note = (
         f"{_RELATIVE} {dataset}. A random cell: {plus_minus(*stats.best_of_random(feedback, test, 1))}, among the "
-        f"{cell_count(table)} architectures that the table holds. n: random cells, one at least, that can be trained in "
-        f"the method's own search time, at {cell_seconds:.1f} s each as the table's took on the machine that made it; of "
-        "these the best by validation accuracy of one training. Both are exact."
+        f"{cell_count(table)} architectures that the table holds. n: random cells, one at least, that can be trained "
+        f"in the method's own search time, at {cell_seconds:.1f} s each as the table's took on the machine that made "
+        "it; of these the best by validation accuracy of one training. Both are exact."
     )
     return [_against(evidence, data, test, feedback, cell_seconds, note)]
 
