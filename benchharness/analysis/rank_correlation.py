@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Integer
 
 from benchharness import space, stats, store
 from benchharness.analysis.lookup import by_code, codes_of
@@ -163,9 +163,8 @@ def _conditional(
     """Each run's conditional truths, by reduction (mean, max)."""
     truths_by_run: list[dict[str, Scores]] = [{} for _ in arrays]
     archs, datasets = space.all_ops()[codes_of(done_runs["arch"])].astype(int), done_runs["dataset"].to_numpy()
-    orders = np.array([run_arrays.get("order", np.arange(len(space.EDGES))) for run_arrays in arrays]).reshape(
-        -1, len(space.EDGES)
-    )
+    edges = np.arange(len(space.EDGES))
+    orders = np.array([_whole(run_arrays.get("order", edges)) for run_arrays in arrays], int).reshape(-1, len(edges))
     for dataset, truth in truths.items():
         rows = np.flatnonzero(datasets == dataset)
         for reduce in REDUCES:
@@ -173,6 +172,12 @@ def _conditional(
             for row, scores in zip(rows, conditional, strict=True):
                 truths_by_run[row][reduce] = scores
     return truths_by_run
+
+
+def _whole(order: Integer[np.ndarray, "*edges"]) -> Integer[np.ndarray, " edges"]:
+    """`order`, or the edges' own where a run did not record one of all edges."""
+    edges = np.arange(len(space.EDGES))
+    return order if np.array_equal(np.sort(order), edges) else edges
 
 
 def _pairings(

@@ -157,7 +157,7 @@ class Search:
         rule = selection.make_selection(selection.of(type(self.method), spec.selection), spec.selection_options)
         magnitude = self.method.expected().detach().cpu().numpy()
         with self._random("selection", spec.method):
-            selected = rule(self.method, evaluation)
+            selected = selection.checked(rule(self.method, evaluation), type(rule).__name__)
         record = RunRecord(
             run_id=spec.run_id,
             arch=to_string(selected.arch),

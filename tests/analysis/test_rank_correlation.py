@@ -103,6 +103,16 @@ def test_operations_that_were_no_candidates_are_left_out(tmp_path: Path, table: 
     assert pick(taus, "d all", "strength") == pick(taus, "d all", "strength", with_none=False)
 
 
+@pytest.mark.parametrize("order", [(), (0, 1), (0, 0, 1, 2, 3, 4)])
+def test_without_an_order_of_all_edges_they_are_taken_as_decided_one_after_the_other(
+    tmp_path: Path, table: Table, order: tuple[int, ...]
+) -> None:
+    scores = np.random.default_rng(0).normal(size=(6, 5))
+    expected = report.agreement(one_run(tmp_path / "whole", scores, order=np.arange(6)), table)
+    taus = report.agreement(one_run(tmp_path / "other", scores, order=np.array(order, int)), table)
+    assert pick(taus, "c mean", "strength") == pytest.approx(pick(expected, "c mean", "strength"), nan_ok=True)
+
+
 def test_magnitude_is_judged_alone_and_random_not_at_all(suite: Path, table: Table) -> None:
     taus = report.agreement(store.read(suite), table)
     assert set(taus.query("method == 'darts'")["criterion"]) == {"magnitude", NULL}

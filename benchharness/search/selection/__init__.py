@@ -7,7 +7,7 @@ from typing import Any, Final
 from benchharness.config import coerce
 from benchharness.errors import UserError, unknown, unknown_option
 from benchharness.methods import Method
-from benchharness.search.selection._base import Selected, Selection
+from benchharness.search.selection._base import Selected, Selection, checked
 from benchharness.search.selection.direct import Best, Magnitude, Uniform
 from benchharness.search.selection.proxy import Proxy
 from benchharness.search.selection.strength import Prune, Strength, is_dead
@@ -16,6 +16,7 @@ __all__ = [
     "SELECTIONS",
     "Selected",
     "Selection",
+    "checked",
     "is_dead",
     "make_selection",
     "name_of",

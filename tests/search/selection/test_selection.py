@@ -27,6 +27,36 @@ def test_a_reading_tells_how_much_of_it_is_done(options: dict[str, int], steps: 
     np.testing.assert_allclose(evaluation.shares, np.arange(1, steps + 1) / steps)
 
 
+CELL, SCORES = (3, 1, 2, 4, 3, 0), np.zeros((6, 5))
+
+
+@pytest.mark.parametrize(
+    ("returned", "sentence"),
+    [
+        (None, "Own returned a NoneType; a selection returns Selected"),
+        (CELL, "Own returned a tuple; a selection returns Selected"),
+        (Selected(CELL[:5], SCORES), r"no cell: \(3, 1, 2, 4, 3\) is .* expected 6 operations of 0 to 4"),
+        (Selected((*CELL[:5], -1), SCORES), r"no cell: .*-1\) is .* expected 6 operations of 0 to 4"),
+        (Selected((*CELL[:5], 5), SCORES), "expected 6 operations of 0 to 4"),
+        (Selected(None, SCORES), r"returned Selected\(arch=None"),  # type: ignore[arg-type]
+        (Selected(CELL, np.zeros(5)), r"float64 of the shape \(5,\); expected numbers of the shape \(6, 5\)"),
+        (Selected(CELL, None), r"object of the shape \(\); expected numbers"),  # type: ignore[arg-type]
+        (Selected(CELL, [[0.0], [1.0, 2.0]]), "Own returned "),  # type: ignore[arg-type]
+        (Selected(CELL, SCORES, order=(0, 1)), r"order=\(0, 1\); expected each edge from 0 to 5 once, or none"),
+    ],
+)
+def test_what_a_selection_of_ones_own_returns_is_checked(returned: object, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        selection.checked(returned, "Own")
+
+
+def test_arrays_tensors_and_lists_are_cells_and_scores() -> None:
+    for arch, scores in ((np.array(CELL), SCORES.tolist()), (torch.tensor(CELL), torch.tensor(SCORES))):
+        selected = selection.checked(Selected(arch, scores), "Own")  # type: ignore[arg-type]
+        assert selected.arch == CELL
+        assert np.array_equal(selected.scores, SCORES)
+
+
 @pytest.mark.parametrize("name", ["magnitude", "strength", "prune", "uniform"])
 def test_none_can_be_ruled_out(name: str) -> None:
     selected = select(name, none=False)
