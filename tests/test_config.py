@@ -4,7 +4,15 @@ from math import cos, pi
 import pytest
 
 from benchharness import methods
-from benchharness.config import PROTOCOLS, coerce, departures, for_method, protocol, recorded_settings
+from benchharness.config import (
+    PROTOCOLS,
+    coerce,
+    departures,
+    for_method,
+    parse_pairs,
+    protocol,
+    recorded_settings,
+)
 from benchharness.errors import UserError
 from benchharness.search.loop import _cosine
 
@@ -35,6 +43,12 @@ def test_cpu_differs_from_drnas_in_scale_and_in_how_fast_alpha_moves() -> None:
         "eigenvalue_every",
         "alpha_learning_rate",
     }
+
+
+def test_two_values_of_one_setting_are_refused() -> None:
+    assert parse_pairs(["epochs=1", "epochs=1"], "setting", "key=value") == {"epochs": "1"}
+    with pytest.raises(UserError, match="epochs=1 and epochs=2 contradict each other; keep one"):
+        parse_pairs(["epochs=1", "images=64", "epochs=2"], "setting", "key=value")
 
 
 def test_strings_become_the_settings_own_types() -> None:

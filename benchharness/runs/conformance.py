@@ -13,6 +13,7 @@ from torch import Tensor
 from benchharness import methods
 from benchharness.config import protocol
 from benchharness.data import ImageSet
+from benchharness.errors import UserError
 from benchharness.io.files import path_of
 from benchharness.methods import Method
 from benchharness.records import RunSpec
@@ -71,8 +72,11 @@ def check_method(name: str | Path) -> list[Finding]:
     """Run every check on the method called `name`, or defined by that file.
 
     If the first check fails (draws are distributions) the others are skipped, since they build on it. Raises
-    `UserError` if there is no such method.
+    `UserError` if there is no such method, or if options follow its name: it is checked with the defaults.
     """
+    plain_name, colon, options = str(name).partition(":")
+    if colon and not Path(name).exists():
+        raise UserError(f"{options[:80]!r} after {plain_name} sets options; a method is checked without: {plain_name}")
     kind = methods.load(name)
     file = path_of(name).resolve() if str(name).endswith(".py") else None
     first = _finding(kind, CHECKS[0], file)

@@ -132,7 +132,10 @@ def _pairs(text: str, spelling: str) -> dict[str, str]:
             key, value = "", item
         elif not (key and equals and value):
             raise UserError(f"{item[:80]!r} in {spelling[:80]!r} is no option; write key=value")
-        pairs[key] = value
+        if pairs.setdefault(key, value) != value:
+            raise UserError(
+                f"{key}={pairs[key]} and {key}={value} in {spelling[:80]!r} contradict each other; keep one"
+            )
     return pairs
 
 
@@ -149,6 +152,7 @@ def _resolve(request: MethodRequest) -> tuple[_Supernet, _Reading]:
     trained_name = named_method.trains_as
     if trained_name and not isinstance(named_method.selection, str):
         raise UserError(f"{name} has a selection class of its own, so it trains its own supernet: leave trains_as out")
+    _check_names_differ(name, named_method)
     trainee, trains, source = _load(trained_name) if trained_name else (named_method, name, path)
     trainee_options = methods.options(trainee)
     own_options = {key: value for key, value in request.options.items() if key in trainee_options}
@@ -161,6 +165,13 @@ def _resolve(request: MethodRequest) -> tuple[_Supernet, _Reading]:
     changed_options = _changed(_reading(named_method.selection, _preset(named_method)).options, reading.options)
     own_options = _shown(trainee, supernet.options)
     return supernet, reading._replace(method=_label(name, {**own_options, **changed_options}, named_method.main_option))
+
+
+def _check_names_differ(name: str, method: type[methods.Method]) -> None:
+    """Raise `UserError` if an option of the selection class of a user's own could not be reached."""
+    if not isinstance(method.selection, str):
+        for key in methods.options(method).keys() & selection.options(method.selection).keys():
+            raise UserError(f"{name} and its selection both have an option {key!r}; give one of them another name")
 
 
 def _by_name(options: Mapping[str, str], name: str, main: str) -> dict[str, str]:
@@ -207,6 +218,12 @@ def _load(name: str) -> tuple[Any, str, Path | None]:
     """The method, its name in tables, and its file if it is the user's own."""
     if not name.endswith(".py"):
         return methods.load(name), methods.canonical(name), None
+    supernet, plus, file = name.partition("+")
+    if plus and methods.canonical(supernet) in methods.names():
+        raise UserError(
+            f"{file} cannot read the supernet of {supernet}: a selection of one's own reads that of the method in its "
+            f"file, which can be derived from the class of {supernet}"
+        )
     path = path_of(name).resolve()
     method = methods.load(path)
     if path.stem in methods.names():

@@ -139,6 +139,33 @@ def test_what_is_misspelt_gets_the_nearest_right_name(text: str, nearest: str) -
         plan(text)
 
 
+@pytest.mark.parametrize("text", ["snas:tau_max=5:tau_max=6", "snas+ostr:beta=1:beta=2"])
+def test_two_values_of_one_option_are_refused(text: str) -> None:
+    with pytest.raises(UserError, match=r"=\d and .*=\d in .* contradict each other"):
+        parse_methods(text)
+
+
+def test_one_value_given_twice_is_that_value() -> None:
+    assert parse_methods("snas:tau_max=5:tau_max=5") == parse_methods("snas:tau_max=5")
+
+
+def test_an_option_that_a_selection_of_ones_own_shares_with_its_method_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from dataclasses import dataclass\nfrom benchharness import Method, Selection\n\n\n"
+        "@dataclass(frozen=True)\nclass Own(Selection):\n    weight: float = 0.5\n\n\n"
+        "class Mine(Method):\n    weight = 0.1\n    selection = Own\n"
+    )
+    with pytest.raises(UserError, match="both have an option 'weight'; give one of them another name"):
+        make_plan(parse_methods(str(tmp_path / "mine.py")), (0,), "cifar10", protocol("cpu"))
+
+
+def test_a_file_of_ones_own_on_another_methods_supernet_is_refused_with_the_way_out() -> None:
+    with pytest.raises(
+        UserError, match=r"mine\.py cannot read the supernet of snas: .* derived from the class of snas"
+    ):
+        make_plan(parse_methods("snas+mine.py"), (0,), "cifar10", protocol("cpu"))
+
+
 def test_with_another_selection_named_the_first_options_are_the_methods() -> None:
     with pytest.raises(UserError, match="unknown option of snas 'metric'"):
         plan("snas:metric=accuracy+ostr")
@@ -258,7 +285,7 @@ def test_a_users_method_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> N
         plan(str(tmp_path / "mine.py"))
 
 
-CHANGED = ("darts2", "drnas-progressive", "enas", "gdas", "proxy", "sdarts-adv", "sdarts-rs")
+CHANGED = ("darts-es", "darts2", "drnas-progressive", "enas", "gdas", "proxy", "sdarts-adv", "sdarts-rs")
 
 
 def test_a_method_that_searches_otherwise_than_it_did_has_other_run_ids() -> None:
