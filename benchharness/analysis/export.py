@@ -106,6 +106,8 @@ def _missing(frame: pd.DataFrame, tables: Tables) -> list[str]:
                 f"{count} of {of} derived cells on {dataset} have no accuracy: table {table.about['name']!r} lacks them"
             )
             sentences.append(
-                f"{sentence}; the command that made the runs trains them" if "recipe" in table.about else sentence
+                f"{sentence}; the command that made the runs, given again without --no-training, trains them"
+                if "recipe" in table.about
+                else sentence
             )
     return sentences

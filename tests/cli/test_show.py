@@ -37,6 +37,15 @@ def test_a_run_is_shown_with_every_setting_that_held(results: Path, capsys: pyte
     assert listing["failure"] is None
 
 
+def test_changed_measurements_are_changed_settings_too(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(own_home)
+    run = spec("darts", 0, ranking=7)
+    add(own_home / "results" / "demo", run, GOOD)
+    assert "  ranking               7  (changed)" in output_of(capsys, "show", run.run_id)
+
+
 def test_a_failed_run_is_shown_with_its_traceback(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = spec("snas", 0)
     text = output_of(capsys, "show", run.run_id)
