@@ -52,7 +52,7 @@ def sample_sentence(table: Table | None) -> str:
 def trainable(table: Table | None) -> str:
     """Clause that says which command trains cells that `table` lacks; empty if none does."""
     has_recipe = table is not None and "recipe" in table.about
-    return "; the command that made the runs, given again, trains them" if has_recipe else ""
+    return "; the command that made the runs, given again without --no-training, trains them" if has_recipe else ""
 
 
 def footnote(table: Table) -> str:

@@ -71,7 +71,7 @@ def test_figures_trained_for_results_travel_with_them(
     tests, message = exported(work, capsys)
     assert np.isnan(tests).all()
     sentence = "2 of 2 derived cells on digits have no accuracy: table 'digits' lacks them"
-    assert f"{sentence}; the command that made the runs trains them" in message
+    assert f"{sentence}; the command that made the runs, given again without --no-training, trains them" in message
     report = next((work / "reports").rglob("report.md"))
     assert "None of the derived cells is in the installed table" in report.read_text()
     assert cli.main(["run", *run[1:], "--dry-run"]) == cli.DONE

@@ -63,4 +63,4 @@ def test_pages_say_what_trains_and_what_reads_out() -> None:
 def test_every_method_gets_a_file(tmp_path: Path) -> None:
     files = method_pages.write_pages(tmp_path / "methods", None, None)
     assert {file.stem for file in files} == {*methods.names(), "table-only"}
-    assert "12,000 s (nb201)" in (tmp_path / "methods" / "table-only.md").read_text()
+    assert "`nb201`: 12,000 s on cifar10" in (tmp_path / "methods" / "table-only.md").read_text()

@@ -64,7 +64,7 @@ def test_coverage_is_stated_where_it_matters(text: str, pets: Table) -> None:
     )
     assert f"The table came with {covered}: rank, percentile and random cells are among these" in answer
     sentence = "Of 9 runs, 2 derived cells that the table lacks: no accuracy here includes them; the command that made"
-    assert f"{sentence} the runs, given again, trains them." in answer
+    assert f"{sentence} the runs, given again without --no-training, trains them." in answer
     assert f"The table covers {covered}." in taus
     assert "cells and not of 3,125" in taus
     assert f"Table pets holds {covered.partition(' (')[0]}, and of this setting" in runs_section
