@@ -217,7 +217,8 @@ def _suite(args: argparse.Namespace) -> "Suite":
 
     args.until = _until(args.until) if args.until else 0.0
     if args.fast:
-        args.set, args.training = [*(f"{key}={value}" for key, value in suite.FAST.items()), *args.set], False
+        changes = {**suite.FAST, **suite.parse_settings(args.set)}
+        args.set, args.training = [f"{key}={value}" for key, value in changes.items()], False
         args.seeds, args.suite = args.seeds or "0", args.suite or "fast"
     requested_suite = args.suite or ""
     is_file = requested_suite.endswith(".toml") or os.sep in requested_suite
