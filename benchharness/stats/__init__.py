@@ -35,7 +35,7 @@ from benchharness.stats.decision import (
     summary_of_decisions,
 )
 from benchharness.stats.interval import Interval, Summary, bootstrap, bootstrap_means, iqm, mean_interval, summarise
-from benchharness.stats.likeness import Likeness, likeness
+from benchharness.stats.likeness import Likeness, SeedAgreement, likeness, seed_agreement
 from benchharness.stats.pareto import excess, front
 from benchharness.stats.significance import effect_size, holm, permutation_p, seeds_needed, smallest_p, wilcoxon_p
 from benchharness.stats.truth import Reduce, cell_scores, conditional_truth, edge_truth, parameter_counts
@@ -48,6 +48,7 @@ __all__ = [
     "Likeness",
     "Paired",
     "Reduce",
+    "SeedAgreement",
     "Summary",
     "Verdict",
     "above_chance",
@@ -81,6 +82,7 @@ __all__ = [
     "profile",
     "random_percentile_p",
     "relative_improvement",
+    "seed_agreement",
     "seeds_needed",
     "skip_margin",
     "smallest_p",

@@ -1,6 +1,7 @@
-"""Tests whether cells of two search settings differ more than cells of two seeds; paired by seed."""
+"""Tests whether cells of two search settings differ more than cells of two seeds, and whether cells of seeds agree."""
 
-from typing import NamedTuple
+from functools import cache
+from typing import Final, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -9,6 +10,8 @@ from benchharness.stats.significance import Flips, share_as_far
 
 Cells = Int[np.ndarray, "seeds edges"]
 Equal = Float[np.ndarray, "seeds seeds"]
+DRAWS: Final = 9_999
+"""Simulated sets of cells behind the p of an agreement."""
 
 
 class Likeness(NamedTuple):
@@ -24,6 +27,41 @@ class Likeness(NamedTuple):
     """p-value of the hypothesis that both sides have the same distribution of operations on every edge."""
     n: int
     """Number of seeds that both sides have."""
+
+
+class SeedAgreement(NamedTuple):
+    """How often the cells of two seeds have the same operation on an edge."""
+
+    share: float
+    """Mean over pairs of seeds and over edges, 0 to 1; NaN for one seed."""
+    p: float
+    """One-sided p of that share if every operation of every cell had been drawn uniformly; NaN for one seed."""
+    n: int
+    """Number of seeds."""
+
+
+def seed_agreement(cells: Cells, operations: int) -> SeedAgreement:
+    """Agreement of the seeds' `cells`, codes below `operations`; p by `DRAWS` simulated sets of cells, always the same.
+
+    Which sets are simulated depends on the numbers of seeds, edges and operations alone.
+    """
+    n, edges = cells.shape
+    if n < 2:
+        return SeedAgreement(np.nan, np.nan, n)
+    observed, chance = int(_agreeing_pairs(cells[None], operations)[0]), _chance(n, edges, operations)
+    return SeedAgreement(observed / (n * (n - 1) / 2 * edges), (1 + int((chance >= observed).sum())) / (1 + DRAWS), n)
+
+
+@cache
+def _chance(seeds: int, edges: int, operations: int) -> Int[np.ndarray, "sets"]:
+    drawn = np.random.default_rng(0).integers(operations, size=(DRAWS, seeds, edges), dtype=np.int8)
+    return _agreeing_pairs(drawn, operations)
+
+
+def _agreeing_pairs(cells: Int[np.ndarray, "sets seeds edges"], operations: int) -> Int[np.ndarray, "sets"]:
+    """The number of pairs of seeds with the same operation, summed over edges."""
+    counts = np.stack([(cells == op).sum(1, dtype=np.int64) for op in range(operations)])
+    return (counts * (counts - 1) // 2).sum((0, -1))
 
 
 def likeness(a: Cells, b: Cells, rng: np.random.Generator) -> Likeness:

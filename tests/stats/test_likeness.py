@@ -87,3 +87,26 @@ def test_seeds_that_the_sides_share_do_not_make_them_differ() -> None:
         a, b = (draw_cells(source, 8, [0.2] * 5) for _ in range(2))
         alarms.append(stats.likeness(a, np.where(source.random((8, 6)) < 0.7, a, b), rng()).p <= 0.05)
     assert np.mean(alarms) < 0.09
+
+
+def test_seeds_agree_on_the_share_of_edges_with_one_operation() -> None:
+    cells = np.array([[0, 1, 2, 3, 4, 0], [0, 1, 2, 0, 0, 1], [0, 1, 0, 1, 1, 2]])
+    pairs = [(cells[a] == cells[b]).mean() for a, b in ((0, 1), (0, 2), (1, 2))]
+    agreement = stats.seed_agreement(cells, 5)
+    assert agreement.share == pytest.approx(np.mean(pairs))
+    assert agreement.n == 3
+    assert stats.seed_agreement(cells, 5) == agreement, "no draw of its own"
+
+
+def test_equal_cells_agree_and_one_cell_agrees_with_none() -> None:
+    assert stats.seed_agreement(np.full((4, 6), 3), 5) == (1.0, 1 / 10_000, 4)
+    alone = stats.seed_agreement(np.full((1, 6), 3), 5)
+    assert np.isnan(alone.share)
+    assert np.isnan(alone.p)
+
+
+def test_random_cells_agree_no_more_often_than_the_level_says() -> None:
+    rng = np.random.default_rng(1)
+    found = [stats.seed_agreement(rng.integers(5, size=(6, 6)), 5) for _ in range(3000)]
+    assert np.mean([agreement.share for agreement in found]) == pytest.approx(0.2, abs=0.01)
+    assert 0.02 < np.mean([agreement.p < 0.05 for agreement in found]) < 0.065

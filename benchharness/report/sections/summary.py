@@ -16,6 +16,7 @@ from benchharness.plots.style import figure_of
 from benchharness.report.blocks import Answers, Block, FigureBlock, Pair, TableBlock, Text, folded
 from benchharness.report.formatting import count_of, few, number, p_clause, span
 from benchharness.report.ground_truth import sample_sentence
+from benchharness.report.sections.cells import seed_agreements
 from benchharness.report.sections.collapse import reference_lines, verdicts
 from benchharness.report.sections.random_baseline import against_random, random_sentence
 from benchharness.report.sections.ranking import (
@@ -29,6 +30,7 @@ from benchharness.report.sections.ranking import (
     ranking,
     unknown_cells,
 )
+from benchharness.space import OPS
 
 WINNERS: Final = 3
 """Most methods whose significant wins are listed."""
@@ -49,7 +51,7 @@ def summary(evidence: Evidence) -> list[Block]:
     fallen, decision_verdicts = verdicts(evidence.runs, evidence.curves), decisions.verdicts(evidence.decisions)
     decided = dict(zip(decision_verdicts["method"], decision_verdicts["verdict"], strict=True))
     answers = {
-        "Did the searches decide?": decided_sentence(evidence.decisions),
+        "Did the searches decide?": decided_sentence(evidence.decisions) + agreeing(evidence),
         "Which method is better?": better_sentence(ranked, planned, tests) + unknown_cells(evidence),
         "Which beat a random cell?": random_sentence(random_tests),
         "Did DARTS collapse?": collapse_sentence(fallen),
@@ -80,6 +82,19 @@ def decided_sentence(decision_verdicts: pd.DataFrame) -> str:
         f"In {len(sure)} of {count_of(len(reading), 'method')} that read cells from alphas ({few(sure)}); the "
         f"alphas of {few(none)} {noise}.{guess_sentence}"
     )
+
+
+def agreeing(evidence: Evidence) -> str:
+    """Sentence on methods that count as undecided though their seeds agree, with a space before it; empty if none."""
+    agreements = seed_agreements(evidence).set_index("method")
+    names = [name for name in undecided(evidence.decisions) if name in agreements.index]
+    clear = agreements.loc[names].query("holm < @LEVEL")
+    clauses = [
+        f"{name} (two have the same operation on {row['share']:.0f} % of edges, random cells on "
+        f"{100 / len(OPS):.0f} %, {p_clause(row['holm'])})"
+        for name, row in clear.iterrows()
+    ]
+    return f" Yet seeds agree, so that small leads are no mere noise, in {few(clauses)}." if clauses else ""
 
 
 def better_sentence(ranked: pd.DataFrame, planned: pd.DataFrame, tests: pd.DataFrame) -> str:

@@ -1,0 +1,53 @@
+"""Whether the cells of a method's seeds agree."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from benchharness import report, space
+from benchharness.report.blocks import TableBlock, Text, flat
+from benchharness.report.sections import cells, summary
+from tests.support import report_folder
+
+OTHER = (1, 3, 2, 0, 4, 3)
+
+
+def with_cells(evidence: report.Evidence, method: str, archs: list[tuple[int, ...]]) -> report.Evidence:
+    """`evidence` with other cells in the seeds of `method`."""
+    long = evidence.long.copy()
+    for seed, arch in enumerate(archs):
+        long.loc[(long["method"] == method) & (long["seed"] == seed), "arch"] = space.to_string(arch)
+    return replace(evidence, long=long)
+
+
+def test_seeds_with_one_cell_agree_and_random_cells_are_left_out(evidence: report.Evidence) -> None:
+    agreements = cells.seed_agreements(evidence).set_index("method")
+    assert agreements["share"].to_dict() == pytest.approx({"darts": 100, "ostr": 100 * 16 / 18}), "one edge of one seed"
+    assert (agreements["holm"] < 0.001).all()
+    text, *blocks = flat(cells.cells(evidence))
+    assert isinstance(text, Text)
+    sentence = "Two seeds of darts have the same operation on 100 % of edges, of ostr on 89 %, random cells on 20 %."
+    assert text.text.endswith(sentence)
+    grid = next(block for block in blocks if isinstance(block, TableBlock) and block.name == "seed-agreement")
+    assert grid.data["n"].tolist() == [3, 3]
+
+
+def test_the_share_is_that_of_pairs_of_seeds(evidence: report.Evidence) -> None:
+    archs = [report_folder.ALL_SKIP, report_folder.ALL_SKIP, OTHER]
+    agreements = cells.seed_agreements(with_cells(evidence, "darts", archs)).set_index("method")
+    equal = sum(op == 1 for op in OTHER)
+    assert agreements.loc["darts", "share"] == pytest.approx(100 * (6 + 2 * equal) / 18)
+
+
+def test_undecided_searches_whose_seeds_agree_are_told_as_such(evidence: report.Evidence) -> None:
+    undecided = evidence.decisions.assign(verdict="undecided", decision=None)
+    rows = [{"method": "darts", "verdict": "undecided", "sentence": "", "ranks": False}]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("benchharness.analysis.decisions.verdicts", lambda _: pd.DataFrame(rows))
+        sentence = summary.agreeing(replace(evidence, decisions=undecided))
+    assert sentence == (
+        " Yet seeds agree, so that small leads are no mere noise, in darts (two have the same operation on 100 % of "
+        "edges, random cells on 20 %, p<0.001)."
+    )
+    assert summary.agreeing(evidence) == "", "they decided"
