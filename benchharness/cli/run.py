@@ -1,7 +1,6 @@
 """Commands that search: `run`, `compare`."""
 
 import argparse
-import os
 import re
 import shlex
 import time
@@ -220,14 +219,11 @@ def _suite(args: argparse.Namespace) -> "Suite":
         changes = {**suite.FAST, **suite.parse_settings(args.set)}
         args.set, args.training = [f"{key}={value}" for key, value in changes.items()], False
         args.seeds, args.suite = args.seeds or "0", args.suite or "fast"
-    requested_suite = args.suite or ""
-    is_file = requested_suite.endswith(".toml") or os.sep in requested_suite
-    base = suite.load_suite(Path(requested_suite)) if is_file else suite.Suite()
-    request = {key: getattr(args, key) for key in ("methods", "seeds", "dataset", "protocol")}
-    resolved, args.choice = base.changed(suite.parse_settings(args.set), **request).resolved()
+    parts = {key: getattr(args, key) for key in ("methods", "seeds", "dataset", "protocol")}
+    request, args.choice = suite.requested(args.suite or "", suite.parse_settings(args.set), **parts)
     if args.choice:
-        print(f"data set {resolved.dataset}: {args.choice}", flush=True)  # before torch is loaded, which takes seconds
-    return suite.with_name(resolved, requested_suite) if requested_suite and not is_file else resolved
+        print(f"data set {request.dataset}: {args.choice}", flush=True)  # before torch is loaded, which takes seconds
+    return request
 
 
 def _announce(plan: "list[Job]", store: "Store", args: argparse.Namespace) -> "dict[str, Status]":

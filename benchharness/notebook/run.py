@@ -14,7 +14,7 @@ from benchharness.runs.ending import perform_with_progress
 from benchharness.runs.options import RunOptions
 from benchharness.runs.requests import repeated
 from benchharness.runs.runner import plan_of
-from benchharness.runs.suite import Suite
+from benchharness.runs.suite import Suite, requested
 from benchharness.store import Store, read
 from benchharness.table.measurements import tables_of
 from benchharness.training.completion import announced, train_missing
@@ -31,7 +31,7 @@ def run(
     jobs: int | None = None,
     device: str = "auto",
     out: str | Path = "results",
-    suite: str = "",
+    suite: str | Path = "",
     training: bool = True,
     quiet: bool = False,
     **more_options: Any,
@@ -39,7 +39,8 @@ def run(
     """Make every run of a request that `out` does not hold yet, train the ground truth that it lacks, and give the
     whole suite's results.
 
-    The arguments are those of `benchharness run`. `methods` may be or hold classes derived from `Method`, also such as
+    The arguments are those of `benchharness run`. With the file of a suite, arguments left at their defaults are the
+    file's. `methods` may be or hold classes derived from `Method`, also such as
     were written in a notebook; `changes` override values of the protocol; `jobs` are one a core, or one a GPU, unless
     given; `more_options` are the rest of `RunOptions`: threads, timeout, compile, graphs, formulation, executor,
     scheduler, return_results, any_source, epochs_now, until. A failed run is a row with status `failed`, and the same
@@ -48,7 +49,9 @@ def run(
     for name in more_options:
         if name not in RunOptions._fields:
             raise unknown("argument of run", name, RunOptions._fields)
-    request, reason = Suite(_methods(methods), _spelt(seeds), dataset, protocol, changes or {}, suite).resolved()
+    parts = {"methods": _methods(methods), "seeds": _spelt(seeds), "dataset": dataset, "protocol": protocol}
+    changed_parts = {key: value for key, value in parts.items() if value != getattr(Suite, key)}
+    request, reason = requested(str(path_of(suite)) if suite else "", changes or {}, **changed_parts)
     plan, store = plan_of(request), Store(path_of(out), request.name)
     store.check_place()
     tables = tables_of(store.path)
@@ -70,8 +73,8 @@ def run(
     return Results(runs, tables_of(store.path))
 
 
-def _methods(requested: MethodLike | Iterable[MethodLike]) -> str:
-    several = [requested] if isinstance(requested, str | type) else requested
+def _methods(methods: MethodLike | Iterable[MethodLike]) -> str:
+    several = [methods] if isinstance(methods, str | type) else methods
     return ",".join(method if isinstance(method, str) else _written.spelling(method) for method in several)
 
 

@@ -1,5 +1,6 @@
 """The request of `run`: methods, seeds, data set and protocol, from defaults, a TOML file and the command line."""
 
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -61,6 +62,18 @@ class Suite:
 
 
 _KEYS: Final = ("methods", "seeds", "dataset", "protocol", "settings")
+
+
+def requested(name_or_file: str, settings: Mapping[str, Any], **parts: str | None) -> tuple[Suite, str]:
+    """The suite of a TOML file, or the default one with results in the folder of that name, with changes; resolved.
+
+    Also gives the reason for its data set, as `Suite.resolved` does. An empty name leaves the default name. Raises
+    `UserError` if there is no such file, or if the name cannot be that of a folder.
+    """
+    is_file = name_or_file.endswith(".toml") or os.sep in name_or_file
+    base = load_suite(Path(name_or_file)) if is_file else Suite()
+    suite, reason = base.changed(settings, **parts).resolved()
+    return (with_name(suite, name_or_file) if name_or_file and not is_file else suite), reason
 
 
 def load_suite(path: Path) -> Suite:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,6 +39,36 @@ def test_methods_are_names_or_classes() -> None:
 def test_an_unknown_argument_is_refused() -> None:
     with pytest.raises(UserError, match="did you mean 'threads'"):
         bh.run("darts", thread=2)
+
+
+@pytest.mark.parametrize(
+    ("suite", "sentence"),
+    [
+        ("../escaped", "there is no suite file '../escaped'"),
+        ("a/b", "there is no suite file 'a/b'"),
+        ("x.toml", "there is no suite file 'x.toml'"),
+        (Path("x.toml"), "there is no suite file 'x.toml'"),
+        ("x y", "'x y' cannot name a folder of results"),
+        ("..", "'..' cannot name a folder of results"),
+    ],
+)
+def test_a_suite_is_refused_as_by_the_command(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch, suite: str | Path, sentence: str
+) -> None:
+    monkeypatch.chdir(own_home)
+    with pytest.raises(UserError, match=sentence):
+        bh.run("random", seeds=0, dataset="digits", suite=suite, training=False)
+    assert not list(own_home.iterdir())
+
+
+def test_a_suite_file_is_run_with_what_is_changed(own_home: Path) -> None:
+    path = own_home / "mine.toml"
+    settings = "".join(f"{key} = {value}\n" for key, value in {**SETTINGS, "epochs": 1}.items())
+    path.write_text(f'methods = "random"\nseeds = 3\ndataset = "digits"\n[settings]\n{settings}')
+    where: dict[str, Any] = {"out": own_home, "jobs": 1, "device": "cpu", "training": False, "quiet": True}
+    (run,) = bh.run(suite=path, **where)
+    assert (run.suite, run.method, run.seed) == ("mine", "random", 3)
+    assert {run.seed for run in bh.run(suite="~/mine.toml", seeds=range(2), **where)} == {0, 1, 3}
 
 
 def test_a_run_shows_what_goes_on_and_trains_the_ground_truth_that_is_missing(
