@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from benchharness.compute.devices import slots
-from benchharness.errors import unknown
+from benchharness.errors import UserError, unknown
 from benchharness.io.files import path_of
 from benchharness.methods import Method, _written
 from benchharness.notebook.results import Results
@@ -19,7 +19,15 @@ from benchharness.store import Store, read
 from benchharness.table.measurements import tables_of
 from benchharness.training.completion import announced, train_missing
 
-MethodLike = str | type[Method]
+MethodLike = str | Path | type[Method]
+_KINDS: Final[Mapping[str, tuple[Any, str]]] = {
+    "dataset": (str, "a name, such as 'digits'"),
+    "protocol": (str, "a name, such as 'cpu'"),
+    "changes": (Mapping | None, "a mapping, such as {'epochs': 10}"),
+    "out": (str | Path, "the path of a folder"),
+    "suite": (str | Path, "a name, or the path of a suite file"),
+}
+"""The type of an argument, and what it is, by the argument's name."""
 
 
 def run(
@@ -40,22 +48,26 @@ def run(
     whole suite's results.
 
     The arguments are those of `benchharness run`. With the file of a suite, arguments left at their defaults are the
-    file's. `methods` may be or hold classes derived from `Method`, also such as
+    file's. `methods` may be or hold paths of files, and classes derived from `Method`, also such as
     were written in a notebook; `changes` override values of the protocol; `jobs` are one a core, or one a GPU, unless
     given; `more_options` are the rest of `RunOptions`: threads, timeout, compile, graphs, formulation, executor,
     scheduler, return_results, any_source, epochs_now, until. A failed run is a row with status `failed`, and the same
     call tries it again. Raises `UserError` on a request that cannot be met.
     """
+    known_options = [name for name in RunOptions._fields if name != "choice"]
     for name in more_options:
-        if name not in RunOptions._fields:
-            raise unknown("argument of run", name, RunOptions._fields)
+        if name not in known_options:
+            raise unknown("argument of run", name, known_options)
+    options = RunOptions(1 if jobs is None else jobs, device, **more_options).checked()
+    _check_kinds(dataset=dataset, protocol=protocol, changes=changes, out=out, suite=suite)
     parts = {"methods": _methods(methods), "seeds": _spelt(seeds), "dataset": dataset, "protocol": protocol}
     changed_parts = {key: value for key, value in parts.items() if value != getattr(Suite, key)}
-    request, reason = requested(str(path_of(suite)) if suite else "", changes or {}, **changed_parts)
+    settings = {str(key): value for key, value in (changes or {}).items()}
+    request, reason = requested(str(path_of(suite)) if suite else "", settings, **changed_parts)
     plan, store = plan_of(request), Store(path_of(out), request.name)
     store.check_place()
     tables = tables_of(store.path)
-    options = RunOptions(slots(device, len(plan)) if jobs is None else jobs, device, choice=reason)
+    options = options._replace(jobs=slots(device, len(plan)) if jobs is None else jobs, choice=reason)
     specs = [spec for job in plan for spec in job.specs]
     sentences = [f"data set {request.dataset}: {reason}"] if reason else []
     statuses = store.statuses(specs)
@@ -65,7 +77,6 @@ def run(
     sentences += [f"note: {sentence}" for sentence in (*repeated(request), *cannot_show(plan))]
     if sentences and not quiet:
         print("\n".join(sentences), flush=True)
-    options = options._replace(**more_options)
     outcomes = list(perform_with_progress(plan, store, statuses, options, tables, quiet))
     runs = read(store.path)
     if training and not any(outcome.state == "paused" for outcome in outcomes):
@@ -73,9 +84,16 @@ def run(
     return Results(runs, tables_of(store.path))
 
 
+def _check_kinds(**values: Any) -> None:
+    for name, value in values.items():
+        kind, noun = _KINDS[name]
+        if not isinstance(value, kind):
+            raise UserError(f"{name}={value!r:.80} is not {noun}")
+
+
 def _methods(methods: MethodLike | Iterable[MethodLike]) -> str:
-    several = [methods] if isinstance(methods, str | type) else methods
-    return ",".join(method if isinstance(method, str) else _written.spelling(method) for method in several)
+    several = methods if isinstance(methods, Iterable) and not isinstance(methods, str) else [methods]
+    return ",".join(str(item) if isinstance(item, str | Path) else _written.spelling(item) for item in several)
 
 
 def _spelt(value: str | int | Iterable[Any]) -> str:

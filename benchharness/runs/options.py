@@ -2,12 +2,20 @@
 
 import time
 from collections.abc import Mapping
+from numbers import Integral, Real
 from typing import Any, Final, NamedTuple
 
 from benchharness.errors import UserError, unknown
 from benchharness.models import compiled, formulations
 
 EXECUTORS: Final = ("local", "dask")
+_KINDS: Final[Mapping[type, tuple[type, str]]] = {
+    bool: (bool, "True or False"),
+    int: (Integral, "a whole number"),
+    float: (Real, "a number"),
+    str: (str, "text"),
+}
+"""The type that a value of an option may have, and its name, by the type of the option's default."""
 
 
 class RunOptions(NamedTuple):
@@ -65,11 +73,17 @@ class RunOptions(NamedTuple):
             raise UserError(
                 "--return-results does not keep checkpoints, so runs paused by --epochs-now or --for cannot resume"
             )
+        for name, default in self._field_defaults.items():
+            kind, noun = _KINDS[type(default)]
+            value = getattr(self, name)
+            if not isinstance(value, kind) or isinstance(value, bool) != isinstance(default, bool):
+                raise UserError(f"{name}={value!r:.80} is not {noun}")
         for name, least in (("jobs", 1), ("threads", 1), ("timeout", 0), ("epochs_now", 0), ("until", 0)):
             value = getattr(self, name)
             if not least <= value < float("inf"):
                 raise UserError(f"{name}={value} is out of range; it must be {least} or more, and finite")
-        return self
+        plain_values = {name: type(default)(getattr(self, name)) for name, default in self._field_defaults.items()}
+        return self._replace(**plain_values)  # numbers of NumPy could not be written to `machine.json`
 
     @property
     def shares_device(self) -> bool:

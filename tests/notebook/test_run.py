@@ -12,6 +12,7 @@ import benchharness as bh
 from benchharness.errors import UserError
 from benchharness.methods import load
 from benchharness.notebook import run as running
+from benchharness.runs.options import RunOptions
 from tests.cli.test_table_build import TINY as TRAINING
 from tests.support.tiny import SETTINGS
 
@@ -34,6 +35,42 @@ def test_methods_are_names_or_classes() -> None:
     assert running._methods("darts,snas") == "darts,snas"
     assert running._methods(load("darts")) == "darts"
     assert running._methods(["darts", load("snas")]) == "darts,snas"
+    assert running._methods(Path("mine.py")) == "mine.py"
+    assert running._methods(["darts", Path("mine.py")]) == "darts,mine.py"
+
+
+@pytest.mark.parametrize(
+    ("argument", "sentence"),
+    [
+        ({"jobs": "2"}, "jobs='2' is not a whole number"),
+        ({"jobs": 1.5}, "jobs=1.5 is not a whole number"),
+        ({"jobs": True}, "jobs=True is not a whole number"),
+        ({"threads": "2"}, "threads='2' is not a whole number"),
+        ({"epochs_now": "1"}, "epochs_now='1' is not a whole number"),
+        ({"timeout": "9m"}, "timeout='9m' is not a number"),
+        ({"graphs": "no"}, "graphs='no' is not True or False"),
+        ({"device": None}, "device=None is not text"),
+        ({"dataset": None}, "dataset=None is not a name, such as 'digits'"),
+        ({"protocol": ["cpu"]}, r"protocol=\['cpu'\] is not a name, such as 'cpu'"),
+        ({"methods": None}, "None is not a method"),
+        ({"methods": [3]}, "3 is not a method"),
+        ({"changes": ["epochs=1"]}, r"changes=\['epochs=1'\] is not a mapping, such as {'epochs': 10}"),
+        ({"changes": {1: 2, "epochs": 1}}, "unknown setting '1'"),
+        ({"out": None}, "out=None is not the path of a folder"),
+        ({"suite": 3}, "suite=3 is not a name, or the path of a suite file"),
+        ({"choice": "mine"}, "unknown argument of run 'choice'"),
+    ],
+)
+def test_a_value_of_a_wrong_type_is_refused(own_home: Path, argument: dict[str, Any], sentence: str) -> None:
+    request: dict[str, Any] = {"methods": "random", "seeds": 0, "dataset": "digits", "out": own_home}
+    with pytest.raises(UserError, match=sentence):
+        bh.run(**{**request, **argument})
+    assert not list(own_home.iterdir())
+
+
+def test_options_may_be_numbers_of_numpy() -> None:
+    options = RunOptions(threads=np.int64(2), timeout=np.float32(3)).checked()  # type: ignore[arg-type]
+    assert (options, type(options.threads)) == (RunOptions(threads=2, timeout=3.0), int)
 
 
 def test_an_unknown_argument_is_refused() -> None:
