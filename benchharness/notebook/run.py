@@ -1,8 +1,11 @@
 """Running a plan from Python, as `benchharness run` does."""
 
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
+
+import pandas as pd
 
 from benchharness.compute.devices import slots
 from benchharness.errors import UserError, unknown
@@ -16,6 +19,7 @@ from benchharness.runs.requests import repeated
 from benchharness.runs.runner import plan_of
 from benchharness.runs.suite import Suite, requested
 from benchharness.store import Store, read
+from benchharness.store.frame import COLUMNS
 from benchharness.table.measurements import tables_of
 from benchharness.training.completion import announced, train_missing
 
@@ -48,17 +52,21 @@ def run(
     whole suite's results.
 
     The arguments are those of `benchharness run`. With the file of a suite, arguments left at their defaults are the
-    file's. `methods` may be or hold paths of files, and classes derived from `Method`, also such as
-    were written in a notebook; `changes` override values of the protocol; `jobs` are one a core, or one a GPU, unless
-    given; `more_options` are the rest of `RunOptions`: threads, timeout, compile, graphs, formulation, executor,
-    scheduler, return_results, any_source, epochs_now, until. A failed run is a row with status `failed`, and the same
-    call tries it again. Raises `UserError` on a request that cannot be met.
+    file's. `methods` may be or hold paths of files, and classes derived from `Method`, also such as were written in a
+    notebook; `changes` override values of the protocol; `jobs` are one a core, or one a GPU, unless given;
+    `more_options` are the rest of `RunOptions`: threads, timeout, compile, graphs, formulation, executor, scheduler,
+    return_results, any_source, epochs_now, until. From the time `until` on, in seconds since 1970, runs pause at the
+    end of an epoch: `until=time.time() + 540` pauses them after nine minutes. A failed run is a row with status
+    `failed`, and the same call tries it again. Raises `UserError` on a request that cannot be met.
     """
     known_options = [name for name in RunOptions._fields if name != "choice"]
     for name in more_options:
         if name not in known_options:
             raise unknown("argument of run", name, known_options)
     options = RunOptions(1 if jobs is None else jobs, device, **more_options).checked()
+    if 0 < options.until <= time.time():
+        form = "it is a time in seconds since 1970; write time.time() + 540 for nine minutes from now"
+        raise UserError(f"until={options.until:.15g} has passed: {form}")
     _check_kinds(dataset=dataset, protocol=protocol, changes=changes, out=out, suite=suite)
     parts = {"methods": _methods(methods), "seeds": _spelt(seeds), "dataset": dataset, "protocol": protocol}
     changed_parts = {key: value for key, value in parts.items() if value != getattr(Suite, key)}
@@ -78,7 +86,7 @@ def run(
     if sentences and not quiet:
         print("\n".join(sentences), flush=True)
     outcomes = list(perform_with_progress(plan, store, statuses, options, tables, quiet))
-    runs = read(store.path)
+    runs = read(store.path) if store.path.is_dir() else pd.DataFrame(columns=list(COLUMNS))
     if training and not any(outcome.state == "paused" for outcome in outcomes):
         train_missing(store.path, runs, tables, jobs, device, quiet)
     return Results(runs, tables_of(store.path))

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,20 @@ def test_a_value_of_a_wrong_type_is_refused(own_home: Path, argument: dict[str, 
     with pytest.raises(UserError, match=sentence):
         bh.run(**{**request, **argument})
     assert not list(own_home.iterdir())
+
+
+@pytest.mark.parametrize("until", [540, 1e9])
+def test_a_time_that_has_passed_is_refused_with_what_it_is(own_home: Path, until: float) -> None:
+    with pytest.raises(UserError, match=rf"until={until:.0f} has passed: it is a time in seconds since 1970"):
+        bh.run("random", seeds=0, dataset="digits", out=own_home, until=until)
+
+
+def test_a_pause_before_any_epoch_gives_no_runs(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RunOptions, "pauses", lambda *_: True)
+    where: dict[str, Any] = {"dataset": "digits", "out": own_home / "results", "jobs": 1, "device": "cpu"}
+    results = bh.run("random", seeds=0, changes=SETTINGS, until=time.time() + 3600, **where)
+    assert (len(results), list(results), len(results.frame), results.settings) == (0, [], 0, [])
+    assert "nothing was run" in results._repr_html_()
 
 
 def test_options_may_be_numbers_of_numpy() -> None:
