@@ -10,6 +10,8 @@ import torch
 from matplotlib.axes import Axes
 
 from benchharness import plots, space
+from benchharness.data import load_images
+from benchharness.data.kinds import canonical
 from benchharness.errors import UserError
 from benchharness.models.standalone import Network
 from benchharness.notebook import place
@@ -51,7 +53,8 @@ class Cell(NamedTuple):
         return pd.DataFrame({"dataset": list(params), "params_m": list(params.values()), "flops_m": flops})
 
     def network(self, classes: int | None = None, channels: int | None = None, cells: int | None = None) -> Network:
-        """The stand-alone network of this size; without one of the size trained here, else of NAS-Bench-201's.
+        """The stand-alone network of this size; without one of the size trained here, else of NAS-Bench-201's, with the
+        classes of `dataset`.
 
         It has trained weights where this machine has trained the cell, in that size, as ground truth for searches on
         `dataset`; `trained` tells. What was trained then is the first cell of those that compute the same.
@@ -63,9 +66,11 @@ class Cell(NamedTuple):
                 net = Network(space.from_code(self._class()), *size)
                 net.load_state_dict(torch.load(journal.weights(self._class()), map_location="cpu", weights_only=True))
                 return net.eval()
-        own_size = (10, 16, 5)
         return Network(
-            self.arch, *(size if number is None else number for number, size in zip(requested, own_size, strict=True))
+            self.arch,
+            self._classes() if classes is None else classes,
+            space.Network().channels if channels is None else channels,
+            space.Network().cells if cells is None else cells,
         )
 
     @property
@@ -85,6 +90,13 @@ class Cell(NamedTuple):
         svg = drawing.getvalue()
         return f"<p><code>{escape(str(self))}</code></p>{svg[svg.index('<svg') :]}{''.join(frames)}"
 
+    def _classes(self) -> int:
+        """The number of classes of `dataset`, by its table if that holds the cell, else by its images."""
+        network = space.NETWORKS.get(self.dataset)
+        if network is None and self.about:
+            network = space.Network(**self.about["table"].get("network", {}))
+        return network.classes if network else len(load_images(self.dataset).classes)
+
     def _class(self) -> int:
         return int(space.classes()[space.to_code(self.arch)])
 
@@ -101,7 +113,7 @@ def cell(arch: int | str | space.Arch, dataset: str = "cifar10") -> Cell:
 
     Its accuracies and costs are from the table of `dataset`, if one is installed.
     """
-    index, about = read_index(arch), {}
+    index, dataset, about = read_index(arch), canonical(dataset), {}
     with suppress(UserError):
         about = load_for(dataset).describe(index)
     return Cell(space.from_code(int(space.order()[index])), index, dataset, about)

@@ -11,6 +11,8 @@ import benchharness as bh
 from benchharness import space
 from benchharness.config import RECIPES
 from benchharness.data import load_images
+from benchharness.data.image_set import build_image_set
+from benchharness.data.kinds import Part
 from benchharness.errors import UserError
 from benchharness.models.standalone import Network
 from benchharness.table import DATASETS
@@ -42,6 +44,26 @@ def test_its_network_and_picture(own_home: Path) -> None:
     ax = cell.plot(plt.figure(figsize=(2, 2)).add_subplot())
     assert ax.get_title() == "#6111"
     assert tuple(ax.figure.get_size_inches()) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "classes"), [("cifar10", 10), ("cifar100", 100), ("ImageNet16-120", 120), ("digits", 10), ("mine", 3)]
+)
+def test_its_network_has_the_classes_of_the_data_set(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch, dataset: str, classes: int
+) -> None:
+    monkeypatch.setenv("BENCHHARNESS_DATA", str(own_home / "data"))
+    part = Part(np.zeros((6, 3, 8, 8), np.uint8), np.arange(6) % 3)
+    (own_home / "data" / "images").mkdir(parents=True)
+    build_image_set("mine", part, part, ("a", "b", "c")).save(own_home / "data" / "images" / "mine.npz")
+    net = bh.cell(6111, dataset).network(channels=2, cells=1).eval()
+    assert net(torch.zeros(1, 3, 32, 32)).shape == (1, classes)
+
+
+def test_its_parameters_are_those_of_its_costs() -> None:
+    cell = bh.cell(6111, "cifar100")
+    params_m = sum(weights.numel() for weights in cell.network().parameters()) / 1e6
+    assert params_m == pytest.approx(float(space.params_m(np.array(cell.arch), "cifar100")))
 
 
 @pytest.mark.parametrize(
