@@ -10,7 +10,7 @@ import torch
 from matplotlib.axes import Axes
 
 from benchharness import plots, space
-from benchharness.data import load_images
+from benchharness.data import canonical_name, load_images
 from benchharness.data.kinds import canonical
 from benchharness.errors import UserError
 from benchharness.models.standalone import Network
@@ -109,11 +109,16 @@ class Cell(NamedTuple):
 
 
 def cell(arch: int | str | space.Arch, dataset: str = "cifar10") -> Cell:
-    """The architecture given by index or in any spelling; raises `UserError` if there is none.
+    """The architecture given by index or in any spelling; raises `UserError` if there is none, or no such data set.
 
     Its accuracies and costs are from the table of `dataset`, if one is installed.
     """
     index, dataset, about = read_index(arch), canonical(dataset), {}
-    with suppress(UserError):
-        about = load_for(dataset).describe(index)
+    try:
+        table = load_for(dataset)
+    except UserError:
+        canonical_name(dataset)
+    else:
+        with suppress(UserError):  # a table need not hold every architecture
+            about = table.describe(index)
     return Cell(space.from_code(int(space.order()[index])), index, dataset, about)

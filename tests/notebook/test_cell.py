@@ -66,6 +66,12 @@ def test_its_parameters_are_those_of_its_costs() -> None:
     assert params_m == pytest.approx(float(space.params_m(np.array(cell.arch), "cifar100")))
 
 
+def test_a_misspelt_data_set_is_refused(own_home: Path) -> None:
+    with pytest.raises(UserError, match="unknown data set 'cfar10'; did you mean 'cifar10'"):
+        bh.cell(6111, "cfar10")
+    assert len(bh.cell(6111, "cifar100").accuracies) == 0
+
+
 @pytest.mark.parametrize(
     "index",
     [15625, -1, 6111.7, np.float64(6111), True, np.True_, float("nan"), "15625", "6111.7", "-1", "9" * 5_000, [True]],
