@@ -84,10 +84,13 @@ def query(arguments: list[str]) -> int:
     )
     parser.add_argument("--results", metavar="RESULTS", help="also use the cells that were trained for these results")
     args = parser.with_json().read(arguments)
+    from benchharness.io.files import check_results
     from benchharness.table import load_for
     from benchharness.table.measurements import with_measured
 
     results = [Path(args.results)] if args.results else []
+    for folder in results:
+        check_results(folder)
     facts = with_measured(load_for(args.dataset), *results).describe(args.arch)
     if args.json:
         print(json.dumps(facts, indent=1))

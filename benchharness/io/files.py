@@ -286,6 +286,12 @@ def check_folder(path: Path, noun: str) -> None:
         return
 
 
+def check_results(path: Path) -> None:
+    """Raise `UserError` unless `path` is a folder, in which results may be."""
+    if not path.is_dir():
+        raise UserError(f"no results folder {str(path)!r}; `benchharness run` makes one")
+
+
 def readable(name: str | Path) -> str:
     """A file's name as printable text; bytes that are not UTF-8 are written as escapes."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")

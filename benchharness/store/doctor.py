@@ -60,8 +60,7 @@ class Diagnosis(NamedTuple):
 
 def examine(results: Path) -> Diagnosis:
     """Examine every run under `results`; raises `UserError` if there is no such folder."""
-    if not results.is_dir():
-        raise UserError(f"no results folder {str(results)!r}; `benchharness run` makes one")
+    files.check_results(results)
     folders = [results / run_path for run_path in run_folders(results)]
     reasons = not_counted(results, folders)
     findings_by_folder = parallel_read.each(lambda folder: list(_folder(folder, reasons.get(folder, ""))), folders)

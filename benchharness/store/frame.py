@@ -7,7 +7,6 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from benchharness.errors import UserError
 from benchharness.io import files
 from benchharness.records import SCHEMA, RunRecord, RunSpec, Status, named_apart
 from benchharness.store import parallel_read
@@ -47,8 +46,7 @@ def read(folder: Path) -> pd.DataFrame:
     see `store.listing`. Raises `UserError` if there is no such folder, or if another version wrote a run in it.
     """
     folder = files.path_of(folder)
-    if not folder.is_dir():
-        raise UserError(f"no results folder {str(folder)!r}; `benchharness run` makes one")
+    files.check_results(folder)
     path_parts = ("", "", "", *folder.resolve().parts)
     parsed_runs = list(_parsed(folder))
     rows = [_row(folder / run, parsed, [*path_parts, *filter(None, run.split("/"))][-4]) for run, parsed in parsed_runs]

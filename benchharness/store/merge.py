@@ -65,8 +65,7 @@ def _take_trainings(source: Path, out: Path) -> None:
 
 
 def _check_folders(source: Path, out: Path) -> None:
-    if not source.is_dir():
-        raise UserError(f"no results folder {str(source)!r}")
+    files.check_results(source)
     source_path, out_path = source.resolve(), out.resolve()
     if source_path.is_relative_to(out_path) or out_path.is_relative_to(source_path):
         raise UserError(f"--out {out} and {source} lie in each other; choose another folder")

@@ -232,8 +232,7 @@ def find_run(results: Path, run_id: str) -> Path:
     """The folder of the run under `results` whose id begins with `run_id`; raises `UserError` unless there is one."""
     if not re.fullmatch(r"[0-9a-f]{4,16}", run_id):
         raise UserError(f"{run_id[:40]!r} is not a run id; give 4 to 16 digits from the end of a run's folder name")
-    if not results.is_dir():
-        raise UserError(f"no results folder {str(results)!r}; `benchharness run` makes one")
+    files.check_results(results)
     run_paths = [results / run_path for run_path in run_folders(results)]
     called_so = [path for path in run_paths if path.name.rpartition("-")[2].startswith(run_id)]
     copies = not_counted(results, called_so)

@@ -120,6 +120,7 @@ def test_what_is_misspelt_is_refused_with_the_nearest_right_name(
         ("export none --out x.csv", "no results folder 'none'"),
         ("export results --out x.txt", "neither .csv nor .parquet"),
         ("query 0", "benchharness data import"),
+        ("query 0 --dataset digits --results none", "no results folder 'none'"),
         ("run --methods darts:tau=5", "unknown option of darts 'tau'; known: none=yes"),
         ("show abcd1234 --results none", "no results folder 'none'"),
         ("table build --dataset digits --sample 0", "sample=0 is out of range"),
