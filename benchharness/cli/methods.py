@@ -1,6 +1,7 @@
 """Commands for writing a method: `new`, `check`; and searches without a supernet: `baselines`."""
 
 import json
+import shlex
 from pathlib import Path
 
 from benchharness.cli.parser import DONE, FAILED, Parser, dataset_name
@@ -15,7 +16,7 @@ def new(arguments: list[str]) -> int:
     from benchharness.methods import _template
 
     _template.write_method_file(Path(args.file))
-    print(f"{args.file} written; next: benchharness check {args.file}")
+    print(f"{args.file} written; next: benchharness check {shlex.quote(args.file)}")
     return DONE
 
 

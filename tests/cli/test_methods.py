@@ -18,6 +18,14 @@ def test_from_new_to_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert "already" in capsys.readouterr().err
 
 
+def test_new_prints_a_command_that_a_shell_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["new", "ünï côde.py"]) == DONE
+    assert capsys.readouterr().out.endswith("next: benchharness check 'ünï côde.py'\n")
+
+
 def test_check_says_what_failed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "bad.py"
     file.write_text(
