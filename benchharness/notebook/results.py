@@ -129,6 +129,8 @@ class Results:
 
     def plot_cells(self, ax: Axes | None = None, most: int = 6) -> "np.ndarray[Any, Any]":
         """The derived cells as graphs, `most` at most, those derived most often first."""
+        if most < 1:
+            raise UserError(f"most={most} is out of range; it must be 1 or more")
         infos = most_frequent(self._setting().own().astype({"method": str}), most)
         if not infos:
             raise UserError("no run here has derived a cell yet, so there is no cell to draw")

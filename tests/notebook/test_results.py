@@ -114,6 +114,12 @@ def test_several_panels_want_axes_out_of_a_grid(results: Results) -> None:
         results.plot_cells(plt.figure().add_axes((0, 0, 1, 1)))
 
 
+@pytest.mark.parametrize("most", [0, -1])
+def test_no_fewer_than_one_cell_is_drawn(results: Results, most: int) -> None:
+    with pytest.raises(UserError, match=f"most={most} is out of range; it must be 1 or more"):
+        results.plot_cells(most=most)
+
+
 def test_what_cannot_be_drawn_is_said(tmp_path: Path, table: Table) -> None:
     report_folder.suite(tmp_path / "a", (0,))
     report_folder.suite(tmp_path / "b", (0,))
