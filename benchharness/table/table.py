@@ -276,6 +276,8 @@ class Table:
         return longest
 
     def _figure(self, dataset: str, split: str, epochs: int | None) -> Metric:
+        if not (epochs is None or isinstance(epochs, int | np.integer)):
+            raise UserError(f"epochs={epochs!r:.80} is not a whole number, such as 200")
         dataset = dataset if dataset in self._epochs else canonical(dataset)  # which takes 1 µs
         return Metric(dataset, split, self._epochs.get(dataset, 200) if epochs is None else epochs)
 

@@ -127,6 +127,15 @@ def test_what_is_not_held_is_refused(toy_table: Table, question: tuple[str, str,
         toy_table.accuracy(0, *question)
 
 
+@pytest.mark.parametrize("epochs", ["200", 200.5, [200]])
+def test_epochs_are_a_whole_number(toy_table: Table, epochs: int) -> None:
+    with pytest.raises(UserError, match=r"epochs=.*200.* is not a whole number, such as 200"):
+        toy_table.accuracy(0, "cifar10", "test", epochs)
+    with pytest.raises(UserError, match="is not a whole number"):
+        toy_table.train_seconds("cifar10", epochs)
+    assert toy_table.accuracy(0, "cifar10", "test", np.int64(200)) == toy_table.accuracy(0, "cifar10", "test", 200)
+
+
 @pytest.mark.parametrize(
     "index",
     [
