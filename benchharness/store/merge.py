@@ -42,17 +42,18 @@ def merge(sources: Iterable[Path], out: Path) -> Merged:
 
     A run that occurs in two of them is copied once. If both are finished and their results differ, the first stays in
     `out`, and the other is copied to `OUT.conflicts/1/...` (the number of its source), with all runs derived from its
-    supernet. Raises `UserError` if a source is not a results folder, if it lies in `out` or around it, or if `out` is a
-    file.
+    supernet. Raises `UserError` if a source is not a results folder or holds nothing, if it lies in `out` or around it,
+    or if `out` is a file.
     """
     merged, sources = Merged(), list(sources)
     files.check_folder(out, "--out")
     for source in sources:
         _check_folders(source, out)
+    runs = [_runs_in(source) for source in sources]
     aside, scratch = out.with_name(f"{out.name}.conflicts"), out.with_name(f"{out.name}.merging")
     shutil.rmtree(scratch, ignore_errors=True)
-    for number, source in enumerate(sources, 1):
-        _Source(source, out, aside / str(number), scratch, merged).merge()
+    for number, (source, folders) in enumerate(zip(sources, runs, strict=True), 1):
+        _Source(source, folders, out, aside / str(number), scratch, merged).merge()
         _take_trainings(source, out)
     return merged
 
@@ -71,9 +72,18 @@ def _check_folders(source: Path, out: Path) -> None:
         raise UserError(f"--out {out} and {source} lie in each other; choose another folder")
 
 
+def _runs_in(source: Path) -> list[Path]:
+    """The folders of runs in `source`; raises `UserError` if it holds neither runs nor trainings."""
+    folders = [source / run_path for run_path in run_folders(source)]
+    if not folders and not any(ground_truth.journals(source)):
+        raise UserError(f"{files.readable(source)!r} holds no run to merge; `benchharness run --out FOLDER` makes runs")
+    return folders
+
+
 @dataclass
 class _Source:
     root: Path
+    folders: list[Path]
     out: Path
     aside: Path
     scratch: Path
@@ -83,11 +93,10 @@ class _Source:
 
     def merge(self) -> None:
         """Merge every run of this source, supernets before the runs that share them."""
-        folders = [self.root / run_path for run_path in run_folders(self.root)]
-        self.merged.runs += len(folders)
-        reasons = not_counted(self.root, folders)
-        self.merged.left += [f"{folder}: {reasons[folder]}" for folder in folders if folder in reasons]
-        runs = list(self._sound(folder for folder in folders if folder not in reasons))
+        self.merged.runs += len(self.folders)
+        reasons = not_counted(self.root, self.folders)
+        self.merged.left += [f"{folder}: {reasons[folder]}" for folder in self.folders if folder in reasons]
+        runs = list(self._sound(folder for folder in self.folders if folder not in reasons))
         for folder, spec, record in sorted(runs, key=lambda run: _is_reading(run[2])):
             self._take(folder, spec, record)
 

@@ -156,7 +156,9 @@ def test_a_file_in_the_place_of_a_folder_is_refused(work: Path, line: str, capsy
     assert (work / "file").read_text() == "kept"
 
 
-@pytest.mark.parametrize("line", ["report folder", "report folder --out out", "export folder --out out.csv"])
+@pytest.mark.parametrize(
+    "line", ["report folder", "report folder --out out", "export folder --out out.csv", "merge folder --out out"]
+)
 def test_a_folder_without_runs_is_refused(work: Path, line: str, capsys: pytest.CaptureFixture[str]) -> None:
     (work / "folder").mkdir()
     assert "'folder' holds no run to" in refusal(capsys, *line.split())
