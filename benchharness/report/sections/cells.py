@@ -14,7 +14,7 @@ from benchharness.plots.style import figure_of, panels
 from benchharness.report.blocks import Block, FigureBlock, TableBlock, Text, folded
 from benchharness.report.formatting import count_of, number, p_value, seeds
 from benchharness.report.ground_truth import HERE, footnote, sample_sentence
-from benchharness.space import OPS, all_ops, from_string
+from benchharness.space import NONE, OPS, all_ops, from_string
 
 DRAWN: Final = 6
 """Most cells that are drawn as graphs."""
@@ -53,15 +53,17 @@ def cells(evidence: Evidence) -> list[Block]:
 def seed_agreements(evidence: Evidence) -> pd.DataFrame:
     """One row per method of two seeds or more that draws no cell at random: `stats.SeedAgreement` of its cells.
 
-    `share` is in percent; `holm` is p after Holm's correction over all these methods.
+    `share` and `chance`, that of random cells, are in percent; `holm` is p after Holm's correction over all methods.
     """
     rows = []
     for name, group in evidence.own().drop_duplicates(["method", "seed"]).groupby("method", observed=True):
         if len(group) > 1 and not (group["selection"] == "uniform").all():
             ops = all_ops()[codes_of(group["arch"])].astype(int)
-            agreement = stats.seed_agreement(ops, len(OPS))
-            rows.append((str(name), agreement.n, 100 * agreement.share, agreement.p))
-    frame = pd.DataFrame(rows, columns=["method", "n", "share", "p"])
+            first = NONE if any(spec["selection_options"].get("none", True) for spec in group["spec"]) else NONE + 1
+            agreement = stats.seed_agreement(ops - first, len(OPS) - first)
+            chance = 100 / (len(OPS) - first)
+            rows.append((str(name), agreement.n, 100 * agreement.share, chance, agreement.p))
+    frame = pd.DataFrame(rows, columns=["method", "n", "share", "chance", "p"])
     return frame.assign(holm=stats.holm(frame["p"].to_numpy(float)))
 
 
@@ -83,13 +85,14 @@ def _agreement_grid(evidence: Evidence, agreements: pd.DataFrame) -> TableBlock:
             "method": data["method"],
             "seeds": data["n"].astype(str),
             "same operation (%)": data["share"].map(partial(number, digits=0)),
+            "random cells (%)": data["chance"].map(partial(number, digits=0)),
             "p (Holm)": data["holm"].map(p_value),
         }
     )
     note = (
         "Same operation: share of edges on which the cells of two seeds have the same one, mean over all pairs of "
-        f"seeds; random cells have it on {100 / len(OPS):.0f} %. p: one-sided, against uniformly random cells (9,999 "
-        "simulated). A method whose seeds agree leans the same way from every start, however small the lead of each "
+        "seeds. Random cells: of all operations that may be chosen. p: one-sided, against these (9,999 simulated "
+        "sets). A method whose seeds agree leans the same way from every start, however small the lead of each "
         "search; one whose seeds do not agree decides, if it does, what depends on the seed."
     )
     return TableBlock(f"seed-agreement{evidence.slug}", f"Do seeds agree, {evidence.name}", data, grid, note)

@@ -30,7 +30,6 @@ from benchharness.report.sections.ranking import (
     ranking,
     unknown_cells,
 )
-from benchharness.space import OPS
 
 WINNERS: Final = 3
 """Most methods whose significant wins are listed."""
@@ -90,11 +89,12 @@ def agreeing(evidence: Evidence) -> str:
     names = [name for name in undecided(evidence.decisions) if name in agreements.index]
     clear = agreements.loc[names].query("holm < @LEVEL")
     clauses = [
-        f"{name} (two have the same operation on {row['share']:.0f} % of edges, random cells on "
-        f"{100 / len(OPS):.0f} %, {p_clause(row['holm'])})"
+        f"{name} (two have the same operation on {row['share']:.0f} % of edges, random cells on {row['chance']:.0f} %, "
+        f"{p_clause(row['holm'])})"
         for name, row in clear.iterrows()
     ]
-    return f" Yet seeds agree, so that small leads are no mere noise, in {few(clauses)}." if clauses else ""
+    yet = " Yet seeds agree more than random cells, so that small leads are no mere noise"
+    return f"{yet}, in {few(clauses)}." if clauses else ""
 
 
 def better_sentence(ranked: pd.DataFrame, planned: pd.DataFrame, tests: pd.DataFrame) -> str:

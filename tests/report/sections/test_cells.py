@@ -40,6 +40,14 @@ def test_the_share_is_that_of_pairs_of_seeds(evidence: report.Evidence) -> None:
     assert agreements.loc["darts", "share"] == pytest.approx(100 * (6 + 2 * equal) / 18)
 
 
+def test_where_none_is_no_candidate_random_cells_agree_more_often(evidence: report.Evidence) -> None:
+    specs = [{**spec, "selection_options": {"none": False}} for spec in evidence.long["spec"]]
+    without = cells.seed_agreements(replace(evidence, long=evidence.long.assign(spec=specs)))
+    assert set(cells.seed_agreements(evidence)["chance"]) == {20.0}
+    assert set(without["chance"]) == {25.0}
+    assert set(without["share"]) == set(cells.seed_agreements(evidence)["share"])
+
+
 def test_undecided_searches_whose_seeds_agree_are_told_as_such(evidence: report.Evidence) -> None:
     undecided = evidence.decisions.assign(verdict="undecided", decision=None)
     rows = [{"method": "darts", "verdict": "undecided", "sentence": "", "ranks": False}]
@@ -47,7 +55,7 @@ def test_undecided_searches_whose_seeds_agree_are_told_as_such(evidence: report.
         patch.setattr("benchharness.analysis.decisions.verdicts", lambda _: pd.DataFrame(rows))
         sentence = summary.agreeing(replace(evidence, decisions=undecided))
     assert sentence == (
-        " Yet seeds agree, so that small leads are no mere noise, in darts (two have the same operation on 100 % of "
-        "edges, random cells on 20 %, p<0.001)."
+        " Yet seeds agree more than random cells, so that small leads are no mere noise, in darts (two have the same "
+        "operation on 100 % of edges, random cells on 20 %, p<0.001)."
     )
     assert summary.agreeing(evidence) == "", "they decided"
