@@ -240,18 +240,14 @@ EXACT: Final = 2.0**53
 
 
 def parse_pairs(texts: Iterable[str], noun: str, form: str) -> dict[str, str]:
-    """`epochs=2 images=256` as a mapping.
-
-    A `UserError` names `noun` and `form` if one is not key=value, or the two values of a key that has two.
+    """`epochs=2 images=256` as a mapping, the last value of a key; a `UserError` names `noun` and `form` if one is no
+    key=value.
     """
-    values: dict[str, str] = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not (key and equals and value):
-            raise UserError(f"{text[:80]!r} is no {noun}; write {form}")
-        if values.setdefault(key, value) != value:
-            raise UserError(f"{key}={values[key]} and {key}={value} contradict each other; keep one")
-    return values
+    pairs = [text.partition("=") for text in texts]
+    for pair in pairs:
+        if not all(pair):
+            raise UserError(f"{''.join(pair)[:80]!r} is no {noun}; write {form}")
+    return {key: value for key, _, value in pairs}
 
 
 def pairs_text(values: Mapping[str, Any], separator: str = ", ") -> str:

@@ -45,10 +45,9 @@ def test_cpu_differs_from_drnas_in_scale_and_in_how_fast_alpha_moves() -> None:
     }
 
 
-def test_two_values_of_one_setting_are_refused() -> None:
-    assert parse_pairs(["epochs=1", "epochs=1"], "setting", "key=value") == {"epochs": "1"}
-    with pytest.raises(UserError, match="epochs=1 and epochs=2 contradict each other; keep one"):
-        parse_pairs(["epochs=1", "images=64", "epochs=2"], "setting", "key=value")
+def test_of_two_values_of_one_setting_the_last_holds() -> None:
+    """So a command that ends in other settings need not be taken apart."""
+    assert parse_pairs(["epochs=1", "images=64", "epochs=2"], "setting", "key=value") == {"epochs": "2", "images": "64"}
 
 
 def test_strings_become_the_settings_own_types() -> None:

@@ -45,8 +45,8 @@ def cells(evidence: Evidence) -> list[Block]:
     blocks.append(FigureBlock(f"cells{evidence.slug}", caption, partial(panels, plots.cell.draw, infos, 3, (3.5, 2.5))))
     agreements = seed_agreements(evidence)
     if len(agreements):
+        sentence += f" {agreement_sentence(agreements)}"
         blocks.insert(0, _agreement_grid(evidence, agreements))
-    sentence += f" {agreement_sentence(agreements)}" * bool(len(agreements))
     return [Text(sentence), *folded("Every cell, by method and by seed", blocks, evidence.slug)]
 
 

@@ -33,6 +33,14 @@ def test_seeds_with_one_cell_agree_and_random_cells_are_left_out(evidence: repor
     assert grid.data["n"].tolist() == [3, 3]
 
 
+def test_one_seed_of_each_method_agrees_with_none(evidence: report.Evidence) -> None:
+    alone = replace(evidence, long=evidence.long[evidence.long["seed"] == 0])
+    text, *blocks = flat(cells.cells(alone))
+    assert isinstance(text, Text)
+    assert text.text.endswith("runs.")
+    assert not any(isinstance(block, TableBlock) and block.name == "seed-agreement" for block in blocks)
+
+
 def test_the_share_is_that_of_pairs_of_seeds(evidence: report.Evidence) -> None:
     archs = [report_folder.ALL_SKIP, report_folder.ALL_SKIP, OTHER]
     agreements = cells.seed_agreements(with_cells(evidence, "darts", archs)).set_index("method")
