@@ -75,7 +75,7 @@ def check_method(name: str | Path) -> list[Finding]:
     `UserError` if there is no such method, or if options follow its name: it is checked with the defaults.
     """
     plain_name, colon, options = str(name).partition(":")
-    if colon and not Path(name).exists():
+    if colon and not path_of(name).exists():
         raise UserError(f"{options[:80]!r} after {plain_name} sets options; a method is checked without: {plain_name}")
     kind = methods.load(name)
     file = path_of(name).resolve() if str(name).endswith(".py") else None

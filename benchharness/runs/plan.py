@@ -219,7 +219,7 @@ def _load(name: str) -> tuple[Any, str, Path | None]:
     if not name.endswith(".py"):
         return methods.load(name), methods.canonical(name), None
     supernet, plus, file = name.partition("+")
-    if plus and methods.canonical(supernet) in methods.names():
+    if plus and methods.canonical(supernet) in methods.names() and not path_of(name).exists():
         raise UserError(
             f"{file} cannot read the supernet of {supernet}: a selection of one's own reads that of the method in its "
             f"file, which can be derived from the class of {supernet}"

@@ -166,6 +166,16 @@ def test_a_file_of_ones_own_on_another_methods_supernet_is_refused_with_the_way_
         make_plan(parse_methods("snas+mine.py"), (0,), "cifar10", protocol("cpu"))
 
 
+def test_a_file_below_a_folder_named_after_a_method_and_a_plus_is_a_file(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (own_home / "snas+old").mkdir()
+    (own_home / "snas+old" / "mine.py").write_text("from benchharness import Method\nclass Mine(Method): ...\n")
+    monkeypatch.chdir(own_home)
+    (job,) = make_plan(parse_methods("snas+old/mine.py"), (0,), "cifar10", protocol("cpu"))
+    assert job.base.method == "mine"
+
+
 def test_with_another_selection_named_the_first_options_are_the_methods() -> None:
     with pytest.raises(UserError, match="unknown option of snas 'metric'"):
         plan("snas:metric=accuracy+ostr")
