@@ -1,6 +1,6 @@
 """Collects what a report is made from: all runs and their look-ups, read once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -132,9 +132,9 @@ def lacks_table(settings: Iterable[Evidence]) -> bool:
     return any(len(evidence.long) and evidence.table is None for evidence in settings)
 
 
-def changes(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of a run that differ from its protocol; all of them if the protocol is unknown."""
-    return departures({**spec["protocol"], "name": preset(spec)}, spec["trains"], MEASURED)
+def changes(spec: Mapping[str, Any], ignoring: Collection[str] = MEASURED) -> dict[str, Any]:
+    """Settings of a run that differ from its protocol, but for `ignoring`; all of them if the protocol is unknown."""
+    return departures({**spec["protocol"], "name": preset(spec)}, spec["trains"], ignoring)
 
 
 def preset(spec: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from benchharness import space, store
-from benchharness.analysis.lookup import codes_of, lookup
+from benchharness.analysis.lookup import codes_of, lookup, trainable
 from benchharness.errors import UserError
 from benchharness.io.files import readable, replacing
 from benchharness.table import DATASETS, Cost, Tables, table_of
@@ -102,12 +102,8 @@ def _missing(frame: pd.DataFrame, tables: Tables) -> list[str]:
         table = table_of(tables, str(dataset))
         if table is not None:
             of = int((derived_runs["benchmark_dataset"] == dataset).sum())
-            sentence = (
-                f"{count} of {of} derived cells on {dataset} have no accuracy: table {table.about['name']!r} lacks them"
-            )
             sentences.append(
-                f"{sentence}; the command that made the runs, given again without --no-training, trains them"
-                if "recipe" in table.about
-                else sentence
+                f"{count} of {of} derived cells on {dataset} have no accuracy: table {table.about['name']!r} lacks them"
+                f"{trainable(table)}"
             )
     return sentences

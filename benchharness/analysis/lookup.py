@@ -78,3 +78,9 @@ def _on(frame: pd.DataFrame, archs: Int[np.ndarray, "runs"], tables: Tables, dat
         measured_here[is_known] = table.measured_here[table.rows(indices)]
     of = {"benchmark_dataset": dataset, "table_epochs": np.full(len(frame), epochs_of(table, dataset))}
     return frame.assign(**of, **figures, measured_here=measured_here)  # type: ignore[arg-type]
+
+
+def trainable(table: Table | None) -> str:
+    """Clause that says which command trains cells that `table` lacks; empty if none does."""
+    has_recipe = table is not None and "recipe" in table.about
+    return "; the command that made the runs, given again without --no-training, trains them" if has_recipe else ""

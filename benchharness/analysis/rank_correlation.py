@@ -163,8 +163,7 @@ def _conditional(
     """Each run's conditional truths, by reduction (mean, max)."""
     truths_by_run: list[dict[str, Scores]] = [{} for _ in arrays]
     archs, datasets = space.all_ops()[codes_of(done_runs["arch"])].astype(int), done_runs["dataset"].to_numpy()
-    edges = np.arange(len(space.EDGES))
-    orders = np.array([_whole(run_arrays.get("order", edges)) for run_arrays in arrays], int).reshape(-1, len(edges))
+    orders = np.array([_order(run_arrays) for run_arrays in arrays], int).reshape(-1, len(space.EDGES))
     for dataset, truth in truths.items():
         rows = np.flatnonzero(datasets == dataset)
         for reduce in REDUCES:
@@ -174,9 +173,10 @@ def _conditional(
     return truths_by_run
 
 
-def _whole(order: Integer[np.ndarray, "*edges"]) -> Integer[np.ndarray, " edges"]:
-    """`order`, or the edges' own where a run did not record one of all edges."""
+def _order(arrays: Mapping[str, np.ndarray]) -> Integer[np.ndarray, " edges"]:
+    """The order in which a run decided the edges; their own where it did not record one of all edges."""
     edges = np.arange(len(space.EDGES))
+    order = arrays.get("order", edges)
     return order if np.array_equal(np.sort(order), edges) else edges
 
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 import pandas as pd
 
 from benchharness import store
-from benchharness.analysis.experiment import preset, setting
+from benchharness.analysis.experiment import changes, setting
 from benchharness.analysis.lookup import lookup_run
-from benchharness.config import SearchConfig, departures
+from benchharness.config import SearchConfig
 from benchharness.space import from_string, indices, to_code
 from benchharness.table import Tables
 
@@ -37,7 +37,7 @@ def details(folder: Path, tables: Tables) -> dict[str, Any]:
         "options": {**spec["train_options"], "selection": spec["selection"], **spec["selection_options"]},
         "costs": _known({name: _plain(row[name]) for name in _COSTS}),
         "settings": {field.name: spec["protocol"].get(field.name, field.default) for field in fields(SearchConfig)},
-        "changed": sorted(departures({**spec["protocol"], "name": preset(spec)}, spec["trains"])),
+        "changed": sorted(changes(spec, ignoring=())),
         "attempts": list((row["machine"] or {}).get("attempts", [])),
         "failure": row["failure"],
     }

@@ -216,8 +216,7 @@ def _suite(args: argparse.Namespace) -> "Suite":
 
     args.until = _until(args.until) if args.until else 0.0
     if args.fast:
-        changes = {**suite.FAST, **suite.parse_settings(args.set)}
-        args.set, args.training = [f"{key}={value}" for key, value in changes.items()], False
+        args.set, args.training = [*(f"{key}={value}" for key, value in suite.FAST.items()), *args.set], False
         args.seeds, args.suite = args.seeds or "0", args.suite or "fast"
     parts = {key: getattr(args, key) for key in ("methods", "seeds", "dataset", "protocol")}
     request, args.choice = suite.requested(args.suite or "", suite.parse_settings(args.set), **parts)

@@ -49,12 +49,6 @@ def sample_sentence(table: Table | None) -> str:
     )
 
 
-def trainable(table: Table | None) -> str:
-    """Clause that says which command trains cells that `table` lacks; empty if none does."""
-    has_recipe = table is not None and "recipe" in table.about
-    return "; the command that made the runs, given again without --no-training, trains them" if has_recipe else ""
-
-
 def footnote(table: Table) -> str:
     """Footnote on cells that were trained on this machine and added to the table."""
     runs = np.isfinite(next(iter(table.by_seed.values()), np.empty((len(table), 0)))).sum(-1)

@@ -32,7 +32,9 @@ def best_of_random(feedback: Float[np.ndarray, "archs"], accuracy_pct: Float[np.
     return Expected(mean, float(np.sqrt(weights @ (values - mean) ** 2)))
 
 
-def relative_improvement(accuracy_pct: Float[np.ndarray, "*runs"], baseline_pct: float) -> Float[np.ndarray, "*runs"]:
+def relative_improvement(
+    accuracy_pct: Float[np.ndarray, "*runs"], baseline_pct: float | Float[np.ndarray, "*runs"]
+) -> Float[np.ndarray, "*runs"]:
     """100 (accuracy - baseline) / baseline, in percent of the baseline (Yang et al. 2020)."""
     return np.asarray(100 * (accuracy_pct - baseline_pct) / baseline_pct)
 

@@ -8,12 +8,14 @@ from typing import Final
 import pandas as pd
 
 from benchharness import plots, stats
+from benchharness.analysis.decisions import undecided
 from benchharness.analysis.experiment import Evidence
 from benchharness.analysis.lookup import by_code, codes_of
 from benchharness.plots.style import figure_of, panels
 from benchharness.report.blocks import Block, FigureBlock, TableBlock, Text, folded
-from benchharness.report.formatting import count_of, number, p_value, seeds
+from benchharness.report.formatting import count_of, few, number, p_clause, p_value, seeds
 from benchharness.report.ground_truth import HERE, footnote, sample_sentence
+from benchharness.report.sections.ranking import LEVEL
 from benchharness.space import NONE, OPS, all_ops, from_string
 
 DRAWN: Final = 6
@@ -76,6 +78,19 @@ def agreement_sentence(agreements: pd.DataFrame) -> str:
     if len(ordered) == 1:
         return f"{agree}, {by_chance}."
     return f"{agree}, of {least['method']} on {least['share']:.0f} %, {by_chance}."
+
+
+def agreeing(evidence: Evidence) -> str:
+    """Sentence on methods that count as undecided though their seeds agree, with a space before it; empty if none."""
+    agreements = seed_agreements(evidence).set_index("method")
+    clear = agreements[(agreements["holm"] < LEVEL) & agreements.index.isin(undecided(evidence.decisions))]
+    clauses = [
+        f"{name} (two have the same operation on {row['share']:.0f} % of edges, random cells on {row['chance']:.0f} %, "
+        f"{p_clause(row['holm'])})"
+        for name, row in clear.iterrows()
+    ]
+    yet = " Yet seeds agree more than random cells, so that small leads are no mere noise"
+    return f"{yet}, in {few(clauses)}." if clauses else ""
 
 
 def _agreement_grid(evidence: Evidence, agreements: pd.DataFrame) -> TableBlock:

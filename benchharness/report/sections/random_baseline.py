@@ -143,9 +143,10 @@ def _against(
     """The table of `data`'s means against a random cell and the best of the n trained in each `search_seconds`."""
     means = data["mean"].to_numpy(float)
     data["n"] = (data["search_seconds"].fillna(0) / cell_seconds).astype(int).clip(lower=1)
-    best = np.array([stats.best_of_random(feedback, test, n).mean for n in data["n"]])
-    data["over_random_pct"] = stats.relative_improvement(means, stats.best_of_random(feedback, test, 1).mean)
-    data["over_best_pct"] = 100 * (means - best) / best
+    best_of = {n: stats.best_of_random(feedback, test, n).mean for n in {1, *data["n"]}}
+    best = data["n"].map(best_of).to_numpy(float)
+    data["over_random_pct"] = stats.relative_improvement(means, best_of[1])
+    data["over_best_pct"] = stats.relative_improvement(means, best)
     grid = data.assign(n=data["n"].astype(str), search_seconds=data["search_seconds"].map(in_unit))
     grid = grid.map(lambda value: value if isinstance(value, str) else number(value))
     grid.columns = pd.Index(["method", "mean test", "search", "n", "over a random cell (%)", "over the best of n (%)"])

@@ -10,11 +10,12 @@ import pandas as pd
 
 from benchharness import plots, stats
 from benchharness.analysis.experiment import Evidence
+from benchharness.analysis.lookup import trainable
 from benchharness.analysis.planned import CONTROL, planned_pairs
 from benchharness.plots.style import figure_of
 from benchharness.report.blocks import Block, FigureBlock, TableBlock
 from benchharness.report.formatting import count_of, number, p_value, spans
-from benchharness.report.ground_truth import sample_sentence, trainable
+from benchharness.report.ground_truth import sample_sentence
 
 LEVEL: Final = 0.05
 MANY: Final = 30

@@ -16,7 +16,7 @@ from benchharness.plots.style import figure_of
 from benchharness.report.blocks import Answers, Block, FigureBlock, Pair, TableBlock, Text, folded
 from benchharness.report.formatting import count_of, few, number, p_clause, span
 from benchharness.report.ground_truth import sample_sentence
-from benchharness.report.sections.cells import seed_agreements
+from benchharness.report.sections.cells import agreeing
 from benchharness.report.sections.collapse import reference_lines, verdicts
 from benchharness.report.sections.random_baseline import against_random, random_sentence
 from benchharness.report.sections.ranking import (
@@ -81,20 +81,6 @@ def decided_sentence(decision_verdicts: pd.DataFrame) -> str:
         f"In {len(sure)} of {count_of(len(reading), 'method')} that read cells from alphas ({few(sure)}); the "
         f"alphas of {few(none)} {noise}.{guess_sentence}"
     )
-
-
-def agreeing(evidence: Evidence) -> str:
-    """Sentence on methods that count as undecided though their seeds agree, with a space before it; empty if none."""
-    agreements = seed_agreements(evidence).set_index("method")
-    names = [name for name in undecided(evidence.decisions) if name in agreements.index]
-    clear = agreements.loc[names].query("holm < @LEVEL")
-    clauses = [
-        f"{name} (two have the same operation on {row['share']:.0f} % of edges, random cells on {row['chance']:.0f} %, "
-        f"{p_clause(row['holm'])})"
-        for name, row in clear.iterrows()
-    ]
-    yet = " Yet seeds agree more than random cells, so that small leads are no mere noise"
-    return f"{yet}, in {few(clauses)}." if clauses else ""
 
 
 def better_sentence(ranked: pd.DataFrame, planned: pd.DataFrame, tests: pd.DataFrame) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from benchharness import report, space
 from benchharness.report.blocks import TableBlock, Text, flat
-from benchharness.report.sections import cells, summary
+from benchharness.report.sections import cells
 from tests.support import report_folder
 
 OTHER = (1, 3, 2, 0, 4, 3)
@@ -61,9 +61,9 @@ def test_undecided_searches_whose_seeds_agree_are_told_as_such(evidence: report.
     rows = [{"method": "darts", "verdict": "undecided", "sentence": "", "ranks": False}]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("benchharness.analysis.decisions.verdicts", lambda _: pd.DataFrame(rows))
-        sentence = summary.agreeing(replace(evidence, decisions=undecided))
+        sentence = cells.agreeing(replace(evidence, decisions=undecided))
     assert sentence == (
         " Yet seeds agree more than random cells, so that small leads are no mere noise, in darts (two have the same "
         "operation on 100 % of edges, random cells on 20 %, p<0.001)."
     )
-    assert summary.agreeing(evidence) == "", "they decided"
+    assert cells.agreeing(evidence) == "", "they decided"
