@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, ClassVar, Final, NotRequired, Self, TypedDict
@@ -106,6 +106,8 @@ class RunSpec(_Document):
     split_sha256: str = ""
     """SHA-256 of the benchmark's split, if the protocol uses it and its file was installed when the run was planned;
     else empty, and a seeded draw replaces the split."""
+    selection_source: str = ""
+    """SHA-256 of the user's file whose selection class reads another method's supernet; else empty."""
     versions: Mapping[str, int] = field(default_factory=dict)
     """Versions above 1 of the `method` and of the handling of its `images`: how often their behaviour has changed."""
 
@@ -124,9 +126,9 @@ class RunSpec(_Document):
         """`method` as a folder name, shortened if necessary."""
         return folder_name(self.method).encode()[:80].decode(errors="ignore")
 
-    def read_out_as(self, method: str, selection: str, options: Mapping[str, Any]) -> "RunSpec":
-        """The spec of the same supernet with the cell derived by another selection."""
-        return replace(self, method=method, selection=selection, selection_options=options)
+    def read_out_as(self, method: str, selection: str, options: Mapping[str, Any], source: str = "") -> "RunSpec":
+        """The spec of the same supernet with the cell derived by another selection, from a file if it has `source`."""
+        return replace(self, method=method, selection=selection, selection_options=options, selection_source=source)
 
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, one spelling."""
@@ -191,19 +193,24 @@ def named_apart(specs: Iterable[RunSpec]) -> list[str]:
     sources: dict[str, set[str]] = {}
     versions: dict[str, set[int]] = {}
     for spec in specs:
-        sources.setdefault(_file_name(spec), set()).add(spec.source)
+        for name, source in _files(spec):
+            sources.setdefault(name, set()).add(source)
         versions.setdefault(spec.method, set()).add(_version(spec))
     names = []
     for spec in specs:
-        source = [spec.source[:6]] if spec.source and len(sources[_file_name(spec)]) > 1 else []
+        changed_files = [source[:6] for name, source in _files(spec) if source and len(sources[name]) > 1]
         version = [f"v{_version(spec)}"] if len(versions[spec.method]) > 1 else []
-        names.append("@".join([spec.name, *source, *version]))
+        names.append("@".join([spec.name, *changed_files, *version]))
     return names
 
 
-def _file_name(spec: RunSpec) -> str:
-    """The method without its options and its selection."""
-    return re.split("[:+]", spec.method, maxsplit=1)[0]
+def _files(spec: RunSpec) -> Iterator[tuple[str, str]]:
+    """Names in the method, each with its file's SHA-256 or nothing: the supernet's, and that of a user's selection."""
+    supernet, plus, selection = re.sub(r":[^+]*", "", spec.method).partition("+")
+    if plus or not spec.selection_source:
+        yield supernet, spec.source
+    if spec.selection_source:
+        yield plus + (selection or supernet), spec.selection_source
 
 
 def _version(spec: RunSpec) -> int:
@@ -219,4 +226,4 @@ def _content(value: Any) -> dict[str, Any]:
     return {name: field for name, field in vars(value).items() if field or name not in _LATER}
 
 
-_LATER: Final = {"split_sha256", "versions", "package_sha256", "files"}
+_LATER: Final = {"split_sha256", "selection_source", "versions", "package_sha256", "files"}

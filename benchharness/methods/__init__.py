@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from benchharness.config import coerce
 from benchharness.errors import UserError, unknown, unknown_option
@@ -15,7 +15,21 @@ from benchharness.methods import _beside, _hooks
 from benchharness.methods._base import Method, Weights
 from benchharness.methods._beside import source_of
 
-__all__ = ["Method", "Weights", "canonical", "configured", "load", "names", "options", "source_of", "summary"]
+__all__ = [
+    "Method",
+    "Weights",
+    "canonical",
+    "classes_in",
+    "configured",
+    "load",
+    "module_at",
+    "names",
+    "options",
+    "source_of",
+    "summary",
+]
+
+T = TypeVar("T")
 
 _FRAMEWORK = set(vars(Method)) | {"training", "dump_patches", "call_super_init"}
 
@@ -36,7 +50,7 @@ def load(name: str | Path) -> type[Method]:
     A file is executed. Raises `UserError` if there is no such method or file, or the file does not define one method.
     """
     if str(name).endswith(".py"):
-        return _only_method(_file(path_of(name)), str(name))
+        return _only_method(module_at(path_of(name)), str(name))
     module_name = canonical(str(name))
     if module_name not in names():
         raise unknown("method", name, names())
@@ -70,22 +84,18 @@ def summary(method: type[Method]) -> str:
     return (inspect.getdoc(method) or method.__name__).splitlines()[0]
 
 
-def _only_method(module: ModuleType, name: str) -> type[Method]:
+def classes_in(module: ModuleType, base: type[T]) -> list[type[T]]:
+    """The subclasses of `base` that `module` defines, without those from which others of them derive."""
     subclasses = [
         item
         for item in vars(module).values()
-        if inspect.isclass(item) and issubclass(item, Method) and item.__module__ == module.__name__
+        if inspect.isclass(item) and issubclass(item, base) and item.__module__ == module.__name__
     ]
-    last = [item for item in subclasses if not any(item in other.__mro__[1:] for other in subclasses)]
-    if len(last) != 1:
-        count = len(last)
-        raise UserError(
-            f"{name} defines {count} subclasses of benchharness.Method; a method file defines one, besides its bases"
-        )
-    return last[0]
+    return [item for item in subclasses if not any(item in other.__mro__[1:] for other in subclasses)]
 
 
-def _file(path: Path) -> ModuleType:
+def module_at(path: Path) -> ModuleType:
+    """The user's file at `path`, executed; raises `UserError` if there is none, or it fails or misspells a hook."""
     if not path.is_file():
         raise UserError(f"there is no method file {str(path)!r}")
     try:
@@ -96,3 +106,13 @@ def _file(path: Path) -> ModuleType:
         raise UserError(f"{path} does not load: {type(error).__name__}: {error}") from error
     _hooks.check_names(module)
     return module
+
+
+def _only_method(module: ModuleType, name: str) -> type[Method]:
+    classes = classes_in(module, Method)
+    if len(classes) != 1:
+        raise UserError(
+            f"{name} defines {len(classes)} subclasses of benchharness.Method; a method file defines one, besides its "
+            f"bases (to read the supernet of darts by a selection alone, write darts+{name})"
+        )
+    return classes[0]

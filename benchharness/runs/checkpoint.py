@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from copy import deepcopy
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -48,8 +49,8 @@ class Searcher(Protocol):
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays of the epochs so far."""
 
-    def read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]:
-        """Derive the cell of a run; returns its record and arrays."""
+    def read_out(self, spec: RunSpec, file: Path | None = None) -> tuple[RunRecord, dict[str, np.ndarray]]:
+        """Derive the cell of a run, by the selection in `file` if there is one; returns its record and arrays."""
 
     tell: Callable[[float], None]
     """Called with the finished share of the derivation, 0 to 1."""

@@ -1,6 +1,7 @@
 """Conformance checks that every method must pass; each failure says why."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from time import perf_counter
@@ -19,6 +20,7 @@ from benchharness.methods import Method
 from benchharness.records import RunSpec
 from benchharness.runs.blame import error_line
 from benchharness.runs.plan import Job, make_plan, parse_methods
+from benchharness.search import selection
 from benchharness.search.host_sync import Reads, no_sync
 from benchharness.search.loop import Search
 from benchharness.seeding import seeded
@@ -71,14 +73,18 @@ class Skipped(Exception):  # noqa: N818
 def check_method(name: str | Path) -> list[Finding]:
     """Run every check on the method called `name`, or defined by that file.
 
-    If the first check fails (draws are distributions) the others are skipped, since they build on it. Raises
-    `UserError` if there is no such method, or if options follow its name: it is checked with the defaults.
+    If the first check fails (draws are distributions) the others are skipped, since they build on it. A file with a
+    selection and no method is checked on the supernet of DARTS. Raises `UserError` if there is no such method, or if
+    options follow its name: it is checked with the defaults.
     """
     plain_name, colon, options = str(name).partition(":")
     if colon and not path_of(name).exists():
         raise UserError(f"{options[:80]!r} after {plain_name} sets options; a method is checked without: {plain_name}")
-    kind = methods.load(name)
     file = path_of(name).resolve() if str(name).endswith(".py") else None
+    if file and not methods.classes_in(methods.module_at(file), Method):
+        selection.in_file(file)
+        return [_finding(f"darts+{name}", searches, file)]
+    kind = methods.load(name)
     first = _finding(kind, CHECKS[0], file)
     if first.state == "failed":
         return [first, Finding(f"{len(CHECKS)} other checks", "skipped", "they all build on that one")]
@@ -221,9 +227,7 @@ def runs_on_cuda(kind: type[Method]) -> None:
 
 def searches(name: str | Path) -> None:
     """A search of two epochs trains, resumes bit for bit and derives a cell."""
-    method_options = methods.options(methods.load(name))
-    cheap_options = "".join(f":{key}={value}" for key, value in CHEAP.items() if key in method_options)
-    (job,) = make_plan(parse_methods(f"{name}{cheap_options}"), (0,), "cifar10", protocol("cpu", TINY))
+    (job,) = make_plan(parse_methods(f"{name}{_cheap_options(name)}"), (0,), "cifar10", protocol("cpu", TINY))
     undisturbed, interrupted = (_search(job) for _ in range(2))
     if undisturbed.finished:
         raise Skipped("it trains nothing")
@@ -241,7 +245,7 @@ def searches(name: str | Path) -> None:
     state = undisturbed.state()
     for spec in job.specs:
         undisturbed.load(state)
-        undisturbed.read_out(_cheaper(spec))
+        undisturbed.read_out(_cheaper(spec), job.files.get(spec.selection_source))
 
 
 CHECKS: Final[tuple[Callable[[type[Method]], None], ...]] = (
@@ -316,6 +320,14 @@ def _search(job: Job) -> Search:
     return Search(job.base, images(), torch.device("cpu"), job.source_path)
 
 
+def _cheap_options(name: str | Path) -> str:
+    """The options that make a search by the method `name` short, as text behind its name."""
+    if str(name).startswith("darts+"):
+        return ""
+    options = methods.options(methods.load(name))
+    return "".join(f":{key}={value}" for key, value in CHEAP.items() if key in options)
+
+
 def _cheaper(spec: RunSpec) -> RunSpec:
     options: Mapping[str, Any] = spec.selection_options
     cheap = {
@@ -323,4 +335,4 @@ def _cheaper(spec: RunSpec) -> RunSpec:
         for key, value in CHEAP.items()
         if key in options
     }
-    return spec.read_out_as(spec.method, spec.selection, {**options, **cheap})
+    return replace(spec, selection_options={**options, **cheap})

@@ -178,7 +178,7 @@ class _Costs:
         except UserError:
             raise
         except Exception as error:  # a user's code may raise anything
-            location = error_line(error, job.source_path)
+            location = next(filter(None, (error_line(error, path) for path in job.files.values())), "")
             self.failures[job.base.method] = " ".join(filter(None, (f"{type(error).__name__}: {error}", location)))
             return None
         finally:
@@ -194,7 +194,9 @@ def _rehearsed(job: Job, device: torch.device, formulation: str) -> Cost:
         epoch = search.epoch_seconds()
     except NotFused:  # the run will go on without, too
         return _rehearsed(job, device, "shared")
-    return Cost(epoch, {spec.method: search.reading_seconds(spec, epoch) for spec in job.specs})
+    selection_files = {spec.method: job.files.get(spec.selection_source) for spec in job.specs}
+    readings = {spec.method: search.reading_seconds(spec, epoch, selection_files[spec.method]) for spec in job.specs}
+    return Cost(epoch, readings)
 
 
 def _seed(spec: RunSpec | None) -> int:

@@ -18,7 +18,8 @@ from benchharness.space import EDGES, OPS
 SEEDS_AT_MOST: Final = 100_000
 
 _OPTIONS: Final = r"((?::[^:+]*)*)"
-_METHOD: Final = re.compile(rf"(.+?\.py|[^:+]*){_OPTIONS}(?:\+([^:+]*){_OPTIONS})?")
+_METHOD: Final = re.compile(rf"(.+?\.py|[^:+]*){_OPTIONS}(?:\+(.+?\.py|[^:+]*){_OPTIONS})?")
+_READ_BY_FILE: Final = re.compile(rf"([\w-]+){_OPTIONS}\+(.+?\.py){_OPTIONS}")
 
 
 class MethodRequest(NamedTuple):
@@ -40,8 +41,14 @@ class Job(NamedTuple):
     """The supernet's own run: its method, with that method's own selection."""
     readouts: tuple[RunSpec, ...]
     """Further runs, which derive their cells from the same supernet."""
-    source_path: Path | None = None
-    """Absolute path of the user's file; None for a built-in method."""
+    files: Mapping[str, Path] = {}
+    """Absolute path of each user's file by its SHA-256: the method's (`source`), and those of selections that read
+    another method's supernet (`selection_source`)."""
+
+    @property
+    def source_path(self) -> Path | None:
+        """Absolute path of the user's method file; None for a built-in method."""
+        return self.files.get(self.base.source)
 
     @property
     def specs(self) -> tuple[RunSpec, ...]:
@@ -65,6 +72,9 @@ class _Reading(NamedTuple):
     method: str
     selection: str
     options: dict[str, Any]
+    source: str = ""
+    path: Path | None = None
+    """The user's file whose selection class reads another method's supernet."""
 
 
 def parse_methods(text: str) -> list[MethodRequest]:
@@ -100,12 +110,13 @@ def make_plan(
     protocol's settings for single methods apply unless their names are in `changed_keys`.
     """
     data.canonical_name(dataset)
-    groups: dict[tuple[str, str], tuple[_Supernet, dict[str, _Reading]]] = {}
+    groups: dict[tuple[str, str], tuple[_Supernet, dict[tuple[str, str], _Reading]]] = {}
     for request in requests:
         supernet, reading = _resolve(request)
         _, readings = groups.setdefault((supernet.label, supernet.source), (supernet, {}))
-        if (reading.selection, reading.options) != (supernet.selection, supernet.selection_options):
-            readings[reading.method] = reading
+        own_reading = (supernet.selection, supernet.selection_options, "")
+        if (reading.selection, reading.options, reading.source) != own_reading:
+            readings[reading.method, reading.source] = reading
     split = data.benchmark_split(dataset) if settings.split == "benchmark" else None
     settings_by_key = {
         key: for_method(settings, supernet.trains, changed_keys) for key, (supernet, _) in groups.items()
@@ -119,6 +130,8 @@ def make_plan(
 
 def _parse(text: str) -> MethodRequest:
     match = _METHOD.fullmatch(text)
+    if match and "+" in match[1] and not path_of(match[1]).exists():
+        match = _READ_BY_FILE.fullmatch(text) or match
     if not match or not match[1] or match[3] == "":
         raise UserError(f"{text[:80]!r} is no method; write NAME[:key=value][+SELECTION[:key=value]]")
     return MethodRequest(match[1], _pairs(match[2], text), match[3], _pairs(match[4] or "", text))
@@ -150,10 +163,8 @@ def _resolve(request: MethodRequest) -> tuple[_Supernet, _Reading]:
         selection_options=_by_name(request.selection_options, request.selection or "", ""),
     )
     trained_name = named_method.trains_as
-    if trained_name and not isinstance(named_method.selection, str):
-        raise UserError(f"{name} has a selection class of its own, so it trains its own supernet: leave trains_as out")
-    _check_names_differ(name, named_method)
     trainee, trains, source = _load(trained_name) if trained_name else (named_method, name, path)
+    _check_names_differ(name, trainee, named_method.selection)
     trainee_options = methods.options(trainee)
     own_options = {key: value for key, value in request.options.items() if key in trainee_options}
     rest = {key: value for key, value in request.options.items() if key not in trainee_options}
@@ -164,13 +175,14 @@ def _resolve(request: MethodRequest) -> tuple[_Supernet, _Reading]:
     reading = _reading(named_method.selection, {**_preset(named_method), **rest})
     changed_options = _changed(_reading(named_method.selection, _preset(named_method)).options, reading.options)
     own_options = _shown(trainee, supernet.options)
-    return supernet, reading._replace(method=_label(name, {**own_options, **changed_options}, named_method.main_option))
+    reading = reading._replace(method=_label(name, {**own_options, **changed_options}, named_method.main_option))
+    return supernet, _from_file(reading, named_method.selection, path) if trained_name else reading
 
 
-def _check_names_differ(name: str, method: type[methods.Method]) -> None:
+def _check_names_differ(name: str, method: type[methods.Method], chosen: str | type) -> None:
     """Raise `UserError` if an option of the selection class of a user's own could not be reached."""
-    if not isinstance(method.selection, str):
-        for key in methods.options(method).keys() & selection.options(method.selection).keys():
+    if not isinstance(chosen, str):
+        for key in methods.options(method).keys() & selection.options(chosen).keys():
             raise UserError(f"{name} and its selection both have an option {key!r}; give one of them another name")
 
 
@@ -193,14 +205,16 @@ def _refuse_unknown(
 
 
 def _borrowed(request: MethodRequest, supernet: _Supernet) -> _Reading:
-    """The derivation `+SELECTION`: the name of a selection, or of a method whose selection is used."""
+    """The derivation `+SELECTION`: the name of a selection, or a method or user's file whose selection is used."""
     selection_name = request.selection or ""
     rule: str | type = selection_name
     preset: dict[str, Any] = {}
-    if selection_name not in selection.names():
-        selection_name = methods.canonical(selection_name)
-    if selection_name in methods.names():
-        lender = methods.load(selection_name)
+    path = None
+    if selection_name.endswith(".py"):
+        selection_name, path = _own_file(selection_name, "selection", selection.names())
+        rule, preset = selection.in_file(path)
+    elif (method_name := methods.canonical(selection_name)) in methods.names():
+        lender, selection_name = methods.load(method_name), method_name
         rule, preset = lender.selection, _preset(lender)
     elif selection_name not in selection.names():
         raise unknown("selection", selection_name, [*selection.names(), *methods.names()])
@@ -211,24 +225,34 @@ def _borrowed(request: MethodRequest, supernet: _Supernet) -> _Reading:
         )
     reading = _reading(rule, {**preset, **request.selection_options})
     changed_options = _changed(_reading(rule, preset).options, reading.options)
-    return reading._replace(method=f"{supernet.label}+{_label(selection_name, changed_options)}")
+    reading = reading._replace(method=f"{supernet.label}+{_label(selection_name, changed_options)}")
+    return _from_file(reading, rule, path)
+
+
+def _from_file(reading: _Reading, rule: str | type, path: Path | None) -> _Reading:
+    """`reading` with its file, if the selection class is in it; a built-in selection needs no file."""
+    return reading._replace(source=_sha256(path), path=path) if path and not isinstance(rule, str) else reading
 
 
 def _load(name: str) -> tuple[Any, str, Path | None]:
     """The method, its name in tables, and its file if it is the user's own."""
     if not name.endswith(".py"):
         return methods.load(name), methods.canonical(name), None
-    supernet, plus, file = name.partition("+")
-    if plus and methods.canonical(supernet) in methods.names() and not path_of(name).exists():
-        raise UserError(
-            f"{file} cannot read the supernet of {supernet}: a selection of one's own reads that of the method in its "
-            f"file, which can be derived from the class of {supernet}"
-        )
+    label, path = _own_file(name, "method", methods.names())
+    return methods.load(path), label, path
+
+
+def _own_file(name: str, kind: str, taken: Collection[str]) -> tuple[str, Path]:
+    """A user's file's name in tables, and its absolute path; raises `UserError` if a built-in one has that name."""
     path = path_of(name).resolve()
-    method = methods.load(path)
-    if path.stem in methods.names():
-        raise UserError(f"{name} is called like the built-in method {path.stem!r}; rename the file")
-    return method, readable(path.stem), path
+    if path.stem in taken:
+        raise UserError(f"{name} is called like the built-in {kind} {path.stem!r}; rename the file")
+    return readable(path.stem), path
+
+
+def _sha256(path: Path) -> str:
+    """SHA-256 of a user's file with what it imports from beside it."""
+    return hashlib.sha256(methods.source_of(path)).hexdigest()
 
 
 def _preset(method: Any) -> dict[str, Any]:
@@ -246,7 +270,7 @@ def _supernet(method: Any, name: str, path: Path | None, changes: Mapping[str, s
         raise UserError(f"method {name!r} cannot be made: {type(error).__name__}: {error}") from error
     label = _label(name, _shown(method, methods.options(configured)), method.main_option)
     reading = _reading(method.selection, _preset(method))
-    source = hashlib.sha256(methods.source_of(path)).hexdigest() if path else ""
+    source = _sha256(path) if path else ""
     reading_key = (reading.selection, reading.options)
     return _Supernet(label, source, name, methods.options(configured), *reading_key, path, method.version)
 
@@ -289,8 +313,12 @@ def _job(
         split_sha256=split_sha256,
         versions=_versions(supernet, dataset),
     )
-    others = (reading._replace(options=selection.recorded(reading.selection, reading.options)) for reading in readings)
-    return Job(base, tuple(base.read_out_as(*reading) for reading in others), supernet.path)
+    readouts = tuple(
+        base.read_out_as(one.method, one.selection, selection.recorded(one.selection, one.options), one.source)
+        for one in readings
+    )
+    sources = [(supernet.source, supernet.path), *((reading.source, reading.path) for reading in readings)]
+    return Job(base, readouts, {sha256: path for sha256, path in sources if path})
 
 
 def _versions(supernet: _Supernet, dataset: str) -> dict[str, int]:

@@ -32,7 +32,7 @@ def execute_remotely(
     job: Job,
     suite: str,
     options: RunOptions,
-    source: bytes,
+    sources: Mapping[str, bytes],
     files_by_run: Mapping[str, RunFiles],
     scratch: str | None = None,
     make: Open = open_search,
@@ -45,7 +45,7 @@ def execute_remotely(
                 with store.claim(spec) as run:
                     assert run is not None, "nobody else knows this folder"
                     unpack(run, files_by_run[spec.run_id])
-        outcomes = execute(job, store, options, make, source)
+        outcomes = execute(job, store, options, make, sources)
         new_specs = [spec for spec in job.specs if spec.run_id not in files_by_run and store.folder(spec).is_dir()]
         return _packed(outcomes, {spec.run_id: store.folder(spec) for spec in new_specs})
 

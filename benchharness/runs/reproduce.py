@@ -13,7 +13,7 @@ from benchharness.runs.plan import Job
 from benchharness.runs.worker import Open, execute, open_search
 from benchharness.store import Store
 from benchharness.store.differences import differences
-from benchharness.store.run_folder import read_record, read_spec, status, supernet_folder
+from benchharness.store.run_folder import METHOD, SELECTION, read_record, read_spec, status, supernet_folder
 from benchharness.store.schemas import Machine
 
 
@@ -37,9 +37,9 @@ def repeat(folder: Path, scratch: Path, device: str, make: Open = open_search) -
     """
     job, base = job_of(folder)
     store = Store(scratch.absolute(), "again")
-    source = _method_file(base) if job.base.source else b""
+    sources = _sources(job, base, folder)
     options = RunOptions(device=devices(device, 1)[0]).as_recorded(_machine(base))
-    outcomes = execute(job, store, options, make, source)
+    outcomes = execute(job, store, options, make, sources)
     repeated_folder = store.folder(job.specs[-1])
     if outcomes[-1].state != "done":
         raise UserError(f"run {job.specs[-1].run_id} cannot be repeated: {outcomes[-1].message}")
@@ -48,11 +48,14 @@ def repeat(folder: Path, scratch: Path, device: str, make: Open = open_search) -
     )
 
 
-def _method_file(folder: Path) -> bytes:
-    content = files.read_bytes(folder / "method.py")
-    if content is None:
-        raise UserError(f"{folder / 'method.py'}, the user's own method that the run was made with, is not here")
-    return content
+def _sources(job: Job, base: Path, folder: Path) -> dict[str, bytes]:
+    """The user's files of a run by SHA-256; raises `UserError` if one is not where the run was made."""
+    paths = {job.base.source: base / METHOD, job.specs[-1].selection_source: folder / SELECTION}
+    contents = {sha256: files.read_bytes(path) for sha256, path in paths.items() if sha256}
+    for sha256, content in contents.items():
+        if content is None:
+            raise UserError(f"{paths[sha256]}, the user's own file that the run was made with, is not here")
+    return {sha256: content for sha256, content in contents.items() if content is not None}
 
 
 def job_of(folder: Path) -> tuple[Job, Path]:

@@ -70,7 +70,7 @@ def perform(plan: Iterable[Job], store: Store, options: RunOptions = RunOptions(
                 job,
                 store,
                 options.for_worker(device_names[key % len(device_names)], len(device_names)),
-                sources[job.source_path],
+                {sha256: sources[path] for sha256, path in job.files.items()},
                 finished_files(job, store) if options.return_results else {},
                 images.get(job.base.dataset, ""),
             )
@@ -111,8 +111,8 @@ def check_plan(plan: Iterable[Job], options: RunOptions) -> list[str]:
     return device_names
 
 
-def _sources(jobs: Iterable[Job]) -> dict[Path | None, bytes]:
-    return {path: methods.source_of(path) if path else b"" for path in {job.source_path for job in jobs}}
+def _sources(jobs: Iterable[Job]) -> dict[Path, bytes]:
+    return {path: methods.source_of(path) for path in {path for job in jobs for path in job.files.values()}}
 
 
 def _execute(

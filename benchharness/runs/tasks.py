@@ -26,8 +26,8 @@ class RunTask(NamedTuple):
     job: Job
     store: Store
     options: RunOptions
-    source: bytes = b""
-    """The user's method file, empty for a built-in method."""
+    sources: Mapping[str, bytes] = {}
+    """The user's files of methods and selections by SHA-256."""
     known: Mapping[str, RunFiles] = {}
     """Files of the job's finished runs by run id, for a worker that cannot read the results folder."""
     images_sha256: str = ""
@@ -37,7 +37,7 @@ class RunTask(NamedTuple):
 def start_task(task: RunTask) -> list[Outcome]:
     """Make the job in this process."""
     with _alone:  # a dask worker may have been given several threads, but torch's random numbers are the process's
-        return execute(task.job, task.store, task.options, source=task.source)
+        return execute(task.job, task.store, task.options, sources=task.sources)
 
 
 def start_on_shared(task: RunTask) -> list[Outcome]:
@@ -53,7 +53,7 @@ def start_remote(task: RunTask) -> RemoteResult:
         import_module("distributed").get_worker().local_directory
     )  # dask empties it after a worker that was killed
     with _alone:
-        remote = execute_remotely(task.job, task.store.suite, task.options, task.source, task.known, scratch)
+        remote = execute_remotely(task.job, task.store.suite, task.options, task.sources, task.known, scratch)
     _none_spoilt(remote.outcomes)
     return remote
 

@@ -3,10 +3,12 @@
 import errno
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
 import torch
@@ -34,6 +36,7 @@ _DISKS: Final = {
 }
 
 
+_NO_SOURCES: Final[Mapping[str, bytes]] = MappingProxyType({})
 _UNFIT: Final[list[str]] = []
 """Why CUDA graphs or fused cells failed in this process, if they did: later runs then need a new process."""
 _WITHOUT: Final[dict[str, dict[str, Any]]] = {"not_recorded": {"graphs": False}, "not_fused": {"formulation": "shared"}}
@@ -89,12 +92,12 @@ def is_finished(store: Store, job: Job) -> bool:
 
 
 def execute(
-    job: Job, store: Store, options: RunOptions, make: Open = open_search, source: bytes = b""
+    job: Job, store: Store, options: RunOptions, make: Open = open_search, sources: Mapping[str, bytes] = _NO_SOURCES
 ) -> list[Outcome]:
     """Make the runs of one job that the store lacks, in this process: train the supernet, then derive all cells.
 
-    `source` is the content of the user's method file. It is saved in the supernet's folder and run from there, so that
-    the run can be repeated and a worker elsewhere needs only the folder.
+    `sources` are the user's files of methods and selections by SHA-256. They are saved in the runs' folders and
+    executed from there, so that the runs can be repeated and a worker elsewhere needs only the folder.
     """
     if options.pauses() and not is_finished(store, job):
         return [Outcome(spec, "paused", "the time is up") for spec in job.specs]
@@ -108,7 +111,8 @@ def execute(
         options = _as_begun(base, options._replace(device=devices(options.device, 1)[0]))
         torch.set_num_threads(options.threads)
         try:
-            job = job._replace(source_path=base.method_file(source)) if source else job
+            base.copy_sources(sources, method=True)
+            job = job._replace(files={job.base.source: base.method} if job.base.source else {})
             begin = partial(make, job, torch.device(options.device), **options.speedups())
             anew, pause = _train(base, begin, options)
         except SpeedupError as error:
@@ -123,7 +127,7 @@ def execute(
             return [_crowded(base, options)]
         if pause:
             return [Outcome(spec, "paused", pause) for spec in job.specs if not (spec == job.base and base.done)]
-        own_outcome, *others = [_read_out(base, spec, begin, store, options) for spec in job.specs]
+        own_outcome, *others = [_read_out(base, spec, begin, store, options, sources) for spec in job.specs]
         return [own_outcome._replace(message=own_outcome.message or anew), *others]
 
 
@@ -207,7 +211,14 @@ def _untrained(job: Job, base: Run, error: Exception) -> list[Outcome]:
     return [own_outcome, *(Outcome(spec, "failed", f"no supernet: {error}") for spec in job.readouts)]
 
 
-def _read_out(base: Run, spec: RunSpec, begin: Callable[[], Searcher], store: Store, options: RunOptions) -> Outcome:
+def _read_out(
+    base: Run,
+    spec: RunSpec,
+    begin: Callable[[], Searcher],
+    store: Store,
+    options: RunOptions,
+    sources: Mapping[str, bytes],
+) -> Outcome:
     """Derive one run's cell from the trained supernet, which is loaded anew for every run."""
     if options.pauses() and store.status(spec) != Status.DONE:
         return Outcome(spec, "paused", "trained, to be read out")
@@ -218,6 +229,10 @@ def _read_out(base: Run, spec: RunSpec, begin: Callable[[], Searcher], store: St
             return Outcome(spec, "busy")
         if not run.done:
             run.begin(epoch=0, **_attempt_facts(options))
+            try:
+                run.copy_sources(sources, method=False)
+            except UserError as error:
+                return _failed(run, base, error)
         return _record(run, base, begin, options)
 
 
@@ -247,7 +262,7 @@ def _finish(run: Run, base: Run, begin: Callable[[], Searcher], options: RunOpti
     search.tell = _teller(run)
     start = time.perf_counter()
     with time_limit(run.hung, options.timeout):
-        record, selection_arrays = search.read_out(run.spec)
+        record, selection_arrays = search.read_out(run.spec, run.selection)
     seconds = time.perf_counter() - start
     record = replace(record, package_sha256=environment.source_sha256())
     run.finish(record, {**arrays, **selection_arrays}, _machine(base, options, seconds))
@@ -287,15 +302,27 @@ def _machine(base: Run, options: RunOptions, selection_seconds: float) -> dict[s
 
 
 def _failed(run: Run, base: Run, error: Exception) -> Outcome:
-    message, file = _plainly(error), f"{run.spec.trains}.py"
-    source = base.folder / "method.py"
-    if line := error_line(error, source if run.spec.source else None, file):
-        message += f" {line}; {advice(source, file)}"
+    message = _plainly(error) + next(filter(None, (_at(error, *copy) for copy in _copies(run, base))), "")
     try:
         run.fail(error)
     except OSError as full:
         message += "" if isinstance(error, UnwritableError) else f" (and {full})"
     return Outcome(run.spec, "failed", message, _is_disks(error))
+
+
+def _copies(run: Run, base: Run) -> Iterator[tuple[Path, str]]:
+    """The copies of the user's files of a run, each with the user's name for it."""
+    if run.selection:
+        label = run.spec.method.rpartition("+")[2]
+        yield run.selection, f"{label.partition(':')[0]}.py"
+    if run.spec.source:
+        yield base.method, f"{run.spec.trains}.py"
+
+
+def _at(error: Exception, copy: Path, file: str) -> str:
+    """The line of the user's `file` in which the error occurred, with what checks the file; empty if it did not."""
+    line = error_line(error, copy, file)
+    return f" {line}; {advice(copy, file)}" if line else ""
 
 
 def _is_disks(error: BaseException | None) -> bool:

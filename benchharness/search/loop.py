@@ -147,14 +147,18 @@ class Search:
         empty = {name: np.zeros(shape, np.float32) for name in ("alphas", "expected")}
         return {**empty, **arrays}
 
-    def read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]:
-        """Derive a cell by the selection of `spec`; returns its record and arrays. May train the supernet further."""
-        with self._arithmetic():
-            return self._read_out(spec)
+    def read_out(self, spec: RunSpec, file: Path | None = None) -> tuple[RunRecord, dict[str, np.ndarray]]:
+        """Derive a cell by the selection of `spec`; returns its record and arrays. May train the supernet further.
 
-    def _read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]:
+        `file` is the user's file whose selection it is, if the supernet is that of another method.
+        """
+        with self._arithmetic():
+            return self._read_out(spec, file)
+
+    def _read_out(self, spec: RunSpec, file: Path | None) -> tuple[RunRecord, dict[str, np.ndarray]]:
         evaluation = Evaluation(self.net, self.stream, self._tune, self.tell)
-        rule = selection.make_selection(selection.of(type(self.method), spec.selection), spec.selection_options)
+        kind = selection.of(type(self.method), spec.selection, file)
+        rule = selection.make_selection(kind, spec.selection_options)
         magnitude = self.method.expected().detach().cpu().numpy()
         with self._random("selection", spec.method):
             selected = selection.checked(rule(self.method, evaluation), type(rule).__name__)

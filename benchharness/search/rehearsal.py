@@ -1,6 +1,7 @@
 """Estimates how long a search takes: a few of its steps and evaluations are timed, and all others are only counted."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from statistics import fmean
 from time import perf_counter
 from typing import Final, TypeVar
@@ -48,11 +49,15 @@ class Rehearsal(Search):
             steps = [self._step_seconds(partial) for partial in self.stages]
             return self.stream.steps * fmean(steps) + self._eigenvalues() * self._eigenvalue_seconds() / self.epochs
 
-    def reading_seconds(self, spec: RunSpec, epoch_seconds: float) -> float:
-        """Seconds to derive the cell of `spec`, if an epoch of tuning takes `epoch_seconds`."""
+    def reading_seconds(self, spec: RunSpec, epoch_seconds: float, file: Path | None = None) -> float:
+        """Seconds to derive the cell of `spec`, if an epoch of tuning takes `epoch_seconds`.
+
+        `file` is the user's file whose selection it is, if the supernet is that of another method.
+        """
         evaluation = Counted(self.net, self.stream)
         evaluation.images = FEW if epoch_seconds > self.stream.steps else IMAGES
-        rule = selection.make_selection(selection.of(type(self.method), spec.selection), spec.selection_options)
+        kind = selection.of(type(self.method), spec.selection, file)
+        rule = selection.make_selection(kind, spec.selection_options)
         with self._arithmetic(), self._random("selection", spec.method):
             own_seconds = evaluation.own_seconds(lambda: rule(self.method, evaluation))
             self._measures(evaluation, _ANY)

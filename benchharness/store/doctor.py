@@ -17,7 +17,9 @@ from benchharness.store import parallel_read
 from benchharness.store.listing import NAME, run_folders
 from benchharness.store.lock import alive
 from benchharness.store.run_folder import (
+    METHOD,
     READING,
+    SELECTION,
     UNSOUND,
     examined_record,
     not_counted,
@@ -34,7 +36,7 @@ UNDO: Final = "delete record.json there; the command that made the run then make
 APART: Final = "comparing them compares images too; move one kind to a suite of its own"
 _KNOWN: Final = (
     *("spec.json", "record.json", "machine.json", "failure.json", "trace.jsonl", "trace.npz"),
-    *("checkpoint.pt", "method.py", READING, "hung.txt", "heartbeat", "run.lock"),
+    *("checkpoint.pt", METHOD, SELECTION, READING, "hung.txt", "heartbeat", "run.lock"),
 )
 
 
@@ -187,8 +189,10 @@ def _circumstances(folder: Path, spec: RunSpec) -> Iterator[Finding]:
     if checkpoint.exists() and not files.is_sound(checkpoint):
         remedy = "delete it; a later reading then trains the supernet again"
         yield Finding(folder, "checkpoint.pt is damaged", remedy)
-    if spec.source and (folder / "trace.jsonl").exists() and not (folder / "method.py").exists():
-        yield Finding(folder, "method.py, the user's own method, is not here", "put back the file it was made with")
+    if spec.source and (folder / "trace.jsonl").exists() and not (folder / METHOD).exists():
+        yield Finding(folder, f"{METHOD}, the user's own method, is not here", "put back the file it was made with")
+    if spec.selection_source and not (folder / SELECTION).exists():
+        yield Finding(folder, f"{SELECTION}, the user's own, is not here", "put back the file it was made with")
 
 
 def _strangers(folder: Path) -> Iterator[Finding]:

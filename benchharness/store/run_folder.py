@@ -25,6 +25,10 @@ D = TypeVar("D", RunSpec, RunRecord)
 
 UNSOUND: Final = "checkpoint.pt.unsound"
 """Name of a checkpoint that was set aside."""
+METHOD: Final = "method.py"
+"""Name of the copy of the user's method file, beside its supernet."""
+SELECTION: Final = "selection.py"
+"""Name of the copy of the user's file whose selection reads another method's supernet, beside the derived cell."""
 READING: Final = "reading.json"
 """File in which a run reports how far the selection of its cell is."""
 TIMES: Final = frozenset({"seconds", "compile_seconds", "peak_memory_bytes", "replayed_steps"})
@@ -53,16 +57,32 @@ class Run:
         """File in which a hanging process leaves its stacks."""
         return self.folder / "hung.txt"
 
-    def method_file(self, source: bytes) -> Path:
-        """Path of the copy of the user's method file; raises `UserError` if `source` does not have the spec's hash."""
-        path = self.folder / "method.py"
-        if hashlib.sha256(source).hexdigest() != self.spec.source:
-            raise UserError(
-                f"the method file of {self.spec.method} has changed since the plan was made; give the command again"
-            )
-        if files.read_bytes(path) != source:
-            files.write_bytes(path, source)
-        return path
+    @property
+    def method(self) -> Path:
+        """Path of the copy of the user's method file."""
+        return self.folder / METHOD
+
+    @property
+    def selection(self) -> Path | None:
+        """Path of the copy of the user's file whose selection reads another method's supernet; None without one."""
+        return self.folder / SELECTION if self.spec.selection_source else None
+
+    def copy_sources(self, sources: Mapping[str, bytes], method: bool) -> None:
+        """Copy the user's files of this run, of the content `sources` by SHA-256, into its folder.
+
+        These are the method's own file if `method`, and the file of its selection. Raises `UserError` if a content is
+        missing or does not have its hash.
+        """
+        wanted_files = {METHOD: self.spec.source if method else "", SELECTION: self.spec.selection_source}
+        for name, sha256 in wanted_files.items():
+            source = sources.get(sha256, b"")
+            if sha256 and hashlib.sha256(source).hexdigest() != sha256:
+                raise UserError(
+                    f"the {Path(name).stem} file of {self.spec.method} has changed since the plan was made; give the "
+                    "command again"
+                )
+            if sha256 and files.read_bytes(self.folder / name) != source:
+                files.write_bytes(self.folder / name, source)
 
     def set_aside(self, reason: str) -> str:
         """Rename a checkpoint that the search cannot resume from; returns a sentence with the `reason`."""

@@ -7,14 +7,14 @@ from typing import Final
 from benchharness.errors import UserError
 from benchharness.io import files
 from benchharness.records import RunRecord
-from benchharness.store.run_folder import Run, changed_files
+from benchharness.store.run_folder import METHOD, SELECTION, Run, changed_files
 from benchharness.store.schemas import fitting
 
 RunFiles = Mapping[str, bytes]
 """Content by file name; the record comes last, as it marks the run as done."""
 
 LIMIT_BYTES: Final = 1 << 26
-NAMES: Final = ("method.py", "failure.json", "trace.jsonl", "trace.npz", "machine.json", "record.json")
+NAMES: Final = (METHOD, SELECTION, "failure.json", "trace.jsonl", "trace.npz", "machine.json", "record.json")
 """Files that are sent; not the checkpoint, which is large, nor the spec, which the receiver has."""
 
 

@@ -136,7 +136,7 @@ def test_scores_of_a_supernet_are_those_of_its_weights_and_batches(
         assert portions.done == count
     frame = pd.read_csv("a.csv")
     job, _ = job_of(supernet)
-    search = open_search(job._replace(source_path=supernet / "method.py"), torch.device("cpu"))
+    search = open_search(job._replace(files={job.base.source: supernet / "method.py"}), torch.device("cpu"))
     restored(Run(job.base, supernet), search)
     assert isinstance(search, Search)
     cells = [space.from_string(arch) for arch in frame["arch"]]

@@ -15,6 +15,7 @@ from tests.support.tiny import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+OWN = ROOT / "docs" / "own-method.md"
 COMMAND = re.compile(r"^(?:    )?benchharness (.+)$", re.MULTILINE)
 MISUSE = ("unknown option", "unknown command", "unknown data command", "unknown table command", "too many", "required")
 CHANGES = {**SETTINGS, "epochs": 1}
@@ -38,6 +39,7 @@ def work(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty folder with the method file that the README shows, and a suite."""
     monkeypatch.chdir(own_home)
     (own_home / "mine.py").write_text(next(text for _, text in blocks() if "class Mine" in text))
+    (own_home / "two.py").write_text(next(text for _, text in blocks(OWN) if "class BetterOfTwo" in text))
     (own_home / "paper.toml").write_text('methods = ["darts", "snas"]\nseeds = "0-9"\n')
     plt.switch_backend("agg")
     yield own_home
@@ -106,6 +108,13 @@ def test_the_readmes_examples_run(
     output = capsys.readouterr().out
     assert "every bit of its record, arrays and trace is the same" in output
     assert (work / "runs.csv").exists()
+
+
+def test_the_selection_of_the_documentation_derives_cells(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    request = ["run", "--methods", "darts+two.py", "--dataset", "digits", "--seeds", "0", "--no-training", *TINY]
+    assert cli.main(request) == cli.DONE
+    (record,) = work.glob("results/*/digits/darts+two/*/record.json")
+    assert record.with_name("selection.py").read_bytes() == (work / "two.py").read_bytes()
 
 
 def run(work: Path, arguments: list[str]) -> None:

@@ -230,9 +230,9 @@ class Fused(Walk):
         self._try(self.epoch)
         return super().run_epoch()
 
-    def read_out(self, spec: RunSpec) -> Any:
+    def read_out(self, spec: RunSpec, file: Path | None = None) -> Any:
         self._try(spec.method)
-        return super().read_out(spec)
+        return super().read_out(spec, file)
 
     def _try(self, place: int | str) -> None:
         if self.formulation == "fused" and place == Fused.nowhere:

@@ -159,13 +159,6 @@ def test_an_option_that_a_selection_of_ones_own_shares_with_its_method_is_refuse
         make_plan(parse_methods(str(tmp_path / "mine.py")), (0,), "cifar10", protocol("cpu"))
 
 
-def test_a_file_of_ones_own_on_another_methods_supernet_is_refused_with_the_way_out() -> None:
-    with pytest.raises(
-        UserError, match=r"mine\.py cannot read the supernet of snas: .* derived from the class of snas"
-    ):
-        make_plan(parse_methods("snas+mine.py"), (0,), "cifar10", protocol("cpu"))
-
-
 def test_a_file_below_a_folder_named_after_a_method_and_a_plus_is_a_file(
     own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,7 @@ def store_at(root: Path, name: str) -> Store:
 
 def run_elsewhere(suite_store: Store, job: Job = JOB, failing_epoch: int = -1) -> RemoteResult:
     files = finished_files(job, suite_store)
-    return execute_remotely(job, "mine", ON_CPU, b"", files, make=lambda job, device: Walk(job, device, failing_epoch))
+    return execute_remotely(job, "mine", ON_CPU, {}, files, make=lambda job, device: Walk(job, device, failing_epoch))
 
 
 def states(outcomes: list[Outcome]) -> list[str]:
@@ -65,7 +65,7 @@ def test_a_supernet_that_comes_out_otherwise_elsewhere_is_not_read_out(tmp_path:
 
     local = store_at(tmp_path, "here")
     execute(JOB._replace(readouts=()), local, ON_CPU, Walk)
-    remote = execute_remotely(JOB, "mine", ON_CPU, b"", finished_files(JOB, local), make=Other)
+    remote = execute_remotely(JOB, "mine", ON_CPU, {}, finished_files(JOB, local), make=Other)
     outcomes = list(store_results(remote, local))
     assert states(outcomes) == ["done", "failed"]
     assert "differs from the recorded one" in outcomes[1].message

@@ -128,9 +128,9 @@ def test_a_users_method_is_repeated_from_its_copy(tmp_path: Path) -> None:
         paths.append(job.source_path)
         return Walk(job, device)
 
-    (outcome,) = execute(job, suite_store, ON_CPU, make, b"class Changed: ...\n")
+    (outcome,) = execute(job, suite_store, ON_CPU, make, {base.source: b"class Changed: ...\n"})
     assert "has changed since the plan was made" in outcome.message
-    execute(job, suite_store, ON_CPU, make, source)
+    execute(job, suite_store, ON_CPU, make, {base.source: source})
     assert set(paths) == {suite_store.folder(base) / "method.py"}
     assert reproduce.repeat(suite_store.folder(base), tmp_path / "again", "cpu", make).differences == ()
 

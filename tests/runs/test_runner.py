@@ -247,10 +247,10 @@ def test_a_failure_is_recorded_and_tried_again(suite_store: Store) -> None:
 
 def test_a_failing_reading_does_not_take_the_others_along(suite_store: Store) -> None:
     class Picky(Walk):
-        def read_out(self, spec: Any) -> Any:
+        def read_out(self, spec: Any, file: Path | None = None) -> Any:
             if spec.method == "ostr":
                 raise ValueError("no such cell")
-            return super().read_out(spec)
+            return super().read_out(spec, file)
 
     (job,) = jobs("darts,ostr,darts+prune")
     assert states(execute(job, suite_store, ON_CPU, Picky)) == [
@@ -345,10 +345,10 @@ def test_a_run_that_finds_no_memory_though_it_is_alone_has_failed(suite_store: S
 
 def test_a_reading_that_finds_no_memory_is_made_again(suite_store: Store) -> None:
     class Wide(Walk):
-        def read_out(self, spec: Any) -> Any:
+        def read_out(self, spec: Any, file: Path | None = None) -> Any:
             if spec.method == "ostr" and others_run:
                 raise torch.OutOfMemoryError("CUDA out of memory")
-            return super().read_out(spec)
+            return super().read_out(spec, file)
 
     others_run = True
     (job,) = jobs("darts,ostr")
@@ -507,7 +507,7 @@ def test_a_reading_that_found_no_memory_is_gone_before_its_memory_is_given_back(
     counts: list[int] = []
 
     class Wide(Walk):
-        def read_out(self, spec: Any) -> Any:
+        def read_out(self, spec: Any, file: Path | None = None) -> Any:
             alive.append(weakref.ref(self))
             raise torch.OutOfMemoryError("CUDA out of memory")
 

@@ -34,10 +34,10 @@ class Graphs(Walk):
             raise NotRecorded("no CUDA graph can hold a step of Darts (not permitted)")
         return super().run_epoch()
 
-    def read_out(self, spec: Any) -> Any:
+    def read_out(self, spec: Any, file: Path | None = None) -> Any:
         if self.graphs and spec.method == Graphs.nowhere:
             raise NotRecorded("no CUDA graph can hold a step of Darts (not permitted)")
-        return super().read_out(spec)
+        return super().read_out(spec, file)
 
 
 @pytest.fixture

@@ -167,8 +167,8 @@ def test_only_what_sees_other_images_is_a_mixture(suite_store: Store) -> None:
     class Saying(Walk):
         about: ClassVar[Mapping[str, str]]
 
-        def read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]:
-            record, arrays = super().read_out(spec)
+        def read_out(self, spec: RunSpec, file: Path | None = None) -> tuple[RunRecord, dict[str, np.ndarray]]:
+            record, arrays = super().read_out(spec, file)
             return replace(record, data=self.about), arrays
 
     class Relabelled(Saying):

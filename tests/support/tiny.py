@@ -79,7 +79,7 @@ class Walk:
         alphas = torch.stack(self.alphas).numpy() if self.alphas else np.zeros((0, 6, 5), np.float32)
         return {"alphas": alphas, "expected": alphas}
 
-    def read_out(self, spec: RunSpec) -> tuple[RunRecord, dict[str, np.ndarray]]:
+    def read_out(self, spec: RunSpec, file: Path | None = None) -> tuple[RunRecord, dict[str, np.ndarray]]:
         arch = to_string(from_code(int(abs(self.alphas[-1].sum()) * 100)))
         self.alphas.append(torch.full((6, 5), 99.0))  # reading out may spoil the search, and must not matter
         values = {"mixed_batch_accuracy_pct": 50.0, "derived_batch_accuracy_pct": 40.0}

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, Final
 
+from benchharness import methods
 from benchharness.config import coerce
 from benchharness.errors import UserError, unknown, unknown_option
 from benchharness.methods import Method
@@ -17,6 +19,7 @@ __all__ = [
     "Selected",
     "Selection",
     "checked",
+    "in_file",
     "is_dead",
     "make_selection",
     "name_of",
@@ -68,10 +71,32 @@ def make_selection(kind: str | type, changes: Mapping[str, Any]) -> Selection:
     return build(**values)
 
 
-def of(method: type[Method], name: str) -> str | type:
-    """The selection that a run of `method` records as `name`: the method's own class if it has that name."""
-    default = method.selection
+def of(method: type[Method], name: str, path: Path | None = None) -> str | type:
+    """The selection that a run of `method` records as `name`: the method's own class if it has that name.
+
+    If the run's selection is from a user's file, `path` is that file, and its class is meant.
+    """
+    default = in_file(path)[0] if path else method.selection
     return default if name_of(default) == name else name
+
+
+def in_file(path: Path) -> tuple[str | type, dict[str, Any]]:
+    """The selection that the user's file `path` defines, and the options that it sets.
+
+    It is that of the method in the file, or the one subclass of `Selection` in a file without a method. The file is
+    executed. Raises `UserError` if there is no such file, or no such class.
+    """
+    module = methods.module_at(path)
+    if methods.classes_in(module, Method):
+        method = methods.load(path)
+        return method.selection, dict(getattr(method, "selection_options", {}))
+    classes = methods.classes_in(module, Selection)
+    if len(classes) != 1:
+        raise UserError(
+            f"{path} defines no method and {len(classes)} subclasses of benchharness.Selection; a file whose selection "
+            "reads the supernets of other methods defines one of either"
+        )
+    return classes[0], {}
 
 
 def _class(kind: str | type) -> type[Selection]:
