@@ -42,7 +42,7 @@ def baselines(arguments: list[str]) -> int:
     add = parser.add_argument
     add("--seeds", default="0-499", help="0-499, 5 (that one seed) or 0,3,7 (default 0-499)")
     add("--dataset", type=dataset_name, default="cifar10", help="a data set whose table is complete (default cifar10)")
-    add("--budget", type=float, default=12_000.0, metavar="SECONDS", help="simulated seconds (default 12000)")
+    add("--budget", type=float, metavar="SECONDS", help="simulated seconds (default 12000)")
     add("--out", metavar="FILE.csv", help="write one row per run to this file")
     args = parser.read(arguments)
     import pandas as pd
@@ -52,7 +52,8 @@ def baselines(arguments: list[str]) -> int:
     from benchharness.table import load_for
 
     table, seeds = load_for(args.dataset), parse_seeds(args.seeds)
-    trials = pd.concat([searches.trials(name, table, seeds, args.dataset, args.budget) for name in searches.names()])
+    budget = searches.BUDGETS["nb201"]["cifar10"] if args.budget is None else args.budget
+    trials = pd.concat([searches.trials(name, table, seeds, args.dataset, budget) for name in searches.names()])
     for name, rows in trials.groupby("method", sort=False):
         means = "   ".join(f"{split} {rows[split].mean():.2f}±{rows[split].std():.2f}" for split in ("valid", "test"))
         print(f"{name:14}{len(rows)} seeds   {rows['visits'].mean():.0f} cells   {means}")

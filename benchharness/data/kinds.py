@@ -52,7 +52,12 @@ _SPELLINGS: Final = {re.sub(r"\W|_", "", name): name for name in (*KNOWN, DIGITS
 
 
 def canonical(dataset: str) -> str:
-    """Our name of a data set in any spelling (`ImageNet16-120`, `CIFAR 10`); `dataset` itself if it is not known."""
+    """Our name of a data set in any spelling (`ImageNet16-120`, `CIFAR 10`); `dataset` itself if it is not known.
+
+    Raises `UserError` if it is not a string.
+    """
+    if not isinstance(dataset, str):
+        raise UserError(f"dataset={dataset!r:.80} is not a name, such as 'digits'")
     return dataset if dataset in KNOWN else _SPELLINGS.get(re.sub(r"\W|_", "", dataset).lower(), dataset)
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping
+from inspect import signature
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,7 +63,7 @@ def run(
     known_options = [name for name in RunOptions._fields if name != "choice"]
     for name in more_options:
         if name not in known_options:
-            raise unknown("argument of run", name, known_options)
+            raise unknown("argument of run", name, [*_OWN_ARGUMENTS, *known_options])
     options = RunOptions(1 if jobs is None else jobs, device, **more_options).checked()
     if 0 < options.until <= time.time():
         form = "it is a time in seconds since 1970; write time.time() + 540 for nine minutes from now"
@@ -90,6 +91,9 @@ def run(
     if training and not any(outcome.state == "paused" for outcome in outcomes):
         train_missing(store.path, runs, tables, jobs, device, quiet)
     return Results(runs, tables_of(store.path))
+
+
+_OWN_ARGUMENTS: Final = [name for name in signature(run).parameters if name != "more_options"]
 
 
 def _check_kinds(**values: Any) -> None:

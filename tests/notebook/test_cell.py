@@ -1,6 +1,7 @@
 """One architecture in a notebook."""
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -111,3 +112,9 @@ def test_what_was_trained_for_results_comes_with_its_weights(own_home: Path, mon
     assert 100 * is_right.float().mean() == pytest.approx(line.test)
     assert cell.network(channels=16).parameter_count != net.parameter_count
     assert RECIPES["digits"].channels != TINY.channels
+
+
+@pytest.mark.parametrize("dataset", [None, 10, ["cifar10"]])
+def test_a_data_set_that_is_no_name_is_refused_in_one_sentence(dataset: Any) -> None:
+    with pytest.raises(UserError, match=r"dataset=.* is not a name, such as 'digits'"):
+        bh.cell(6111, dataset)

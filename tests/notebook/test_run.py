@@ -60,6 +60,8 @@ def test_methods_are_names_or_classes() -> None:
         ({"out": None}, "out=None is not the path of a folder"),
         ({"suite": 3}, "suite=3 is not a name, or the path of a suite file"),
         ({"choice": "mine"}, "unknown argument of run 'choice'"),
+        ({"seed": 3}, "unknown argument of run .seed.; did you mean .seeds."),
+        ({"method": "darts"}, "unknown argument of run .method.; did you mean .methods."),
     ],
 )
 def test_a_value_of_a_wrong_type_is_refused(own_home: Path, argument: dict[str, Any], sentence: str) -> None:
