@@ -1,4 +1,4 @@
-"""Turns a method class of a Python session into what `--methods` takes: a name or a file.
+"""Turns a class of methods or selections of a Python session into what `--methods` takes: a name or a file.
 
 A class written in a notebook becomes a file that holds the class and what it uses from the notebook (modules,
 functions, classes, plain values). Run ids hash this file, and it is sent to workers, as with any method file.
@@ -36,12 +36,20 @@ def spelling(kind: type[Method]) -> str:
     package = f"{__package__}."
     if kind.__module__.startswith(package):
         return canonical(kind.__module__.removeprefix(package))
+    return file_of(kind)
+
+
+def file_of(kind: type) -> str:
+    """The file that defines a class of methods or selections; one is made of a class that was written in a notebook.
+
+    Raises `UserError` if the source of the class, or of what it uses, is not known.
+    """
     path = getattr(sys.modules.get(kind.__module__), "__file__", None)
     return str(path) if path and kind.__module__ != "__main__" else str(_file(kind))
 
 
-def text(kind: type[Method]) -> str:
-    """The text of the method file of a class that was written in a notebook; raises `UserError` if it is not known."""
+def text(kind: type) -> str:
+    """The text of the file of a class that was written in a notebook; raises `UserError` if its source is not known."""
     sections = _Parts(kind)
     sections.add(kind)
     return "\n\n".join([_MARK, "\n".join(sorted(sections.imports)), *sections.definitions.values()])
@@ -60,7 +68,7 @@ def class_in(path: Path) -> str:
 class _Parts:
     """The imports and definitions of a notebook that a class needs, in an order in which they can be executed."""
 
-    def __init__(self, kind: type[Method]) -> None:
+    def __init__(self, kind: type) -> None:
         self.kind, self.space = kind, vars(sys.modules[kind.__module__])
         self.imports: set[str] = set()
         self.definitions: dict[str, str] = {}
@@ -90,7 +98,7 @@ class _Parts:
         else:
             raise UserError(
                 f"{self.kind.__name__} uses {name}, a {type(value).__name__} of this session, which cannot travel with "
-                "it; define it in the class, or write the method as a file"
+                "it; define it in the class, or write that as a file"
             )
 
 
@@ -164,7 +172,7 @@ def _defined(name: str, cell: str) -> str | None:
     return None
 
 
-def _file(kind: type[Method]) -> Path:
+def _file(kind: type) -> Path:
     """A file with the class's text, named after the class, in a folder that depends on the content."""
     content = text(kind).encode()
     stem = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.__name__).lower()

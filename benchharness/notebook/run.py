@@ -19,12 +19,13 @@ from benchharness.runs.options import RunOptions
 from benchharness.runs.requests import repeated
 from benchharness.runs.runner import plan_of
 from benchharness.runs.suite import Suite, requested
+from benchharness.search.selection import SELECTIONS, Selection
 from benchharness.store import Store, read
 from benchharness.store.frame import COLUMNS
 from benchharness.table.measurements import tables_of
 from benchharness.training.completion import announced, train_missing
 
-MethodLike = str | Path | type[Method]
+MethodLike = str | Path | type[Method] | tuple[str | Path | type[Method], str | Path | type[Selection]]
 _KINDS: Final[Mapping[str, tuple[Any, str]]] = {
     "dataset": (str, "a name, such as 'digits'"),
     "protocol": (str, "a name, such as 'cpu'"),
@@ -54,10 +55,11 @@ def run(
 
     The arguments are those of `benchharness run`. With the file of a suite, arguments left at their defaults are the
     file's. `methods` may be or hold paths of files, and classes derived from `Method`, also such as were written in a
-    notebook; `changes` override values of the protocol; `jobs` are one a core, or one a GPU, unless given;
-    `more_options` are the rest of `RunOptions`: threads, timeout, compile, graphs, formulation, executor, scheduler,
-    return_results, any_source, epochs_now, until. From the time `until` on, in seconds since 1970, runs pause at the
-    end of an epoch: `until=time.time() + 540` pauses them after nine minutes. A failed run is a row with status
+    notebook; a pair of a method and a class derived from `Selection` reads that method's supernet by it. `changes`
+    override values of the protocol; `jobs` are one a core, or one a GPU, unless given; `more_options` are the rest of
+    `RunOptions`: threads, timeout, compile, graphs, formulation, executor, scheduler, return_results, any_source,
+    epochs_now, until. From the time `until` on, in seconds since 1970, runs pause at the end of an epoch:
+    `until=time.time() + 540` pauses them after nine minutes. A failed run is a row with status
     `failed`, and the same call tries it again. Raises `UserError` on a request that cannot be met.
     """
     known_options = [name for name in RunOptions._fields if name != "choice"]
@@ -104,8 +106,37 @@ def _check_kinds(**values: Any) -> None:
 
 
 def _methods(methods: MethodLike | Iterable[MethodLike]) -> str:
-    several = methods if isinstance(methods, Iterable) and not isinstance(methods, str) else [methods]
-    return ",".join(str(item) if isinstance(item, str | Path) else _written.spelling(item) for item in several)
+    several = isinstance(methods, Iterable) and not isinstance(methods, str) and not _is_pair(methods)
+    return ",".join(map(_spelling, methods if several else [methods]))  # type: ignore[arg-type]
+
+
+def _is_pair(methods: object) -> bool:
+    """Whether `methods` is one method and the selection that reads its supernet, and not several methods."""
+    return isinstance(methods, tuple) and len(methods) == 2 and _is_selection(methods[1])
+
+
+def _is_selection(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Selection)
+
+
+def _spelling(method: MethodLike) -> str:
+    if isinstance(method, tuple):
+        if len(method) != 2:
+            raise UserError(f"{method!r:.80} is not a pair of a method and the selection that reads its supernet")
+        return f"{_spelling(method[0])}+{_selection(method[1])}"
+    if isinstance(method, type) and _is_selection(method):
+        name = method.__name__
+        raise UserError(f"{name} is a selection; name the method whose supernet it reads, as in ('darts', {name})")
+    return str(method) if isinstance(method, str | Path) else _written.spelling(method)
+
+
+def _selection(rule: str | Path | type[Selection]) -> str:
+    if isinstance(rule, str | Path):
+        return str(rule)
+    if not _is_selection(rule) or rule is Selection:
+        raise UserError(f"{rule!r} is not a selection; take a name, or a class derived from benchharness.Selection")
+    built_in = {kind: name for name, kind in SELECTIONS.items()}
+    return built_in[rule] if rule in built_in else _written.file_of(rule)
 
 
 def _spelt(value: str | int | Iterable[Any]) -> str:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from benchharness.errors import UserError
 from benchharness.methods import load
 from benchharness.notebook import run as running
 from benchharness.runs.options import RunOptions
+from benchharness.search.selection import SELECTIONS
 from tests.cli.test_table_build import TINY as TRAINING
 from tests.support.tiny import SETTINGS
 
@@ -23,6 +25,23 @@ class Mine(Method):
     def expected(self):
         return (2 * self.alpha).softmax(-1)
 """
+
+
+SELECTION = """
+from dataclasses import dataclass
+from benchharness import Selected, Selection
+@dataclass(frozen=True)
+class Largest(Selection):
+    factor: float = 2.0
+    def __call__(self, method, evaluation):
+        scores = self.factor * method.expected().detach().numpy()
+        return Selected(tuple(scores.argmax(-1)), scores)
+"""
+
+
+@dataclass(frozen=True)
+class Largest(bh.Selection):
+    """A selection of this file."""
 
 
 @pytest.mark.parametrize(
@@ -38,6 +57,14 @@ def test_methods_are_names_or_classes() -> None:
     assert running._methods(["darts", load("snas")]) == "darts,snas"
     assert running._methods(Path("mine.py")) == "mine.py"
     assert running._methods(["darts", Path("mine.py")]) == "darts,mine.py"
+    assert running._methods(("darts", "snas")) == "darts,snas"
+
+
+def test_a_pair_is_a_method_and_the_selection_that_reads_its_supernet() -> None:
+    assert running._methods([("darts", Largest), "snas"]) == f"darts+{__file__},snas"
+    assert running._methods(("darts", Largest)) == f"darts+{__file__}"
+    assert running._methods([(load("snas"), Path("mine.py")), ("drnas", "ostr")]) == "snas+mine.py,drnas+ostr"
+    assert running._methods([("darts", SELECTIONS["prune"])]) == "darts+prune"
 
 
 @pytest.mark.parametrize(
@@ -55,6 +82,11 @@ def test_methods_are_names_or_classes() -> None:
         ({"protocol": ["cpu"]}, r"protocol=\['cpu'\] is not a name, such as 'cpu'"),
         ({"methods": None}, "None is not a method"),
         ({"methods": [3]}, "3 is not a method"),
+        ({"methods": ["darts", Largest]}, r"Largest is a selection; name the method .* as in \('darts', Largest\)"),
+        ({"methods": Largest}, "Largest is a selection; name the method"),
+        ({"methods": [("darts", load("snas"))]}, "Snas'> is not a selection; take a name, or a class derived from"),
+        ({"methods": [("darts", "ostr", "snas")]}, r"'snas'\) is not a pair of a method and the selection"),
+        ({"methods": [("darts", "mine")]}, "unknown selection 'mine'"),
         ({"changes": ["epochs=1"]}, r"changes=\['epochs=1'\] is not a mapping, such as {'epochs': 10}"),
         ({"changes": {1: 2, "epochs": 1}}, "unknown setting '1'"),
         ({"out": None}, "out=None is not the path of a folder"),
@@ -163,3 +195,20 @@ if __name__ == "__main__":
     process = subprocess.run([sys.executable, tmp_path / "session.py"], capture_output=True, text=True, check=True)
     assert process.stdout.splitlines()[-1] == "['darts', 'mine']"
     assert (next(tmp_path.rglob("method.py")).read_text()).endswith("return (2 * self.alpha).softmax(-1)\n")
+
+
+def test_a_selection_of_a_session_reads_the_supernets_of_methods(tmp_path: Path) -> None:
+    changes = {**SETTINGS, "epochs": 1}
+    code = f"""{SELECTION}
+import benchharness as bh
+if __name__ == "__main__":
+    where = dict(dataset="digits", out={str(tmp_path)!r}, training=False, jobs=1)
+    print(bh.check(Largest))
+    frame = bh.run(["snas", ("snas", Largest)], seeds=0, changes={changes!r}, **where).frame
+    print(sorted(frame["method"]), frame["arch"].nunique())
+"""
+    (tmp_path / "session.py").write_text(code)
+    process = subprocess.run([sys.executable, tmp_path / "session.py"], capture_output=True, text=True, check=True)
+    assert "passed  A search of two epochs trains, resumes bit for bit and derives a cell" in process.stdout
+    assert process.stdout.splitlines()[-1] == "['snas', 'snas+largest'] 1"
+    assert "class Largest" in next(tmp_path.rglob("snas+largest/*/selection.py")).read_text()
