@@ -80,6 +80,9 @@ def check_method(name: str | Path) -> list[Finding]:
     plain_name, colon, options = str(name).partition(":")
     if colon and not path_of(name).exists():
         raise UserError(f"{options[:80]!r} after {plain_name} sets options; a method is checked without: {plain_name}")
+    supernet, plus, rule = str(name).partition("+")
+    if plus and not path_of(name).exists():
+        raise UserError(f"{rule[:80]!r} after {supernet}+ derives the cell; it is checked by itself: {rule}")
     file = path_of(name).resolve() if str(name).endswith(".py") else None
     if file and not methods.classes_in(methods.module_at(file), Method):
         selection.in_file(file)

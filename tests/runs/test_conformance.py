@@ -106,6 +106,8 @@ def test_a_selection_and_a_rule_of_ones_own_in_one_file(tmp_path: Path) -> None:
 def test_a_method_is_checked_without_options_and_says_so(own_home: Path) -> None:
     with pytest.raises(UserError, match=r"'tau_max=1' after snas sets options; a method is checked without: snas"):
         check_method("snas:tau_max=1")
+    with pytest.raises(UserError, match=r"'two\.py' after snas\+ derives the cell; it is checked by itself: two\.py"):
+        check_method("snas+two.py")
     (own_home / "a:b").mkdir()
     (own_home / "a:b" / "mine.py").write_text("from benchharness import Method\nclass Mine(Method): ...\n")
     assert failures(check_method(own_home / "a:b" / "mine.py")) == failures(check_method("~/a:b/mine.py")) == []
