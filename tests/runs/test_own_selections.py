@@ -198,6 +198,7 @@ def test_its_time_is_estimated(mine: Path, store: Store) -> None:
         ("snas+{mine}:factr=2", "unknown option of smallest 'factr'; did you mean 'factor'"),
         ("snas+{mine}:factor=much", "factor='much' is not a finite number"),
         ("snas+{folder}/strength.py", "strength.py is called like the built-in selection 'strength'; rename the file"),
+        ("snas+{folder}/other.py", "selection Strength is called like a built-in one, 'strength'; rename the class"),
         ("snas+{folder}/two.py", "two.py defines no method and 2 subclasses of benchharness.Selection"),
         ("snas+{folder}/neither.py", "neither.py defines no method and 0 subclasses of benchharness.Selection"),
         ("{mine}", "defines 0 subclasses of benchharness.Method.*write darts[+].*mine.py"),
@@ -207,6 +208,7 @@ def test_its_time_is_estimated(mine: Path, store: Store) -> None:
 def test_errors_are_sentences(mine: Path, methods: str, sentence: str) -> None:
     folder = mine.parent
     written(folder / "strength.py")
+    written(folder / "other.py", SELECTION.replace("Smallest", "Strength"))
     written(folder / "two.py", SELECTION + LARGEST.replace("Smallest", "Largest"))
     written(folder / "neither.py", "x = 1\n")
     with pytest.raises(UserError, match=sentence):

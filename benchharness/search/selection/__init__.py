@@ -106,4 +106,6 @@ def _class(kind: str | type) -> type[Selection]:
         return SELECTIONS[kind]
     if not issubclass(kind, Selection) or "__dataclass_params__" not in vars(kind):
         raise UserError(f"selection {kind.__name__} is not a dataclass derived from benchharness.Selection")
+    if SELECTIONS.get(name_of(kind), kind) is not kind:
+        raise UserError(f"selection {kind.__name__} is called like a built-in one, {name_of(kind)!r}; rename the class")
     return kind
