@@ -1,5 +1,6 @@
 """A derived cell as a small graph: four nodes, six edges, an operation on each."""
 
+from textwrap import wrap
 from typing import Any, Final, NamedTuple
 
 from matplotlib.axes import Axes
@@ -26,6 +27,8 @@ _LABEL: Final[dict[str, Any]] = {
     "va": "center",
     "bbox": {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85},
 }
+TITLE: Final = 42
+"""Most characters of a title's line, so that the titles of cells side by side do not overlap."""
 _SHORT: Final = dict(zip(OPS, ("none", "skip", "conv 1x1", "conv 3x3", "avg pool"), strict=True))
 
 
@@ -61,7 +64,8 @@ def draw(info: Cell, ax: Axes) -> Axes:
     for artist in ax.get_children():
         artist.set_in_layout(artist is ax.title)
     ax.set_axis_off()
-    return labelled(ax, title=info.title)
+    title = info.title.replace(" x", "\u00a0x")  # a method stays on one line with its count
+    return labelled(ax, title="\n".join(wrap(title, TITLE)))
 
 
 def _on_arc(start: Point, end: Point, bend: float, at: float) -> Point:

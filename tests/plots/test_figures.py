@@ -9,7 +9,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from benchharness import plots, stats
-from benchharness.plots.style import MANY, canvas, figure_of, looks, save_figure
+from benchharness.plots.style import MANY, canvas, figure_of, looks, panels, save_figure
 from benchharness.space import CONV3, SKIP
 
 SCORES = pd.DataFrame({"darts": [54.3, 54.3, 54.3], "ostr": [94.0, 93.0, np.nan], "snas": [np.nan] * 3})
@@ -260,3 +260,13 @@ def test_cost_leaves_out_runs_without_a_figure() -> None:
     ax.figure.canvas.draw()
     assert all("$" not in tick.get_text() for tick in ax.get_xticklabels())
     assert np.asarray(ax.collections[0].get_offsets()).tolist() == [[60.0, 54.3]]
+
+
+def test_long_titles_of_cells_side_by_side_do_not_overlap() -> None:
+    title = ", ".join(f"ostr:metric=accuracy:order=margin{number} x{number}" for number in range(3))
+    figure = panels(plots.cell.draw, [plots.cell.data((3, 0, 2, 1, 4, 3), title)] * 3, 3, (3.5, 2.5))
+    figure.canvas.draw()
+    boxes = [ax.title.get_window_extent() for ax in figure.axes]
+    assert all(not a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[i + 1 :])
+    lines = figure.axes[0].get_title().split("\n")
+    assert [line.rstrip(",").partition("\N{NO-BREAK SPACE}")[2] for line in lines] == ["x0", "x1", "x2"]
