@@ -22,6 +22,7 @@ __all__ = [
     "classes_in",
     "configured",
     "load",
+    "method_in",
     "module_at",
     "names",
     "options",
@@ -50,11 +51,11 @@ def load(name: str | Path) -> type[Method]:
     A file is executed. Raises `UserError` if there is no such method or file, or the file does not define one method.
     """
     if str(name).endswith(".py"):
-        return _only_method(module_at(path_of(name)), str(name))
+        return method_in(module_at(path_of(name)), str(name))
     module_name = canonical(str(name))
     if module_name not in names():
         raise unknown("method", name, names())
-    return _only_method(import_module(f"{__name__}.{module_name.replace('-', '_')}"), module_name)
+    return method_in(import_module(f"{__name__}.{module_name.replace('-', '_')}"), module_name)
 
 
 def options(method: type[Method]) -> dict[str, Any]:
@@ -108,7 +109,8 @@ def module_at(path: Path) -> ModuleType:
     return module
 
 
-def _only_method(module: ModuleType, name: str) -> type[Method]:
+def method_in(module: ModuleType, name: str) -> type[Method]:
+    """The one method that `module`, called `name` in errors, defines; raises `UserError` if there are none or more."""
     classes = classes_in(module, Method)
     if len(classes) != 1:
         raise UserError(

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Mapping
 from inspect import signature
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import pandas as pd
 
@@ -115,7 +115,7 @@ def _is_pair(methods: object) -> bool:
     return isinstance(methods, tuple) and len(methods) == 2 and _is_selection(methods[1])
 
 
-def _is_selection(kind: object) -> bool:
+def _is_selection(kind: object) -> TypeGuard[type[Selection]]:
     return isinstance(kind, type) and issubclass(kind, Selection)
 
 
@@ -124,7 +124,7 @@ def _spelling(method: MethodLike) -> str:
         if len(method) != 2:
             raise UserError(f"{method!r:.80} is not a pair of a method and the selection that reads its supernet")
         return f"{_spelling(method[0])}+{_selection(method[1])}"
-    if isinstance(method, type) and _is_selection(method):
+    if _is_selection(method):
         name = method.__name__
         raise UserError(f"{name} is a selection; name the method whose supernet it reads, as in ('darts', {name})")
     return str(method) if isinstance(method, str | Path) else _written.spelling(method)

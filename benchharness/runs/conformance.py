@@ -91,7 +91,9 @@ def check_method(name: str | Path) -> list[Finding]:
     first = _finding(kind, CHECKS[0], file)
     if first.state == "failed":
         return [first, Finding(f"{len(CHECKS)} other checks", "skipped", "they all build on that one")]
-    return [first, *(_finding(kind, check, file) for check in CHECKS[1:]), _finding(name, searches, file)]
+    cheap_options = "".join(f":{key}={value}" for key, value in CHEAP.items() if key in methods.options(kind))
+    others = [_finding(kind, check, file) for check in CHECKS[1:]]
+    return [first, *others, _finding(f"{name}{cheap_options}", searches, file)]
 
 
 def _finding(subject: Any, check: Callable[[Any], None], file: Path | None) -> Finding:
@@ -228,9 +230,9 @@ def runs_on_cuda(kind: type[Method]) -> None:
     _distribution(weights.cpu(), "draw(0.5) replayed from a CUDA graph", kind.weighs_bypass)
 
 
-def searches(name: str | Path) -> None:
+def searches(request: str) -> None:
     """A search of two epochs trains, resumes bit for bit and derives a cell."""
-    (job,) = make_plan(parse_methods(f"{name}{_cheap_options(name)}"), (0,), "cifar10", protocol("cpu", TINY))
+    (job,) = make_plan(parse_methods(request), (0,), "cifar10", protocol("cpu", TINY))
     undisturbed, interrupted = (_search(job) for _ in range(2))
     if undisturbed.finished:
         raise Skipped("it trains nothing")
@@ -321,14 +323,6 @@ def _set(method: Method, alpha: Tensor) -> None:
 
 def _search(job: Job) -> Search:
     return Search(job.base, images(), torch.device("cpu"), job.source_path)
-
-
-def _cheap_options(name: str | Path) -> str:
-    """The options that make a search by the method `name` short, as text behind its name."""
-    if str(name).startswith("darts+"):
-        return ""
-    options = methods.options(methods.load(name))
-    return "".join(f":{key}={value}" for key, value in CHEAP.items() if key in options)
 
 
 def _cheaper(spec: RunSpec) -> RunSpec:

@@ -194,9 +194,11 @@ def _rehearsed(job: Job, device: torch.device, formulation: str) -> Cost:
         epoch = search.epoch_seconds()
     except NotFused:  # the run will go on without, too
         return _rehearsed(job, device, "shared")
-    selection_files = {spec.method: job.files.get(spec.selection_source) for spec in job.specs}
-    readings = {spec.method: search.reading_seconds(spec, epoch, selection_files[spec.method]) for spec in job.specs}
-    return Cost(epoch, readings)
+    files = job.files
+    return Cost(
+        epoch,
+        {spec.method: search.reading_seconds(spec, epoch, files.get(spec.selection_source)) for spec in job.specs},
+    )
 
 
 def _seed(spec: RunSpec | None) -> int:

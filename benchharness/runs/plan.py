@@ -172,8 +172,10 @@ def _resolve(request: MethodRequest) -> tuple[_Supernet, _Reading]:
     supernet = _supernet(trainee, trains, source, own_options)
     if request.selection is not None:
         return supernet, _borrowed(request, supernet)
-    reading = _reading(named_method.selection, {**_preset(named_method), **rest})
-    changed_options = _changed(_reading(named_method.selection, _preset(named_method)).options, reading.options)
+    reading = _reading(named_method.selection, {**named_method.selection_options, **rest})
+    changed_options = _changed(
+        _reading(named_method.selection, named_method.selection_options).options, reading.options
+    )
     own_options = _shown(trainee, supernet.options)
     reading = reading._replace(method=_label(name, {**own_options, **changed_options}, named_method.main_option))
     return supernet, _from_file(reading, named_method.selection, path) if trained_name else reading
@@ -208,14 +210,14 @@ def _borrowed(request: MethodRequest, supernet: _Supernet) -> _Reading:
     """The derivation `+SELECTION`: the name of a selection, or a method or user's file whose selection is used."""
     selection_name = request.selection or ""
     rule: str | type = selection_name
-    preset: dict[str, Any] = {}
+    preset: Mapping[str, Any] = {}
     path = None
     if selection_name.endswith(".py"):
         selection_name, path = _own_file(selection_name, "selection", selection.names())
         rule, preset = selection.in_file(path)
     elif (method_name := methods.canonical(selection_name)) in methods.names():
         lender, selection_name = methods.load(method_name), method_name
-        rule, preset = lender.selection, _preset(lender)
+        rule, preset = lender.selection, lender.selection_options
     elif selection_name not in selection.names():
         raise unknown("selection", selection_name, [*selection.names(), *methods.names()])
     if rule == "proxy" and supernet.trains != "proxy":
@@ -255,11 +257,6 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(methods.source_of(path)).hexdigest()
 
 
-def _preset(method: Any) -> dict[str, Any]:
-    """The options that a method sets for its selection."""
-    return dict(getattr(method, "selection_options", {}))
-
-
 def _supernet(method: Any, name: str, path: Path | None, changes: Mapping[str, str]) -> _Supernet:
     configured = methods.configured(method, changes)
     try:
@@ -269,7 +266,7 @@ def _supernet(method: Any, name: str, path: Path | None, changes: Mapping[str, s
     except Exception as error:
         raise UserError(f"method {name!r} cannot be made: {type(error).__name__}: {error}") from error
     label = _label(name, _shown(method, methods.options(configured)), method.main_option)
-    reading = _reading(method.selection, _preset(method))
+    reading = _reading(method.selection, method.selection_options)
     source = _sha256(path) if path else ""
     reading_key = (reading.selection, reading.options)
     return _Supernet(label, source, name, methods.options(configured), *reading_key, path, method.version)

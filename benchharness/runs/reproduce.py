@@ -37,7 +37,7 @@ def repeat(folder: Path, scratch: Path, device: str, make: Open = open_search) -
     """
     job, base = job_of(folder)
     store = Store(scratch.absolute(), "again")
-    sources = _sources(job, base, folder)
+    sources = _sources(job)
     options = RunOptions(device=devices(device, 1)[0]).as_recorded(_machine(base))
     outcomes = execute(job, store, options, make, sources)
     repeated_folder = store.folder(job.specs[-1])
@@ -48,27 +48,29 @@ def repeat(folder: Path, scratch: Path, device: str, make: Open = open_search) -
     )
 
 
-def _sources(job: Job, base: Path, folder: Path) -> dict[str, bytes]:
-    """The user's files of a run by SHA-256; raises `UserError` if one is not where the run was made."""
-    paths = {job.base.source: base / METHOD, job.specs[-1].selection_source: folder / SELECTION}
-    contents = {sha256: files.read_bytes(path) for sha256, path in paths.items() if sha256}
-    for sha256, content in contents.items():
+def _sources(job: Job) -> dict[str, bytes]:
+    """The contents of a job's files by SHA-256; raises `UserError` if one is not where the run was made."""
+    contents = {}
+    for sha256, path in job.files.items():
+        content = files.read_bytes(path)
         if content is None:
-            raise UserError(f"{paths[sha256]}, the user's own file that the run was made with, is not here")
-    return {sha256: content for sha256, content in contents.items() if content is not None}
+            raise UserError(f"{path}, the user's own file that the run was made with, is not here")
+        contents[sha256] = content
+    return contents
 
 
 def job_of(folder: Path) -> tuple[Job, Path]:
-    """The job of the run in `folder` alone, and the folder of its supernet."""
+    """The job of the run in `folder` alone, with the copies of the user's files, and the folder of its supernet."""
     spec, record = _spec(folder), read_record(folder)
     if record is None or status(folder) != Status.DONE:
         raise UserError(f"{folder} holds no finished run, so there is nothing to compare with")
     if record.supernet == spec.run_id:
-        return Job(spec, ()), folder
+        return Job(spec, (), {spec.source: folder / METHOD} if spec.source else {}), folder
     base = supernet_folder(folder, record)
     if base is None:
         raise UserError(f"the supernet that {folder} was read out of, run {record.supernet}, is not beside it")
-    return Job(_spec(base), (spec,)), base
+    copies = {spec.source: base / METHOD, spec.selection_source: folder / SELECTION}
+    return Job(_spec(base), (spec,), {sha256: path for sha256, path in copies.items() if sha256}), base
 
 
 def _spec(folder: Path) -> RunSpec:

@@ -25,7 +25,7 @@ from benchharness.runs.worker import open_search
 from benchharness.search.evaluation import Evaluation
 from benchharness.search.loop import Search
 from benchharness.seeding import generator, seed_for
-from benchharness.store.run_folder import METHOD, Run
+from benchharness.store.run_folder import Run
 
 _PORTION: Final = 10
 """Cells that a worker scores at a time."""
@@ -219,7 +219,6 @@ def _score(task: ScoreTask) -> list[float | None]:
 @lru_cache(maxsize=2)
 def _evaluation(request: SupernetRequest, device: str) -> Evaluation:
     job, base = job_of(request.folder)
-    job = job._replace(files={job.base.source: base / METHOD} if job.base.source else {})
     search = open_search(job, torch.device(device))
     restored(Run(job.base, base), search)
     assert isinstance(search, Search)

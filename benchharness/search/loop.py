@@ -157,8 +157,7 @@ class Search:
 
     def _read_out(self, spec: RunSpec, file: Path | None) -> tuple[RunRecord, dict[str, np.ndarray]]:
         evaluation = Evaluation(self.net, self.stream, self._tune, self.tell)
-        kind = selection.of(type(self.method), spec.selection, file)
-        rule = selection.make_selection(kind, spec.selection_options)
+        rule = self._selection(spec, file)
         magnitude = self.method.expected().detach().cpu().numpy()
         with self._random("selection", spec.method):
             selected = selection.checked(rule(self.method, evaluation), type(rule).__name__)
@@ -177,6 +176,10 @@ class Search:
             **selected.arrays,
         }
         return record, {**arrays, **(self._ranking(evaluation) if spec.run_id == self.spec.run_id else {})}
+
+    def _selection(self, spec: RunSpec, file: Path | None) -> selection.Selection:
+        kind = selection.of(type(self.method), spec.selection, file)
+        return selection.make_selection(kind, spec.selection_options)
 
     def _supernet(self, partial: int) -> Supernet:
         settings = self.settings

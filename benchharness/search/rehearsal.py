@@ -13,7 +13,7 @@ from torch import Tensor
 from benchharness.methods._updates import StepContext
 from benchharness.models.shared_evaluation import Candidate, logits
 from benchharness.records import RunSpec
-from benchharness.search import diagnostics, selection
+from benchharness.search import diagnostics
 from benchharness.search.evaluation import Evaluation, Score
 from benchharness.search.loop import Search
 from benchharness.space import Arch
@@ -56,8 +56,7 @@ class Rehearsal(Search):
         """
         evaluation = Counted(self.net, self.stream)
         evaluation.images = FEW if epoch_seconds > self.stream.steps else IMAGES
-        kind = selection.of(type(self.method), spec.selection, file)
-        rule = selection.make_selection(kind, spec.selection_options)
+        rule = self._selection(spec, file)
         with self._arithmetic(), self._random("selection", spec.method):
             own_seconds = evaluation.own_seconds(lambda: rule(self.method, evaluation))
             self._measures(evaluation, _ANY)

@@ -184,10 +184,10 @@ def test_an_error_names_the_line_of_the_file(mine: Path, store: Store) -> None:
 
 def test_its_time_is_estimated(mine: Path, store: Store) -> None:
     (job,) = plan(f"darts+{mine}", dataset="digits")
-    found = estimate.estimate([job], store, ON_CPU, timing=True)
-    assert found is not None
-    assert found.failures == ()
-    assert found.one > 0
+    forecast = estimate.estimate([job], store, ON_CPU, timing=True)
+    assert forecast is not None
+    assert forecast.failures == ()
+    assert forecast.one > 0
 
 
 @pytest.mark.parametrize(

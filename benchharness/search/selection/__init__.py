@@ -80,7 +80,7 @@ def of(method: type[Method], name: str, path: Path | None = None) -> str | type:
     return default if name_of(default) == name else name
 
 
-def in_file(path: Path) -> tuple[str | type, dict[str, Any]]:
+def in_file(path: Path) -> tuple[str | type, Mapping[str, Any]]:
     """The selection that the user's file `path` defines, and the options that it sets.
 
     It is that of the method in the file, or the one subclass of `Selection` in a file without a method. The file is
@@ -88,8 +88,8 @@ def in_file(path: Path) -> tuple[str | type, dict[str, Any]]:
     """
     module = methods.module_at(path)
     if methods.classes_in(module, Method):
-        method = methods.load(path)
-        return method.selection, dict(getattr(method, "selection_options", {}))
+        method = methods.method_in(module, str(path))
+        return method.selection, method.selection_options
     classes = methods.classes_in(module, Selection)
     if len(classes) != 1:
         raise UserError(
