@@ -5,6 +5,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from benchharness.errors import UserError
 from benchharness.io.files import readable
@@ -17,6 +18,8 @@ ROWS: Final = 100
 """Most rows of a table in Markdown; HTML, CSV and LaTeX have all."""
 REFERENCES: Final = frozenset({"a random cell", "optimum", "optimum of each column"})
 """First fields of reference rows, which are not methods."""
+_URL_SAFE: Final = " /:;=,()*+-.!?@~$"
+"""What stands as it is in the URL of a picture, between double quotation marks."""
 _BLANK: Final = re.compile(r"\n{3,}")
 
 
@@ -72,8 +75,10 @@ def _blocks(report: Report) -> Iterator[Block]:
 
 
 def _inline(path: Path) -> str:
-    kind = "svg+xml" if path.suffix == ".svg" else "png"
-    return f"data:image/{kind};base64,{b64encode(path.read_bytes()).decode()}"
+    """The picture as a URL; SVG as text, which is a quarter shorter than in base64."""
+    if path.suffix == ".svg":
+        return "data:image/svg+xml," + quote(" ".join(path.read_text(encoding="utf-8").split()), safe=_URL_SAFE)
+    return f"data:image/png;base64,{b64encode(path.read_bytes()).decode()}"
 
 
 def _rendered(template: str, report: Report, **more: object) -> str:

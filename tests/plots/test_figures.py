@@ -218,15 +218,25 @@ def test_improvement_is_a_matrix_that_adds_up_to_one() -> None:
     assert sorted(text.get_text() for text in ax.texts) == ["0.00", "1.00"]
 
 
-def test_profile_spans_all_runs() -> None:
+def test_profile_steps_down_at_the_accuracies_of_the_runs() -> None:
     info = plots.performance_profile.data(SCORES, np.random.default_rng(0))
-    assert set(info.shares) == {"darts", "ostr"}
-    assert info.thresholds[0] < 54.3 < 94 < info.thresholds[-1]
-    for share, low, high in info.shares.values():
+    assert set(info.steps) == {"darts", "ostr"}
+    assert info.ends[0] < 54.3 < 94 < info.ends[1]
+    for name, (accuracies, share, low, high) in info.steps.items():
+        runs = SCORES[name].dropna().to_numpy()
+        assert accuracies.tolist() == [info.ends[0], *np.unique(runs), info.ends[1]]
+        assert share.tolist() == [(runs >= accuracy).mean() for accuracy in accuracies]
         assert (share[0], share[-1]) == (1, 0)
         assert (low <= share).all()
         assert (share <= high).all()
     assert [ax.get_title() for ax in plots.performance_profile.figure(info).axes] == ["darts", "ostr"]
+
+
+def test_profile_of_many_runs_has_few_steps() -> None:
+    scores = pd.DataFrame({"random": np.random.default_rng(0).uniform(10, 94, 5000)})
+    accuracies, share, _, _ = plots.performance_profile.data(scores, np.random.default_rng(0)).steps["random"]
+    assert accuracies.size == plots.performance_profile.STEPS + 2
+    assert share[1:-1] == pytest.approx((94 - accuracies[1:-1]) / 84, abs=0.02)
 
 
 def test_distribution_puts_cells_where_they_rank() -> None:
