@@ -1,6 +1,6 @@
 """Generates docs/methods: a page per method, from its docstrings and from its results.
 
-Run `python docs/method_pages.py --results results/cifar10-cpu` from the repository's root.
+Run `python docs/method_pages.py --results results/cifar10-cpu results/cifar10-cpu-more` from the repository's root.
 """
 
 import argparse
@@ -30,16 +30,22 @@ _NO_RESULTS = "The committed results hold no search by this method."
 def main() -> None:
     """Write the pages of all methods."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--results", type=Path, help="a results folder whose figures the pages quote")
+    parser.add_argument(
+        "--results", type=Path, nargs="+", default=[], help="results folders whose figures the pages quote"
+    )
     parser.add_argument("--out", type=Path, default=Path("docs/methods"), help="default docs/methods")
     args = parser.parse_args()
-    write_pages(args.out, args.results, tables_if_installed(args.results) if args.results else None)
+    write_pages(args.out, [(folder, tables_if_installed(folder)) for folder in args.results])
 
 
-def write_pages(folder: Path, results: Path | None, tables: Tables) -> list[Path]:
-    """Write a page for every built-in method and one for the table-only baselines; return the files."""
-    frame = store.read(results) if results else None
-    runs = lookup(frame, tables) if frame is not None and tables is not None and len(frame) else None
+def write_pages(folder: Path, results: Iterable[tuple[Path, Tables]]) -> list[Path]:
+    """Write a page for every built-in method and one for the table-only baselines; return the files.
+
+    `results` are results folders, each with its table; a run that is in several of them counts once.
+    """
+    frames = [(store.read(path), tables) for path, tables in results if tables is not None]
+    frames_looked_up = [lookup(frame, tables) for frame, tables in frames if len(frame)]
+    runs = pd.concat(frames_looked_up).drop_duplicates(["run_id", "benchmark_dataset"]) if frames_looked_up else None
     texts = {name: page(name, runs) for name in methods.names()}
     texts["table-only"] = table_only()
     folder.mkdir(parents=True, exist_ok=True)
@@ -104,35 +110,38 @@ def _options(kind: type[Method]) -> str:
 
 
 def _figures(name: str, runs: pd.DataFrame | None) -> str:
-    own_runs = None if runs is None else runs[(runs["method"] == name) & runs["test"].notna()]
-    if own_runs is None or own_runs.empty:
+    if runs is None:
         return _NO_RESULTS
-    keys = ["dataset", "protocol", "images_label", "benchmark_dataset"]
-    rows = [_row(key, group) for key, group in own_runs.groupby(keys, sort=True)]
-    heads = "| searched on | protocol | looked up on | seeds | cells | valid (%) | test (%) |"
-    commands = [_command(name, key, group) for key, group in own_runs.groupby(keys[:2], sort=True)]
+    of_method = (runs["method"] == name) | runs["method"].str.startswith(f"{name}:")
+    own_runs = runs[of_method & runs["test"].notna()]
+    if own_runs.empty:
+        return _NO_RESULTS
+    keys = ["method", "dataset", "protocol", "images_label", "benchmark_dataset"]
+    rows = [_row(key, group) for key, group in own_runs.groupby(keys, sort=True, observed=True)]
+    heads = "| method | searched on | protocol | looked up on | seeds | cells | valid (%) | test (%) |"
+    commands = [_command(key, group) for key, group in own_runs.groupby(keys[:3], sort=True, observed=True)]
     epochs = " or ".join(map(str, sorted(own_runs["table_epochs"].unique(), reverse=True)))
     note = (
         f"Accuracy after {epochs} epochs of training, mean over the table's training seeds; mean±std over search seeds."
     )
-    return "\n".join([heads, "| --- | --- | --- | --- | --- | --- | --- |", *rows, "", note, "", *commands])
+    return "\n".join([heads, f"|{' --- |' * 8}", *rows, "", note, "", *commands])
 
 
 def _row(key: Any, group: pd.DataFrame) -> str:
-    dataset, protocol, label, looked_up = key
+    method, dataset, protocol, label, looked_up = key
     seeds, cells = group["seed"].nunique(), group["arch"].nunique()
-    figures = [_spread(group[split]) for split in ("valid", "test")]
-    return f"| {label or dataset} | {protocol} | {looked_up} | {seeds} | {cells} | {figures[0]} | {figures[1]} |"
+    columns = (f"`{method}`", label or dataset, protocol, looked_up, seeds, cells)
+    return f"| {' | '.join(map(str, columns))} | {' | '.join(_spread(group[split]) for split in ('valid', 'test'))} |"
 
 
 def _spread(values: "pd.Series[Any]") -> str:
     return f"{values.mean():.2f}" + (f"±{values.std():.2f}" if values.count() > 1 else "")
 
 
-def _command(name: str, key: Any, group: pd.DataFrame) -> str:
-    dataset, protocol = key
+def _command(key: Any, group: pd.DataFrame) -> str:
+    method, dataset, protocol = key
     seeds = ",".join(map(str, sorted(group["seed"].unique())))
-    return f"    benchharness run --methods {name} --seeds {seeds} --dataset {dataset} --protocol {protocol}"
+    return f"    benchharness run --methods {method} --seeds {seeds} --dataset {dataset} --protocol {protocol}"
 
 
 if __name__ == "__main__":
