@@ -2,6 +2,7 @@
 
 import errno
 import gc
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -260,12 +261,15 @@ def _finish(run: Run, base: Run, begin: Callable[[], Searcher], options: RunOpti
     search, _ = resume(base, begin)
     arrays = search.arrays() if run is base else {}
     search.tell = _teller(run)
-    start = time.perf_counter()
+    start, processor_start = time.perf_counter(), time.process_time()
     with time_limit(run.hung, options.timeout):
         record, selection_arrays = search.read_out(run.spec, run.selection)
-    seconds = time.perf_counter() - start
+    costs = {
+        "selection_seconds": time.perf_counter() - start,
+        "selection_processor_seconds": time.process_time() - processor_start,
+    }
     record = replace(record, package_sha256=environment.source_sha256())
-    run.finish(record, {**arrays, **selection_arrays}, _machine(base, options, seconds))
+    run.finish(record, {**arrays, **selection_arrays}, _machine(base, options, costs))
 
 
 def _teller(run: Run) -> Callable[[float], None]:
@@ -283,14 +287,16 @@ def _teller(run: Run) -> Callable[[float], None]:
     return tell
 
 
-def _machine(base: Run, options: RunOptions, selection_seconds: float) -> dict[str, Any]:
-    """Content of `machine.json`: costs, device and versions; `train_seconds` are the supernet's, even if shared."""
+def _machine(base: Run, options: RunOptions, selection_costs: Mapping[str, float]) -> dict[str, Any]:
+    """Content of `machine.json`: costs, device and versions; those of training are the supernet's, even if shared."""
     lines = base.lines()
     compiling_seconds = sum(line.get("compile_seconds", 0.0) for line in lines)
     peaks = [line.get("peak_memory_bytes", 0) for line in lines]
+    processor_seconds = [line.get("processor_seconds", math.nan) for line in lines]
     return {
         "train_seconds": sum(line.get("seconds", 0.0) for line in lines),
-        "selection_seconds": selection_seconds,
+        **({} if any(map(math.isnan, processor_seconds)) else {"train_processor_seconds": sum(processor_seconds)}),
+        **selection_costs,
         "peak_memory_bytes": max([diagnostics.peak_memory_bytes(torch.device(options.device)), *peaks]),
         "device": name_of(options.device),
         "threads": options.threads,

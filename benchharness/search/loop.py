@@ -93,6 +93,7 @@ class Search:
 
     def _run_epoch(self) -> dict[str, Any]:
         start, before = time.perf_counter(), compiling.seconds() if self.compiled else 0.0
+        processor_start = time.process_time()
         rate = _cosine(self.settings, self.epoch, self._restarted())
         progress = self.epoch / max(1, self.epochs - 1)
         self._enter_stage()
@@ -108,7 +109,8 @@ class Search:
         if self.compiled:
             line["compile_seconds"] = compiling.seconds() - before
             seconds -= line["compile_seconds"]
-        return line | {"seconds": seconds, "peak_memory_bytes": diagnostics.peak_memory_bytes(self.device)}
+        line |= {"seconds": seconds, "processor_seconds": time.process_time() - processor_start}
+        return line | {"peak_memory_bytes": diagnostics.peak_memory_bytes(self.device)}
 
     def state(self) -> dict[str, Any]:
         """Everything on which the next epoch depends, in types that `torch.load(weights_only=True)` can read."""

@@ -15,7 +15,10 @@ from benchharness.store.run_folder import read_arrays, read_record, read_spec, s
 from benchharness.store.schemas import Failure, Line, Machine
 
 MEASURES: Final = ("mixed_accuracy_pct", "derived_accuracy_pct", "mixed_loss", "derived_loss")
-COSTS: Final = ("train_seconds", "selection_seconds", "peak_memory_bytes")
+COSTS: Final = (
+    *("train_seconds", "selection_seconds", "train_processor_seconds", "selection_processor_seconds"),
+    "peak_memory_bytes",
+)
 COLUMNS: Final = (
     *("suite", "dataset", "method", "trains", "selection", "seed", "run_id", "status", "arch", "supernet"),
     *("protocol", "epochs", "images_label", "images_sha256", "split", *MEASURES, "measures_bn", *COSTS, "device"),

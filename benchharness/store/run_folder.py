@@ -31,7 +31,7 @@ SELECTION: Final = "selection.py"
 """Name of the copy of the user's file whose selection reads another method's supernet, beside the derived cell."""
 READING: Final = "reading.json"
 """File in which a run reports how far the selection of its cell is."""
-TIMES: Final = frozenset({"seconds", "compile_seconds", "peak_memory_bytes", "replayed_steps"})
+TIMES: Final = frozenset({"seconds", "processor_seconds", "compile_seconds", "peak_memory_bytes", "replayed_steps"})
 """Keys of a trace's lines that depend on the machine, the time, and on where a run was resumed."""
 
 

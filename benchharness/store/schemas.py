@@ -60,6 +60,8 @@ class Machine(TypedDict, total=False):
     formulation: str
     train_seconds: float
     selection_seconds: float
+    train_processor_seconds: float
+    selection_processor_seconds: float
     compile_seconds: float
     peak_memory_bytes: float
     dataset_choice: str
@@ -87,6 +89,7 @@ class Line(TypedDict, total=False):
     entropy: float
     arch: str
     seconds: float
+    processor_seconds: float
     compile_seconds: float
     peak_memory_bytes: float
 

@@ -455,6 +455,20 @@ def test_a_run_keeps_the_threads_it_was_begun_with(suite_store: Store) -> None:
     assert machine["threads"] == 2
 
 
+def test_processor_seconds_are_recorded_if_every_epoch_has_them(suite_store: Store) -> None:
+    """Epochs from before an update of the package lack them, as those of `Walk` do; a part of the sum would mislead."""
+    job, other = *jobs("darts,ostr"), *jobs("snas")
+    execute(job, suite_store, ON_CPU)
+    for spec in job.specs:
+        machine = json.loads((suite_store.folder(spec) / "machine.json").read_text())
+        assert 0 < machine["train_processor_seconds"] < 600
+        assert 0 < machine["selection_processor_seconds"] < 600
+    execute(other, suite_store, ON_CPU, Walk)
+    machine = json.loads((suite_store.folder(other.base) / "machine.json").read_text())
+    assert "train_processor_seconds" not in machine
+    assert machine["selection_processor_seconds"] > 0
+
+
 def test_results_that_are_not_here_are_no_results(suite_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker elsewhere that does not share the folder has written to one of its own."""
     (job,) = jobs("darts")

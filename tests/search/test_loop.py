@@ -141,6 +141,7 @@ def test_a_line_of_the_trace_says_what_happened() -> None:
     assert line["train_loss"] > 0
     assert abs(line["entropy"] - np.log(5)) < 1e-3
     assert line["seconds"] > 0
+    assert line["processor_seconds"] > 0
     assert line["peak_memory_bytes"] > 1e6
     from_string(str(line["arch"]))
 

@@ -123,7 +123,7 @@ def results(folder: Path) -> Mapping[str, bytes]:
 
 def traces(folder: Path) -> Mapping[str, list[dict[str, Any]]]:
     """Every epoch's line, but for what it took."""
-    measured_fields = ("seconds", "peak_memory_bytes")
+    measured_fields = ("seconds", "processor_seconds", "peak_memory_bytes")
     return {
         str(path.relative_to(folder)): [
             {name: value for name, value in json.loads(line).items() if name not in measured_fields}

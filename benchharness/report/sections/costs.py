@@ -12,7 +12,7 @@ from benchharness.report.blocks import Block, FigureBlock, TableBlock, Text, fol
 from benchharness.report.formatting import MISSING, number, seconds
 from benchharness.report.sections.device_costs import device_costs
 
-MEANS: Final = ("train_seconds", "selection_seconds", "search_seconds", "peak_memory_bytes")
+MEANS: Final = ("train_seconds", "selection_seconds", "search_seconds", "processor_seconds", "peak_memory_bytes")
 
 
 def costs(evidence: Evidence) -> list[Block]:
@@ -22,7 +22,10 @@ def costs(evidence: Evidence) -> list[Block]:
         return [Text("No finished run yet.")]
     by_method = runs.groupby("method", observed=True)
     data = by_method[list(MEANS)].mean().assign(n=by_method.size(), device=by_method["device"].agg(_devices))
+    data["processor_seconds"] = by_method["processor_seconds"].agg(lambda values: values.mean(skipna=False))
     data = data.reset_index().astype({"method": str})
+    if data["processor_seconds"].isna().all():
+        data = data.drop(columns="processor_seconds")
     cells = pd.DataFrame(
         {
             "method": data["method"],
@@ -30,14 +33,12 @@ def costs(evidence: Evidence) -> list[Block]:
             "training": data["train_seconds"].map(seconds),
             "selection": data["selection_seconds"].map(seconds),
             "search": data["search_seconds"].map(seconds),
+            **({"processor": data["processor_seconds"].map(seconds)} if "processor_seconds" in data else {}),
             "peak memory (MiB)": (data["peak_memory_bytes"] / 2**20).map(partial(number, digits=0)),
             "device": data["device"],
         }
     )
-    note = (
-        "Mean wall-clock time over seeds. A method that reads out another's supernet is charged for its training too."
-    )
-    grid = TableBlock(f"costs{evidence.slug}", f"Costs, {evidence.name}", data, cells, note)
+    grid = TableBlock(f"costs{evidence.slug}", f"Costs, {evidence.name}", data, cells, _note(data))
     info = plots.cost.data(runs)
     if info.runs.empty:
         return [grid, *device_costs(evidence)]
@@ -48,8 +49,23 @@ def costs(evidence: Evidence) -> list[Block]:
 
 
 def search_seconds(runs: pd.DataFrame) -> pd.DataFrame:
-    """`runs` with `search_seconds`: training of the supernet (also if another run shares it) plus selection."""
-    return runs.assign(search_seconds=runs["train_seconds"] + runs["selection_seconds"])
+    """`runs` with `search_seconds`: training of the supernet (also if another run shares it) plus selection.
+
+    The same in `processor_seconds`: seconds of processor cores, NaN for searches on other devices and where they were
+    not recorded.
+    """
+    processor_seconds = runs["train_processor_seconds"] + runs["selection_processor_seconds"]
+    return runs.assign(
+        search_seconds=runs["train_seconds"] + runs["selection_seconds"],
+        processor_seconds=processor_seconds.where(runs["device"] == "cpu"),
+    )
+
+
+def _note(data: pd.DataFrame) -> str:
+    note = "Mean wall-clock time over seeds, which other work on the machine lengthens"
+    if "processor_seconds" in data:
+        note += "; processor: of all cores used, training and selection together"
+    return f"{note}. A method that reads out another's supernet is charged for its training too."
 
 
 def _devices(column: "pd.Series[str]") -> str:
