@@ -13,7 +13,7 @@ from benchharness.analysis.experiment import Evidence
 from benchharness.analysis.lookup import by_code, codes_of
 from benchharness.plots.style import figure_of, panels
 from benchharness.report.blocks import Block, FigureBlock, TableBlock, Text, folded
-from benchharness.report.formatting import count_of, few, number, p_clause, p_value, seeds
+from benchharness.report.formatting import count_of, enumeration, few, number, p_clause, p_value, seeds
 from benchharness.report.ground_truth import HERE, footnote, sample_sentence
 from benchharness.report.sections.ranking import LEVEL
 from benchharness.space import NONE, OPS, all_ops, from_string
@@ -84,13 +84,15 @@ def agreeing(evidence: Evidence) -> str:
     """Sentence on methods that count as undecided though their seeds agree, with a space before it; empty if none."""
     agreements = seed_agreements(evidence).set_index("method")
     clear = agreements[(agreements["holm"] < LEVEL) & agreements.index.isin(undecided(evidence.decisions))]
-    clauses = [
-        f"{name} (two have the same operation on {row['share']:.0f} % of edges, random cells on {row['chance']:.0f} %, "
-        f"{p_clause(row['holm'])})"
-        for name, row in clear.iterrows()
-    ]
-    yet = " Yet seeds agree more than random cells, so that small leads are no mere noise"
-    return f"{yet}, in {few(clauses)}." if clauses else ""
+    if clear.empty:
+        return ""
+    clauses = [f"{name} ({row['share']:.0f} %)" for name, row in clear.iterrows()]
+    by_chance = enumeration(f"{chance:.0f} %" for chance in sorted(set(clear["chance"])))
+    holm = p_clause(clear["holm"].max(), "=" if len(clear) == 1 else "≤")
+    return (
+        " Yet small leads are no mere noise where two seeds have the same operation on more edges than random cells "
+        f"({by_chance}): {few(clauses)}; {holm}, Holm."
+    )
 
 
 def _agreement_grid(evidence: Evidence, agreements: pd.DataFrame) -> TableBlock:

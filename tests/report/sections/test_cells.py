@@ -56,14 +56,20 @@ def test_where_none_is_no_candidate_random_cells_agree_more_often(evidence: repo
     assert set(without["share"]) == set(cells.seed_agreements(evidence)["share"])
 
 
-def test_undecided_searches_whose_seeds_agree_are_told_as_such(evidence: report.Evidence) -> None:
+@pytest.mark.parametrize(
+    ("methods", "told"),
+    [(["darts"], "darts (100 %); p<0.001"), (["darts", "ostr"], "darts (100 %) and ostr (89 %); p<0.001")],
+)
+def test_undecided_searches_whose_seeds_agree_are_told_as_such(
+    evidence: report.Evidence, methods: list[str], told: str
+) -> None:
     undecided = evidence.decisions.assign(verdict="undecided", decision=None)
-    rows = [{"method": "darts", "verdict": "undecided", "sentence": "", "ranks": False}]
+    rows = [{"method": name, "verdict": "undecided", "sentence": "", "ranks": False} for name in methods]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("benchharness.analysis.decisions.verdicts", lambda _: pd.DataFrame(rows))
         sentence = cells.agreeing(replace(evidence, decisions=undecided))
     assert sentence == (
-        " Yet seeds agree more than random cells, so that small leads are no mere noise, in darts (two have the same "
-        "operation on 100 % of edges, random cells on 20 %, p<0.001)."
+        " Yet small leads are no mere noise where two seeds have the same operation on more edges than random cells "
+        f"(20 %): {told}, Holm."
     )
     assert cells.agreeing(evidence) == "", "they decided"
