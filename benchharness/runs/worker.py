@@ -292,10 +292,10 @@ def _machine(base: Run, options: RunOptions, selection_costs: Mapping[str, float
     lines = base.lines()
     compiling_seconds = sum(line.get("compile_seconds", 0.0) for line in lines)
     peaks = [line.get("peak_memory_bytes", 0) for line in lines]
-    processor_seconds = [line.get("processor_seconds", math.nan) for line in lines]
+    processor_seconds = sum(line.get("processor_seconds", math.nan) for line in lines)
     return {
         "train_seconds": sum(line.get("seconds", 0.0) for line in lines),
-        **({} if any(map(math.isnan, processor_seconds)) else {"train_processor_seconds": sum(processor_seconds)}),
+        **({} if math.isnan(processor_seconds) else {"train_processor_seconds": processor_seconds}),
         **selection_costs,
         "peak_memory_bytes": max([diagnostics.peak_memory_bytes(torch.device(options.device)), *peaks]),
         "device": name_of(options.device),
