@@ -1,5 +1,6 @@
 """Style of all figures: fixed colour, marker and dash per method, readable in greyscale, with reproducible bytes."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence, Sized
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -59,6 +60,8 @@ _METADATA: Final[dict[str, dict[str, Any]]] = {
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
+_COORDINATES: Final = re.compile(r'(?<= [dxy])="[^"]*"')
+_FINE: Final = re.compile(r"(\.\d\d)\d+")
 FORMATS: Final = tuple(_METADATA)
 """File formats in which a figure can be saved."""
 _STYLE: Final[dict[str, Any]] = {
@@ -169,6 +172,7 @@ def panels(draw: Callable[[Any, Axes], Axes], infos: Sequence[Any], columns: int
 def save_figure(figure: Figure, stem: Path, formats: Sequence[str] = FORMATS) -> None:
     """Write `stem`.png, .svg and .pdf, or those of the `formats`; without dates, so that equal figures are equal bytes.
 
+    SVG places marks to a hundredth of a point: the further digits, which nobody sees, were a sixth of a report's page.
     Parts that extend beyond the figure's edge, such as a long legend, are not cut off.
     """
     with styled():
@@ -179,6 +183,14 @@ def save_figure(figure: Figure, stem: Path, formats: Sequence[str] = FORMATS) ->
         box = figure.get_tightbbox().padded(0.06)
         for name in formats:
             figure.savefig(f"{stem}.{name}", metadata=_METADATA[name], bbox_inches=box)
+        if "svg" in formats:
+            _shorten_coordinates(Path(f"{stem}.svg"))
+
+
+def _shorten_coordinates(path: Path) -> None:
+    drawing = path.read_text(encoding="utf-8")
+    shortened = _COORDINATES.sub(lambda attribute: _FINE.sub(r"\1", attribute[0]), drawing)
+    path.write_text(shortened, encoding="utf-8", newline="\n")
 
 
 def is_crowded(marks: Sized) -> bool:

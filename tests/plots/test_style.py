@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,23 @@ def test_the_same_figure_has_the_same_bytes(tmp_path: Path, ending: str) -> None
         style.save_figure(figure, tmp_path / name)
     first, second = ((tmp_path / f"{name}.{ending}").read_bytes() for name in ("one", "two"))
     assert first == second
+
+
+def test_svg_places_marks_to_a_hundredth_of_a_point_and_keeps_all_else(tmp_path: Path) -> None:
+    with style.styled():
+        drawn, (ax,) = style.canvas(3.0, 2.0)
+        ax.plot(np.linspace(0, np.pi, 40), np.sin(np.linspace(0, 9, 40)))
+        ax.set_title("0.123456")
+        style.save_figure(drawn, tmp_path / "figure", ["svg"])
+        drawn.savefig(tmp_path / "whole.svg", metadata={"Date": None, "Creator": None}, bbox_inches=None)
+    text = (tmp_path / "figure.svg").read_text()
+    assert ">0.123456</text>" in text
+    curve = max(re.findall(r' d="([^"]*)"', text), key=len)
+    whole = max(re.findall(r' d="([^"]*)"', (tmp_path / "whole.svg").read_text()), key=len)
+    assert re.search(r"\.\d\d\b", curve)
+    assert not re.search(r"\.\d{3}", curve)
+    points, exact = (np.array(re.findall(r"[\d.]+", path), float).reshape(-1, 2) for path in (curve, whole))
+    assert np.abs(np.diff(points, axis=0) - np.diff(exact, axis=0)).max() < 0.011
 
 
 def test_panels_hide_the_axes_they_do_not_need() -> None:
