@@ -14,6 +14,7 @@ import pytest
 
 from benchharness import cli
 from benchharness.store.lock import alive
+from benchharness.store.run_folder import TIMES
 from tests.support.tiny import SETTINGS
 
 EPOCHS = 6
@@ -123,10 +124,9 @@ def results(folder: Path) -> Mapping[str, bytes]:
 
 def traces(folder: Path) -> Mapping[str, list[dict[str, Any]]]:
     """Every epoch's line, but for what it took."""
-    measured_fields = ("seconds", "processor_seconds", "peak_memory_bytes")
     return {
         str(path.relative_to(folder)): [
-            {name: value for name, value in json.loads(line).items() if name not in measured_fields}
+            {name: value for name, value in json.loads(line).items() if name not in TIMES}
             for line in path.read_text().splitlines()
         ]
         for path in folder.rglob("trace.jsonl")
