@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Sequence, Sized
 from contextlib import AbstractContextManager
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 from zlib import crc32
@@ -60,8 +61,8 @@ _METADATA: Final[dict[str, dict[str, Any]]] = {
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
-_COORDINATES: Final = re.compile(r'(?<= [dxy])="[^"]*"')
-_FINE: Final = re.compile(r"(\.\d\d)\d+")
+_COORDINATES: Final = re.compile(rb'(?<= [dxy])="[^"]*"')
+_FINE: Final = re.compile(rb"(\.\d\d)\d+")
 FORMATS: Final = tuple(_METADATA)
 """File formats in which a figure can be saved."""
 _STYLE: Final[dict[str, Any]] = {
@@ -182,15 +183,14 @@ def save_figure(figure: Figure, stem: Path, formats: Sequence[str] = FORMATS) ->
             figure.set_layout_engine("none")
         box = figure.get_tightbbox().padded(0.06)
         for name in formats:
-            figure.savefig(f"{stem}.{name}", metadata=_METADATA[name], bbox_inches=box)
-        if "svg" in formats:
-            _shorten_coordinates(Path(f"{stem}.svg"))
+            drawing = BytesIO()
+            figure.savefig(drawing, format=name, metadata=_METADATA[name], bbox_inches=box)
+            content = drawing.getvalue()
+            Path(f"{stem}.{name}").write_bytes(_short_coordinates(content) if name == "svg" else content)
 
 
-def _shorten_coordinates(path: Path) -> None:
-    drawing = path.read_text(encoding="utf-8")
-    shortened = _COORDINATES.sub(lambda attribute: _FINE.sub(r"\1", attribute[0]), drawing)
-    path.write_text(shortened, encoding="utf-8", newline="\n")
+def _short_coordinates(drawing: bytes) -> bytes:
+    return _COORDINATES.sub(lambda attribute: _FINE.sub(rb"\1", attribute[0]), drawing)
 
 
 def is_crowded(marks: Sized) -> bool:

@@ -21,8 +21,8 @@ def costs(evidence: Evidence) -> list[Block]:
     if runs.empty:
         return [Text("No finished run yet.")]
     by_method = runs.groupby("method", observed=True)
-    data = by_method[list(MEANS)].mean().assign(n=by_method.size(), device=by_method["device"].agg(_devices))
-    data["processor_seconds"] = by_method["processor_seconds"].agg(lambda values: values.mean(skipna=False))
+    data = by_method.agg({**dict.fromkeys(MEANS, "mean"), "processor_seconds": _mean_if_complete})
+    data = data.assign(n=by_method.size(), device=by_method["device"].agg(_devices))
     data = data.reset_index().astype({"method": str})
     if data["processor_seconds"].isna().all():
         data = data.drop(columns="processor_seconds")
@@ -66,6 +66,10 @@ def _note(data: pd.DataFrame) -> str:
     if "processor_seconds" in data:
         note += "; processor: of all cores used, training and selection together"
     return f"{note}. A method that reads out another's supernet is charged for its training too."
+
+
+def _mean_if_complete(column: "pd.Series[float]") -> float:
+    return column.mean(skipna=False)
 
 
 def _devices(column: "pd.Series[str]") -> str:
