@@ -18,6 +18,8 @@ ROWS: Final = 100
 """Most rows of a table in Markdown; HTML, CSV and LaTeX have all."""
 REFERENCES: Final = frozenset({"a random cell", "optimum", "optimum of each column"})
 """First fields of reference rows, which are not methods."""
+DIGITS: Final = 12
+"""Significant digits of figures in CSV: those that follow differ by processor, as sums are taken in another order."""
 _URL_SAFE: Final = " /:;=,()*+-.!?@~$"
 """What stands as it is in the URL of a picture, between double quotation marks."""
 _BLANK: Final = re.compile(r"\n{3,}")
@@ -66,8 +68,14 @@ def _write_block(block: Block, out: Path, formats: Sequence[str]) -> None:
             save_figure(block.draw(), out / "figures" / block.name, formats)
     if isinstance(block, TableBlock):
         csv_path = out / "tables" / f"{block.name}.csv"
-        with_integers(block.data).to_csv(csv_path, index=False, lineterminator="\n", encoding="utf-8")
+        with_integers(block.data).to_csv(
+            csv_path, index=False, float_format=_significant, lineterminator="\n", encoding="utf-8"
+        )
         (out / "tables" / f"{block.name}.tex").write_text(block.latex or latex(block), encoding="utf-8")
+
+
+def _significant(value: object) -> str:
+    return repr(float(f"{value:.{DIGITS}g}"))
 
 
 def _blocks(report: Report) -> Iterator[Block]:

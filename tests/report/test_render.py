@@ -63,6 +63,18 @@ def test_csv_has_the_numbers_as_they_are(tmp_path: Path) -> None:
     assert pd.read_csv(tmp_path / "tables/cells.csv")["mean"].item() == 94.366666
 
 
+def test_csv_leaves_out_digits_that_differ_by_processor(tmp_path: Path) -> None:
+    """Reports of the same runs differed in the last digits of a few figures between an Intel Xeon and an AMD EPYC."""
+    here, there = [1.5215301190044648, 93.2115617673541, 3e-20], [1.5215301190045274, 93.21156176735406, 3e-20]
+    for name, figures in (("here", here), ("there", there)):
+        data = pd.DataFrame({"mean": [*figures, 94.366666, 1.0, float("nan")], "name": "a"})
+        page_of(tmp_path / name, TableBlock("cells", "Cells", data, data.astype(str)))
+    text = (tmp_path / "here/tables/cells.csv").read_text()
+    assert text == (tmp_path / "there/tables/cells.csv").read_text()
+    written = [line.split(",")[0] for line in text.splitlines()[1:]]
+    assert written == ["1.521530119", "93.2115617674", "3e-20", "94.366666", "1.0", ""]
+
+
 def test_html_escapes_and_needs_no_other_file(tmp_path: Path) -> None:
     page_of(tmp_path, Text("<script>alert(1)</script>"), grid())
     page = (tmp_path / "report.html").read_text()
