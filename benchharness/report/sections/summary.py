@@ -298,9 +298,16 @@ def _grid(
     note += (
         "Vs random: points over a random cell; * where random cells would hardly do so (5 %, test of the "
         "percentiles, Holm). Percentile: cells of the table that are no better. Collapsed: seeds with four skips or "
-        f"more.{sample_sentence(evidence.table)}"
+        f"more. {_decided_note(evidence.decisions)}{sample_sentence(evidence.table)}"
     )
     return TableBlock(f"ranking{evidence.slug}", f"Ranking, {evidence.name}", data, grid, note)
+
+
+def _decided_note(decision_verdicts: pd.DataFrame) -> str:
+    note = "Decided: whether alphas ended further apart than noise leaves them, in most seeds"
+    with_alphas = decision_verdicts[decision_verdicts["verdict"].ne("")]
+    names = with_alphas.loc[~with_alphas["reads_alpha"].astype(bool), "method"].unique()
+    return f"{note}; the cells of {few(names)} are not read from them." if len(names) else f"{note}."
 
 
 def _with_references(evidence: Evidence, grid: pd.DataFrame, means: pd.Series, reach: str) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """The first screen: five questions, each answered in words that the numbers bear out."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -115,6 +116,15 @@ def test_the_ranking_holds_differences_from_darts(evidence: report.Evidence) -> 
     rows, scores = pair.grid.shown.set_index("method"), evidence.scores()
     assert rows.loc["ostr", "vs darts"] == f"{(scores['ostr'] - scores['darts']).mean():+.2f}"
     assert set(rows.loc[["darts", "optimum", "a random cell"], "vs darts"]) == {"–"}
+
+
+def test_the_ranking_tells_whose_cells_do_not_depend_on_a_decision(evidence: report.Evidence) -> None:
+    (pair,) = [block for block in summary.summary(evidence) if isinstance(block, Pair)]
+    assert "noise leaves them, in most seeds; the cells of ostr are not read from them." in pair.grid.note
+    alone = replace(evidence, long=evidence.long[evidence.long["method"] == "darts"])
+    alone = replace(alone, decisions=evidence.decisions[evidence.decisions["method"] == "darts"])
+    (pair,) = [block for block in summary.summary(alone) if isinstance(block, Pair)]
+    assert "noise leaves them, in most seeds." in pair.grid.note
 
 
 def test_equal_methods_with_enough_seeds_are_not_excused() -> None:
