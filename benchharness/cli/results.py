@@ -3,15 +3,18 @@
 import json
 import tempfile
 from pathlib import Path
+from typing import Final
 
 from benchharness.cli.parser import DONE, FAILED, Parser, tables_if_installed
 from benchharness.compute.environment import wait_passively
+
+RUN_HELP: Final = "a run's folder, or the end of its name: the first four digits or more"
 
 
 def show(arguments: list[str]) -> int:
     """Print everything about one run."""
     parser = Parser("show", "Print one run: settings, cell, accuracies, times, and the error if it failed.")
-    parser.add_argument("run_id", metavar="RUN_ID", help="the end of the run's folder name, or its first four digits")
+    parser.add_argument("run_id", metavar="RUN_ID", help=RUN_HELP)
     parser.add_argument("--results", default="results", metavar="FOLDER", help="where the run is (default results)")
     args = parser.with_json().read(arguments)
     from benchharness.analysis.run_details import details
@@ -53,7 +56,7 @@ def rerun(arguments: list[str]) -> int:
     """Make a finished run again, and compare the two."""
     parser = Parser("rerun", "Make a finished run again from its folder. This executes its method file, if it has one.")
     add = parser.add_argument
-    add("run_id", metavar="RUN_ID", help="the end of the run's folder name, or at least its first four digits")
+    add("run_id", metavar="RUN_ID", help=RUN_HELP)
     add("--check", action="store_true", help="make it in a temporary folder, and only compare records and arrays")
     add("--results", default="results", metavar="FOLDER", help="where the run is (default results)")
     add("--out", default="rerun", metavar="FOLDER", help="where to make it, without --check (default rerun)")

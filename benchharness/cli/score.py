@@ -21,7 +21,9 @@ def score(arguments: list[str]) -> int:
     parser = Parser("score", f"{purpose} The same command resumes after an interruption.")
     add = parser.add_argument
     add("measures", nargs="?", metavar="PROXY,...", help="synflow, snip, grasp, fisher, jacob_cov, zen, params, flops")
-    add("--run", metavar="ID", help="a finished run whose supernet scores the cells, instead of proxies")
+    add(
+        "--run", metavar="ID", help="a finished run, or its folder, whose supernet scores the cells, instead of proxies"
+    )
     add("--results", default="results", metavar="FOLDER", help="results folder of that run (default results)")
     add("--dataset", type=dataset_name, default="cifar10", help="data set whose images proxies use (default cifar10)")
     add("--sample", type=int, default=0, metavar="N", help="number of cells, drawn by --seed (default: all 15,625)")

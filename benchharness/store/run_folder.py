@@ -248,10 +248,19 @@ def not_counted(root: Path, folders: Sequence[Path]) -> dict[Path, str]:
     return {root / run_path: reason for run_path, reason in misplaced(root, specs).items()}
 
 
-def find_run(results: Path, run_id: str) -> Path:
-    """The folder of the run under `results` whose id begins with `run_id`; raises `UserError` unless there is one."""
-    if not re.fullmatch(r"[0-9a-f]{4,16}", run_id):
-        raise UserError(f"{run_id[:40]!r} is not a run id; give 4 to 16 digits from the end of a run's folder name")
+def find_run(results: Path, run: str) -> Path:
+    """The folder of one run: `run` is that folder, or its name or the first digits of its id in `results`.
+
+    Raises `UserError` unless there is one.
+    """
+    with suppress(OSError):  # such as a name too long
+        if (Path(run) / "spec.json").is_file():
+            return Path(run).resolve()
+    name = re.fullmatch(r"(?:seed-\d+-)?([0-9a-f]{4,16})", run)
+    if name is None:
+        advice = "give its folder, or 4 to 16 digits from the end of the folder's name"
+        raise UserError(f"{files.readable(run[-100:])!r} is not a run; {advice}")
+    run_id = name[1]
     files.check_results(results)
     run_paths = [results / run_path for run_path in run_folders(results)]
     called_so = [path for path in run_paths if path.name.rpartition("-")[2].startswith(run_id)]

@@ -80,12 +80,27 @@ def test_runs_are_found_by_the_beginning_of_their_id(suite_store: Store) -> None
     assert find_run(root, run_id[:8]) == find_run(root, run_id) == suite_store.folder(JOB.base)
     with pytest.raises(UserError, match=r"no runs under .* begins with 0123456789$"):
         find_run(root, "0123456789")
-    with pytest.raises(UserError, match="is not a run id"):
+    with pytest.raises(UserError, match="is not a run; give"):
         find_run(root, "../..")
     shutil.copytree(suite_store.path, root / "other")
     with pytest.raises(UserError, match=r"2 runs under .*; more digits of it, or the folder of one suite as --results"):
         find_run(root, run_id)
     assert find_run(root / "other", run_id).is_relative_to(root / "other")
+
+
+def test_runs_are_found_by_their_folders_and_by_the_names_of_these(
+    suite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, folder = suite_store.root, suite_store.folder(JOB.base)
+    assert find_run(root, folder.name) == folder
+    assert find_run(root / "missing", str(folder)) == folder.resolve()
+    monkeypatch.chdir(folder)
+    assert find_run(root / "missing", ".") == folder.resolve()
+    monkeypatch.chdir(folder.parent)
+    assert find_run(root / "missing", folder.name) == folder.resolve()
+    for name in (str(folder.parent), f"{folder}x", "seed-x-3a8b", "n" * 5000, "a\0b"):
+        with pytest.raises(UserError, match="is not a run; give its folder"):
+            find_run(root, name)
 
 
 def test_another_source_is_a_circumstance_and_no_difference(
