@@ -8,7 +8,7 @@ from typing import Final
 from benchharness.cli.parser import DONE, FAILED, Parser, tables_if_installed
 from benchharness.compute.environment import wait_passively
 
-RUN_HELP: Final = "a run's folder, or the end of its name: the first four digits or more"
+RUN_HELP: Final = "a run's folder, the name of it, or the first digits of the run's id, four at least"
 
 
 def show(arguments: list[str]) -> int:

@@ -61,6 +61,12 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
         suite.load_suite(tmp_path / "none.toml")
 
 
+def test_a_results_folder_as_suite_file_is_told_how_to_go_on(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(UserError, match=f"mine is a folder and no suite file; .* --suite mine --out {tmp_path}$"):
+        suite.load_suite(tmp_path / "mine")
+
+
 def test_changed_protocols_have_folders_of_their_own() -> None:
     preset = Suite(dataset="cifar10", protocol="cpu")
     assert preset.name == "cifar10-cpu"
