@@ -5,7 +5,6 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from benchharness.analysis.lookup import epochs_of
 from benchharness.config import pairs_text
 from benchharness.report.formatting import count_of, enumeration
 from benchharness.space import SIZE
@@ -28,12 +27,6 @@ _TRAINED_ON: Final = {
         "test": "accuracy on the other half of the test images after the same training",
     },
 }
-
-
-def training_rule(table: Table | None, dataset: str) -> str:
-    """Epochs and seed rule in words, such as `after 200 epochs, mean over ...`."""
-    rule = table.about["seed_rule"] if table is not None else "mean over training seeds"
-    return f"after {count_of(epochs_of(table, dataset), 'epoch')}, {rule}"
 
 
 def sample_sentence(table: Table | None) -> str:
