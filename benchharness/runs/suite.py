@@ -80,7 +80,7 @@ def load_suite(path: Path) -> Suite:
     """The suite in the TOML file at `path`, named after the file; raises `UserError` if it is not a suite file."""
     if path.is_dir():
         advice = f"for results in it, --suite {path.absolute().name} --out {path.absolute().parent}"
-        raise UserError(f"{path} is a folder and no suite file; {advice}")
+        raise UserError(f"{path} is no regular file but a folder; {advice}")
     try:
         with open_file(path) as file:
             content = tomllib.loads(file.read().decode("utf-8-sig"))  # Windows editors begin files with a mark

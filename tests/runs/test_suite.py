@@ -63,7 +63,7 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_results_folder_as_suite_file_is_told_how_to_go_on(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
-    with pytest.raises(UserError, match=f"mine is a folder and no suite file; .* --suite mine --out {tmp_path}$"):
+    with pytest.raises(UserError, match=f"mine is no regular file but a folder; .* --suite mine --out {tmp_path}$"):
         suite.load_suite(tmp_path / "mine")
 
 
